@@ -1,0 +1,63 @@
+//! The store, by what its answers mean. [`mongo`] is the one real implementation; the simulation has another.
+
+pub mod mongo;
+
+use std::future::Future;
+
+use crate::config::Collection;
+use crate::message::{Rejection, Write};
+
+/// A store that applies writes one by one and says of each what became of it.
+pub trait Store: Send + Sync + 'static {
+    /// Applies all `writes` to `collection`, in any order, each on its own. All are of the collection's kind of write, and
+    /// no two have one key.
+    ///
+    /// Safe to repeat: an insert whose id is there already and an update that is not newer change nothing.
+    fn write(&self, collection: &Collection, writes: &[&Write]) -> impl Future<Output = WriteOutcome> + Send;
+}
+
+/// What is known after a write.
+#[derive(Debug)]
+pub enum WriteOutcome {
+    /// The server answered for each write, in their order, at the configured write concern.
+    Answered {
+        items: Vec<ItemOutcome>,
+        /// How many updates changed nothing because the stored version was not older.
+        stale: usize,
+    },
+    /// Nothing is known about any of them: some, all or none may be there.
+    Unconfirmed(StoreFault),
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemOutcome {
+    /// Durable at the configured write concern: written, or not newer than what is there.
+    Written,
+    /// An insert whose document is there already, durable.
+    AlreadyThere,
+    /// The item's own fault: it will never be taken as it is.
+    Rejected(Rejection),
+    /// Refused with a code that may be the item's fault or the server's; retried alone.
+    Doubtful(Rejection),
+    /// Not known; retried.
+    Unconfirmed(String),
+}
+
+/// Why nothing is known. The kind decides what to do, the text is for people and holds no credentials.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{text}")]
+pub struct StoreFault {
+    pub kind: StoreFaultKind,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFaultKind {
+    /// The connection broke in the middle: it may be this batch that breaks it.
+    ConnectionLost,
+    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
+    Unavailable,
+    /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
+    Denied,
+}
