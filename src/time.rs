@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bson::Decimal128;
 use jiff::civil::DateTime;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::fmt::temporal::Pieces;
 
 use crate::message::Field;
 
@@ -87,21 +87,18 @@ pub fn from_text(text: &str) -> Result<i64, TimeError> {
     {
         return from_float(float);
     }
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return in_range(cut(timestamp));
-    }
+    let pieces = Pieces::parse(text).map_err(|_| TimeError::Unreadable)?;
     // A date alone is not accepted: it is more often a field of another meaning than a time.
-    if text.len() < "2026-11-22T10:00".len() || text.ends_with(['Z', 'z']) {
+    let time = pieces.time().ok_or(TimeError::Unreadable)?;
+    if pieces.time_zone_annotation().is_some() {
         return Err(TimeError::Unreadable);
     }
-    let civil: DateTime = text.parse().map_err(|_| TimeError::Unreadable)?;
-    let utc = TimeZone::UTC.to_timestamp(civil).map_err(|_| TimeError::OutOfRange)?;
-    in_range(cut(utc))
-}
-
-/// Cut towards the past, so that times before 1970 keep their order too.
-fn cut(timestamp: Timestamp) -> i64 {
-    i64::try_from(timestamp.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+    let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
+    // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
+    let civil = DateTime::from_parts(pieces.date(), time).duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    // Cut towards the past, so that times before 1970 keep their order too.
+    let millis = (civil.as_nanos() - offset * 1_000_000_000).div_euclid(1_000_000);
+    in_range(i64::try_from(millis).map_err(|_| TimeError::OutOfRange)?)
 }
 
 fn from_integer(number: i64) -> Result<i64, TimeError> {
