@@ -14,15 +14,16 @@ use bson::oid::ObjectId;
 use tokio::time::Instant;
 
 use crate::budget::Permit;
+use crate::held::Held;
 use crate::version::Version;
 
 /// What the queue hands over for one message, before anyone looked inside.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct QueueMessage {
     /// The queue's own id of the message. AWS gives a redriven message a new one.
     pub message_id: String,
     /// Valid for this receive only; a later receive of the same message makes it stale.
-    pub receipt_handle: String,
+    pub receipt_handle: Arc<str>,
     pub body: String,
     /// Message attributes, at most ten (SQS). Sorted by name.
     pub attributes: Vec<(String, Attribute)>,
@@ -100,18 +101,28 @@ pub struct Receipt {
     pub received_at: Instant,
     /// Returned to the budget when the receipt is settled.
     pub permit: Permit,
+    held: Held,
     settled: bool,
 }
 
 impl Receipt {
+    /// Takes the message into the table of what is held; its visibility is to be extended at `due`.
     #[must_use]
-    pub fn new(number: u64, message: QueueMessage, received_at: Instant, permit: Permit) -> Self {
-        Self { number, message: Box::new(message), received_at, permit, settled: false }
+    pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
+        let number = held.enter(Arc::clone(&message.receipt_handle), due);
+        Self { number, message: Box::new(message), received_at, permit, held: held.clone(), settled: false }
+    }
+
+    /// The number of the message that was received last.
+    #[must_use]
+    pub fn latest_number(&self) -> u64 {
+        self.held.latest_number()
     }
 
     /// Ends the receipt. Only [`crate::settle`] calls this, after the queue has answered.
     pub(crate) fn settled(mut self) {
         self.settled = true;
+        self.held.settle(self.number);
     }
 }
 
@@ -123,9 +134,9 @@ impl fmt::Debug for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.settled && !std::thread::panicking() {
-            tracing::error!(message.id = %self.message.message_id, "receipt dropped unsettled: this is a bug in longshore");
-            debug_assert!(self.settled, "receipt {} dropped unsettled", self.number);
+        if !self.settled {
+            self.held.forget(self.number);
+            tracing::error!(message.id = %self.message.message_id, "receipt dropped unsettled: the message comes back after its visibility timeout");
         }
     }
 }
@@ -330,6 +341,17 @@ impl Update {
 pub struct Part {
     pub write: Write,
     pub receipt: Receipt,
+    /// What the message counts as once the write is durable.
+    pub ending: Ending,
+}
+
+/// Why a message may leave the queue: what of it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its effect.
+    Written,
+    /// Its dead letter.
+    DeadLettered(Reason),
 }
 
 /// Why a message is refused. The code is one word for logs, metrics and the dead letter; the text names the thing, the

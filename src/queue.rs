@@ -5,6 +5,7 @@ pub mod sqs;
 pub mod visibility;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::QueueMessage;
@@ -35,12 +36,12 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Deletes by receipt handle, at most [`BATCH_MAX`]. The answers stand in the order of `handles`, one each; an `Err` of
     /// the whole says that nothing is known about any of them.
-    fn delete(&self, handles: &[String]) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
+    fn delete(&self, handles: &[Arc<str>]) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
 
     /// Hides each message for `timeout` from now (whole seconds, 0 to 12 h; 0 gives it back at once). Answers as `delete`.
     fn change_visibility(
         &self,
-        handles: &[String],
+        handles: &[Arc<str>],
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
 }

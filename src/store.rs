@@ -60,4 +60,6 @@ pub enum StoreFaultKind {
     Unavailable,
     /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
     Denied,
+    /// The server refused the command as a whole for what is in it: fewer items may pass.
+    Refused,
 }

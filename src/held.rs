@@ -1,0 +1,141 @@
+//! The table of what this process holds: every [`crate::message::Receipt`] that is not settled yet.
+//!
+//! A receipt enters when it is made and leaves when it is settled; [`crate::queue::visibility`] keeps what stands here
+//! hidden from other receivers. An empty table at the end is the proof that nothing was forgotten.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Shared by all receipts of a process; clones are the same table.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    next_number: u64,
+    receipt_handles: BTreeMap<u64, Arc<str>>,
+    /// When each must be extended, soonest first. Numbers that were settled since are skipped.
+    due: VecDeque<(Instant, u64)>,
+    /// Receipts that were dropped without being settled.
+    forgotten: u64,
+}
+
+/// A message whose visibility must be extended.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub number: u64,
+    pub receipt_handle: Arc<str>,
+}
+
+impl Held {
+    /// Enters a message that must be extended at `due`, and gives it its number.
+    #[must_use]
+    pub fn enter(&self, receipt_handle: Arc<str>, due: Instant) -> u64 {
+        let mut table = self.lock();
+        let number = table.next_number;
+        table.next_number += 1;
+        table.receipt_handles.insert(number, receipt_handle);
+        table.schedule(due, number);
+        number
+    }
+
+    /// The number that was given last.
+    #[must_use]
+    pub fn latest_number(&self) -> u64 {
+        self.lock().next_number.saturating_sub(1)
+    }
+
+    /// How many are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().receipt_handles.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many receipts were dropped unsettled: 0, or there is a bug.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.lock().forgotten
+    }
+
+    pub(crate) fn settle(&self, number: u64) {
+        self.lock().receipt_handles.remove(&number);
+    }
+
+    pub(crate) fn forget(&self, number: u64) {
+        let mut table = self.lock();
+        table.receipt_handles.remove(&number);
+        table.forgotten += 1;
+    }
+
+    /// Takes all that must be extended by `now` off the schedule; [`Held::extended`] puts them back.
+    #[must_use]
+    pub fn take_due(&self, now: Instant) -> Vec<Due> {
+        let mut table = self.lock();
+        let mut taken = Vec::new();
+        while table.due.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, number)) = table.due.pop_front()
+                && let Some(receipt_handle) = table.receipt_handles.get(&number)
+            {
+                taken.push(Due { number, receipt_handle: Arc::clone(receipt_handle) });
+            }
+        }
+        taken
+    }
+
+    /// Schedules the next extension of a message that is still held.
+    pub fn extended(&self, number: u64, due: Instant) {
+        let mut table = self.lock();
+        if table.receipt_handles.contains_key(&number) {
+            table.schedule(due, number);
+        }
+    }
+
+    /// How long until the next extension is due, at most `longest`.
+    #[must_use]
+    pub fn until_due(&self, now: Instant, longest: Duration) -> Duration {
+        self.lock().due.front().map_or(longest, |(due, _)| due.saturating_duration_since(now).min(longest))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Nearly always at the back: all messages of a queue have one visibility timeout.
+    fn schedule(&mut self, due: Instant, number: u64) {
+        let position = self.due.iter().rposition(|(other, _)| *other <= due).map_or(0, |before| before + 1);
+        self.due.insert(position, (due, number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_settled_is_not_extended() {
+        let (held, now) = (Held::default(), Instant::now());
+        let first = held.enter("a".into(), now + Duration::from_secs(20));
+        let second = held.enter("b".into(), now + Duration::from_secs(10));
+        assert_eq!(held.until_due(now, Duration::from_secs(60)), Duration::from_secs(10));
+        held.settle(second);
+        let due = held.take_due(now + Duration::from_secs(30));
+        assert_eq!(due.iter().map(|due| due.number).collect::<Vec<_>>(), [first]);
+        assert!(held.take_due(now + Duration::from_secs(30)).is_empty());
+        held.extended(first, now + Duration::from_secs(40));
+        held.extended(second, now + Duration::from_secs(40));
+        assert_eq!(held.take_due(now + Duration::from_secs(40)).len(), 1);
+        assert_eq!(held.len(), 1);
+    }
+}

@@ -1,0 +1,143 @@
+//! One lane per collection: what waits is written in one batch as soon as a writer is free.
+//!
+//! So latency is lowest at low load and batches are largest at high load, without a timer. A second write starts only when
+//! a full batch is waiting, and never with a key that another write carries: two writers at one key would make each other
+//! stale or conflict on the server.
+
+mod item;
+mod waiting;
+mod writing;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock::Clock;
+use crate::config::{BatchConfig, Collection, RetryConfig};
+use crate::dead_letter::DeadLetters;
+use crate::gate::Gate;
+use crate::message::Part;
+use crate::settle::Settle;
+use crate::stop::Stop;
+use crate::store::Store;
+use crate::telemetry::signals::{Expired, Joined, Signals};
+
+use waiting::Waiting;
+
+/// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The lane ends when all of its
+/// ways in are gone and everything was settled.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    parts: mpsc::UnboundedSender<Vec<Part>>,
+}
+
+/// The other end of a [`Lane`].
+#[derive(Debug)]
+pub struct Waiters {
+    parts: mpsc::UnboundedReceiver<Vec<Part>>,
+}
+
+impl Lane {
+    #[must_use]
+    pub fn new() -> (Self, Waiters) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { parts: sender }, Waiters { parts: receiver })
+    }
+
+    /// Hands parts over; from here on the lane settles them.
+    pub fn send(&self, parts: Vec<Part>) {
+        // A lane ends only after all of its senders, so this fails only in a teardown, where dropping is what happens.
+        let _ = self.parts.send(parts);
+    }
+}
+
+/// What a lane works with.
+pub struct LaneContext<S> {
+    pub store: Arc<S>,
+    pub collection: Arc<Collection>,
+    pub batch: BatchConfig,
+    pub retry: RetryConfig,
+    pub gate: Gate,
+    pub settle: Settle,
+    /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go back to the queue.
+    pub dead_letters: Option<DeadLetters>,
+    pub clock: Arc<dyn Clock>,
+    pub stop: Stop,
+    pub signals: Signals,
+    /// Writes that the store confirmed, over all lanes: tells an item's fault from the store's.
+    pub confirmed: Arc<AtomicU64>,
+}
+
+/// Writes whatever comes until every way in is gone and everything was settled.
+pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
+    let mut waiting = Waiting::new(&context.batch);
+    let mut writes = FuturesUnordered::new();
+    let mut open = true;
+    let mut linger_until = None;
+    loop {
+        // Everything that has arrived takes part in the next batch.
+        while let Ok(parts) = waiters.parts.try_recv() {
+            admit(&context, &mut waiting, parts);
+        }
+        if !waiting.is_empty() && (!context.gate.is_open() || context.stop.is_letting_go()) {
+            waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
+        }
+        let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
+        while linger.is_none() && writes.len() < context.batch.writers_max && (writes.is_empty() || waiting.is_full()) {
+            let Some(items) = waiting.take() else { break };
+            linger_until = None;
+            let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
+            let context = &context;
+            writes.push(async move {
+                writing::write(context, items).await;
+                keys
+            });
+        }
+        if !open && waiting.is_empty() && writes.is_empty() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            Some(keys) = writes.next(), if !writes.is_empty() => waiting.written(&keys),
+            received = waiters.parts.recv(), if open => match received {
+                Some(parts) => admit(&context, &mut waiting, parts),
+                None => open = false,
+            },
+            () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
+            // What waits must not wait for a write that probes a sick store.
+            () = context.gate.closed(), if !waiting.is_empty() && context.gate.is_open() => {}
+            () = context.stop.letting_go(), if !waiting.is_empty() && !context.stop.is_letting_go() => {}
+        }
+    }
+}
+
+/// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full batch.
+fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -> Option<Instant> {
+    if batch.linger.is_zero() || waiting.is_empty() || waiting.is_full() {
+        *until = None;
+        return None;
+    }
+    let deadline = *until.get_or_insert_with(|| Instant::now() + batch.linger);
+    (deadline > Instant::now()).then_some(deadline)
+}
+
+fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
+    for part in parts {
+        if is_expired(context, &part) {
+            context.signals.emit(&Expired);
+            context.settle.delete(part.receipt, part.ending);
+        } else if waiting.push(part) {
+            context.signals.emit(&Joined);
+        }
+    }
+}
+
+/// Whether the TTL index would remove the write's effect at once. Such a late update must not make a document anew.
+fn is_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
+    let (Some(ttl), Some(time_ms)) = (context.collection.ttl, item::newest_time_ms(&part.write)) else { return false };
+    time_ms.saturating_add(crate::time::millis(ttl)) < context.clock.now_ms()
+}

@@ -1,0 +1,170 @@
+//! The only place that joins the stages. Generic over [`Queue`] and [`Store`]: it knows neither SQS nor MongoDB, and a
+//! simulation runs this very code.
+
+pub mod dry_run;
+mod intake;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::brake::Brake;
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::config::{Collection, Config};
+use crate::dead_letter::{self, DeadLetters};
+use crate::gate::Gate;
+use crate::held::Held;
+use crate::lane::{self, Lane, LaneContext, Waiters};
+use crate::queue::pollers::{self, PollersContext};
+use crate::queue::{Queue, visibility};
+use crate::route::Router;
+use crate::settle::{self, Settle, SettleContext};
+use crate::stop::Stop;
+use crate::store::Store;
+use crate::telemetry::signals::Signals;
+
+use intake::Intake;
+
+/// What the queue says of itself, as far as the pipeline needs it.
+#[derive(Debug, Clone)]
+pub struct QueueTraits {
+    pub arn: Arc<str>,
+    pub visibility_timeout: Duration,
+    pub fifo: bool,
+}
+
+/// Everything a pipeline runs on.
+pub struct Pipeline<Q, S> {
+    pub config: Arc<Config>,
+    pub queue: Arc<Q>,
+    pub queue_traits: QueueTraits,
+    pub store: Arc<S>,
+    pub clock: Arc<dyn Clock>,
+    pub stop: Stop,
+    pub signals: Signals,
+    /// What is held; empty when [`Pipeline::run`] has returned.
+    pub held: Held,
+}
+
+impl<Q: Queue, S: Store> Pipeline<Q, S> {
+    /// Moves messages until `stop`, then drains: stages end in the order of the flow, each when its ways in are gone.
+    /// Dropping the future is a crash: what is held comes back after its visibility timeout.
+    pub async fn run(self) {
+        let gate = Gate::new(self.signals.clone());
+        let brake = Brake::default();
+        let (settle, settlements) = Settle::new();
+        let settling = settle::run(
+            SettleContext {
+                queue: Arc::clone(&self.queue),
+                visibility_timeout: self.queue_traits.visibility_timeout,
+                retry: self.config.retry.clone(),
+                brake: brake.clone(),
+                clock: Arc::clone(&self.clock),
+                stop: self.stop.clone(),
+                signals: self.signals.clone(),
+            },
+            settlements,
+        );
+        let hiding =
+            visibility::run(Arc::clone(&self.queue), self.held.clone(), self.queue_traits.visibility_timeout, self.signals.clone());
+
+        let mut stages = JoinSet::new();
+        stages.spawn(settling);
+        let hiding = tokio::spawn(hiding);
+        // Aborted with this future, too.
+        let hiding = AbortOnDrop(hiding);
+        let lanes = self.start_lanes(&mut stages, &gate, &settle);
+        stages.spawn(self.receiving(gate, brake, lanes, settle));
+        while let Some(stage) = stages.join_next().await {
+            if let Err(error) = stage
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        drop(hiding);
+    }
+
+    /// One lane per collection, and the one for dead letters, which the others feed.
+    fn start_lanes(&self, stages: &mut JoinSet<()>, gate: &Gate, settle: &Settle) -> Lanes {
+        let confirmed = Arc::new(AtomicU64::new(0));
+        let (dead_letter_lane, waiters) = Lane::new();
+        let collection = dead_letter::collection(&self.config);
+        stages.spawn(self.lane(collection, waiters, gate, settle, None, &confirmed));
+        let dead_letters =
+            DeadLetters::new(dead_letter_lane, Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
+        let mut by_collection = BTreeMap::new();
+        for (name, collection) in &self.config.collections {
+            let (lane, waiters) = Lane::new();
+            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(dead_letters.clone()), &confirmed));
+            by_collection.insert(name.clone(), lane);
+        }
+        Lanes { by_collection, dead_letters }
+    }
+
+    fn lane(
+        &self,
+        collection: Collection,
+        waiters: Waiters,
+        gate: &Gate,
+        settle: &Settle,
+        dead_letters: Option<DeadLetters>,
+        confirmed: &Arc<AtomicU64>,
+    ) -> impl Future<Output = ()> + use<Q, S> {
+        let context = LaneContext {
+            store: Arc::clone(&self.store),
+            collection: Arc::new(collection),
+            batch: self.config.batch.clone(),
+            retry: self.config.retry.clone(),
+            gate: gate.clone(),
+            settle: settle.clone(),
+            dead_letters,
+            clock: Arc::clone(&self.clock),
+            stop: self.stop.clone(),
+            signals: self.signals.clone(),
+            confirmed: Arc::clone(confirmed),
+        };
+        lane::run(context, waiters)
+    }
+
+    /// The pollers, with decode and route behind them. Owns the only ways into the lanes.
+    fn receiving(self, gate: Gate, brake: Brake, lanes: Lanes, settle: Settle) -> impl Future<Output = ()> {
+        let in_flight = &self.config.in_flight;
+        let context = PollersContext {
+            queue: self.queue,
+            config: self.config.queue.clone(),
+            visibility_timeout: self.queue_traits.visibility_timeout,
+            fifo: self.queue_traits.fifo,
+            budget: Budget::new(in_flight.messages_max, in_flight.bytes_max),
+            held: self.held,
+            gate,
+            brake,
+            retry: self.config.retry.clone(),
+            clock: self.clock,
+            stop: self.stop.clone(),
+            signals: self.signals,
+        };
+        let router = Router::new(&self.config);
+        let intake = Intake { message: self.config.message.clone(), router, lanes, settle, stop: self.stop };
+        pollers::run(context, move |receipts| intake.take(receipts))
+    }
+}
+
+/// The ways into the lanes.
+struct Lanes {
+    by_collection: BTreeMap<String, Lane>,
+    dead_letters: DeadLetters,
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,86 @@
+//! Decodes and routes what is in the queue, reports, writes and deletes nothing, and gives every message back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::decode::decode;
+use crate::message::{Key, Rejection, Write};
+use crate::queue::{BATCH_MAX, Queue, QueueFault};
+use crate::route::Router;
+use crate::stop::Stop;
+
+/// The longest wait for a message: a queue that is empty should not keep anyone waiting.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// What would have become of a message.
+#[derive(Debug)]
+pub struct Verdict {
+    pub message_id: String,
+    /// The route's collection and the key or id of the document; or why it would be dead-lettered.
+    pub outcome: Result<(String, Key), Rejection>,
+}
+
+/// What was seen in all.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub messages: usize,
+    pub by_collection: BTreeMap<String, usize>,
+    pub rejected: usize,
+    /// Messages that could not be given back; they come back after their visibility timeout.
+    pub not_given_back: usize,
+}
+
+/// Looks at up to `messages_max` messages, until a receive brings nothing or `stop`. Everything is held until the end and
+/// then given back, or the same messages would come again and again. Each receive count grows by one.
+///
+/// # Errors
+/// Where the queue fails; what was received until then is given back.
+pub async fn run<Q: Queue>(
+    queue: &Q,
+    config: &Config,
+    messages_max: usize,
+    stop: &Stop,
+    mut report_one: impl FnMut(Verdict),
+) -> Result<Report, QueueFault> {
+    let router = Router::new(config);
+    let (mut report, mut handles) = (Report::default(), Vec::new());
+    let mut fault = None;
+    while report.messages < messages_max && !stop.is_draining() {
+        let max = BATCH_MAX.min(messages_max - report.messages);
+        let messages = match queue.receive(max, config.queue.wait.min(WAIT_MAX), None).await {
+            Ok(messages) if messages.is_empty() => break,
+            Ok(messages) => messages,
+            Err(error) => {
+                fault = Some(error);
+                break;
+            }
+        };
+        for message in messages {
+            let outcome = decode(&message, &config.message)
+                .and_then(|record| router.route(record))
+                .map(|routed| (routed.collection.to_string(), document_key(routed.write)));
+            report.messages += 1;
+            match &outcome {
+                Ok((collection, _)) => *report.by_collection.entry(collection.clone()).or_default() += 1,
+                Err(_) => report.rejected += 1,
+            }
+            handles.push(Arc::clone(&message.receipt_handle));
+            report_one(Verdict { message_id: message.message_id, outcome });
+        }
+    }
+    for chunk in handles.chunks(BATCH_MAX) {
+        if queue.change_visibility(chunk, Duration::ZERO).await.is_err() {
+            report.not_given_back += chunk.len();
+        }
+    }
+    fault.map_or(Ok(report), Err)
+}
+
+fn document_key(write: Write) -> Key {
+    match write {
+        Write::Insert(insert) => insert.id,
+        Write::Update(update) => update.key,
+    }
+}

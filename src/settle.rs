@@ -1,0 +1,178 @@
+//! The end of a message: deleted, dead-lettered and deleted, or released. Nothing else consumes a [`Receipt`].
+//!
+//! Deletes go by tens across receives, several calls in flight, waiting a little for ten: latency is measured to the write,
+//! and a call costs the same for one as for ten. Releases wait for nobody.
+
+mod calls;
+mod groups;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::brake::Brake;
+use crate::clock::Clock;
+use crate::config::RetryConfig;
+use crate::message::{Ending, Receipt};
+use crate::queue::{BATCH_MAX, Queue};
+use crate::stop::Stop;
+use crate::telemetry::signals::Signals;
+
+use calls::Entry;
+use groups::Groups;
+
+/// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
+const CALLS_MAX: usize = 16;
+
+/// The longest that a delete waits for nine others.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+
+/// The way to the end. Unbounded, because the in-flight budget bounds what there is to settle.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    settlements: mpsc::UnboundedSender<Settlement>,
+}
+
+/// The other end of a [`Settle`].
+#[derive(Debug)]
+pub struct Settlements {
+    settlements: mpsc::UnboundedReceiver<Settlement>,
+}
+
+#[derive(Debug)]
+struct Settlement {
+    receipt: Receipt,
+    how: How,
+}
+
+/// What the queue is asked to do with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Delete(Ending),
+    /// Give it back at once.
+    Release,
+    /// Give it back after another visibility timeout: there is a reason not to see it again at once.
+    Leave,
+}
+
+impl Settle {
+    #[must_use]
+    pub fn new() -> (Self, Settlements) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { settlements: sender }, Settlements { settlements: receiver })
+    }
+
+    /// The message may leave the queue: what `ending` says is durable.
+    pub fn delete(&self, receipt: Receipt, ending: Ending) {
+        self.send(receipt, How::Delete(ending));
+    }
+
+    /// The message goes back to the queue at once.
+    pub fn release(&self, receipt: Receipt) {
+        self.send(receipt, How::Release);
+    }
+
+    /// The message goes back to the queue after another visibility timeout.
+    pub fn leave(&self, receipt: Receipt) {
+        self.send(receipt, How::Leave);
+    }
+
+    fn send(&self, receipt: Receipt, how: How) {
+        // Settling ends after all of its senders, so this fails only in a teardown, where dropping is what happens.
+        let _ = self.settlements.send(Settlement { receipt, how });
+    }
+}
+
+/// What settling works with.
+pub struct SettleContext<Q> {
+    pub queue: Arc<Q>,
+    pub visibility_timeout: Duration,
+    pub retry: RetryConfig,
+    pub brake: Brake,
+    pub clock: Arc<dyn Clock>,
+    pub stop: Stop,
+    pub signals: Signals,
+}
+
+/// Settles whatever comes until every [`Settle`] is gone and the queue has answered for everything.
+pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlements) {
+    let linger = LINGER_MAX.min(context.visibility_timeout / 10);
+    let mut groups = Groups::default();
+    let mut calls = FuturesUnordered::new();
+    let mut lots = [Lot::new(linger), Lot::new(Duration::ZERO), Lot::new(Duration::ZERO)];
+    let mut open = true;
+    loop {
+        while let Ok(settlement) = settlements.settlements.try_recv() {
+            sort(&context, &mut groups, &mut lots, settlement);
+        }
+        for (operation, lot) in calls::OPERATIONS.iter().zip(&mut lots) {
+            while calls.len() < CALLS_MAX && lot.is_due(!open) {
+                calls.push(calls::settle(&context, *operation, lot.take()));
+            }
+        }
+        if !open && calls.is_empty() {
+            return;
+        }
+        let wake = lots.iter().filter_map(Lot::wake).min();
+        tokio::select! {
+            biased;
+            Some(()) = calls.next(), if !calls.is_empty() => {}
+            settlement = settlements.settlements.recv(), if open => match settlement {
+                Some(settlement) => sort(&context, &mut groups, &mut lots, settlement),
+                None => open = false,
+            },
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() && calls.len() < CALLS_MAX => {}
+        }
+    }
+}
+
+fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3], settlement: Settlement) {
+    let Settlement { receipt, how } = settlement;
+    let how = groups.permit(&receipt, how);
+    let index = match how {
+        How::Delete(ending) => {
+            context.brake.settled(ending, &context.signals);
+            0
+        }
+        How::Release => 1,
+        How::Leave => 2,
+    };
+    let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
+    lots[index].entries.push(Entry { receipt, ending });
+    lots[index].since.get_or_insert_with(Instant::now);
+}
+
+/// Messages that wait for the same call.
+#[derive(Debug)]
+struct Lot {
+    entries: Vec<Entry>,
+    /// Since when the first of them waits.
+    since: Option<Instant>,
+    linger: Duration,
+}
+
+impl Lot {
+    fn new(linger: Duration) -> Self {
+        Self { entries: Vec::new(), since: None, linger }
+    }
+
+    fn wake(&self) -> Option<Instant> {
+        self.since.map(|since| since + self.linger)
+    }
+
+    fn is_due(&self, closing: bool) -> bool {
+        !self.entries.is_empty() && (closing || self.entries.len() >= BATCH_MAX || self.wake().is_some_and(|wake| wake <= Instant::now()))
+    }
+
+    /// The oldest ten.
+    fn take(&mut self) -> Vec<Entry> {
+        let rest = self.entries.split_off(self.entries.len().min(BATCH_MAX));
+        let taken = std::mem::replace(&mut self.entries, rest);
+        self.since = (!self.entries.is_empty()).then(Instant::now);
+        taken
+    }
+}

@@ -1,0 +1,118 @@
+//! One call that settles up to ten messages, tried until the queue has answered for each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::message::{Ending, Receipt};
+use crate::queue::{EntryOutcome, Queue, QueueFault};
+use crate::retry::Backoff;
+use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, StaleHandle};
+
+use super::SettleContext;
+
+/// Tries of one call. What still fails then comes back after its visibility timeout, and is found to be there already.
+const TRIES_MAX: u32 = 8;
+
+/// Tries once the worker has to let go.
+const TRIES_LETTING_GO: u32 = 2;
+
+/// A message on its last way.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub receipt: Receipt,
+    /// What is durable of it; `None` when it is given back.
+    pub ending: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Delete,
+    Release,
+    Leave,
+}
+
+/// In the order of the lots that they take from.
+pub(super) const OPERATIONS: [Operation; 3] = [Operation::Delete, Operation::Release, Operation::Leave];
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Release | Self::Leave => "release",
+        }
+    }
+}
+
+/// Settles all entries: asks, tries what failed again, and ends every receipt.
+pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Operation, mut entries: Vec<Entry>) {
+    let mut backoff = Backoff::new(&context.retry, context.clock.clone());
+    let mut tries = 0;
+    while !entries.is_empty() {
+        tries += 1;
+        let handles: Vec<Arc<str>> = entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
+        let cause = match ask(context, operation, &handles).await {
+            Ok(outcomes) => {
+                let cause = outcomes.iter().find_map(|outcome| match outcome {
+                    EntryOutcome::Failed(text) => Some(text.clone()),
+                    EntryOutcome::Done | EntryOutcome::Stale => None,
+                });
+                entries = end_answered(context, operation, entries, &outcomes);
+                cause.unwrap_or_else(|| "no answer for the entry".to_owned())
+            }
+            Err(fault) => fault.text,
+        };
+        if entries.is_empty() {
+            return;
+        }
+        let tries_max = if context.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
+        let abandoned = tries >= tries_max;
+        context.signals.emit(&SettleFailed { operation: operation.name(), messages: entries.len(), cause: &cause, abandoned });
+        if abandoned {
+            // Its effect is durable: when it comes back after its visibility timeout, that changes nothing.
+            return entries.into_iter().for_each(|entry| entry.receipt.settled());
+        }
+        tokio::select! {
+            biased;
+            () = sleep(backoff.next_interval()) => {}
+            () = context.stop.letting_go(), if !context.stop.is_letting_go() => {}
+        }
+    }
+}
+
+async fn ask<Q: Queue>(context: &SettleContext<Q>, operation: Operation, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
+    match operation {
+        Operation::Delete => context.queue.delete(handles).await,
+        Operation::Release => context.queue.change_visibility(handles, Duration::ZERO).await,
+        Operation::Leave => context.queue.change_visibility(handles, context.visibility_timeout).await,
+    }
+}
+
+/// Ends what the queue has answered for, and returns what failed.
+fn end_answered<Q>(context: &SettleContext<Q>, operation: Operation, entries: Vec<Entry>, outcomes: &[EntryOutcome]) -> Vec<Entry> {
+    let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
+    for (index, entry) in entries.into_iter().enumerate() {
+        match outcomes.get(index) {
+            Some(EntryOutcome::Done) => done += 1,
+            Some(EntryOutcome::Stale) => stale += 1,
+            Some(EntryOutcome::Failed(_)) | None => {
+                failed.push(entry);
+                continue;
+            }
+        }
+        if let Some(Ending::DeadLettered(reason)) = entry.ending {
+            context.signals.emit(&DeadLettered { reason });
+        }
+        entry.receipt.settled();
+    }
+    match operation {
+        Operation::Delete if done > 0 => context.signals.emit(&Deleted { messages: done }),
+        Operation::Release | Operation::Leave if done > 0 => context.signals.emit(&Released { messages: done }),
+        _ => {}
+    }
+    if stale > 0 {
+        context.signals.emit(&StaleHandle { operation: operation.name(), messages: stale });
+    }
+    failed
+}

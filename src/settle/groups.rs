@@ -1,0 +1,53 @@
+//! FIFO groups: nothing is settled past a message that was released.
+//!
+//! When a message of a group goes back to the queue, those behind it that are held now go back too, or the queue would
+//! deliver the group out of order. Nothing is remembered of a group of which nothing is held.
+
+use std::collections::HashMap;
+
+use crate::message::Receipt;
+
+use super::How;
+
+/// The groups in which something was released while more of them may be held. Only asked, never iterated.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    released: HashMap<String, Released>,
+}
+
+#[derive(Debug)]
+struct Released {
+    /// The lowest sequence number that went back.
+    sequence: u128,
+    /// Receipts numbered above this were received after the release, in order again.
+    at_number: u64,
+}
+
+/// Groups remembered at most. Beyond that the oldest knowledge is dropped: order is then as at a crash, and since order
+/// does not matter to what is written, nothing is lost.
+const GROUPS_MAX: usize = 100_000;
+
+impl Groups {
+    /// What may be done with the message in the light of its group.
+    pub(super) fn permit(&mut self, receipt: &Receipt, how: How) -> How {
+        let Some(fifo) = &receipt.message.fifo else { return how };
+        if matches!(how, How::Release | How::Leave) {
+            if self.released.len() >= GROUPS_MAX {
+                self.released.clear();
+            }
+            let at_number = receipt.latest_number();
+            let released = self.released.entry(fifo.group.clone()).or_insert(Released { sequence: fifo.sequence, at_number });
+            released.sequence = released.sequence.min(fifo.sequence);
+            released.at_number = at_number;
+            return how;
+        }
+        match self.released.get(&fifo.group) {
+            Some(released) if receipt.number > released.at_number => {
+                self.released.remove(&fifo.group);
+                how
+            }
+            Some(released) if fifo.sequence > released.sequence => How::Release,
+            _ => how,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What is seen of a worker: counts, logs, and later metrics and traces.
+
+pub mod counters;
+pub mod signals;
