@@ -1,12 +1,15 @@
 //! Longshore unloads Amazon SQS into MongoDB.
 pub mod brake;
 pub mod budget;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
+#[cfg(test)]
+mod fakes;
 pub mod gate;
 pub mod held;
 pub mod lane;
@@ -22,3 +25,4 @@ pub mod store;
 pub mod telemetry;
 pub mod time;
 pub mod version;
+pub mod worker;

@@ -1,0 +1,33 @@
+//! Output for people on a terminal, JSON lines otherwise.
+
+use std::io::{self, IsTerminal, Write};
+
+/// How standard output is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    People,
+    Json,
+}
+
+impl Output {
+    /// By what standard output is.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        if io::stdout().is_terminal() { Self::People } else { Self::Json }
+    }
+
+    /// JSON where it was asked for, else by what standard output is.
+    #[must_use]
+    pub fn json_if(asked: bool) -> Self {
+        if asked { Self::Json } else { Self::of_stdout() }
+    }
+
+    /// Prints one line, made for its reader. A reader that has gone is no error: `longshore ... | head` ends quietly.
+    pub fn line(self, people: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) {
+        let text = match self {
+            Self::People => people(),
+            Self::Json => json().to_string(),
+        };
+        let _ = writeln!(io::stdout(), "{text}");
+    }
+}

@@ -1,0 +1,90 @@
+//! `longshore run`: the worker.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::pipeline::dry_run::{self, Report, Verdict};
+use crate::queue::sqs::{Credentials, SqsQueue};
+use crate::stop::Stop;
+use crate::worker::{Ended, Worker, stop_on_signals};
+
+use super::EXIT_FOUND;
+use super::output::Output;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  MONGO_CACHE_URI=mongodb://db.example/portal longshore run --set queue.url=https://sqs.eu-west-1.amazonaws.com/123456789012/portal
+  longshore --config /etc/longshore.toml run
+  longshore --config /etc/longshore.toml run --dry-run")]
+pub struct RunArgs {
+    /// Decode and route what is in the queue, write and delete nothing, and give every message back
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: look at so many messages at most
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "dry_run")]
+    messages_max: usize,
+}
+
+/// # Errors
+/// Where the worker cannot start.
+pub async fn run(config: Config, args: RunArgs) -> anyhow::Result<ExitCode> {
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    if args.dry_run {
+        return dry_run(config, args.messages_max, &stop).await;
+    }
+    // A signal during the start ends it: nothing is held yet.
+    let worker = tokio::select! {
+        worker = Worker::start(config, Credentials::Chain) => worker?,
+        () = stop.draining() => return Ok(ExitCode::SUCCESS),
+    };
+    Ok(match worker.run(stop).await {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::LetGo => ExitCode::from(EXIT_FOUND),
+    })
+}
+
+async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Result<ExitCode> {
+    let (queue, _) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
+    let output = Output::of_stdout();
+    let report = dry_run::run(&queue, &config, messages_max, stop, |verdict| print(output, &verdict)).await?;
+    print_report(output, &report);
+    let is_clean = report.rejected == 0 && report.not_given_back == 0;
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+fn print(output: Output, verdict: &Verdict) {
+    let id = &verdict.message_id;
+    match &verdict.outcome {
+        Ok((collection, key)) => output.line(
+            || format!("{id}  would be written to {collection}, key {key}"),
+            || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string()}),
+        ),
+        Err(rejection) => output.line(
+            || format!("{id}  would be dead-lettered, {}: {}", rejection.reason, rejection.text),
+            || serde_json::json!({"message_id": id, "outcome": "dead_letter", "reason": rejection.reason.code(), "text": rejection.text}),
+        ),
+    }
+}
+
+fn print_report(output: Output, report: &Report) {
+    output.line(
+        || {
+            let mut text = format!("{} messages looked at and given back, nothing written or deleted:", report.messages);
+            for (collection, count) in &report.by_collection {
+                text += &format!(" {count} for {collection},");
+            }
+            text += &format!(" {} for the dead letters", report.rejected);
+            if report.not_given_back > 0 {
+                text += &format!("; {} could not be given back and come back after their visibility timeout", report.not_given_back);
+            }
+            text
+        },
+        || {
+            serde_json::json!({"messages": report.messages, "by_collection": report.by_collection, "dead_letters": report.rejected,
+                "not_given_back": report.not_given_back})
+        },
+    );
+}

@@ -1,0 +1,289 @@
+//! A queue and a store in memory, under tokio's time, for the tests beside the stages. They are faithful where the stages
+//! depend on it (a message hides, comes back, and its old receipt handle is stale), and scripted where a test wants a fault.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::clock::Clock;
+use crate::config::Collection;
+use crate::message::{Fifo, Key, QueueMessage, Write};
+use crate::queue::{EntryOutcome, Queue, QueueFault, QueueFaultKind};
+use crate::store::{ItemOutcome, Store, WriteOutcome};
+
+/// 2026-11-22T10:00:00Z, when every test begins.
+pub const EPOCH_MS: i64 = 1_795_341_600_000;
+
+/// Wall time that follows tokio's from [`EPOCH_MS`] on, and randomness that is always a half.
+pub struct FakeClock {
+    started: Instant,
+}
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for FakeClock {
+    fn now_ms(&self) -> i64 {
+        EPOCH_MS + crate::time::millis(self.started.elapsed())
+    }
+
+    fn random(&self) -> f64 {
+        0.5
+    }
+}
+
+pub struct FakeQueue {
+    state: Mutex<QueueState>,
+    sent: Notify,
+    visibility_timeout: Duration,
+}
+
+#[derive(Default)]
+struct QueueState {
+    messages: Vec<Slot>,
+    next_handle: u64,
+    receives: usize,
+    deleted: Vec<String>,
+    delete_faults: VecDeque<EntryOutcome>,
+}
+
+struct Slot {
+    message: QueueMessage,
+    visible_at: Instant,
+}
+
+impl FakeQueue {
+    #[must_use]
+    pub fn new(visibility_timeout: Duration) -> Self {
+        Self { state: Mutex::default(), sent: Notify::new(), visibility_timeout }
+    }
+
+    pub fn send(&self, id: &str, body: &str) {
+        self.send_message(message(id, body));
+    }
+
+    pub fn send_message(&self, message: QueueMessage) {
+        self.lock().messages.push(Slot { message, visible_at: Instant::now() });
+        self.sent.notify_waiters();
+    }
+
+    /// The next delete entries end so instead of being done.
+    pub fn fail_deletes(&self, outcomes: impl IntoIterator<Item = EntryOutcome>) {
+        self.lock().delete_faults.extend(outcomes);
+    }
+
+    #[must_use]
+    pub fn receives(&self) -> usize {
+        self.lock().receives
+    }
+
+    /// Message ids in the order of their deletion.
+    #[must_use]
+    pub fn deleted(&self) -> Vec<String> {
+        self.lock().deleted.clone()
+    }
+
+    /// Id and receive count of what is still there.
+    #[must_use]
+    pub fn remaining(&self) -> Vec<(String, u32)> {
+        self.lock().messages.iter().map(|slot| (slot.message.message_id.clone(), slot.message.receive_count)).collect()
+    }
+
+    /// How many could be received now.
+    #[must_use]
+    pub fn visible(&self) -> usize {
+        let now = Instant::now();
+        self.lock().messages.iter().filter(|slot| slot.visible_at <= now).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, max: usize) -> Vec<QueueMessage> {
+        let (now, mut taken) = (Instant::now(), Vec::new());
+        let mut state = self.lock();
+        let state = &mut *state;
+        let busy: Vec<_> =
+            state.messages.iter().filter(|slot| slot.visible_at > now).filter_map(|slot| Some(slot.message.fifo.as_ref()?.group.clone())).collect();
+        for slot in &mut state.messages {
+            let is_blocked = slot.message.fifo.as_ref().is_some_and(|fifo| busy.contains(&fifo.group));
+            if taken.len() < max && slot.visible_at <= now && !is_blocked {
+                state.next_handle += 1;
+                slot.message.receipt_handle = state.next_handle.to_string().into();
+                slot.message.receive_count += 1;
+                slot.visible_at = now + self.visibility_timeout;
+                taken.push(slot.message.clone());
+            }
+        }
+        taken
+    }
+}
+
+/// A message as the queue would deliver it.
+#[must_use]
+pub fn message(id: &str, body: &str) -> QueueMessage {
+    QueueMessage {
+        message_id: id.to_owned(),
+        receipt_handle: "".into(),
+        body: body.to_owned(),
+        attributes: Vec::new(),
+        sent_ms: EPOCH_MS,
+        receive_count: 0,
+        fifo: None,
+        trace_header: None,
+    }
+}
+
+/// The same in a FIFO group.
+#[must_use]
+pub fn fifo_message(id: &str, group: &str, sequence: u128, body: &str) -> QueueMessage {
+    QueueMessage { fifo: Some(Fifo { group: group.to_owned(), sequence }), ..message(id, body) }
+}
+
+impl Queue for FakeQueue {
+    async fn receive(&self, max: usize, wait: Duration, _: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
+        self.lock().receives += 1;
+        let until = Instant::now() + wait;
+        loop {
+            let sent = self.sent.notified();
+            let taken = self.take(max);
+            if !taken.is_empty() || Instant::now() >= until {
+                return Ok(taken);
+            }
+            // What is hidden comes back without anyone sending it.
+            let next = self.lock().messages.iter().map(|slot| slot.visible_at).filter(|at| *at > Instant::now()).min();
+            let _ = timeout_at(next.unwrap_or(until).min(until), sent).await;
+        }
+    }
+
+    async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
+        if handles.len() > 10 {
+            return Err(QueueFault { kind: QueueFaultKind::Unavailable, text: "too many entries in the batch".to_owned() });
+        }
+        let mut state = self.lock();
+        let state = &mut *state;
+        Ok(handles
+            .iter()
+            .map(|handle| {
+                if let Some(fault) = state.delete_faults.pop_front() {
+                    return fault;
+                }
+                let Some(index) = state.messages.iter().position(|slot| slot.message.receipt_handle == *handle) else {
+                    return EntryOutcome::Stale;
+                };
+                state.deleted.push(state.messages.remove(index).message.message_id);
+                EntryOutcome::Done
+            })
+            .collect())
+    }
+
+    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let outcomes = handles
+            .iter()
+            .map(|handle| match state.messages.iter_mut().find(|slot| slot.message.receipt_handle == *handle && slot.visible_at > now) {
+                Some(slot) => {
+                    slot.visible_at = now + timeout;
+                    EntryOutcome::Done
+                }
+                None => EntryOutcome::Stale,
+            })
+            .collect();
+        drop(state);
+        self.sent.notify_waiters();
+        Ok(outcomes)
+    }
+}
+
+type Script = Box<dyn FnOnce(&[&Write]) -> WriteOutcome + Send>;
+
+/// Takes everything, unless the script says otherwise.
+#[derive(Default)]
+pub struct FakeStore {
+    state: Mutex<StoreState>,
+}
+
+#[derive(Default)]
+struct StoreState {
+    script: VecDeque<Script>,
+    sick: Option<fn() -> WriteOutcome>,
+    took: Duration,
+    batches: Vec<(String, Vec<Key>)>,
+    documents: BTreeMap<(String, Key), usize>,
+}
+
+impl FakeStore {
+    /// The next write ends so.
+    pub fn then(&self, outcome: impl FnOnce(&[&Write]) -> WriteOutcome + Send + 'static) {
+        self.lock().script.push_back(Box::new(outcome));
+    }
+
+    /// Every write ends so until [`FakeStore::heal`].
+    pub fn fall_sick(&self, outcome: fn() -> WriteOutcome) {
+        self.lock().sick = Some(outcome);
+    }
+
+    pub fn heal(&self) {
+        self.lock().sick = None;
+    }
+
+    /// How long every write takes from now on.
+    pub fn take(&self, took: Duration) {
+        self.lock().took = took;
+    }
+
+    /// Collection and keys of every write asked for.
+    #[must_use]
+    pub fn batches(&self) -> Vec<(String, Vec<Key>)> {
+        self.lock().batches.clone()
+    }
+
+    /// Ids and keys in a collection, and how often each was confirmed.
+    #[must_use]
+    pub fn documents(&self, collection: &str) -> BTreeMap<Key, usize> {
+        let state = self.lock();
+        state.documents.iter().filter(|((name, _), _)| name == collection).map(|((_, key), count)| (key.clone(), *count)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StoreState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The id of an insert, the key of an update.
+#[must_use]
+pub fn key_of(write: &Write) -> Key {
+    match write {
+        Write::Insert(insert) => insert.id.clone(),
+        Write::Update(update) => update.key.clone(),
+    }
+}
+
+impl Store for FakeStore {
+    async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+        let took = self.lock().took;
+        tokio::time::sleep(took).await;
+        let mut state = self.lock();
+        let keys: Vec<_> = writes.iter().map(|write| key_of(write)).collect();
+        state.batches.push((collection.name.clone(), keys.clone()));
+        let outcome = match (state.script.pop_front(), state.sick) {
+            (Some(script), _) => script(writes),
+            (None, Some(sick)) => sick(),
+            (None, None) => WriteOutcome::Answered { items: vec![ItemOutcome::Written; writes.len()], stale: 0 },
+        };
+        if let WriteOutcome::Answered { items, .. } = &outcome {
+            for (key, _) in keys.into_iter().zip(items).filter(|(_, item)| matches!(item, ItemOutcome::Written)) {
+                *state.documents.entry((collection.name.clone(), key)).or_default() += 1;
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,130 @@
+//! Composition root: builds the adapters, starts the pipeline, and drains it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::dead_letter;
+use crate::held::Held;
+use crate::mongo_manager::MongoManager;
+use crate::pipeline::{Pipeline, QueueTraits};
+use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
+use crate::stop::Stop;
+use crate::store::mongo::MongoStore;
+use crate::telemetry::signals::Signals;
+
+/// What is kept of `worker.drain_timeout` for giving messages back.
+const LET_GO_BEFORE: Duration = Duration::from_secs(2);
+
+/// A worker whose queue and database answered.
+pub struct Worker {
+    config: Arc<Config>,
+    queue: Arc<SqsQueue>,
+    facts: QueueFacts,
+    store: Arc<MongoStore>,
+    pub signals: Signals,
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All that was held was written and deleted.
+    Drained,
+    /// The deadline or a second signal came first; the rest was given back.
+    LetGo,
+}
+
+impl Worker {
+    /// Connects to the queue and the database, and makes or asks for the indexes that the routes need.
+    ///
+    /// # Errors
+    /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without.
+    pub async fn start(config: Config, credentials: Credentials) -> anyhow::Result<Self> {
+        let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
+        let manager = MongoManager::connect(&config.db).await?;
+        let store = MongoStore::new(manager.database().clone(), &config.db);
+        prepare_indexes(&config, &store).await?;
+        Ok(Self { config: Arc::new(config), queue: Arc::new(queue), facts, store: Arc::new(store), signals: Signals::default() })
+    }
+
+    #[must_use]
+    pub fn queue(&self) -> &Arc<SqsQueue> {
+        &self.queue
+    }
+
+    /// Runs until `stop` and everything held is settled. At `worker.drain_timeout` after the stop what is left is given
+    /// back, whatever hangs.
+    pub async fn run(self, stop: Stop) -> Ended {
+        let drain_timeout = self.config.worker.drain_timeout;
+        let visibility_timeout = self.config.queue.visibility_timeout.unwrap_or(self.facts.visibility_timeout);
+        let held = Held::default();
+        tracing::info!(queue.arn = %self.facts.arn, visibility_timeout = ?visibility_timeout, collections = self.config.collections.len(), "started");
+        let pipeline = Pipeline {
+            config: self.config,
+            queue: self.queue,
+            queue_traits: QueueTraits { arn: self.facts.arn.as_str().into(), visibility_timeout, fifo: self.facts.fifo },
+            store: self.store,
+            clock: Arc::new(SystemClock::default()),
+            stop: stop.clone(),
+            signals: self.signals,
+            held: held.clone(),
+        };
+        let mut running = std::pin::pin!(pipeline.run());
+        tokio::select! {
+            () = &mut running => return Ended::Drained,
+            () = stop.draining() => {}
+        }
+        tracing::info!(held = held.len(), deadline = ?drain_timeout, "draining: nothing more is received");
+        tokio::select! {
+            () = &mut running => {
+                tracing::info!("drained");
+                return Ended::Drained;
+            }
+            () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}
+            () = stop.letting_go() => {}
+        }
+        tracing::error!(held = held.len(), "giving back what is not settled");
+        stop.let_go();
+        if timeout(LET_GO_BEFORE, running).await.is_err() {
+            tracing::error!(held = held.len(), "not all could be given back: the rest comes back after its visibility timeout");
+        }
+        Ended::LetGo
+    }
+}
+
+/// Makes missing indexes on empty collections, and refuses to run without a key's unique index: two workers could make one
+/// document twice.
+async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<()> {
+    let dead_letters = dead_letter::collection(config);
+    for collection in config.collections.values().chain([&dead_letters]) {
+        let report = store.prepare(collection, config.db.create_indexes).await.with_context(|| format!("collection {}", collection.name))?;
+        if let Some(problem) = report {
+            bail!("collection {}: {problem}", collection.name);
+        }
+    }
+    Ok(())
+}
+
+/// Turns SIGTERM and SIGINT into a drain, and a second one into letting go.
+///
+/// # Errors
+/// Where the process cannot listen for signals.
+pub fn stop_on_signals(stop: Stop) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::spawn(async move {
+        for asked in 1.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if asked == 1 { stop.drain() } else { stop.let_go() }
+        }
+    });
+    Ok(())
+}
