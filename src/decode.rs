@@ -1,7 +1,139 @@
-//! stub
-pub fn decode(
-    _m: &crate::message::QueueMessage,
-    _s: &crate::config::MessageConfig,
-) -> Result<crate::message::Record, crate::message::Rejection> {
-    unimplemented!()
+//! From a body to a record: unpack, open envelopes, convert JSON to BSON, and find out type and origin. Pure.
+//!
+//! - **Body.** One JSON object, plain or in at most [`ENVELOPES_MAX`] envelopes ([`envelope`]), packed at most once
+//!   ([`encoding`]). An attribute `content-encoding` is about the layer that it came with: the body of the SQS message, or the
+//!   `Message` of an SNS notification that carries it among its own attributes.
+//! - **Type.** The body's own `type`; else the attribute `type`, the innermost first; else that of the innermost envelope that
+//!   has one, mapped to a route by `message.types` or else taken as the route's name.
+//! - **Origin.** That of the innermost envelope: it is nearest to the producer, so what a topic or bus delivers twice is one
+//!   message. Else the attributes `longshore-time` and `longshore-id`, else `SentTimestamp` and `MessageId`. All are the same
+//!   at every redelivery.
+//!
+//! Whatever the body is, time and memory stay linear in its size and in the bound on its unpacked size, and nothing panics.
+
+pub mod bson;
+pub mod encoding;
+pub mod envelope;
+mod extended;
+mod numbers;
+pub mod place;
+#[cfg(test)]
+mod tests;
+
+use crate::config::MessageConfig;
+use crate::message::{Attribute, Fields, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
+use encoding::Encoding;
+use envelope::Signature;
+
+/// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further is a loop or an attack.
+pub const ENVELOPES_MAX: usize = 3;
+
+/// Reads a message.
+///
+/// # Errors
+/// Where it cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another attempt ends the same.
+pub fn decode(message: &QueueMessage, settings: &MessageConfig) -> Result<Record, Rejection> {
+    let mut opened = Opened::default();
+    let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
+    let kind = opened.kind(&fields, settings)?;
+    let origin = origin(opened.signature, message)?;
+    Ok(Record { kind, origin, sent_ms: message.sent_ms, fields, bytes })
+}
+
+/// What the layers around a body said, an inner one overriding an outer one.
+#[derive(Default)]
+struct Opened {
+    envelopes: usize,
+    is_unpacked: bool,
+    attribute_kind: Option<String>,
+    envelope_kind: Option<String>,
+    signature: Option<Signature>,
+}
+
+impl Opened {
+    /// Goes through one layer, and so inwards to the body. Gives its fields and the size of its text.
+    fn layer(&mut self, text: &str, attributes: &[(String, Attribute)], settings: &MessageConfig) -> Result<(Fields, usize), Rejection> {
+        if let Some(kind) = attribute_text(attributes, "type") {
+            self.attribute_kind = Some(kind.to_owned());
+        }
+        match attribute_text(attributes, encoding::ATTRIBUTE).map(Encoding::named).transpose()? {
+            None | Some(Encoding::Identity) => self.unpacked_layer(text, attributes, settings),
+            Some(_) if self.is_unpacked => Err(Rejection::new(Reason::BadEncoding, "the message is packed twice: pack it once")),
+            Some(packed) => {
+                self.is_unpacked = true;
+                self.unpacked_layer(&packed.unpack(text, settings.decompressed_bytes_max)?, attributes, settings)
+            }
+        }
+    }
+
+    fn unpacked_layer(
+        &mut self,
+        text: &str,
+        attributes: &[(String, Attribute)],
+        settings: &MessageConfig,
+    ) -> Result<(Fields, usize), Rejection> {
+        if let Some(signature) = envelope::binary_cloudevent(attributes)? {
+            // The attributes are the envelope, and say that the text is the data.
+            self.sign(signature);
+            return Ok((bson::fields(text)?, text.len()));
+        }
+        let Some(envelope) = envelope::open(text)? else {
+            return Ok((bson::fields(text)?, text.len()));
+        };
+        self.envelopes += 1;
+        if self.envelopes > ENVELOPES_MAX {
+            return Err(Rejection::new(
+                Reason::BadEnvelope,
+                format!("the body is in more than {ENVELOPES_MAX} envelopes: use raw message delivery, or wrap it less"),
+            ));
+        }
+        self.sign(envelope.signature);
+        self.layer(&envelope.body, &envelope.attributes, settings)
+    }
+
+    fn sign(&mut self, mut signature: Signature) {
+        if let Some(kind) = signature.kind.take() {
+            self.envelope_kind = Some(kind);
+        }
+        self.signature = Some(signature);
+    }
+
+    fn kind(&mut self, fields: &Fields, settings: &MessageConfig) -> Result<String, Rejection> {
+        let body_kind = match fields.get("type") {
+            None => None,
+            Some(field) => match field.text() {
+                Some(text) => Some(text.to_owned()),
+                None => return Err(Rejection::new(Reason::MissingType, "field type is not a string: it names the route of the message")),
+            },
+        };
+        let mapped = || self.envelope_kind.take().map(|kind| settings.types.get(&kind).cloned().unwrap_or(kind));
+        match body_kind.or(self.attribute_kind.take()).or_else(mapped) {
+            None => Err(Rejection::new(
+                Reason::MissingType,
+                "the message has no type: give a field type, a message attribute type, or an envelope with a type",
+            )),
+            Some(kind) if kind.is_empty() => Err(Rejection::new(Reason::MissingType, "the message's type is empty: it names the route")),
+            Some(kind) => Ok(kind),
+        }
+    }
+}
+
+fn origin(signature: Option<Signature>, message: &QueueMessage) -> Result<Origin, Rejection> {
+    const TIME: &str = "longshore-time";
+    const ID: &str = "longshore-id";
+    let attribute_time = || message.text(TIME).map(|time| envelope::origin_time("attribute longshore-time", time)).transpose();
+    if let Some(Signature { time_ms, id, .. }) = signature {
+        let time_ms = match time_ms {
+            Some(time_ms) => time_ms,
+            // A CloudEvents event need not have a time. A replay has the first SentTimestamp in the attribute.
+            None => attribute_time()?.unwrap_or(message.sent_ms),
+        };
+        return Ok(Origin { time_ms, id: id.into() });
+    }
+    match (attribute_time()?, message.text(ID)) {
+        (Some(time_ms), Some(id)) => Ok(Origin { time_ms, id: envelope::origin_id("attribute longshore-id", id)?.into() }),
+        (None, None) => Ok(Origin { time_ms: message.sent_ms, id: message.message_id.as_bytes().into() }),
+        // Taken for nothing, the one given would silently not do what it is there for.
+        _ => Err(Rejection::new(Reason::BadKey, format!("of the attributes {TIME} and {ID} only one is there as text: send both, or none"))),
+    }
 }

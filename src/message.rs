@@ -53,14 +53,20 @@ pub enum Attribute {
     Binary(Vec<u8>),
 }
 
+/// The text of the attribute `name`, if it is there and is text.
+#[must_use]
+pub fn attribute_text<'a>(attributes: &'a [(String, Attribute)], name: &str) -> Option<&'a str> {
+    attributes.iter().find_map(|(n, value)| match value {
+        Attribute::Text(text) if n == name => Some(text.as_str()),
+        _ => None,
+    })
+}
+
 impl QueueMessage {
     /// The text of the attribute `name`, if it is there and is text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find_map(|(n, value)| match value {
-            Attribute::Text(text) if n == name => Some(text.as_str()),
-            _ => None,
-        })
+        attribute_text(&self.attributes, name)
     }
 
     /// What the message costs in memory, and so in the in-flight budget: body, names and values.
@@ -244,6 +250,15 @@ impl<'a> Field<'a> {
     #[must_use]
     pub fn value(&self) -> &'a [u8] {
         &self.element[self.name_len + 2..]
+    }
+
+    /// The text of a string.
+    #[must_use]
+    pub fn text(&self) -> Option<&'a str> {
+        const STRING: u8 = 0x02;
+        // Length, text, NUL.
+        let text = self.value().get(4..self.value().len().checked_sub(1)?)?;
+        if self.element_type() == STRING { std::str::from_utf8(text).ok() } else { None }
     }
 }
 

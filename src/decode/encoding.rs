@@ -1,0 +1,169 @@
+//! The attribute `content-encoding`: base64 around gzip or zstd. What comes out is bounded while it comes out.
+//!
+//! A few hundred bytes can ask for gigabytes, so nothing here trusts a size that the sender names. A zstd frame also names
+//! the window that its decoder has to keep; it may be no larger than the bound on the body or [`WINDOW_BYTES`].
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+use super::place::shown_name;
+use crate::message::{Reason, Rejection};
+
+/// The attribute that names the encoding.
+pub const ATTRIBUTE: &str = "content-encoding";
+
+/// The window that every zstd decoder is asked to support (RFC 8878, 3.1.1.1.2); encoders use up to it unless told
+/// otherwise, however small the body is.
+const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+
+/// How a body was packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+impl Encoding {
+    /// Reads the attribute's value. Its case does not matter (RFC 9110, 8.4.1).
+    ///
+    /// # Errors
+    /// Where it names another encoding.
+    pub fn named(name: &str) -> Result<Self, Rejection> {
+        match name.trim_ascii().to_ascii_lowercase().as_str() {
+            "identity" => Ok(Self::Identity),
+            "gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            _ => Err(Rejection::new(
+                Reason::BadEncoding,
+                format!("attribute {ATTRIBUTE} names `{}`: gzip, zstd and identity are read", shown_name(name)),
+            )),
+        }
+    }
+
+    /// Unpacks a body to at most `bytes_max` bytes of text.
+    ///
+    /// # Errors
+    /// Where it is not what the encoding says, is larger than the bound, or is not UTF-8.
+    pub fn unpack(self, body: &str, bytes_max: usize) -> Result<String, Rejection> {
+        if self == Self::Identity {
+            return Ok(body.to_owned());
+        }
+        let packed = STANDARD_PAD_INDIFFERENT.decode(body.trim_ascii()).map_err(|_| {
+            Rejection::new(Reason::BadEncoding, format!("the body is not base64, though attribute {ATTRIBUTE} names {}", self.name()))
+        })?;
+        let mut bounded = Bounded { bytes: Vec::new(), bytes_max, is_passed: false };
+        let outcome = if self == Self::Gzip { gunzip(&packed, &mut bounded) } else { unzstd(&packed, &mut bounded) };
+        if bounded.is_passed {
+            return Err(Rejection::new(
+                Reason::TooLarge,
+                format!("the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max"),
+            ));
+        }
+        outcome.map_err(|problem| match problem {
+            Problem::Broken(text) => Rejection::new(Reason::BadEncoding, format!("the body is not {} in base64: {text}", self.name())),
+            Problem::Window { bytes, bytes_max } => Rejection::new(
+                Reason::TooLarge,
+                format!("the body's zstd window is {bytes} bytes, and at most {bytes_max} are given: pack less, or without long windows"),
+            ),
+        })?;
+        String::from_utf8(bounded.bytes).map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// Why a body cannot be unpacked.
+enum Problem {
+    /// The libraries' texts name positions and sizes, no contents.
+    Broken(String),
+    /// A zstd frame asks for more memory than it gets.
+    Window { bytes: u64, bytes_max: u64 },
+}
+
+impl<E: std::error::Error> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::Broken(shown_name(&error.to_string()))
+    }
+}
+
+/// Takes bytes up to a bound, and never holds room for more.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    /// More was to be written.
+    is_passed: bool,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let length = self.bytes.len() + more.len();
+        if length > self.bytes_max {
+            self.is_passed = true;
+            return Err(io::Error::other("larger than the bound"));
+        }
+        if length > self.bytes.capacity() {
+            // Doubles as a Vec does, but not beyond the bound.
+            let capacity = self.bytes.capacity().saturating_mul(2).clamp(length, self.bytes_max);
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn gunzip(packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
+    // Several members one after another are one body (RFC 1952, 2.2).
+    io::copy(&mut MultiGzDecoder::new(packed), out)?;
+    Ok(())
+}
+
+fn unzstd(mut packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
+    let window_max = out.bytes_max.max(WINDOW_BYTES) as u64;
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(window_max);
+    // Several frames one after another are one body, and some say nothing (RFC 8878, 3).
+    while !packed.is_empty() {
+        match decoder.reset(&mut packed) {
+            Ok(()) => unzstd_frame(&mut decoder, &mut packed, out)?,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                let length = usize::try_from(length)?;
+                packed = packed.get(length..).ok_or_else(|| Problem::Broken("a skippable frame is longer than the body".to_owned()))?;
+            }
+            // A frame in one segment needs a window as large as itself.
+            Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => return Err(Problem::Window { bytes: requested, bytes_max: max }),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn unzstd_frame(decoder: &mut FrameDecoder, packed: &mut &[u8], out: &mut Bounded) -> Result<(), Problem> {
+    loop {
+        // A block is 128 KiB at most, so the decoder holds its window and little more.
+        decoder.decode_blocks(&mut *packed, BlockDecodingStrategy::UptoBlocks(1))?;
+        decoder.collect_to_writer(&mut *out)?;
+        if decoder.is_finished() {
+            break;
+        }
+    }
+    match (decoder.get_checksum_from_data(), decoder.get_calculated_checksum()) {
+        (Some(sent), Some(found)) if sent != found => Err(Problem::Broken("the checksum does not match".to_owned())),
+        _ => Ok(()),
+    }
+}
