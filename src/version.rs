@@ -6,7 +6,7 @@
 //! many of them are joined before they are written: here in a lane, or on the server by the same comparison.
 //!
 //! All of it rests on one thing: two changes at one version are the same change, because a version holds the origin of the
-//! message that made it. The words are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
+//! message that made it. The terms are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
 //! Replicated Data Types" (2011).
 
 use std::cmp::Ordering;
@@ -125,7 +125,7 @@ mod tests {
         let version = version(number, message);
         let carried = NAMES.iter().zip(message.names).filter_map(|(name, carried)| carried.then_some(*name));
         let value = |fields: &mut Fields, name: &str| {
-            fields.push(name, element::INT64, &u64::try_from(number).expect("few messages").to_le_bytes())
+            fields.push(name, element::INT64, &u64::try_from(number).expect("few messages").to_le_bytes());
         };
         if message.whole {
             let mut fields = Fields::default();
