@@ -2,7 +2,12 @@
 //!
 //! A [`Version`] is (version field, origin time, origin id), compared in that order: total, and the same here and on the
 //! server. A whole-state update is a last-writer-wins register, a partial one a last-writer-wins map; [`join`] is
-//! associative, commutative and idempotent.
+//! associative, commutative and idempotent. So it does not matter in which order updates of one key arrive, how often, or how
+//! many of them are joined before they are written: here in a lane, or on the server by the same comparison.
+//!
+//! All of it rests on one thing: two changes at one version are the same change, because a version holds the origin of the
+//! message that made it. The terms are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
+//! Replicated Data Types" (2011).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -75,5 +80,185 @@ fn merge(left: Vec<VersionedField>, right: Vec<VersionedField>) -> Vec<Versioned
             }
         };
         merged.extend(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    use super::*;
+    use crate::time::element;
+
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    /// One message, as its producer sent it: few times, so that ties are many. Its place in the list is its origin's id.
+    #[derive(Debug, Clone)]
+    struct Message {
+        time_ms: i64,
+        origin_time_ms: i64,
+        whole: bool,
+        /// Which of [`NAMES`] it carries.
+        names: [bool; 3],
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Shape {
+        Whole,
+        Partial,
+        /// Which the configuration refuses.
+        Mixed,
+    }
+
+    /// Distinct for each number, and of two lengths that bytes alone would order otherwise.
+    fn origin_id(number: usize) -> Arc<[u8]> {
+        let byte = u8::try_from(number).expect("few messages");
+        if number.is_multiple_of(2) { [0xff - byte].as_slice().into() } else { [byte, 0].as_slice().into() }
+    }
+
+    fn version(number: usize, message: &Message) -> Version {
+        Version { time_ms: message.time_ms, origin_time_ms: message.origin_time_ms, origin_id: origin_id(number) }
+    }
+
+    fn change(number: usize, message: &Message) -> Change {
+        let version = version(number, message);
+        let carried = NAMES.iter().zip(message.names).filter_map(|(name, carried)| carried.then_some(*name));
+        let value = |fields: &mut Fields, name: &str| {
+            fields.push(name, element::INT64, &u64::try_from(number).expect("few messages").to_le_bytes());
+        };
+        if message.whole {
+            let mut fields = Fields::default();
+            carried.for_each(|name| value(&mut fields, name));
+            return Change::Whole { version, fields };
+        }
+        let fields = carried.map(|name| {
+            let mut single = Fields::default();
+            value(&mut single, name);
+            (name.to_owned(), version.clone(), single)
+        });
+        Change::Partial { fields: fields.collect() }
+    }
+
+    /// One to eight changes of one key, each of another message.
+    fn changes(shape: Shape) -> impl Strategy<Value = Vec<Change>> {
+        let whole = match shape {
+            Shape::Whole => Just(true).boxed(),
+            Shape::Partial => Just(false).boxed(),
+            Shape::Mixed => any::<bool>().boxed(),
+        };
+        let message = (0_i64..3, 0_i64..3, whole, any::<[bool; 3]>()).prop_map(|(time_ms, origin_time_ms, whole, names)| Message {
+            time_ms,
+            origin_time_ms,
+            whole,
+            names,
+        });
+        prop::collection::vec(message, 1..8)
+            .prop_map(|messages| messages.iter().enumerate().map(|(number, message)| change(number, message)).collect())
+    }
+
+    fn any_shape() -> impl Strategy<Value = Vec<Change>> {
+        select(vec![Shape::Whole, Shape::Partial, Shape::Mixed]).prop_flat_map(changes)
+    }
+
+    fn joined<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Change {
+        changes.into_iter().cloned().reduce(join).expect("one at least")
+    }
+
+    /// What a lane may hold: the join of some messages, which others may be part of too.
+    fn some(changes: &[Change], picks: &[Index]) -> Change {
+        joined(picks.iter().map(|pick| pick.get(changes)))
+    }
+
+    fn picks() -> impl Strategy<Value = Vec<Index>> {
+        prop::collection::vec(any::<Index>(), 1..5)
+    }
+
+    #[test]
+    fn versions_compare_by_time_then_origin_time_then_length_then_bytes_of_the_id() {
+        let version = |time_ms, origin_time_ms, id: &[u8]| Version { time_ms, origin_time_ms, origin_id: id.into() };
+        let rising = [
+            version(-1, 9, &[9]),
+            version(0, 1, &[9, 9]),
+            version(0, 2, &[]),
+            version(0, 2, &[0xff]),
+            version(0, 2, &[0, 1]),
+            version(0, 2, &[1, 0]),
+            version(1, 0, &[]),
+        ];
+        assert!(rising.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_newer_whole_state_drops_the_fields_of_the_older() {
+        let message = |time_ms, names| Message { time_ms, origin_time_ms: 0, whole: true, names };
+        let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, false])));
+        assert_eq!(join(newer.clone(), older), newer);
+    }
+
+    #[test]
+    fn partial_changes_keep_the_newest_of_each_field() {
+        let message = |time_ms, names| Message { time_ms, origin_time_ms: 0, whole: false, names };
+        let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, true])));
+        let Change::Partial { fields } = join(older, newer) else { panic!("partial") };
+        let kept: Vec<_> = fields.iter().map(|(name, version, _)| (name.as_str(), version.time_ms)).collect();
+        assert_eq!(kept, [("a", 2), ("b", 1), ("c", 2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn join_is_associative(changes in any_shape(), (a, b, c) in (picks(), picks(), picks())) {
+            let (a, b, c) = (some(&changes, &a), some(&changes, &b), some(&changes, &c));
+            prop_assert_eq!(join(join(a.clone(), b.clone()), c.clone()), join(a, join(b, c)));
+        }
+
+        #[test]
+        fn join_is_commutative(changes in any_shape(), (a, b) in (picks(), picks())) {
+            let (a, b) = (some(&changes, &a), some(&changes, &b));
+            prop_assert_eq!(join(a.clone(), b.clone()), join(b, a));
+        }
+
+        #[test]
+        fn join_is_idempotent(changes in any_shape(), a in picks()) {
+            let a = some(&changes, &a);
+            prop_assert_eq!(join(a.clone(), a.clone()), a);
+        }
+
+        #[test]
+        fn any_order_with_any_duplicates_ends_the_same(
+            (changes, order) in any_shape().prop_flat_map(|changes| {
+                let all: Vec<usize> = (0..changes.len()).collect();
+                let more = prop::collection::vec(select(all.clone()), 0..8);
+                let order = more.prop_flat_map(move |more| Just([all.clone(), more].concat()).prop_shuffle());
+                (Just(changes), order)
+            }),
+        ) {
+            let delivered = joined(order.iter().map(|&index| &changes[index]));
+            prop_assert_eq!(delivered, joined(&changes));
+        }
+
+        #[test]
+        fn the_join_of_whole_states_is_the_newest_of_them(changes in changes(Shape::Whole)) {
+            let newest = changes.iter().max_by_key(|change| match change {
+                Change::Whole { version, .. } => version.clone(),
+                Change::Partial { .. } => panic!("whole"),
+            });
+            prop_assert_eq!(Some(&joined(&changes)), newest);
+        }
+
+        #[test]
+        fn the_join_of_partial_changes_is_the_newest_of_each_field_sorted_by_name(changes in changes(Shape::Partial)) {
+            let mut newest = std::collections::BTreeMap::<String, (Version, Fields)>::new();
+            for change in &changes {
+                let Change::Partial { fields } = change else { panic!("partial") };
+                for (name, version, value) in fields {
+                    if newest.get(name).is_none_or(|(known, _)| known < version) {
+                        newest.insert(name.clone(), (version.clone(), value.clone()));
+                    }
+                }
+            }
+            let fields = newest.into_iter().map(|(name, (version, value))| (name, version, value)).collect();
+            prop_assert_eq!(joined(&changes), Change::Partial { fields });
+        }
     }
 }

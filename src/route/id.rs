@@ -1,0 +1,117 @@
+//! Ids of inserted documents where the producer gives none, and the hash that tells two documents under one id apart.
+
+use sha2::{Digest, Sha256};
+
+use crate::message::{Field, Origin, Record};
+
+use super::{ID, TYPE};
+
+/// A UUID of version 7 (RFC 9562, section 5.7) made only from the origin: the same at every redelivery, on every worker, and rising
+/// with the origin's time, so that the index on `_id` grows at its right edge.
+///
+/// Where RFC 9562 asks for random bits stand bits of SHA-256 over time and id. Times before 1970 or beyond 48 bits (the year
+/// 10889) count as the nearest that the layout holds.
+pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
+    const TIME_MS_MAX: i64 = (1 << 48) - 1;
+    let digest = Sha256::new().chain_update(origin.time_ms.to_be_bytes()).chain_update(&origin.id).finalize();
+    let time = origin.time_ms.clamp(0, TIME_MS_MAX).to_be_bytes();
+    let mut uuid = [0; 16];
+    uuid[..6].copy_from_slice(&time[2..]);
+    uuid[6..].copy_from_slice(&digest[..10]);
+    // Version 7, variant 0b10.
+    uuid[6] = uuid[6] & 0x0f | 0x70;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    uuid
+}
+
+/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for `type` and `id`.
+///
+/// It is taken before any time is converted or filled in, so that a change of the route's `times` or `default_time` does not
+/// make a redelivery look like another document. The type is the one that the message was routed by, whether body, attribute
+/// or envelope gave it. Top-level fields are sorted by name, because a producer that sends once more may have built its
+/// object in another order; below that, the order of names is part of a BSON value.
+pub(super) fn message_hash(record: &Record) -> [u8; 16] {
+    let mut fields: Vec<Field<'_>> = record.fields.iter().filter(|field| ![TYPE, ID].contains(&field.name())).collect();
+    fields.sort_unstable_by_key(Field::name);
+    // Lengths and elements end themselves: no two messages run together into the same bytes.
+    let kind_bytes = u64::try_from(record.kind.len()).unwrap_or(u64::MAX);
+    let mut hash = Sha256::new().chain_update(kind_bytes.to_be_bytes()).chain_update(&record.kind);
+    for field in fields {
+        hash.update(field.element);
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.finalize()[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Document, doc};
+    use proptest::prelude::*;
+
+    use super::super::sample::record;
+    use super::*;
+
+    fn origin(time_ms: i64, id: &[u8]) -> Origin {
+        Origin { time_ms, id: id.into() }
+    }
+
+    #[test]
+    fn an_id_from_an_origin_never_changes() {
+        // Held as a constant: another id after an upgrade would double what is redelivered.
+        let uuid = bson::Uuid::from_bytes(from_origin(&origin(1_795_341_605_123, b"5fea7756-0ea4-451a-a703-a558b933e274")));
+        assert_eq!(uuid.to_string(), "01a202b2-d903-716e-8b0d-33c99ded82b5");
+        assert_eq!(from_origin(&origin(-1, b"a"))[..6], [0; 6]);
+        assert_eq!(from_origin(&origin(i64::MAX, b"a"))[..6], [0xff; 6]);
+    }
+
+    #[test]
+    fn a_hash_never_changes() {
+        let hash = message_hash(&record("event", &doc! { "type": "event", "id": "a", "user_id": 1, "event_type": "login" }));
+        assert_eq!(bson::Uuid::from_bytes(hash).to_string(), "32bede79-0db0-8b0a-02a8-c9362c71cc54");
+    }
+
+    #[test]
+    fn a_hash_tells_types_names_and_values_apart_but_not_where_the_type_was_given() {
+        let hash = |kind, fields: &Document| message_hash(&record(kind, fields));
+        let login = hash("event", &doc! { "type": "event", "id": 1, "user_id": 1 });
+        assert_eq!(login, hash("event", &doc! { "user_id": 1 }));
+        assert_ne!(login, hash("audit", &doc! { "user_id": 1 }));
+        assert_ne!(login, hash("event", &doc! { "user_id": 2 }));
+        assert_ne!(login, hash("event", &doc! { "user_id": "1" }));
+        assert_ne!(login, hash("event", &doc! { "user": 1 }));
+        assert_ne!(login, hash("event", &doc! { "user_id": 1, "metadata": {} }));
+        assert_ne!(hash("event", &doc! { "m": { "a": 1, "b": 2 } }), hash("event", &doc! { "m": { "b": 2, "a": 1 } }));
+    }
+
+    proptest! {
+        #[test]
+        fn ids_are_uuids_of_version_7_that_the_origin_alone_decides(time_ms: i64, id: Vec<u8>, other: Vec<u8>) {
+            let uuid = from_origin(&origin(time_ms, &id));
+            prop_assert_eq!(uuid, from_origin(&origin(time_ms, &id)));
+            prop_assert_eq!((uuid[6] >> 4, uuid[8] >> 6), (7, 0b10));
+            if id != other {
+                prop_assert_ne!(uuid, from_origin(&origin(time_ms, &other)));
+            }
+        }
+
+        #[test]
+        fn ids_rise_with_the_origins_time(earlier in 0_i64..1 << 47, gap in 1_i64..1 << 46, a: Vec<u8>, b: Vec<u8>) {
+            prop_assert!(from_origin(&origin(earlier, &a)) < from_origin(&origin(earlier + gap, &b)));
+        }
+
+        #[test]
+        fn the_order_of_top_level_fields_does_not_change_the_hash(
+            fields in prop::collection::btree_map("[a-z]{0,3}", any::<i64>(), 0..8).prop_map(|map| map.into_iter().collect::<Vec<_>>()),
+            shuffled in any::<prop::sample::Index>(),
+        ) {
+            let mut turned = fields.clone();
+            if !turned.is_empty() {
+                turned.rotate_left(shuffled.index(fields.len()));
+                turned.reverse();
+            }
+            let hash = |fields: Vec<(String, i64)>| message_hash(&record("event", &fields.into_iter().map(|(name, value)| (name, value.into())).collect()));
+            prop_assert_eq!(hash(fields), hash(turned));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Insert: a document of all fields of the message, made once.
+
+use crate::config::Route;
+use crate::message::{Insert, Key, Record, Rejection};
+use crate::time::element;
+
+use super::document::{DocumentWriter, subtype};
+use super::{ID, INGEST, TYPE, bad_name, check_required, check_size, id, key, times};
+
+/// The field that names a document (MongoDB manual, "Documents").
+const DOCUMENT_ID: &str = "_id";
+/// Bytes for `_id`, a default time and `_ingest`, with all names: what a document holds beside the message's fields.
+const ADDED_BYTES: usize = 128;
+
+/// Makes the document: `_id`, the fields in the order of the message, the default time if it is absent, and, where the id is
+/// the producer's own, `_ingest.h`.
+///
+/// # Errors
+/// Where a field breaks a rule of the route; the text names it.
+pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection> {
+    let mut document = DocumentWriter::new(record.fields.bytes() + ADDED_BYTES);
+    let (id, hash) = if let Some(field) = record.fields.get(ID) {
+        let id = key::from_field(field)?;
+        document.element(DOCUMENT_ID, field.element_type(), field.value());
+        (id, Some(id::message_hash(record)))
+    } else {
+        let uuid = id::from_origin(&record.origin);
+        document.binary(DOCUMENT_ID, subtype::UUID, &uuid);
+        (Key::Uuid(uuid), None)
+    };
+    check_required(route, record, &[TYPE])?;
+    append_fields(&mut document, route, record)?;
+    if let Some(hash) = &hash {
+        append_hash(&mut document, hash);
+    }
+    check_size(document.len())?;
+    Ok(Insert { id, document: document.finish(), hash })
+}
+
+fn append_fields(document: &mut DocumentWriter, route: &Route, record: &Record) -> Result<(), Rejection> {
+    let mut default_time = route.default_time.as_deref();
+    for field in record.fields.iter() {
+        let name = field.name();
+        match name {
+            TYPE | ID => continue,
+            DOCUMENT_ID => return Err(bad_name(name, "is refused: give the document's id as `id`")),
+            INGEST => return Err(bad_name(name, "is refused: longshore keeps its own data there")),
+            _ => {}
+        }
+        if default_time == Some(name) {
+            default_time = None;
+            let time = times::read(field)?.map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
+            document.date(name, time);
+        } else if route.times.iter().any(|time| time == name)
+            && let Some(time) = times::read(field)?
+        {
+            document.date(name, time);
+        } else {
+            document.copy(field);
+        }
+    }
+    if let Some(name) = default_time {
+        document.date(name, times::of_origin(&record.origin, name)?);
+    }
+    Ok(())
+}
+
+fn append_hash(document: &mut DocumentWriter, hash: &[u8; 16]) {
+    let mut ingest = DocumentWriter::new(32);
+    ingest.binary("h", subtype::GENERIC, hash);
+    document.element(INGEST, element::DOCUMENT, &ingest.finish());
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::spec::BinarySubtype;
+    use bson::{Binary, Bson, DateTime, Document, Uuid, doc, oid::ObjectId};
+
+    use super::super::{DOCUMENT_BYTES_MAX, sample};
+    use super::*;
+    use crate::message::Reason;
+
+    fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
+        let made = super::insert(&sample::config().routes["event"], &sample::record("event", fields))?;
+        let document = Document::from_reader(made.document.as_slice()).unwrap();
+        Ok((made, document))
+    }
+
+    fn names(document: &Document) -> Vec<&str> {
+        document.keys().map(String::as_str).collect()
+    }
+
+    /// An event with all that is required, and `more`.
+    fn event(more: Document) -> Document {
+        let mut fields = doc! { "user_id": 123, "event_type": "login" };
+        fields.extend(more);
+        fields
+    }
+
+    #[test]
+    fn the_producers_id_names_the_document_and_a_hash_tells_what_was_sent() {
+        let fields = doc! {
+            "type": "event", "id": "7f0c", "user_id": 123_i64, "event_type": "login",
+            "timestamp": "2026-11-22T10:00:05.123Z", "metadata": { "ip": "10.0.0.1", "at": "2026-11-22T10:00:00Z" }, "a.b": 1, "": 2,
+        };
+        let (made, document) = insert(&fields).unwrap();
+        assert_eq!(made.id, Key::Text("7f0c".into()));
+        let hash = made.hash.unwrap();
+        assert_eq!(
+            document,
+            doc! {
+                "_id": "7f0c", "user_id": 123_i64, "event_type": "login",
+                "timestamp": DateTime::from_millis(1_795_341_605_123),
+                "metadata": { "ip": "10.0.0.1", "at": "2026-11-22T10:00:00Z" }, "a.b": 1, "": 2,
+                "_ingest": { "h": Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() } },
+            }
+        );
+        assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp", "metadata", "a.b", "", "_ingest"]);
+    }
+
+    #[test]
+    fn an_id_keeps_its_type() {
+        for id in [Bson::from("123"), 123.into(), 123_i64.into(), ObjectId::from_bytes([7; 12]).into(), Uuid::from_bytes([9; 16]).into()] {
+            let (_, document) = insert(&event(doc! { "id": id.clone() })).unwrap();
+            assert_eq!(document.get("_id"), Some(&id));
+        }
+    }
+
+    #[test]
+    fn an_id_that_cannot_name_a_document_is_refused() {
+        for id in [Bson::Null, "".into(), 1.5.into(), Bson::Array(vec![]), doc! { "a": 1 }.into()] {
+            let refused = insert(&event(doc! { "id": id })).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadKey);
+            assert!(refused.text.contains("`id`"), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn without_an_id_the_origin_makes_one_and_no_hash_is_kept() {
+        let fields = event(doc! {});
+        let (made, document) = insert(&fields).unwrap();
+        let uuid = id::from_origin(&sample::record("event", &fields).origin);
+        assert_eq!((made.id, made.hash), (Key::Uuid(uuid), None));
+        assert_eq!(document.get("_id"), Some(&Uuid::from_bytes(uuid).into()));
+        assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp"]);
+    }
+
+    #[test]
+    fn a_time_that_is_absent_or_null_is_the_origins_and_not_in_the_hash() {
+        let origin = Bson::from(DateTime::from_millis(sample::ORIGIN_MS));
+        let (absent, document) = insert(&event(doc! { "id": 1 })).unwrap();
+        assert_eq!(document.get("timestamp"), Some(&origin));
+        assert_eq!(absent.hash, Some(id::message_hash(&sample::record("event", &event(doc! {})))));
+        let (_, document) = insert(&event(doc! { "timestamp": null, "metadata": 1 })).unwrap();
+        assert_eq!(document.get("timestamp"), Some(&origin));
+        assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp", "metadata"]);
+    }
+
+    #[test]
+    fn other_times_become_dates_and_may_be_null_or_absent() {
+        let mut route = sample::config().routes["event"].clone();
+        route.times.push("expires_at".into());
+        let made = |fields: &Document| {
+            let made = super::insert(&route, &sample::record("event", fields)).unwrap();
+            Document::from_reader(made.document.as_slice()).unwrap().get("expires_at").cloned()
+        };
+        assert_eq!(made(&event(doc! { "expires_at": 1 })), Some(DateTime::from_millis(1_000).into()));
+        assert_eq!(made(&event(doc! { "expires_at": null })), Some(Bson::Null));
+        assert_eq!(made(&event(doc! {})), None);
+    }
+
+    #[test]
+    fn a_bad_time_is_refused_by_name() {
+        for (time, why) in
+            [(Bson::from("yesterday"), "is not a time"), (true.into(), "is not a time"), (i64::MAX.into(), "years 1 to 9999")]
+        {
+            let refused = insert(&event(doc! { "timestamp": time })).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadTime);
+            assert!(refused.text.starts_with("`timestamp` ") && refused.text.contains(why), "{}", refused.text);
+        }
+        let mut record = sample::record("event", &event(doc! {}));
+        record.origin.time_ms = i64::MAX;
+        let refused = super::insert(&sample::config().routes["event"], &record).unwrap_err();
+        assert_eq!(refused.reason, Reason::BadTime);
+    }
+
+    #[test]
+    fn a_time_far_ahead_is_no_matter_for_an_event() {
+        let (_, document) = insert(&event(doc! { "timestamp": "2999-01-01T00:00:00Z" })).unwrap();
+        assert!(document.get_datetime("timestamp").is_ok());
+    }
+
+    #[test]
+    fn names_that_longshore_or_the_server_keeps_are_refused() {
+        for name in ["_id", "_ingest"] {
+            let refused = insert(&event(doc! { name: 1 })).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadName);
+            assert!(refused.text.contains(name), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn a_document_of_16_mib_fits_and_one_byte_more_does_not() {
+        // One text field fills the rest: type, "a", NUL, length, NUL.
+        let (made, _) = insert(&event(doc! { "id": 1, "a": "" })).unwrap();
+        let room = DOCUMENT_BYTES_MAX - made.document.len();
+        let (made, _) = insert(&event(doc! { "id": 1, "a": "x".repeat(room) })).unwrap();
+        assert_eq!(made.document.len(), DOCUMENT_BYTES_MAX);
+        let refused = insert(&event(doc! { "id": 1, "a": "x".repeat(room + 1) })).unwrap_err();
+        assert_eq!(refused.reason, Reason::TooLarge);
+    }
+
+    #[test]
+    fn a_route_may_require_the_producers_id() {
+        let mut route = sample::config().routes["event"].clone();
+        route.required.push("id".into());
+        let refused = super::insert(&route, &sample::record("event", &event(doc! {}))).unwrap_err();
+        assert_eq!((refused.reason, refused.text.starts_with("`id` is missing")), (Reason::MissingField, true));
+    }
+}

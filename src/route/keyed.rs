@@ -1,0 +1,363 @@
+//! Set and replace: an order-free update of the document with the message's key.
+
+use crate::config::{Route, WriteKind};
+use crate::message::{Change, Field, Fields, Key, Reason, Record, Rejection, Update};
+use crate::time::element;
+use crate::version::Version;
+
+use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, key, times};
+
+/// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is counted by field.
+const INGEST_BYTES: usize = 16 * 1_024;
+/// Bytes of one version in `_ingest` beside the field's name and the origin's id: two dates, their names, the headers.
+const VERSION_BYTES: usize = 64;
+
+/// A record on a route with a key.
+pub(super) struct Keyed<'a> {
+    pub(super) route: &'a Route,
+    pub(super) record: &'a Record,
+    pub(super) key: &'a str,
+    pub(super) version_field: &'a str,
+}
+
+impl<'a> Keyed<'a> {
+    /// Makes the update: the key, the version, and the fields but for the key, which the store writes. The version field is
+    /// always among them, as a date.
+    ///
+    /// # Errors
+    /// Where a field breaks a rule of the route; the text names it.
+    pub(super) fn update(&self, version_skew_max_ms: i64) -> Result<Update, Rejection> {
+        let key = self.record.fields.get(self.key).map_or_else(|| Err(key::missing(self.key)), key::from_field)?;
+        self.check_names()?;
+        check_required(self.route, self.record, &[TYPE, self.key])?;
+        let version = self.version(version_skew_max_ms)?;
+        let change = match self.route.kind {
+            WriteKind::Set { partial: true, .. } => self.partial(&version)?,
+            _ => self.whole(version)?,
+        };
+        check_document_size(&key, &change)?;
+        Ok(Update { key, change })
+    }
+
+    /// Refuses names that would act on the server, and those that a `set` does not declare.
+    fn check_names(&self) -> Result<(), Rejection> {
+        let declared = matches!(self.route.kind, WriteKind::Set { .. }).then_some(&self.route.fields);
+        for field in self.record.fields.iter() {
+            match field.name() {
+                TYPE | ID => {}
+                name if name == self.key => {}
+                "" => return Err(bad_name("", "is refused: a document with a key takes no empty name")),
+                "_id" => return Err(bad_name("_id", "is refused: it is not the key of this route")),
+                INGEST => return Err(bad_name(INGEST, "is refused: longshore keeps its own data there")),
+                name if name.contains('.') => {
+                    return Err(bad_name(name, "is refused: the server would take the dot for a path into another field"));
+                }
+                name if declared.is_some_and(|fields| fields.binary_search_by(|known| known.as_str().cmp(name)).is_err()) => {
+                    let route = Name(&self.route.name);
+                    let text = format!("{} is not declared: remove it, or add it to `fields` of the route {route}", Name(name));
+                    return Err(Rejection::new(Reason::UnknownField, text));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The version: the version field's time, or the origin's where that is absent or null.
+    fn version(&self, skew_max_ms: i64) -> Result<Version, Rejection> {
+        let Record { origin, sent_ms, fields, .. } = self.record;
+        let time_ms = match fields.get(self.version_field).map(times::read).transpose()?.flatten() {
+            Some(time_ms) => time_ms,
+            None => times::of_origin(origin, self.version_field)?,
+        };
+        if time_ms > sent_ms.saturating_add(skew_max_ms) {
+            // Once stored, it would win over every true update until that time comes.
+            let text = format!(
+                "{} is {} s ahead of the time of sending: set the producer's clock right, or raise `message.version_skew_max`",
+                Name(self.version_field),
+                time_ms.saturating_sub(*sent_ms) / 1_000
+            );
+            return Err(Rejection::new(Reason::BadTime, text));
+        }
+        Ok(Version { time_ms, origin_time_ms: origin.time_ms, origin_id: origin.id.clone() })
+    }
+
+    /// All fields at one version, in the order of the message.
+    fn whole(&self, version: Version) -> Result<Change, Rejection> {
+        let mut fields = Fields::default();
+        fields.buffer().reserve(self.record.fields.bytes() + 16 + self.version_field.len());
+        self.each_stored(version.time_ms, |name, value| value.push_to(&mut fields, name))?;
+        Ok(Change::Whole { version, fields })
+    }
+
+    /// Each field with its version, sorted by name.
+    fn partial(&self, version: &Version) -> Result<Change, Rejection> {
+        let mut fields = Vec::with_capacity(self.record.fields.len() + 1);
+        self.each_stored(version.time_ms, |name, value| {
+            let mut single = Fields::default();
+            value.push_to(&mut single, name);
+            fields.push((name.to_owned(), version.clone(), single));
+        })?;
+        fields.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(Change::Partial { fields })
+    }
+
+    /// Hands over each field that is stored, but for the key; the version field last if the message has none.
+    fn each_stored(&self, version_ms: i64, mut store: impl FnMut(&'a str, Value<'a>)) -> Result<(), Rejection> {
+        let mut has_version = false;
+        for field in self.record.fields.iter() {
+            let name = field.name();
+            if name == self.key || name == TYPE || name == ID {
+                continue;
+            }
+            let time = if name == self.version_field {
+                has_version = true;
+                Some(version_ms)
+            } else if self.route.times.iter().any(|time| time == name) {
+                times::read(field)?
+            } else {
+                None
+            };
+            store(name, time.map_or(Value::AsSent(field), Value::Date));
+        }
+        if !has_version {
+            store(self.version_field, Value::Date(version_ms));
+        }
+        Ok(())
+    }
+}
+
+/// The value of a field as it is stored.
+enum Value<'a> {
+    AsSent(Field<'a>),
+    /// Milliseconds since the epoch.
+    Date(i64),
+}
+
+impl Value<'_> {
+    fn push_to(&self, fields: &mut Fields, name: &str) {
+        match self {
+            Self::AsSent(field) => fields.push(name, field.element_type(), field.value()),
+            Self::Date(millis) => fields.push(name, element::DATE, &millis.to_le_bytes()),
+        }
+    }
+}
+
+/// Counts the document as the server will hold it, versions included.
+fn check_document_size(key: &Key, change: &Change) -> Result<(), Rejection> {
+    let key_bytes = match key {
+        Key::Text(text) => text.len(),
+        Key::Integer(_) | Key::ObjectId(_) | Key::Uuid(_) => 0,
+    };
+    let fields_bytes: usize = match change {
+        Change::Whole { version, fields } => fields.bytes() + version.origin_id.len(),
+        Change::Partial { fields } => {
+            let each =
+                |(name, version, value): &(String, Version, Fields)| value.bytes() + name.len() + version.origin_id.len() + VERSION_BYTES;
+            fields.iter().map(each).sum()
+        }
+    };
+    check_size(fields_bytes + key_bytes + INGEST_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+
+    use super::super::sample::{self, ORIGIN_MS, SENT_MS};
+    use super::super::{DOCUMENT_BYTES_MAX, Router};
+    use super::*;
+    use crate::config::Config;
+    use crate::message::Write;
+
+    fn route(config: &Config, kind: &str, fields: &Document) -> Result<Update, Rejection> {
+        match Router::new(config).route(&sample::record(kind, fields))?.write {
+            Write::Update(update) => Ok(update),
+            Write::Insert(_) => panic!("{kind} has a key"),
+        }
+    }
+
+    fn update(kind: &str, fields: &Document) -> Result<Update, Rejection> {
+        route(&sample::config(), kind, fields)
+    }
+
+    /// The built-in configuration with the session route partial.
+    fn partial_sessions() -> Config {
+        let mut config = sample::config();
+        let session = config.routes.get_mut("session").unwrap();
+        session.kind = WriteKind::Set { key: "session_id".into(), version_field: "last_accessed".into(), partial: true };
+        session.fields.push("a".into());
+        config
+    }
+
+    fn whole(update: Update) -> (Version, Fields) {
+        match update.change {
+            Change::Whole { version, fields } => (version, fields),
+            Change::Partial { .. } => panic!("not partial"),
+        }
+    }
+
+    fn date(millis: i64) -> Bson {
+        DateTime::from_millis(millis).into()
+    }
+
+    #[test]
+    fn a_session_is_its_declared_fields_at_one_version_without_the_key() {
+        let data = doc! { "cart": [{ "sku": "a", "qty": 1 }] };
+        let update = update(
+            "session",
+            &doc! { "type": "session", "id": "x", "session_id": "s-81", "last_accessed": "2026-11-22 10:00:00.123", "data": data.clone() },
+        )
+        .unwrap();
+        assert_eq!(update.key, Key::Text("s-81".into()));
+        let (version, fields) = whole(update);
+        assert_eq!((version.time_ms, version.origin_time_ms), (1_795_341_600_123, ORIGIN_MS));
+        assert_eq!(&*version.origin_id, b"5fea7756-0ea4-451a-a703-a558b933e274");
+        assert_eq!(fields, sample::fields(&doc! { "last_accessed": date(1_795_341_600_123), "data": data }));
+    }
+
+    #[test]
+    fn a_cache_entry_is_all_fields_but_the_messages_own() {
+        let update = update(
+            "cache",
+            &doc! { "type": "cache", "id": 5, "user_id": 123, "data": { "plan": "pro" }, "more": 1, "updated": 1_795_341_605 },
+        )
+        .unwrap();
+        assert_eq!(update.key, Key::Integer(123));
+        let (_, fields) = whole(update);
+        assert_eq!(fields, sample::fields(&doc! { "data": { "plan": "pro" }, "more": 1, "updated": date(1_795_341_605_000) }));
+    }
+
+    #[test]
+    fn without_a_version_the_origins_time_is_the_version_and_is_stored() {
+        for more in [doc! {}, doc! { "last_accessed": null }] {
+            let mut fields = doc! { "session_id": 1, "data": 1 };
+            fields.extend(more);
+            let (version, fields) = whole(update("session", &fields).unwrap());
+            assert_eq!(version.time_ms, ORIGIN_MS);
+            assert_eq!(fields, sample::fields(&doc! { "data": 1, "last_accessed": date(ORIGIN_MS) }));
+        }
+    }
+
+    #[test]
+    fn a_partial_session_is_each_field_at_its_version_sorted_by_name() {
+        let config = partial_sessions();
+        for more in [doc! {}, doc! { "last_accessed": ORIGIN_MS }] {
+            let mut fields = doc! { "type": "session", "data": 1, "session_id": 1, "a": null };
+            fields.extend(more);
+            let update = route(&config, "session", &fields).unwrap();
+            let Change::Partial { fields } = update.change else { panic!("partial") };
+            let expected = [("a", Bson::Null), ("data", 1.into()), ("last_accessed", date(ORIGIN_MS))];
+            assert_eq!(fields.len(), expected.len());
+            for ((name, version, single), (expected_name, value)) in fields.iter().zip(expected) {
+                assert_eq!((name.as_str(), version.time_ms), (expected_name, ORIGIN_MS));
+                assert_eq!(*single, sample::fields(&doc! { expected_name: value }));
+            }
+        }
+    }
+
+    #[test]
+    fn other_times_become_dates_or_stay_null() {
+        let mut config = sample::config();
+        config.routes.get_mut("cache").unwrap().times = sample::strings(&["from", "to"]);
+        let (_, fields) =
+            whole(route(&config, "cache", &doc! { "user_id": 1, "data": 1, "from": "2026-11-22T10:00:00.042Z", "to": null }).unwrap());
+        assert_eq!(fields, sample::fields(&doc! { "data": 1, "from": date(ORIGIN_MS), "to": null, "updated": date(ORIGIN_MS) }));
+        let refused = route(&config, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
+        assert_eq!((refused.reason, refused.text.starts_with("`to` is not a time")), (Reason::BadTime, true));
+    }
+
+    #[test]
+    fn a_missing_or_bad_key_is_refused_by_name() {
+        for (fields, why) in [
+            (doc! { "data": 1 }, "is missing"),
+            (doc! { "data": 1, "user_id": null }, "is null"),
+            (doc! { "data": 1, "user_id": 1.0 }, "is a number with a fraction"),
+            (doc! { "data": 1, "user_id": { "$gt": "" } }, "is an object"),
+        ] {
+            let refused = update("cache", &fields).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadKey);
+            assert!(refused.text.starts_with(&format!("the key `user_id` {why}")), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn names_that_would_act_on_the_server_are_refused() {
+        for (kind, key) in [("session", "session_id"), ("cache", "user_id")] {
+            for name in ["a.b", "_ingest", "_ingest.v", "_id", "", ".", "data."] {
+                let refused = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
+                assert_eq!(refused.reason, Reason::BadName, "{kind} {name:?}");
+                assert!(refused.text.starts_with(&format!("`{name}` is refused")), "{}", refused.text);
+            }
+        }
+    }
+
+    #[test]
+    fn names_below_the_top_level_are_data() {
+        let data = doc! { "a.b": 1, "": 2, "_id": 3, "_ingest": 4, "type": 5, "id": 6 };
+        let (_, fields) = whole(update("cache", &doc! { "user_id": 1, "data": data.clone() }).unwrap());
+        assert_eq!(fields.get("data").unwrap().element, sample::fields(&doc! { "data": data }).get("data").unwrap().element);
+    }
+
+    #[test]
+    fn an_undeclared_field_of_a_set_is_refused_by_name() {
+        for config in [sample::config(), partial_sessions()] {
+            let refused = route(&config, "session", &doc! { "session_id": 1, "data": 1, "device": "x" }).unwrap_err();
+            assert_eq!(refused.reason, Reason::UnknownField);
+            assert!(refused.text.starts_with("`device` is not declared"), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn the_document_id_may_be_the_key() {
+        let mut config = sample::config();
+        let cache = config.routes.get_mut("cache").unwrap();
+        cache.kind = WriteKind::Replace { key: "_id".into(), version_field: "updated".into() };
+        cache.required = sample::strings(&["_id", "data"]);
+        let id = ObjectId::from_bytes([7; 12]);
+        let update = route(&config, "cache", &doc! { "_id": id, "data": 1 }).unwrap();
+        assert_eq!(update.key, Key::ObjectId(id));
+        assert_eq!(whole(update).1, sample::fields(&doc! { "data": 1, "updated": date(ORIGIN_MS) }));
+    }
+
+    #[test]
+    fn a_version_may_be_ahead_of_the_sending_by_the_skew_and_no_more() {
+        let at = |millis: i64| update("cache", &doc! { "user_id": 1, "data": 1, "updated": millis });
+        assert_eq!(whole(at(SENT_MS + 3_600_000).unwrap()).0.time_ms, SENT_MS + 3_600_000);
+        let refused = at(SENT_MS + 3_600_001).unwrap_err();
+        assert_eq!(refused.reason, Reason::BadTime);
+        assert!(refused.text.starts_with("`updated` is 3600 s ahead"), "{}", refused.text);
+        // Far in the past is merely stale.
+        assert!(at(-1).is_ok());
+    }
+
+    #[test]
+    fn an_origin_far_ahead_cannot_stand_in_for_the_version() {
+        let router = Router::new(&sample::config());
+        for (time_ms, text) in [(SENT_MS + 4_000_000, "`updated` is 4000 s ahead"), (i64::MAX, "the message's own time")] {
+            let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
+            record.origin.time_ms = time_ms;
+            let refused = router.route(&record).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadTime);
+            assert!(refused.text.starts_with(text), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_no_time_is_refused_by_name() {
+        for time in [Bson::from("now"), false.into(), doc! {}.into(), f64::NAN.into(), i64::MAX.into()] {
+            let refused = update("cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
+            assert_eq!(refused.reason, Reason::BadTime);
+            assert!(refused.text.starts_with("`updated` is "), "{}", refused.text);
+        }
+    }
+
+    #[test]
+    fn room_is_left_for_the_versions_in_a_document_of_the_largest_size() {
+        for config in [sample::config(), partial_sessions()] {
+            let sized = |bytes: usize| route(&config, "session", &doc! { "session_id": 1, "data": "x".repeat(bytes) });
+            assert!(sized(DOCUMENT_BYTES_MAX - 17 * 1_024).is_ok());
+            assert_eq!(sized(DOCUMENT_BYTES_MAX - 16 * 1_024).unwrap_err().reason, Reason::TooLarge);
+        }
+    }
+}
