@@ -5,6 +5,7 @@ pub mod config;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod fields;
 pub mod message;
 pub mod mongo_manager;
 pub mod queue;
