@@ -1,5 +1,9 @@
 //! The command line: one file per command. Output is for people on a terminal, JSON lines otherwise.
 
+#[cfg(feature = "dev")]
+pub mod demo;
+#[cfg(feature = "dev")]
+pub mod dev;
 pub mod output;
 pub mod run;
 
@@ -42,6 +46,13 @@ pub struct Settings {
 pub enum Command {
     /// Receive from the queue and write to the database until SIGTERM
     Run(run::RunArgs),
+    /// The worker with a queue and a database on this machine, to try it out
+    #[cfg(feature = "dev")]
+    Dev(dev::DevArgs),
+    /// A portal's load through `dev`, and a look at what the database then holds
+    #[cfg(feature = "dev")]
+    #[command(hide = true)]
+    Demo(demo::DemoArgs),
 }
 
 /// Parses the command line, runs the command, and says how it went.
@@ -62,6 +73,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = cli.settings;
     match cli.command {
         Command::Run(args) => with_runtime(&settings.load()?.config, |config| run::run(config, args)),
+        #[cfg(feature = "dev")]
+        Command::Dev(args) => with_runtime(&settings.load()?.config, |config| dev::dev(config, args)),
+        #[cfg(feature = "dev")]
+        Command::Demo(args) => with_runtime(&settings.load()?.config, |config| demo::demo(config, args)),
     }
 }
 

@@ -21,7 +21,8 @@ pub mod place;
 mod tests;
 
 use crate::config::MessageConfig;
-use crate::message::{Attribute, Fields, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
+use crate::fields::Fields;
+use crate::message::{Attribute, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
 use encoding::Encoding;
 use envelope::Signature;
 

@@ -10,6 +10,7 @@ pub mod decode;
 pub mod dev;
 #[cfg(test)]
 mod fakes;
+pub mod fields;
 pub mod gate;
 pub mod held;
 pub mod lane;

@@ -7,6 +7,8 @@
 //! A [`Receipt`] cannot be cloned and only [`crate::settle`] consumes it. Dropping one unsettled is a bug: it is
 //! counted, logged as an error, and fails the tests.
 
+mod rejection;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,8 +16,11 @@ use bson::oid::ObjectId;
 use tokio::time::Instant;
 
 use crate::budget::Permit;
+use crate::fields::Fields;
 use crate::held::Held;
-use crate::version::Version;
+use crate::version::{Change, Version};
+
+pub use rejection::{Reason, Rejection};
 
 /// What the queue hands over for one message, before anyone looked inside.
 #[derive(Debug, Clone)]
@@ -134,7 +139,7 @@ impl Receipt {
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt").field("number", &self.number).field("message_id", &self.message.message_id).finish()
+        f.debug_struct("Receipt").field("number", &self.number).field("message_id", &self.message.message_id).finish_non_exhaustive()
     }
 }
 
@@ -159,107 +164,6 @@ pub struct Record {
     pub fields: Fields,
     /// Bytes of the decoded body, after decompression.
     pub bytes: usize,
-}
-
-/// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
-///
-/// An element is laid out as in a BSON document: type byte, name, NUL, value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
-    buffer: Vec<u8>,
-    /// Where each element begins, and how long its name is.
-    starts: Vec<(usize, usize)>,
-}
-
-impl Fields {
-    /// The buffer to append the value to, after [`Fields::begin`] wrote type and name.
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
-    }
-
-    /// Starts an element: writes a placeholder type byte, the name and its NUL, and returns where the type byte is, to be
-    /// set once the value is known. The caller has refused names with a NUL and names that are there already.
-    pub fn begin(&mut self, name: &str) -> usize {
-        let start = self.buffer.len();
-        self.starts.push((start, name.len()));
-        self.buffer.push(0);
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.push(0);
-        start
-    }
-
-    /// Appends an element whole.
-    pub fn push(&mut self, name: &str, element_type: u8, value: &[u8]) {
-        let start = self.begin(name);
-        self.buffer[start] = element_type;
-        self.buffer.extend_from_slice(value);
-    }
-
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
-    }
-
-    /// Bytes of all elements together: a document of them is 5 longer.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        self.starts.iter().enumerate().map(|(index, &(start, name_len))| {
-            let end = self.starts.get(index + 1).map_or(self.buffer.len(), |next| next.0);
-            Field { element: &self.buffer[start..end], name_len }
-        })
-    }
-
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Field<'_>> {
-        self.iter().find(|field| field.name() == name)
-    }
-}
-
-/// One element of [`Fields`].
-#[derive(Debug, Clone, Copy)]
-pub struct Field<'a> {
-    /// The element as a BSON document holds it.
-    pub element: &'a [u8],
-    name_len: usize,
-}
-
-impl<'a> Field<'a> {
-    /// # Panics
-    /// Never: the name was written from a `str`.
-    #[must_use]
-    pub fn name(&self) -> &'a str {
-        std::str::from_utf8(&self.element[1..=self.name_len]).expect("written from a str")
-    }
-
-    /// The BSON element type, as in the BSON specification.
-    #[must_use]
-    pub fn element_type(&self) -> u8 {
-        self.element[0]
-    }
-
-    /// The value's bytes, without type and name.
-    #[must_use]
-    pub fn value(&self) -> &'a [u8] {
-        &self.element[self.name_len + 2..]
-    }
-
-    /// The text of a string.
-    #[must_use]
-    pub fn text(&self) -> Option<&'a str> {
-        const STRING: u8 = 0x02;
-        // Length, text, NUL.
-        let text = self.value().get(4..self.value().len().checked_sub(1)?)?;
-        if self.element_type() == STRING { std::str::from_utf8(text).ok() } else { None }
-    }
 }
 
 /// A key or a document id: one of the values that name exactly one document.
@@ -323,16 +227,6 @@ pub struct Update {
     pub change: Change,
 }
 
-/// What an update carries, and at which version. How two of them join is said in [`crate::version`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// The whole state at one version: a last-writer-wins register. `fields` are all there are; what is declared and
-    /// absent is removed.
-    Whole { version: Version, fields: Fields },
-    /// Some fields, each with its own version: a last-writer-wins map. Sorted by name.
-    Partial { fields: Vec<(String, Version, Fields)> },
-}
-
 impl Update {
     fn command_bytes(&self) -> usize {
         /// The update statement around the literals; the longest is measured in the store's tests.
@@ -367,76 +261,4 @@ pub enum Ending {
     Written,
     /// Its dead letter.
     DeadLettered(Reason),
-}
-
-/// Why a message is refused. The code is one word for logs, metrics and the dead letter; the text names the thing, the
-/// place and what to do, and holds no value from the message beyond names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    pub reason: Reason,
-    pub text: String,
-    /// The server's error code, where the server refused it.
-    pub code: Option<i32>,
-}
-
-impl Rejection {
-    #[must_use]
-    pub fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), code: None }
-    }
-}
-
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal,)*) => {
-        /// The reason codes of dead letters. The list is closed, so that a metric by reason has bounded cardinality.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason { $($(#[$doc])* $variant,)* }
-
-        impl Reason {
-            pub const ALL: &'static [Reason] = &[$(Reason::$variant,)*];
-
-            /// The code as it stands in records, logs and metrics.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Reason::$variant => $code,)* }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// The body is not a JSON object, or not UTF-8.
-    BadJson = "bad_json",
-    /// The envelope (SNS, EventBridge, CloudEvents) is broken.
-    BadEnvelope = "bad_envelope",
-    /// The body cannot be decompressed, or names an unknown encoding.
-    BadEncoding = "bad_encoding",
-    /// Larger than a bound: decompressed size, 16 MiB, 100 levels.
-    TooLarge = "too_large",
-    /// No type was given.
-    MissingType = "missing_type",
-    /// No route has this type.
-    UnknownType = "unknown_type",
-    /// A field that the route requires is absent.
-    MissingField = "missing_field",
-    /// A field that the route does not declare.
-    UnknownField = "unknown_field",
-    /// A key or id that is absent, null, empty, too long, or of a type that cannot name a document.
-    BadKey = "bad_key",
-    /// A time that cannot be read, is out of range or too far ahead.
-    BadTime = "bad_time",
-    /// A name that cannot be stored: `$`, NUL, a dot at the top level, `_ingest`, twice in one object.
-    BadName = "bad_name",
-    /// A value that cannot be stored: an integer beyond int64, a broken Extended JSON value.
-    BadValue = "bad_value",
-    /// The producer's id is there already, with other contents.
-    IdConflict = "id_conflict",
-    /// The server refused the document: validator, unique index, type, size, geo or index-key errors.
-    StoreRejected = "store_rejected",
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
 }

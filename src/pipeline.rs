@@ -4,7 +4,6 @@
 pub mod dry_run;
 mod intake;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -97,11 +96,11 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &confirmed));
         let dead_letters =
             DeadLetters::new(dead_letter_lane, Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
-        let mut by_collection = BTreeMap::new();
-        for (name, collection) in &self.config.collections {
+        let mut by_collection = Vec::with_capacity(self.config.collections.len());
+        for collection in self.config.collections.values() {
             let (lane, waiters) = Lane::new();
             stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(dead_letters.clone()), &confirmed));
-            by_collection.insert(name.clone(), lane);
+            by_collection.push(lane);
         }
         Lanes { by_collection, dead_letters }
     }
@@ -156,7 +155,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 
 /// The ways into the lanes.
 struct Lanes {
-    by_collection: BTreeMap<String, Lane>,
+    /// In the order of the configuration's collections, as the router counts them.
+    by_collection: Vec<Lane>,
     dead_letters: DeadLetters,
 }
 

@@ -17,7 +17,7 @@ pub const BATCH_MAX: usize = 10;
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The longest a message may be held from its receive on (SQS: 12 h); a message is released an hour before.
-pub const HOLD_MAX: Duration = Duration::from_secs(11 * 3_600);
+pub const HOLD_MAX: Duration = Duration::from_hours(11);
 
 /// A queue that delivers at least once, in any order, and takes a message back when nobody says that it is done.
 ///

@@ -10,7 +10,7 @@ use bson::Decimal128;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 
-use crate::message::Field;
+use crate::fields::Field;
 
 /// BSON element types that a time is read from.
 pub mod element {

@@ -12,7 +12,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::message::{Change, Fields};
+use crate::fields::Fields;
 
 /// When a value was made, by its own account; ties are broken by the message that carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,16 @@ impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// What an update carries, and at which version. [`join`] says how two of them become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The whole state at one version: a last-writer-wins register. `fields` are all there are; what is declared and
+    /// absent is removed.
+    Whole { version: Version, fields: Fields },
+    /// Some fields, each with its own version: a last-writer-wins map. Sorted by name.
+    Partial { fields: Vec<(String, Version, Fields)> },
 }
 
 /// Joins two changes of one key: the newer whole state, or the newer of each field.

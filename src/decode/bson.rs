@@ -15,7 +15,8 @@ use serde_json::error::Category;
 use super::extended;
 use super::numbers::{self, Literals};
 use super::place::{self, NameSpan, Step};
-use crate::message::{Fields, Reason, Rejection};
+use crate::fields::Fields;
+use crate::message::{Reason, Rejection};
 use crate::time::element;
 
 /// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is a value, not a level.

@@ -32,13 +32,13 @@ impl Intake {
             match self.prepare(&mut receipt) {
                 Ok(routed) => {
                     let part = Part { write: routed.write, receipt, ending: Ending::Written };
-                    parts.entry(routed.collection).or_default().push(part);
+                    parts.entry(routed.lane).or_default().push(part);
                 }
                 Err(rejection) => self.lanes.dead_letters.reject(receipt, &rejection, None),
             }
         }
-        for (collection, parts) in parts {
-            match self.lanes.by_collection.get(&*collection) {
+        for (lane, parts) in parts {
+            match self.lanes.by_collection.get(lane) {
                 Some(lane) => lane.send(parts),
                 // The configuration gives every route's collection a lane.
                 None => parts.into_iter().for_each(|part| self.settle.leave(part.receipt)),
@@ -50,6 +50,6 @@ impl Intake {
         let record = decode(&receipt.message, &self.message)?;
         // The message is kept as it came, for its dead letter, beside what was made of it.
         receipt.permit.resize(receipt.message.bytes() + record.bytes);
-        self.router.route(record)
+        self.router.route(&record)
     }
 }

@@ -1,6 +1,6 @@
 //! Writes a BSON document from elements that are encoded already.
 
-use crate::message::Field;
+use crate::fields::Field;
 use crate::time::element;
 
 use super::DOCUMENT_BYTES_MAX;

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::message::{Field, Origin, Record};
+use crate::fields::Field;
+use crate::message::{Origin, Record};
 
 use super::{ID, TYPE};
 

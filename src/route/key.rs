@@ -6,7 +6,8 @@
 
 use bson::oid::ObjectId;
 
-use crate::message::{Field, Key, Reason, Rejection};
+use crate::fields::Field;
+use crate::message::{Key, Reason, Rejection};
 use crate::time::element;
 
 use super::Name;

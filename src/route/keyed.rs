@@ -1,7 +1,9 @@
 //! Set and replace: an order-free update of the document with the message's key.
 
 use crate::config::{Route, WriteKind};
-use crate::message::{Change, Field, Fields, Key, Reason, Record, Rejection, Update};
+use crate::fields::{Field, Fields};
+use crate::version::Change;
+use crate::message::{Key, Reason, Record, Rejection, Update};
 use crate::time::element;
 use crate::version::Version;
 

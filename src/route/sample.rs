@@ -9,7 +9,8 @@ use crate::config::{
     Acknowledgement, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig,
     QueueConfig, RetryConfig, Route, WorkerConfig, WriteConcern, WriteKind,
 };
-use crate::message::{Fields, Origin, Record};
+use crate::fields::Fields;
+use crate::message::{Origin, Record};
 
 /// 2026-11-22T10:00:00.042Z, and when the queue says that it was sent.
 pub const ORIGIN_MS: i64 = 1_795_341_600_042;

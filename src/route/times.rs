@@ -1,6 +1,7 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
-use crate::message::{Field, Origin, Reason, Rejection};
+use crate::fields::Field;
+use crate::message::{Origin, Reason, Rejection};
 use crate::time::{MILLIS_MAX, MILLIS_MIN, TimeError, element, from_field};
 
 use super::Name;

@@ -1,1 +1,102 @@
-//! To come.
+//! The rules of the house that no compiler knows: who may import whom, how long things get, what is never committed.
+//!
+//! Each rule is a pure function with tests of its own that show it something bad; here they meet the real tree.
+
+mod leaks;
+mod order;
+mod sizes;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use source::Source;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files that are or could be committed, relative to the root: what git knows, else (in an unpacked archive) all there is.
+fn files() -> Vec<PathBuf> {
+    let git = Command::new("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output();
+    let mut files: Vec<PathBuf> = match git {
+        Ok(output) if output.status.success() => output
+            .stdout
+            .split(|&byte| byte == 0)
+            .filter(|name| !name.is_empty())
+            .map(|name| String::from_utf8_lossy(name).as_ref().into())
+            .collect(),
+        _ => walk(root()),
+    };
+    // Git still lists what was deleted and not yet committed.
+    files.retain(|file| root().join(file).is_file());
+    files.sort();
+    assert!(files.contains(&"src/lib.rs".into()), "the sources of this crate are not at {}", root().display());
+    files
+}
+
+/// All files below `folder`, relative to the root, without build output and version control.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            if !path.ends_with("target") && !path.ends_with(".git") {
+                files.extend(walk(&path));
+            }
+        } else {
+            files.push(path.strip_prefix(root()).expect("below the root").to_owned());
+        }
+    }
+    files
+}
+
+/// The text of a file, or none where it is not text.
+fn text(file: &Path) -> Option<String> {
+    String::from_utf8(fs::read(root().join(file)).expect("a readable file")).ok()
+}
+
+/// The Rust files below one of the `folders`.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    files()
+        .iter()
+        .filter(|file| folders.iter().any(|folder| file.starts_with(folder)) && file.extension().is_some_and(|extension| extension == "rs"))
+        .map(|file| Source::parse(file, &text(file).expect("Rust is UTF-8")))
+        .collect()
+}
+
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn imports_run_only_from_left_to_right() {
+    assert_none(&order::against_order(&sources(&["src"])));
+}
+
+#[test]
+fn an_sdk_is_named_only_in_its_adapter() {
+    assert_none(&order::sdk_outside_adapter(&sources(&["src"])));
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_likes() {
+    let long = files()
+        .iter()
+        .filter(|file| file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|file| sizes::long_file(file, &text(file).expect("Rust is UTF-8")))
+        .collect::<Vec<_>>();
+    assert_none(&long);
+}
+
+#[test]
+fn no_function_is_longer_than_a_screen() {
+    assert_none(&sources(&["src", "tests", "benches"]).iter().flat_map(sizes::long_functions).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_of_the_machine_it_was_written_on_is_committed() {
+    let leaks = files().iter().filter_map(|file| Some(leaks::leaks(file, &text(file)?))).flatten().collect::<Vec<_>>();
+    assert_none(&leaks);
+}

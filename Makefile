@@ -1,0 +1,32 @@
+# What can be done here, by name: `make` alone lists it. Needed: Rust, Python 3 with pip, make, a C compiler.
+# Servers and tools are fetched once into ~/.cache/longshore (or LONGSHORE_CACHE).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench
+
+CARGO ?= cargo
+# For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
+ARGS ?=
+export CARGO
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
+	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked -- demo
+
+test: ## Run every test (unit, integration against real servers, documentation) and count them
+	@scripts/test.sh $(ARGS)
+
+check: ## Look without running: format, clippy, documentation, licences and sources
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) fetch --locked
+	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline check --hide-inclusion-graph bans licenses sources
+
+bench: ## Measure CPU per million messages, rate, memory and API calls
+	@benches/run.sh

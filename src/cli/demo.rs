@@ -1,0 +1,190 @@
+//! `longshore demo`: a portal's load through `longshore dev`, and a look at what the database then holds.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, sleep};
+
+use crate::config::Config;
+use crate::dev::local::Local;
+use crate::dev::portal::{self, Load, PortalMessage};
+use crate::dev::verify::{Verdict, verify};
+use crate::dev::worker_thread::{WorkerThread, cpu_seconds};
+use crate::message::Attribute;
+use crate::mongo_manager::MongoManager;
+use crate::queue::BATCH_MAX;
+use crate::queue::sqs::{Credentials, Outgoing, SendOutcome, SqsQueue};
+use crate::stop::Stop;
+use crate::telemetry::counters::Counts;
+use crate::worker::{Ended, stop_on_signals};
+
+use super::EXIT_FOUND;
+
+/// Send calls in flight.
+const SENDS_MAX: usize = 8;
+
+/// Between two looks at the counters.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many messages
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    messages: u32,
+    /// Makes another load
+    #[arg(long, default_value_t = 81)]
+    seed: u64,
+}
+
+/// # Errors
+/// Where queue, database or worker cannot start, or stop answering.
+pub async fn demo(config: Config, args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
+    let local = tokio::select! {
+        local = Local::start() => local?,
+        () = stop.draining() => return Ok(interrupted()),
+    };
+    let shown = tokio::select! {
+        shown = show(local.point(config), &args, &stop) => shown,
+        () = stop.letting_go() => Ok(interrupted()),
+    };
+    local.stop().await;
+    shown
+}
+
+/// As a shell reports a process that SIGINT ended.
+fn interrupted() -> ExitCode {
+    eprintln!("Interrupted: nothing is left behind.");
+    ExitCode::from(130)
+}
+
+async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<ExitCode> {
+    let load = portal::load(args.seed, args.messages as usize);
+    let (queue, _) = SqsQueue::connect_with(&config.queue, Credentials::Local).await?;
+    if !send(&queue, &load, stop).await? {
+        return Ok(interrupted());
+    }
+    let worker = WorkerThread::start(config.clone(), stop.clone()).await?;
+    let run = drain(&worker, load.messages.len(), stop).await;
+    let (counts, calls) = (worker.signals.counters().counts(), worker.calls.total());
+    let was_interrupted = stop.is_draining();
+    stop.drain();
+    let ended = worker.ended().await?;
+    if was_interrupted {
+        return Ok(interrupted());
+    }
+    println!("{}", table(&run, &counts, calls));
+    let facts = queue.facts().await?;
+    let left = facts.messages + facts.messages_in_flight + facts.messages_delayed;
+    let mut verdict = verify(&MongoManager::connect(&config.db).await?, &load.expected).await?;
+    if left > 0 {
+        verdict.problems.push(format!("{left} messages are left in the queue"));
+    }
+    if ended != Ended::Drained {
+        verdict.problems.push("the worker did not drain within its deadline".to_owned());
+    }
+    println!("{}", judgement(&verdict));
+    Ok(if verdict.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+/// Sends the whole load. Returns whether it was not interrupted.
+async fn send(queue: &SqsQueue, load: &Load, stop: &Stop) -> anyhow::Result<bool> {
+    let bar = bar("sending", load.messages.len());
+    let sends = load.messages.chunks(BATCH_MAX).map(|chunk| {
+        let (entries, bar) = (chunk.iter().map(outgoing).collect::<Vec<_>>(), &bar);
+        async move {
+            let outcomes = queue.send_batch(&entries).await.context("cannot send the load")?;
+            if let Some(outcome) = outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
+                bail!("cannot send the load: {outcome:?}");
+            }
+            bar.inc(outcomes.len() as u64);
+            Ok(())
+        }
+    });
+    let sends: Vec<_> = sends.collect();
+    let sent = tokio::select! {
+        sent = stream::iter(sends).buffer_unordered(SENDS_MAX).try_collect::<()>() => sent.map(|()| true),
+        () = stop.draining() => Ok(false),
+    };
+    bar.finish_and_clear();
+    sent
+}
+
+fn outgoing(message: &PortalMessage) -> Outgoing {
+    let attributes = message.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
+    Outgoing { body: message.body.clone(), attributes, ..Outgoing::default() }
+}
+
+/// How long the worker took, and what it cost.
+struct Run {
+    took: Duration,
+    cpu_seconds: Option<f64>,
+}
+
+/// Watches until every message has left the queue, or a stop.
+async fn drain(worker: &WorkerThread, messages: usize, stop: &Stop) -> Run {
+    let bar = bar("unloading", messages);
+    let (started, cpu_before) = (Instant::now(), cpu_seconds());
+    loop {
+        let deleted = worker.signals.counters().deleted_total.get();
+        bar.set_position(deleted);
+        if deleted >= messages as u64 || stop.is_draining() || worker.is_finished() {
+            break;
+        }
+        sleep(LOOK).await;
+    }
+    bar.finish_and_clear();
+    let cpu_seconds = cpu_before.and_then(|before| Some(cpu_seconds()? - before));
+    Run { took: started.elapsed(), cpu_seconds }
+}
+
+fn bar(what: &'static str, length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:>10} {bar:40} {human_pos}/{human_len} {per_sec}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_style(style).with_message(what)
+}
+
+fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let (messages, calls) = (counts.received_total as f64, calls as f64);
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    let mut row = |name: &str, value: String| {
+        table.add_row([comfy_table::Cell::new(name), comfy_table::Cell::new(value).set_alignment(comfy_table::CellAlignment::Right)]);
+    };
+    row("received", counts.received_total.to_string());
+    row("written", (counts.written_total - counts.dead_lettered.values().sum::<u64>()).to_string());
+    row("joined before writing", counts.joined_total.to_string());
+    row("already there", counts.already_there_total.to_string());
+    row("stale", counts.stale_total.to_string());
+    for (reason, count) in &counts.dead_lettered {
+        row(&format!("dead-lettered: {reason}"), count.to_string());
+    }
+    row("deleted", counts.deleted_total.to_string());
+    row("messages per second", format!("{:.0}", messages / run.took.as_secs_f64()));
+    row("API calls per message", format!("{:.3}", calls / messages));
+    if let Some(seconds) = run.cpu_seconds {
+        row("worker CPU seconds per million", format!("{:.0}", seconds / messages * 1e6));
+    }
+    table
+}
+
+fn judgement(verdict: &Verdict) -> String {
+    let dead_letters: u64 = verdict.dead_letters.values().sum();
+    if verdict.problems.is_empty() {
+        return format!(
+            "The database holds what was sent: {} events, each once; {} sessions and {} cache entries, each at its newest version; \
+             {dead_letters} dead letters with {} different reasons. The queue is empty.",
+            verdict.events,
+            verdict.sessions,
+            verdict.cache,
+            verdict.dead_letters.len()
+        );
+    }
+    format!("The database does not hold what was sent:\n  {}", verdict.problems.join("\n  "))
+}

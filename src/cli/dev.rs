@@ -1,0 +1,73 @@
+//! `longshore dev`: the worker's real code, with a queue and a database on this machine.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::dev::local::{DATABASE, Local};
+use crate::dev::worker_thread::WorkerThread;
+use crate::stop::Stop;
+use crate::worker::{Ended, stop_on_signals};
+
+use super::EXIT_FOUND;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore dev
+  longshore --config config/longshore.toml dev
+
+Queue and database are private and forget everything at the end. MONGO_CACHE_URI and AWS profiles are ignored: nothing real
+is touched.")]
+pub struct DevArgs {}
+
+/// # Errors
+/// Where queue, database or worker cannot start.
+pub async fn dev(config: Config, _: DevArgs) -> anyhow::Result<ExitCode> {
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
+    let local = tokio::select! {
+        local = Local::start() => local?,
+        () = stop.draining() => return Ok(ExitCode::SUCCESS),
+    };
+    let worker = WorkerThread::start(local.point(config), stop.clone()).await;
+    let ended = match worker {
+        Ok(worker) => {
+            println!("{}", instructions(&local));
+            stop.draining().await;
+            eprintln!("Draining.");
+            worker.ended().await
+        }
+        Err(error) => Err(error),
+    };
+    local.stop().await;
+    Ok(if ended? == Ended::Drained { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+/// Lines to copy and paste.
+fn instructions(local: &Local) -> String {
+    let (endpoint, queue, uri) = (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
+    let uri = uri.expose();
+    format!(
+        r#"
+The worker is receiving. Send it something:
+
+  Python    pip install boto3
+            python3 - <<'END'
+            import boto3, json
+            sqs = boto3.client("sqs", endpoint_url="{endpoint}", region_name="us-east-1",
+                               aws_access_key_id="local", aws_secret_access_key="local")
+            sqs.send_message(QueueUrl="{queue}", MessageBody=json.dumps(
+                {{"type": "event", "user_id": 123, "event_type": "login"}}))
+            END
+
+  AWS CLI   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws sqs send-message --region us-east-1 \
+              --endpoint-url {endpoint} --queue-url {queue} \
+              --message-body '{{"type":"session","session_id":"s-81","data":{{"cart":[]}}}}'
+
+  Look      mongosh '{uri}' --eval 'db.events.find()'
+
+Ctrl-C drains and ends; nothing is kept."#
+    )
+}

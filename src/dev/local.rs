@@ -1,0 +1,63 @@
+//! A queue and a database on this machine, and the configuration that points at them.
+//!
+//! Nothing real is touched: `MONGO_CACHE_URI`, AWS profiles and credentials of the environment are not read.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::config::Config;
+
+use super::mongod::{self, Mongod};
+use super::sqs::EmbeddedSqs;
+
+/// The queue's name.
+pub const QUEUE: &str = "portal";
+
+/// The database's name.
+pub const DATABASE: &str = "portal";
+
+/// Of the local queue: short, so that what a killed worker held comes back while one watches.
+const VISIBILITY_TIMEOUT: &str = "30";
+
+/// The long poll: short, because a stop waits for it.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// A running queue and database.
+#[derive(Debug)]
+pub struct Local {
+    pub sqs: EmbeddedSqs,
+    pub mongod: Mongod,
+    pub queue_url: String,
+}
+
+impl Local {
+    /// Starts both.
+    ///
+    /// # Errors
+    /// Where there is no mongod to run, or one of them does not start.
+    pub async fn start() -> Result<Self> {
+        let program = mongod::find().await?;
+        let mongod = Mongod::start(&mongod::Options::new(program)).await?;
+        let sqs = EmbeddedSqs::start().await?;
+        let queue_url = sqs.create_queue(QUEUE, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)]).await.context("cannot make the queue")?;
+        Ok(Self { sqs, mongod, queue_url })
+    }
+
+    /// `config` with queue and database replaced by these.
+    #[must_use]
+    pub fn point(&self, mut config: Config) -> Config {
+        config.queue.url = Some(self.queue_url.clone());
+        config.queue.endpoint_url = Some(self.sqs.endpoint_url());
+        config.queue.region = Some(super::sqs::REGION.to_owned());
+        config.queue.wait = WAIT;
+        config.db.mongo_uri = Some(self.mongod.uri(DATABASE));
+        config.db.connection_options.clear();
+        config
+    }
+
+    /// Ends both and returns when nothing of them is left.
+    pub async fn stop(self) {
+        self.mongod.stop().await;
+    }
+}
