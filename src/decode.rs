@@ -16,9 +16,10 @@ pub mod encoding;
 pub mod envelope;
 mod extended;
 mod numbers;
-pub mod place;
+pub(crate) mod place;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use crate::config::MessageConfig;
 use crate::fields::Fields;
@@ -135,6 +136,8 @@ fn origin(signature: Option<Signature>, message: &QueueMessage) -> Result<Origin
         (Some(time_ms), Some(id)) => Ok(Origin { time_ms, id: envelope::origin_id("attribute longshore-id", id)?.into() }),
         (None, None) => Ok(Origin { time_ms: message.sent_ms, id: message.message_id.as_bytes().into() }),
         // Taken for nothing, the one given would silently not do what it is there for.
-        _ => Err(Rejection::new(Reason::BadKey, format!("of the attributes {TIME} and {ID} only one is there as text: send both, or none"))),
+        _ => {
+            Err(Rejection::new(Reason::BadKey, format!("of the attributes {TIME} and {ID} only one is there as text: send both, or none")))
+        }
     }
 }

@@ -146,7 +146,9 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
                 packed = packed.get(length..).ok_or_else(|| Problem::Broken("a skippable frame is longer than the body".to_owned()))?;
             }
             // A frame in one segment needs a window as large as itself.
-            Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => return Err(Problem::Window { bytes: requested, bytes_max: max }),
+            Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
+                return Err(Problem::Window { bytes: requested, bytes_max: max });
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -118,7 +118,8 @@ fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
     }
     let Some(body) = string(names.message) else { return Ok(None) };
     let Some(timestamp) = string(names.timestamp) else { return Err(broken("SNS: Timestamp is missing, or not a string")) };
-    let signature = Signature { kind: None, time_ms: Some(origin_time("SNS Timestamp", &timestamp)?), id: origin_id("SNS MessageId", &id)? };
+    let signature =
+        Signature { kind: None, time_ms: Some(origin_time("SNS Timestamp", &timestamp)?), id: origin_id("SNS MessageId", &id)? };
     Ok(Some(Envelope { signature, body, attributes: sns_attributes(names.message_attributes)? }))
 }
 

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::bson::{Open, Writer};
 use super::place::NameSpan;
+use super::writer::{Open, Writer};
 use crate::message::Reason;
 use crate::time::{self, element};
 

@@ -43,15 +43,23 @@ pub fn shown(steps: &[Step], buffer: &[u8]) -> String {
                 }
                 place.push_str(&shown_name(&String::from_utf8_lossy(span.bytes(buffer))));
             }
-            Step::Index(index) => place.push_str(&format!("[{index}]")),
+            Step::Index(index) => {
+                place.push('[');
+                place.push_str(&index.to_string());
+                place.push(']');
+            }
         }
     }
     place
 }
 
-/// A name from outside, fit for a log line: cut to 64 characters, with what is no printable character escaped.
+/// A name from outside, fit for a log line: cut to 64 characters, with what is no printable character escaped, and `""`
+/// where it is empty.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
+    if name.is_empty() {
+        return r#""""#.to_owned();
+    }
     let mut shown: String = name.chars().take(NAME_CHARS_MAX).flat_map(char::escape_debug).collect();
     if name.chars().nth(NAME_CHARS_MAX).is_some() {
         shown.push_str("...");

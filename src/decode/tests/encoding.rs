@@ -1,0 +1,165 @@
+//! Packed bodies: what gzip and zstd senders write, and what a hostile one may.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use super::super::encoding::Encoding;
+use super::{decoded, refused};
+use crate::message::Reason;
+
+const BODY: &str = r#"{"type":"event","id":"e-1","n":7}"#;
+/// 3,678 bytes of JSON by `zstd -19`: compressed blocks and a checksum.
+const ZSTD_LARGE: &str = "KLUv/WReDdUFAFIJHRiAzQNAEeCINAT00YTEtpBSQnbm0ZODeWnTAP+9+/b/7Je3evhce7a8FYPPtWfLWy34XHu2vJXD59qz5d3wufZseS8wMUHl0kMWchuCUaCdiWx2GpU38qwK5QVYBRvZQRqWhI3cJLMevABXOp/JG3kuUWUpPqgRUHPY/w3QS6E1ESAECMEKwf8/QugHCcMwGJBxQDKRzCSQSUwmiUgiMhEDkonJrABSXBCAAGCITfjb+i5ZFQUQNYv/JJs=";
+
+pub fn gzip(bytes: &[u8]) -> String {
+    STANDARD.encode(gzip_member(bytes))
+}
+
+fn gzip_member(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn unpack(encoding: Encoding, packed: &[u8], bytes_max: usize) -> Result<String, Reason> {
+    encoding.unpack(&STANDARD.encode(packed), bytes_max).map_err(|rejection| rejection.reason)
+}
+
+/// A zstd frame without checksum whose blocks repeat one byte: 4 bytes for each 128 KiB.
+fn zstd_bomb(window: u8, blocks: usize) -> Vec<u8> {
+    let block = |last: u8| {
+        let header = (128_u32 * 1024) << 3 | 1 << 1 | u32::from(last);
+        [&header.to_le_bytes()[..3], b" "].concat()
+    };
+    [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, window][..], &block(0).repeat(blocks - 1), &block(1)].concat()
+}
+
+#[test]
+fn what_gzip_and_zstd_write_is_read() {
+    for (encoding, body) in [
+        ("gzip", "H4sIAAAAAAACA6tWKqksSFWyUkotS80rUdJRykwBcXQNgcw8JSvzWgBjgbwCIQAAAA=="),
+        ("GZIP", "H4sIAAAAAAACA6tWKqksSFWyUkotS80rUdJRykwBcXQNgcw8JSvzWgBjgbwCIQAAAA\n"),
+        // From a file, from a pipe (size unknown: windows of 2 and 8 MiB), without a checksum.
+        ("zstd", "KLUv/SQhCQEAeyJ0eXBlIjoiZXZlbnQiLCJpZCI6ImUtMSIsIm4iOjd9E8OwWg=="),
+        ("zstd", "KLUv/QBYCQEAeyJ0eXBlIjoiZXZlbnQiLCJpZCI6ImUtMSIsIm4iOjd9"),
+        ("zstd", "KLUv/QRoCQEAeyJ0eXBlIjoiZXZlbnQiLCJpZCI6ImUtMSIsIm4iOjd9E8OwWg=="),
+        ("identity", BODY),
+    ] {
+        let record = decoded(body, &[("content-encoding", encoding)]);
+        assert_eq!((record.kind.as_str(), record.bytes), ("event", BODY.len()), "{encoding} {body}");
+    }
+    let large = decoded(ZSTD_LARGE, &[("content-encoding", "zstd")]);
+    assert_eq!(large.bytes, 3_678);
+    let document = super::bson::document(&large.fields);
+    assert_eq!(document.get_array("items").unwrap().len(), 60);
+}
+
+#[test]
+fn members_and_frames_in_a_row_are_one_body() {
+    let (left, right) = BODY.as_bytes().split_at(9);
+    let members = [gzip_member(left), gzip_member(b""), gzip_member(right)].concat();
+    assert_eq!(unpack(Encoding::Gzip, &members, 1_024).as_deref(), Ok(BODY));
+    let frame = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let frames = [skippable.clone(), frame(left), skippable, frame(right)].concat();
+    assert_eq!(unpack(Encoding::Zstd, &frames, 1_024).as_deref(), Ok(BODY));
+}
+
+#[test]
+fn the_bound_on_the_unpacked_size_is_exact() {
+    let zstd = STANDARD.decode(ZSTD_LARGE).unwrap();
+    let text = unpack(Encoding::Zstd, &zstd, 3_678).unwrap();
+    for (encoding, packed) in [(Encoding::Zstd, zstd), (Encoding::Gzip, gzip_member(text.as_bytes()))] {
+        assert_eq!(unpack(encoding, &packed, 3_678).as_ref(), Ok(&text), "{encoding:?}");
+        assert_eq!(unpack(encoding, &packed, 3_677), Err(Reason::TooLarge), "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_bomb_is_stopped_at_the_bound() {
+    // 8 GiB in 256 KiB; only its first blocks are unpacked.
+    assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(0x58, 65_536), 1_024 * 1_024), Err(Reason::TooLarge));
+    assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(0x58, 8), 1_024 * 1_024).map(|text| text.len()), Ok(1_024 * 1_024));
+    let gzip_bomb = gzip_member(&vec![b' '; 8 * 1_024 * 1_024]).repeat(100);
+    assert_eq!(unpack(Encoding::Gzip, &gzip_bomb, 1_024 * 1_024), Err(Reason::TooLarge));
+}
+
+#[test]
+fn a_zstd_frame_gets_no_window_beyond_the_bound() {
+    // 16 MiB, 128 MiB as `zstd --long=27` writes, and 2 TiB.
+    for window in [0x70, 0x88, 0xf8] {
+        assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(window, 1), 1_024 * 1_024), Err(Reason::TooLarge), "{window:#x}");
+    }
+    // One segment of 2^63 bytes, said in the header.
+    let header = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 63).to_le_bytes(), &[1, 0, 0]].concat();
+    assert_eq!(unpack(Encoding::Zstd, &header, 1_024 * 1_024), Err(Reason::TooLarge));
+}
+
+#[test]
+fn a_body_that_is_not_what_its_encoding_says_is_refused() {
+    let gzip = gzip_member(BODY.as_bytes());
+    let zstd = STANDARD.decode(ZSTD_LARGE).unwrap();
+    let changed = |bytes: &[u8]| [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat();
+    for (encoding, packed) in [
+        (Encoding::Gzip, gzip[..gzip.len() - 1].to_vec()),
+        (Encoding::Gzip, gzip[..20].to_vec()),
+        (Encoding::Gzip, changed(&gzip)),
+        (Encoding::Gzip, [&gzip[..], b"junk"].concat()),
+        (Encoding::Gzip, zstd.clone()),
+        (Encoding::Gzip, Vec::new()),
+        (Encoding::Zstd, zstd[..zstd.len() - 1].to_vec()),
+        (Encoding::Zstd, zstd[..30].to_vec()),
+        (Encoding::Zstd, changed(&zstd)),
+        (Encoding::Zstd, [&zstd[..], b"junk"].concat()),
+        (Encoding::Zstd, vec![0x50, 0x2a, 0x4d, 0x18, 255, 0, 0, 0]),
+        (Encoding::Zstd, gzip),
+    ] {
+        assert_eq!(unpack(encoding, &packed, 10_000), Err(Reason::BadEncoding), "{encoding:?} {packed:x?}");
+    }
+    assert_eq!(unpack(Encoding::Zstd, &[], 10_000).as_deref(), Ok(""), "no frame at all is an empty body, which is no JSON");
+    assert_eq!(unpack(Encoding::Gzip, &gzip_member(b"\xff"), 10_000), Err(Reason::BadJson));
+    assert_eq!(refused(BODY, &[("content-encoding", "gzip")]).0, Reason::BadEncoding, "not base64");
+    for unknown in ["br", "gzip, zstd", "aws-chunked", "base64"] {
+        let (reason, text) = refused(BODY, &[("content-encoding", unknown)]);
+        assert_eq!((reason, text.contains("gzip, zstd and identity")), (Reason::BadEncoding, true), "{unknown}: {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_that_were_never_packed_do_not_panic(packed in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            let _ = unpack(encoding, &packed, 10_000);
+        }
+    }
+
+    #[test]
+    fn a_damaged_frame_neither_panics_nor_passes_the_bound(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), is_zstd in any::<bool>(),
+    ) {
+        let (encoding, mut packed) = if is_zstd {
+            (Encoding::Zstd, STANDARD.decode(ZSTD_LARGE).unwrap())
+        } else {
+            (Encoding::Gzip, gzip_member(BODY.as_bytes()))
+        };
+        for (index, byte) in damage {
+            let at = index.index(packed.len());
+            packed[at] = byte;
+        }
+        if let Ok(text) = unpack(encoding, &packed, 10_000) {
+            prop_assert!(text.len() <= 10_000);
+        }
+    }
+
+    #[test]
+    fn any_text_survives_packing(text in any::<String>()) {
+        prop_assert_eq!(unpack(Encoding::Gzip, &gzip_member(text.as_bytes()), 100_000), Ok(text.clone()));
+        let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+        prop_assert_eq!(unpack(Encoding::Zstd, &zstd, 100_000), Ok(text));
+    }
+}

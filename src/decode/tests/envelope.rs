@@ -1,0 +1,186 @@
+//! Envelopes by example: what each yields, what only looks like one, and what is refused.
+
+use super::*;
+use crate::decode::envelope::ORIGIN_ID_BYTES_MAX;
+
+const NOTIFICATION: &str = r#"{
+  "Type" : "Notification",
+  "MessageId" : "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+  "TopicArn" : "arn:aws:sns:us-west-2:123456789012:MyTopic",
+  "Subject" : "My First Message",
+  "Message" : "{\"type\":\"event\",\"n\":1}",
+  "Timestamp" : "2026-11-22T10:00:05.123Z",
+  "SignatureVersion" : "1",
+  "UnsubscribeURL" : "https://example.com/"
+}"#;
+
+const BUS_EVENT: &str = r#"{
+  "version": "0",
+  "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+  "detail-type": "Cart Changed",
+  "source": "shop.cart",
+  "account": "111122223333",
+  "time": "2026-11-22T10:00:05Z",
+  "region": "us-west-1",
+  "resources": [],
+  "detail": {"session_id": "s-1", "n": 2}
+}"#;
+
+const CLOUD_EVENT: &str = r#"{"specversion":"1.0","id":"A-1","source":"/portal","type":"com.example.login",
+  "time":"2026-11-22T12:00:05.5+02:00","datacontenttype":"application/json","data":{"n":3}}"#;
+
+fn number(record: &Record) -> i32 {
+    super::bson::document(&record.fields).get_i32("n").unwrap()
+}
+
+/// A notification whose `Message` is this text.
+fn notification(message: &str, attributes: &str) -> String {
+    let message = serde_json::to_string(message).unwrap();
+    NOTIFICATION
+        .replace(r#""{\"type\":\"event\",\"n\":1}""#, &message)
+        .replace(r#""SignatureVersion" : "1""#, &format!(r#""MessageAttributes" : {attributes}"#))
+}
+
+#[test]
+fn an_sns_notification_is_opened() {
+    let record = decoded(NOTIFICATION, &[]);
+    assert_eq!((record.kind.as_str(), number(&record), record.bytes), ("event", 1, 22));
+    assert_eq!(origin_of(&record), (1_795_341_605_123, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned()));
+}
+
+#[test]
+fn an_eventbridge_event_is_opened() {
+    let record = decoded(BUS_EVENT, &[]);
+    assert_eq!((record.kind.as_str(), number(&record)), ("session", 2));
+    assert_eq!(origin_of(&record), (1_795_341_605_000, "6a7e8feb-b491-4cf7-a9f1-bf3703467718".to_owned()));
+}
+
+#[test]
+fn a_structured_cloudevent_is_opened() {
+    let record = decoded(CLOUD_EVENT, &[]);
+    assert_eq!((record.kind.as_str(), number(&record)), ("event", 3));
+    assert_eq!(origin_of(&record), (1_795_341_605_500, "/portal\nA-1".to_owned()));
+    let base64 = CLOUD_EVENT.replace(r#""data":{"n":3}"#, r#""data_base64":"eyJuIjo0fQ==","data":null"#);
+    assert_eq!(number(&decoded(&base64, &[])), 4);
+}
+
+#[test]
+fn a_binary_cloudevent_is_read_from_its_attributes() {
+    let attributes = [
+        ("ce-id", "A-1"),
+        ("ce-source", "/portal"),
+        ("ce-specversion", "1.0"),
+        ("ce-time", "2026-11-22T10:00:05Z"),
+        ("ce-type", "com.example.login"),
+    ];
+    let record = decoded(r#"{"n":3}"#, &attributes);
+    assert_eq!((record.kind.as_str(), number(&record)), ("event", 3));
+    assert_eq!(origin_of(&record), (1_795_341_605_000, "/portal\nA-1".to_owned()));
+    assert_eq!(decoded(r#"{"type":"cache"}"#, &attributes).kind, "cache");
+    for missing in ["ce-id", "ce-source", "ce-type"] {
+        let fewer: Vec<_> = attributes.into_iter().filter(|(name, _)| *name != missing).collect();
+        let (reason, text) = refused(r#"{"n":3}"#, &fewer);
+        assert_eq!((reason, text.contains(missing)), (Reason::BadEnvelope, true), "{text}");
+    }
+    // Without the version these are attributes like any other.
+    assert_eq!(decoded(r#"{"type":"cache"}"#, &attributes[..2]).kind, "cache");
+}
+
+#[test]
+fn a_cloudevent_without_a_time_has_the_same_origin_at_every_redelivery_and_replay() {
+    let body = CLOUD_EVENT.replace(r#""time":"2026-11-22T12:00:05.5+02:00","#, "");
+    let first = decoded(&body, &[]);
+    assert_eq!(origin_of(&first), (first.sent_ms, "/portal\nA-1".to_owned()));
+    let mut replayed = message(&body, &[("longshore-id", "/portal\nA-1"), ("longshore-time", &first.sent_ms.to_string())]);
+    replayed.sent_ms += 86_400_000;
+    assert_eq!(decode(&replayed, &settings()).unwrap().origin, first.origin);
+}
+
+#[test]
+fn the_envelopes_origin_wins_over_the_attributes() {
+    let attributes = [("longshore-id", "x"), ("longshore-time", "2020-01-01T00:00:00Z")];
+    for body in [NOTIFICATION, BUS_EVENT, CLOUD_EVENT] {
+        assert_eq!(decoded(body, &attributes).origin, decoded(body, &[]).origin);
+    }
+}
+
+#[test]
+fn envelopes_in_envelopes_are_opened_and_the_innermost_names_the_origin() {
+    let record = decoded(&notification(BUS_EVENT, "{}"), &[]);
+    assert_eq!((record.kind.as_str(), number(&record)), ("session", 2));
+    assert_eq!(origin_of(&record).1, "6a7e8feb-b491-4cf7-a9f1-bf3703467718");
+    let two = notification(CLOUD_EVENT, "{}");
+    let three = notification(&two, "{}");
+    assert_eq!(origin_of(&decoded(&three, &[])).1, "/portal\nA-1");
+    let (reason, text) = refused(&notification(&three, "{}"), &[]);
+    assert_eq!((reason, text.contains("more than 3 envelopes")), (Reason::BadEnvelope, true));
+}
+
+#[test]
+fn sns_attributes_count_as_attributes_of_the_message_inside() {
+    let text = |name: &str, value: &str| format!(r#""{name}":{{"Type":"String","Value":"{value}"}}"#);
+    let record = decoded(&notification(r#"{"n":5}"#, &format!("{{{}}}", text("type", "cache"))), &[("type", "outer")]);
+    assert_eq!((record.kind.as_str(), number(&record)), ("cache", 5));
+
+    let packed = super::encoding::gzip(br#"{"type":"event","n":6}"#);
+    let body = notification(&packed, &format!("{{{}}}", text("content-encoding", "gzip")));
+    assert_eq!(number(&decoded(&body, &[])), 6);
+    let twice = super::encoding::gzip(body.as_bytes());
+    assert_eq!(refused(&twice, &[("content-encoding", "gzip")]).0, Reason::BadEncoding, "packed twice");
+
+    let binary = r#"{"type":{"Type":"Binary","Value":"AAEC"}}"#;
+    assert_eq!(decoded(&notification(r#"{"type":"event"}"#, binary), &[]).kind, "event");
+    assert_eq!(refused(&notification("{}", r#"{"type":"event"}"#), &[]).0, Reason::BadEnvelope);
+}
+
+#[test]
+fn the_encoding_of_the_outer_message_is_not_applied_again_inside() {
+    let packed = super::encoding::gzip(NOTIFICATION.as_bytes());
+    assert_eq!(number(&decoded(&packed, &[("content-encoding", "gzip")])), 1);
+}
+
+#[test]
+fn a_plain_message_with_fields_named_as_an_envelopes_stays_plain() {
+    for body in [
+        r#"{"type":"event","Message":"{}","Type":"Notification","MessageId":"a"}"#,
+        r#"{"type":"event","Message":"{}","TopicArn":"x","Type":"Alert","MessageId":"a"}"#,
+        r#"{"type":"event","Message":{},"TopicArn":"x","Type":"Notification","MessageId":"a"}"#,
+        r#"{"type":"event","detail-type":"x","source":"s","detail":{"type":"cache"}}"#,
+        r#"{"type":"event","detail-type":"x","source":"s","detail":[],"id":"a","time":"0","account":"b"}"#,
+        r#"{"type":"event","specversion":"1.0","id":"a","data":{"type":"cache"}}"#,
+        r#"{"type":"event","specversion":1.0,"id":"a","source":"s","data":{"type":"cache"}}"#,
+        r#"{"type":"event","data":{"specversion":"1.0","id":"a","source":"s","type":"cache","data":{}}}"#,
+    ] {
+        let record = decoded(body, &[]);
+        assert_eq!((record.kind.as_str(), record.bytes), ("event", body.len()), "{body}");
+        assert_eq!(origin_of(&record).1, "m-1", "{body}");
+    }
+}
+
+#[test]
+fn a_broken_envelope_is_refused() {
+    use Reason::{BadEnvelope, BadJson, BadKey, BadTime};
+    let id = "6a7e8feb-b491-4cf7-a9f1-bf3703467718";
+    for (reason, body) in [
+        (BadEnvelope, NOTIFICATION.replace("\"Timestamp\"", "\"When\"")),
+        (BadEnvelope, NOTIFICATION.replace("Notification", "SubscriptionConfirmation").replace("\"Subject\"", "\"Token\"")),
+        (BadTime, NOTIFICATION.replace("2026-11-22", "22 November")),
+        (BadJson, notification("hello", "{}")),
+        (BadJson, notification("[]", "{}")),
+        (BadTime, BUS_EVENT.replace("2026-11-22", "0000-11-22")),
+        (BadKey, BUS_EVENT.replace(id, "")),
+        (BadKey, BUS_EVENT.replace(id, &"i".repeat(ORIGIN_ID_BYTES_MAX + 1))),
+        (BadEnvelope, CLOUD_EVENT.replace("\"1.0\"", "\"0.3\"")),
+        (BadEnvelope, CLOUD_EVENT.replace("\"data\"", "\"payload\"")),
+        (BadEnvelope, CLOUD_EVENT.replace("{\"n\":3}", "{\"n\":3},\"data_base64\":\"e30=\"")),
+        (BadEnvelope, CLOUD_EVENT.replace("\"data\":{\"n\":3}", "\"data_base64\":\"?\"")),
+        (BadJson, CLOUD_EVENT.replace("\"data\":{\"n\":3}", "\"data_base64\":\"/w==\"")),
+        (BadJson, CLOUD_EVENT.replace("{\"n\":3}", "\"text\"")),
+        (BadEnvelope, CLOUD_EVENT.replace("\"2026-11-22T12:00:05.5+02:00\"", "7")),
+        (BadKey, CLOUD_EVENT.replace("A-1", "")),
+        (BadKey, CLOUD_EVENT.replace("A-1", r"A\n1")),
+        (Reason::BadName, CLOUD_EVENT.replace("\"source\"", "\"id\":\"B\",\"source\"")),
+    ] {
+        assert_eq!(refused(&body, &[]).0, reason, "{body}");
+    }
+}
