@@ -1,1 +1,3 @@
-//! To come.
+//! Parts for development: what `longshore dev`, the demo, benchmarks and tests run against. Not in the image.
+
+pub mod sqs;
