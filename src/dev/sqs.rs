@@ -125,3 +125,32 @@ async fn accept(listener: TcpListener, provider: Arc<RustackSqs>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dropped_server_closes_its_connections() {
+        let server = EmbeddedSqs::start().await.unwrap();
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        drop(server);
+        // The end of the stream, or a reset where the connection was not accepted yet.
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn queue_urls_lead_to_the_server_that_made_them() {
+        let (one, two) = (EmbeddedSqs::start().await.unwrap(), EmbeddedSqs::start().await.unwrap());
+        for server in [&one, &two] {
+            let url = server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap();
+            assert_eq!(url, format!("{}/{ACCOUNT}/portal.fifo", server.endpoint_url()));
+            assert_eq!(server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap(), url);
+        }
+        let error = one.create_queue("no spaces", &[]).await.unwrap_err();
+        assert!(error.to_string().starts_with("cannot create queue no spaces"), "{error}");
+    }
+}

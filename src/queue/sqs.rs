@@ -43,6 +43,8 @@ const RECEIVE_GRACE: Duration = Duration::from_secs(10);
 pub struct SqsQueue {
     client: Client,
     place: Place,
+    /// As the queue said at connect; it cannot change.
+    fifo: bool,
     calls: Arc<ApiCalls>,
 }
 
@@ -97,7 +99,7 @@ impl Queue for SqsQueue {
             .message_attribute_names("All")
             .set_receive_request_attempt_id(attempt.map(str::to_owned));
         let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
-        Ok(output.messages.unwrap_or_default().into_iter().filter_map(received::message).collect())
+        Ok(output.messages.unwrap_or_default().into_iter().filter_map(|message| received::message(message, self.fifo)).collect())
     }
 
     async fn delete(&self, handles: &[String]) -> Result<Vec<EntryOutcome>, QueueFault> {

@@ -89,12 +89,14 @@ impl SqsQueue {
             settings = settings.endpoint_url(endpoint);
         }
         let settings: Config = settings.build();
-        let queue = Self {
+        let mut queue = Self {
             place: Place::new(url, region, endpoint.or(sdk.endpoint_url())),
             client: Client::from_conf(settings),
+            fifo: false,
             calls: Arc::new(ApiCalls::default()),
         };
         let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
+        queue.fifo = facts.fifo;
         Ok((queue, facts))
     }
 }
@@ -134,4 +136,40 @@ fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
         .credentials_provider(SharedCredentialsProvider::new(made_up))
         .http_client(http)
         .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::imds;
+    use aws_config::imds::credentials::ImdsCredentialsProvider;
+    use aws_config::provider_config::ProviderConfig;
+
+    use super::*;
+
+    /// Settings of an instance whose metadata service does not answer.
+    fn without_credentials(settings: &QueueConfig) -> SdkConfig {
+        let sdk = local(settings).unwrap();
+        let provider = ProviderConfig::without_region().with_http_client(sdk.http_client().unwrap());
+        let client = imds::Client::builder().configure(&provider).endpoint("http://127.0.0.1:1").unwrap().max_attempts(1).build();
+        let imds = ImdsCredentialsProvider::builder().configure(&provider).imds_client(client).build();
+        sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(imds)).build()
+    }
+
+    #[tokio::test]
+    async fn credentials_that_cannot_be_loaded_are_told_from_a_queue_that_does_not_answer() {
+        let settings = QueueConfig {
+            url: Some("http://127.0.0.1:1/0/portal".to_owned()),
+            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+            region: None,
+            wait: Duration::ZERO,
+            pollers_max: 1,
+            visibility_timeout: None,
+        };
+        let endpoint = settings.endpoint_url.as_deref();
+        let fault = SqsQueue::connect_to("portal", endpoint, &without_credentials(&settings)).await.unwrap_err();
+        assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
+        assert!(fault.text.starts_with("no AWS credentials: set AWS_ACCESS_KEY_ID"), "{fault}");
+        let fault = SqsQueue::connect_to("portal", endpoint, &local(&settings).unwrap()).await.unwrap_err();
+        assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{fault}");
+    }
 }

@@ -113,7 +113,7 @@ mod tests {
             messages: 7,
             messages_in_flight: 8,
             messages_delayed: 9,
-            message_retention: Some(Duration::from_secs(345_600)),
+            message_retention: Some(Duration::from_hours(96)),
         };
         assert_eq!(facts, Ok(expected));
     }

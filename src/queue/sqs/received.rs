@@ -10,7 +10,10 @@ use crate::message::{Attribute, Fifo, QueueMessage};
 ///
 /// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor settled. AWS sends none
 /// such; one from elsewhere is left hidden and logged, and comes again. A body that is absent is empty.
-pub(super) fn message(message: Message) -> Option<QueueMessage> {
+///
+/// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0. A standard queue may
+/// have groups too, for fairness between them, but no order to keep.
+pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMessage> {
     let mut system = message.attributes.unwrap_or_default();
     let sent_ms = system.get(&MessageSystemAttributeName::SentTimestamp).and_then(|text| text.parse().ok());
     let (Some(message_id), Some(receipt_handle), Some(sent_ms)) = (message.message_id, message.receipt_handle, sent_ms) else {
@@ -19,8 +22,8 @@ pub(super) fn message(message: Message) -> Option<QueueMessage> {
     };
     let receive_count = system.get(&MessageSystemAttributeName::ApproximateReceiveCount).and_then(|text| text.parse().ok());
     let sequence = system.get(&MessageSystemAttributeName::SequenceNumber).and_then(|text| text.parse().ok());
-    // A standard queue may have a group too, for fairness, but no sequence number and so no order to keep.
-    let fifo = sequence.and_then(|sequence| Some(Fifo { group: system.remove(&MessageSystemAttributeName::MessageGroupId)?, sequence }));
+    let group = system.remove(&MessageSystemAttributeName::MessageGroupId).filter(|_| in_fifo_queue);
+    let fifo = group.map(|group| Fifo { group, sequence: sequence.unwrap_or(0) });
     Some(QueueMessage {
         message_id,
         receipt_handle,
@@ -83,7 +86,7 @@ mod tests {
             .message_attributes("b", value("Binary", None, Some(&[0, 255])))
             .message_attributes("a", value("String", Some("x"), None))
             .build();
-        let message = message(sdk).unwrap();
+        let message = message(sdk, false).unwrap();
         assert_eq!((message.message_id.as_str(), message.receipt_handle.as_str(), message.body.as_str()), ("m-1", "h-1", "{}"));
         assert_eq!((message.sent_ms, message.receive_count, message.fifo.clone()), (1_795_341_605_123, 3, None));
         assert_eq!(message.trace_header.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
@@ -94,12 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_a_sequence_number_is_no_fifo_group() {
-        let group = MessageSystemAttributeName::MessageGroupId;
-        assert_eq!(message(complete().attributes(group.clone(), "g").build()).unwrap().fifo, None);
-        let sequence = MessageSystemAttributeName::SequenceNumber;
-        let in_fifo = complete().attributes(group, "g").attributes(sequence, "18849496460467696128").build();
-        assert_eq!(message(in_fifo).unwrap().fifo, Some(Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 }));
+    fn only_a_fifo_queue_has_an_order_to_keep() {
+        let grouped = || complete().attributes(MessageSystemAttributeName::MessageGroupId, "g");
+        assert_eq!(message(grouped().build(), false).unwrap().fifo, None);
+        let numbered = grouped().attributes(MessageSystemAttributeName::SequenceNumber, "18849496460467696128");
+        let expected = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
+        assert_eq!(message(numbered.build(), true).unwrap().fifo, Some(expected));
+        assert_eq!(message(grouped().build(), true).unwrap().fifo, Some(Fifo { group: "g".to_owned(), sequence: 0 }));
     }
 
     #[test]
@@ -110,12 +114,12 @@ mod tests {
             complete().set_attributes(None),
             complete().attributes(MessageSystemAttributeName::SentTimestamp, "yesterday"),
         ] {
-            assert!(message(broken.build()).is_none());
+            assert!(message(broken.build(), false).is_none());
         }
     }
 
     #[test]
     fn an_absent_body_is_an_empty_one() {
-        assert_eq!(message(complete().set_body(None).build()).unwrap().body, "");
+        assert_eq!(message(complete().set_body(None).build(), false).unwrap().body, "");
     }
 }
