@@ -1,1 +1,133 @@
-//! To come.
+//! Amazon SQS as a [`Queue`]: the only user of the AWS SDK.
+//!
+//! The SDK does what it is good at (credentials, signing, the wire); what to do about a failure is the pipeline's: the SDK's
+//! own retries are off, each call has a bound of its own, and every error becomes a [`QueueFault`] with a kind and one line
+//! of text. Certificates are checked against the roots of the machine, or those in the file that `SSL_CERT_FILE` names.
+
+mod batch;
+mod calls;
+mod connect;
+mod facts;
+mod fault;
+mod place;
+mod probe;
+mod received;
+mod send;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
+
+use self::place::Place;
+use super::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
+use crate::message::QueueMessage;
+
+pub use self::calls::{ApiCalls, Operation};
+pub use self::connect::Credentials;
+pub use self::facts::{QueueFacts, RedrivePolicy};
+pub use self::probe::{Probe, Verdict};
+pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
+
+/// The longest that a call other than a receive may take, connecting included.
+const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// How much longer than its long poll a receive may take. Given up too early, it leaves messages hidden that nobody holds.
+const RECEIVE_GRACE: Duration = Duration::from_secs(10);
+
+/// One SQS queue. Its connections are pooled, so one value serves all tasks of a process.
+#[derive(Debug)]
+pub struct SqsQueue {
+    client: Client,
+    place: Place,
+    /// As the queue said at connect; it cannot change.
+    fifo: bool,
+    calls: Arc<ApiCalls>,
+}
+
+impl SqsQueue {
+    /// The requests made so far, by operation. AWS bills by request.
+    #[must_use]
+    pub fn calls(&self) -> &Arc<ApiCalls> {
+        &self.calls
+    }
+
+    /// The URL of the queue, as configured.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.place.url
+    }
+
+    /// Counts and bounds one request, and puts its failure into words.
+    async fn call<O, E>(
+        &self,
+        operation: Operation,
+        limit: Duration,
+        request: impl Future<Output = Result<O, SdkError<E>>>,
+    ) -> Result<O, QueueFault>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.calls.count(operation);
+        match tokio::time::timeout(limit, request).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.place)),
+            Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
+        }
+    }
+}
+
+impl Queue for SqsQueue {
+    async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
+        debug_assert!((1..=BATCH_MAX).contains(&max), "a receive takes 1 to {BATCH_MAX} messages, not {max}");
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(&self.place.url)
+            .max_number_of_messages(i32::try_from(max).unwrap_or(i32::MAX))
+            .wait_time_seconds(whole_seconds(wait))
+            .set_message_system_attribute_names(Some(vec![
+                MessageSystemAttributeName::SentTimestamp,
+                MessageSystemAttributeName::ApproximateReceiveCount,
+                MessageSystemAttributeName::MessageGroupId,
+                MessageSystemAttributeName::SequenceNumber,
+                MessageSystemAttributeName::AwsTraceHeader,
+            ]))
+            .message_attribute_names("All")
+            .set_receive_request_attempt_id(attempt.map(str::to_owned));
+        let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
+        Ok(output.messages.unwrap_or_default().into_iter().filter_map(|message| received::message(message, self.fifo)).collect())
+    }
+
+    async fn delete(&self, handles: &[String]) -> Result<Vec<EntryOutcome>, QueueFault> {
+        if handles.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entries =
+            batch::entries(handles, |id, handle| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build())?;
+        let request = self.client.delete_message_batch().queue_url(&self.place.url).set_entries(Some(entries));
+        let output = self.call(Operation::Delete, CALL_MAX, request.send()).await?;
+        Ok(batch::outcomes(handles.len(), output.successful.iter().map(|entry| entry.id.as_str()), &output.failed))
+    }
+
+    async fn change_visibility(&self, handles: &[String], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+        if handles.is_empty() {
+            return Ok(Vec::new());
+        }
+        let seconds = whole_seconds(timeout);
+        let entries = batch::entries(handles, |id, handle| {
+            ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle).visibility_timeout(seconds).build()
+        })?;
+        let request = self.client.change_message_visibility_batch().queue_url(&self.place.url).set_entries(Some(entries));
+        let output = self.call(Operation::ChangeVisibility, CALL_MAX, request.send()).await?;
+        Ok(batch::outcomes(handles.len(), output.successful.iter().map(|entry| entry.id.as_str()), &output.failed))
+    }
+}
+
+/// SQS takes whole seconds; a fraction is cut off.
+fn whole_seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,175 @@
+//! From settings to a queue that has answered once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{
+    self, AppName, IdentityCache, ProvideCredentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
+use aws_sdk_sqs::{Client, Config};
+use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use tokio::time::timeout;
+
+use super::calls::ApiCalls;
+use super::facts::QueueFacts;
+use super::place::{Place, region_of};
+use super::{SqsQueue, fault};
+use crate::config::QueueConfig;
+use crate::queue::{QueueFault, QueueFaultKind};
+
+/// How long loading settings and credentials may take. Where no metadata service answers, the SDK alone would try longer.
+const SETTINGS_MAX: Duration = Duration::from_secs(8);
+
+/// How long the first answer of the queue may take: with the settings together less than 15 s.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
+
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Idle connections are dropped before AWS or a NAT gateway drops them unseen.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Where the AWS settings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// The standard chain: environment, profile with SSO, web identity, container and instance roles.
+    Chain,
+    /// Made up, for a server on this machine. Nothing of the user's environment or profile is read, so that nothing real
+    /// can be touched; `queue.endpoint_url` is required.
+    Local,
+}
+
+impl SqsQueue {
+    /// Connects with the standard chain of AWS settings. `queue.endpoint_url` and `queue.region` win over it, and an AWS
+    /// queue URL over its region.
+    ///
+    /// # Errors
+    /// Within 15 s: without queue URL, region or credentials, and where the queue does not answer or refuses.
+    pub async fn connect(settings: &QueueConfig) -> Result<(Self, QueueFacts), QueueFault> {
+        Self::connect_with(settings, Credentials::Chain).await
+    }
+
+    /// Connects as `credentials` says; see [`SqsQueue::connect`].
+    ///
+    /// # Errors
+    /// As `connect`, and with local credentials where there is no `queue.endpoint_url`.
+    pub async fn connect_with(settings: &QueueConfig, credentials: Credentials) -> Result<(Self, QueueFacts), QueueFault> {
+        let url = settings.url.as_deref().ok_or_else(|| QueueFault {
+            kind: QueueFaultKind::Missing,
+            text: "no queue: set queue.url to the URL of an SQS queue".to_owned(),
+        })?;
+        let sdk = match credentials {
+            Credentials::Local => local(settings)?,
+            Credentials::Chain => {
+                let region = settings.region.clone().map(Region::new).or_else(|| region_of(url));
+                let slow = || fault::no_credentials("loading them took too long: does the metadata service of this machine answer?");
+                timeout(SETTINGS_MAX, chain(region)).await.map_err(|_| slow())??
+            }
+        };
+        Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await
+    }
+
+    async fn connect_to(url: &str, endpoint: Option<&str>, sdk: &SdkConfig) -> Result<(Self, QueueFacts), QueueFault> {
+        let region = sdk.region().ok_or_else(|| QueueFault {
+            kind: QueueFaultKind::Denied,
+            text: "no AWS region: set queue.region or AWS_REGION; an AWS queue URL also tells it".to_owned(),
+        })?;
+        let mut settings = config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_MAX).build())
+            // Watches the pace of each body; ours are small and every call is bounded as a whole.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .identity_cache(IdentityCache::lazy().load_timeout(SETTINGS_MAX).build());
+        settings.set_app_name(AppName::new(concat!("longshore-", env!("CARGO_PKG_VERSION"))).ok());
+        if let Some(endpoint) = endpoint {
+            settings = settings.endpoint_url(endpoint);
+        }
+        let settings: Config = settings.build();
+        let mut queue = Self {
+            place: Place::new(url, region, endpoint.or(sdk.endpoint_url())),
+            client: Client::from_conf(settings),
+            fifo: false,
+            calls: Arc::new(ApiCalls::default()),
+        };
+        let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
+        queue.fifo = facts.fifo;
+        Ok((queue, facts))
+    }
+}
+
+/// Loads the standard chain, and credentials once, so that their absence is told as what it is.
+async fn chain(region: Option<Region>) -> Result<SdkConfig, QueueFault> {
+    let http = HttpClientBuilder::new().pool_idle_timeout(IDLE_MAX).tls_provider(Provider::rustls(CryptoMode::Ring)).build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
+    let sdk = loader.load().await;
+    let provider = sdk.credentials_provider().ok_or_else(|| fault::no_credentials("none are configured"))?;
+    provider.provide_credentials().await.map_err(|error| fault::no_credentials(&fault::chain(Some(&error))))?;
+    Ok(sdk)
+}
+
+/// Settings that read nothing from the machine, not even its root certificates.
+fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
+    if settings.endpoint_url.is_none() {
+        return Err(fault::no_credentials("made-up ones are for a local queue only: set queue.endpoint_url"));
+    }
+    let tls = TlsContext::builder()
+        .with_trust_store(TrustStore::empty())
+        .build()
+        .map_err(|error| fault::unusable(format!("cannot set up the HTTP client: {error}")))?;
+    let http = HttpClientBuilder::new()
+        .pool_idle_timeout(IDLE_MAX)
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
+    let made_up = config::Credentials::new("longshore", "local", None, None, "longshore dev");
+    let region = settings.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
+    Ok(SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(made_up))
+        .http_client(http)
+        .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::imds;
+    use aws_config::imds::credentials::ImdsCredentialsProvider;
+    use aws_config::provider_config::ProviderConfig;
+
+    use super::*;
+
+    /// Settings of an instance whose metadata service does not answer.
+    fn without_credentials(settings: &QueueConfig) -> SdkConfig {
+        let sdk = local(settings).unwrap();
+        let provider = ProviderConfig::without_region().with_http_client(sdk.http_client().unwrap());
+        let client = imds::Client::builder().configure(&provider).endpoint("http://127.0.0.1:1").unwrap().max_attempts(1).build();
+        let imds = ImdsCredentialsProvider::builder().configure(&provider).imds_client(client).build();
+        sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(imds)).build()
+    }
+
+    #[tokio::test]
+    async fn credentials_that_cannot_be_loaded_are_told_from_a_queue_that_does_not_answer() {
+        let settings = QueueConfig {
+            url: Some("http://127.0.0.1:1/0/portal".to_owned()),
+            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+            region: None,
+            wait: Duration::ZERO,
+            pollers_max: 1,
+            visibility_timeout: None,
+        };
+        let endpoint = settings.endpoint_url.as_deref();
+        let fault = SqsQueue::connect_to("portal", endpoint, &without_credentials(&settings)).await.unwrap_err();
+        assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
+        assert!(fault.text.starts_with("no AWS credentials: set AWS_ACCESS_KEY_ID"), "{fault}");
+        let fault = SqsQueue::connect_to("portal", endpoint, &local(&settings).unwrap()).await.unwrap_err();
+        assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{fault}");
+    }
+}

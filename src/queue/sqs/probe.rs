@@ -1,0 +1,75 @@
+//! What this process may do with the queue, tried by calls that change nothing.
+
+use super::SqsQueue;
+use super::calls::Operation;
+use crate::queue::{EntryOutcome, Queue, QueueFault, QueueFaultKind};
+
+/// No queue ever gave out this receipt handle.
+const NO_HANDLE: &str = "longshore-check-no-such-handle";
+
+/// One permission of the worker and what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The IAM action.
+    pub permission: &'static str,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Allowed,
+    /// With what to do.
+    Denied(String),
+    /// Not tried, or tried without an answer to the question.
+    Unknown(String),
+}
+
+impl SqsQueue {
+    /// Tries the permissions that a worker needs.
+    ///
+    /// Deleting and hiding are tried with a receipt handle that does not exist: AWS checks the permission first, and then
+    /// says that the handle is bad. A receive is not tried: whatever it brought would be hidden and its receive count
+    /// would grow. Permission to use the queue's KMS key is not seen either.
+    pub async fn probe(&self) -> Vec<Probe> {
+        let handles = [NO_HANDLE.to_owned()];
+        let probe = |operation: Operation, verdict| Probe { permission: operation.permission(), verdict };
+        vec![
+            probe(Operation::GetAttributes, verdict(self.facts().await.map(|_| EntryOutcome::Done))),
+            probe(
+                Operation::Receive,
+                Verdict::Unknown("not tried: a receive hides messages and counts against the queue's redrive policy".to_owned()),
+            ),
+            probe(Operation::Delete, verdict(self.delete(&handles).await.map(first))),
+            probe(Operation::ChangeVisibility, verdict(self.change_visibility(&handles, std::time::Duration::ZERO).await.map(first))),
+        ]
+    }
+}
+
+fn first(outcomes: Vec<EntryOutcome>) -> EntryOutcome {
+    outcomes.into_iter().next().unwrap_or_else(|| EntryOutcome::Failed("no answer".to_owned()))
+}
+
+fn verdict(answer: Result<EntryOutcome, QueueFault>) -> Verdict {
+    match answer {
+        // Some servers count the delete of an unknown message as done.
+        Ok(EntryOutcome::Done | EntryOutcome::Stale) => Verdict::Allowed,
+        Ok(EntryOutcome::Failed(text)) if text.starts_with("AccessDenied") => Verdict::Denied(text),
+        Ok(EntryOutcome::Failed(text)) => Verdict::Unknown(text),
+        Err(fault) if fault.kind == QueueFaultKind::Denied => Verdict::Denied(fault.text),
+        Err(fault) => Verdict::Unknown(fault.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_handle_shows_that_a_call_is_allowed() {
+        let fault = |kind| Err(QueueFault { kind, text: "t".to_owned() });
+        assert_eq!(verdict(Ok(EntryOutcome::Stale)), Verdict::Allowed);
+        assert_eq!(verdict(fault(QueueFaultKind::Denied)), Verdict::Denied("t".to_owned()));
+        assert_eq!(verdict(fault(QueueFaultKind::Unavailable)), Verdict::Unknown("t".to_owned()));
+        assert_eq!(verdict(Ok(EntryOutcome::Failed("InternalError".to_owned()))), Verdict::Unknown("InternalError".to_owned()));
+    }
+}
