@@ -4,7 +4,7 @@
 //! QueueMessage --receive--> Receipt --decode--> Record --route--> Write --lane--> Part --settle--> (gone)
 //! ```
 //!
-//! A [`Receipt`] cannot be cloned and only [`crate::settle`] consumes it. Dropping one unsettled is a bug: it is
+//! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
 //! counted, logged as an error, and fails the tests.
 
 mod rejection;
@@ -113,7 +113,7 @@ impl Receipt {
         Self { number, message: Box::new(message), received_at, permit, settled: false }
     }
 
-    /// Ends the receipt. Only [`crate::settle`] calls this, after the queue has answered.
+    /// Ends the receipt. Only `settle` calls this, after the queue has answered.
     #[expect(dead_code, reason = "settle is to come")]
     pub(crate) fn settled(mut self) {
         self.settled = true;
