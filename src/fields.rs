@@ -90,4 +90,12 @@ impl<'a> Field<'a> {
     pub fn value(&self) -> &'a [u8] {
         &self.element[self.name_len + 2..]
     }
+    /// The text of a string.
+    #[must_use]
+    pub fn text(&self) -> Option<&'a str> {
+        const STRING: u8 = 0x02;
+        // Length, text, NUL.
+        let text = self.value().get(4..self.value().len().checked_sub(1)?)?;
+        if self.element_type() == STRING { std::str::from_utf8(text).ok() } else { None }
+    }
 }
