@@ -56,14 +56,20 @@ pub enum Attribute {
     Binary(Vec<u8>),
 }
 
+/// The text of the attribute `name`, if it is there and is text.
+#[must_use]
+pub fn attribute_text<'a>(attributes: &'a [(String, Attribute)], name: &str) -> Option<&'a str> {
+    attributes.iter().find_map(|(n, value)| match value {
+        Attribute::Text(text) if n == name => Some(text.as_str()),
+        _ => None,
+    })
+}
+
 impl QueueMessage {
     /// The text of the attribute `name`, if it is there and is text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find_map(|(n, value)| match value {
-            Attribute::Text(text) if n == name => Some(text.as_str()),
-            _ => None,
-        })
+        attribute_text(&self.attributes, name)
     }
 
     /// What the message costs in memory, and so in the in-flight budget: body, names and values.
