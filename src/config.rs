@@ -54,12 +54,30 @@ pub struct DbConfig {
     pub server_selection_timeout: Duration,
 }
 
+impl Default for DbConfig {
+    fn default() -> Self {
+        Self {
+            mongo_uri: None,
+            connection_options: BTreeMap::new(),
+            create_indexes: true,
+            write_concern: WriteConcern::default(),
+            server_selection_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteConcern {
     pub w: Acknowledgement,
     pub journal: bool,
     /// 100 ms to 5 min.
     pub timeout: Duration,
+}
+
+impl Default for WriteConcern {
+    fn default() -> Self {
+        Self { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(10) }
+    }
 }
 
 /// How many members must have a write before it counts. Zero is refused: a delete needs an acknowledgement.

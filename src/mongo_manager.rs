@@ -1,1 +1,228 @@
-//! To come.
+//! One MongoDB client per process, made at its first use however many tasks ask at once.
+//!
+//! [`MongoManager::get`] gives the default database of the connection string from anywhere in a program. The connection
+//! string is that of [`MongoManager::configure`], else of the environment variable `MONGO_CACHE_URI`. Programs that want a
+//! client of their own, as tests do, make one with [`MongoManager::connect`].
+//!
+//! What a Python program does with a helper of this name reads here as follows. Each example is a test of the same name in
+//! `tests/it/mongo_manager.rs`, against a real server.
+//!
+//! # Collections
+//! `db = MongoManager.get(); events = db.events`
+//! ```no_run
+//! # use longshore::mongo_manager::{MongoManager, MongoManagerError};
+//! # async fn example() -> Result<(), MongoManagerError> {
+//! use bson::Document;
+//! let db = MongoManager::get().await?;
+//! let events = db.collection::<Document>("events");
+//! # Ok(()) }
+//! ```
+//!
+//! # Insert and find
+//! `events.insert_one({...})`, `events.find({"user_id": 123}).sort("timestamp", -1).limit(10)`
+//! ```no_run
+//! # async fn example(events: mongodb::Collection<bson::Document>) -> mongodb::error::Result<()> {
+//! use bson::{DateTime, Document, doc};
+//! use futures_util::TryStreamExt;
+//! events.insert_one(doc! { "user_id": 123, "event_type": "login", "timestamp": DateTime::now() }).await?;
+//! let newest: Vec<Document> =
+//!     events.find(doc! { "user_id": 123 }).sort(doc! { "timestamp": -1 }).limit(10).await?.try_collect().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Update with upsert
+//! `sessions.update_one({"session_id": s}, {"$set": {...}}, upsert=True)`
+//! ```no_run
+//! # async fn example(sessions: mongodb::Collection<bson::Document>) -> mongodb::error::Result<()> {
+//! use bson::{DateTime, doc};
+//! let set = doc! { "$set": { "data": { "cart": [1, 2] }, "last_accessed": DateTime::now() } };
+//! sessions.update_one(doc! { "session_id": "s-81" }, set).upsert(true).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Replace with upsert
+//! `cache.replace_one({"user_id": 123}, {...}, upsert=True)`
+//! ```no_run
+//! # async fn example(cache: mongodb::Collection<bson::Document>) -> mongodb::error::Result<()> {
+//! use bson::{DateTime, doc};
+//! let entry = doc! { "user_id": 123, "data": { "plan": "pro" }, "updated": DateTime::now() };
+//! cache.replace_one(doc! { "user_id": 123 }, entry).upsert(true).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Aggregate
+//! `events.aggregate([{"$group": {"_id": "$event_type", "n": {"$sum": 1}}}])`
+//! ```no_run
+//! # async fn example(events: mongodb::Collection<bson::Document>) -> mongodb::error::Result<()> {
+//! use bson::{Document, doc};
+//! use futures_util::TryStreamExt;
+//! let stages = [doc! { "$group": { "_id": "$event_type", "n": { "$sum": 1 } } }, doc! { "$sort": { "n": -1 } }];
+//! let counts: Vec<Document> = events.aggregate(stages).await?.try_collect().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Create an index
+//! `sessions.create_index("session_id", unique=True)`
+//! ```no_run
+//! # async fn example(sessions: mongodb::Collection<bson::Document>) -> mongodb::error::Result<()> {
+//! use bson::doc;
+//! use mongodb::IndexModel;
+//! use mongodb::options::IndexOptions;
+//! let unique = IndexOptions::builder().unique(true).build();
+//! sessions.create_index(IndexModel::builder().keys(doc! { "session_id": 1 }).options(unique).build()).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Ping and collStats
+//! `MongoManager.ping()`, `MongoManager.coll_stats("events")`
+//! ```no_run
+//! # use longshore::mongo_manager::{MongoManager, MongoManagerError};
+//! # async fn example() -> Result<(), MongoManagerError> {
+//! let manager = MongoManager::shared().await?;
+//! manager.ping().await?;
+//! let stats = manager.coll_stats("events").await?;
+//! println!("{:?} documents in {:?} bytes", stats.get("count"), stats.get("size"));
+//! # Ok(()) }
+//! ```
+//!
+//! # Replica sets, credentials, TLS
+//! All of these stand in the connection string. Options beside it (`db.connection_options`) apply unless it has them too.
+//! ```no_run
+//! # use longshore::config::{DbConfig, Secret};
+//! # use longshore::mongo_manager::{MongoManager, MongoManagerError};
+//! # async fn example() -> Result<(), MongoManagerError> {
+//! let uri = "mongodb://portal:s%40fe@db1:27017,db2:27017,db3:27017/portal\
+//!            ?replicaSet=rs0&authSource=admin&authMechanism=SCRAM-SHA-256&tls=true&tlsCAFile=/etc/ssl/db-ca.pem";
+//! let config = DbConfig {
+//!     mongo_uri: Some(Secret::new(uri)),
+//!     connection_options: [("maxPoolSize".into(), "50".into()), ("retryWrites".into(), "true".into())].into(),
+//!     ..DbConfig::default()
+//! };
+//! let manager = MongoManager::connect(&config).await?;
+//! # Ok(()) }
+//! ```
+
+mod error;
+mod pool;
+mod redactor;
+mod settings;
+mod shared;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bson::{Document, doc};
+use mongodb::event::EventHandler;
+use mongodb::{Client, Database};
+
+use self::error::Diagnosis;
+pub use self::error::MongoManagerError;
+use self::pool::PoolCounters;
+pub use self::pool::PoolCounts;
+use crate::config::DbConfig;
+
+/// How long a ping may take beyond the search for a server: a server that stalls must not stall those who ask for it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connected client with its default database. Clones share it.
+#[derive(Clone)]
+pub struct MongoManager {
+    client: Client,
+    database: Database,
+    pool: Arc<PoolCounters>,
+    diagnosis: Arc<Diagnosis>,
+    ping_timeout: Duration,
+}
+
+impl MongoManager {
+    /// Makes a client and pings the server, so that a wrong address or password shows here.
+    ///
+    /// The client belongs to the tokio runtime that this runs on and ends with it.
+    ///
+    /// # Errors
+    /// At once where the settings cannot be read, else within the server selection timeout (`serverSelectionTimeoutMS` in
+    /// the URI, else [`DbConfig::server_selection_timeout`]) and 3 s.
+    pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
+        let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
+        let ping_timeout = settings::selection_timeout(&options).saturating_add(ANSWER_TIMEOUT);
+        let pool = Arc::new(PoolCounters::default());
+        let diagnosis = Arc::new(Diagnosis::new(&options, redactor));
+        options.cmap_event_handler = Some({
+            let pool = Arc::clone(&pool);
+            EventHandler::callback(move |event| pool.record(&event))
+        });
+        options.sdam_event_handler = Some({
+            let diagnosis = Arc::clone(&diagnosis);
+            EventHandler::callback(move |event| diagnosis.record(event))
+        });
+        let client = Client::with_options(options).map_err(|error| diagnosis.explain(&error))?;
+        let database = client.database(&database);
+        let manager = Self { client, database, pool, diagnosis, ping_timeout };
+        manager.ping().await?;
+        Ok(manager)
+    }
+
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The database that the URI names.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// What the connection pools did so far.
+    #[must_use]
+    pub fn pool_counts(&self) -> PoolCounts {
+        self.pool.counts()
+    }
+
+    /// Asks the primary for a sign of life.
+    ///
+    /// # Errors
+    /// Where none came within the server selection timeout and 3 s.
+    pub async fn ping(&self) -> Result<(), MongoManagerError> {
+        let answered = tokio::time::timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
+        answered.unwrap_or_else(|_| Err(self.diagnosis.silent())).map(|_| ())
+    }
+
+    /// The server's `collStats` of a collection: `count`, `size`, `storageSize`, `nindexes` and more. All are 0 where there is
+    /// no such collection. <https://www.mongodb.com/docs/manual/reference/command/collStats/>
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, or does not allow it.
+    pub async fn coll_stats(&self, collection: &str) -> Result<Document, MongoManagerError> {
+        self.run(doc! { "collStats": collection }).await
+    }
+
+    /// Runs a command on the primary, as it is. A write concern that was not met is an error.
+    pub(crate) async fn run(&self, command: Document) -> Result<Document, MongoManagerError> {
+        let reply = self.database.run_command(command).await.map_err(|error| self.explain(&error))?;
+        match reply.get_document("writeConcernError") {
+            Ok(unmet) => {
+                let detail = unmet.get_str("errmsg").unwrap_or("the write concern was not met").to_owned();
+                Err(MongoManagerError::Failed { hosts: self.diagnosis.hosts().to_owned(), detail })
+            }
+            Err(_) => Ok(reply),
+        }
+    }
+
+    /// An error of this client, from any call of the driver, in words that say what to do and hold no credentials.
+    #[must_use]
+    pub fn explain(&self, error: &mongodb::error::Error) -> MongoManagerError {
+        self.diagnosis.explain(error)
+    }
+}
+
+impl fmt::Debug for MongoManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoManager")
+            .field("hosts", &self.diagnosis.hosts())
+            .field("database", &self.database.name())
+            .field("pool", &self.pool_counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,6 +1,7 @@
 //! One integration binary: real MongoDB, real SQS protocol, tidiness.
 
 mod mongo_manager;
+mod mongod;
 mod sqs;
 mod store;
 mod support;

@@ -1,0 +1,216 @@
+//! A private MongoDB replica set on loopback, for `longshore dev`, the demo and the tests.
+//!
+//! Each member is a real mongod that picks a free port itself, keeps its data in a temporary folder, and ends with this
+//! process, however that ends. Data is not kept.
+
+mod find;
+mod member;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bson::doc;
+use futures_util::future::{join_all, try_join_all};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub use self::find::find;
+use self::member::{File, Member};
+use crate::config::{DbConfig, Secret};
+use crate::mongo_manager::{MongoManager, MongoManagerError};
+
+/// The replica set's name.
+pub const REPLICA_SET: &str = "longshore";
+
+/// Names within a member's folder.
+const LOG: &str = "mongod.log";
+const KEY_FILE: &str = "key";
+const CERTIFICATE_AND_KEY_FILE: &str = "server.pem";
+const CA_FILE: &str = "ca.pem";
+
+/// How long a started server may take until it is found, and a set until it has a primary and all members are in step.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What kind of replica set to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The mongod to run: see [`find`].
+    pub program: PathBuf,
+    pub members: Members,
+    /// Asks for this login (SCRAM); without one everybody on this machine may do everything.
+    pub login: Option<Login>,
+    /// Refuses connections without TLS.
+    pub tls: Option<Tls>,
+}
+
+impl Options {
+    /// One member, no login, no TLS.
+    #[must_use]
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, members: Members::One, login: None, tls: None }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    One,
+    /// A set that outlives the loss of its primary: a new one stands about a second later.
+    Three,
+}
+
+/// A user with the role `root`.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub user: String,
+    pub password: Secret,
+}
+
+/// Certificates as PEM text. The server's must be valid for the IP address 127.0.0.1.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub ca: String,
+    pub certificate_and_key: Secret,
+}
+
+/// Why there is no replica set.
+#[derive(Debug, thiserror::Error)]
+pub enum MongodError {
+    #[error("{0}")]
+    NotFound(String),
+    #[error("cannot start {}: {reason}", program.display())]
+    Start { program: PathBuf, reason: String },
+    #[error("the private mongod does not become a replica set: {0}")]
+    Initiate(#[from] MongoManagerError),
+}
+
+/// A running replica set. Dropping it ends it soon; [`Mongod::stop`] waits until nothing is left.
+#[derive(Debug)]
+pub struct Mongod {
+    members: Vec<Member>,
+    login: Option<Login>,
+    tls: bool,
+}
+
+impl Mongod {
+    /// Starts the members and returns when the set takes writes that all members acknowledge.
+    ///
+    /// # Errors
+    /// Where a member does not start, with what it said, or the set has no primary within 30 s.
+    pub async fn start(options: &Options) -> Result<Self, MongodError> {
+        let (arguments, files) = (arguments(options), files(options));
+        let count = match options.members {
+            Members::One => 1,
+            Members::Three => 3,
+        };
+        let members = try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files))).await?;
+        let mongod = Self { members, login: options.login.clone(), tls: options.tls.is_some() };
+        mongod.initiate().await?;
+        Ok(mongod)
+    }
+
+    /// The connection string for `database`, with the login in it where there is one.
+    #[must_use]
+    pub fn uri(&self, database: &str) -> Secret {
+        let login =
+            self.login.as_ref().map_or_else(String::new, |login| format!("{}:{}@", encode(&login.user), encode(login.password.expose())));
+        let source = if self.login.is_some() { "&authSource=admin" } else { "" };
+        Secret::new(format!("mongodb://{login}{}/{database}?replicaSet={REPLICA_SET}{source}{}", self.hosts(), self.tls_options()))
+    }
+
+    /// `127.0.0.1:PORT` of every member, with commas.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        self.members.iter().map(host).collect::<Vec<_>>().join(",")
+    }
+
+    /// The process ids of the members, for tests that stop or kill one.
+    pub fn process_ids(&self) -> impl Iterator<Item = u32> {
+        self.members.iter().map(|member| member.process_id)
+    }
+
+    /// The folders of the members, with data and log. They are removed at the end.
+    pub fn folders(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.members.iter().map(|member| member.folder.as_path())
+    }
+
+    /// The certificate authority to trust, where the set speaks TLS.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        self.tls.then(|| self.members[0].folder.join(CA_FILE))
+    }
+
+    /// Kills the members and returns when their processes and folders are gone.
+    pub async fn stop(self) {
+        join_all(self.members.into_iter().map(Member::stop)).await;
+    }
+
+    /// Makes the members a set. Until the first user exists, the server lets local connections do what this needs.
+    /// <https://www.mongodb.com/docs/manual/core/localhost-exception/>
+    async fn initiate(&self) -> Result<(), MongodError> {
+        let first = host(&self.members[0]);
+        let direct = connect(format!("mongodb://{first}/admin?directConnection=true{}", self.tls_options())).await?;
+        let members: Vec<_> = (0..).zip(&self.members).map(|(id, member): (i32, _)| doc! { "_id": id, "host": host(member) }).collect();
+        // The default election timeout of 10 s is for networks; loopback needs no such patience.
+        let settings = doc! { "electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200 };
+        direct.run(doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": members, "settings": settings } }).await?;
+        if let Some(login) = &self.login {
+            let stranger = connect(format!("mongodb://{}/admin?replicaSet={REPLICA_SET}{}", self.hosts(), self.tls_options())).await?;
+            stranger.run(doc! { "createUser": &login.user, "pwd": login.password.expose(), "roles": ["root"] }).await?;
+        }
+        // A write that leaves no document, and is acknowledged by a member only when its initial sync is over.
+        let count = i32::try_from(self.members.len()).unwrap_or(i32::MAX);
+        let timeout = i64::try_from(READY_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        connect(self.uri("admin").expose().to_owned())
+            .await?
+            .run(doc! { "appendOplogNote": 1, "data": { "longshore": "ready" }, "writeConcern": { "w": count, "wtimeout": timeout } })
+            .await?;
+        Ok(())
+    }
+
+    fn tls_options(&self) -> String {
+        self.ca_file().map_or_else(String::new, |file| format!("&tls=true&tlsCAFile={}", encode(&file.to_string_lossy())))
+    }
+}
+
+fn host(member: &Member) -> String {
+    format!("127.0.0.1:{}", member.port)
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+async fn connect(uri: String) -> Result<MongoManager, MongoManagerError> {
+    let config = DbConfig { mongo_uri: Some(Secret::new(uri)), server_selection_timeout: READY_TIMEOUT, ..DbConfig::default() };
+    MongoManager::connect(&config).await
+}
+
+fn arguments(options: &Options) -> Vec<&'static str> {
+    let mut arguments = vec!["--bind_ip", "127.0.0.1", "--nounixsocket"];
+    // The server picks a free port itself, which no other program can take in between; the log says which.
+    arguments.extend(["--port", "0"]);
+    arguments.extend(["--dbpath", "data", "--logpath", LOG, "--quiet", "--replSet", REPLICA_SET]);
+    // 256 MB of cache is the smallest that the server takes, 512 MB of oplog bounds the disk.
+    arguments.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
+    arguments.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    if options.login.is_some() {
+        arguments.extend(["--keyFile", KEY_FILE]);
+    }
+    if options.tls.is_some() {
+        arguments.extend(["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", CERTIFICATE_AND_KEY_FILE]);
+        arguments.extend(["--tlsCAFile", CA_FILE, "--tlsAllowConnectionsWithoutCertificates"]);
+    }
+    arguments
+}
+
+fn files(options: &Options) -> Vec<File> {
+    let mut files = Vec::new();
+    if options.login.is_some() {
+        // The members' own shared secret: 6 to 1024 characters of base64, here 64 of 244 random bits.
+        files.push((KEY_FILE, format!("{}{}", bson::Uuid::new(), bson::Uuid::new()).replace('-', "")));
+    }
+    if let Some(tls) = &options.tls {
+        files.push((CERTIFICATE_AND_KEY_FILE, tls.certificate_and_key.expose().to_owned()));
+        files.push((CA_FILE, tls.ca.clone()));
+    }
+    files
+}

@@ -1,0 +1,21 @@
+# Runs the server "$@" in a new folder until stdin ends, then kills it and removes the folder.
+#
+# stdin is a pipe whose other end only Longshore holds: it ends when Longshore closes it, and when Longshore dies, however it
+# dies. So neither the process nor the folder can outlive it. What a terminal sends to a process group does not count.
+#
+# Protocol: prints the folder; waits for a line, before which Longshore puts files into the folder; prints the server's
+# process id; then stdout carries what the server prints, and ends when the server does.
+trap '' HUP INT TERM PIPE
+exec 3<&0 </dev/null 2>&1
+folder=$(mktemp -d "${TMPDIR:-/tmp}/longshore-mongod-XXXXXX") || exit 1
+cd "$folder" && mkdir data && echo "$folder"
+if read -r _ <&3; then
+    "$@" 3<&- &
+    server=$!
+    echo "$server"
+    exec >/dev/null 2>&1
+    read -r _ <&3
+    kill -KILL "$server"
+    wait "$server"
+fi
+cd / && rm -rf "$folder"

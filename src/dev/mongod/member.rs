@@ -1,0 +1,132 @@
+//! One mongod process in a folder of its own, neither of which outlives this process: `guard.sh` sees to that.
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::MongodError;
+
+const GUARD: &str = include_str!("guard.sh");
+
+/// Half a second is usual; a machine that builds at the same time may take twenty times that.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How often the log is looked at for the port, while the server starts.
+const LOG_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The id of "Waiting for connections" in the structured log of MongoDB 4.4 and later; it names the port.
+const WAITING_FOR_CONNECTIONS: u64 = 23_016;
+
+/// A file that the server needs in its folder: name and content. Readable by the owner alone, as a key file must be.
+pub(super) type File = (&'static str, String);
+
+#[derive(Debug)]
+pub(super) struct Member {
+    guard: Child,
+    /// The guard ends the server when this end of its stdin closes.
+    hold: OwnedFd,
+    pub(super) folder: PathBuf,
+    pub(super) process_id: u32,
+    pub(super) port: u16,
+}
+
+impl Member {
+    /// Starts `program`, and returns once it listens. `arguments` name paths relative to the folder.
+    pub(super) async fn start(program: &Path, arguments: &[&str], files: &[File]) -> Result<Self, MongodError> {
+        let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
+        let io = |error: std::io::Error| failed(error.to_string());
+        // The guard changes the folder; a bare name is looked for in the PATH.
+        let absolute = if program.components().count() > 1 { std::path::absolute(program).map_err(io)? } else { program.to_owned() };
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "longshore-mongod"])
+            .arg(absolute)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C goes to the terminal's whole group: the server must outlive it until the worker has drained.
+            .process_group(0)
+            .spawn()
+            .map_err(io)?;
+        let (Some(stdin), Some(stdout)) = (guard.stdin.take(), guard.stdout.take()) else {
+            return Err(failed("its guard has no pipes".into()));
+        };
+        let hold = stdin.into_owned_fd().map_err(io)?;
+        let mut stdout = BufReader::new(stdout);
+        let folder = PathBuf::from(line(&mut stdout).await.map_err(io)?);
+        for (name, content) in files {
+            write_private(&folder.join(name), content).map_err(io)?;
+        }
+        std::fs::File::from(hold.try_clone().map_err(io)?).write_all(b"start\n").map_err(io)?;
+        let process_id = line(&mut stdout).await.map_err(io)?.parse().map_err(|_| failed("its guard gave no process id".into()))?;
+        let port = tokio::time::timeout(START_TIMEOUT, listening(&folder.join(super::LOG), stdout))
+            .await
+            .map_err(|_| failed(format!("it did not listen within {START_TIMEOUT:?}")))?
+            .map_err(failed)?;
+        Ok(Self { guard, hold, folder, process_id, port })
+    }
+
+    /// Kills the server and returns when its folder is gone.
+    pub(super) async fn stop(mut self) {
+        drop(self.hold);
+        if let Err(error) = self.guard.wait().await {
+            tracing::warn!(%error, "cannot wait for the end of mongod");
+        }
+    }
+}
+
+async fn line(stdout: &mut BufReader<ChildStdout>) -> std::io::Result<String> {
+    let mut line = String::new();
+    stdout.read_line(&mut line).await?;
+    Ok(line.trim_end().to_owned())
+}
+
+fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content.as_bytes())
+}
+
+/// Waits until the log names the port, or fails with what the server said when its stdout ends.
+async fn listening(log: &Path, mut stdout: BufReader<ChildStdout>) -> Result<u16, String> {
+    let mut printed = String::new();
+    let ended = stdout.read_to_string(&mut printed);
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut ended => break,
+            () = tokio::time::sleep(LOG_INTERVAL) => {
+                // Not there in the first moments.
+                if let Some(port) = std::fs::read_to_string(log).ok().as_deref().and_then(port_in) {
+                    return Ok(port);
+                }
+            }
+        }
+    }
+    let logged = std::fs::read_to_string(log).unwrap_or_default();
+    Err(format!("it ended: {} {}", printed.trim(), last_error_in(&logged).unwrap_or_default()).trim_end().to_owned())
+}
+
+fn entries(log: &str) -> impl Iterator<Item = serde_json::Value> {
+    // The last line may be half written.
+    log.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
+fn port_in(log: &str) -> Option<u16> {
+    entries(log)
+        .find(|entry| entry["id"].as_u64() == Some(WAITING_FOR_CONNECTIONS))
+        .and_then(|entry| u16::try_from(entry["attr"]["port"].as_u64()?).ok())
+}
+
+/// The last entry of severity error or fatal.
+fn last_error_in(log: &str) -> Option<String> {
+    entries(log)
+        .filter(|entry| matches!(entry["s"].as_str(), Some("E" | "F")))
+        .last()
+        .map(|entry| format!("{} {}", entry["msg"].as_str().unwrap_or_default(), entry["attr"]))
+}

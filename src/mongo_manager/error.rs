@@ -1,0 +1,164 @@
+//! Why there is no database, in one line that says what to do and never holds credentials.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mongodb::error::{Error, ErrorKind};
+use mongodb::event::sdam::SdamEvent;
+use mongodb::options::{ClientOptions, Tls};
+
+use super::redactor::Redactor;
+
+/// Holds no error of the driver as its source, since nothing is known of what those print.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MongoManagerError {
+    #[error("no MongoDB URI is set: set MONGO_CACHE_URI, or db.mongo_uri in the configuration, to mongodb://HOST/DATABASE")]
+    UriUnset,
+    #[error("the MongoDB URI has {found}: it must begin with mongodb:// or mongodb+srv://")]
+    WrongScheme { found: String },
+    #[error("the MongoDB URI names no database: add one after the host, as in mongodb://HOST/DATABASE")]
+    NoDatabase,
+    #[error(
+        "the MongoDB URI cannot be read: {detail}; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)"
+    )]
+    UnreadableUri { detail: String },
+    #[error("db.connection_options cannot be used: {detail}; see the MongoDB manual's page on connection string options")]
+    UnreadableOptions { detail: String },
+    #[error(
+        "the MongoDB URI or db.connection_options ask for w=0: remove that, since nothing counts as written without an acknowledgement"
+    )]
+    Unacknowledged,
+    #[error("the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service")]
+    HostUnknown { detail: String },
+    #[error("MongoDB at {hosts} refused the credentials: {detail}; check user name, password and authSource")]
+    BadCredentials { hosts: String, detail: String },
+    #[error("MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database")]
+    NotAuthorised { hosts: String, detail: String },
+    #[error("no TLS connection to MongoDB at {hosts}: {detail}; check tls and tlsCAFile, and that the server's certificate names the host")]
+    TlsFailed { hosts: String, detail: String },
+    #[error("no MongoDB server at {hosts} within {} s: {detail}; check that it runs, its address, and replicaSet", waited.as_secs_f32())]
+    NoServer { hosts: String, waited: Duration, detail: String },
+    #[error("the connection to MongoDB at {hosts} was lost: {detail}; the client makes a new one at the next call")]
+    ConnectionLost { hosts: String, detail: String },
+    #[error("MongoDB at {hosts} answered with an error: {detail}")]
+    Failed { hosts: String, detail: String },
+    #[error("the MongoDB client is there already: configure it before its first use")]
+    AlreadyStarted,
+}
+
+/// Codes of the server: `Unauthorized` and `AuthenticationFailed`.
+const UNAUTHORISED: i32 = 13;
+const AUTHENTICATION_FAILED: i32 = 18;
+
+/// The text of a driver error without its frame of labels and kinds.
+pub(super) fn text(error: &Error) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::InvalidArgument { message, .. } => message.clone(),
+        ErrorKind::Command(command) => format!("{} ({}, code {})", command.message, command.code_name, command.code),
+        ErrorKind::Io(io) => io.to_string(),
+        kind => kind.to_string(),
+    }
+}
+
+pub(super) fn is_dns(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::DnsResolve { .. })
+}
+
+/// What turns the driver's errors into ours: where it wanted to go, and why it last failed to get there. An error of the
+/// driver says only that no server was found in time; the reason is in the failed heartbeats before it.
+pub(super) struct Diagnosis {
+    hosts: String,
+    tls: bool,
+    selection_timeout: Duration,
+    redactor: Redactor,
+    heartbeats: Mutex<Heartbeats>,
+}
+
+#[derive(Default)]
+struct Heartbeats {
+    /// Some server answered one.
+    any_succeeded: bool,
+    /// Unless the last one succeeded.
+    last_failure: Option<Error>,
+}
+
+impl Diagnosis {
+    pub(super) fn new(options: &ClientOptions, redactor: Redactor) -> Self {
+        Self {
+            hosts: options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            tls: matches!(options.tls, Some(Tls::Enabled(_))),
+            selection_timeout: super::settings::selection_timeout(options),
+            redactor,
+            heartbeats: Mutex::default(),
+        }
+    }
+
+    pub(super) fn hosts(&self) -> &str {
+        &self.hosts
+    }
+
+    /// Called by the driver when it looks at its servers.
+    pub(super) fn record(&self, event: SdamEvent) {
+        match event {
+            SdamEvent::ServerHeartbeatFailed(event) => self.heartbeats().last_failure = Some(event.failure),
+            SdamEvent::ServerHeartbeatSucceeded(_) => *self.heartbeats() = Heartbeats { any_succeeded: true, last_failure: None },
+            _ => {}
+        }
+    }
+
+    fn heartbeats(&self) -> MutexGuard<'_, Heartbeats> {
+        self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a driver's error means to whoever must act.
+    pub(super) fn explain(&self, error: &Error) -> MongoManagerError {
+        if !matches!(error.kind.as_ref(), ErrorKind::ServerSelection { .. }) {
+            return self.explain_directly(error, false);
+        }
+        let heartbeats = self.heartbeats();
+        match &heartbeats.last_failure {
+            Some(failure) => self.explain_directly(failure, !heartbeats.any_succeeded),
+            None => self.no_server("servers answer, but none of them is a primary of the wanted replica set".into()),
+        }
+    }
+
+    /// The server was found but did not answer in time.
+    pub(super) fn silent(&self) -> MongoManagerError {
+        self.no_server("it takes connections but does not answer".into())
+    }
+
+    fn no_server(&self, detail: String) -> MongoManagerError {
+        MongoManagerError::NoServer { hosts: self.hosts.clone(), waited: self.selection_timeout, detail }
+    }
+
+    /// `at_first_contact`: the error is of a heartbeat, and no server has answered one yet.
+    fn explain_directly(&self, error: &Error, at_first_contact: bool) -> MongoManagerError {
+        let (hosts, detail) = (self.hosts.clone(), self.redactor.clean(&text(error)));
+        match error.kind.as_ref() {
+            ErrorKind::Authentication { .. } => MongoManagerError::BadCredentials { hosts, detail },
+            ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => MongoManagerError::BadCredentials { hosts, detail },
+            ErrorKind::Command(command) if command.code == UNAUTHORISED => MongoManagerError::NotAuthorised { hosts, detail },
+            ErrorKind::InvalidTlsConfig { .. } => MongoManagerError::TlsFailed { hosts, detail },
+            ErrorKind::DnsResolve { .. } => MongoManagerError::HostUnknown { detail },
+            ErrorKind::Io(io) if self.tls && is_of_tls(io.kind(), at_first_contact) => MongoManagerError::TlsFailed { hosts, detail },
+            ErrorKind::Io(io) if at_first_contact && is_hang_up(io.kind()) => {
+                // What a server that insists on TLS does with a client that speaks none.
+                let detail = format!("it closes the connection at once ({detail}): if it requires TLS, add tls=true to the URI");
+                MongoManagerError::TlsFailed { hosts, detail }
+            }
+            ErrorKind::Io(_) if at_first_contact => self.no_server(detail),
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => MongoManagerError::ConnectionLost { hosts, detail },
+            _ => MongoManagerError::Failed { hosts, detail },
+        }
+    }
+}
+
+/// rustls reports its own errors as `InvalidData`, and a server that hangs up in a handshake as the end of the stream.
+fn is_of_tls(kind: io::ErrorKind, at_first_contact: bool) -> bool {
+    kind == io::ErrorKind::InvalidData || (at_first_contact && is_hang_up(kind))
+}
+
+fn is_hang_up(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,193 @@
+//! From the configuration to the driver's options. What can be seen to be wrong without a server is refused here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error::MongoManagerError;
+use super::redactor::Redactor;
+use crate::config::DbConfig;
+
+/// What the server's log and `currentOp` call our connections, unless the connection string has another name.
+const APP_NAME: &str = "longshore";
+
+/// Options for a client, and what keeps its errors clean.
+pub(super) struct Settings {
+    pub(super) options: ClientOptions,
+    pub(super) database: String,
+    pub(super) redactor: Redactor,
+}
+
+/// Reads the connection string, with `connection_options` under the options in it. Resolves `mongodb+srv` names, for as long
+/// as a server is looked for.
+pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerError> {
+    let uri = config.mongo_uri.as_ref().ok_or(MongoManagerError::UriUnset)?.expose().trim();
+    if uri.is_empty() {
+        return Err(MongoManagerError::UriUnset);
+    }
+    let with_options = |mut redactor: Redactor| {
+        config.connection_options.iter().for_each(|(name, value)| redactor.add_option(name, value));
+        redactor
+    };
+    let redactor = with_options(Redactor::of_text(uri));
+    if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+        return Err(MongoManagerError::WrongScheme { found: scheme(uri, &redactor) });
+    }
+    let merged = merge(uri, &config.connection_options);
+    let unreadable = |error: &mongodb::error::Error| {
+        let detail = redactor.clean(&super::error::text(error));
+        // The connection string alone tells whose fault it is.
+        match ConnectionString::parse(uri) {
+            Ok(_) if !config.connection_options.is_empty() => MongoManagerError::UnreadableOptions { detail },
+            _ => MongoManagerError::UnreadableUri { detail },
+        }
+    };
+    let parsed = ConnectionString::parse(&merged).map_err(|error| unreadable(&error))?;
+    let resolved = tokio::time::timeout(config.server_selection_timeout, ClientOptions::parse(parsed)).await;
+    let mut options = match resolved {
+        Ok(Ok(options)) => options,
+        Ok(Err(error)) if super::error::is_dns(&error) => {
+            return Err(MongoManagerError::HostUnknown { detail: redactor.clean(&super::error::text(&error)) });
+        }
+        Ok(Err(error)) => return Err(unreadable(&error)),
+        Err(_) => {
+            let seconds = config.server_selection_timeout.as_secs_f32();
+            return Err(MongoManagerError::HostUnknown { detail: format!("no answer to the SRV query within {seconds} s") });
+        }
+    };
+    let database = options.default_database.clone().ok_or(MongoManagerError::NoDatabase)?;
+    if options.write_concern.as_ref().is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
+        return Err(MongoManagerError::Unacknowledged);
+    }
+    options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
+    options.server_selection_timeout.get_or_insert(config.server_selection_timeout);
+    let redactor = with_options(Redactor::of_credential(uri, options.credential.as_ref()));
+    Ok(Settings { options, database, redactor })
+}
+
+/// How long the client looks for a server: in the connection string, else in the configuration.
+pub(super) fn selection_timeout(options: &ClientOptions) -> Duration {
+    options.server_selection_timeout.unwrap_or_default()
+}
+
+/// The options in a connection string as they stand there: the driver takes the first `?` for their start.
+pub(super) fn options_in(uri: &str) -> impl Iterator<Item = (&str, &str)> {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter_map(|pair| pair.split_once('='))
+}
+
+/// Appends the options that the connection string does not have. Names count without case, as in the driver.
+fn merge<'a>(uri: &str, options: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
+    let present: BTreeSet<String> = options_in(uri).map(|(name, _)| canonical(name)).collect();
+    let mut merged = uri.to_owned();
+    for (name, value) in options {
+        if present.contains(&canonical(name)) {
+            continue;
+        }
+        let separator = match merged.split_once('?') {
+            None => "?",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        let (name, value) = (utf8_percent_encode(name, NON_ALPHANUMERIC), utf8_percent_encode(value, NON_ALPHANUMERIC));
+        let _ = write!(merged, "{separator}{name}={value}");
+    }
+    merged
+}
+
+/// `ssl` is the old name of `tls`.
+fn canonical(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    if name == "ssl" { "tls".to_owned() } else { name }
+}
+
+/// What stands before `://`, if it looks like a scheme and not like a password.
+fn scheme(uri: &str, redactor: &Redactor) -> String {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte);
+    match uri.split_once("://") {
+        Some((scheme, _)) if !scheme.is_empty() && scheme.len() <= 20 && scheme.bytes().all(allowed) => {
+            redactor.clean(&format!("the scheme {scheme}://"))
+        }
+        _ => "no scheme".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Secret;
+
+    fn config(uri: &str, options: &[(&str, &str)]) -> DbConfig {
+        let connection_options: BTreeMap<_, _> = options.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        DbConfig { mongo_uri: Some(Secret::new(uri)), connection_options, ..DbConfig::default() }
+    }
+
+    async fn options(uri: &str, options: &[(&str, &str)]) -> ClientOptions {
+        read(&config(uri, options)).await.unwrap_or_else(|error| panic!("{error}")).options
+    }
+
+    async fn error(uri: &str, options: &[(&str, &str)]) -> String {
+        match read(&config(uri, options)).await {
+            Ok(_) => panic!("{uri} was accepted"),
+            Err(error) => {
+                assert!(!format!("{error} {error:?}").to_lowercase().contains("hunter2"), "leaks: {error:?}");
+                error.to_string()
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn options_apply_under_those_in_the_connection_string() {
+        let both = [("maxPoolSize", "7"), ("RETRYWRITES", "false"), ("tls", "true"), ("appName", "a&b=c")];
+        let read = options("mongodb://host/db?maxpoolsize=3&ssl=false", &both).await;
+        assert_eq!(read.max_pool_size, Some(3));
+        assert_eq!(read.retry_writes, Some(false));
+        assert_eq!(read.tls, Some(mongodb::options::Tls::Disabled));
+        assert_eq!(read.app_name.as_deref(), Some("a&b=c"));
+        assert_eq!(options("mongodb://host/db?", &[("maxPoolSize", "7")]).await.max_pool_size, Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_set_has_our_defaults() {
+        let read = options("mongodb://host/db", &[]).await;
+        assert_eq!(read.app_name.as_deref(), Some("longshore"));
+        assert_eq!(read.server_selection_timeout, Some(DbConfig::default().server_selection_timeout));
+        let read = options("mongodb://host/db?serverSelectionTimeoutMS=1500", &[]).await;
+        assert_eq!(selection_timeout(&read), Duration::from_millis(1_500));
+    }
+
+    #[tokio::test]
+    async fn each_unreadable_setting_is_an_error_that_says_what_to_do() {
+        let unset = DbConfig::default();
+        assert!(matches!(read(&unset).await, Err(MongoManagerError::UriUnset)));
+        for (uri, given, expected) in [
+            (" ", vec![], "no MongoDB URI is set: set MONGO_CACHE_URI"),
+            ("postgres://u:hunter2@host/db", vec![], "has the scheme postgres://: it must begin with mongodb://"),
+            ("u:hunter2@host/db", vec![], "has no scheme"),
+            ("mongodb://u:hunter2@host", vec![], "names no database"),
+            ("mongodb://u:hunter2@host/", vec![], "names no database"),
+            ("mongodb://u:hunter2@host/?tls=true", vec![], "names no database"),
+            ("mongodb://host:99999/db", vec![], "the MongoDB URI cannot be read: "),
+            ("mongodb://u:hunter2@x@host/db", vec![], "percent-encoded"),
+            ("mongodb://u:hun/hunter2@host/db", vec![], "percent-encoded"),
+            ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
+            ("mongodb://u:12?hunter2@host/db", vec![], "percent-encoded"),
+            ("mongodb://host/db?maxPolSize=3", vec![], "maxpolsize is an invalid option"),
+            ("mongodb://host/db", vec![("maxPolSize", "3")], "db.connection_options cannot be used: maxpolsize is an invalid option"),
+            ("mongodb://host/db", vec![("maxPoolSize", "many")], "`maxpoolsize` argument must be a positive integer"),
+            ("mongodb://host/db", vec![("socketTimeoutMS", "5")], "socketTimeoutMS"),
+            ("mongodb://host/db", vec![("authMechanismProperties", "hunter2")], "withheld"),
+            ("mongodb://host/db", vec![("x&tls", "true")], "invalid option"),
+            ("mongodb://host/db?w=0", vec![], "w=0"),
+        ] {
+            let text = error(uri, &given).await;
+            assert!(text.contains(expected), "{uri} {given:?}: {text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
+    }
+}
