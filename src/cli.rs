@@ -87,13 +87,17 @@ impl Settings {
     /// All that is wrong with them, one line each.
     pub fn load(&self) -> anyhow::Result<Loaded> {
         // Lossy: a variable that is not UTF-8 is none of ours, or its value is then reported as unreadable.
-        let environment = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect();
+        let environment =
+            std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect();
         Ok(load(Sources { file: self.config.clone(), environment, flags: self.set.clone() })?)
     }
 }
 
 /// Starts logging and the runtime, and runs the command in it.
-fn with_runtime<F: Future<Output = anyhow::Result<ExitCode>>>(config: &Config, command: impl FnOnce(Config) -> F) -> anyhow::Result<ExitCode> {
+fn with_runtime<F: Future<Output = anyhow::Result<ExitCode>>>(
+    config: &Config,
+    command: impl FnOnce(Config) -> F,
+) -> anyhow::Result<ExitCode> {
     crate::telemetry::logging::init(&config.log)?;
     let runtime = match config.worker.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,

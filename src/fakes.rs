@@ -110,8 +110,12 @@ impl FakeQueue {
         let (now, mut taken) = (Instant::now(), Vec::new());
         let mut state = self.lock();
         let state = &mut *state;
-        let busy: Vec<_> =
-            state.messages.iter().filter(|slot| slot.visible_at > now).filter_map(|slot| Some(slot.message.fifo.as_ref()?.group.clone())).collect();
+        let busy: Vec<_> = state
+            .messages
+            .iter()
+            .filter(|slot| slot.visible_at > now)
+            .filter_map(|slot| Some(slot.message.fifo.as_ref()?.group.clone()))
+            .collect();
         for slot in &mut state.messages {
             let is_blocked = slot.message.fifo.as_ref().is_some_and(|fifo| busy.contains(&fifo.group));
             if taken.len() < max && slot.visible_at <= now && !is_blocked {

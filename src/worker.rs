@@ -102,7 +102,8 @@ impl Worker {
 async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<()> {
     let dead_letters = dead_letter::collection(config);
     for collection in config.collections.values().chain([&dead_letters]) {
-        let report = store.prepare(collection, config.db.create_indexes).await.with_context(|| format!("collection {}", collection.name))?;
+        let report =
+            store.prepare(collection, config.db.create_indexes).await.with_context(|| format!("collection {}", collection.name))?;
         if let Some(problem) = report {
             bail!("collection {}: {problem}", collection.name);
         }

@@ -66,7 +66,7 @@ fn interrupted() -> ExitCode {
 
 async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<ExitCode> {
     let load = portal::load(args.seed, args.messages as usize);
-    let (queue, _) = SqsQueue::connect_with(&config.queue, Credentials::Local).await?;
+    let (queue, _) = SqsQueue::connect(&config.queue, Credentials::Local).await?;
     if !send(&queue, &load, stop).await? {
         return Ok(interrupted());
     }
@@ -145,7 +145,8 @@ async fn drain(worker: &WorkerThread, messages: usize, stop: &Stop) -> Run {
 }
 
 fn bar(what: &'static str, length: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>10} {bar:40} {human_pos}/{human_len} {per_sec}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg:>10} {bar:40} {human_pos}/{human_len} {per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length as u64).with_style(style).with_message(what)
 }
 
@@ -153,7 +154,7 @@ fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let (messages, calls) = (counts.received_total as f64, calls as f64);
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     let mut row = |name: &str, value: String| {
         table.add_row([comfy_table::Cell::new(name), comfy_table::Cell::new(value).set_alignment(comfy_table::CellAlignment::Right)]);
     };

@@ -80,7 +80,8 @@ async fn keyed(
             continue;
         };
         let is_newest = document.get_datetime(version_field).is_ok_and(|date| date.timestamp_millis() == time_ms);
-        let has_its_data = document.get_document("data").is_ok_and(|data| data.get_i32(counter).is_ok_and(|value| i64::from(value) == count));
+        let has_its_data =
+            document.get_document("data").is_ok_and(|data| data.get_i32(counter).is_ok_and(|value| i64::from(value) == count));
         if !is_newest || !has_its_data {
             problems.push(format!("{collection} {key} {name} is stale: it is not at {version_field} {time_ms} with {counter} {count}"));
         }

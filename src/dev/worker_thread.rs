@@ -31,13 +31,14 @@ impl WorkerThread {
         let (started, ready) = oneshot::channel();
         let threads = config.worker.threads;
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name(THREAD_NAME).enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => {
-                    let _ = started.send(Err(anyhow!(error).context("cannot start a runtime")));
-                    return Ended::LetGo;
-                }
-            };
+            let runtime =
+                match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name(THREAD_NAME).enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => {
+                        let _ = started.send(Err(anyhow!(error).context("cannot start a runtime")));
+                        return Ended::LetGo;
+                    }
+                };
             let ended = runtime.block_on(async move {
                 match Worker::start(config, Credentials::Local).await {
                     Ok(worker) => {

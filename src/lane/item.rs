@@ -1,7 +1,7 @@
 //! One document's share of a batch: a write, and the receipts of all messages that were joined into it.
 
-use crate::version::Change;
 use crate::message::{Key, Part, Update, Write};
+use crate::version::Change;
 use crate::version::join;
 
 /// One or more parts that are written as one.

@@ -58,9 +58,9 @@ pub async fn run<Q: Queue>(
             }
         };
         for message in messages {
-            let outcome = decode(&message, &config.message)
-                .and_then(|record| router.route(&record))
-                .map(|routed| (config.routes.get(&*routed.route).map_or_else(String::new, |route| route.collection.clone()), document_key(routed.write)));
+            let outcome = decode(&message, &config.message).and_then(|record| router.route(&record)).map(|routed| {
+                (config.routes.get(&*routed.route).map_or_else(String::new, |route| route.collection.clone()), document_key(routed.write))
+            });
             report.messages += 1;
             match &outcome {
                 Ok((collection, _)) => *report.by_collection.entry(collection.clone()).or_default() += 1,

@@ -287,7 +287,9 @@ async fn letting_go_releases_at_once_what_a_hanging_database_holds() {
 #[tokio::test(start_paused = true)]
 async fn in_a_fifo_group_nothing_is_settled_past_a_message_that_was_released() {
     let queue = queue();
-    (0..4).for_each(|index| queue.send_message(fifo_message(&format!("m{index}"), "g", index, &event(usize::try_from(index).expect("small")))));
+    (0..4).for_each(|index| {
+        queue.send_message(fifo_message(&format!("m{index}"), "g", index, &event(usize::try_from(index).expect("small"))))
+    });
     let world = World::start(queue, |_| {});
     // The second is doubted until it is left to the queue; the others are written.
     world.store.then(|writes| {

@@ -102,24 +102,24 @@ impl Queue for SqsQueue {
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(|message| received::message(message, self.fifo)).collect())
     }
 
-    async fn delete(&self, handles: &[String]) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
         let entries =
-            batch::entries(handles, |id, handle| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build())?;
+            batch::entries(handles, |id, handle| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(&*handle).build())?;
         let request = self.client.delete_message_batch().queue_url(&self.place.url).set_entries(Some(entries));
         let output = self.call(Operation::Delete, CALL_MAX, request.send()).await?;
         Ok(batch::outcomes(handles.len(), output.successful.iter().map(|entry| entry.id.as_str()), &output.failed))
     }
 
-    async fn change_visibility(&self, handles: &[String], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
         let seconds = whole_seconds(timeout);
         let entries = batch::entries(handles, |id, handle| {
-            ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle).visibility_timeout(seconds).build()
+            ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(&*handle).visibility_timeout(seconds).build()
         })?;
         let request = self.client.change_message_visibility_batch().queue_url(&self.place.url).set_entries(Some(entries));
         let output = self.call(Operation::ChangeVisibility, CALL_MAX, request.send()).await?;

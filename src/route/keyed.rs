@@ -2,9 +2,9 @@
 
 use crate::config::{Route, WriteKind};
 use crate::fields::{Field, Fields};
-use crate::version::Change;
 use crate::message::{Key, Reason, Record, Rejection, Update};
 use crate::time::element;
+use crate::version::Change;
 use crate::version::Version;
 
 use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, key, times};

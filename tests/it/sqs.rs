@@ -437,7 +437,7 @@ async fn a_server_that_nobody_runs_is_named_within_the_bound() {
 #[tokio::test]
 async fn local_credentials_never_reach_aws() {
     let aws = settings(None, "https://sqs.eu-west-1.amazonaws.com/123456789012/portal");
-    let fault = SqsQueue::connect_with(&aws, Credentials::Local).await.expect_err("no endpoint");
+    let fault = SqsQueue::connect(&aws, Credentials::Local).await.expect_err("no endpoint");
     assert_eq!(fault.kind, QueueFaultKind::Denied);
     assert!(fault.text.contains("queue.endpoint_url"), "{fault}");
 }

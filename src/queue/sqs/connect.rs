@@ -44,20 +44,12 @@ pub enum Credentials {
 }
 
 impl SqsQueue {
-    /// Connects with the standard chain of AWS settings. `queue.endpoint_url` and `queue.region` win over it, and an AWS
-    /// queue URL over its region.
+    /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS settings, and an AWS queue URL over
+    /// their region.
     ///
     /// # Errors
     /// Within 15 s: without queue URL, region or credentials, and where the queue does not answer or refuses.
-    pub async fn connect(settings: &QueueConfig) -> Result<(Self, QueueFacts), QueueFault> {
-        Self::connect_with(settings, Credentials::Chain).await
-    }
-
-    /// Connects as `credentials` says; see [`SqsQueue::connect`].
-    ///
-    /// # Errors
-    /// As `connect`, and with local credentials where there is no `queue.endpoint_url`.
-    pub async fn connect_with(settings: &QueueConfig, credentials: Credentials) -> Result<(Self, QueueFacts), QueueFault> {
+    pub async fn connect(settings: &QueueConfig, credentials: Credentials) -> Result<(Self, QueueFacts), QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
             text: "no queue: set queue.url to the URL of an SQS queue".to_owned(),

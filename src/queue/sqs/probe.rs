@@ -31,7 +31,7 @@ impl SqsQueue {
     /// says that the handle is bad. A receive is not tried: whatever it brought would be hidden and its receive count
     /// would grow. Permission to use the queue's KMS key is not seen either.
     pub async fn probe(&self) -> Vec<Probe> {
-        let handles = [NO_HANDLE.to_owned()];
+        let handles = [NO_HANDLE.into()];
         let probe = |operation: Operation, verdict| Probe { permission: operation.permission(), verdict };
         vec![
             probe(Operation::GetAttributes, verdict(self.facts().await.map(|_| EntryOutcome::Done))),

@@ -26,7 +26,7 @@ pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMess
     let fifo = group.map(|group| Fifo { group, sequence: sequence.unwrap_or(0) });
     Some(QueueMessage {
         message_id,
-        receipt_handle,
+        receipt_handle: receipt_handle.into(),
         body: message.body.unwrap_or_default(),
         attributes: message.message_attributes.map(attributes).unwrap_or_default(),
         sent_ms,

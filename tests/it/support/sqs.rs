@@ -83,7 +83,7 @@ impl SqsServer {
 
 /// Connects with made-up credentials, so that nothing of the environment is read.
 pub async fn connect(endpoint: &str, url: &str) -> Result<(SqsQueue, QueueFacts), QueueFault> {
-    SqsQueue::connect_with(&settings(Some(endpoint), url), Credentials::Local).await
+    SqsQueue::connect(&settings(Some(endpoint), url), Credentials::Local).await
 }
 
 pub fn settings(endpoint: Option<&str>, url: &str) -> QueueConfig {
