@@ -1,7 +1,7 @@
 //! The attribute `content-encoding`: base64 around gzip or zstd. What comes out is bounded while it comes out.
 //!
 //! A few hundred bytes can ask for gigabytes, so nothing here trusts a size that the sender names. A zstd frame also names
-//! the window that its decoder has to keep; it may be no larger than the bound on the body or [`WINDOW_BYTES`].
+//! the window that its decoder has to keep; it may be no larger than the bound on the body or 8 MiB.
 
 use std::io::{self, Write};
 
