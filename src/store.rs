@@ -56,6 +56,9 @@ pub struct StoreFault {
 pub enum StoreFaultKind {
     /// The connection broke in the middle: it may be this batch that breaks it.
     ConnectionLost,
+    /// The command as a whole was refused in a way that one of its writes can cause: halve it. A single write so refused is
+    /// [`ItemOutcome::Doubtful`], never this.
+    Batch,
     /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
     Unavailable,
     /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
