@@ -112,16 +112,18 @@ impl MongoStore {
         if again.is_empty() {
             return Ok(applied.into_applied());
         }
-        let races = again.iter().filter(|index| applied.items[**index] == Tried::KeyTaken).count();
         let second: Vec<&Update> = again.iter().map(|index| updates[*index]).collect();
         let mut settled = self.update_in(collection, target, &second, Form::Long).await?;
-        self.warn_of_foreign_versions(collection, again.len() - races);
+        let mut foreign = 0;
         for (position, index) in again.into_iter().enumerate() {
-            applied.items[index] = match std::mem::replace(&mut settled.items[position], Tried::Done(ItemOutcome::Written)) {
+            let second = std::mem::replace(&mut settled.items[position], Tried::KeyTaken);
+            foreign += usize::from(applied.items[index] == Tried::Unread && second == Tried::Done(ItemOutcome::Written));
+            applied.items[index] = match second {
                 Tried::KeyTaken => Tried::Done(self.explain_taken_key(collection, target, updates[index]).await),
                 tried => tried,
             };
         }
+        self.warn_of_foreign_versions(collection, foreign);
         applied.stale += settled.stale;
         Ok(applied.into_applied())
     }

@@ -74,22 +74,22 @@ fn version(time_ms: i64, id: &str) -> Version {
 }
 
 /// The whole state at `time_ms`, which the version field holds too.
-fn whole(key: impl Into<Key2>, time_ms: i64, document: Document) -> Write {
+fn whole(key: impl Into<AsKey>, time_ms: i64, document: Document) -> Write {
     let mut document = document;
     document.insert("last_accessed", bson::DateTime::from_millis(time_ms));
     Write::Update(Update { key: key.into().0, change: Change::Whole { version: version(time_ms, "m"), fields: fields(&document) } })
 }
 
 /// Text or a number, as a key.
-struct Key2(Key);
+struct AsKey(Key);
 
-impl From<&str> for Key2 {
+impl From<&str> for AsKey {
     fn from(text: &str) -> Self {
         Self(Key::Text(text.to_owned()))
     }
 }
 
-impl From<i64> for Key2 {
+impl From<i64> for AsKey {
     fn from(number: i64) -> Self {
         Self(Key::Integer(number))
     }
@@ -202,9 +202,6 @@ async fn what_the_server_refuses_is_rejected_with_its_code_and_without_values() 
         with(14, doc! { "qty": 5 }),
     ];
     let (items, _) = write(&store(&database), &collection(WriteKind::Insert), &writes).await;
-    for (index, item) in items.iter().enumerate() {
-        eprintln!("{index}: {item:?}");
-    }
     assert_eq!(items[0], ItemOutcome::Written);
     assert_eq!(items[13], ItemOutcome::Written);
     for item in &items[1..13] {
@@ -374,7 +371,7 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
         let document = doc! { "session_id": "s", "last_accessed": stored, "data": "theirs" };
         database.collection::<Document>("things").insert_one(&document).await.expect("inserted");
         let update = match collection.kind {
-            WriteKind::Set { partial: true, .. } => order::partial("s", version(time_ms, "m"), doc! { "data": "ours" }),
+            WriteKind::Set { partial: true, .. } => order::partial("s", &version(time_ms, "m"), doc! { "data": "ours" }),
             _ => whole("s", time_ms, doc! { "data": "ours" }),
         };
         let (items, stale) = write(&store, collection, &[update]).await;

@@ -21,6 +21,7 @@ pub enum Blame {
 }
 
 /// Whose fault the refusal of one write is.
+#[expect(clippy::match_same_arms, reason = "grouped by cause")]
 pub fn blame(code: i32) -> Blame {
     match code {
         // BadValue, FailedToParse, Overflow, DollarPrefixedFieldName, EmptyFieldName, ImmutableField,
@@ -67,8 +68,9 @@ pub fn refusal(error: &Error) -> Refusal {
             };
             (kind, Some(command.code), format!("{} ({}): {}", command.code, command.code_name, without_values(&command.message)))
         }
-        ErrorKind::Authentication { message, .. } => (StoreFaultKind::Denied, None, message.clone()),
-        ErrorKind::InvalidTlsConfig { message, .. } => (StoreFaultKind::Denied, None, message.clone()),
+        ErrorKind::Authentication { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
+            (StoreFaultKind::Denied, None, message.clone())
+        }
         ErrorKind::ServerSelection { message, .. } if is_tls(message) => (StoreFaultKind::Denied, None, message.clone()),
         ErrorKind::Io(source) if is_tls(&source.to_string()) => (StoreFaultKind::Denied, None, source.to_string()),
         // A connection that could not be made broke no command.
@@ -106,4 +108,57 @@ pub fn bounded(text: &str) -> String {
         return text.to_owned();
     }
     format!("{}..", &text[..text.floor_char_boundary(TEXT_BYTES_MAX)])
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+    use mongodb::error::CommandError;
+
+    use super::*;
+
+    fn command(code: i32) -> Error {
+        let error: CommandError = bson::deserialize_from_document(doc! {
+            "code": code, "codeName": "Name", "errmsg": "refused: { password: \"swordfish\" } so",
+        })
+        .expect("a command error");
+        ErrorKind::Command(error).into()
+    }
+
+    #[test]
+    fn what_a_failed_command_means_is_told_by_its_code() {
+        for (code, kind) in [
+            (13, StoreFaultKind::Denied),
+            (18, StoreFaultKind::Denied),
+            (9, StoreFaultKind::Batch),
+            (10_334, StoreFaultKind::Batch),
+            (10_107, StoreFaultKind::Unavailable),
+            (91, StoreFaultKind::Unavailable),
+            (50, StoreFaultKind::Unavailable),
+            (4_242, StoreFaultKind::Unavailable),
+        ] {
+            let refusal = refusal(&command(code));
+            assert_eq!((refusal.fault.kind, refusal.code), (kind, Some(code)));
+            assert_eq!(refusal.fault.text, format!("{code} (Name): refused: {{..}} so"));
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_in_a_command_is_lost_and_a_bad_certificate_is_denied() {
+        let io = |text: &str| Error::from(std::io::Error::other(text.to_owned()));
+        assert_eq!(refusal(&io("connection reset")).fault.kind, StoreFaultKind::ConnectionLost);
+        assert_eq!(refusal(&io("invalid peer certificate: UnknownIssuer")).fault.kind, StoreFaultKind::Denied);
+    }
+
+    #[test]
+    fn text_is_bounded_between_characters() {
+        let text = bounded(&"é".repeat(TEXT_BYTES_MAX));
+        assert!(text.len() <= TEXT_BYTES_MAX + 2 && text.ends_with("é.."));
+        assert_eq!(without_values("cut { off"), "cut ");
+    }
+
+    #[test]
+    fn an_unknown_code_is_neither_the_items_fault_nor_the_servers() {
+        assert_eq!((blame(121), blame(112), blame(4_242)), (Blame::Item, Blame::Server, Blame::Unclear));
+    }
 }

@@ -154,7 +154,6 @@ impl<'a> Target<'a> {
     /// `_ingest.v` is the base: the version at which a document stood that another program wrote. Partial writes never raise
     /// it by their own version (a late write of another field would be lost), but keep it, because they overwrite the field
     /// that it was read from.
-    #[expect(clippy::too_many_lines, reason = "one expression, read top down")]
     fn partial(&self, stage: &mut Doc<'_>, fields: &[(String, Version, Fields)], form: Form) {
         let newer = |index: usize| format!("n{index}");
         let is_newer = |index: usize| format!("$$n{index}");
@@ -306,4 +305,84 @@ fn base(version_field: &str, foreign: &Document) -> Document {
 /// Never: the documents above are shallow and have no name with a NUL.
 fn raw(document: &Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(document).expect("made from constants and a configured name")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Acknowledgement, WriteConcern};
+    use crate::message::{Key, Write};
+    use crate::store::mongo::encode;
+
+    fn collection(kind: WriteKind, declared: &[&str]) -> Collection {
+        Collection {
+            name: "sessions".to_owned(),
+            kind,
+            declared: declared.iter().map(|name| (*name).to_owned()).collect(),
+            write_concern: WriteConcern { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(1) },
+            indexes: Vec::new(),
+            ttl: None,
+        }
+    }
+
+    fn set(partial: bool) -> WriteKind {
+        WriteKind::Set { key: "session_id".to_owned(), version_field: "last_accessed".to_owned(), partial }
+    }
+
+    fn version(id: &str) -> Version {
+        Version { time_ms: 5, origin_time_ms: 6, origin_id: Arc::from(id.as_bytes()) }
+    }
+
+    fn one(name: &str, value: i32) -> Fields {
+        let mut fields = Fields::default();
+        fields.push(name, crate::time::element::INT32, &value.to_le_bytes());
+        fields
+    }
+
+    fn statement(collection: &Collection, update: &Update, form: Form) -> (Document, usize) {
+        let target = Target::new(collection).expect("keyed");
+        let mut bytes = Vec::new();
+        encode::document(&mut bytes, |doc| target.statement(doc, update, form));
+        let length = bytes.len();
+        (bson::deserialize_from_slice(&bytes).expect("valid BSON"), length)
+    }
+
+    #[test]
+    fn a_whole_write_is_guarded_by_its_version_and_by_the_version_field() {
+        let update = Update { key: Key::Text("s".into()), change: Change::Whole { version: version("m"), fields: one("data", 1) } };
+        let (statement, _) = statement(&collection(set(false), &["data"]), &update, Form::Short);
+        let id = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: b"m".to_vec() };
+        let version = doc! { "t": bson::DateTime::from_millis(5), "o": bson::DateTime::from_millis(6), "i": id };
+        let newer = doc! { "$and": [
+            { "$gt": [{ "$literal": &version }, "$_ingest.v"] },
+            { "$gte": [5_i64, { "$subtract": ["$last_accessed", epoch()] }] },
+        ] };
+        let changed = doc! { "$mergeObjects": ["$$ROOT", { "$literal": { "data": 1, "_ingest": { "v": &version } } }] };
+        let expected = doc! {
+            "q": { "session_id": { "$eq": "s", "$not": { "$type": "array" } } },
+            "u": [{ "$replaceWith": { "$cond": [newer, changed, "$$ROOT"] } }],
+            "upsert": true,
+        };
+        assert_eq!(statement, expected);
+    }
+
+    #[test]
+    fn a_write_takes_no_more_of_a_command_than_it_says() {
+        let long_id = "i".repeat(1_024);
+        let names: Vec<String> = (0..40).map(|number| format!("field_{number:02}")).collect();
+        for id in ["", "0b5ff1c3-3f0c-4d57-9d2e-1f0a5f3c7c55", &long_id] {
+            let whole = Change::Whole { version: version(id), fields: one("data", 1) };
+            let partial = Change::Partial { fields: names.iter().map(|name| (name.clone(), version(id), one(name, 1))).collect() };
+            for (kind, change) in [(set(false), whole), (set(true), partial)] {
+                let collection = collection(kind, &["data", "last_accessed"]);
+                let update = Update { key: Key::Text("k".repeat(64)), change };
+                let said = Write::Update(update.clone()).command_bytes();
+                let (_, takes) = statement(&collection, &update, Form::Short);
+                assert!(takes <= said, "{takes} bytes, said {said}, id of {} bytes", id.len());
+            }
+        }
+    }
 }

@@ -56,7 +56,7 @@ impl IndexReport {
         let mut refusals = Vec::new();
         match self.contents {
             Contents::TimeSeries => {
-                refusals.push(format!("{name} is a time-series collection, which can hold one _id twice: write to an ordinary collection"))
+                refusals.push(format!("{name} is a time-series collection, which can hold one _id twice: write to an ordinary collection"));
             }
             Contents::View => refusals.push(format!("{name} is a view: write to the collection under it")),
             Contents::Missing | Contents::Empty | Contents::Filled => {}

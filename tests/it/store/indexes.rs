@@ -7,7 +7,7 @@ use super::*;
 
 fn with_indexes() -> Collection {
     let key = Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None };
-    let ttl = Index { keys: vec![("last_accessed".to_owned(), 1)], unique: false, expire_after: Some(Duration::from_secs(3_600)) };
+    let ttl = Index { keys: vec![("last_accessed".to_owned(), 1)], unique: false, expire_after: Some(Duration::from_hours(1)) };
     Collection { indexes: vec![key, ttl], ..sessions() }
 }
 

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use fastrand::Rng;
 use longshore::version::join;
 
 use super::*;
 
-/// A small seeded generator, so that a failure is repeated by its seed.
-use fastrand::Rng;
-
 /// Fields that all carry `version`, the version field among them.
-pub fn partial(key: &str, version: Version, document: Document) -> Write {
+pub fn partial(key: &str, version: &Version, document: Document) -> Write {
     Write::Update(Update { key: Key::Text(key.to_owned()), change: partial_change(version, document) })
 }
 
-fn partial_change(version: Version, mut document: Document) -> Change {
+fn partial_change(version: &Version, mut document: Document) -> Change {
     document.insert("last_accessed", bson::DateTime::from_millis(version.time_ms));
     let fields: BTreeMap<_, _> = document.into_iter().map(|(name, value)| (name.clone(), fields(&doc! { name: value }))).collect();
     Change::Partial { fields: fields.into_iter().map(|(name, value)| (name, version.clone(), value)).collect() }
@@ -69,7 +67,7 @@ fn history(rng: &mut Rng, kind: Kind, key: &str) -> History {
             let mut version = version(time(rng), &format!("{id}{number}"));
             version.origin_time_ms += rng.i64(0..2);
             match kind {
-                Kind::Partial => partial_change(version, document),
+                Kind::Partial => partial_change(&version, document),
                 Kind::Set | Kind::Replace => {
                     document.insert("last_accessed", bson::DateTime::from_millis(version.time_ms));
                     Change::Whole { version, fields: fields(&document) }
@@ -201,7 +199,7 @@ async fn a_later_change_by_another_program_is_kept_from_older_messages() {
         database.drop().await.expect("dropped");
         let update = |time_ms: i64, value: &str| {
             if partial_kind {
-                partial("s", version(time_ms, "m"), doc! { "data": value })
+                partial("s", &version(time_ms, "m"), doc! { "data": value })
             } else {
                 whole("s", time_ms, doc! { "data": value })
             }
@@ -223,10 +221,10 @@ async fn a_partial_set_keeps_the_time_of_what_others_wrote_for_fields_it_did_not
     let store = store(&database);
     let theirs = doc! { "session_id": "s", "data": "theirs", "dev": "theirs", "last_accessed": (NOON + 10) / 1_000 };
     database.collection::<Document>("things").insert_one(theirs).await.expect("inserted");
-    write(&store, &partial_sessions(), &[partial("s", version(NOON + 60_000, "m"), doc! { "data": "ours" })]).await;
-    let (_, stale) = write(&store, &partial_sessions(), &[partial("s", version(NOON - 60_000, "n"), doc! { "dev": "older" })]).await;
+    write(&store, &partial_sessions(), &[partial("s", &version(NOON + 60_000, "m"), doc! { "data": "ours" })]).await;
+    let (_, stale) = write(&store, &partial_sessions(), &[partial("s", &version(NOON - 60_000, "n"), doc! { "dev": "older" })]).await;
     assert_eq!(stale, 1);
-    write(&store, &partial_sessions(), &[partial("s", version(NOON + 30_000, "o"), doc! { "dev": "newer" })]).await;
+    write(&store, &partial_sessions(), &[partial("s", &version(NOON + 30_000, "o"), doc! { "dev": "newer" })]).await;
     let document = only(&database).await;
     assert_eq!((document.get_str("data").ok(), document.get_str("dev").ok()), (Some("ours"), Some("newer")));
 }
