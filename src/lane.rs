@@ -88,7 +88,11 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
         }
         let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
-        while gate == GateState::Open && linger.is_none() && writes.len() < context.batch.writers_max && (writes.is_empty() || waiting.is_full()) {
+        while gate == GateState::Open
+            && linger.is_none()
+            && writes.len() < context.batch.writers_max
+            && (writes.is_empty() || waiting.is_full())
+        {
             let Some(items) = waiting.take() else { break };
             linger_until = None;
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();

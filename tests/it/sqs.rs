@@ -402,7 +402,7 @@ async fn an_entry_without_an_answer_has_failed() {
     let answer = json!({ "Attributes": attributes, "Successful": [{ "Id": "2" }, { "Id": "9" }], "Failed": failed });
     let server = Canned::body(200, &answer.to_string()).await;
     let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
-    let handles = ["a", "b", "c"].map(str::to_owned);
+    let handles = ["a", "b", "c"].map(Arc::from);
     for outcomes in [queue.delete(&handles).await, queue.change_visibility(&handles, NOW).await] {
         let outcomes = outcomes.expect("an answer");
         assert!(matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")), "{outcomes:?}");
