@@ -208,7 +208,7 @@ impl Kind for Texts {
     }
 
     fn show(&self, value: &Vec<String>) -> String {
-        literal::texts(value)
+        literal::texts(&value.iter().map(|text| super::redact::text(text)).collect::<Vec<_>>())
     }
 }
 

@@ -69,15 +69,16 @@ pub fn defaults() -> Config {
 }
 
 fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
+    let Sources { file, environment, flags } = sources;
     let mut layers = Layers::default();
     let mut errors = Vec::new();
     set_defaults(&mut layers);
-    if let Some(path) = &sources.file {
+    if let Some(path) = &file {
         set_file(&mut layers, path).map_err(ConfigErrors)?;
     }
-    set_environment(&mut layers, &sources.environment, &mut errors);
-    set_flags(&mut layers, &sources.flags, &mut errors);
-    if let Some((_, uri)) = sources.environment.iter().find(|(name, _)| name == URI_VARIABLE) {
+    set_environment(&mut layers, &environment, &mut errors);
+    set_flags(&mut layers, &flags, &mut errors);
+    if let Some((_, uri)) = environment.iter().find(|(name, _)| name == URI_VARIABLE) {
         layers.set("db.mongo_uri".into(), uri.as_str().into(), &Source::Environment(URI_VARIABLE.to_owned()));
     }
 
@@ -103,13 +104,14 @@ fn set_file(layers: &mut Layers, path: &Path) -> Result<(), Vec<ConfigError>> {
     let text = read_file(path).map_err(|problem| vec![error(0, problem)])?;
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ini")) {
         let lines = ini_file::parse(&text);
-        let lines = lines.map_err(|errors| errors.iter().map(|e| error(e.line, format!("no INI: {}", e.message))).collect::<Vec<_>>())?;
+        let lines =
+            lines.map_err(|errors| errors.iter().map(|e| error(e.line, format!("not valid INI: {}", e.message))).collect::<Vec<_>>())?;
         for (key, value, line) in lines {
             layers.set_text(key, &value, &at(line), true);
         }
     } else {
         let lines = toml_file::parse(&text);
-        let problem = |e: &toml_file::SyntaxError| error(e.line, format!("no TOML, at column {}: {}", e.column, e.message));
+        let problem = |e: &toml_file::SyntaxError| error(e.line, format!("not valid TOML, at column {}: {}", e.column, e.message));
         for (key, value, line) in lines.map_err(|errors| errors.iter().map(problem).collect::<Vec<_>>())? {
             layers.set(key, value, &at(line));
         }

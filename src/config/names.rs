@@ -38,6 +38,7 @@ fn is_field(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !name.contains('.') && plain(name) && !taken.contains(&name)
 }
 
+/// A connection string in the place of a name is a mistake, and would print its password.
 fn plain(name: &str) -> bool {
-    !name.contains('$') && !name.chars().any(char::is_control)
+    !name.contains('$') && !name.contains("://") && !name.chars().any(char::is_control)
 }

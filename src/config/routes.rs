@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::indexes::Indexes;
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Switch};
+use super::provenance::Source;
 use super::reader::Reader;
 use super::{Index, Route, WriteConcern, WriteKind, literal, names, sections};
 
@@ -24,7 +25,7 @@ pub(crate) fn read(reader: &mut Reader, write_concern: &WriteConcern) -> Vec<Dec
     let names = reader.names_in("routes");
     if names.len() > ROUTES_MAX {
         let problem = format!("must be at most {ROUTES_MAX} routes, not {}", names.len());
-        reader.error(&"routes".into(), None, problem, super::provenance::Source::Default);
+        reader.error(&"routes".into(), None, problem, Source::Default);
     }
     names.iter().take(ROUTES_MAX).filter_map(|name| RouteReader::new(reader, name).read(write_concern)).collect()
 }
@@ -69,7 +70,7 @@ impl<'a> RouteReader<'a> {
         };
         self.refuse_what_is_not_of(write);
         let kind = self.kind(write, &source);
-        let route = self.fields(collection.unwrap_or_default(), kind.clone().unwrap_or(WriteKind::Insert));
+        let route = self.fields(collection.unwrap_or_default(), write, kind.as_ref());
         let indexes = self.indexes(&route, kind.is_some());
         let write_concern = sections::write_concern(self.reader, &self.key("write_concern"), default);
         // A route in error is left out of the rules that compare routes.
@@ -77,7 +78,7 @@ impl<'a> RouteReader<'a> {
         sound.then_some(Declared { route, write_concern, indexes })
     }
 
-    fn kind(&mut self, write: &str, source: &super::provenance::Source) -> Option<WriteKind> {
+    fn kind(&mut self, write: &str, source: &Source) -> Option<WriteKind> {
         if write == "insert" {
             return Some(WriteKind::Insert);
         }
@@ -85,33 +86,37 @@ impl<'a> RouteReader<'a> {
         let version_field = self.reader.given(&self.key("version_field"), &names::FIELD);
         self.miss("key", key.is_some(), source);
         self.miss("version_field", version_field.is_some(), source);
-        let partial = if write == "set" { self.reader.given(&self.key("partial"), &Switch) } else { None };
+        let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
         let (key, version_field) = (key?, version_field?);
         if key == version_field {
             self.reader.error_at(self.key("version_field"), format!("must be another field than the key of routes.{}", self.name));
         }
         Some(match write {
-            "set" => WriteKind::Set { key, version_field, partial: partial.unwrap_or(false) },
+            "set" => WriteKind::Set { key, version_field, partial },
             _ => WriteKind::Replace { key, version_field },
         })
     }
 
     /// The lists of fields, each completed by what another one implies.
-    fn fields(&mut self, collection: String, kind: WriteKind) -> Route {
+    fn fields(&mut self, collection: String, write: &str, kind: Option<&WriteKind>) -> Route {
         let mut required = self.reader.given(&self.key("required"), &names::FIELDS).unwrap_or_default();
-        let is_set = matches!(kind, WriteKind::Set { .. });
-        let mut fields = if is_set { self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
+        let mut fields =
+            if write == "set" { self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
         let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
-        let insert = kind == WriteKind::Insert;
-        let default_time = if insert { self.reader.given(&self.key("default_time"), &names::FIELD) } else { None };
+        let default_time = if write == "insert" { self.reader.given(&self.key("default_time"), &names::FIELD) } else { None };
 
+        // Where the key is in error, what is said about it would be guesswork.
+        let key_known = kind.is_some();
+        let kind = kind.cloned().unwrap_or(WriteKind::Insert);
         let (key, version_field) = (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
         for (name, list) in [("required", &required), ("fields", &fields), ("times", &times)] {
-            self.check_list(name, list, key.as_deref());
+            if key_known {
+                self.check_list(name, list, key.as_deref());
+            }
         }
         complete(&mut required, key.iter());
         complete(&mut times, version_field.iter().chain(&default_time));
-        if is_set {
+        if write == "set" {
             complete(&mut fields, key.iter().chain(&version_field).chain(&required).chain(&times));
             self.reader.amend(&self.key("fields"), literal::texts(&fields));
         }
@@ -165,7 +170,7 @@ impl<'a> RouteReader<'a> {
         name.split('.').fold(self.section.clone(), |path, part| path.child(part))
     }
 
-    fn miss(&mut self, name: &str, there: bool, source: &super::provenance::Source) {
+    fn miss(&mut self, name: &str, there: bool, source: &Source) {
         let key = self.key(name);
         if !there && self.reader.all_sound(&[&key.to_string()]) {
             self.reader.error(&key, None, "is missing: the route needs it", source.clone());
@@ -181,7 +186,7 @@ impl<'a> RouteReader<'a> {
             for name in names {
                 let key = self.key(name);
                 if let Some(entry) = self.reader.take(&key)
-                    && entry.source != super::provenance::Source::Default
+                    && entry.source != Source::Default
                 {
                     self.reader.error(&key, None, format!("has a meaning only where write = {of}, not \"{write}\""), entry.source);
                 }

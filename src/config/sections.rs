@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
+use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::{
     Acknowledgement, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig,
@@ -99,19 +100,15 @@ pub(crate) fn write_concern(reader: &mut Reader, section: &KeyPath, default: &Wr
 fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
     let key = KeyPath::from("db.mongo_uri");
     let Some(entry) = reader.take(&key) else {
-        reader.record(&key, super::provenance::Setting::UNSET.to_owned(), super::provenance::Source::Default);
+        reader.record(&key, Setting::UNSET.to_owned(), Source::Default);
         return None;
     };
-    match entry.value.as_str().map(str::trim).filter(|text| !text.is_empty()) {
-        Some(uri) => {
-            reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
-            Some(Secret::new(uri))
-        }
-        None => {
-            reader.error(&key, None, "must be a connection string such as mongodb://host/database, or not be there", entry.source);
-            None
-        }
-    }
+    let Some(uri) = entry.value.as_str().map(str::trim).filter(|text| !text.is_empty()) else {
+        reader.error(&key, None, "must be a connection string such as mongodb://host/database, or not be there", entry.source);
+        return None;
+    };
+    reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
+    Some(Secret::new(uri))
 }
 
 fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {

@@ -97,8 +97,8 @@ fn the_documented_defaults_are_the_defaults() {
 fn the_documented_examples_are_valid() {
     let given = file("longshore.toml", &uncommented(true));
     let loaded = load(given.sources).expect("the examples load");
-    assert_eq!(loaded.config.collections["events"].indexes[0].expire_after, Some(Duration::from_secs(365 * 86_400)));
-    assert_eq!(loaded.config.collections["sessions"].ttl, Some(Duration::from_secs(30 * 86_400)));
+    assert_eq!(loaded.config.collections["events"].indexes[0].expire_after, Some(Duration::from_hours(365 * 24)));
+    assert_eq!(loaded.config.collections["sessions"].ttl, Some(Duration::from_hours(30 * 24)));
     let order = &loaded.config.routes["order"];
     assert_eq!(order.fields, ["customer_id", "total", "shipped_at", "order_id", "changed_at", "status"]);
     assert_eq!(order.required, ["status", "order_id"]);
@@ -204,11 +204,8 @@ fn the_environment_can_say_everything_that_a_file_can() {
     let orders = &loaded.config.collections["orders"];
     assert_eq!(orders.write_concern.w, Acknowledgement::Members(2));
     assert_eq!(orders.declared, ["at", "status", "total"]);
-    assert_eq!(
-        orders.indexes[1],
-        Index { keys: vec![("at".to_owned(), -1)], unique: false, expire_after: Some(Duration::from_secs(86_400)) }
-    );
-    assert_eq!(orders.ttl, Some(Duration::from_secs(86_400)));
+    assert_eq!(orders.indexes[1], Index { keys: vec![("at".to_owned(), -1)], unique: false, expire_after: Some(Duration::from_hours(24)) });
+    assert_eq!(orders.ttl, Some(Duration::from_hours(24)));
     assert!(!loaded.config.routes.contains_key("cache") && !loaded.config.collections.contains_key("user_cache"));
     assert_eq!(loaded.config.message.types["com.example.Order"], "order");
     assert_eq!(loaded.config.db.connection_options["maxPoolSize"], "7");
@@ -268,12 +265,15 @@ fn a_file_that_cannot_be_read_is_named_with_what_to_do() {
     let error = load(Sources { file: Some(path.clone()), ..Sources::default() }).expect_err("missing").to_string();
     let expected = "cannot read the file: No such file or directory (os error 2); --config takes the path of a TOML or INI file";
     assert_eq!(error, format!("{expected} ({})", path.display()));
-    assert_eq!(errors_in("[queue]\nwait = 5s\n"), ["no TOML, at column 9: unexpected key or value, expected newline, `#` (a.toml:2)"]);
+    assert_eq!(
+        errors_in("[queue]\nwait = 5s\n"),
+        ["not valid TOML, at column 8: string values must be quoted, expected literal string (a.toml:2)"]
+    );
     assert_eq!(
         errors_of(&file("a.ini", "url = x\n[db]\nmongo_uri\n")),
         [
-            "no INI: a key needs a section above it, such as [db] (a.ini:1)",
-            "no INI: expected [section], key = value or a comment (a.ini:3)"
+            "not valid INI: a key needs a section above it, such as [db] (a.ini:1)",
+            "not valid INI: expected [section], key = value or a comment (a.ini:3)"
         ]
     );
     let options = errors_of(&file("a.ini", "[db]\nconnection_options = {\"maxPoolSize\": 5,}\n"));
@@ -350,7 +350,6 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
             "routes.order.version_field: is missing: the route needs it (a.toml:2)".to_owned(),
             format!("routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"),
         ]
-        .map(|line| line.replace("(a.toml:2)", "(a.toml:2)"))
     );
     assert_eq!(
         route("write = \"insert\"\nkey = \"a\"\nttl = \"1d\"\nrequired = [\"_id\"]\n"),
@@ -365,14 +364,9 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         [
             "routes.order.partial: has a meaning only where write = \"set\", not \"replace\" (a.toml:6)",
             "routes.order.version_field = \"a\": must be another field than the key of routes.order (a.toml:5)",
-            "routes.order.times = [\"a\"]: must not hold the key: a date cannot be one (default)",
             "routes.order.ttl = \"1500ms\": must be a time from 1s to 2147483647s, in whole seconds, written as 250ms, 30s, 5m, 11h or 30d \
              (a.toml:7)",
-        ][..]
-            .iter()
-            .filter(|line| !line.contains("routes.order.times"))
-            .copied()
-            .collect::<Vec<_>>()
+        ]
     );
     assert_eq!(
         route(
@@ -429,10 +423,10 @@ fn what_is_printed_loads_to_the_same() {
     let given = file("printed.toml", &text);
     let second = load(given.sources).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     assert_eq!(format!("{:?}", first.config), format!("{:?}", second.config));
-    assert_eq!(
-        print::text(&load(Sources::default()).expect("valid")).lines().next(),
-        Some("# queue.url is unset                                          # default")
-    );
+    let defaults = print::text(&load(Sources::default()).expect("valid"));
+    let words: Vec<_> = defaults.lines().take(4).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(words[0], "# queue.url is unset # default");
+    assert_eq!(words[3], "queue.wait = \"20s\" # default");
 }
 
 /// Every way in, with a password in a good place and in wrong ones.
