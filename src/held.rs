@@ -128,7 +128,7 @@ mod tests {
         let (held, now) = (Held::default(), Instant::now());
         let first = held.enter("a".into(), now + Duration::from_secs(20));
         let second = held.enter("b".into(), now + Duration::from_secs(10));
-        assert_eq!(held.until_due(now, Duration::from_secs(60)), Duration::from_secs(10));
+        assert_eq!(held.until_due(now, Duration::from_mins(1)), Duration::from_secs(10));
         held.settle(second);
         let due = held.take_due(now + Duration::from_secs(30));
         assert_eq!(due.iter().map(|due| due.number).collect::<Vec<_>>(), [first]);
