@@ -104,6 +104,7 @@
 //! ```
 
 mod error;
+mod facts;
 mod pool;
 mod redactor;
 mod settings;
@@ -119,6 +120,7 @@ use mongodb::{Client, Database};
 
 use self::error::Diagnosis;
 pub use self::error::MongoManagerError;
+pub use self::facts::{ServerFacts, Topology};
 use self::pool::PoolCounters;
 pub use self::pool::PoolCounts;
 use crate::config::DbConfig;

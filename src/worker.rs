@@ -23,7 +23,7 @@ use crate::telemetry::signals::Signals;
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
 /// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
-const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
+pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
 
 /// A worker whose queue and database answered.
 pub struct Worker {

@@ -31,6 +31,9 @@ const SENDS_MAX: usize = 8;
 const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore demo
+  longshore demo --messages 200000 --seed 7")]
 pub struct DemoArgs {
     /// How many messages
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
