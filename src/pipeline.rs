@@ -77,6 +77,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         // Aborted with this future, too.
         let hiding = AbortOnDrop(hiding);
         let lanes = self.start_lanes(&mut stages, &gate, &settle);
+        let held = self.held.clone();
         stages.spawn(self.receiving(gate, brake, lanes, settle));
         while let Some(stage) = stages.join_next().await {
             if let Err(error) = stage
@@ -86,6 +87,14 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             }
         }
         drop(hiding);
+        let forgotten = held.forgotten();
+        if forgotten > 0 || !held.is_empty() {
+            tracing::error!(
+                forgotten,
+                held = held.len(),
+                "messages left unsettled, which is a bug: they come back after their visibility timeout"
+            );
+        }
     }
 
     /// One lane per collection, and the one for dead letters, which the others feed.
