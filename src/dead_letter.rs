@@ -32,7 +32,8 @@ impl DeadLetters {
     }
 
     /// Hands the message to the dead-letter lane, which settles it once the record is durable.
-    pub fn reject(&self, receipt: Receipt, rejection: &Rejection, route: Option<&str>) {
+    pub fn reject(&self, receipt: Receipt, rejection: &Rejection) {
+        let route = receipt.route.as_deref();
         self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
         let document = self.record(&id, &receipt.message, rejection, route).into_bytes();

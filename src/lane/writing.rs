@@ -150,7 +150,7 @@ impl<S: Store> Writing<'_, S> {
 
     fn dead_letter(&self, part: Part, rejection: &Rejection) {
         match &self.context.dead_letters {
-            Some(dead_letters) => dead_letters.reject(part.receipt, rejection, Some(&self.context.collection.name)),
+            Some(dead_letters) => dead_letters.reject(part.receipt, rejection),
             // A record that cannot be written: the message stays in the queue, hidden for its timeout.
             None => self.context.settle.leave(part.receipt),
         }
