@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
-//! counted, logged as an error, and fails the tests.
+//! counted, said in the log at the end, and fails the tests.
 
 mod rejection;
 
@@ -148,8 +148,8 @@ impl fmt::Debug for Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if !self.settled {
+            // A teardown drops thousands: whoever looks at the table says it once.
             self.held.forget(self.number);
-            tracing::error!(message.id = %self.message.message_id, "receipt dropped unsettled: the message comes back after its visibility timeout");
         }
     }
 }

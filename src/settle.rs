@@ -6,6 +6,7 @@
 mod calls;
 mod groups;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,14 +143,14 @@ fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3],
         How::Leave => 2,
     };
     let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
-    lots[index].entries.push(Entry { receipt, ending });
+    lots[index].entries.push_back(Entry { receipt, ending });
     lots[index].since.get_or_insert_with(Instant::now);
 }
 
 /// Messages that wait for the same call.
 #[derive(Debug)]
 struct Lot {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     /// Since when the first of them waits.
     since: Option<Instant>,
     linger: Duration,
@@ -157,7 +158,7 @@ struct Lot {
 
 impl Lot {
     fn new(linger: Duration) -> Self {
-        Self { entries: Vec::new(), since: None, linger }
+        Self { entries: VecDeque::new(), since: None, linger }
     }
 
     fn wake(&self) -> Option<Instant> {
@@ -170,8 +171,7 @@ impl Lot {
 
     /// The oldest ten.
     fn take(&mut self) -> Vec<Entry> {
-        let rest = self.entries.split_off(self.entries.len().min(BATCH_MAX));
-        let taken = std::mem::replace(&mut self.entries, rest);
+        let taken = self.entries.drain(..self.entries.len().min(BATCH_MAX)).collect();
         self.since = (!self.entries.is_empty()).then(Instant::now);
         taken
     }

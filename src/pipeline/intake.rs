@@ -34,7 +34,7 @@ impl Intake {
                     let part = Part { write: routed.write, receipt, ending: Ending::Written };
                     parts.entry(routed.lane).or_default().push(part);
                 }
-                Err(rejection) => self.lanes.dead_letters.reject(receipt, &rejection),
+                Err(rejection) => self.lanes.rejects.send(receipt, &rejection),
             }
         }
         for (lane, parts) in parts {
