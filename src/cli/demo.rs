@@ -49,10 +49,7 @@ pub async fn demo(config: Config, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
-    let local = tokio::select! {
-        local = Local::start() => local?,
-        () = stop.draining() => return Ok(interrupted()),
-    };
+    let Some(local) = Local::start(&stop).await? else { return Ok(interrupted()) };
     let shown = tokio::select! {
         shown = show(local.point(config), &args, &stop) => shown,
         () = stop.letting_go() => Ok(interrupted()),
