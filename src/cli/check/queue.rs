@@ -181,7 +181,7 @@ mod tests {
         assert!(status == Status::Warn && text.contains("set queue.visibility_timeout to 40s or more"), "{text}");
         assert_eq!(look(&config, 4).0, Status::Fail);
         // A route's own write timeout counts, and so does what is configured instead of the queue's own.
-        config.collections.get_mut("events").expect("built in").write_concern.timeout = Duration::from_secs(60);
+        config.collections.get_mut("events").expect("built in").write_concern.timeout = Duration::from_mins(1);
         let (status, text) = look(&config, 40);
         assert!(status == Status::Warn && text.contains("90s or more"), "{text}");
         config.queue.visibility_timeout = Some(Duration::from_mins(2));
