@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
+#[cfg(feature = "dev")]
+use crate::config::load::Source;
 use crate::config::load::{Loaded, Sources, load};
 
 /// Something the user must mend before the command can do its work: configuration, credentials, a server that is not there.
@@ -108,9 +110,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(args) => with_runtime(&settings.load()?.config, |config| send::send(config, args)),
         Command::Stats(args) => with_runtime(&settings.load()?.config, |config| stats::stats(config, args)),
         #[cfg(feature = "dev")]
-        Command::Dev(args) => with_runtime(&settings.load_local()?.config, |config| dev::dev(config, args)),
+        Command::Dev(args) => with_runtime(&settings.load_local("info,rustack_sqs_core=warn")?, |config| dev::dev(config, args)),
         #[cfg(feature = "dev")]
-        Command::Demo(args) => with_runtime(&settings.load_local()?.config, |config| demo::demo(config, args)),
+        Command::Demo(args) => with_runtime(&settings.load_local("error")?, |config| demo::demo(config, args)),
         Command::Completions(args) => Ok(pages::completions(Cli::command(), &args)),
         Command::Man(args) => pages::man(Cli::command(), &args),
     }
@@ -126,12 +128,17 @@ impl Settings {
     }
 
     /// Reads all layers but what names a real queue or database in the environment, for commands that never touch one.
+    /// Where no layer sets a log level it is `log_level`.
     ///
     /// # Errors
     /// All that is wrong with them, one line each.
     #[cfg(feature = "dev")]
-    pub fn load_local(&self) -> anyhow::Result<Loaded> {
-        self.load_from(environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect())
+    pub fn load_local(&self, log_level: &str) -> anyhow::Result<Config> {
+        let mut loaded = self.load_from(environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect())?;
+        if loaded.effective.iter().any(|setting| setting.key == "log.level" && setting.source == Source::Default) {
+            log_level.clone_into(&mut loaded.config.log.level);
+        }
+        Ok(loaded.config)
     }
 
     fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {

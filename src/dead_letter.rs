@@ -31,7 +31,8 @@ impl DeadLetters {
 
     /// The message as its dead letter, for the dead-letter lane, which settles it once the record is durable.
     #[must_use]
-    pub fn part(&self, receipt: Receipt, rejection: &Rejection, route: Option<&str>) -> Part {
+    pub fn part(&self, receipt: Receipt, rejection: &Rejection) -> Part {
+        let route = receipt.route.as_deref();
         self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
         let document = self.record(&id, &receipt.message, rejection, route).into_bytes();

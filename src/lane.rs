@@ -64,8 +64,8 @@ pub struct Rejects {
 
 impl Rejects {
     /// Hands the message over; the dead-letter lane settles it.
-    pub fn send(&self, receipt: Receipt, rejection: &Rejection, route: Option<&str>) {
-        self.lane.send(vec![self.dead_letters.part(receipt, rejection, route)]);
+    pub fn send(&self, receipt: Receipt, rejection: &Rejection) {
+        self.lane.send(vec![self.dead_letters.part(receipt, rejection)]);
     }
 }
 

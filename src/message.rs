@@ -110,6 +110,8 @@ pub struct Receipt {
     pub message: Box<QueueMessage>,
     /// When the receive that brought it returned.
     pub received_at: Instant,
+    /// The name of the route that its type picked, once that is known.
+    pub route: Option<Arc<str>>,
     /// Returned to the budget when the receipt is settled.
     pub permit: Permit,
     held: Held,
@@ -121,7 +123,7 @@ impl Receipt {
     #[must_use]
     pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), due);
-        Self { number, message: Box::new(message), received_at, permit, held: held.clone(), settled: false }
+        Self { number, message: Box::new(message), received_at, route: None, permit, held: held.clone(), settled: false }
     }
 
     /// The number of the message that was received last.

@@ -60,6 +60,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             SettleContext {
                 queue: Arc::clone(&self.queue),
                 visibility_timeout: self.queue_traits.visibility_timeout,
+                fifo: self.queue_traits.fifo,
                 retry: self.config.retry.clone(),
                 brake: brake.clone(),
                 clock: Arc::clone(&self.clock),

@@ -32,6 +32,10 @@ const CALLS_MAX: usize = 16;
 /// The longest that a delete waits for nine others.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
+/// The same for a FIFO queue, which gives no more of a group until what it gave is deleted. Long enough for the neighbours of
+/// the same receive, which are written together, and short beside a round trip to a queue.
+const LINGER_FIFO_MAX: Duration = Duration::from_millis(20);
+
 /// The way to the end. Unbounded, because the in-flight budget bounds what there is to settle.
 #[derive(Debug, Clone)]
 pub struct Settle {
@@ -92,6 +96,7 @@ impl Settle {
 pub struct SettleContext<Q> {
     pub queue: Arc<Q>,
     pub visibility_timeout: Duration,
+    pub fifo: bool,
     pub retry: RetryConfig,
     pub brake: Brake,
     pub clock: Arc<dyn Clock>,
@@ -101,7 +106,8 @@ pub struct SettleContext<Q> {
 
 /// Settles whatever comes until every [`Settle`] is gone and the queue has answered for everything.
 pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlements) {
-    let linger = LINGER_MAX.min(context.visibility_timeout / 10);
+    let linger_max = if context.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
+    let linger = linger_max.min(context.visibility_timeout / 10);
     let mut groups = Groups::default();
     let mut calls = FuturesUnordered::new();
     let mut lots = [Lot::new(linger), Lot::new(Duration::ZERO), Lot::new(Duration::ZERO)];

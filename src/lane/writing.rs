@@ -150,7 +150,7 @@ impl<S: Store> Writing<'_, S> {
 
     fn dead_letter(&self, part: Part, rejection: &Rejection) {
         match &self.context.rejects {
-            Some(rejects) => rejects.send(part.receipt, rejection, Some(&self.context.collection.name)),
+            Some(rejects) => rejects.send(part.receipt, rejection),
             // A record that cannot be written: the message stays in the queue, hidden for its timeout.
             None => self.context.settle.leave(part.receipt),
         }

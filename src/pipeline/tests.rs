@@ -32,6 +32,10 @@ struct World {
 
 impl World {
     fn start(queue: FakeQueue, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(queue, false, change)
+    }
+
+    fn start_on(queue: FakeQueue, fifo: bool, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = defaults();
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
@@ -39,7 +43,7 @@ impl World {
         let pipeline = Pipeline {
             config: Arc::new(config),
             queue: Arc::clone(&queue),
-            queue_traits: QueueTraits { arn: "arn:aws:sqs:eu-west-1:1:q".into(), visibility_timeout: VISIBILITY_TIMEOUT, fifo: false },
+            queue_traits: QueueTraits { arn: "arn:aws:sqs:eu-west-1:1:q".into(), visibility_timeout: VISIBILITY_TIMEOUT, fifo },
             store: Arc::clone(&store),
             clock: Arc::new(FakeClock::default()),
             stop: stop.clone(),
@@ -292,9 +296,10 @@ async fn a_fifo_group_is_written_and_deleted_in_order_of_its_receives() {
     for (index, id) in (0_u128..).zip(["m0", "m1", "m2", "m3"]) {
         queue.send_message(fifo_message(id, "g", index, &session("s", usize::try_from(index).expect("small"))));
     }
-    let world = World::start(queue, |_| {});
+    let (world, started) = (World::start_on(queue, true, |_| {}), Instant::now());
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.queue.deleted(), ["m0", "m1", "m2", "m3"]);
+    assert!(started.elapsed() < Duration::from_millis(500), "deletes that hold up their group do not wait for company");
     world.end().await;
 }
 
