@@ -3,6 +3,7 @@
 //! It is one more insert, into the lane of the dead-letter collection. Its `_id` is made of the queue's ARN and the message
 //! id, so that a crash between record and delete doubles nothing: the second record finds the first there already.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bson::{Binary, DateTime, RawArrayBuf, RawBson, RawDocumentBuf, cstr, spec::BinarySubtype};
@@ -11,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
 use crate::message::{Attribute, Ending, Insert, Key, Part, QueueMessage, Receipt, Rejection, Write};
 use crate::telemetry::signals::{MessageRejected, Signals};
+use crate::time::from_text;
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -35,12 +37,14 @@ impl DeadLetters {
         let route = receipt.route.as_deref();
         self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
-        let document = self.record(&id, &receipt.message, rejection, route).into_bytes();
+        let document = self.record(&id, &receipt, rejection).into_bytes();
         let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });
         Part { write, receipt, ending: Ending::DeadLettered(rejection.reason) }
     }
 
-    fn record(&self, id: &str, message: &QueueMessage, rejection: &Rejection, route: Option<&str>) -> RawDocumentBuf {
+    fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> RawDocumentBuf {
+        let message = &receipt.message;
+        let (origin_time_ms, origin_id) = origin(receipt);
         let text = |value: Option<&str>| value.map_or(RawBson::Null, |value| RawBson::String(value.to_owned()));
         let mut record = RawDocumentBuf::new();
         record.append(cstr!("_id"), id);
@@ -48,11 +52,11 @@ impl DeadLetters {
         record.append(cstr!("reason"), rejection.reason.code());
         record.append(cstr!("text"), rejection.text.as_str());
         record.append(cstr!("server_code"), rejection.code.map_or(RawBson::Null, RawBson::Int32));
-        record.append(cstr!("route"), text(route));
+        record.append(cstr!("route"), text(receipt.route.as_deref()));
         record.append(cstr!("queue"), &*self.queue_arn);
         record.append(cstr!("message_id"), message.message_id.as_str());
-        record.append(cstr!("origin_time"), text(message.text("longshore-time")));
-        record.append(cstr!("origin_id"), text(message.text("longshore-id")));
+        record.append(cstr!("origin_time"), DateTime::from_millis(origin_time_ms));
+        record.append(cstr!("origin_id"), &*origin_id);
         record.append(cstr!("sent"), DateTime::from_millis(message.sent_ms));
         record.append(cstr!("dead_lettered"), DateTime::from_millis(self.clock.now_ms()));
         record.append(cstr!("receive_count"), i64::from(message.receive_count));
@@ -62,6 +66,18 @@ impl DeadLetters {
         record.append(cstr!("body"), message.body.as_str());
         record
     }
+}
+
+/// Who sent the message when, so that a replay can say so: by its envelope where that could be opened, else by the attributes
+/// of our producers where they can be read, else by the queue.
+fn origin(receipt: &Receipt) -> (i64, Cow<'_, str>) {
+    if let Some(origin) = &receipt.origin {
+        return (origin.time_ms, String::from_utf8_lossy(&origin.id));
+    }
+    let message = &receipt.message;
+    let given = message.text("longshore-time").and_then(|text| from_text(text).ok()).zip(message.text("longshore-id"));
+    let (time_ms, id) = given.unwrap_or((message.sent_ms, &message.message_id));
+    (time_ms, Cow::Borrowed(id))
 }
 
 /// A list of name and value, because an attribute's name may hold dots.
@@ -93,5 +109,64 @@ pub fn collection(config: &Config) -> Collection {
         write_concern: config.db.write_concern.clone(),
         indexes: indexes.into_iter().collect(),
         ttl: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::clock::SystemClock;
+    use crate::held::Held;
+    use crate::message::{Origin, Reason};
+
+    async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
+        let records = DeadLetters::new("arn:aws:sqs:eu-west-1:1:portal".into(), Arc::new(SystemClock::default()), Signals::default());
+        let (held, now) = (Held::default(), Instant::now());
+        let permit = Budget::new(10, 10_000).acquire(1, 0).await;
+        let mut receipt = Receipt::new(message, now, now + Duration::from_secs(20), permit, &held);
+        receipt.origin = origin;
+        let part = records.part(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));
+        assert_eq!(part.ending, Ending::DeadLettered(Reason::BadJson));
+        part.receipt.settled();
+        let Write::Insert(insert) = part.write else { panic!("a dead letter is an insert") };
+        RawDocumentBuf::from_bytes(insert.document).and_then(|raw| bson::Document::try_from(&raw)).expect("a document")
+    }
+
+    fn message() -> QueueMessage {
+        QueueMessage {
+            message_id: "m-1".to_owned(),
+            body: "{".to_owned(),
+            sent_ms: 1_795_341_600_000,
+            receive_count: 1,
+            ..QueueMessage::default()
+        }
+    }
+
+    fn origin_of(record: &bson::Document) -> (i64, &str) {
+        (record.get_datetime("origin_time").expect("a time").timestamp_millis(), record.get_str("origin_id").expect("an id"))
+    }
+
+    #[tokio::test]
+    async fn a_record_has_the_same_id_at_every_delivery_and_holds_the_message_as_it_came() {
+        let first = record(message(), None).await;
+        let again = record(QueueMessage { receive_count: 2, receipt_handle: "other".into(), ..message() }, None).await;
+        assert_eq!(first.get_str("_id").ok(), Some("arn:aws:sqs:eu-west-1:1:portal/m-1"));
+        assert_eq!(first.get("_id"), again.get("_id"));
+        assert_eq!((first.get_str("body").ok(), first.get_str("reason").ok()), (Some("{"), Some("bad_json")));
+    }
+
+    #[tokio::test]
+    async fn the_origin_is_that_of_the_envelope_else_of_the_producer_else_of_the_queue() {
+        let origin = Origin { time_ms: 1_795_000_000_000, id: Arc::from(b"sns-1".as_slice()) };
+        assert_eq!(origin_of(&record(message(), Some(origin)).await), (1_795_000_000_000, "sns-1"));
+        let attribute = |name: &str, text: &str| (name.to_owned(), Attribute::Text(text.to_owned()));
+        let attributes = vec![attribute("longshore-id", "mine"), attribute("longshore-time", "2026-11-22T09:00:00Z")];
+        assert_eq!(origin_of(&record(QueueMessage { attributes, ..message() }, None).await), (1_795_338_000_000, "mine"));
+        assert_eq!(origin_of(&record(message(), None).await), (1_795_341_600_000, "m-1"));
     }
 }

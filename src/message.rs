@@ -112,6 +112,8 @@ pub struct Receipt {
     pub received_at: Instant,
     /// The name of the route that its type picked, once that is known.
     pub route: Option<Arc<str>>,
+    /// Who sent the message when, once its envelope is open.
+    pub origin: Option<Origin>,
     /// Returned to the budget when the receipt is settled.
     pub permit: Permit,
     held: Held,
@@ -123,7 +125,7 @@ impl Receipt {
     #[must_use]
     pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), due);
-        Self { number, message: Box::new(message), received_at, route: None, permit, held: held.clone(), settled: false }
+        Self { number, message: Box::new(message), received_at, route: None, origin: None, permit, held: held.clone(), settled: false }
     }
 
     /// The number of the message that was received last.

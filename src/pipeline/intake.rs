@@ -51,6 +51,7 @@ impl Intake {
         // The message is kept as it came, for its dead letter, beside what was made of it.
         receipt.permit.resize(receipt.message.bytes() + record.bytes);
         receipt.route = self.router.name(&record);
+        receipt.origin = Some(record.origin.clone());
         self.router.route(&record)
     }
 }
