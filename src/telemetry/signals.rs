@@ -2,12 +2,16 @@
 //!
 //! A signal holds no body, no key and no secret: ids, counts, codes and the texts of faults only.
 
+mod worker_ended;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::{Reason, Rejection};
 
 use super::counters::Counters;
+
+pub use worker_ended::{QueueCalls, WorkerEnded};
 
 /// Where signals go. Clones share the counters.
 #[derive(Debug, Clone, Default)]
