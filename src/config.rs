@@ -1,8 +1,29 @@
-//! Typed settings, with bounds and reasons. [`load`] fills them from the layers and reports every error at once.
+//! Typed settings, with bounds and reasons. [`load::load`] fills them from the layers and reports every error at once.
 //!
 //! What a key means, its default, unit and bounds stand in `config/longshore.toml`, which a test holds against this.
 
+mod collections;
+mod connection_options;
+mod indexes;
+mod ini_file;
+mod key_path;
+mod kinds;
+mod layers;
+mod literal;
 pub mod load;
+mod names;
+pub mod print;
+mod provenance;
+mod reader;
+mod redact;
+mod routes;
+mod rules;
+mod sections;
+mod suggest;
+mod toml_file;
+mod units;
+
+pub use load::defaults;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +63,7 @@ pub struct QueueConfig {
     pub visibility_timeout: Option<Duration>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DbConfig {
     /// From `MONGO_CACHE_URI` or `db.mongo_uri`. Required by commands that touch the database.
     pub mongo_uri: Option<Secret>,
@@ -54,15 +75,23 @@ pub struct DbConfig {
     pub server_selection_timeout: Duration,
 }
 
+/// Without the values of the connection options: `authMechanismProperties` may hold a session token.
+impl fmt::Debug for DbConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbConfig")
+            .field("mongo_uri", &self.mongo_uri)
+            .field("connection_options", &self.connection_options.keys())
+            .field("create_indexes", &self.create_indexes)
+            .field("write_concern", &self.write_concern)
+            .field("server_selection_timeout", &self.server_selection_timeout)
+            .finish()
+    }
+}
+
 impl Default for DbConfig {
+    /// As the loader fills it without any source.
     fn default() -> Self {
-        Self {
-            mongo_uri: None,
-            connection_options: BTreeMap::new(),
-            create_indexes: true,
-            write_concern: WriteConcern::default(),
-            server_selection_timeout: Duration::from_secs(10),
-        }
+        load::defaults().db
     }
 }
 
@@ -72,12 +101,6 @@ pub struct WriteConcern {
     pub journal: bool,
     /// 100 ms to 5 min.
     pub timeout: Duration,
-}
-
-impl Default for WriteConcern {
-    fn default() -> Self {
-        Self { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(10) }
-    }
 }
 
 /// How many members must have a write before it counts. Zero is refused: a delete needs an acknowledgement.
@@ -134,7 +157,7 @@ pub struct MessageConfig {
 #[derive(Debug, Clone)]
 pub struct DeadLettersConfig {
     pub collection: String,
-    /// Records are kept for ever unless set.
+    /// Records are kept for ever unless set. Whole seconds, 1 h and above.
     pub ttl: Option<Duration>,
 }
 
@@ -214,7 +237,7 @@ impl WriteKind {
 pub struct Collection {
     pub name: String,
     pub kind: WriteKind,
-    /// `set` that is not partial: the declared fields, of which absent ones are removed. Sorted, without the key.
+    /// `set` only: the declared fields, sorted, without the key. Where it is not partial, absent ones are removed.
     pub declared: Vec<String>,
     pub write_concern: WriteConcern,
     pub indexes: Vec<Index>,
@@ -228,7 +251,7 @@ pub struct Index {
     /// Field and direction: 1 or -1.
     pub keys: Vec<(String, i32)>,
     pub unique: bool,
-    /// A TTL index on one date field.
+    /// A TTL index on one date field. Whole seconds, 1 s to 2,147,483,647 s.
     pub expire_after: Option<Duration>,
 }
 

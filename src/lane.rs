@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::clock::Clock;
 use crate::config::{BatchConfig, Collection, RetryConfig};
 use crate::dead_letter::DeadLetters;
-use crate::gate::Gate;
+use crate::gate::{Gate, GateState};
 use crate::message::Part;
 use crate::settle::Settle;
 use crate::stop::Stop;
@@ -83,11 +83,16 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         while let Ok(parts) = waiters.parts.try_recv() {
             admit(&context, &mut waiting, parts);
         }
-        if !waiting.is_empty() && (!context.gate.is_open() || context.stop.is_letting_go()) {
+        let gate = context.gate.state();
+        if !waiting.is_empty() && (gate == GateState::Shut || context.stop.is_letting_go()) {
             waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
         }
         let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
-        while linger.is_none() && writes.len() < context.batch.writers_max && (writes.is_empty() || waiting.is_full()) {
+        while gate == GateState::Open
+            && linger.is_none()
+            && writes.len() < context.batch.writers_max
+            && (writes.is_empty() || waiting.is_full())
+        {
             let Some(items) = waiting.take() else { break };
             linger_until = None;
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
@@ -109,7 +114,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             },
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
-            () = context.gate.closed(), if !waiting.is_empty() && context.gate.is_open() => {}
+            _ = context.gate.left(gate), if !waiting.is_empty() => {}
             () = context.stop.letting_go(), if !waiting.is_empty() && !context.stop.is_letting_go() => {}
         }
     }

@@ -18,12 +18,12 @@ use tokio::time::Instant;
 use crate::budget::Permit;
 use crate::fields::Fields;
 use crate::held::Held;
-use crate::version::{Change, Version};
+use crate::version::Change;
 
 pub use rejection::{Reason, Rejection};
 
 /// What the queue hands over for one message, before anyone looked inside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct QueueMessage {
     /// The queue's own id of the message. AWS gives a redriven message a new one.
     pub message_id: String,

@@ -60,6 +60,7 @@ pub enum StoreFaultKind {
     Unavailable,
     /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
     Denied,
-    /// The server refused the command as a whole for what is in it: fewer items may pass.
+    /// The command as a whole was refused in a way that one of its writes can cause: halve it. A single write so refused is
+    /// [`ItemOutcome::Doubtful`], never this.
     Refused,
 }

@@ -16,6 +16,7 @@ use crate::pipeline::{Pipeline, QueueTraits};
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
+use crate::store::mongo::indexes::Contents;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
 
 /// What is kept of `worker.drain_timeout` for giving messages back.
@@ -47,7 +48,7 @@ impl Worker {
     pub async fn start(config: Config, credentials: Credentials) -> anyhow::Result<Self> {
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let manager = MongoManager::connect(&config.db).await?;
-        let store = MongoStore::new(manager.database().clone(), &config.db);
+        let store = MongoStore::new(manager.database().clone(), config.db.server_selection_timeout);
         prepare_indexes(&config, &store).await?;
         Ok(Self { config: Arc::new(config), queue: Arc::new(queue), facts, store: Arc::new(store), signals: Signals::default() })
     }
@@ -108,16 +109,25 @@ impl Worker {
     }
 }
 
-/// Makes missing indexes on empty collections, and refuses to run without a key's unique index: two workers could make one
-/// document twice.
+/// Makes missing indexes on empty and missing collections, and refuses to run without a key's unique index: two workers could
+/// make one document twice.
 async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<()> {
     let dead_letters = dead_letter::collection(config);
+    let mut refusals = Vec::new();
     for collection in config.collections.values().chain([&dead_letters]) {
-        let report =
-            store.prepare(collection, config.db.create_indexes).await.with_context(|| format!("collection {}", collection.name))?;
-        if let Some(problem) = report {
-            bail!("collection {}: {problem}", collection.name);
+        let mut report = store.indexes(collection).await?;
+        if config.db.create_indexes && !report.missing.is_empty() && matches!(report.contents, Contents::Missing | Contents::Empty) {
+            store.create_indexes(&report).await?;
+            tracing::info!(collection = collection.name, indexes = report.missing.len(), "indexes made");
+            report = store.indexes(collection).await?;
         }
+        refusals.extend(report.refusals());
+        for index in &report.missing {
+            tracing::warn!(collection = collection.name, keys = ?index.keys, "a declared index is missing: run longshore check --create-indexes");
+        }
+    }
+    if !refusals.is_empty() {
+        bail!("{}", refusals.join("; "));
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn of(process_id: u32) -> Result<Usage> {
 /// `utime` and `stime`, the 14th and 15th field. The 2nd is the name in parentheses, which may hold anything, spaces too.
 fn cpu_ticks(stat: &str) -> Option<u32> {
     let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut times = after_name.split(' ').skip(11).map(str::parse);
+    let mut times = after_name.split(' ').skip(11).map(str::parse::<u32>);
     Some(times.next()?.ok()? + times.next()?.ok()?)
 }
 

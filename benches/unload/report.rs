@@ -59,7 +59,7 @@ impl Report {
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-        table.set_header(["".to_owned()].into_iter().chain(COLUMNS.iter().map(|(_, heading, _, _)| (*heading).to_owned())));
+        table.set_header([String::new()].into_iter().chain(COLUMNS.iter().map(|(_, heading, _, _)| (*heading).to_owned())));
         for (name, runs) in self.rows() {
             let cells = COLUMNS.iter().map(|(_, _, decimals, value)| {
                 Cell::new(format!("{:.decimals$}", median(runs, *value))).set_alignment(CellAlignment::Right)

@@ -5,11 +5,10 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use longshore::config::{Config, QueueConfig};
-use longshore::dev::portal::Load;
+use longshore::dev::portal::{Load, PortalMessage};
 use longshore::dev::sqs;
-use longshore::message::Attribute;
 use longshore::queue::BATCH_MAX;
-use longshore::queue::sqs::{Credentials, Outgoing, SendOutcome, SqsQueue};
+use longshore::queue::sqs::{Credentials, SendOutcome, SqsQueue};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -73,13 +72,7 @@ impl SqsServer {
 
 async fn fill(queue: &SqsQueue, load: &Load) -> Result<()> {
     let sends = load.messages.chunks(BATCH_MAX).map(|chunk| {
-        let entries: Vec<_> = chunk
-            .iter()
-            .map(|message| {
-                let attributes = message.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
-                Outgoing { body: message.body.clone(), attributes, ..Outgoing::default() }
-            })
-            .collect();
+        let entries: Vec<_> = chunk.iter().map(PortalMessage::outgoing).collect();
         async move {
             let outcomes = queue.send_batch(&entries).await?;
             match outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
@@ -88,7 +81,6 @@ async fn fill(queue: &SqsQueue, load: &Load) -> Result<()> {
             }
         }
     });
-    // Collected first: a stream of closures that borrow is not general enough for the compiler.
     let sends: Vec<_> = sends.collect();
     stream::iter(sends).buffer_unordered(SENDS_MAX).try_collect().await
 }

@@ -24,7 +24,7 @@ impl Subject {
         let (started, has_started) = oneshot::channel();
         let reader = tokio::spawn(read(stderr, started));
         if has_started.await.is_err() {
-            reader.await??;
+            bail!("it ended before it had started, with {}", process.wait().await?);
         }
         Ok(Self { process_id, process, reader })
     }

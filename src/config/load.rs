@@ -1,1 +1,165 @@
-//! To come.
+//! From the layers to a [`Config`]: built-in defaults, a file, the environment, flags, each over the one before, and
+//! `MONGO_CACHE_URI` over all for the connection string.
+//!
+//! Every error is found before any is reported. What the configuration knows is what the code asks for: there is no second
+//! list of keys that could differ.
+
+use std::path::{Path, PathBuf};
+
+use super::key_path::KeyPath;
+use super::layers::Layers;
+pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
+use super::reader::{Findings, Reader};
+use super::{Config, collections, ini_file, routes, rules, sections, toml_file};
+
+/// Begins the name of a variable; parts are joined by two underscores, since names hold single ones.
+const VARIABLE_PREFIX: &str = "LONGSHORE__";
+
+/// Beats every layer: the variable that a portal's own code reads.
+const URI_VARIABLE: &str = "MONGO_CACHE_URI";
+
+const BUILTIN_ROUTES: &str = include_str!("builtin_routes.toml");
+
+/// A configuration is kilobytes; what is larger is another file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where values come from, the weakest first.
+///
+/// Without `Debug`: any of it may hold a password.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// TOML, or a web2py `appconfig.ini` where the name ends in `.ini`.
+    pub file: Option<PathBuf>,
+    /// Variables of the process; those that are not Longshore's are passed over.
+    pub environment: Vec<(String, String)>,
+    /// Keys and values of `--set` and of flags that stand for a key. The last of a key counts.
+    pub flags: Vec<(String, String)>,
+}
+
+/// A valid configuration, and how it came about.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    /// Every value in force, in the order of `config/longshore.toml`.
+    pub effective: Vec<Setting>,
+    /// Keys of an INI file that mean nothing here: it belongs to another program.
+    pub ignored: Vec<(String, Source)>,
+}
+
+/// Loads a configuration.
+///
+/// # Errors
+/// Everything that is wrong with it. Where the file cannot be read or has broken syntax, that alone: what else is wrong would
+/// be guesswork.
+pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
+    let (config, findings) = read(sources)?;
+    if !findings.errors.is_empty() {
+        return Err(ConfigErrors(findings.errors));
+    }
+    Ok(Loaded { config, effective: findings.effective, ignored: findings.ignored })
+}
+
+/// The configuration without a file, variables or flags.
+///
+/// # Panics
+/// Where the built-in defaults break their own bounds: a test loads them.
+#[must_use]
+pub fn defaults() -> Config {
+    load(Sources::default()).expect("the defaults are within their bounds").config
+}
+
+fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
+    let Sources { file, environment, flags } = sources;
+    let mut layers = Layers::default();
+    let mut errors = Vec::new();
+    set_defaults(&mut layers);
+    if let Some(path) = &file {
+        set_file(&mut layers, path).map_err(ConfigErrors)?;
+    }
+    set_environment(&mut layers, &environment, &mut errors);
+    set_flags(&mut layers, &flags, &mut errors);
+    if let Some((_, uri)) = environment.iter().find(|(name, _)| name == URI_VARIABLE) {
+        layers.set("db.mongo_uri".into(), uri.as_str().into(), &Source::Environment(URI_VARIABLE.to_owned()));
+    }
+
+    let mut reader = Reader::new(layers, errors);
+    let mut config = sections::read(&mut reader);
+    let declared = routes::read(&mut reader, &config.db.write_concern);
+    config.collections = collections::join(&mut reader, &declared);
+    config.routes = declared.into_iter().map(|declared| (declared.route.name.clone(), declared.route)).collect();
+    rules::check(&mut reader, &config);
+    Ok((config, reader.finish()))
+}
+
+fn set_defaults(layers: &mut Layers) {
+    // A test reads it; broken, it would be no routes rather than a panic.
+    for (path, value, _) in toml_file::parse(BUILTIN_ROUTES).unwrap_or_default() {
+        layers.set(path, value, &Source::Default);
+    }
+}
+
+fn set_file(layers: &mut Layers, path: &Path) -> Result<(), Vec<ConfigError>> {
+    let at = |line: usize| Source::File { path: path.to_owned(), line };
+    let error = |line: usize, problem: String| ConfigError { key: String::new(), value: None, problem, source: at(line) };
+    let text = read_file(path).map_err(|problem| vec![error(0, problem)])?;
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ini")) {
+        let lines = ini_file::parse(&text);
+        let lines =
+            lines.map_err(|errors| errors.iter().map(|e| error(e.line, format!("not valid INI: {}", e.message))).collect::<Vec<_>>())?;
+        for (key, value, line) in lines {
+            layers.set_text(key, &value, &at(line), true);
+        }
+    } else {
+        let lines = toml_file::parse(&text);
+        let problem = |e: &toml_file::SyntaxError| error(e.line, format!("not valid TOML, at column {}: {}", e.column, e.message));
+        for (key, value, line) in lines.map_err(|errors| errors.iter().map(problem).collect::<Vec<_>>())? {
+            layers.set(key, value, &at(line));
+        }
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("cannot read the file: {error}; --config takes the path of a TOML or INI file");
+    if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+        return Err(format!("must have at most {FILE_BYTES_MAX} bytes; --config takes the path of a TOML or INI file"));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let text = String::from_utf8(bytes).map_err(|_| "must be UTF-8; --config takes the path of a TOML or INI file".to_owned())?;
+    // A mark that some editors write.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+fn set_environment(layers: &mut Layers, environment: &[(String, String)], errors: &mut Vec<ConfigError>) {
+    for (name, value) in environment {
+        let prefix = name.get(..VARIABLE_PREFIX.len()).unwrap_or_default();
+        if !prefix.eq_ignore_ascii_case(VARIABLE_PREFIX) {
+            continue;
+        }
+        let parts: Vec<&str> = name[VARIABLE_PREFIX.len()..].split("__").collect();
+        let error = |key: String, problem: String| ConfigError { key, value: None, problem, source: Source::Environment(name.clone()) };
+        if parts.iter().any(|part| part.is_empty()) {
+            errors.push(error(String::new(), "must be LONGSHORE__SECTION__KEY".to_owned()));
+        } else if let Err(twice) = layers.set_variable(&parts, value, name) {
+            let problem = format!("is set by {} too: keep one, since their order is not known", twice.other);
+            errors.push(error(twice.path.to_string(), problem));
+        }
+    }
+}
+
+fn set_flags(layers: &mut Layers, flags: &[(String, String)], errors: &mut Vec<ConfigError>) {
+    for (key, value) in flags {
+        match KeyPath::parse(key) {
+            Some(path) => layers.set_text(path, value, &Source::Flag, false),
+            None => errors.push(ConfigError {
+                key: String::new(),
+                value: None,
+                problem: "must be section.key=value, with a part that holds dots in double quotes".to_owned(),
+                source: Source::Flag,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

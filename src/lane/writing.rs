@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, sleep};
 
-use crate::gate::Probe;
+use crate::gate::{GateState, Probe};
 use crate::message::{Part, Rejection};
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
@@ -191,11 +191,24 @@ impl<S: Store> Writing<'_, S> {
         self.failing_since.get_or_insert_with(Instant::now);
         if self.probe.is_none() && self.is_budget_spent() {
             self.probe = self.context.gate.close(cause);
-            if self.probe.is_none() {
+            if self.probe.is_none() && self.is_shut_out().await {
                 return self.release_all(group);
             }
         }
         self.sleep_and_requeue(group, cause).await;
+    }
+
+    /// Another batch probes: waits until the gate is shut, and this batch is to be given back, or open again.
+    async fn is_shut_out(&self) -> bool {
+        let state = match self.context.gate.state() {
+            GateState::Closed => tokio::select! {
+                biased;
+                () = self.context.stop.letting_go() => GateState::Shut,
+                state = self.context.gate.left(GateState::Closed) => state,
+            },
+            state => state,
+        };
+        state == GateState::Shut
     }
 
     async fn sleep_and_requeue(&mut self, mut group: Group, cause: &str) {

@@ -130,15 +130,16 @@ impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
                 context.gate.opened().await;
                 let permit = context.budget.acquire(BATCH_MAX, bytes).await;
                 // It may have closed while this waited for room.
-                if context.gate.is_open() {
-                    return permit;
+                if let Some(receiving) = context.gate.receive() {
+                    return (permit, receiving);
                 }
             }
         };
-        let mut permit = tokio::select! {
+        // In progress until the messages are handed over.
+        let (mut permit, _receiving) = tokio::select! {
             biased;
             () = context.stop.draining() => return Seen::Stopped,
-            permit = ready => permit,
+            ready = ready => ready,
         };
         let attempt = attempt.or_else(|| self.next_attempt());
         let asked = Instant::now();

@@ -1,5 +1,6 @@
 //! What a worker uses of SQS, on the embedded server and on moto: the same, or the difference is stated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::clock::{Clock, SystemClock};
@@ -78,7 +79,7 @@ async fn receive(queue: &SqsQueue, count: usize) -> Vec<QueueMessage> {
     all
 }
 
-fn handles(messages: &[QueueMessage]) -> Vec<String> {
+fn handles(messages: &[QueueMessage]) -> Vec<Arc<str>> {
     messages.iter().map(|message| message.receipt_handle.clone()).collect()
 }
 
@@ -204,7 +205,7 @@ async fn a_bad_handle_does_not_hold_back_its_neighbours(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a", "b"]).await;
     let good = handles(&receive(&queue, 2).await);
-    let outcomes = queue.delete(&[good[0].clone(), "no-such-handle".to_owned(), good[1].clone()]).await.expect("delete");
+    let outcomes = queue.delete(&[good[0].clone(), "no-such-handle".into(), good[1].clone()]).await.expect("delete");
     let bad = match server.kind {
         Kind::Embedded => EntryOutcome::Done,
         Kind::Moto => EntryOutcome::Stale,
@@ -318,8 +319,8 @@ async fn a_queue_that_is_not_there_is_missing(server: SqsServer) {
     server.call("DeleteQueue", &json!({ "QueueUrl": url })).await;
     for fault in [
         queue.receive(1, NOW, None).await.expect_err("the queue is gone"),
-        queue.delete(&["h".to_owned()]).await.expect_err("the queue is gone"),
-        queue.change_visibility(&["h".to_owned()], NOW).await.expect_err("the queue is gone"),
+        queue.delete(&["h".into()]).await.expect_err("the queue is gone"),
+        queue.change_visibility(&["h".into()], NOW).await.expect_err("the queue is gone"),
         queue.send_batch(&[Outgoing::default()]).await.expect_err("the queue is gone"),
     ] {
         assert_eq!(fault.kind, QueueFaultKind::Missing, "{fault}");
@@ -328,7 +329,7 @@ async fn a_queue_that_is_not_there_is_missing(server: SqsServer) {
 
 async fn a_batch_over_the_limit_is_refused(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
-    let eleven = vec!["h".to_owned(); BATCH_MAX + 1];
+    let eleven = vec![Arc::<str>::from("h"); BATCH_MAX + 1];
     assert!(queue.delete(&eleven).await.is_err());
     assert!(queue.change_visibility(&eleven, NOW).await.is_err());
     assert!(queue.send_batch(&vec![Outgoing::default(); BATCH_MAX + 1]).await.is_err());
@@ -401,7 +402,7 @@ async fn an_entry_without_an_answer_has_failed() {
     let answer = json!({ "Attributes": attributes, "Successful": [{ "Id": "2" }, { "Id": "9" }], "Failed": failed });
     let server = Canned::body(200, &answer.to_string()).await;
     let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
-    let handles = ["a", "b", "c"].map(str::to_owned);
+    let handles = ["a", "b", "c"].map(Arc::from);
     for outcomes in [queue.delete(&handles).await, queue.change_visibility(&handles, NOW).await] {
         let outcomes = outcomes.expect("an answer");
         assert!(matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")), "{outcomes:?}");

@@ -87,7 +87,7 @@ mod tests {
             .message_attributes("a", value("String", Some("x"), None))
             .build();
         let message = message(sdk, false).unwrap();
-        assert_eq!((message.message_id.as_str(), message.receipt_handle.as_str(), message.body.as_str()), ("m-1", "h-1", "{}"));
+        assert_eq!((message.message_id.as_str(), &*message.receipt_handle, message.body.as_str()), ("m-1", "h-1", "{}"));
         assert_eq!((message.sent_ms, message.receive_count, message.fifo.clone()), (1_795_341_605_123, 3, None));
         assert_eq!(message.trace_header.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
         let names: Vec<_> = message.attributes.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,0 +1,223 @@
+//! The tables `[routes.NAME]`: how messages of one type become writes.
+
+use std::time::Duration;
+
+use super::indexes::Indexes;
+use super::key_path::KeyPath;
+use super::kinds::{Choice, Switch};
+use super::provenance::Source;
+use super::reader::Reader;
+use super::{Index, Route, WriteConcern, WriteKind, literal, names, sections};
+
+/// A route is a few lines of configuration: more of them are made by a mistake.
+const ROUTES_MAX: usize = 256;
+
+/// A route with what it asks of its collection.
+pub(crate) struct Declared {
+    pub route: Route,
+    pub write_concern: WriteConcern,
+    /// The TTL index included.
+    pub indexes: Vec<Index>,
+}
+
+/// Reads all routes that are enabled.
+pub(crate) fn read(reader: &mut Reader, write_concern: &WriteConcern) -> Vec<Declared> {
+    let names = reader.names_in("routes");
+    if names.len() > ROUTES_MAX {
+        let problem = format!("must be at most {ROUTES_MAX} routes, not {}", names.len());
+        reader.error(&"routes".into(), None, problem, Source::Default);
+    }
+    names.iter().take(ROUTES_MAX).filter_map(|name| RouteReader::new(reader, name).read(write_concern)).collect()
+}
+
+struct RouteReader<'a> {
+    reader: &'a mut Reader,
+    name: &'a str,
+    section: KeyPath,
+}
+
+/// What tables of each kind of write hold.
+const OF_INSERT: [&str; 2] = ["default_time", "ttl_field"];
+const OF_KEYED: [&str; 2] = ["key", "version_field"];
+const OF_SET: [&str; 2] = ["partial", "fields"];
+const OF_ALL: [&str; 8] =
+    ["required", "times", "ttl", "indexes", "write_concern.w", "write_concern.journal", "write_concern.timeout", "write"];
+
+impl<'a> RouteReader<'a> {
+    fn new(reader: &'a mut Reader, name: &'a str) -> Self {
+        Self { reader, name, section: KeyPath::from("routes").child(name) }
+    }
+
+    fn read(mut self, default: &WriteConcern) -> Option<Declared> {
+        let source = self.reader.source_of_section(&self.section);
+        if !names::is_message_type(self.name) {
+            let problem = "must be a message type: 1 to 256 bytes without control characters";
+            self.reader.error(&self.section, None, problem, source.clone());
+        }
+        if !self.reader.given(&self.key("enabled"), &Switch).unwrap_or(true) {
+            self.forget(&["collection"]);
+            self.forget_all();
+            return None;
+        }
+        let collection = self.reader.given(&self.key("collection"), &names::COLLECTION);
+        let write = self.reader.given(&self.key("write"), &Choice(&["insert", "set", "replace"]));
+        for (name, value) in [("collection", collection.is_some()), ("write", write.is_some())] {
+            self.miss(name, value, &source);
+        }
+        let Some(write) = write else {
+            self.forget_all();
+            return None;
+        };
+        self.refuse_what_is_not_of(write);
+        let kind = self.kind(write, &source);
+        let route = self.fields(collection.unwrap_or_default(), write, kind.as_ref());
+        let indexes = self.indexes(&route, kind.is_some());
+        let write_concern = sections::write_concern(self.reader, &self.key("write_concern"), default);
+        // A route in error is left out of the rules that compare routes.
+        let sound = kind.is_some() && !route.collection.is_empty();
+        sound.then_some(Declared { route, write_concern, indexes })
+    }
+
+    fn kind(&mut self, write: &str, source: &Source) -> Option<WriteKind> {
+        if write == "insert" {
+            return Some(WriteKind::Insert);
+        }
+        let key = self.reader.given(&self.key("key"), &names::KEY_FIELD);
+        let version_field = self.reader.given(&self.key("version_field"), &names::FIELD);
+        self.miss("key", key.is_some(), source);
+        self.miss("version_field", version_field.is_some(), source);
+        let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
+        let (key, version_field) = (key?, version_field?);
+        if key == version_field {
+            self.reader.error_at(self.key("version_field"), format!("must be another field than the key of routes.{}", self.name));
+        }
+        Some(match write {
+            "set" => WriteKind::Set { key, version_field, partial },
+            _ => WriteKind::Replace { key, version_field },
+        })
+    }
+
+    /// The lists of fields, each completed by what another one implies.
+    fn fields(&mut self, collection: String, write: &str, kind: Option<&WriteKind>) -> Route {
+        let mut required = self.reader.given(&self.key("required"), &names::FIELDS).unwrap_or_default();
+        let mut fields =
+            if write == "set" { self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
+        let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
+        let default_time = if write == "insert" { self.reader.given(&self.key("default_time"), &names::FIELD) } else { None };
+
+        // Where the key is in error, what is said about it would be guesswork.
+        let key_known = kind.is_some();
+        let kind = kind.cloned().unwrap_or(WriteKind::Insert);
+        let (key, version_field) = (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
+        for (name, list) in [("required", &required), ("fields", &fields), ("times", &times)] {
+            if key_known {
+                self.check_list(name, list, key.as_deref());
+            }
+        }
+        complete(&mut required, key.iter());
+        complete(&mut times, version_field.iter().chain(&default_time));
+        if write == "set" {
+            complete(&mut fields, key.iter().chain(&version_field).chain(&required).chain(&times));
+            self.reader.amend(&self.key("fields"), literal::texts(&fields));
+        }
+        self.reader.amend(&self.key("required"), literal::texts(&required));
+        self.reader.amend(&self.key("times"), literal::texts(&times));
+        Route { name: self.name.to_owned(), collection, kind, required, fields, times, default_time }
+    }
+
+    fn check_list(&mut self, name: &str, list: &[String], key: Option<&str>) {
+        if key != Some("_id") && list.iter().any(|field| field == "_id") {
+            self.reader.error_at(self.key(name), "must not hold _id, which is not the key here");
+        }
+        if name == "times" && list.iter().any(|field| Some(field.as_str()) == key) {
+            self.reader.error_at(self.key(name), "must not hold the key: a date cannot be one");
+        }
+    }
+
+    /// The declared indexes, and the one that removes documents. Where the route is in error they are read for their own errors only.
+    fn indexes(&mut self, route: &Route, sound: bool) -> Vec<Index> {
+        let ttl = self.reader.given(&self.key("ttl"), &sections::TTL);
+        let ttl_field = match &route.kind {
+            WriteKind::Insert if sound => self.reader.given(&self.key("ttl_field"), &names::FIELD),
+            _ => None,
+        };
+        let mut indexes = self.reader.given(&self.key("indexes"), &Indexes).unwrap_or_default();
+        if !sound {
+            return indexes;
+        }
+        let is_time = |field: &str| route.times.iter().any(|time| time == field);
+        if ttl_field.as_deref().is_some_and(|field| !is_time(field)) {
+            self.reader.error_at(self.key("ttl_field"), format!("must be one of the times {}", literal::texts(&route.times)));
+        }
+        let timeless = indexes.iter().find(|index| index.expire_after.is_some() && !is_time(&index.keys[0].0));
+        if let Some(index) = timeless {
+            let (field, times) = (literal::text(&index.keys[0].0), literal::texts(&route.times));
+            self.reader.error_at(self.key("indexes"), format!("expire_after needs a time: {field} is none of {times}"));
+        }
+        let field = ttl_field.as_deref().or(route.default_time.as_deref()).or(route.kind.version_field());
+        match (ttl, field) {
+            (Some(ttl), Some(field)) => {
+                indexes.insert(0, Index { keys: vec![(field.to_owned(), 1)], unique: false, expire_after: Some(ttl) });
+            }
+            (Some(_), None) => self.reader.error_at(self.key("ttl"), "needs ttl_field or default_time: the time that it is counted from"),
+            (None, _) if ttl_field.is_some() => self.reader.error_at(self.key("ttl_field"), "says nothing without ttl"),
+            (None, _) => {}
+        }
+        indexes
+    }
+
+    fn key(&self, name: &str) -> KeyPath {
+        name.split('.').fold(self.section.clone(), |path, part| path.child(part))
+    }
+
+    fn miss(&mut self, name: &str, there: bool, source: &Source) {
+        let key = self.key(name);
+        if !there && self.reader.all_sound(&[&key.to_string()]) {
+            self.reader.error(&key, None, "is missing: the route needs it", source.clone());
+        }
+    }
+
+    /// A key of another kind of write is an error, unless it is a built-in route's own and the kind was changed above it.
+    fn refuse_what_is_not_of(&mut self, write: &str) {
+        let keyed_only: &[&str] = if write == "insert" { &OF_KEYED } else { &[] };
+        let set_only: &[&str] = if write == "set" { &[] } else { &OF_SET };
+        let insert_only: &[&str] = if write == "insert" { &[] } else { &OF_INSERT };
+        for (names, of) in [(keyed_only, "\"set\" or \"replace\""), (set_only, "\"set\""), (insert_only, "\"insert\"")] {
+            for name in names {
+                let key = self.key(name);
+                if let Some(entry) = self.reader.take(&key)
+                    && entry.source != Source::Default
+                {
+                    self.reader.error(&key, None, format!("has a meaning only where write = {of}, not \"{write}\""), entry.source);
+                }
+            }
+        }
+    }
+
+    fn forget_all(&mut self) {
+        for names in [&OF_INSERT[..], &OF_KEYED, &OF_SET, &OF_ALL] {
+            self.forget(names);
+        }
+    }
+
+    fn forget(&mut self, names: &[&str]) {
+        for name in names {
+            let _ = self.reader.take(&self.key(name));
+        }
+    }
+}
+
+/// Adds what is not there yet.
+fn complete<'a>(list: &mut Vec<String>, more: impl Iterator<Item = &'a String>) {
+    for field in more {
+        if !list.contains(field) {
+            list.push(field.clone());
+        }
+    }
+}
+
+/// The time after which documents of a keyed collection are removed by their version field.
+pub(crate) fn ttl_of(kind: &WriteKind, indexes: &[Index]) -> Option<Duration> {
+    let version_field = kind.version_field()?;
+    indexes.iter().find(|index| index.keys.len() == 1 && index.keys[0].0 == version_field).and_then(|index| index.expire_after)
+}

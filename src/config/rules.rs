@@ -1,0 +1,53 @@
+//! Rules over several keys.
+
+use std::time::Duration;
+
+use super::key_path::KeyPath;
+use super::reader::Reader;
+use super::{Config, literal, units};
+
+/// What a drain needs besides the last long poll: to write what is held, to delete it, to give back the rest.
+const DRAIN_AFTER_WAIT: Duration = Duration::from_secs(5);
+
+/// Reports what does not fit together.
+pub(crate) fn check(reader: &mut Reader, config: &Config) {
+    let wait_max = config.worker.drain_timeout.saturating_sub(DRAIN_AFTER_WAIT);
+    if reader.all_sound(&["queue.wait", "worker.drain_timeout"]) && config.queue.wait > wait_max {
+        let (wait_max, source) = (units::show_duration(wait_max), reader.source_of(&"worker.drain_timeout".into()));
+        let drain = units::show_duration(config.worker.drain_timeout);
+        let problem = format!(
+            "must be at most {wait_max}, which is worker.drain_timeout = \"{drain}\" ({source}) less 5s: a receive in progress is not \
+             cancelled at shutdown"
+        );
+        reader.error_at("queue.wait", problem);
+    }
+    if reader.all_sound(&["retry.initial", "retry.max"]) && config.retry.initial > config.retry.max {
+        let (max, source) = (units::show_duration(config.retry.max), reader.source_of(&"retry.max".into()));
+        reader.error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
+    }
+    let sizes = ["message.decompressed_bytes_max", "in_flight.bytes_max"];
+    if reader.all_sound(&sizes) && config.message.decompressed_bytes_max > config.in_flight.bytes_max {
+        let (max, source) = (units::show_size(config.in_flight.bytes_max), reader.source_of(&"in_flight.bytes_max".into()));
+        let problem =
+            format!("must be at most in_flight.bytes_max = \"{max}\" ({source}): one message may not take more than all together");
+        reader.error_at("message.decompressed_bytes_max", problem);
+    }
+    check_names(reader, config);
+}
+
+fn check_names(reader: &mut Reader, config: &Config) {
+    for (envelope_type, route) in &config.message.types {
+        let key = KeyPath::from("message.types").child(envelope_type);
+        // A route in error is not in the configuration, but it is known.
+        let in_error = !reader.section_sound(&KeyPath::from("routes").child(route));
+        if !config.routes.contains_key(route) && !in_error {
+            let names: Vec<&String> = config.routes.keys().collect();
+            reader.error_at(&key, format!("must be one of the routes {}", literal::texts(&names)));
+        }
+    }
+    let dead_letters = &config.dead_letters.collection;
+    if let Some(route) = config.routes.values().find(|route| route.collection == *dead_letters) {
+        let problem = format!("must not be the collection of routes.{}: dead letters have one of their own", route.name);
+        reader.error_at("dead_letters.collection", problem);
+    }
+}

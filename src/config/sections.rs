@@ -1,0 +1,213 @@
+//! The sections of fixed keys, with default and bounds of each. `config/longshore.toml` says why they are what they are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use super::key_path::KeyPath;
+use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
+use super::provenance::{Setting, Source};
+use super::reader::Reader;
+use super::{
+    Acknowledgement, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig,
+    RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact,
+};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+/// What a TTL index counts in: 32 bits of seconds (MongoDB manual, "TTL Indexes").
+pub(crate) const TTL: Time = Time::seconds(1, 2_147_483_647);
+
+/// An HTTP address. A password has no place in it: AWS credentials come from the AWS chain.
+const ENDPOINT: Text = Text {
+    expected: "an address that begins with https:// or http://",
+    accepts: |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && !text.contains(|c: char| c.is_whitespace() || c == '@')
+    },
+};
+
+const REGION: Text = Text {
+    expected: "an AWS region such as eu-west-1",
+    accepts: |text| (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+};
+
+const FILTER: Text = Text {
+    expected: "a filter such as info or longshore=debug,warn",
+    accepts: |text| !text.is_empty() && EnvFilter::builder().parse(text).is_ok(),
+};
+
+/// All sections but the routes, which are read by their own names.
+pub(crate) fn read(reader: &mut Reader) -> Config {
+    Config {
+        queue: queue(reader),
+        db: db(reader),
+        batch: batch(reader),
+        in_flight: in_flight(reader),
+        retry: retry(reader),
+        message: message(reader),
+        dead_letters: dead_letters(reader),
+        worker: worker(reader),
+        log: log(reader),
+        routes: BTreeMap::new(),
+        collections: BTreeMap::new(),
+    }
+}
+
+fn queue(reader: &mut Reader) -> QueueConfig {
+    QueueConfig {
+        url: reader.optional("queue.url", &ENDPOINT),
+        endpoint_url: reader.optional("queue.endpoint_url", &ENDPOINT),
+        region: reader.optional("queue.region", &REGION),
+        wait: reader.or("queue.wait", &Time::seconds(0, 20), Duration::from_secs(20)),
+        pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 8),
+        visibility_timeout: reader.optional("queue.visibility_timeout", &Time::seconds(5, 11 * HOUR)),
+    }
+}
+
+fn db(reader: &mut Reader) -> DbConfig {
+    DbConfig {
+        mongo_uri: mongo_uri(reader),
+        connection_options: connection_options(reader),
+        create_indexes: reader.or("db.create_indexes", &Switch, true),
+        server_selection_timeout: reader.or("db.server_selection_timeout", &Time::millis(1_000, 60_000), Duration::from_secs(5)),
+        write_concern: WriteConcern {
+            w: reader.or("db.write_concern.w", &Members, Acknowledgement::Majority),
+            journal: reader.or("db.write_concern.journal", &Switch, true),
+            timeout: reader.or("db.write_concern.timeout", &WRITE_TIMEOUT, Duration::from_secs(10)),
+        },
+    }
+}
+
+const WRITE_TIMEOUT: Time = Time::millis(100, 300_000);
+
+/// The write concern of a route: what it does not say, `db.write_concern` says.
+pub(crate) fn write_concern(reader: &mut Reader, section: &KeyPath, default: &WriteConcern) -> WriteConcern {
+    WriteConcern {
+        w: reader.given(&section.child("w"), &Members).unwrap_or_else(|| default.w.clone()),
+        journal: reader.given(&section.child("journal"), &Switch).unwrap_or(default.journal),
+        timeout: reader.given(&section.child("timeout"), &WRITE_TIMEOUT).unwrap_or(default.timeout),
+    }
+}
+
+/// Any text: the driver says what is wrong with it, in one place for everything that connects.
+fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
+    let key = KeyPath::from("db.mongo_uri");
+    let Some(entry) = reader.take(&key) else {
+        reader.record(&key, Setting::UNSET.to_owned(), Source::Default);
+        return None;
+    };
+    let Some(uri) = entry.value.as_str().map(str::trim).filter(|text| !text.is_empty()) else {
+        reader.error(&key, None, "must be a connection string such as mongodb://host/database, or not be there", entry.source);
+        return None;
+    };
+    reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
+    Some(Secret::new(uri))
+}
+
+fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    for key in reader.keys_in("db.connection_options") {
+        // A name that is no option is left, to be reported as unknown. Its relatives are all known.
+        let Some(name) = connection_options::canonical(key.last()) else { continue };
+        let Some(entry) = reader.take(&key) else { continue };
+        match option_text(&entry.value) {
+            Some(text) if name == "w" && text == "0" => {
+                let problem = "must be \"majority\" or 1 and above: a message is deleted only after its write is acknowledged";
+                reader.error(&key, Some(text), problem, entry.source);
+            }
+            Some(text) => {
+                let shown = if redact::option_is_shown(name) { redact::text(&text) } else { "***".to_owned() };
+                reader.record(&key, literal::text(&shown), entry.source);
+                options.insert(name.to_owned(), text);
+            }
+            None => reader.error(&key, None, "must be text, a number, true or false", entry.source),
+        }
+    }
+    reader.know(connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name)));
+    options
+}
+
+/// As a connection string writes it.
+fn option_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn batch(reader: &mut Reader) -> BatchConfig {
+    BatchConfig {
+        docs_max: reader.or("batch.docs_max", &Count { min: 1, max: 10_000 }, 1_000),
+        bytes_max: reader.or("batch.bytes_max", &Size { min: 64 * KIB, max: 15 * MIB }, 15 * MIB),
+        linger: reader.or("batch.linger", &Time::millis(0, 10_000), Duration::ZERO),
+        writers_max: reader.or("batch.writers_max", &Count { min: 1, max: 16 }, 2),
+    }
+}
+
+fn in_flight(reader: &mut Reader) -> InFlightConfig {
+    InFlightConfig {
+        messages_max: reader.or("in_flight.messages_max", &Count { min: 10, max: 100_000 }, 10_000),
+        bytes_max: reader.or("in_flight.bytes_max", &Size { min: MIB, max: 4 * GIB }, 256 * MIB),
+    }
+}
+
+fn retry(reader: &mut Reader) -> RetryConfig {
+    RetryConfig {
+        initial: reader.or("retry.initial", &Time::millis(10, 10_000), Duration::from_millis(100)),
+        max: reader.or("retry.max", &Time::millis(10, 300_000), Duration::from_secs(10)),
+        multiplier: reader.or("retry.multiplier", &Factor { min: 1.1, max: 10.0 }, 2.0),
+        budget: reader.or("retry.budget", &Time::millis(0, 600_000), Duration::from_secs(30)),
+    }
+}
+
+fn message(reader: &mut Reader) -> MessageConfig {
+    MessageConfig {
+        version_skew_max: reader.or("message.version_skew_max", &Time::millis(0, 3_650 * DAY * 1_000), Duration::from_secs(HOUR)),
+        decompressed_bytes_max: reader.or("message.decompressed_bytes_max", &Size { min: KIB, max: 16 * MIB }, 16 * MIB),
+        types: types(reader),
+    }
+}
+
+fn types(reader: &mut Reader) -> BTreeMap<String, String> {
+    const ROUTE: Text = Text { expected: "the name of a route", accepts: names::is_message_type };
+    let mut types = BTreeMap::new();
+    for key in reader.keys_in("message.types") {
+        if let Some(route) = reader.given(&key, &ROUTE) {
+            types.insert(key.last().to_owned(), route);
+        }
+    }
+    types
+}
+
+fn dead_letters(reader: &mut Reader) -> DeadLettersConfig {
+    DeadLettersConfig {
+        collection: reader.or("dead_letters.collection", &names::COLLECTION, "dead_letters".to_owned()),
+        ttl: reader.optional("dead_letters.ttl", &Time { min: Duration::from_secs(HOUR), ..TTL }),
+    }
+}
+
+fn worker(reader: &mut Reader) -> WorkerConfig {
+    WorkerConfig {
+        drain_timeout: reader.or("worker.drain_timeout", &Time::millis(6_000, 900_000), Duration::from_secs(25)),
+        threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 2),
+    }
+}
+
+fn log(reader: &mut Reader) -> LogConfig {
+    let level = reader.or("log.level", &FILTER, "info".to_owned());
+    let format = match reader.or("log.format", &Choice(&["auto", "text", "json"]), "auto") {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        _ => LogFormat::Auto,
+    };
+    LogConfig { level, format }
+}

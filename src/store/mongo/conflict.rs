@@ -1,0 +1,111 @@
+//! What stands where a write was refused as a duplicate: read at majority from the primary, so that the answer cannot be
+//! rolled back.
+
+use std::collections::HashMap;
+
+use bson::spec::BinarySubtype;
+use bson::{Bson, Document};
+
+use super::encode;
+use crate::message::Key;
+
+/// What is known of the document under an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It was made from the same message.
+    Same,
+    /// It was made from another, or not by this program.
+    Other,
+    /// There is none at majority.
+    Absent,
+}
+
+/// A `find` of the documents with these ids and the hash of the message that made them.
+pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
+    find(collection, "_ingest.h", ids.len(), |filter| {
+        filter.doc("_id", |within| within.list("$in", |list| ids.iter().for_each(|id| list.key(id))));
+    })
+}
+
+/// A `find` of a document with this key, alone or inside an array.
+pub fn find_key(collection: &str, field: &str, key: &Key) -> Vec<u8> {
+    find(collection, field, 1, |filter| filter.key(field, key))
+}
+
+fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mut encode::Doc<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let documents = i32::try_from(documents).unwrap_or(i32::MAX);
+    encode::document(&mut out, |command| {
+        command.text("find", collection);
+        command.doc("filter", filter);
+        command.doc("projection", |projection| projection.int32(shown, 1));
+        command.int32("limit", documents);
+        command.int32("batchSize", documents);
+        command.boolean("singleBatch", true);
+        command.doc("readConcern", |concern| concern.text("level", "majority"));
+    });
+    out
+}
+
+/// The documents of a reply to one of these commands.
+pub fn documents(reply: &Document) -> Option<Vec<&Document>> {
+    reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?.iter().map(Bson::as_document).collect()
+}
+
+/// The hashes that stand under ids. Looked up only, never iterated.
+pub struct Hashes<'a>(HashMap<Key, Option<&'a [u8]>>);
+
+impl<'a> Hashes<'a> {
+    /// Of the documents that [`find_hashes`] found.
+    pub fn of(found: &[&'a Document]) -> Self {
+        let hash = |document: &'a Document| document.get_document("_ingest").ok()?.get_binary_generic("h").ok().map(Vec::as_slice);
+        Self(found.iter().filter_map(|document| Some((document.get("_id").and_then(key)?, hash(document)))).collect())
+    }
+
+    /// What stands under `id`, for a message with this hash.
+    pub fn held(&self, id: &Key, hash: &[u8; 16]) -> Held {
+        match self.0.get(id) {
+            None => Held::Absent,
+            Some(Some(stored)) if stored == hash => Held::Same,
+            Some(_) => Held::Other,
+        }
+    }
+}
+
+/// Whether the key of this document is an array.
+pub fn is_array(document: &Document, field: &str) -> bool {
+    matches!(document.get(field), Some(Bson::Array(_)))
+}
+
+/// A value that can be a key. Numbers of any width are one, as they are to the server.
+fn key(value: &Bson) -> Option<Key> {
+    match value {
+        Bson::Int32(number) => Some(Key::Integer(i64::from(*number))),
+        Bson::Int64(number) => Some(Key::Integer(*number)),
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number within the range of exact doubles")]
+        Bson::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(Key::Integer(*number as i64)),
+        Bson::String(text) => Some(Key::Text(text.clone())),
+        Bson::ObjectId(id) => Some(Key::ObjectId(*id)),
+        Bson::Binary(binary) if binary.subtype == BinarySubtype::Uuid => Some(Key::Uuid(binary.bytes.as_slice().try_into().ok()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn the_same_message_is_told_from_another_by_its_hash() {
+        let hash = bson::Binary { subtype: BinarySubtype::Generic, bytes: vec![1; 16] };
+        let ours = doc! { "_id": 1.0, "_ingest": { "h": hash } };
+        let foreign = doc! { "_id": "a" };
+        let hashes = Hashes::of(&[&ours, &foreign]);
+        assert_eq!(hashes.held(&Key::Integer(1), &[1; 16]), Held::Same);
+        assert_eq!(hashes.held(&Key::Integer(1), &[2; 16]), Held::Other);
+        assert_eq!(hashes.held(&Key::Text("a".into()), &[1; 16]), Held::Other);
+        assert_eq!(hashes.held(&Key::Integer(2), &[1; 16]), Held::Absent);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a refusal means, by its code, and what a driver's error means. Codes are those of the server's
+//! `src/mongo/base/error_codes.yml` and of the assertions in its index code.
+
+use mongodb::error::{Error, ErrorKind, SYSTEM_OVERLOADED_ERROR};
+
+use crate::store::{StoreFault, StoreFaultKind};
+
+/// Bytes of a server's message that are kept.
+const TEXT_BYTES_MAX: usize = 400;
+
+pub const DUPLICATE_KEY: i32 = 11_000;
+
+/// What the refusal of one write means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// It will never be taken as it is.
+    Item,
+    /// The server's own trouble: asked again, it may be taken.
+    Server,
+    Unclear,
+}
+
+/// Whose fault the refusal of one write is.
+#[expect(clippy::match_same_arms, reason = "grouped by cause")]
+pub fn blame(code: i32) -> Blame {
+    match code {
+        // BadValue, FailedToParse, Overflow, DollarPrefixedFieldName, EmptyFieldName, ImmutableField,
+        // DocumentValidationFailure, and what is too large: a document, a value in a pipeline, an index key, an updated or
+        // upserted document.
+        2 | 9 | 15 | 52 | 56 | 66 | 121 | 10_334 | 13_548 | 16_493 | 17_280 | 17_419 | 17_420 => Blame::Item,
+        // Two arrays in one compound index, text index with a language that is no string or unknown, array in a hashed index.
+        171 | 10_088 | 17_261 | 17_262 | 16_766 => Blame::Item,
+        // 2d and 2dsphere indexes: no point, too many or odd coordinates, out of bounds, no geometry.
+        13_022..=13_027 | 13_067 | 13_068 | 13_654 | 16_755 | 16_756 | 16_804 => Blame::Item,
+        // A unique index; one on the key or the id has been looked at before.
+        DUPLICATE_KEY => Blame::Item,
+        // HostUnreachable, HostNotFound, LockTimeout, LockBusy, NetworkTimeout, MaxTimeMSExpired, WriteConcernFailed,
+        // PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch, InterruptedDueToReplStateChange and its kin.
+        6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290 | 314 | 317 | 358 | 462 => Blame::Server,
+        9_001 | 10_058 | 10_107 | 11_600..=11_602 | 13_388 | 13_435 | 13_436 => Blame::Server,
+        _ => Blame::Unclear,
+    }
+}
+
+/// Whether a whole command can have been refused for one write in it: it could not be read, or was too large. Refused with
+/// these are also commands that a server is too old for, so a single write is doubtful then, not rejected.
+fn batch_can_be_at_fault(code: i32) -> bool {
+    // BadValue, FailedToParse, TypeMismatch, Overflow, InvalidLength, InvalidBSON, and the sizes.
+    matches!(code, 2 | 9 | 14 | 15 | 16 | 22 | 10_334 | 17_280 | 17_419 | 17_420 | 40_414..=40_415)
+}
+
+/// A fault, and the server's code where the server named one.
+#[derive(Debug)]
+pub struct Refusal {
+    pub fault: StoreFault,
+    pub code: Option<i32>,
+}
+
+/// What a failed call means. The driver has chosen a server, and retried where that is safe, before it fails.
+pub fn refusal(error: &Error) -> Refusal {
+    let (kind, code, text) = match &*error.kind {
+        ErrorKind::Command(command) => {
+            let kind = match command.code {
+                // Unauthorized, AuthenticationFailed, an expired login, and Atlas' own refusals.
+                13 | 18 | 33 | 391 | 8_000 => StoreFaultKind::Denied,
+                code if batch_can_be_at_fault(code) => StoreFaultKind::Refused,
+                _ => StoreFaultKind::Unavailable,
+            };
+            (kind, Some(command.code), format!("{} ({}): {}", command.code, command.code_name, without_values(&command.message)))
+        }
+        ErrorKind::Authentication { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
+            (StoreFaultKind::Denied, None, message.clone())
+        }
+        ErrorKind::ServerSelection { message, .. } if is_tls(message) => (StoreFaultKind::Denied, None, message.clone()),
+        ErrorKind::Io(source) if is_tls(&source.to_string()) => (StoreFaultKind::Denied, None, source.to_string()),
+        // A connection that could not be made broke no command.
+        ErrorKind::Io(source) if error.contains_label(SYSTEM_OVERLOADED_ERROR) => (StoreFaultKind::Unavailable, None, source.to_string()),
+        ErrorKind::Io(source) => (StoreFaultKind::ConnectionLost, None, format!("connection lost: {source}")),
+        ErrorKind::Bson(source) => (StoreFaultKind::Refused, None, source.to_string()),
+        ErrorKind::InvalidArgument { message, .. } => (StoreFaultKind::Refused, None, message.clone()),
+        other => (StoreFaultKind::Unavailable, None, other.to_string()),
+    };
+    Refusal { fault: StoreFault { kind, text: bounded(&text) }, code }
+}
+
+/// A certificate that does not verify, or a handshake that the other side ended. The driver passes on what rustls says.
+fn is_tls(text: &str) -> bool {
+    text.contains("certificate") || text.contains("fatal alert")
+}
+
+/// A fault of the server's for which nothing is known.
+pub fn unavailable(text: impl AsRef<str>) -> Refusal {
+    Refusal { fault: StoreFault { kind: StoreFaultKind::Unavailable, text: bounded(text.as_ref()) }, code: None }
+}
+
+/// A server's message without the documents that it quotes: it puts them in braces.
+pub fn without_values(message: &str) -> String {
+    match (message.find('{'), message.rfind('}')) {
+        (Some(start), Some(end)) if start < end => bounded(&format!("{}{{..}}{}", &message[..start], &message[end + 1..])),
+        (Some(start), _) => bounded(&message[..start]),
+        _ => bounded(message),
+    }
+}
+
+/// At most [`TEXT_BYTES_MAX`], cut between characters.
+pub fn bounded(text: &str) -> String {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text.to_owned();
+    }
+    format!("{}..", &text[..text.floor_char_boundary(TEXT_BYTES_MAX)])
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+    use mongodb::error::CommandError;
+
+    use super::*;
+
+    fn command(code: i32) -> Error {
+        let error: CommandError = bson::deserialize_from_document(doc! {
+            "code": code, "codeName": "Name", "errmsg": "refused: { password: \"swordfish\" } so",
+        })
+        .expect("a command error");
+        ErrorKind::Command(error).into()
+    }
+
+    #[test]
+    fn what_a_failed_command_means_is_told_by_its_code() {
+        for (code, kind) in [
+            (13, StoreFaultKind::Denied),
+            (18, StoreFaultKind::Denied),
+            (9, StoreFaultKind::Refused),
+            (10_334, StoreFaultKind::Refused),
+            (10_107, StoreFaultKind::Unavailable),
+            (91, StoreFaultKind::Unavailable),
+            (50, StoreFaultKind::Unavailable),
+            (4_242, StoreFaultKind::Unavailable),
+        ] {
+            let refusal = refusal(&command(code));
+            assert_eq!((refusal.fault.kind, refusal.code), (kind, Some(code)));
+            assert_eq!(refusal.fault.text, format!("{code} (Name): refused: {{..}} so"));
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_in_a_command_is_lost_and_a_bad_certificate_is_denied() {
+        let io = |text: &str| Error::from(std::io::Error::other(text.to_owned()));
+        assert_eq!(refusal(&io("connection reset")).fault.kind, StoreFaultKind::ConnectionLost);
+        assert_eq!(refusal(&io("invalid peer certificate: UnknownIssuer")).fault.kind, StoreFaultKind::Denied);
+    }
+
+    #[test]
+    fn text_is_bounded_between_characters() {
+        let text = bounded(&"é".repeat(TEXT_BYTES_MAX));
+        assert!(text.len() <= TEXT_BYTES_MAX + 2 && text.ends_with("é.."));
+        assert_eq!(without_values("cut { off"), "cut ");
+    }
+
+    #[test]
+    fn an_unknown_code_is_neither_the_items_fault_nor_the_servers() {
+        assert_eq!((blame(121), blame(112), blame(4_242)), (Blame::Item, Blame::Server, Blame::Unclear));
+    }
+}
