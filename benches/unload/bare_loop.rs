@@ -10,6 +10,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, StalledStreamPro
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use clap::Args;
 use longshore::dev::sqs::REGION;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -26,42 +27,39 @@ const WAIT: i32 = 1;
 pub struct BareLoop {
     endpoint: String,
     queue_url: String,
-    /// How many to delete
-    messages: u64,
 }
 
-/// Requests so far, and messages deleted.
+/// Requests so far.
 #[derive(Debug, Default)]
-struct Counts {
-    receives: AtomicU64,
-    deletes: AtomicU64,
-    deleted: AtomicU64,
+struct Calls {
+    receive: AtomicU64,
+    delete: AtomicU64,
 }
 
 impl BareLoop {
-    /// Deletes all messages, stays to be measured until SIGTERM, and tells its counts, in the words of the worker's log.
+    /// Deletes what comes until SIGTERM, and tells its calls in the words of the worker's log.
     pub async fn run(self) -> Result<()> {
-        let (client, counts) = (client(&self.endpoint), Arc::new(Counts::default()));
-        eprintln!(r#"{{"message":"started"}}"#);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (client, calls) = (client(&self.endpoint), Arc::new(Calls::default()));
+        eprintln!("{}", json!({"message": "started"}));
         let mut loops = JoinSet::new();
         for _ in 0..LOOPS {
-            loops.spawn(drain(client.clone(), self.queue_url.clone(), self.messages, Arc::clone(&counts)));
+            loops.spawn(receive_and_delete(client.clone(), self.queue_url.clone(), Arc::clone(&calls)));
         }
-        while let Some(ended) = loops.join_next().await {
-            ended??;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            // None ends but by a failure.
+            Some(ended) = loops.join_next() => return ended?,
         }
-        signal(SignalKind::terminate())?.recv().await;
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counts =
-            serde_json::json!({"message": "ended", "calls.receive": count(&counts.receives), "calls.delete": count(&counts.deletes)});
-        eprintln!("{counts}");
+        let [receive, delete] = [&calls.receive, &calls.delete].map(|counter| counter.load(Ordering::Relaxed));
+        eprintln!("{}", json!({"message": "ended", "calls.receive": receive, "calls.delete": delete}));
         Ok(())
     }
 }
 
-async fn drain(client: Client, queue_url: String, messages: u64, counts: Arc<Counts>) -> Result<()> {
-    while counts.deleted.load(Ordering::Relaxed) < messages {
-        counts.receives.fetch_add(1, Ordering::Relaxed);
+async fn receive_and_delete(client: Client, queue_url: String, calls: Arc<Calls>) -> Result<()> {
+    loop {
+        calls.receive.fetch_add(1, Ordering::Relaxed);
         let received = client.receive_message().queue_url(&queue_url).max_number_of_messages(BATCH).wait_time_seconds(WAIT).send().await?;
         let mut entries = Vec::with_capacity(received.messages().len());
         for (place, message) in received.messages.unwrap_or_default().into_iter().enumerate() {
@@ -71,12 +69,10 @@ async fn drain(client: Client, queue_url: String, messages: u64, counts: Arc<Cou
         if entries.is_empty() {
             continue;
         }
-        counts.deletes.fetch_add(1, Ordering::Relaxed);
+        calls.delete.fetch_add(1, Ordering::Relaxed);
         let deleted = client.delete_message_batch().queue_url(&queue_url).set_entries(Some(entries)).send().await?;
         ensure!(deleted.failed.is_empty(), "deletes failed: {:?}", deleted.failed);
-        counts.deleted.fetch_add(deleted.successful.len() as u64, Ordering::Relaxed);
     }
-    Ok(())
 }
 
 /// With the same settings as the worker's own: nothing retried, nothing watched.

@@ -71,7 +71,7 @@ impl Stage {
     async fn bare_loop(&self, name: &str, load: &Load) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bare-loop", &self.sqs.endpoint, queue.url(), &load.messages.len().to_string()]);
+        command.args(["bare-loop", &self.sqs.endpoint, queue.url()]);
         let (figures, _) = drain(command, &queue, load.messages.len(), None).await.context("the bare loop")?;
         Ok(figures)
     }
