@@ -15,7 +15,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
-	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked -- demo
+	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked --profile demo -- demo
 
 test: ## Run every test (unit, integration against real servers, documentation) and count them
 	@scripts/test.sh $(ARGS)

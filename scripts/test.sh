@@ -4,11 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# One at a time: an assignment ends the script when its command fails, `export X=$(...)` would not.
+# Fetched before the first test, so that a machine that cannot have them is told so once. An assignment ends the script when
+# its command fails, `export X=$(...)` would not. Tests that need Python call the script themselves.
 MONGOD=$(scripts/mongod.sh)
-PYTHON=$(scripts/python.sh)
-MOTO_SERVER=$(dirname "$PYTHON")/moto_server
-export MONGOD PYTHON MOTO_SERVER
+export MONGOD
+scripts/python.sh >/dev/null
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

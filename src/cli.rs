@@ -1,18 +1,24 @@
 //! The command line: one file per command. Output is for people on a terminal, JSON lines otherwise.
 
+pub mod check;
 #[cfg(feature = "dev")]
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 pub mod output;
+pub mod pages;
 pub mod run;
+pub mod send;
+pub mod stats;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
+#[cfg(feature = "dev")]
+use crate::config::load::Source;
 use crate::config::load::{Loaded, Sources, load};
 
 /// Something the user must mend before the command can do its work: configuration, credentials, a server that is not there.
@@ -24,6 +30,15 @@ pub const EXIT_FOUND: u8 = 1;
 /// Unloads Amazon SQS into MongoDB: nothing lost, nothing doubled, in any order.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  longshore dev
+  export MONGO_CACHE_URI=mongodb://db.example/portal
+  export LONGSHORE__QUEUE__URL=https://sqs.eu-west-1.amazonaws.com/123456789012/portal
+  longshore check
+  longshore run
+
+Every setting can stand in a file, in the environment or in a flag: `longshore check --print` shows all of them. AWS
+credentials and region come the standard way.")]
 pub struct Cli {
     #[command(flatten)]
     pub settings: Settings,
@@ -46,6 +61,12 @@ pub struct Settings {
 pub enum Command {
     /// Receive from the queue and write to the database until SIGTERM
     Run(run::RunArgs),
+    /// Look at configuration, database, queue and indexes, and say what to do about each
+    Check(check::CheckArgs),
+    /// Send NDJSON to the queue
+    Send(send::SendArgs),
+    /// What the collections hold and take
+    Stats(stats::StatsArgs),
     /// The worker with a queue and a database on this machine, to try it out
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
@@ -53,6 +74,10 @@ pub enum Command {
     #[cfg(feature = "dev")]
     #[command(hide = true)]
     Demo(demo::DemoArgs),
+    /// Print the completion script of a shell
+    Completions(pages::CompletionsArgs),
+    /// Print a man page, or write all of them
+    Man(pages::ManArgs),
 }
 
 /// Parses the command line, runs the command, and says how it went.
@@ -62,8 +87,10 @@ pub fn main() -> ExitCode {
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => {
-            // One line: the chain of causes, without a stack trace.
-            eprintln!("longshore: {error:#}");
+            // The chain of causes without a stack trace; of a configuration a line for each error.
+            for line in format!("{error:#}").lines() {
+                eprintln!("longshore: {line}");
+            }
             ExitCode::from(EXIT_START)
         }
     }
@@ -73,10 +100,18 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = cli.settings;
     match cli.command {
         Command::Run(args) => with_runtime(&settings.load()?.config, |config| run::run(config, args)),
+        Command::Check(args) => {
+            let loaded = settings.load()?;
+            with_runtime(&loaded.config, async |_| Ok(check::check(&loaded, args).await))
+        }
+        Command::Send(args) => with_runtime(&settings.load()?.config, |config| send::send(config, args)),
+        Command::Stats(args) => with_runtime(&settings.load()?.config, |config| stats::stats(config, args)),
         #[cfg(feature = "dev")]
-        Command::Dev(args) => with_runtime(&settings.load()?.config, |config| dev::dev(config, args)),
+        Command::Dev(args) => with_runtime(&settings.load_local("info,rustack_sqs_core=warn")?, |config| dev::dev(config, args)),
         #[cfg(feature = "dev")]
-        Command::Demo(args) => with_runtime(&settings.load()?.config, |config| demo::demo(config, args)),
+        Command::Demo(args) => with_runtime(&settings.load_local("error")?, |config| demo::demo(config, args)),
+        Command::Completions(args) => Ok(pages::completions(Cli::command(), &args)),
+        Command::Man(args) => pages::man(Cli::command(), &args),
     }
 }
 
@@ -86,11 +121,39 @@ impl Settings {
     /// # Errors
     /// All that is wrong with them, one line each.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        // Lossy: a variable that is not UTF-8 is none of ours, or its value is then reported as unreadable.
-        let environment =
-            std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect();
+        self.load_from(environment())
+    }
+
+    /// Reads all layers but what names a real queue or database in the environment, for commands that never touch one.
+    /// Where no layer sets a log level it is `log_level`.
+    ///
+    /// # Errors
+    /// All that is wrong with them, one line each.
+    #[cfg(feature = "dev")]
+    pub fn load_local(&self, log_level: &str) -> anyhow::Result<Config> {
+        let mut loaded = self.load_from(environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect())?;
+        if loaded.effective.iter().any(|setting| setting.key == "log.level" && setting.source == Source::Default) {
+            log_level.clone_into(&mut loaded.config.log.level);
+        }
+        Ok(loaded.config)
+    }
+
+    fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {
         Ok(load(Sources { file: self.config.clone(), environment, flags: self.set.clone() })?)
     }
+}
+
+/// Lossy: a variable that is not UTF-8 is none of ours, or its value is then reported as unreadable.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect()
+}
+
+/// Whether a variable points at a queue or database that somebody uses. As when they are read, case does not matter but in
+/// the portal's own.
+#[cfg(feature = "dev")]
+fn names_what_is_real(name: &str) -> bool {
+    const VARIABLES: [&str; 3] = ["LONGSHORE__DB__MONGO_URI", "LONGSHORE__QUEUE__URL", "LONGSHORE__QUEUE__ENDPOINT_URL"];
+    name == "MONGO_CACHE_URI" || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
 }
 
 /// Starts logging and the runtime, and runs the command in it.
@@ -112,4 +175,57 @@ fn with_runtime<F: Future<Output = anyhow::Result<ExitCode>>>(
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("give KEY=VALUE, for example queue.wait=10s")?;
     Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command line and all commands below it, hidden ones too.
+    fn all_commands() -> Vec<clap::Command> {
+        let mut command = Cli::command();
+        command.build();
+        let below: Vec<_> = command.get_subcommands().filter(|below| below.get_name() != "help").cloned().collect();
+        below.into_iter().chain([command]).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_examples() {
+        for command in all_commands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = command.get_name();
+            let examples: Vec<&str> = help.lines().skip_while(|line| *line != "Examples:").take_while(|line| !line.is_empty()).collect();
+            assert!(examples.iter().any(|line| line.contains("longshore")), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn every_example_is_taken_by_the_command_line() {
+        for command in all_commands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                // Variables before it and what its output goes to behind it are the shell's.
+                let Some((_, arguments)) = line.split_once("longshore ") else { continue };
+                let arguments = arguments.split(['|', '>']).next().unwrap_or_default().split_whitespace();
+                let parsed = Cli::try_parse_from(std::iter::once("longshore").chain(arguments));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("refused"));
+            }
+        }
+    }
+
+    #[cfg(feature = "dev")]
+    #[test]
+    fn what_is_local_reads_no_variable_that_names_what_is_real() {
+        for name in ["MONGO_CACHE_URI", "LONGSHORE__DB__MONGO_URI", "longshore__queue__url", "LONGSHORE__QUEUE__ENDPOINT_URL"] {
+            assert!(names_what_is_real(name), "{name}");
+        }
+        for name in ["LONGSHORE__QUEUE__WAIT", "LONGSHORE__DB__CREATE_INDEXES", "PATH"] {
+            assert!(!names_what_is_real(name), "{name}");
+        }
+    }
 }

@@ -9,17 +9,15 @@ use bson::{Binary, DateTime, RawArrayBuf, RawBson, RawDocumentBuf, cstr, spec::B
 
 use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
-use crate::lane::Lane;
 use crate::message::{Attribute, Ending, Insert, Key, Part, QueueMessage, Receipt, Rejection, Write};
 use crate::telemetry::signals::{MessageRejected, Signals};
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
 
-/// Makes records of refused messages and sends them to their lane. Clones share the lane.
+/// Makes records of refused messages.
 #[derive(Clone)]
 pub struct DeadLetters {
-    lane: Lane,
     queue_arn: Arc<str>,
     clock: Arc<dyn Clock>,
     signals: Signals,
@@ -27,17 +25,19 @@ pub struct DeadLetters {
 
 impl DeadLetters {
     #[must_use]
-    pub fn new(lane: Lane, queue_arn: Arc<str>, clock: Arc<dyn Clock>, signals: Signals) -> Self {
-        Self { lane, queue_arn, clock, signals }
+    pub fn new(queue_arn: Arc<str>, clock: Arc<dyn Clock>, signals: Signals) -> Self {
+        Self { queue_arn, clock, signals }
     }
 
-    /// Hands the message to the dead-letter lane, which settles it once the record is durable.
-    pub fn reject(&self, receipt: Receipt, rejection: &Rejection, route: Option<&str>) {
+    /// The message as its dead letter, for the dead-letter lane, which settles it once the record is durable.
+    #[must_use]
+    pub fn part(&self, receipt: Receipt, rejection: &Rejection) -> Part {
+        let route = receipt.route.as_deref();
         self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
         let document = self.record(&id, &receipt.message, rejection, route).into_bytes();
         let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });
-        self.lane.send(vec![Part { write, receipt, ending: Ending::DeadLettered(rejection.reason) }]);
+        Part { write, receipt, ending: Ending::DeadLettered(rejection.reason) }
     }
 
     fn record(&self, id: &str, message: &QueueMessage, rejection: &Rejection, route: Option<&str>) -> RawDocumentBuf {

@@ -68,12 +68,12 @@ impl Held {
     }
 
     pub(crate) fn settle(&self, number: u64) {
-        self.lock().receipt_handles.remove(&number);
+        self.lock().remove(number);
     }
 
     pub(crate) fn forget(&self, number: u64) {
         let mut table = self.lock();
-        table.receipt_handles.remove(&number);
+        table.remove(number);
         table.forgotten += 1;
     }
 
@@ -111,7 +111,18 @@ impl Held {
     }
 }
 
+/// Settled numbers that the schedule may hold beside as many live ones, before it is swept.
+const SWEEP_FROM: usize = 1_024;
+
 impl Table {
+    /// Sweeps the schedule when most of it is settled: with a visibility timeout of hours it would else grow for hours.
+    fn remove(&mut self, number: u64) {
+        self.receipt_handles.remove(&number);
+        if self.due.len() > SWEEP_FROM + 2 * self.receipt_handles.len() {
+            self.due.retain(|(_, number)| self.receipt_handles.contains_key(number));
+        }
+    }
+
     /// Nearly always at the back: all messages of a queue have one visibility timeout.
     fn schedule(&mut self, due: Instant, number: u64) {
         let position = self.due.iter().rposition(|(other, _)| *other <= due).map_or(0, |before| before + 1);
@@ -124,11 +135,23 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
+    async fn the_schedule_is_as_large_as_what_is_held_not_as_what_passed_through() {
+        let (held, now) = (Held::default(), Instant::now());
+        let kept = held.enter("kept".into(), now + Duration::from_hours(8));
+        for _ in 0..100_000 {
+            let number = held.enter("passing".into(), now + Duration::from_hours(8));
+            held.settle(number);
+        }
+        assert!(held.lock().due.len() <= SWEEP_FROM + 3, "{} entries for one message", held.lock().due.len());
+        assert_eq!(held.take_due(now + Duration::from_hours(9)).iter().map(|due| due.number).collect::<Vec<_>>(), [kept]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_settled_is_not_extended() {
         let (held, now) = (Held::default(), Instant::now());
         let first = held.enter("a".into(), now + Duration::from_secs(20));
         let second = held.enter("b".into(), now + Duration::from_secs(10));
-        assert_eq!(held.until_due(now, Duration::from_secs(60)), Duration::from_secs(10));
+        assert_eq!(held.until_due(now, Duration::from_mins(1)), Duration::from_secs(10));
         held.settle(second);
         let due = held.take_due(now + Duration::from_secs(30));
         assert_eq!(due.iter().map(|due| due.number).collect::<Vec<_>>(), [first]);

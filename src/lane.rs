@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{BatchConfig, Collection, RetryConfig};
 use crate::dead_letter::DeadLetters;
 use crate::gate::{Gate, GateState};
-use crate::message::Part;
+use crate::message::{Part, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -55,6 +55,20 @@ impl Lane {
     }
 }
 
+/// The way of a rejected message: its dead letter is made, and handed to the lane that writes dead letters.
+#[derive(Clone)]
+pub struct Rejects {
+    pub dead_letters: DeadLetters,
+    pub lane: Lane,
+}
+
+impl Rejects {
+    /// Hands the message over; the dead-letter lane settles it.
+    pub fn send(&self, receipt: Receipt, rejection: &Rejection) {
+        self.lane.send(vec![self.dead_letters.part(receipt, rejection)]);
+    }
+}
+
 /// What a lane works with.
 pub struct LaneContext<S> {
     pub store: Arc<S>,
@@ -64,7 +78,7 @@ pub struct LaneContext<S> {
     pub gate: Gate,
     pub settle: Settle,
     /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go back to the queue.
-    pub dead_letters: Option<DeadLetters>,
+    pub rejects: Option<Rejects>,
     pub clock: Arc<dyn Clock>,
     pub stop: Stop,
     pub signals: Signals,

@@ -8,8 +8,6 @@ pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
-#[cfg(test)]
-mod fakes;
 pub mod fields;
 pub mod gate;
 pub mod held;

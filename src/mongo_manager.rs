@@ -1,8 +1,9 @@
 //! One MongoDB client per process, made at its first use however many tasks ask at once.
 //!
 //! [`MongoManager::get`] gives the default database of the connection string from anywhere in a program. The connection
-//! string is that of [`MongoManager::configure`], else of the environment variable `MONGO_CACHE_URI`. Programs that want a
-//! client of their own, as tests do, make one with [`MongoManager::connect`].
+//! string is that of [`MongoManager::configure`], else of the environment variable `MONGO_CACHE_URI`, else `db.mongo_uri` of the
+//! file that `LONGSHORE_CONFIG` names. Programs that want a client of their own, as tests do, make one with
+//! [`MongoManager::connect`].
 //!
 //! What a Python program does with a helper of this name reads here as follows. Each example is a test of the same name in
 //! `tests/it/mongo_manager.rs`, against a real server.
@@ -103,6 +104,7 @@
 //! ```
 
 mod error;
+mod facts;
 mod pool;
 mod redactor;
 mod settings;
@@ -118,6 +120,7 @@ use mongodb::{Client, Database};
 
 use self::error::Diagnosis;
 pub use self::error::MongoManagerError;
+pub use self::facts::{ServerFacts, Topology};
 use self::pool::PoolCounters;
 pub use self::pool::PoolCounts;
 use crate::config::DbConfig;

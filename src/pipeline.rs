@@ -17,7 +17,7 @@ use crate::config::{Collection, Config};
 use crate::dead_letter::{self, DeadLetters};
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Lane, LaneContext, Waiters};
+use crate::lane::{self, Lane, LaneContext, Rejects, Waiters};
 use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, visibility};
 use crate::route::Router;
@@ -60,6 +60,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             SettleContext {
                 queue: Arc::clone(&self.queue),
                 visibility_timeout: self.queue_traits.visibility_timeout,
+                fifo: self.queue_traits.fifo,
                 retry: self.config.retry.clone(),
                 brake: brake.clone(),
                 clock: Arc::clone(&self.clock),
@@ -77,6 +78,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         // Aborted with this future, too.
         let hiding = AbortOnDrop(hiding);
         let lanes = self.start_lanes(&mut stages, &gate, &settle);
+        let held = self.held.clone();
         stages.spawn(self.receiving(gate, brake, lanes, settle));
         while let Some(stage) = stages.join_next().await {
             if let Err(error) = stage
@@ -86,6 +88,14 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             }
         }
         drop(hiding);
+        let forgotten = held.forgotten();
+        if forgotten > 0 || !held.is_empty() {
+            tracing::error!(
+                forgotten,
+                held = held.len(),
+                "messages left unsettled, which is a bug: they come back after their visibility timeout"
+            );
+        }
     }
 
     /// One lane per collection, and the one for dead letters, which the others feed.
@@ -94,15 +104,15 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = dead_letter::collection(&self.config);
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &confirmed));
-        let dead_letters =
-            DeadLetters::new(dead_letter_lane, Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
+        let dead_letters = DeadLetters::new(Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
+        let rejects = Rejects { dead_letters, lane: dead_letter_lane };
         let mut by_collection = Vec::with_capacity(self.config.collections.len());
         for collection in self.config.collections.values() {
             let (lane, waiters) = Lane::new();
-            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(dead_letters.clone()), &confirmed));
+            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(rejects.clone()), &confirmed));
             by_collection.push(lane);
         }
-        Lanes { by_collection, dead_letters }
+        Lanes { by_collection, rejects }
     }
 
     fn lane(
@@ -111,7 +121,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         waiters: Waiters,
         gate: &Gate,
         settle: &Settle,
-        dead_letters: Option<DeadLetters>,
+        rejects: Option<Rejects>,
         confirmed: &Arc<AtomicU64>,
     ) -> impl Future<Output = ()> + use<Q, S> {
         let context = LaneContext {
@@ -121,7 +131,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             retry: self.config.retry.clone(),
             gate: gate.clone(),
             settle: settle.clone(),
-            dead_letters,
+            rejects,
             clock: Arc::clone(&self.clock),
             stop: self.stop.clone(),
             signals: self.signals.clone(),
@@ -157,7 +167,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 struct Lanes {
     /// In the order of the configuration's collections, as the router counts them.
     by_collection: Vec<Lane>,
-    dead_letters: DeadLetters,
+    rejects: Rejects,
 }
 
 /// A task that ends with its owner.

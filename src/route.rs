@@ -57,7 +57,7 @@ struct Destination {
 /// A write, and the lane that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Routed {
-    /// The route's name, for signals and dead letters.
+    /// The route's name.
     pub route: Arc<str>,
     /// Which collection, as the position in [`Config::collections`] (sorted by name).
     pub lane: usize,
@@ -80,6 +80,12 @@ impl Router {
             routes: config.routes.iter().map(|(name, route)| (name.clone(), destination(route))).collect(),
             version_skew_max_ms: millis(config.message.version_skew_max),
         }
+    }
+
+    /// The name of the route that `record` takes, if there is one.
+    #[must_use]
+    pub fn name(&self, record: &Record) -> Option<Arc<str>> {
+        self.routes.get(&record.kind).map(|destination| Arc::clone(&destination.name))
     }
 
     /// Makes the write that `record` asks for. The same record always makes the same write.

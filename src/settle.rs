@@ -6,6 +6,7 @@
 mod calls;
 mod groups;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ const CALLS_MAX: usize = 16;
 
 /// The longest that a delete waits for nine others.
 const LINGER_MAX: Duration = Duration::from_secs(1);
+
+/// The same for a FIFO queue, which gives no more of a group until what it gave is deleted. Long enough for the neighbours of
+/// the same receive, which are written together, and short beside a round trip to a queue.
+const LINGER_FIFO_MAX: Duration = Duration::from_millis(20);
 
 /// The way to the end. Unbounded, because the in-flight budget bounds what there is to settle.
 #[derive(Debug, Clone)]
@@ -91,6 +96,7 @@ impl Settle {
 pub struct SettleContext<Q> {
     pub queue: Arc<Q>,
     pub visibility_timeout: Duration,
+    pub fifo: bool,
     pub retry: RetryConfig,
     pub brake: Brake,
     pub clock: Arc<dyn Clock>,
@@ -100,7 +106,8 @@ pub struct SettleContext<Q> {
 
 /// Settles whatever comes until every [`Settle`] is gone and the queue has answered for everything.
 pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlements) {
-    let linger = LINGER_MAX.min(context.visibility_timeout / 10);
+    let linger_max = if context.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
+    let linger = linger_max.min(context.visibility_timeout / 10);
     let mut groups = Groups::default();
     let mut calls = FuturesUnordered::new();
     let mut lots = [Lot::new(linger), Lot::new(Duration::ZERO), Lot::new(Duration::ZERO)];
@@ -142,14 +149,14 @@ fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3],
         How::Leave => 2,
     };
     let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
-    lots[index].entries.push(Entry { receipt, ending });
+    lots[index].entries.push_back(Entry { receipt, ending });
     lots[index].since.get_or_insert_with(Instant::now);
 }
 
 /// Messages that wait for the same call.
 #[derive(Debug)]
 struct Lot {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     /// Since when the first of them waits.
     since: Option<Instant>,
     linger: Duration,
@@ -157,7 +164,7 @@ struct Lot {
 
 impl Lot {
     fn new(linger: Duration) -> Self {
-        Self { entries: Vec::new(), since: None, linger }
+        Self { entries: VecDeque::new(), since: None, linger }
     }
 
     fn wake(&self) -> Option<Instant> {
@@ -170,8 +177,7 @@ impl Lot {
 
     /// The oldest ten.
     fn take(&mut self) -> Vec<Entry> {
-        let rest = self.entries.split_off(self.entries.len().min(BATCH_MAX));
-        let taken = std::mem::replace(&mut self.entries, rest);
+        let taken = self.entries.drain(..self.entries.len().min(BATCH_MAX)).collect();
         self.since = (!self.entries.is_empty()).then(Instant::now);
         taken
     }

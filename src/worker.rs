@@ -22,11 +22,14 @@ use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
 /// What is kept of `worker.drain_timeout` for giving messages back.
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
+/// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
+pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
+
 /// A worker whose queue and database answered.
 pub struct Worker {
     config: Arc<Config>,
     queue: Arc<SqsQueue>,
-    facts: QueueFacts,
+    queue_traits: QueueTraits,
     store: Arc<MongoStore>,
     pub signals: Signals,
 }
@@ -47,10 +50,11 @@ impl Worker {
     /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without.
     pub async fn start(config: Config, credentials: Credentials) -> anyhow::Result<Self> {
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
+        let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
         let store = MongoStore::new(manager.database().clone(), config.db.server_selection_timeout);
         prepare_indexes(&config, &store).await?;
-        Ok(Self { config: Arc::new(config), queue: Arc::new(queue), facts, store: Arc::new(store), signals: Signals::default() })
+        Ok(Self { config: Arc::new(config), queue: Arc::new(queue), queue_traits, store: Arc::new(store), signals: Signals::default() })
     }
 
     #[must_use]
@@ -76,13 +80,13 @@ impl Worker {
 
     async fn run_pipeline(self, stop: Stop) -> Ended {
         let drain_timeout = self.config.worker.drain_timeout;
-        let visibility_timeout = self.config.queue.visibility_timeout.unwrap_or(self.facts.visibility_timeout);
+        let queue_traits = self.queue_traits;
         let held = Held::default();
-        tracing::info!(queue.arn = %self.facts.arn, visibility_timeout = ?visibility_timeout, collections = self.config.collections.len(), "started");
+        tracing::info!(queue.arn = %queue_traits.arn, visibility_timeout = ?queue_traits.visibility_timeout, "started");
         let pipeline = Pipeline {
             config: self.config,
             queue: self.queue,
-            queue_traits: QueueTraits { arn: self.facts.arn.as_str().into(), visibility_timeout, fifo: self.facts.fifo },
+            queue_traits,
             store: self.store,
             clock: Arc::new(SystemClock::default()),
             stop: stop.clone(),
@@ -107,6 +111,17 @@ impl Worker {
         }
         Ended::LetGo
     }
+}
+
+fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTraits> {
+    let visibility_timeout = config.queue.visibility_timeout.unwrap_or(facts.visibility_timeout);
+    if visibility_timeout < VISIBILITY_TIMEOUT_MIN {
+        bail!(
+            "the queue's visibility timeout is {visibility_timeout:?}, too short to write anything in: set queue.visibility_timeout to \
+             {VISIBILITY_TIMEOUT_MIN:?} or more"
+        );
+    }
+    Ok(QueueTraits { arn: facts.arn.as_str().into(), visibility_timeout, fifo: facts.fifo })
 }
 
 /// Makes missing indexes on empty and missing collections, and refuses to run without a key's unique index: two workers could

@@ -27,10 +27,7 @@ pub async fn dev(config: Config, _: DevArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
-    let local = tokio::select! {
-        local = Local::start() => local?,
-        () = stop.draining() => return Ok(ExitCode::SUCCESS),
-    };
+    let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
     let worker = WorkerThread::start(local.point(config), stop.clone()).await;
     let ended = match worker {
         Ok(worker) => {

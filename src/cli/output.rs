@@ -22,12 +22,16 @@ impl Output {
         if asked { Self::Json } else { Self::of_stdout() }
     }
 
-    /// Prints one line, made for its reader. A reader that has gone is no error: `longshore ... | head` ends quietly.
+    /// Prints one line, made for its reader.
     pub fn line(self, people: impl FnOnce() -> String, json: impl FnOnce() -> serde_json::Value) {
-        let text = match self {
-            Self::People => people(),
-            Self::Json => json().to_string(),
-        };
-        let _ = writeln!(io::stdout(), "{text}");
+        match self {
+            Self::People => print(&people()),
+            Self::Json => print(&json().to_string()),
+        }
     }
+}
+
+/// Prints text and the end of its line. A reader that has gone is no error: `longshore ... | head` ends quietly.
+pub fn print(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }

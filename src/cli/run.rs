@@ -72,15 +72,13 @@ fn print(output: Output, verdict: &Verdict) {
 fn print_report(output: Output, report: &Report) {
     output.line(
         || {
-            let mut text = format!("{} messages looked at and given back, nothing written or deleted:", report.messages);
-            for (collection, count) in &report.by_collection {
-                text += &format!(" {count} for {collection},");
-            }
-            text += &format!(" {} for the dead letters", report.rejected);
-            if report.not_given_back > 0 {
-                text += &format!("; {} could not be given back and come back after their visibility timeout", report.not_given_back);
-            }
-            text
+            let counts = report.by_collection.iter().map(|(collection, count)| format!("{count} for {collection}"));
+            let counts: Vec<_> = counts.chain([format!("{} for the dead letters", report.rejected)]).collect();
+            let left = match report.not_given_back {
+                0 => String::new(),
+                left => format!("; {left} could not be given back and come back after their visibility timeout"),
+            };
+            format!("{} messages looked at and given back, nothing written or deleted: {}{left}", report.messages, counts.join(", "))
         },
         || {
             serde_json::json!({"messages": report.messages, "by_collection": report.by_collection, "dead_letters": report.rejected,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::config::Config;
+use crate::stop::Stop;
 
 use super::mongod::{self, Mongod};
 use super::sqs::EmbeddedSqs;
@@ -32,16 +33,27 @@ pub struct Local {
 }
 
 impl Local {
-    /// Starts both.
+    /// Starts both. `None` where `stop` came first; then nothing is left of what was started.
     ///
     /// # Errors
     /// Where there is no mongod to run, or one of them does not start.
-    pub async fn start() -> Result<Self> {
-        let program = mongod::find().await?;
-        let mongod = Mongod::start(&mongod::Options::new(program)).await?;
+    pub async fn start(stop: &Stop) -> Result<Option<Self>> {
+        let options = tokio::select! {
+            program = mongod::find() => mongod::Options::new(program?),
+            () = stop.draining() => return Ok(None),
+        };
+        // Dropped half-way, a mongod ends a moment later than we do. So it is waited for, unless somebody asks twice.
+        let mongod = tokio::select! {
+            mongod = Mongod::start(&options) => mongod?,
+            () = stop.letting_go() => return Ok(None),
+        };
+        if stop.is_draining() {
+            mongod.stop().await;
+            return Ok(None);
+        }
         let sqs = EmbeddedSqs::start().await?;
         let queue_url = sqs.create_queue(QUEUE, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)]).await.context("cannot make the queue")?;
-        Ok(Self { sqs, mongod, queue_url })
+        Ok(Some(Self { sqs, mongod, queue_url }))
     }
 
     /// `config` with queue and database replaced by these.

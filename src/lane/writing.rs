@@ -149,8 +149,8 @@ impl<S: Store> Writing<'_, S> {
     }
 
     fn dead_letter(&self, part: Part, rejection: &Rejection) {
-        match &self.context.dead_letters {
-            Some(dead_letters) => dead_letters.reject(part.receipt, rejection, Some(&self.context.collection.name)),
+        match &self.context.rejects {
+            Some(rejects) => rejects.send(part.receipt, rejection),
             // A record that cannot be written: the message stays in the queue, hidden for its timeout.
             None => self.context.settle.leave(part.receipt),
         }
@@ -232,7 +232,9 @@ impl<S: Store> Writing<'_, S> {
         let mut kept = Vec::with_capacity(items.len());
         for item in items {
             let (rest, overdue) = item.split_off(is_overdue);
-            overdue.into_iter().for_each(|part| self.context.settle.release(part.receipt));
+            for part in overdue {
+                self.context.settle.release(part.receipt);
+            }
             kept.extend(rest);
         }
         kept

@@ -15,6 +15,8 @@ use super::redactor::Redactor;
 pub enum MongoManagerError {
     #[error("no MongoDB URI is set: set MONGO_CACHE_URI, or db.mongo_uri in the configuration, to mongodb://HOST/DATABASE")]
     UriUnset,
+    #[error("the configuration is not valid: {0}")]
+    Configuration(String),
     #[error("the MongoDB URI has {found}: it must begin with mongodb:// or mongodb+srv://")]
     WrongScheme { found: String },
     #[error("the MongoDB URI names no database: add one after the host, as in mongodb://HOST/DATABASE")]

@@ -1,5 +1,6 @@
 //! The one client of the process.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -7,7 +8,8 @@ use futures_util::future::{BoxFuture, Shared};
 use mongodb::Database;
 
 use super::{MongoManager, MongoManagerError};
-use crate::config::{DbConfig, Secret};
+use crate::config::DbConfig;
+use crate::config::load::{Sources, load};
 
 /// A start, under way or done. All who wait for it get its result, and if it fails, none of them starts a second one.
 type Start = Shared<BoxFuture<'static, Result<MongoManager, MongoManagerError>>>;
@@ -19,8 +21,8 @@ struct Slot {
 
 static SLOT: Mutex<Slot> = Mutex::new(Slot { config: None, start: None });
 
-/// Where the connection string is, unless it is configured.
-const URI_VARIABLE: &str = "MONGO_CACHE_URI";
+/// Names the configuration file, as `--config` does for commands.
+const FILE_VARIABLE: &str = "LONGSHORE_CONFIG";
 
 impl MongoManager {
     /// The default database of the connection string, through the one client of the process.
@@ -44,8 +46,8 @@ impl MongoManager {
             let Slot { config, start } = &mut *slot;
             start
                 .get_or_insert_with(|| {
-                    let config = config.clone().unwrap_or_else(from_environment);
-                    async move { Self::connect(&config).await }.boxed().shared()
+                    let config = config.clone().map_or_else(from_environment, Ok);
+                    async move { Self::connect(&config?).await }.boxed().shared()
                 })
                 .clone()
         };
@@ -60,7 +62,7 @@ impl MongoManager {
         result
     }
 
-    /// Sets what the first [`MongoManager::get`] connects to, instead of `MONGO_CACHE_URI`.
+    /// Sets what the first [`MongoManager::get`] connects to, instead of what file and environment say.
     ///
     /// # Errors
     /// Where the client is there already, or being made.
@@ -78,6 +80,11 @@ fn slot() -> MutexGuard<'static, Slot> {
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn from_environment() -> DbConfig {
-    DbConfig { mongo_uri: std::env::var(URI_VARIABLE).ok().map(Secret::new), ..DbConfig::default() }
+/// The layers that a command would read without flags: the file that `LONGSHORE_CONFIG` names, and the environment, of which
+/// `MONGO_CACHE_URI` comes first.
+fn from_environment() -> Result<DbConfig, MongoManagerError> {
+    let environment = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect();
+    let file = std::env::var_os(FILE_VARIABLE).map(PathBuf::from);
+    let loaded = load(Sources { file, environment, flags: Vec::new() });
+    loaded.map(|loaded| loaded.config.db).map_err(|errors| MongoManagerError::Configuration(errors.to_string().replace('\n', "; ")))
 }

@@ -34,7 +34,7 @@ impl Intake {
                     let part = Part { write: routed.write, receipt, ending: Ending::Written };
                     parts.entry(routed.lane).or_default().push(part);
                 }
-                Err(rejection) => self.lanes.dead_letters.reject(receipt, &rejection, None),
+                Err(rejection) => self.lanes.rejects.send(receipt, &rejection),
             }
         }
         for (lane, parts) in parts {
@@ -50,6 +50,7 @@ impl Intake {
         let record = decode(&receipt.message, &self.message)?;
         // The message is kept as it came, for its dead letter, beside what was made of it.
         receipt.permit.resize(receipt.message.bytes() + record.bytes);
+        receipt.route = self.router.name(&record);
         self.router.route(&record)
     }
 }

@@ -45,6 +45,8 @@ pub struct SqsQueue {
     place: Place,
     /// As the queue said at connect; it cannot change.
     fifo: bool,
+    /// Asked for at each receive where it is configured; else the queue's own holds.
+    visibility_timeout: Option<Duration>,
     calls: Arc<ApiCalls>,
 }
 
@@ -97,6 +99,7 @@ impl Queue for SqsQueue {
                 MessageSystemAttributeName::AwsTraceHeader,
             ]))
             .message_attribute_names("All")
+            .set_visibility_timeout(self.visibility_timeout.map(whole_seconds))
             .set_receive_request_attempt_id(attempt.map(str::to_owned));
         let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(|message| received::message(message, self.fifo)).collect())

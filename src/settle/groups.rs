@@ -51,3 +51,38 @@ impl Groups {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::held::Held;
+    use crate::message::{Ending, Fifo, QueueMessage};
+
+    const DELETE: How = How::Delete(Ending::Written);
+
+    async fn receive(held: &Held, sequence: u128) -> Receipt {
+        let message = QueueMessage { fifo: Some(Fifo { group: "g".to_owned(), sequence }), ..QueueMessage::default() };
+        let now = Instant::now();
+        Receipt::new(message, now, now + Duration::from_secs(20), Budget::new(10, 10_000).acquire(1, 0).await, held)
+    }
+
+    #[tokio::test]
+    async fn in_a_fifo_group_nothing_is_settled_past_a_message_that_was_released() {
+        let (held, mut groups) = (Held::default(), Groups::default());
+        let (first, second, third) = (receive(&held, 1).await, receive(&held, 2).await, receive(&held, 3).await);
+        assert_eq!(groups.permit(&second, How::Release), How::Release);
+        assert_eq!(groups.permit(&third, DELETE), How::Release, "it stands behind the released one");
+        assert_eq!(groups.permit(&first, DELETE), DELETE, "it stands before the released one");
+        let (second_again, third_again) = (receive(&held, 2).await, receive(&held, 3).await);
+        assert_eq!(groups.permit(&second_again, DELETE), DELETE, "the queue delivered the group anew, in order");
+        assert_eq!(groups.permit(&third_again, DELETE), DELETE);
+        for receipt in [first, second, third, second_again, third_again] {
+            receipt.settled();
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod encode;
 mod fault;
 mod guard;
 pub mod indexes;
+mod probe;
 mod reply;
 
 use std::time::Duration;

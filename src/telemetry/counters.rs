@@ -73,7 +73,7 @@ counters! {
 }
 
 impl Counters {
-    pub(super) fn dead_lettered(&self, reason: Reason) {
+    pub(in crate::telemetry) fn dead_lettered(&self, reason: Reason) {
         self.dead_lettered.add(reason);
     }
 }
@@ -83,7 +83,7 @@ impl Counters {
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    pub(super) fn add(&self, count: usize) {
+    pub(in crate::telemetry) fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 

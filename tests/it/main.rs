@@ -1,5 +1,7 @@
 //! One integration binary: real MongoDB, real SQS protocol, tidiness.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod mongo_manager;
 mod mongod;
 mod sqs;

@@ -1,4 +1,21 @@
-//! What the tests share: servers that are started once, and left in no doubt.
+//! What the tests share: servers that are started once, and left in no doubt; the built binary; and how to wait.
 
+pub mod child;
 pub mod mongod;
 pub mod sqs;
+pub mod surroundings;
+
+use std::time::Duration;
+
+/// How long a test waits for what is expected: a bound, never reached.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Looks again and again until the condition is met.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, met).await.is_ok(), "not within {DEADLINE:?}: {what}");
+}

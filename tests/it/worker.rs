@@ -1,1 +1,9 @@
-//! To come.
+//! The whole worker, from a real queue to a real database: what the README promises, seen from outside.
+
+mod configured_routes;
+mod demo;
+mod dry_run;
+mod interruptions;
+mod producers;
+mod servers;
+mod wrapped;

@@ -62,7 +62,9 @@ impl SqsQueue {
                 timeout(SETTINGS_MAX, chain(region)).await.map_err(|_| slow())??
             }
         };
-        Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await
+        let (mut queue, facts) = Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await?;
+        queue.visibility_timeout = settings.visibility_timeout;
+        Ok((queue, facts))
     }
 
     async fn connect_to(url: &str, endpoint: Option<&str>, sdk: &SdkConfig) -> Result<(Self, QueueFacts), QueueFault> {
@@ -85,6 +87,7 @@ impl SqsQueue {
             place: Place::new(url, region, endpoint.or(sdk.endpoint_url())),
             client: Client::from_conf(settings),
             fifo: false,
+            visibility_timeout: None,
             calls: Arc::new(ApiCalls::default()),
         };
         let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;

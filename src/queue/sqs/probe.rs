@@ -20,7 +20,9 @@ pub enum Verdict {
     Allowed,
     /// With what to do.
     Denied(String),
-    /// Not tried, or tried without an answer to the question.
+    /// With the reason.
+    NotTried(String),
+    /// Tried without an answer to the question.
     Unknown(String),
 }
 
@@ -37,7 +39,7 @@ impl SqsQueue {
             probe(Operation::GetAttributes, verdict(self.facts().await.map(|_| EntryOutcome::Done))),
             probe(
                 Operation::Receive,
-                Verdict::Unknown("not tried: a receive hides messages and counts against the queue's redrive policy".to_owned()),
+                Verdict::NotTried("not tried: a receive hides messages and counts against the queue's redrive policy".to_owned()),
             ),
             probe(Operation::Delete, verdict(self.delete(&handles).await.map(first))),
             probe(Operation::ChangeVisibility, verdict(self.change_visibility(&handles, std::time::Duration::ZERO).await.map(first))),

@@ -216,7 +216,7 @@ fn command<T>(
     Batch { command: out, writes }
 }
 
-fn write_concern(doc: &mut Doc<'_>, concern: &WriteConcern) {
+pub fn write_concern(doc: &mut Doc<'_>, concern: &WriteConcern) {
     match &concern.w {
         Acknowledgement::Majority => doc.text("w", "majority"),
         Acknowledgement::Members(members) => doc.int32("w", i32::from(*members)),

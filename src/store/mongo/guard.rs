@@ -16,15 +16,16 @@
 //! [`Form::Long`], which reads numbers and text too. Nearly all documents hold a date, and the long form costs the server a
 //! quarter more for a fresh write and a half more for a stale one (MongoDB 6.0: 192 and 122 us against 168 and 74).
 
-use bson::{Document, RawDocumentBuf, doc};
+mod foreign;
 
+use bson::{Document, RawDocumentBuf};
+
+use self::foreign::{base, foreign_long, foreign_short};
 use super::encode::{Doc, List};
 use crate::config::{Collection, WriteKind};
 use crate::fields::Fields;
 use crate::message::Update;
-use crate::time::{MILLIS_MAX, MILLIS_MIN, MILLISECONDS_FROM};
-use crate::version::Change;
-use crate::version::Version;
+use crate::version::{Change, Version};
 
 /// The field of the store's own in every document. Messages cannot name it.
 const OWN: &str = "_ingest";
@@ -238,71 +239,6 @@ fn write_version(doc: &mut Doc<'_>, name: &str, version: &Version) {
     });
 }
 
-fn epoch() -> bson::DateTime {
-    bson::DateTime::from_millis(0)
-}
-
-/// Milliseconds of the version field where it is a date, null where it is absent; an error where it is anything else.
-fn foreign_short(version_field: &str) -> Document {
-    doc! { "$subtract": [format!("${version_field}"), epoch()] }
-}
-
-/// Milliseconds of the version field, null where it is absent or cannot be converted.
-fn foreign_long(version_field: &str) -> Document {
-    let field = format!("${version_field}");
-    let convert = |to: &str| doc! { "$convert": { "input": &field, "to": to, "onError": null, "onNull": null } };
-    let text = doc! { "$let": {
-        "vars": { "number": convert("double") },
-        "in": { "$cond": [{ "$eq": ["$$number", null] }, { "$subtract": [convert("date"), epoch()] }, millis_of_number("$$number")] },
-    } };
-    doc! { "$switch": {
-        "branches": [
-            { "case": { "$eq": [{ "$type": &field }, "date"] }, "then": { "$subtract": [&field, epoch()] } },
-            { "case": { "$isNumber": &field }, "then": { "$let": {
-                "vars": { "number": convert("double") },
-                "in": millis_of_number("$$number"),
-            } } },
-            { "case": { "$eq": [{ "$type": &field }, "string"] }, "then": text },
-        ],
-        "default": null,
-    } }
-}
-
-/// Seconds or milliseconds to milliseconds, with the bounds and the rounding of [`crate::time`]; null outside the years 1
-/// to 9999, which null and NaN are too.
-#[expect(clippy::cast_precision_loss, reason = "bounds below 2^53")]
-fn millis_of_number(number: &str) -> Document {
-    let bound = MILLISECONDS_FROM as f64;
-    doc! { "$let": {
-        "vars": { "millis": { "$cond": [
-            { "$and": [{ "$lt": [number, bound] }, { "$gt": [number, -bound] }] },
-            { "$round": [{ "$multiply": [number, 1_000] }, 3] },
-            number,
-        ] } },
-        "in": { "$cond": [
-            { "$and": [{ "$gte": ["$$millis", MILLIS_MIN] }, { "$lte": ["$$millis", MILLIS_MAX] }] },
-            { "$toLong": { "$floor": "$$millis" } },
-            null,
-        ] },
-    } }
-}
-
-/// The version at which the document stands apart from its fields' own: what is kept of it, or what another program set the
-/// version field to after this one wrote it. Null where there is neither.
-fn base(version_field: &str, foreign: &Document) -> Document {
-    let written = doc! { "$subtract": [format!("$_ingest.f.{version_field}.t"), epoch()] };
-    // Older than any message of that time: dates and binary values have no lesser ones.
-    let oldest = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: Vec::new() };
-    doc! { "$max": ["$_ingest.v", { "$let": {
-        "vars": { "foreign": foreign.clone() },
-        "in": { "$cond": [
-            { "$gt": ["$$foreign", written] },
-            { "t": { "$add": [epoch(), "$$foreign"] }, "o": bson::DateTime::MIN, "i": oldest },
-            null,
-        ] },
-    } }] }
-}
-
 /// # Panics
 /// Never: the documents above are shallow and have no name with a NUL.
 fn raw(document: &Document) -> RawDocumentBuf {
@@ -314,6 +250,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use bson::doc;
+
+    use super::foreign::epoch;
     use super::*;
     use crate::config::{Acknowledgement, WriteConcern};
     use crate::message::{Key, Write};

@@ -132,11 +132,9 @@ fn start_moto() -> Child {
         wait "$server"
         kill "$watcher" 2>/dev/null
     "#;
-    let command = std::env::var("MOTO_SERVER").map_or_else(|_| vec![python(), "-m".into(), "moto.server".into()], |path| vec![path]);
+    // As a module: the environment was moved to its place after it was made, and its console scripts name the old one.
     Command::new("sh")
-        .args(["-c", UNTIL_STDIN_ENDS, "sh"])
-        .args(command)
-        .args(["-H", "127.0.0.1", "-p", "0"])
+        .args(["-c", UNTIL_STDIN_ENDS, "sh", &python(), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -31,22 +31,20 @@ const LAYERS: &[Layer] = &[
         siblings: Siblings::Strangers,
         modules: &["pipeline", "admin", "queue/sqs", "store/mongo", "mongo_manager"],
     },
+    Layer { name: "stages", siblings: Siblings::Strangers, modules: &["queue/pollers", "decode", "route", "lane"] },
     Layer {
-        name: "stages",
+        name: "what stages hand over to",
         siblings: Siblings::Strangers,
-        modules: &["queue/pollers", "queue/visibility", "decode", "route", "lane", "settle", "dead_letter", "gate"],
+        modules: &["queue/visibility", "settle", "dead_letter", "gate"],
     },
     Layer { name: "contracts", siblings: Siblings::Strangers, modules: &["queue", "store"] },
     Layer {
         name: "terms",
         siblings: Siblings::Free,
-        modules: &["message", "version", "fields", "retry", "budget", "time", "telemetry", "telemetry/signals"],
+        modules: &["message", "version", "fields", "held", "budget", "brake", "retry", "stop", "time", "telemetry"],
     },
     Layer { name: "ground", siblings: Siblings::Strangers, modules: &["config", "clock"] },
 ];
-
-/// Strangers that know each other all the same, with the reason.
-const ACQUAINTED: &[(&str, &str, &str)] = &[("settle", "dead_letter", "one way to settle a message is its dead-letter record")];
 
 /// Foreign crates that belong to one place. A name that ends with `_` stands for all that begin with it.
 const SDKS: &[(&str, &[&str])] = &[
@@ -122,8 +120,7 @@ fn imported(height: usize, importer: &str, named: &Named) -> Result<&'static str
             from.name, to.name
         ));
     }
-    let acquainted = ACQUAINTED.iter().any(|&(left, right, _)| (left, right) == (importer, module));
-    if there == height && module != importer && from.siblings == Siblings::Strangers && !acquainted {
+    if there == height && module != importer && from.siblings == Siblings::Strangers {
         return Err(format!(
             "{importer} imports {module}, but {} do not know each other: join them above, or share what stands below",
             from.name
@@ -191,7 +188,7 @@ mod tests {
             ("src/cli/run.rs", "use crate::worker::Worker; use super::Output;"),
             ("src/worker.rs", "use crate::{pipeline::Pipeline, queue::sqs::SqsQueue, mongo_manager::MongoManager};"),
             ("src/queue/sqs.rs", "use super::{Queue, QueueFault};"),
-            ("src/settle.rs", "use crate::dead_letter::Record;"),
+            ("src/lane.rs", "use crate::dead_letter::DeadLetters;"),
             ("src/queue.rs", "pub mod sqs; use crate::message::QueueMessage;"),
             ("src/message.rs", "use crate::budget::Permit;"),
             ("src/config/load.rs", "use super::Config;"),
@@ -223,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_refused() {
-        let files = [("src/message.rs", "use crate::version::Version;"), ("src/version.rs", "use crate::version::Change;")];
+        let files = [("src/message.rs", "use crate::version::Version;"), ("src/version.rs", "use crate::message::Key;")];
         assert_refused(against_order, &files, "circle: message, version");
     }
 

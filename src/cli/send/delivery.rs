@@ -1,0 +1,129 @@
+//! One batch to the queue: what fails for now is tried again, what is refused is not.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Clock;
+use crate::config::RetryConfig;
+use crate::queue::sqs::{Outgoing, SendOutcome};
+use crate::queue::{QueueFault, QueueFaultKind};
+use crate::retry::Backoff;
+
+use super::batches::Numbered;
+
+/// What became of a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub sent: u64,
+    /// Line and reason of each message that could not be sent.
+    pub failed: Vec<(u64, String)>,
+    /// No further batch would fare better: the queue is gone, or does not let us send.
+    pub is_hopeless: bool,
+}
+
+/// Sends a batch, and what is left of it again, until `retry.budget` is spent.
+///
+/// A message whose answer was lost may be sent twice; its `longshore-id` then tells that it is one.
+pub(super) async fn deliver(
+    batch: Vec<Numbered>,
+    retry: &RetryConfig,
+    clock: Arc<dyn Clock>,
+    send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
+) -> Delivered {
+    let (mut lines, mut messages): (Vec<u64>, Vec<Outgoing>) = batch.into_iter().map(|message| (message.line, message.outgoing)).unzip();
+    let mut delivered = Delivered::default();
+    let mut backoff = Backoff::new(retry, clock);
+    let begun = Instant::now();
+    loop {
+        let outcomes = match send(&messages).await {
+            Ok(outcomes) => outcomes,
+            Err(QueueFault { kind, text }) => {
+                delivered.is_hopeless = matches!(kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
+                vec![SendOutcome::Failed(text); messages.len()]
+            }
+        };
+        let mut left = Vec::new();
+        for ((line, message), outcome) in lines.into_iter().zip(messages).zip(outcomes) {
+            match outcome {
+                SendOutcome::Sent { .. } => delivered.sent += 1,
+                SendOutcome::Refused(reason) => delivered.failed.push((line, reason)),
+                SendOutcome::Failed(reason) => left.push((line, message, reason)),
+            }
+        }
+        let pause = backoff.next_interval();
+        if left.is_empty() || delivered.is_hopeless || begun.elapsed() + pause > retry.budget {
+            delivered.failed.extend(left.into_iter().map(|(line, _, reason)| (line, reason)));
+            delivered.failed.sort();
+            return delivered;
+        }
+        sleep(pause).await;
+        (lines, messages) = left.into_iter().map(|(line, message, _)| (line, message)).unzip();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config;
+
+    fn batch(count: u64) -> Vec<Numbered> {
+        (1..=count)
+            .map(|line| Numbered { line, line_bytes: 1, outgoing: Outgoing { body: line.to_string(), ..Outgoing::default() } })
+            .collect()
+    }
+
+    fn sent() -> SendOutcome {
+        SendOutcome::Sent { message_id: "m".to_owned() }
+    }
+
+    async fn deliver_by(count: u64, send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>) -> Delivered {
+        deliver(batch(count), &config::defaults().retry, Arc::new(SystemClock::default()), send).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_failed_is_sent_again() {
+        let calls = RefCell::new(Vec::new());
+        let delivered = deliver_by(3, async |messages: &[Outgoing]| {
+            let bodies: Vec<String> = messages.iter().map(|message| message.body.clone()).collect();
+            calls.borrow_mut().push(bodies.join(","));
+            Ok(messages
+                .iter()
+                .map(|message| match (message.body.as_str(), calls.borrow().len()) {
+                    ("2", 1 | 2) => SendOutcome::Failed("InternalError".to_owned()),
+                    ("3", _) => SendOutcome::Refused("InvalidMessageContents".to_owned()),
+                    _ => sent(),
+                })
+                .collect())
+        })
+        .await;
+        assert_eq!(*calls.borrow(), ["1,2,3", "2", "2"]);
+        let failed = vec![(3, "InvalidMessageContents".to_owned())];
+        assert_eq!(delivered, Delivered { sent: 2, failed, is_hopeless: false });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_the_whole_budget_is_named_by_its_line() {
+        let begun = Instant::now();
+        let fault = |kind| QueueFault { kind, text: "no answer".to_owned() };
+        let delivered = deliver_by(2, async |_: &[Outgoing]| Err(fault(QueueFaultKind::Unavailable))).await;
+        assert_eq!((delivered.sent, delivered.is_hopeless), (0, false));
+        assert_eq!(delivered.failed, [(1, "no answer".to_owned()), (2, "no answer".to_owned())]);
+        let budget = config::defaults().retry.budget;
+        assert!(begun.elapsed() <= budget && begun.elapsed() > budget / 2, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_refuses_us_is_not_asked_again() {
+        for kind in [QueueFaultKind::Denied, QueueFaultKind::Missing] {
+            let begun = Instant::now();
+            let delivered = deliver_by(2, async |_: &[Outgoing]| Err(QueueFault { kind, text: "no".to_owned() })).await;
+            assert!(delivered.is_hopeless && delivered.failed.len() == 2);
+            assert_eq!(begun.elapsed(), Duration::ZERO);
+        }
+    }
+}

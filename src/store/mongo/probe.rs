@@ -1,0 +1,64 @@
+//! Whether writes would be acknowledged, tried by a write that changes nothing.
+
+use std::time::Duration;
+
+use bson::Uuid;
+
+use super::{MongoStore, encode, reply};
+use crate::config::{Collection, WriteConcern};
+use crate::store::StoreFault;
+
+/// The longest wait for the write concern: what is met at all on an idle server is met sooner.
+const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(5);
+
+impl MongoStore {
+    /// Updates a document that does not exist, at the collection's write concern. The server waits for the concern all the
+    /// same, as it does for any write without an effect, and makes no collection.
+    /// <https://www.mongodb.com/docs/manual/reference/write-concern/>
+    ///
+    /// # Errors
+    /// Where the write concern cannot be met within 5 s, the user may not update the collection, or the server cannot be
+    /// reached.
+    pub async fn probe(&self, collection: &Collection) -> Result<(), StoreFault> {
+        let concern = &collection.write_concern;
+        let concern = WriteConcern { timeout: concern.timeout.min(PROBE_TIMEOUT_MAX), ..concern.clone() };
+        let answer = self.call(collection, no_op(&collection.name, &concern)).await;
+        answer.and_then(|answer| reply::read(&answer, 0)).map(|_| ()).map_err(|refusal| refusal.fault)
+    }
+}
+
+fn no_op(collection: &str, concern: &WriteConcern) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode::document(&mut out, |command| {
+        command.text("update", collection);
+        command.doc("writeConcern", |doc| encode::write_concern(doc, concern));
+        command.list("updates", |updates| {
+            updates.doc(|update| {
+                // An id that no document has.
+                update.doc("q", |filter| filter.text("_id", &format!("longshore-check-{}", Uuid::new())));
+                update.doc("u", |change| change.doc("$set", |fields| fields.int32("longshore_check", 1)));
+                update.boolean("upsert", false);
+            });
+        });
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Document, doc};
+
+    use super::*;
+    use crate::config::Acknowledgement;
+
+    #[test]
+    fn the_probe_makes_no_document() {
+        let concern = WriteConcern { w: Acknowledgement::Members(2), journal: true, timeout: Duration::from_secs(1) };
+        let command: Document = bson::deserialize_from_slice(&no_op("things", &concern)).expect("BSON");
+        assert_eq!(command.get_str("update").ok(), Some("things"));
+        assert_eq!(command.get_document("writeConcern").ok(), Some(&doc! { "w": 2, "j": true, "wtimeout": 1_000_i64 }));
+        let updates = command.get_array("updates").expect("updates");
+        assert_eq!(updates.len(), 1);
+        assert_eq!(updates[0].as_document().expect("an update").get_bool("upsert").ok(), Some(false));
+    }
+}

@@ -1,0 +1,83 @@
+//! What became of single messages.
+
+use crate::message::{Reason, Rejection};
+
+use super::Signal;
+use crate::telemetry::counters::Counters;
+
+/// A message was refused and its dead letter is on its way.
+pub struct MessageRejected<'a> {
+    pub message_id: &'a str,
+    pub route: Option<&'a str>,
+    pub rejection: &'a Rejection,
+}
+
+impl Signal for MessageRejected<'_> {
+    fn count(&self, _: &Counters) {}
+
+    fn log(&self) {
+        tracing::warn!(
+            message.id = self.message_id,
+            route = self.route,
+            reason = self.rejection.reason.code(),
+            server.code = self.rejection.code,
+            text = self.rejection.text,
+            "message rejected"
+        );
+    }
+}
+
+/// A dead letter is durable.
+pub struct DeadLettered {
+    pub reason: Reason,
+}
+
+impl Signal for DeadLettered {
+    fn count(&self, counters: &Counters) {
+        counters.dead_lettered(self.reason);
+    }
+
+    fn log(&self) {
+        tracing::debug!(reason = self.reason.code(), "dead-lettered");
+    }
+}
+
+/// A message was joined with another of the same key before writing.
+pub struct Joined;
+
+impl Signal for Joined {
+    fn count(&self, counters: &Counters) {
+        counters.joined_total.add(1);
+    }
+
+    fn log(&self) {}
+}
+
+/// An update was past its route's TTL and was not written.
+pub struct Expired;
+
+impl Signal for Expired {
+    fn count(&self, counters: &Counters) {
+        counters.stale_total.add(1);
+    }
+
+    fn log(&self) {}
+}
+
+/// Most of the last messages were rejected for one reason: a bad deploy of a producer should not drain the queue.
+pub struct SlowedDown {
+    pub reason: Reason,
+}
+
+impl Signal for SlowedDown {
+    fn count(&self, counters: &Counters) {
+        counters.slowed_total.add(1);
+    }
+
+    fn log(&self) {
+        tracing::error!(
+            reason = self.reason.code(),
+            "over half of the last messages were rejected for one reason: receiving slows to a batch a second; look at the producer"
+        );
+    }
+}

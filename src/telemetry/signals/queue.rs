@@ -1,0 +1,142 @@
+//! What happened between this process and the queue.
+
+use std::time::Duration;
+
+use super::Signal;
+use crate::telemetry::counters::Counters;
+
+/// A receive was answered.
+pub struct Received {
+    pub messages: usize,
+    /// Of these, how many were received before.
+    pub redelivered: usize,
+}
+
+impl Signal for Received {
+    fn count(&self, counters: &Counters) {
+        counters.receives_total.add(1);
+        counters.receives_empty_total.add(usize::from(self.messages == 0));
+        counters.received_total.add(self.messages);
+        counters.redelivered_total.add(self.redelivered);
+    }
+
+    fn log(&self) {
+        tracing::trace!(messages = self.messages, redelivered = self.redelivered, "received");
+    }
+}
+
+/// A receive failed; the next one waits.
+pub struct ReceiveFailed<'a> {
+    pub fault: &'a str,
+    pub retry_in: Duration,
+}
+
+impl Signal for ReceiveFailed<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.receives_failed_total.add(1);
+    }
+
+    fn log(&self) {
+        tracing::error!(fault = self.fault, retry_in = ?self.retry_in, "receive failed");
+    }
+}
+
+/// Messages were deleted from the queue.
+pub struct Deleted {
+    pub messages: usize,
+}
+
+impl Signal for Deleted {
+    fn count(&self, counters: &Counters) {
+        counters.deleted_total.add(self.messages);
+    }
+
+    fn log(&self) {
+        tracing::trace!(messages = self.messages, "deleted");
+    }
+}
+
+/// Entries of a delete or release failed and are tried again, or are given up.
+pub struct SettleFailed<'a> {
+    pub operation: &'static str,
+    pub messages: usize,
+    pub cause: &'a str,
+    pub abandoned: bool,
+}
+
+impl Signal for SettleFailed<'_> {
+    fn count(&self, counters: &Counters) {
+        if self.operation == "delete" {
+            let counter = if self.abandoned { &counters.deletes_abandoned_total } else { &counters.deletes_failed_total };
+            counter.add(self.messages);
+        }
+    }
+
+    fn log(&self) {
+        if self.abandoned {
+            tracing::error!(operation = self.operation, messages = self.messages, cause = self.cause, "given up: the messages come back");
+        } else {
+            tracing::warn!(operation = self.operation, messages = self.messages, cause = self.cause, "failed, trying again");
+        }
+    }
+}
+
+/// The queue no longer knew a receipt handle: the message was held past its visibility timeout, or is gone.
+pub struct StaleHandle {
+    pub operation: &'static str,
+    pub messages: usize,
+}
+
+impl Signal for StaleHandle {
+    fn count(&self, counters: &Counters) {
+        counters.stale_handles_total.add(self.messages);
+    }
+
+    fn log(&self) {
+        tracing::debug!(operation = self.operation, messages = self.messages, "stale receipt handle");
+    }
+}
+
+/// Messages were given back to the queue.
+pub struct Released {
+    pub messages: usize,
+}
+
+impl Signal for Released {
+    fn count(&self, counters: &Counters) {
+        counters.released_total.add(self.messages);
+    }
+
+    fn log(&self) {
+        tracing::debug!(messages = self.messages, "released");
+    }
+}
+
+/// The visibility of held messages was extended.
+pub struct VisibilityExtended {
+    pub messages: usize,
+}
+
+impl Signal for VisibilityExtended {
+    fn count(&self, counters: &Counters) {
+        counters.extended_total.add(self.messages);
+    }
+
+    fn log(&self) {
+        tracing::debug!(messages = self.messages, "visibility extended");
+    }
+}
+
+/// Visibility could not be extended; the messages may be delivered elsewhere, which doubles nothing.
+pub struct ExtendFailed<'a> {
+    pub messages: usize,
+    pub cause: &'a str,
+}
+
+impl Signal for ExtendFailed<'_> {
+    fn count(&self, _: &Counters) {}
+
+    fn log(&self) {
+        tracing::warn!(messages = self.messages, cause = self.cause, "visibility not extended, trying again");
+    }
+}

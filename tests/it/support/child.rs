@@ -1,0 +1,84 @@
+//! The built binary, and other programs, as child processes that see nothing of the settings around the tests.
+
+use std::io::{Read, Seek};
+use std::process::{ExitStatus, Stdio};
+
+use tokio::process::Command;
+
+use super::DEADLINE;
+
+/// The built `longshore`.
+pub fn longshore() -> Command {
+    command(env!("CARGO_BIN_EXE_longshore"))
+}
+
+/// A program without what this process's environment and this machine's files would set for Longshore and AWS. Its end is
+/// also that of the value that runs it.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        if is_setting {
+            command.env_remove(name);
+        }
+    }
+    command.envs([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A child that runs beside the test. What it prints goes to a file, so that it never waits for a reader.
+pub struct Child {
+    process: tokio::process::Child,
+    printed: std::fs::File,
+}
+
+impl Child {
+    pub fn start(mut command: Command) -> Self {
+        let printed = tempfile::tempfile().expect("a file");
+        let writer = || printed.try_clone().expect("the same file");
+        let process = command.stdout(writer()).stderr(writer()).spawn().expect("start the program");
+        Self { process, printed }
+    }
+
+    /// Fails where it has ended by itself: what the test waits for will not come.
+    pub fn assert_running(&mut self) {
+        if let Some(status) = self.process.try_wait().expect("a state") {
+            panic!("ended with {status}:\n{}", self.printed());
+        }
+    }
+
+    pub async fn signal(&self, name: &str) {
+        send(name, &self.process_id().to_string()).await;
+    }
+
+    /// To its whole process group, as a terminal sends Ctrl-C. The child must have been started in one of its own.
+    pub async fn signal_group(&self, name: &str) {
+        send(name, &format!("-{}", self.process_id())).await;
+    }
+
+    /// Waits for its end. Gives how it ended and what it printed.
+    pub async fn ended(mut self) -> (ExitStatus, String) {
+        let Ok(status) = tokio::time::timeout(DEADLINE, self.process.wait()).await else {
+            panic!("does not end:\n{}", self.printed());
+        };
+        (status.expect("a status"), self.printed())
+    }
+
+    fn process_id(&self) -> u32 {
+        // It keeps its id until its end was asked for.
+        self.process.id().expect("a process that was not waited for")
+    }
+
+    fn printed(&mut self) -> String {
+        let mut text = Vec::new();
+        self.printed.rewind().expect("rewound");
+        self.printed.read_to_end(&mut text).expect("read");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+async fn send(signal: &str, to: &str) {
+    let sent = Command::new("sh").args(["-c", r#"kill -s "$0" -- "$1""#, signal, to]).status().await.expect("start sh");
+    assert!(sent.success(), "cannot send {signal} to {to}");
+}

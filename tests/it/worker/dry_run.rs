@@ -1,0 +1,49 @@
+//! `longshore run --dry-run`: a look at the queue that changes nothing.
+
+use longshore::dev::portal;
+use serde_json::{Value, json};
+
+use crate::support::surroundings::{Surroundings, of_portal, plain};
+
+#[tokio::test]
+async fn dry_run_gives_every_message_back() {
+    // Longer than the test: what is not given back stays hidden.
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    surroundings.send(&of_portal(&portal::load(3, 150).messages)).await;
+    let (status, lines) = dry_run(&surroundings).await;
+    assert_eq!(status, 1, "seven messages are bad");
+    let outcomes = |outcome: &str| lines.iter().filter(|line| line["outcome"] == outcome).count();
+    assert_eq!((outcomes("write"), outcomes("dead_letter"), lines.len()), (143, 7, 151));
+    let bad_name = lines.iter().find(|line| line["reason"] == "bad_name").expect("the message with a bad name");
+    assert!(bad_name["text"].as_str().is_some_and(|text| text.contains("$where")), "{bad_name}");
+    let report = lines.last().expect("a report");
+    assert_eq!((&report["messages"], &report["dead_letters"], &report["not_given_back"]), (&json!(150), &json!(7), &json!(0)));
+    assert_eq!(report["by_collection"], json!({ "events": 105, "sessions": 30, "user_cache": 8 }));
+    assert_untouched(&surroundings, 150).await;
+}
+
+#[tokio::test]
+async fn a_dry_run_of_good_messages_is_a_success() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    surroundings.send(&[plain(&json!({ "type": "cache", "user_id": 5, "data": {} }))]).await;
+    let (status, lines) = dry_run(&surroundings).await;
+    assert_eq!((status, lines.len()), (0, 2));
+    assert_eq!((&lines[0]["collection"], &lines[0]["key"]), (&json!("user_cache"), &json!("5")));
+    assert_untouched(&surroundings, 1).await;
+}
+
+/// Its exit status and the lines on its stdout.
+async fn dry_run(surroundings: &Surroundings) -> (i32, Vec<Value>) {
+    let output = surroundings.longshore(&["run", "--dry-run"]).output().await.expect("start longshore");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    let lines = printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    (output.status.code().expect("no signal"), lines)
+}
+
+/// Every message can be received, and the database has nothing at all.
+async fn assert_untouched(surroundings: &Surroundings, messages: u64) {
+    let facts = surroundings.facts().await;
+    assert_eq!((facts.messages, facts.messages_in_flight), (messages, 0));
+    let collections = surroundings.manager.database().list_collection_names().await.expect("names");
+    assert!(collections.is_empty(), "{collections:?}");
+}
