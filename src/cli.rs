@@ -27,9 +27,12 @@ pub const EXIT_START: u8 = 2;
 /// The command ran and what it found or left is not in order.
 pub const EXIT_FOUND: u8 = 1;
 
+/// Columns of a help text: longer lines are hard to read.
+const WIDTH: usize = 100;
+
 /// Unloads Amazon SQS into MongoDB: nothing lost, nothing doubled, in any order.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "longshore", version, max_term_width = WIDTH, propagate_version = true)]
 #[command(after_help = "Examples:
   longshore dev
   export MONGO_CACHE_URI=mongodb://db.example/portal
@@ -37,7 +40,7 @@ pub const EXIT_FOUND: u8 = 1;
   longshore check
   longshore run
 
-Every setting can stand in a file, in the environment or in a flag: `longshore check --print` shows all of them. AWS
+Every setting can stand in a file, in the environment or in a flag: `longshore check --print` shows all of them. AWS \
 credentials and region come the standard way.")]
 pub struct Cli {
     #[command(flatten)]
@@ -201,6 +204,8 @@ mod tests {
             let name = command.get_name();
             let examples: Vec<&str> = help.lines().skip_while(|line| *line != "Examples:").take_while(|line| !line.is_empty()).collect();
             assert!(examples.iter().any(|line| line.contains("longshore")), "{name}: {help}");
+            // A wider one would be broken in two and could not be copied.
+            assert!(help.lines().filter(|line| line.starts_with("  ")).all(|line| line.len() <= WIDTH), "{name}: {help}");
         }
     }
 

@@ -26,7 +26,7 @@ const SERVER_MAX: Duration = Duration::from_secs(15);
   longshore check --print
   longshore check --json | jq 'select(.status == \"fail\")'
 
-Each line begins with ok, note, warn or FAIL. Nothing is changed, unless --create-indexes asks for it. The queue's permissions
+Each line begins with ok, note, warn or FAIL. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
 are tried by calls without an effect.
 
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]

@@ -17,7 +17,7 @@ use super::EXIT_FOUND;
   longshore dev
   longshore --config config/longshore.toml dev
 
-Queue and database are private and forget everything at the end. MONGO_CACHE_URI and AWS profiles are ignored: nothing real
+Queue and database are private and forget everything at the end. MONGO_CACHE_URI and AWS profiles are ignored: nothing real \
 is touched.")]
 pub struct DevArgs {}
 

@@ -15,7 +15,8 @@ use super::output::Output;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  MONGO_CACHE_URI=mongodb://db.example/portal longshore run --set queue.url=https://sqs.eu-west-1.amazonaws.com/123456789012/portal
+  export MONGO_CACHE_URI=mongodb://db.example/portal
+  longshore run --set queue.url=https://sqs.eu-west-1.amazonaws.com/123456789012/portal
   longshore --config /etc/longshore.toml run
   longshore --config /etc/longshore.toml run --dry-run")]
 pub struct RunArgs {

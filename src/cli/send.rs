@@ -43,8 +43,8 @@ const CALLS_MAX: usize = 8;
   longshore send --attribute type=event --attribute source=import events.ndjson
   longshore send --group-by user_id events.ndjson
 
-One JSON object a line. A bad line is named by its number and the rest is sent; so is a message that the queue did not take
-within retry.budget. Each message gets the attributes longshore-id and longshore-time, so that one that is sent again after a
+One JSON object a line. A bad line is named by its number and the rest is sent; so is a message that the queue did not take \
+within retry.budget. Each message gets the attributes longshore-id and longshore-time, so that one that is sent again after a \
 lost answer stays one message; sending the file again makes new ones, unless events bring ids of their own.
 
 Exit status: 0 if all was sent, 1 if not, 2 if nothing could be.")]

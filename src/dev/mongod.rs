@@ -33,7 +33,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What kind of replica set to start.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The mongod to run: see [`find`].
+    /// The mongod to run: see [`find()`].
     pub program: PathBuf,
     pub members: Members,
     /// Asks for this login (SCRAM); without one everybody on this machine may do everything.

@@ -10,9 +10,9 @@ exec 3<&0 </dev/null 2>&1
 folder=$(mktemp -d "${TMPDIR:-/tmp}/longshore-mongod-XXXXXX") || exit 1
 cd "$folder" && mkdir data && echo "$folder"
 if read -r _ <&3; then
-    "$@" 3<&- &
+    # It prints its id itself: what it has to say, if only that it cannot be run, comes after.
+    sh -c 'echo $$; exec "$@"' longshore-mongod "$@" 3<&- &
     server=$!
-    echo "$server"
     exec >/dev/null 2>&1
     read -r _ <&3
     kill -KILL "$server"
