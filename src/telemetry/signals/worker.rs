@@ -84,3 +84,60 @@ impl Signal for WorkerEnded {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::message::Reason;
+
+    /// A place for log lines that a test can read.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_last_line_names_all_that_was_done() {
+        let counts = Counts {
+            received_total: 12,
+            deleted_total: 11,
+            dead_lettered: [(Reason::BadJson, 2), (Reason::BadKey, 1)].into(),
+            ..Counts::default()
+        };
+        let calls = QueueCalls { receive: 4, delete: 3, change_visibility: 2, other: 1 };
+        let (lines, ran) = (Lines::default(), Duration::from_secs(90));
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || WorkerEnded { drained: true, ran, counts, calls }.log());
+        let line: Value = serde_json::from_slice(&lines.0.lock().unwrap()).expect("one line of JSON");
+        for (name, value) in [
+            ("message", Value::from("ended")),
+            ("drained", true.into()),
+            ("ran", "90s".into()),
+            ("received_total", 12.into()),
+            ("deleted_total", 11.into()),
+            ("stale_total", 0.into()),
+            ("dead_lettered_total", 3.into()),
+            ("dead_lettered", "bad_json: 2, bad_key: 1".into()),
+            ("calls.receive", 4.into()),
+            ("calls.delete", 3.into()),
+            ("calls.change_visibility", 2.into()),
+            ("calls.other", 1.into()),
+        ] {
+            assert_eq!(line[name], value, "{name}");
+        }
+    }
+}
