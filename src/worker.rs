@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -13,11 +13,11 @@ use crate::dead_letter;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
 use crate::pipeline::{Pipeline, QueueTraits};
-use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
+use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::Contents;
-use crate::telemetry::signals::Signals;
+use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
 
 /// What is kept of `worker.drain_timeout` for giving messages back.
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
@@ -62,9 +62,23 @@ impl Worker {
         &self.queue
     }
 
-    /// Runs until `stop` and everything held is settled. At `worker.drain_timeout` after the stop what is left is given
-    /// back, whatever hangs.
+    /// Runs until `stop` and everything held is settled, and says in one log line what it did. At `worker.drain_timeout` after
+    /// the stop what is left is given back, whatever hangs.
     pub async fn run(self, stop: Stop) -> Ended {
+        let (signals, calls, started) = (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
+        let ended = self.run_pipeline(stop).await;
+        let of = |operation| calls.of(operation);
+        let (receive, delete, change_visibility) = (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
+        signals.emit(&WorkerEnded {
+            drained: ended == Ended::Drained,
+            ran: started.elapsed(),
+            counts: signals.counters().counts(),
+            calls: QueueCalls { receive, delete, change_visibility, other: calls.total() - receive - delete - change_visibility },
+        });
+        ended
+    }
+
+    async fn run_pipeline(self, stop: Stop) -> Ended {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
         let held = Held::default();
@@ -86,10 +100,7 @@ impl Worker {
         }
         tracing::info!(held = held.len(), deadline = ?drain_timeout, "draining: nothing more is received");
         tokio::select! {
-            () = &mut running => {
-                tracing::info!("drained");
-                return Ended::Drained;
-            }
+            () = &mut running => return Ended::Drained,
             () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}
             () = stop.letting_go() => {}
         }

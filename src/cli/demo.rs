@@ -15,10 +15,9 @@ use crate::dev::local::Local;
 use crate::dev::portal::{self, Load, PortalMessage};
 use crate::dev::verify::{Verdict, verify};
 use crate::dev::worker_thread::{WorkerThread, cpu_seconds};
-use crate::message::Attribute;
 use crate::mongo_manager::MongoManager;
 use crate::queue::BATCH_MAX;
-use crate::queue::sqs::{Credentials, Outgoing, SendOutcome, SqsQueue};
+use crate::queue::sqs::{Credentials, SendOutcome, SqsQueue};
 use crate::stop::Stop;
 use crate::telemetry::counters::Counts;
 use crate::worker::{Ended, stop_on_signals};
@@ -98,7 +97,7 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
 async fn send(queue: &SqsQueue, load: &Load, stop: &Stop) -> anyhow::Result<bool> {
     let bar = bar("sending", load.messages.len());
     let sends = load.messages.chunks(BATCH_MAX).map(|chunk| {
-        let (entries, bar) = (chunk.iter().map(outgoing).collect::<Vec<_>>(), &bar);
+        let (entries, bar) = (chunk.iter().map(PortalMessage::outgoing).collect::<Vec<_>>(), &bar);
         async move {
             let outcomes = queue.send_batch(&entries).await.context("cannot send the load")?;
             if let Some(outcome) = outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
@@ -115,11 +114,6 @@ async fn send(queue: &SqsQueue, load: &Load, stop: &Stop) -> anyhow::Result<bool
     };
     bar.finish_and_clear();
     sent
-}
-
-fn outgoing(message: &PortalMessage) -> Outgoing {
-    let attributes = message.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
-    Outgoing { body: message.body.clone(), attributes, ..Outgoing::default() }
 }
 
 /// How long the worker took, and what it cost.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::message::Reason;
+use crate::message::{Attribute, Reason};
+use crate::queue::sqs::Outgoing;
 
 /// Sessions that the updates are spread over.
 const SESSIONS: usize = 300;
@@ -28,6 +29,15 @@ pub struct PortalMessage {
     pub body: String,
     /// Names and values of text attributes.
     pub attributes: Vec<(String, String)>,
+}
+
+impl PortalMessage {
+    /// As it is handed to the queue.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        let attributes = self.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
+        Outgoing { body: self.body.clone(), attributes, ..Outgoing::default() }
+    }
 }
 
 /// Messages in the order of sending, and what must come of them.

@@ -5,6 +5,7 @@
 mod message;
 mod queue;
 mod store;
+mod worker;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::counters::Counters;
 pub use message::{DeadLettered, Expired, Joined, MessageRejected, SlowedDown};
 pub use queue::{Deleted, ExtendFailed, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended};
 pub use store::{BatchWritten, GateClosed, GateOpened, WriteFailed};
+pub use worker::{QueueCalls, WorkerEnded};
 
 /// Where signals go. Clones share the counters.
 #[derive(Debug, Clone, Default)]

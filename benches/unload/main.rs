@@ -1,0 +1,76 @@
+//! What one message costs: a worker drains a queue into a database, three processes, and beside it, in the same run, the bare
+//! loop that any worker on this SDK has to have.
+//!
+//! This program is several: without a subcommand it conducts, and starts itself again as the queue's server and as the bare
+//! loop, so that each has a process of its own to be measured.
+
+mod bare_loop;
+mod conduct;
+mod measure;
+mod report;
+mod servers;
+mod subject;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+/// Runtime threads of each process, as many as a worker has by default.
+const THREADS: usize = 2;
+
+#[derive(Debug, Parser)]
+struct Bench {
+    #[command(flatten)]
+    plan: Plan,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What to run.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// Messages of a run
+    #[arg(long, env = "MESSAGES", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    messages: u32,
+    /// Messages of a first run that does not count; 0 for none
+    #[arg(long, env = "WARM_UP", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    warm_up: u32,
+    /// Runs; of several, medians are shown
+    #[arg(long, env = "RUNS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Let `perf record` fill this file while the worker of the last run drains its queue
+    #[arg(long, env = "PERF", value_name = "FILE")]
+    perf: Option<PathBuf>,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// `cargo bench` says so to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// The queue's server, until stdin ends
+    #[command(hide = true)]
+    ServeSqs,
+    /// Receive and delete, nothing else
+    #[command(hide = true)]
+    BareLoop(bare_loop::BareLoop),
+}
+
+fn main() -> Result<()> {
+    let bench = Bench::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let ended = runtime.block_on(async {
+        match bench.part {
+            None => conduct::conduct(&bench.plan).await,
+            Some(Part::ServeSqs) => servers::serve_sqs().await,
+            Some(Part::BareLoop(bare_loop)) => bare_loop.run().await,
+        }
+    });
+    // A thread that waits for stdin, or a long poll, must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
