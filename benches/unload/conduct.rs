@@ -82,8 +82,9 @@ impl Stage {
         let uri = self.mongod.uri(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("run").env_clear();
-        // To try settings. Nothing else of the environment: what is real must not be touched.
-        command.envs(std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE__")));
+        // To try settings and allocators. Nothing else of the environment: what is real must not be touched.
+        let is_passed_on = |name: &str| name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name);
+        command.envs(std::env::vars().filter(|(name, _)| is_passed_on(name)));
         command.envs([("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local"), ("AWS_REGION", REGION)]);
         command.envs([("LONGSHORE__QUEUE__URL", queue.url()), ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs.endpoint)]);
         // A stop waits for the long poll.

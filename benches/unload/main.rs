@@ -15,8 +15,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::Builder;
 
-/// Runtime threads of each process, as many as a worker has by default.
+/// Runtime threads of the queue's server, and of this program while it fills the queues.
 const THREADS: usize = 2;
 
 #[derive(Debug, Parser)]
@@ -61,15 +62,17 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    let bench = Bench::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    let ended = runtime.block_on(async {
-        match bench.part {
-            None => conduct::conduct(&bench.plan).await,
-            Some(Part::ServeSqs) => servers::serve_sqs().await,
-            Some(Part::BareLoop(bare_loop)) => bare_loop.run().await,
-        }
-    });
+    match Bench::parse() {
+        // As a worker by default.
+        Bench { part: Some(Part::BareLoop(bare_loop)), .. } => block_on(Builder::new_current_thread(), bare_loop.run()),
+        Bench { part: Some(Part::ServeSqs), .. } => block_on(Builder::new_multi_thread(), servers::serve_sqs()),
+        Bench { part: None, plan } => block_on(Builder::new_multi_thread(), conduct::conduct(&plan)),
+    }
+}
+
+fn block_on(mut runtime: Builder, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = runtime.worker_threads(THREADS).enable_all().build()?;
+    let ended = runtime.block_on(work);
     // A thread that waits for stdin, or a long poll, must not keep the process.
     runtime.shutdown_background();
     ended

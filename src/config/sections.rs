@@ -198,7 +198,7 @@ fn dead_letters(reader: &mut Reader) -> DeadLettersConfig {
 fn worker(reader: &mut Reader) -> WorkerConfig {
     WorkerConfig {
         drain_timeout: reader.or("worker.drain_timeout", &Time::millis(6_000, 900_000), Duration::from_secs(25)),
-        threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 2),
+        threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 1),
     }
 }
 
