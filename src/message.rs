@@ -58,6 +58,17 @@ pub enum Attribute {
     Binary(Vec<u8>),
 }
 
+impl Attribute {
+    /// Bytes of the value.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// The text of the attribute `name`, if it is there and is text.
 #[must_use]
 pub fn attribute_text<'a>(attributes: &'a [(String, Attribute)], name: &str) -> Option<&'a str> {
@@ -77,18 +88,7 @@ impl QueueMessage {
     /// What the message costs in memory, and so in the in-flight budget: body, names and values.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let attributes: usize = self
-            .attributes
-            .iter()
-            .map(|(name, value)| {
-                name.len()
-                    + match value {
-                        Attribute::Text(text) => text.len(),
-                        Attribute::Binary(bytes) => bytes.len(),
-                    }
-            })
-            .sum();
-        self.body.len() + attributes
+        self.body.len() + self.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>()
     }
 }
 

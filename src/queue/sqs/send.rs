@@ -29,19 +29,8 @@ impl Outgoing {
     /// What SQS counts against its limit: the body, and of each attribute the name, the type and the value.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let attributes: usize = self
-            .attributes
-            .iter()
-            .map(|(name, value)| {
-                name.len()
-                    + data_type(value).len()
-                    + match value {
-                        Attribute::Text(text) => text.len(),
-                        Attribute::Binary(bytes) => bytes.len(),
-                    }
-            })
-            .sum();
-        self.body.len() + attributes
+        let attributes = self.attributes.iter().map(|(name, value)| name.len() + data_type(value).len() + value.bytes());
+        self.body.len() + attributes.sum::<usize>()
     }
 }
 
