@@ -18,11 +18,17 @@ pub struct Held {
 #[derive(Debug, Default)]
 struct Table {
     next_number: u64,
-    receipt_handles: BTreeMap<u64, Arc<str>>,
+    messages: BTreeMap<u64, Message>,
     /// When each must be extended, soonest first. Numbers that were settled since are skipped.
     due: VecDeque<(Instant, u64)>,
     /// Receipts that were dropped without being settled.
     forgotten: u64,
+}
+
+#[derive(Debug)]
+struct Message {
+    receipt_handle: Arc<str>,
+    received_at: Instant,
 }
 
 /// A message whose visibility must be extended.
@@ -30,16 +36,17 @@ struct Table {
 pub struct Due {
     pub number: u64,
     pub receipt_handle: Arc<str>,
+    pub received_at: Instant,
 }
 
 impl Held {
-    /// Enters a message that must be extended at `due`, and gives it its number.
+    /// Enters a message that was received at `received_at` and must be extended at `due`, and gives it its number.
     #[must_use]
-    pub fn enter(&self, receipt_handle: Arc<str>, due: Instant) -> u64 {
+    pub fn enter(&self, receipt_handle: Arc<str>, received_at: Instant, due: Instant) -> u64 {
         let mut table = self.lock();
         let number = table.next_number;
         table.next_number += 1;
-        table.receipt_handles.insert(number, receipt_handle);
+        table.messages.insert(number, Message { receipt_handle, received_at });
         table.schedule(due, number);
         number
     }
@@ -53,7 +60,7 @@ impl Held {
     /// How many are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().receipt_handles.len()
+        self.lock().messages.len()
     }
 
     #[must_use]
@@ -84,9 +91,9 @@ impl Held {
         let mut taken = Vec::new();
         while table.due.front().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, number)) = table.due.pop_front()
-                && let Some(receipt_handle) = table.receipt_handles.get(&number)
+                && let Some(message) = table.messages.get(&number)
             {
-                taken.push(Due { number, receipt_handle: Arc::clone(receipt_handle) });
+                taken.push(Due { number, receipt_handle: Arc::clone(&message.receipt_handle), received_at: message.received_at });
             }
         }
         taken
@@ -95,7 +102,7 @@ impl Held {
     /// Schedules the next extension of a message that is still held.
     pub fn extended(&self, number: u64, due: Instant) {
         let mut table = self.lock();
-        if table.receipt_handles.contains_key(&number) {
+        if table.messages.contains_key(&number) {
             table.schedule(due, number);
         }
     }
@@ -117,9 +124,9 @@ const SWEEP_FROM: usize = 1_024;
 impl Table {
     /// Sweeps the schedule when most of it is settled: with a visibility timeout of hours it would else grow for hours.
     fn remove(&mut self, number: u64) {
-        self.receipt_handles.remove(&number);
-        if self.due.len() > SWEEP_FROM + 2 * self.receipt_handles.len() {
-            self.due.retain(|(_, number)| self.receipt_handles.contains_key(number));
+        self.messages.remove(&number);
+        if self.due.len() > SWEEP_FROM + 2 * self.messages.len() {
+            self.due.retain(|(_, number)| self.messages.contains_key(number));
         }
     }
 
@@ -137,9 +144,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_schedule_is_as_large_as_what_is_held_not_as_what_passed_through() {
         let (held, now) = (Held::default(), Instant::now());
-        let kept = held.enter("kept".into(), now + Duration::from_hours(8));
+        let kept = held.enter("kept".into(), now, now + Duration::from_hours(8));
         for _ in 0..100_000 {
-            let number = held.enter("passing".into(), now + Duration::from_hours(8));
+            let number = held.enter("passing".into(), now, now + Duration::from_hours(8));
             held.settle(number);
         }
         assert!(held.lock().due.len() <= SWEEP_FROM + 3, "{} entries for one message", held.lock().due.len());
@@ -149,8 +156,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_settled_is_not_extended() {
         let (held, now) = (Held::default(), Instant::now());
-        let first = held.enter("a".into(), now + Duration::from_secs(20));
-        let second = held.enter("b".into(), now + Duration::from_secs(10));
+        let first = held.enter("a".into(), now, now + Duration::from_secs(20));
+        let second = held.enter("b".into(), now, now + Duration::from_secs(10));
         assert_eq!(held.until_due(now, Duration::from_mins(1)), Duration::from_secs(10));
         held.settle(second);
         let due = held.take_due(now + Duration::from_secs(30));

@@ -4,6 +4,8 @@
 //! a full batch is waiting, and never with a key that another write carries: two writers at one key would make each other
 //! stale or conflict on the server.
 
+mod doubt;
+mod ending;
 mod item;
 mod waiting;
 mod writing;
@@ -90,6 +92,8 @@ pub struct LaneContext<S> {
 pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     let mut waiting = Waiting::new(&context.batch);
     let mut writes = FuturesUnordered::new();
+    // Beside the batches, which they do not hold up.
+    let mut alone = FuturesUnordered::new();
     let mut open = true;
     let mut linger_until = None;
     loop {
@@ -112,16 +116,27 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
             writes.push(async move {
-                writing::write(context, items).await;
-                keys
+                let doubted = writing::write(context, items).await;
+                (keys, doubted)
             });
         }
-        if !open && waiting.is_empty() && writes.is_empty() {
+        if !open && waiting.is_empty() && writes.is_empty() && alone.is_empty() {
             return;
         }
         tokio::select! {
             biased;
-            Some(keys) = writes.next(), if !writes.is_empty() => waiting.written(&keys),
+            Some((keys, doubted)) = writes.next(), if !writes.is_empty() => {
+                let (kept, free): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| doubted.iter().any(|doubted| doubted.item.key() == Some(key)));
+                waiting.written(&free);
+                if !doubted.is_empty() {
+                    let context = &context;
+                    alone.push(async move {
+                        doubt::try_alone(context, doubted).await;
+                        kept
+                    });
+                }
+            }
+            Some(keys) = alone.next(), if !alone.is_empty() => waiting.written(&keys),
             received = waiters.parts.recv(), if open => match received {
                 Some(parts) => admit(&context, &mut waiting, parts),
                 None => open = false,

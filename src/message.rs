@@ -124,7 +124,7 @@ impl Receipt {
     /// Takes the message into the table of what is held; its visibility is to be extended at `due`.
     #[must_use]
     pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
-        let number = held.enter(Arc::clone(&message.receipt_handle), due);
+        let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
         Self { number, message: Box::new(message), received_at, route: None, origin: None, permit, held: held.clone(), settled: false }
     }
 

@@ -110,7 +110,7 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
     let linger = linger_max.min(context.visibility_timeout / 10);
     let mut groups = Groups::default();
     let mut calls = FuturesUnordered::new();
-    let mut lots = [Lot::new(linger), Lot::new(Duration::ZERO), Lot::new(Duration::ZERO)];
+    let mut lots = [Lot::new(Duration::ZERO), Lot::new(Duration::ZERO), Lot::new(linger)];
     let mut open = true;
     loop {
         while let Ok(settlement) = settlements.settlements.try_recv() {
@@ -143,10 +143,10 @@ fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3],
     let index = match how {
         How::Delete(ending) => {
             context.brake.settled(ending, &context.signals);
-            0
+            2
         }
-        How::Release => 1,
-        How::Leave => 2,
+        How::Release => 0,
+        How::Leave => 1,
     };
     let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
     lots[index].entries.push_back(Entry { receipt, ending });

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -13,38 +14,44 @@ use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome}
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
+use super::doubt::Doubted;
+use super::ending::{confirmed, dead_letter, done, release};
 use super::item::Item;
 
 /// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the connection.
 const LOST_MAX: u32 = 2;
+
+/// How long a lone item may keep the gate closed that the store answers for, but never confirms: longer than most outages of
+/// that kind, and far shorter than the hold.
+const LONE_PROBE_MAX: Duration = Duration::from_mins(10);
 
 /// Items that are tried in one command.
 struct Group {
     items: Vec<Item>,
     /// Connections that broke under it.
     lost: u32,
-    /// For an item that the store doubted: how many writes had been confirmed at that moment.
-    doubted_at: Option<u64>,
 }
 
 impl Group {
     fn new(items: Vec<Item>) -> Self {
-        Self { items, lost: 0, doubted_at: None }
+        Self { items, lost: 0 }
     }
 }
 
-/// Writes `items` and settles every part of them.
-pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) {
+/// Writes `items` and settles every part of them, but for those in doubt, which are returned.
+pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Doubted> {
     let mut writing = Writing {
         context,
         backoff: Backoff::new(&context.retry, context.clock.clone()),
         todo: VecDeque::from([Group::new(items)]),
         failing_since: None,
         probe: None,
+        doubted: Vec::new(),
     };
     while let Some(group) = writing.todo.pop_front() {
         writing.attempt(group).await;
     }
+    writing.doubted
 }
 
 struct Writing<'a, S> {
@@ -55,6 +62,7 @@ struct Writing<'a, S> {
     failing_since: Option<Instant>,
     /// Held from the moment this batch closed the gate.
     probe: Option<Probe>,
+    doubted: Vec<Doubted>,
 }
 
 impl<S: Store> Writing<'_, S> {
@@ -78,7 +86,6 @@ impl<S: Store> Writing<'_, S> {
         let (mut written, mut already_there, mut rejected) = (0, 0, 0);
         let mut unconfirmed: Option<(Vec<Item>, String)> = None;
         let mut doubted = Vec::new();
-        let documents = group.items.len();
         // An adapter that answers for too few leaves the rest unconfirmed.
         let outcomes =
             outcomes.into_iter().chain(std::iter::repeat_with(|| ItemOutcome::Unconfirmed("no answer for this item".to_owned())));
@@ -86,40 +93,56 @@ impl<S: Store> Writing<'_, S> {
             match outcome {
                 ItemOutcome::Written => {
                     written += 1;
-                    self.done(item);
+                    done(self.context, item);
                 }
                 ItemOutcome::AlreadyThere => {
                     already_there += 1;
-                    self.done(item);
+                    done(self.context, item);
                 }
                 ItemOutcome::Rejected(rejection) => {
                     rejected += 1;
                     self.rejected(item, &rejection);
                 }
-                ItemOutcome::Doubtful(rejection) => doubted.push((item, rejection)),
+                ItemOutcome::Doubtful(_) => doubted.push(item),
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
             }
         }
-        let confirmed = written + already_there;
-        self.context.confirmed.fetch_add(confirmed as u64, Ordering::Relaxed);
-        if confirmed + rejected > 0 {
+        confirmed(self.context, written + already_there);
+        let is_well = written + already_there + rejected > 0;
+        if is_well {
             let took = started.elapsed();
             self.context.signals.emit(&BatchWritten { collection: &self.context.collection.name, written, already_there, stale, took });
             self.well();
         }
-        for (item, rejection) in doubted {
-            self.doubtful(item, rejection, group.doubted_at, documents == 1).await;
+        if is_well && let Some((items, _)) = unconfirmed.take() {
+            // The others were answered for: it is these few that have a trouble of their own.
+            doubted.extend(items);
         }
+        let confirmed_then = self.context.confirmed.load(Ordering::Relaxed);
+        self.doubted.extend(doubted.into_iter().map(|item| Doubted { item, confirmed_then }));
         if let Some((items, cause)) = unconfirmed {
-            self.wait_and_retry(Group { items, lost: group.lost, doubted_at: None }, &cause).await;
+            self.nothing_confirmed(Group { items, lost: group.lost }, &cause).await;
         }
+    }
+
+    /// The store answered, and confirmed nothing of the group.
+    async fn nothing_confirmed(&mut self, group: Group, cause: &str) {
+        let patience = self.context.retry.budget + LONE_PROBE_MAX;
+        if group.items.len() == 1 && self.failing_since.is_some_and(|since| since.elapsed() >= patience) {
+            self.probe = None;
+            self.failing_since = None;
+            for part in group.items.into_iter().flat_map(Item::into_parts) {
+                self.context.settle.leave(part.receipt);
+            }
+            return;
+        }
+        self.wait_and_retry(group, cause).await;
     }
 
     /// Nothing is known about any item of the group.
     async fn unconfirmed(&mut self, mut group: Group, fault: &StoreFault) {
         match fault.kind {
             StoreFaultKind::ConnectionLost => group.lost += 1,
-            // The server refuses the command as a whole: waiting does not help, less may.
             StoreFaultKind::Refused => group.lost = LOST_MAX,
             StoreFaultKind::Unavailable | StoreFaultKind::Denied => {}
         }
@@ -127,14 +150,12 @@ impl<S: Store> Writing<'_, S> {
             let second = group.items.split_off(group.items.len() / 2);
             self.todo.push_front(Group::new(second));
             group.lost = 0;
+            if fault.kind == StoreFaultKind::Refused {
+                // Refused for what is in it: waiting does not help, less may.
+                return self.todo.push_front(group);
+            }
         }
         self.wait_and_retry(group, &fault.text).await;
-    }
-
-    fn done(&self, item: Item) {
-        for part in item.into_parts() {
-            self.context.settle.delete(part.receipt, part.ending);
-        }
     }
 
     /// A joined item is taken apart, because the fault may be one message's alone.
@@ -144,46 +165,7 @@ impl<S: Store> Writing<'_, S> {
             return;
         }
         for part in item.into_parts() {
-            self.dead_letter(part, rejection);
-        }
-    }
-
-    fn dead_letter(&self, part: Part, rejection: &Rejection) {
-        match &self.context.rejects {
-            Some(rejects) => rejects.send(part.receipt, rejection),
-            // A record that cannot be written: the message stays in the queue, hidden for its timeout.
-            None => self.context.settle.leave(part.receipt),
-        }
-    }
-
-    /// The store refused the item with a code that may be its own fault or the item's. Alone, and while other writes
-    /// succeed, it is the item's.
-    async fn doubtful(&mut self, item: Item, rejection: Rejection, doubted_at: Option<u64>, was_alone: bool) {
-        let confirmed = self.context.confirmed.load(Ordering::Relaxed);
-        let alone = |doubted_at| Group { items: vec![item], lost: 0, doubted_at: Some(doubted_at) };
-        match doubted_at.filter(|_| was_alone) {
-            None => self.todo.push_back(alone(confirmed)),
-            Some(before) if confirmed > before => {
-                for part in alone(before).items.into_iter().flat_map(Item::into_parts) {
-                    self.dead_letter(part, &rejection);
-                }
-            }
-            Some(before) if self.is_budget_spent() => self.leave_doubted(alone(before)),
-            Some(before) => {
-                self.failing_since.get_or_insert_with(Instant::now);
-                self.sleep_and_requeue(alone(before), &rejection.text).await;
-            }
-        }
-    }
-
-    /// Quiet elsewhere: nothing tells whose fault it is. The messages stay in the queue, hidden for their timeout, and the
-    /// gate stays open, or one bad message could stop the worker.
-    fn leave_doubted(&mut self, group: Group) {
-        let (doubted, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.todo).into_iter().partition(|group| group.doubted_at.is_some());
-        self.todo = rest.into();
-        self.failing_since = None;
-        for part in std::iter::once(group).chain(doubted).flat_map(|group| group.items).flat_map(Item::into_parts) {
-            self.context.settle.leave(part.receipt);
+            dead_letter(self.context, part, rejection);
         }
     }
 
@@ -221,9 +203,11 @@ impl<S: Store> Writing<'_, S> {
             () = sleep(retry_in) => {}
         }
         group.items = self.release_overdue(group.items);
-        if !group.items.is_empty() {
-            self.todo.push_front(group);
+        if group.items.is_empty() {
+            return;
         }
+        // While the gate is closed, each group has its turn: one of them may be what fails.
+        if self.probe.is_some() { self.todo.push_back(group) } else { self.todo.push_front(group) }
     }
 
     /// The queue lets a message be held for 12 h; an hour before, it is given back rather than left to expire.
@@ -242,9 +226,7 @@ impl<S: Store> Writing<'_, S> {
 
     fn release_all(&mut self, group: Group) {
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
-        for part in groups.flat_map(|group| group.items).flat_map(Item::into_parts) {
-            self.context.settle.release(part.receipt);
-        }
+        groups.flat_map(|group| group.items).for_each(|item| release(self.context, item));
     }
 
     fn is_budget_spent(&self) -> bool {

@@ -213,6 +213,49 @@ async fn a_doubted_item_is_dead_lettered_only_when_others_are_written_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_doubted_message_does_not_hold_up_its_lane() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| !world.store.batches().is_empty()).await;
+    world.queue.send("good", &event(1));
+    let sent = Instant::now();
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    assert!(sent.elapsed() < Duration::from_secs(1), "a neighbour of the same collection waits for nobody");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert_eq!((counts.dead_lettered.get(&Reason::StoreRejected), counts.redelivered_total), (Some(&1), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubted_join_is_taken_apart_before_anything_of_it_is_dead_lettered() {
+    let queue = queue();
+    (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("s".to_owned()), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| !world.store.batches().is_empty()).await;
+    world.queue.send("good", &event(1));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let tries = world.store.batches().iter().filter(|(collection, _)| collection == "sessions").count();
+    assert!(tries >= 7, "the join, the join alone, and each of its five parts: {tries}");
+    let counts = world.end().await;
+    assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Unconfirmed("a conflict".to_owned()));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    world.queue.send("good", &event(1));
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
     let queue = queue();
     queue.send("odd", &event(0));

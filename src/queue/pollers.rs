@@ -4,6 +4,7 @@
 //! `queue.pollers_max` (the queue often returns fewer than ten although there are more); an empty one ends, down to one. So
 //! idling costs one request per `queue.wait`, and load a tenth of a request per message.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -33,6 +34,9 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 /// A message that waited longer than this tells of a backlog.
 const WAITED_MS: i64 = 1_000;
 
+/// Between two receives of an empty queue at least.
+const IDLE_MIN: Duration = Duration::from_secs(1);
+
 /// What a message is taken to need before any was seen.
 const MESSAGE_BYTES_FIRST: usize = 16 * 1024;
 
@@ -61,19 +65,20 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
     let stop = poller.context.stop.clone();
     let mut backoff = Backoff::new(&poller.context.retry, poller.context.clock.clone());
     let mut receives = JoinSet::new();
-    let mut retry: Option<(Duration, Option<String>)> = None;
+    let mut retries = Retries::default();
     loop {
         if stop.is_draining() && receives.is_empty() {
             return;
         }
         if receives.is_empty() {
-            let (pause, attempt) = retry.take().unwrap_or_default();
-            receives.spawn(Arc::clone(&poller).receive(pause, attempt));
+            let pause = retries.pause.take().unwrap_or_default();
+            receives.spawn(Arc::clone(&poller).receive(pause, retries.attempts.pop_front()));
         }
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
             seen @ (Seen::Backlog | Seen::Some) => {
                 backoff.reset();
+                retries.pause = None;
                 let is_slowed = poller.context.brake.pause().is_some();
                 let more = match seen {
                     _ if is_slowed => usize::from(receives.is_empty()),
@@ -81,19 +86,32 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
                     _ => 1,
                 };
                 for _ in 0..more {
-                    receives.spawn(Arc::clone(&poller).receive(Duration::ZERO, None));
+                    receives.spawn(Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()));
                 }
             }
-            Seen::Nothing => backoff.reset(),
+            Seen::Nothing => {
+                backoff.reset();
+                // Without a long poll an empty queue would be asked as fast as it answers.
+                retries.pause = Some(IDLE_MIN.saturating_sub(poller.context.config.wait)).filter(|pause| !pause.is_zero());
+            }
             Seen::Fault { fault, attempt } => {
-                let retry_in = backoff.next_interval();
+                // Many that fail together are one fault.
+                let retry_in = *retries.pause.get_or_insert_with(|| backoff.next_interval());
                 poller.context.signals.emit(&ReceiveFailed { fault: &fault.text, retry_in });
                 // One asks again; the others end, or many pollers would hammer a queue that is down.
-                retry = Some((retry_in, attempt));
+                retries.attempts.extend(attempt);
             }
             Seen::Stopped => {}
         }
     }
+}
+
+/// What is to be tried again once no receive is in progress.
+#[derive(Default)]
+struct Retries {
+    pause: Option<Duration>,
+    /// Of FIFO receives whose answer was lost: the queue gives the same messages for them again.
+    attempts: VecDeque<String>,
 }
 
 /// What one receive tells about the queue.

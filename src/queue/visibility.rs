@@ -1,18 +1,18 @@
 //! Keeps what is held hidden from other receivers, until it is settled.
 //!
 //! At two thirds of its visibility timeout a message that is still held is extended by another. Nothing is extended past
-//! [`super::HOLD_MAX`]: the owner has released it by then.
+//! half an hour after [`super::HOLD_MAX`]: its owner has released it by then, and the queue would refuse.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::held::{Due, Held};
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
 
-use super::{BATCH_MAX, EntryOutcome, Queue};
+use super::{BATCH_MAX, EntryOutcome, HOLD_MAX, Queue};
 
 /// Calls in flight at most.
 const CALLS_MAX: usize = 8;
@@ -22,6 +22,9 @@ const LOOK_MAX: Duration = Duration::from_secs(5);
 
 /// The pause before an extension that failed is tried again.
 const RETRY_IN: Duration = Duration::from_millis(500);
+
+/// How long after its receive a message is extended at most. SQS refuses what would end more than 12 h after it.
+const EXTENDED_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
 /// When a message received or extended at `now` must be extended.
 #[must_use]
@@ -44,14 +47,26 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
 }
 
 async fn extend<Q: Queue>(queue: &Q, held: &Held, visibility_timeout: Duration, signals: &Signals, chunk: &[Due]) {
+    let asked_for = chunk.iter().map(|due| EXTENDED_MAX.saturating_sub(due.received_at.elapsed())).min().unwrap_or_default();
+    let visibility_timeout = visibility_timeout.min(asked_for);
+    if visibility_timeout < Duration::from_secs(1) {
+        // Overdue: it is not put back into the schedule.
+        return;
+    }
     let handles: Vec<_> = chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect();
     // The timeout counts from when the queue acts, which is not before now.
     let asked = Instant::now();
     let (mut extended, mut stale, mut failed, mut cause) = (0, 0, 0, String::new());
-    let outcomes = match queue.change_visibility(&handles, visibility_timeout).await {
-        Ok(outcomes) => outcomes,
-        Err(fault) => {
+    // One call that hangs must not let the others expire; asking once more does no harm.
+    let patience = visibility_timeout / 10;
+    let outcomes = match timeout(patience, queue.change_visibility(&handles, visibility_timeout)).await {
+        Ok(Ok(outcomes)) => outcomes,
+        Ok(Err(fault)) => {
             cause = fault.text;
+            Vec::new()
+        }
+        Err(_) => {
+            cause = format!("no answer within {patience:?}");
             Vec::new()
         }
     };

@@ -33,8 +33,9 @@ pub(super) enum Operation {
     Leave,
 }
 
-/// In the order of the lots that they take from.
-pub(super) const OPERATIONS: [Operation; 3] = [Operation::Delete, Operation::Release, Operation::Leave];
+/// In the order of the lots that they take from. What others could have now goes first: it must not wait behind deletes when the
+/// worker lets go.
+pub(super) const OPERATIONS: [Operation; 3] = [Operation::Release, Operation::Leave, Operation::Delete];
 
 impl Operation {
     fn name(self) -> &'static str {

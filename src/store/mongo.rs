@@ -9,6 +9,7 @@ mod fault;
 mod guard;
 pub mod indexes;
 mod probe;
+mod redelivery;
 mod reply;
 
 use std::time::Duration;
@@ -17,7 +18,6 @@ use bson::{Document, RawDocumentBuf};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
 
-use self::conflict::{Hashes, Held};
 use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::{Form, Target};
@@ -67,42 +67,6 @@ impl MongoStore {
         }
         self.compare_hashes(collection, inserts, &contested, &mut items).await;
         Ok(Applied { items, stale: 0 })
-    }
-
-    /// Tells a redelivery from another message under the same id. Where that cannot be read, nothing is known of those.
-    async fn compare_hashes(
-        &self,
-        collection: &Collection,
-        inserts: &[&Insert],
-        contested: &[(usize, [u8; 16])],
-        items: &mut [ItemOutcome],
-    ) {
-        if contested.is_empty() {
-            return;
-        }
-        let ids: Vec<_> = contested.iter().map(|(index, _)| &inserts[*index].id).collect();
-        let reply = self.call(collection, conflict::find_hashes(&collection.name, &ids)).await;
-        let hashes = match &reply {
-            Ok(reply) => {
-                conflict::documents(reply).map(|found| Hashes::of(&found)).ok_or("the reply to a find is not of the documented form")
-            }
-            Err(refusal) => Err(refusal.fault.text.as_str()),
-        };
-        for (index, hash) in contested {
-            let id = &inserts[*index].id;
-            items[*index] = match hashes.as_ref().map(|hashes| hashes.held(id, hash)) {
-                Ok(Held::Same) => ItemOutcome::AlreadyThere,
-                Ok(Held::Other) => {
-                    let text = format!(
-                        "a document with this id is in {} already and was made from another message: give each its own id",
-                        collection.name
-                    );
-                    ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, text))
-                }
-                Ok(Held::Absent) => ItemOutcome::Unconfirmed("refused as a duplicate, but not found at majority".to_owned()),
-                Err(text) => ItemOutcome::Unconfirmed(format!("refused as a duplicate, but what is there could not be read: {text}")),
-            };
-        }
     }
 
     /// Applies updates in their short form, and at once a second time, in the long form, those that lost a race between

@@ -219,6 +219,7 @@ pub struct FakeStore {
 struct StoreState {
     script: VecDeque<Script>,
     sick: Option<fn() -> WriteOutcome>,
+    odd: BTreeMap<Key, ItemOutcome>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
@@ -228,6 +229,11 @@ impl FakeStore {
     /// The next write ends so.
     pub fn then(&self, outcome: impl FnOnce(&[&Write]) -> WriteOutcome + Send + 'static) {
         self.lock().script.push_back(Box::new(outcome));
+    }
+
+    /// The item with this key always ends so; its neighbours are written.
+    pub fn answer(&self, key: Key, outcome: ItemOutcome) {
+        self.lock().odd.insert(key, outcome);
     }
 
     /// Every write ends so until [`FakeStore::heal`].
@@ -281,7 +287,10 @@ impl Store for FakeStore {
         let outcome = match (state.script.pop_front(), state.sick) {
             (Some(script), _) => script(writes),
             (None, Some(sick)) => sick(),
-            (None, None) => WriteOutcome::Answered { items: vec![ItemOutcome::Written; writes.len()], stale: 0 },
+            (None, None) => {
+                let outcome = |key: &Key| state.odd.get(key).cloned().unwrap_or(ItemOutcome::Written);
+                WriteOutcome::Answered { items: keys.iter().map(outcome).collect(), stale: 0 }
+            }
         };
         if let WriteOutcome::Answered { items, .. } = &outcome {
             for (key, _) in keys.into_iter().zip(items).filter(|(_, item)| matches!(item, ItemOutcome::Written)) {

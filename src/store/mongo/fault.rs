@@ -37,6 +37,8 @@ pub fn blame(code: i32) -> Blame {
         // HostUnreachable, HostNotFound, LockTimeout, LockBusy, NetworkTimeout, MaxTimeMSExpired, WriteConcernFailed,
         // PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch, InterruptedDueToReplStateChange and its kin.
         6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290 | 314 | 317 | 358 | 462 => Blame::Server,
+        // TemporarilyUnavailable (cache pressure), UserWritesBlocked (a switch, or a full disk), and routing that has moved on.
+        272 | 279 | 355 | 365 | 371 => Blame::Server,
         9_001 | 10_058 | 10_107 | 11_600..=11_602 | 13_388 | 13_435 | 13_436 => Blame::Server,
         _ => Blame::Unclear,
     }
