@@ -122,14 +122,15 @@ async fn drain(command: Command, queue: &SqsQueue, messages: usize, perf: Option
     }
     #[expect(clippy::cast_precision_loss, reason = "at most ten million")]
     let messages = messages as f64;
-    let calls = |name: &str| ended[name].as_f64().unwrap_or_default() / messages;
+    let each = |name: &str| ended[name].as_f64().unwrap_or_default() / messages;
     let figures = Figures {
         cpu_seconds_per_million: usage.cpu_seconds / messages * 1e6,
         messages_per_second: messages / took.as_secs_f64(),
         peak_rss_mib: usage.peak_rss_mib,
-        receives_per_message: calls("calls.receive"),
-        deletes_per_message: calls("calls.delete"),
-        visibility_changes_per_message: calls("calls.change_visibility"),
+        receives_per_message: each("calls.receive"),
+        deletes_per_message: each("calls.delete"),
+        visibility_changes_per_message: each("calls.change_visibility"),
+        commands_per_message: each("batches_written_total"),
     };
     Ok((figures, ended))
 }

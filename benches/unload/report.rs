@@ -12,18 +12,20 @@ pub struct Figures {
     pub receives_per_message: f64,
     pub deletes_per_message: f64,
     pub visibility_changes_per_message: f64,
+    pub commands_per_message: f64,
 }
 
 /// Name in JSON, heading of the column, decimals shown, value.
 type Column = (&'static str, &'static str, usize, fn(&Figures) -> f64);
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("cpu_seconds_per_million", "CPU s/million", 1, |figures| figures.cpu_seconds_per_million),
     ("messages_per_second", "messages/s", 0, |figures| figures.messages_per_second),
     ("peak_rss_mib", "peak RSS MiB", 1, |figures| figures.peak_rss_mib),
-    ("receives_per_message", "receives/message", 4, |figures| figures.receives_per_message),
-    ("deletes_per_message", "deletes/message", 4, |figures| figures.deletes_per_message),
-    ("visibility_changes_per_message", "visibility changes/message", 4, |figures| figures.visibility_changes_per_message),
+    ("receives_per_message", "receives/message", 3, |figures| figures.receives_per_message),
+    ("deletes_per_message", "deletes/message", 3, |figures| figures.deletes_per_message),
+    ("visibility_changes_per_message", "visibility changes/message", 3, |figures| figures.visibility_changes_per_message),
+    ("commands_per_message", "commands/message", 3, |figures| figures.commands_per_message),
 ];
 
 /// All runs of the worker and of the bare loop.
