@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::Config;
 #[cfg(feature = "dev")]
 use crate::config::load::Source;
-use crate::config::load::{Loaded, Sources, load};
+use crate::config::load::{Loaded, Sources, environment, load};
 
 /// Something the user must mend before the command can do its work: configuration, credentials, a server that is not there.
 pub const EXIT_START: u8 = 2;
@@ -144,11 +144,6 @@ impl Settings {
     fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {
         Ok(load(Sources { file: self.config.clone(), environment, flags: self.set.clone() })?)
     }
-}
-
-/// Lossy: a variable that is not UTF-8 is none of ours, or its value is then reported as unreadable.
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect()
 }
 
 /// Whether a variable points at a queue or database that somebody uses. As when they are read, case does not matter but in

@@ -36,6 +36,13 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
 }
 
+/// The variables of this process, for [`Sources`]. Lossy: a variable that is not UTF-8 is none of ours, or its value is then
+/// reported as unreadable.
+#[must_use]
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect()
+}
+
 /// A valid configuration, and how it came about.
 #[derive(Debug, Clone)]
 pub struct Loaded {

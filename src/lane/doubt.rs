@@ -8,13 +8,12 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, sleep};
 
-use crate::message::Rejection;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, WriteOutcome};
-use crate::telemetry::signals::WriteFailed;
+use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
-use super::ending::{confirmed, dead_letter, done, release};
+use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
 /// An item in doubt, and how many writes had been confirmed when it was doubted first.
@@ -25,10 +24,8 @@ pub(super) struct Doubted {
 
 /// What a try of one item alone has shown.
 enum Shown {
-    /// Every part of it has its end.
-    Settled,
-    /// Refused for good, and taken apart where it was joined.
-    Apart(Vec<Item>),
+    /// It has its end, or is refused and taken apart: what is left of it to try.
+    Answer(Vec<Item>),
     Nothing {
         item: Item,
         cause: String,
@@ -52,8 +49,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         let mut still = Vec::new();
         for Doubted { item, confirmed_then } in doubted {
             match try_one(context, item, confirmed_then).await {
-                Shown::Settled => {}
-                Shown::Apart(items) => still.extend(items.into_iter().map(|item| Doubted { item, confirmed_then })),
+                Shown::Answer(items) => still.extend(items.into_iter().map(|item| Doubted { item, confirmed_then })),
                 Shown::Nothing { item, cause: why } => {
                     cause = why;
                     still.push(Doubted { item, confirmed_then });
@@ -70,6 +66,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
 }
 
 async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then: u64) -> Shown {
+    let started = Instant::now();
     let confirmed_before = context.confirmed.load(Ordering::Relaxed);
     let writes = [item.write()];
     let outcome = tokio::select! {
@@ -77,31 +74,33 @@ async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then:
         outcome = context.store.write(&context.collection, &writes) => outcome,
         () = context.stop.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned() },
     };
-    let answer = match outcome {
-        WriteOutcome::Answered { items, .. } => items.into_iter().next(),
+    let (answer, stale) = match outcome {
+        WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),
         WriteOutcome::Unconfirmed(fault) => return Shown::Nothing { item, cause: fault.text },
     };
+    let written = |written, already_there| {
+        let (collection, took) = (context.collection.name.as_str(), started.elapsed());
+        context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
+        confirmed(context, written + already_there);
+    };
     match answer {
-        Some(ItemOutcome::Written | ItemOutcome::AlreadyThere) => {
-            confirmed(context, 1);
+        Some(ItemOutcome::Written) => {
+            written(1, 0);
             done(context, item);
-            Shown::Settled
+            Shown::Answer(Vec::new())
         }
-        Some(ItemOutcome::Rejected(rejection)) => at_fault(context, item, &rejection),
-        Some(ItemOutcome::Doubtful(rejection)) if confirmed_before > confirmed_then => at_fault(context, item, &rejection),
+        Some(ItemOutcome::AlreadyThere) => {
+            written(0, 1);
+            done(context, item);
+            Shown::Answer(Vec::new())
+        }
+        Some(ItemOutcome::Rejected(rejection)) => {
+            written(0, 0);
+            Shown::Answer(refuse(context, item, &rejection))
+        }
+        Some(ItemOutcome::Doubtful(rejection)) if confirmed_before > confirmed_then => Shown::Answer(refuse(context, item, &rejection)),
         Some(ItemOutcome::Doubtful(rejection)) => Shown::Nothing { item, cause: rejection.text },
         Some(ItemOutcome::Unconfirmed(cause)) => Shown::Nothing { item, cause },
         None => Shown::Nothing { item, cause: "no answer for this item".to_owned() },
     }
-}
-
-/// A joined item is taken apart, because the fault may be one message's alone.
-fn at_fault<S>(context: &LaneContext<S>, item: Item, rejection: &Rejection) -> Shown {
-    if item.parts_len() > 1 {
-        return Shown::Apart(item.into_single_items());
-    }
-    for part in item.into_parts() {
-        dead_letter(context, part, rejection);
-    }
-    Shown::Settled
 }

@@ -21,8 +21,19 @@ pub(super) fn release<S>(context: &LaneContext<S>, item: Item) {
     }
 }
 
-/// The message is refused for good.
-pub(super) fn dead_letter<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
+/// The item is refused for good. A joined one is taken apart, because the fault may be one message's alone: its parts come
+/// back, oldest version first, to be tried singly.
+pub(super) fn refuse<S>(context: &LaneContext<S>, item: Item, rejection: &Rejection) -> Vec<Item> {
+    if item.parts_len() > 1 {
+        return item.into_single_items();
+    }
+    for part in item.into_parts() {
+        dead_letter(context, part, rejection);
+    }
+    Vec::new()
+}
+
+fn dead_letter<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     match &context.rejects {
         Some(rejects) => rejects.send(part.receipt, rejection),
         // A record that cannot be written: the message stays in the queue, hidden for its timeout.

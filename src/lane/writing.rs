@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::gate::{GateState, Probe};
-use crate::message::{Part, Rejection};
+use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
@@ -15,7 +15,7 @@ use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
 use super::doubt::Doubted;
-use super::ending::{confirmed, dead_letter, done, release};
+use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
 /// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the connection.
@@ -101,7 +101,7 @@ impl<S: Store> Writing<'_, S> {
                 }
                 ItemOutcome::Rejected(rejection) => {
                     rejected += 1;
-                    self.rejected(item, &rejection);
+                    self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
                 }
                 ItemOutcome::Doubtful(_) => doubted.push(item),
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
@@ -156,17 +156,6 @@ impl<S: Store> Writing<'_, S> {
             }
         }
         self.wait_and_retry(group, &fault.text).await;
-    }
-
-    /// A joined item is taken apart, because the fault may be one message's alone.
-    fn rejected(&mut self, item: Item, rejection: &Rejection) {
-        if item.parts_len() > 1 {
-            self.todo.extend(item.into_single_items().into_iter().map(|item| Group::new(vec![item])));
-            return;
-        }
-        for part in item.into_parts() {
-            dead_letter(self.context, part, rejection);
-        }
     }
 
     async fn wait_and_retry(&mut self, group: Group, cause: &str) {

@@ -9,7 +9,7 @@ use mongodb::Database;
 
 use super::{MongoManager, MongoManagerError};
 use crate::config::DbConfig;
-use crate::config::load::{Sources, load};
+use crate::config::load::{Sources, environment, load};
 
 /// A start, under way or done. All who wait for it get its result, and if it fails, none of them starts a second one.
 type Start = Shared<BoxFuture<'static, Result<MongoManager, MongoManagerError>>>;
@@ -83,8 +83,7 @@ fn slot() -> MutexGuard<'static, Slot> {
 /// The layers that a command would read without flags: the file that `LONGSHORE_CONFIG` names, and the environment, of which
 /// `MONGO_CACHE_URI` comes first.
 fn from_environment() -> Result<DbConfig, MongoManagerError> {
-    let environment = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect();
     let file = std::env::var_os(FILE_VARIABLE).map(PathBuf::from);
-    let loaded = load(Sources { file, environment, flags: Vec::new() });
+    let loaded = load(Sources { file, environment: environment(), flags: Vec::new() });
     loaded.map(|loaded| loaded.config.db).map_err(|errors| MongoManagerError::Configuration(errors.to_string().replace('\n', "; ")))
 }

@@ -269,6 +269,17 @@ async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_written_alone_is_counted_as_any_other_write() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert_eq!((counts.batches_written_total, counts.written_total, counts.deleted_total), (1, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_delete_entry_is_tried_again_and_a_stale_handle_is_only_counted() {
     let queue = queue();
     (0..10).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
