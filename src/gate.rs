@@ -70,6 +70,17 @@ impl Gate {
         let _ = self.inner.subscribe().wait_for(|inner| !inner.closed).await;
     }
 
+    /// Whether no receive is in progress.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.inner.borrow().receiving == 0
+    }
+
+    /// Waits until no receive is in progress.
+    pub async fn quiet(&self) {
+        let _ = self.inner.subscribe().wait_for(|inner| inner.receiving == 0).await;
+    }
+
     /// Takes leave to receive, if the gate is open. The receive is in progress until the [`Receiving`] is dropped.
     #[must_use]
     pub fn receive(&self) -> Option<Receiving> {

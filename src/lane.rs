@@ -28,6 +28,7 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::telemetry::signals::{Expired, Joined, Signals};
 
+pub use doubt::Doubts;
 use waiting::Waiting;
 
 /// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The lane ends when all of its
@@ -86,6 +87,20 @@ pub struct LaneContext<S> {
     pub signals: Signals,
     /// Writes that the store confirmed, over all lanes: tells an item's fault from the store's.
     pub confirmed: Arc<AtomicU64>,
+    pub doubts: Doubts,
+}
+
+impl<S> LaneContext<S> {
+    /// Waits until what is not written must be given back: the worker lets go, and no receive is in progress that would bring
+    /// it straight back and burn a count.
+    async fn letting_go(&self) {
+        self.stop.letting_go().await;
+        self.gate.quiet().await;
+    }
+
+    fn is_letting_go(&self) -> bool {
+        self.stop.is_letting_go() && self.gate.is_quiet()
+    }
 }
 
 /// Writes whatever comes until every way in is gone and everything was settled.
@@ -102,7 +117,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             admit(&context, &mut waiting, parts);
         }
         let gate = context.gate.state();
-        if !waiting.is_empty() && (gate == GateState::Shut || context.stop.is_letting_go()) {
+        if !waiting.is_empty() && (gate == GateState::Shut || context.is_letting_go()) {
             waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
         }
         let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
@@ -144,7 +159,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
             _ = context.gate.left(gate), if !waiting.is_empty() => {}
-            () = context.stop.letting_go(), if !waiting.is_empty() && !context.stop.is_letting_go() => {}
+            () = context.letting_go(), if !waiting.is_empty() && !context.is_letting_go() => {}
         }
     }
 }

@@ -4,8 +4,8 @@
 pub mod dry_run;
 mod intake;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use crate::config::{Collection, Config};
 use crate::dead_letter::{self, DeadLetters};
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Lane, LaneContext, Rejects, Waiters};
+use crate::lane::{self, Doubts, Lane, LaneContext, Rejects, Waiters};
 use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, visibility};
 use crate::route::Router;
@@ -136,6 +136,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             stop: self.stop.clone(),
             signals: self.signals.clone(),
             confirmed: Arc::clone(confirmed),
+            doubts: Doubts::default(),
         };
         lane::run(context, waiters)
     }
@@ -158,7 +159,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             signals: self.signals,
         };
         let router = Router::new(&self.config);
-        let intake = Intake { message: self.config.message.clone(), router, lanes, settle, stop: self.stop };
+        let intake = Intake { message: self.config.message.clone(), router, lanes, settle, stop: self.stop, late: Mutex::default() };
         pollers::run(context, move |receipts| intake.take(receipts))
     }
 }

@@ -1,11 +1,14 @@
 //! Items that the store answered for in a way that does not tell whose fault it is. They are tried alone, beside the lane's
 //! batches, so that one bad message holds up nothing but itself.
 //!
-//! An item that is doubted again while other writes succeed is at fault itself. On a quiet store nothing tells: then, after
-//! the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open.
+//! An item that is doubted again after other writes were confirmed is at fault itself. On a quiet store nothing tells: then,
+//! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. What was
+//! known of them is remembered until they come back: what the worker writes meanwhile tells, too.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use indexmap::IndexMap;
 use tokio::time::{Instant, sleep};
 
 use crate::retry::Backoff;
@@ -20,6 +23,35 @@ use super::item::Item;
 pub(super) struct Doubted {
     pub item: Item,
     pub confirmed_then: u64,
+}
+
+/// Messages remembered at most. What is forgotten is in doubt for the first time again.
+const REMEMBERED_MAX: usize = 1_000;
+
+/// Messages that were in doubt and left in the queue: how many writes had been confirmed when each was doubted first.
+#[derive(Debug, Default)]
+pub struct Doubts {
+    confirmed_then: Mutex<IndexMap<String, u64>>,
+}
+
+impl Doubts {
+    /// How many writes had been confirmed when this item was doubted first. Nothing is known of a joined one: the fault may be
+    /// that of one of its messages alone.
+    pub(super) fn since(&self, item: &Item) -> Option<u64> {
+        self.lock().get(item.only_message_id()?).copied()
+    }
+
+    fn remember(&self, message_id: &str, confirmed_then: u64) {
+        let mut remembered = self.lock();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.shift_remove_index(0);
+        }
+        remembered.entry(message_id.to_owned()).or_insert(confirmed_then);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, IndexMap<String, u64>> {
+        self.confirmed_then.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a try of one item alone has shown.
@@ -43,13 +75,14 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         context.signals.emit(&WriteFailed { collection, documents: doubted.len(), cause: &cause, retry_in });
         tokio::select! {
             biased;
-            () = context.stop.letting_go() => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
+            () = context.letting_go() => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
             () = sleep(retry_in) => {}
         }
         let mut still = Vec::new();
         for Doubted { item, confirmed_then } in doubted {
             match try_one(context, item, confirmed_then).await {
-                Shown::Answer(items) => still.extend(items.into_iter().map(|item| Doubted { item, confirmed_then })),
+                // The doubt was about all of them together: each has its own from now on.
+                Shown::Answer(items) => still.extend(items.into_iter().map(|item| doubted_now(context, item))),
                 Shown::Nothing { item, cause: why } => {
                     cause = why;
                     still.push(Doubted { item, confirmed_then });
@@ -58,11 +91,20 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         }
         doubted = still;
         if started.elapsed() >= context.retry.budget {
-            for part in doubted.drain(..).flat_map(|doubted| doubted.item.into_parts()) {
-                context.settle.leave(part.receipt);
+            for Doubted { item, confirmed_then } in doubted.drain(..) {
+                for part in item.into_parts() {
+                    context.doubts.remember(&part.receipt.message.message_id, confirmed_then);
+                    context.settle.leave(part.receipt);
+                }
             }
         }
     }
+}
+
+/// The item in doubt from now on, or from when it was doubted at an earlier receive.
+pub(super) fn doubted_now<S>(context: &LaneContext<S>, item: Item) -> Doubted {
+    let confirmed_then = context.doubts.since(&item).unwrap_or_else(|| context.confirmed.load(Ordering::Relaxed));
+    Doubted { item, confirmed_then }
 }
 
 async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then: u64) -> Shown {
@@ -72,7 +114,7 @@ async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then:
     let outcome = tokio::select! {
         biased;
         outcome = context.store.write(&context.collection, &writes) => outcome,
-        () = context.stop.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned() },
+        () = context.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned() },
     };
     let (answer, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),

@@ -43,6 +43,15 @@ impl Item {
         }
     }
 
+    /// The id of the message that this is made of, if it is one.
+    #[must_use]
+    pub fn only_message_id(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [part] => Some(&part.receipt.message.message_id),
+            _ => None,
+        }
+    }
+
     #[must_use]
     pub fn parts_len(&self) -> usize {
         self.parts.len()

@@ -14,7 +14,7 @@ use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome}
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
-use super::doubt::Doubted;
+use super::doubt::{Doubted, doubted_now};
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
@@ -54,6 +54,13 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     writing.doubted
 }
 
+/// One write, as it was begun.
+#[derive(Clone, Copy)]
+struct Trial {
+    started: Instant,
+    confirmed_before: u64,
+}
+
 struct Writing<'a, S> {
     context: &'a LaneContext<S>,
     backoff: Backoff,
@@ -68,21 +75,24 @@ struct Writing<'a, S> {
 impl<S: Store> Writing<'_, S> {
     async fn attempt(&mut self, group: Group) {
         let context = self.context;
-        let started = Instant::now();
+        let (started, confirmed_before) = (Instant::now(), context.confirmed.load(Ordering::Relaxed));
         let writes: Vec<_> = group.items.iter().map(Item::write).collect();
         let outcome = tokio::select! {
             biased;
             outcome = context.store.write(&context.collection, &writes) => outcome,
-            () = context.stop.letting_go() => return self.release_all(group),
+            () = context.letting_go() => return self.release_all(group),
         };
         match outcome {
-            WriteOutcome::Answered { items, stale } => self.answered(group, items, stale, started).await,
+            WriteOutcome::Answered { items, stale } => {
+                let trial = Trial { started, confirmed_before };
+                self.answered(group, items, stale, trial).await;
+            }
             WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,
         }
     }
 
     /// The store answered for each item.
-    async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, started: Instant) {
+    async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, trial: Trial) {
         let (mut written, mut already_there, mut rejected) = (0, 0, 0);
         let mut unconfirmed: Option<(Vec<Item>, String)> = None;
         let mut doubted = Vec::new();
@@ -103,14 +113,22 @@ impl<S: Store> Writing<'_, S> {
                     rejected += 1;
                     self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
                 }
-                ItemOutcome::Doubtful(_) => doubted.push(item),
+                ItemOutcome::Doubtful(rejection) => match self.context.doubts.since(&item) {
+                    // In doubt at an earlier receive, and others were written since.
+                    Some(confirmed_then) if trial.confirmed_before > confirmed_then => {
+                        rejected += 1;
+                        self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
+                    }
+                    // The fault may be that of one of several messages alone.
+                    _ => doubted.extend(item.into_single_items()),
+                },
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
             }
         }
         confirmed(self.context, written + already_there);
         let is_well = written + already_there + rejected > 0;
         if is_well {
-            let took = started.elapsed();
+            let took = trial.started.elapsed();
             self.context.signals.emit(&BatchWritten { collection: &self.context.collection.name, written, already_there, stale, took });
             self.well();
         }
@@ -118,8 +136,7 @@ impl<S: Store> Writing<'_, S> {
             // The others were answered for: it is these few that have a trouble of their own.
             doubted.extend(items);
         }
-        let confirmed_then = self.context.confirmed.load(Ordering::Relaxed);
-        self.doubted.extend(doubted.into_iter().map(|item| Doubted { item, confirmed_then }));
+        self.doubted.extend(doubted.into_iter().map(|item| doubted_now(self.context, item)));
         if let Some((items, cause)) = unconfirmed {
             self.nothing_confirmed(Group { items, lost: group.lost }, &cause).await;
         }
@@ -174,7 +191,7 @@ impl<S: Store> Writing<'_, S> {
         let state = match self.context.gate.state() {
             GateState::Closed => tokio::select! {
                 biased;
-                () = self.context.stop.letting_go() => GateState::Shut,
+                () = self.context.letting_go() => GateState::Shut,
                 state = self.context.gate.left(GateState::Closed) => state,
             },
             state => state,
@@ -188,7 +205,7 @@ impl<S: Store> Writing<'_, S> {
         self.context.signals.emit(&WriteFailed { collection: &self.context.collection.name, documents, cause, retry_in });
         tokio::select! {
             biased;
-            () = self.context.stop.letting_go() => return self.release_all(group),
+            () = self.context.letting_go() => return self.release_all(group),
             () = sleep(retry_in) => {}
         }
         group.items = self.release_overdue(group.items);

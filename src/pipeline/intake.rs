@@ -1,6 +1,7 @@
 //! From a receive to the lanes: decode, route, or refuse. Nothing here waits.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::config::MessageConfig;
 use crate::decode::decode;
@@ -17,16 +18,28 @@ pub(super) struct Intake {
     pub lanes: Lanes,
     pub settle: Settle,
     pub stop: Stop,
+    /// What came after the stop. It is given back when the last receive has run out, or that would bring it straight back and
+    /// burn a count of each.
+    pub late: Mutex<Vec<Receipt>>,
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        let late = std::mem::take(self.late.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for receipt in late {
+            self.settle.release(receipt);
+        }
+    }
 }
 
 impl Intake {
     /// Sends each message to its lane or to the dead letters. What a receive in progress still brings after the stop goes
-    /// back at once.
+    /// back.
     pub fn take(&self, receipts: Vec<Receipt>) {
         let mut parts: BTreeMap<_, Vec<Part>> = BTreeMap::new();
         for mut receipt in receipts {
             if self.stop.is_draining() {
-                self.settle.release(receipt);
+                self.late.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
                 continue;
             }
             match self.prepare(&mut receipt) {

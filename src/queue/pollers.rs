@@ -37,6 +37,10 @@ const WAITED_MS: i64 = 1_000;
 /// Between two receives of an empty queue at least.
 const IDLE_MIN: Duration = Duration::from_secs(1);
 
+/// How long a receive in progress may still run when the worker lets go: what is held is given back only after it. At the drain
+/// deadline only one that hangs is still there.
+const LETTING_GO_MAX: Duration = Duration::from_secs(1);
+
 /// What a message is taken to need before any was seen.
 const MESSAGE_BYTES_FIRST: usize = 16 * 1024;
 
@@ -58,7 +62,8 @@ pub struct PollersContext<Q> {
 }
 
 /// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not cancelled, because a cancelled
-/// long poll can leave messages hidden for their whole timeout: they run out, and `intake` releases what they bring.
+/// long poll can leave messages hidden for their whole timeout: they run out, and `intake` releases what they bring. Only a
+/// worker that lets go gives them up.
 pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Receipt>) + Send + Sync + 'static) {
     let pollers_max = context.config.pollers_max;
     let poller = Arc::new(Poller { context, intake, message_bytes: AtomicUsize::new(MESSAGE_BYTES_FIRST), attempts: AtomicUsize::new(0) });
@@ -161,9 +166,17 @@ impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
         };
         let attempt = attempt.or_else(|| self.next_attempt());
         let asked = Instant::now();
-        let messages = match context.queue.receive(BATCH_MAX, context.config.wait, attempt.as_deref()).await {
-            Ok(messages) => messages,
-            Err(fault) => return Seen::Fault { fault, attempt },
+        let given_up = async {
+            context.stop.letting_go().await;
+            sleep(LETTING_GO_MAX).await;
+        };
+        let messages = tokio::select! {
+            biased;
+            answer = context.queue.receive(BATCH_MAX, context.config.wait, attempt.as_deref()) => match answer {
+                Ok(messages) => messages,
+                Err(fault) => return Seen::Fault { fault, attempt },
+            },
+            () = given_up => return Seen::Stopped,
         };
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         context.signals.emit(&Received { messages: messages.len(), redelivered });
