@@ -5,6 +5,7 @@
 mod cli;
 mod mongo_manager;
 mod mongod;
+mod simulation;
 mod sqs;
 mod store;
 mod support;

@@ -1,0 +1,94 @@
+//! The kinds of faults that a world can hold, and how often each struck.
+
+macro_rules! faults {
+    ($($variant:ident = $what:literal,)*) => {
+        /// What goes wrong in a world.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Fault { $($variant,)* }
+
+        impl Fault {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// In words, for reports.
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$variant => $what,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    // The queue.
+    Throttled = "the queue throttles a call",
+    QueueUnavailable = "a call to the queue fails before it acted",
+    QueueAnswerLost = "a call to the queue acts, and its answer is lost",
+    QueueDenied = "the queue denies a call: expired credentials",
+    QueueMissing = "the queue says that it does not exist",
+    QueueSlow = "a call to the queue takes seconds",
+    QueueHangs = "a call to the queue hangs, and acts after the caller gave up",
+    EntryFailed = "an entry of a batch fails",
+    HandleRefused = "the queue calls a good receipt handle stale",
+    DeleteForgotten = "a delete by an old receipt handle is confirmed, and does nothing",
+    DeliveredWhileHidden = "a hidden message is delivered once more",
+    DeliveredAfterDelete = "a deleted message is delivered once more",
+    ShortAnswer = "a receive brings fewer messages than there are",
+    Reordered = "messages are delivered in another order than sent",
+    ReceiveRepeated = "a FIFO receive with the same attempt id brings the same messages",
+    // The store.
+    StoreUnavailable = "a write fails before anything was applied",
+    WriteAnswerLost = "a write is applied, and its answer is lost",
+    HalfApplied = "a write is applied in part, and its answer is lost",
+    ConnectionLost = "the connection breaks under a write",
+    WriteConcernUnmet = "a write is applied, and its write concern is not met",
+    SteppedDown = "the primary steps down: what was not acknowledged is rolled back",
+    AppliedLate = "a write times out, and is applied long after",
+    ItemDoubted = "the store answers a good item with an unknown code, once",
+    UpsertRaced = "an upsert meets another one",
+    ItemRefused = "the store refuses an item for its own fault",
+    ItemUnknownCode = "the store answers an item with an unknown code, always",
+    ReplyTooLarge = "the error reply of a batch is too large, and breaks the connection",
+    CommandRefused = "a whole command is refused for one of its items",
+    StoreSlow = "a write takes longer than the visibility timeout",
+    Outage = "the store is away for minutes",
+    LongOutage = "the store is away for longer than a message may be held",
+    NotAuthorised = "the store denies all writes for a time",
+    // The workers.
+    KilledBeforeAct = "a worker dies after it asked and before the server acted",
+    KilledAfterAct = "a worker dies after the server acted and before it heard so",
+    KilledAnytime = "a worker dies at some moment",
+    Drained = "a worker is stopped, and another started",
+    LetGo = "a worker is stopped, and must let go before it is done",
+    ManyWorkers = "two or three workers share the queue",
+    ClockJumped = "a wall clock jumps",
+    Frozen = "the whole machine stands still for a while",
+    // The producers.
+    SentTwice = "a producer sends a message twice",
+    SentOutOfOrder = "a producer sends an older update after a newer one",
+    IdConflict = "a producer gives two events one id",
+    Poison = "a producer sends what cannot be taken",
+    SentTooLate = "an update is older than its collection's TTL",
+}
+
+/// How often each fault struck.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Coverage([u64; Fault::ALL.len()]);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self([0; Fault::ALL.len()])
+    }
+}
+
+impl Coverage {
+    pub fn saw(&mut self, fault: Fault) {
+        self.0[fault as usize] += 1;
+    }
+
+    pub fn times(&self, fault: Fault) -> u64 {
+        self.0[fault as usize]
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, times)| *sum += times);
+    }
+}

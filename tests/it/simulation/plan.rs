@@ -1,0 +1,165 @@
+//! What a world is made of, drawn from its seed before it begins.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use longshore::config::Config;
+use longshore::config::load::{Sources, load};
+
+use super::dice::Dice;
+use super::fault::Fault;
+
+pub struct Plan {
+    pub config: Arc<Config>,
+    pub visibility_timeout: Duration,
+    pub fifo: bool,
+    pub workers: usize,
+    /// Messages that the producers send, and over how long.
+    pub messages: usize,
+    pub sending: Duration,
+    /// Keys of each keyed collection: few, so that updates meet.
+    pub keys: usize,
+    /// From then on nothing fails any more.
+    pub faults_until: Duration,
+    pub outages: Vec<Outage>,
+    rates: [f64; Fault::ALL.len()],
+}
+
+/// A time in which every write fails.
+pub struct Outage {
+    pub from: Duration,
+    pub until: Duration,
+    pub fault: Fault,
+}
+
+/// Faults that strike single calls and items.
+const OF_CALLS: &[Fault] = &[
+    Fault::Throttled,
+    Fault::QueueUnavailable,
+    Fault::QueueAnswerLost,
+    Fault::QueueDenied,
+    Fault::QueueMissing,
+    Fault::QueueSlow,
+    Fault::QueueHangs,
+    Fault::EntryFailed,
+    Fault::HandleRefused,
+    Fault::DeleteForgotten,
+    Fault::DeliveredWhileHidden,
+    Fault::DeliveredAfterDelete,
+    Fault::ShortAnswer,
+    Fault::StoreUnavailable,
+    Fault::WriteAnswerLost,
+    Fault::HalfApplied,
+    Fault::ConnectionLost,
+    Fault::WriteConcernUnmet,
+    Fault::SteppedDown,
+    Fault::AppliedLate,
+    Fault::ItemDoubted,
+    Fault::UpsertRaced,
+    Fault::StoreSlow,
+    Fault::KilledBeforeAct,
+    Fault::KilledAfterAct,
+];
+
+/// Faults of what producers send, by message.
+const OF_MESSAGES: &[Fault] = &[
+    Fault::ItemRefused,
+    Fault::ItemUnknownCode,
+    Fault::ReplyTooLarge,
+    Fault::CommandRefused,
+    Fault::SentTwice,
+    Fault::SentOutOfOrder,
+    Fault::IdConflict,
+    Fault::Poison,
+    Fault::SentTooLate,
+];
+
+/// Faults of workers and machines, by the second.
+const OF_TIME: &[Fault] = &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
+
+impl Plan {
+    pub fn draw(dice: &Dice) -> Self {
+        let workers = if dice.chance(0.35) { 2 + dice.below(2) } else { 1 };
+        let messages = if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
+        let sending = dice.between_ms(100, 60_000);
+        let mut faults_until = sending + dice.between_ms(0, 120_000);
+        let outages = outages(dice, &mut faults_until);
+        let (mut config, mut rates) = (config(dice), rates(dice));
+        if outages.iter().any(|outage| outage.fault == Fault::LongOutage) {
+            // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
+            config.retry.max = Duration::from_mins(1);
+            OF_TIME.iter().for_each(|fault| rates[*fault as usize] /= 500.0);
+        }
+        Self {
+            config: Arc::new(config),
+            visibility_timeout: Duration::from_secs(dice.pick(&[5, 30, 120])),
+            fifo: dice.chance(0.2),
+            workers,
+            messages,
+            sending,
+            keys: 1 + dice.below(6),
+            faults_until,
+            outages,
+            rates,
+        }
+    }
+
+    /// How likely `fault` strikes where it can: at a call, an entry, a message, or in a second.
+    pub fn rate(&self, fault: Fault) -> f64 {
+        self.rates[fault as usize]
+    }
+}
+
+fn rates(dice: &Dice) -> [f64; Fault::ALL.len()] {
+    let mut rates = [0.0; Fault::ALL.len()];
+    // A world without faults must do well, too.
+    if dice.chance(0.05) {
+        return rates;
+    }
+    let mut draw = |faults: &[Fault], share: f64, least: f64, most: f64| {
+        for fault in faults {
+            if dice.chance(share) {
+                rates[*fault as usize] = least + (most - least) * dice.fraction();
+            }
+        }
+    };
+    draw(OF_CALLS, 0.25, 0.01, 0.25);
+    draw(OF_MESSAGES, 0.35, 0.02, 0.3);
+    draw(OF_TIME, 0.25, 0.01, 0.1);
+    rates
+}
+
+fn outages(dice: &Dice, faults_until: &mut Duration) -> Vec<Outage> {
+    let mut outages = Vec::new();
+    if dice.chance(0.4) {
+        let (length, fault) = match dice.below(20) {
+            0 => (dice.between_ms(12 * 3_600_000, 25 * 3_600_000), Fault::LongOutage),
+            1..6 => (dice.between_ms(1_000, 300_000), Fault::NotAuthorised),
+            _ => (dice.between_ms(1_000, 900_000), Fault::Outage),
+        };
+        let from = dice.between_ms(0, 60_000);
+        outages.push(Outage { from, until: from + length, fault });
+        *faults_until = (*faults_until).max(from + length);
+    }
+    outages
+}
+
+fn config(dice: &Dice) -> Config {
+    static ROUTES: OnceLock<Config> = OnceLock::new();
+    let routes = || {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/simulation/routes.toml");
+        load(Sources { file: Some(file), ..Sources::default() }).unwrap_or_else(|errors| panic!("{errors}")).config
+    };
+    let mut config = ROUTES.get_or_init(routes).clone();
+    config.queue.wait = Duration::from_secs(dice.pick(&[0, 1, 5, 20]));
+    config.queue.pollers_max = dice.pick(&[1, 2, 8]);
+    config.batch.docs_max = dice.pick(&[1, 2, 5, 10, 1_000]);
+    config.batch.writers_max = dice.pick(&[1, 2, 4]);
+    config.batch.linger = Duration::from_millis(dice.pick(&[0, 0, 50]));
+    config.in_flight.messages_max = dice.pick(&[10, 11, 25, 100, 10_000]);
+    config.retry.initial = Duration::from_millis(dice.pick(&[50, 100, 1_000]));
+    config.retry.max = Duration::from_secs(dice.pick(&[1, 5, 10]));
+    config.retry.budget = Duration::from_secs(dice.pick(&[1, 5, 30]));
+    config
+}

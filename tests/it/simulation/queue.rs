@@ -1,0 +1,278 @@
+//! The simulated queue: what SQS does by its documentation, with all that it may do and seldom does.
+//!
+//! At least once, in any order, fewer than asked for; a message hides and comes back, each receive gives a new receipt
+//! handle and counts; a deleted message may come once more; an old handle deletes or does nothing, as it pleases. FIFO queues
+//! keep the order within a group and give the same messages again for the same attempt (SQS developer guide, "Amazon SQS
+//! visibility timeout", "at-least-once delivery" and "exactly-once processing").
+
+pub mod client;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longshore::message::{Fifo, QueueMessage};
+use longshore::queue::EntryOutcome;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::fault::Fault;
+use super::surroundings::Surroundings;
+use super::traffic::{EPOCH_MS, Sent, message_id};
+
+/// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`: five minutes).
+const ATTEMPT_KEPT: Duration = Duration::from_mins(5);
+
+pub struct Queue {
+    surroundings: Arc<Surroundings>,
+    visibility_timeout: Duration,
+    fifo: bool,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Slot>,
+    attempts: BTreeMap<String, Attempt>,
+}
+
+struct Slot {
+    sent: Sent,
+    visible_at: Instant,
+    receive_count: u32,
+    /// The number of the latest receipt handle.
+    handle: u32,
+    deleted: bool,
+}
+
+/// An earlier receive of a FIFO queue.
+struct Attempt {
+    at: Instant,
+    /// Numbers of messages and of their handles then.
+    brought: Vec<(usize, u32)>,
+}
+
+/// What came of a receive, as the queue knows it.
+pub struct Delivery {
+    pub message: QueueMessage,
+    /// Whether the message was not hidden, as it should be.
+    pub regular: bool,
+}
+
+impl Queue {
+    pub fn new(surroundings: Arc<Surroundings>, visibility_timeout: Duration, fifo: bool) -> Self {
+        Self { surroundings, visibility_timeout, fifo, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// A producer's message arrives. Gives its number.
+    pub fn send(&self, sent: Sent) -> usize {
+        let mut state = self.lock();
+        state.slots.push(Slot { sent, visible_at: Instant::now(), receive_count: 0, handle: 0, deleted: false });
+        let number = state.slots.len() - 1;
+        drop(state);
+        self.changed.notify_waiters();
+        number
+    }
+
+    /// Numbers of the messages that are still there.
+    pub fn left(&self) -> Vec<usize> {
+        let state = self.lock();
+        state.slots.iter().enumerate().filter(|(_, slot)| !slot.deleted).map(|(number, _)| number).collect()
+    }
+
+    /// Takes messages, waiting up to `wait` for the first.
+    pub async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Vec<Delivery> {
+        let until = Instant::now() + wait;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let taken = self.take(max, attempt);
+            if !taken.is_empty() || Instant::now() >= until {
+                return taken;
+            }
+            // What is hidden comes back without anyone doing anything.
+            let next =
+                self.lock().slots.iter().filter(|slot| !slot.deleted).map(|slot| slot.visible_at).filter(|at| *at > Instant::now()).min();
+            let _ = timeout_at(next.unwrap_or(until).min(until), changed).await;
+        }
+    }
+
+    fn take(&self, max: usize, attempt: Option<&str>) -> Vec<Delivery> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(again) = attempt.and_then(|attempt| self.repeat(state, attempt)) {
+            return again;
+        }
+        let mut chosen = if self.fifo { fifo_candidates(state) } else { self.candidates(state) };
+        let most = if chosen.len() > 1 && self.strikes(Fault::ShortAnswer) { self.dice().below(chosen.len()) } else { max };
+        chosen.truncate(most.min(max));
+        if !self.fifo && chosen.windows(2).any(|pair| pair[0] > pair[1]) {
+            self.surroundings.history.saw(Fault::Reordered);
+        }
+        let brought: Vec<_> = chosen.iter().map(|number| self.deliver(state, *number)).collect();
+        if let Some(attempt) = attempt
+            && !brought.is_empty()
+        {
+            let brought = chosen.iter().map(|number| (*number, state.slots[*number].handle)).collect();
+            state.attempts.insert(attempt.to_owned(), Attempt { at: Instant::now(), brought });
+        }
+        brought
+    }
+
+    /// What a standard queue may deliver now, in any order: what is visible, and sometimes what is not.
+    fn candidates(&self, state: &State) -> Vec<usize> {
+        let now = Instant::now();
+        let mut candidates = Vec::new();
+        for (number, slot) in state.slots.iter().enumerate() {
+            let is_visible = match (slot.deleted, slot.visible_at <= now) {
+                (false, true) => true,
+                (false, false) => self.rarely(Fault::DeliveredWhileHidden),
+                (true, _) => self.rarely(Fault::DeliveredAfterDelete),
+            };
+            if is_visible {
+                candidates.push(number);
+            }
+        }
+        self.dice().shuffle(&mut candidates);
+        candidates
+    }
+
+    /// The same messages and handles as an earlier receive with this attempt id brought, if they are all still as it left
+    /// them.
+    fn repeat(&self, state: &mut State, attempt: &str) -> Option<Vec<Delivery>> {
+        let earlier = state.attempts.get(attempt)?;
+        let now = Instant::now();
+        let is_kept = |(number, handle): &(usize, u32)| {
+            let slot = &state.slots[*number];
+            !slot.deleted && slot.handle == *handle && slot.visible_at > now
+        };
+        if earlier.at + ATTEMPT_KEPT < now || !earlier.brought.iter().all(is_kept) {
+            return None;
+        }
+        self.surroundings.history.saw(Fault::ReceiveRepeated);
+        let numbers: Vec<_> = earlier.brought.iter().map(|(number, _)| *number).collect();
+        let again = numbers.into_iter().map(|number| {
+            state.slots[number].visible_at = now + self.visibility_timeout;
+            Delivery { message: self.message(number, &state.slots[number]), regular: true }
+        });
+        Some(again.collect())
+    }
+
+    fn deliver(&self, state: &mut State, number: usize) -> Delivery {
+        let slot = &mut state.slots[number];
+        let regular = !slot.deleted && slot.visible_at <= Instant::now();
+        slot.deleted = false;
+        slot.handle += 1;
+        slot.receive_count += 1;
+        slot.visible_at = Instant::now() + self.visibility_timeout;
+        Delivery { message: self.message(number, slot), regular }
+    }
+
+    fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
+        let fifo = self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: number as u128 });
+        QueueMessage {
+            message_id: message_id(number),
+            receipt_handle: handle(number, slot.handle).into(),
+            body: slot.sent.body.clone(),
+            attributes: slot.sent.attributes.clone(),
+            sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
+            receive_count: slot.receive_count,
+            fifo,
+            trace_header: None,
+        }
+    }
+
+    pub fn delete(&self, handles: &[Arc<str>]) -> Vec<EntryOutcome> {
+        let outcomes = handles.iter().map(|handle| self.delete_one(handle)).collect();
+        self.changed.notify_waiters();
+        outcomes
+    }
+
+    fn delete_one(&self, handle: &str) -> EntryOutcome {
+        if let Some(outcome) = self.entry_fault() {
+            return outcome;
+        }
+        let (number, version) = parse(handle);
+        let mut state = self.lock();
+        let slot = &mut state.slots[number];
+        let is_latest = slot.handle == version;
+        let is_expired = slot.visible_at <= Instant::now();
+        if slot.deleted || (self.fifo && (!is_latest || is_expired)) {
+            return EntryOutcome::Stale;
+        }
+        if !is_latest {
+            if self.strikes(Fault::DeleteForgotten) {
+                return EntryOutcome::Done;
+            }
+            return EntryOutcome::Stale;
+        }
+        slot.deleted = true;
+        EntryOutcome::Done
+    }
+
+    pub fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Vec<EntryOutcome> {
+        let outcomes = handles.iter().map(|handle| self.change_one(handle, timeout)).collect();
+        self.changed.notify_waiters();
+        outcomes
+    }
+
+    fn change_one(&self, handle: &str, timeout: Duration) -> EntryOutcome {
+        if let Some(outcome) = self.entry_fault() {
+            return outcome;
+        }
+        let (number, version) = parse(handle);
+        let mut state = self.lock();
+        let slot = &mut state.slots[number];
+        if slot.deleted || slot.handle != version || slot.visible_at <= Instant::now() {
+            return EntryOutcome::Stale;
+        }
+        slot.visible_at = Instant::now() + timeout;
+        EntryOutcome::Done
+    }
+
+    fn entry_fault(&self) -> Option<EntryOutcome> {
+        if self.strikes(Fault::EntryFailed) {
+            return Some(EntryOutcome::Failed("InternalError".to_owned()));
+        }
+        self.strikes(Fault::HandleRefused).then_some(EntryOutcome::Stale)
+    }
+
+    /// For what is possible for each message at each look.
+    fn rarely(&self, fault: Fault) -> bool {
+        self.dice().chance(0.05) && self.strikes(fault)
+    }
+
+    fn strikes(&self, fault: Fault) -> bool {
+        self.surroundings.strikes(fault)
+    }
+
+    fn dice(&self) -> &super::dice::Dice {
+        &self.surroundings.dice
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a FIFO queue may deliver now: in order, and nothing of a group of which something is in flight.
+fn fifo_candidates(state: &State) -> Vec<usize> {
+    let now = Instant::now();
+    let there = || state.slots.iter().enumerate().filter(|(_, slot)| !slot.deleted);
+    let busy: BTreeSet<_> = there().filter(|(_, slot)| slot.visible_at > now).map(|(_, slot)| slot.sent.group.as_str()).collect();
+    there().filter(|(_, slot)| !busy.contains(slot.sent.group.as_str())).map(|(number, _)| number).collect()
+}
+
+fn handle(number: usize, version: u32) -> String {
+    format!("{number}-{version}")
+}
+
+/// The number of the message, and which of its handles it is.
+pub fn parse(handle: &str) -> (usize, u32) {
+    let (number, version) = handle.split_once('-').expect("a handle of ours");
+    (number.parse().expect("a number"), version.parse().expect("a number"))
+}

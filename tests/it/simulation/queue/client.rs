@@ -1,0 +1,111 @@
+//! The queue as a worker sees it: over a network, and with a book of what it asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore::message::QueueMessage;
+use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
+
+use crate::simulation::conduct::{self, Wish};
+use crate::simulation::fault::Fault;
+use crate::simulation::incarnation::Incarnation;
+use crate::simulation::judge::Judge;
+use crate::simulation::wire::{Fate, Kill, ask};
+
+use super::Queue;
+
+/// How long the SDK waits for an answer, beside the long poll.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct QueueClient {
+    pub queue: Arc<Queue>,
+    pub judge: Arc<Judge>,
+    pub who: Arc<Incarnation>,
+}
+
+/// Faults that keep the queue from acting.
+const REFUSALS: [(Fault, QueueFaultKind); 4] = [
+    (Fault::Throttled, QueueFaultKind::Throttled),
+    (Fault::QueueUnavailable, QueueFaultKind::Unavailable),
+    (Fault::QueueDenied, QueueFaultKind::Denied),
+    (Fault::QueueMissing, QueueFaultKind::Missing),
+];
+
+impl QueueClient {
+    /// What becomes of the next call, and the fault to report where it has no answer.
+    fn fate(&self) -> (Fate, QueueFault) {
+        let surroundings = self.who.surroundings();
+        let strikes = |fault| surroundings.strikes(fault);
+        let dice = &surroundings.dice;
+        let mut fate = Fate { before: dice.between_ms(0, 20), after: dice.between_ms(0, 20), acts: true, answers: true, kill: None };
+        let mut kind = QueueFaultKind::Unavailable;
+        if let Some((_, refusal)) = REFUSALS.iter().find(|(fault, _)| strikes(*fault)) {
+            fate.acts = false;
+            kind = *refusal;
+        } else if strikes(Fault::QueueAnswerLost) {
+            fate.answers = false;
+        } else if strikes(Fault::QueueSlow) {
+            fate.before = dice.between_ms(500, 4_000);
+        } else if strikes(Fault::QueueHangs) {
+            fate.before = PATIENCE + dice.between_ms(20_001, 60_000);
+        } else if strikes(Fault::KilledBeforeAct) {
+            fate.kill = Some(Kill::BeforeAct);
+        } else if strikes(Fault::KilledAfterAct) {
+            fate.kill = Some(Kill::AfterAct);
+        }
+        (fate, QueueFault { kind, text: format!("simulated: {kind:?}") })
+    }
+
+    async fn call(&self, handles: &[Arc<str>], wish: Wish, timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+        conduct::counts_call(&self.who);
+        if self.who.is_alive() {
+            conduct::wishes(&self.who, &self.judge, handles, wish);
+        }
+        let history = &self.who.surroundings().history;
+        history.note(|| format!("{} asks: {wish:?} {handles:?} for {timeout:?}", self.who.name));
+        let (fate, fault) = self.fate();
+        let (queue, asked) = (Arc::clone(&self.queue), handles.to_vec());
+        let act = async move {
+            match wish {
+                Wish::Delete => queue.delete(&asked),
+                Wish::Release | Wish::Hide => queue.change_visibility(&asked, timeout),
+            }
+        };
+        let outcomes = ask(&self.who, fate, PATIENCE, act).await.ok_or(fault);
+        history.note(|| format!("{} hears of {wish:?} {handles:?}: {outcomes:?}", self.who.name));
+        if let Ok(outcomes) = &outcomes {
+            conduct::answered(&self.who, handles, wish, outcomes);
+        }
+        outcomes
+    }
+}
+
+impl longshore::queue::Queue for QueueClient {
+    async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
+        conduct::counts_call(&self.who);
+        if self.who.is_alive() {
+            conduct::receive_starts(&self.who, max);
+        }
+        let (fate, fault) = self.fate();
+        let (queue, attempt) = (Arc::clone(&self.queue), attempt.map(str::to_owned));
+        let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
+        let brought = ask(&self.who, fate, wait + PATIENCE, act).await;
+        conduct::receive_ends(&self.who, max, brought.as_deref().unwrap_or_default());
+        let history = &self.who.surroundings().history;
+        history.note(|| {
+            let handles =
+                brought.as_ref().map(|brought| brought.iter().map(|one| one.message.receipt_handle.to_string()).collect::<Vec<_>>());
+            format!("{} receives {handles:?}", self.who.name)
+        });
+        Ok(brought.ok_or(fault)?.into_iter().map(|delivery| delivery.message).collect())
+    }
+
+    async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
+        self.call(handles, Wish::Delete, Duration::ZERO).await
+    }
+
+    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+        let wish = if timeout.is_zero() { Wish::Release } else { Wish::Hide };
+        self.call(handles, wish, timeout).await
+    }
+}

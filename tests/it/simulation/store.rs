@@ -1,0 +1,244 @@
+//! The simulated store: what MongoDB does by its documentation, with what it does when it is in trouble.
+//!
+//! Items are applied one by one, guarded by their versions. What was applied is durable once a later write is acknowledged by
+//! the majority; until then a stepdown may take it back (MongoDB manual, "Rollbacks During Replica Set Failover").
+
+pub mod client;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use longshore::fields::Fields;
+use longshore::message::{Insert, Key, Reason, Rejection, Update, Write};
+use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
+use longshore::version::{Change, Version};
+
+use super::fault::Fault;
+use super::surroundings::Surroundings;
+use super::traffic::Mark;
+
+/// A server's code that no list knows.
+const UNKNOWN_CODE: i32 = 31_337;
+const VALIDATION_FAILED: i32 = 121;
+
+pub struct Store {
+    surroundings: Arc<Surroundings>,
+    state: Mutex<State>,
+}
+
+/// Collection and key, or collection and `_id`.
+pub type Name = (String, Key);
+
+#[derive(Default)]
+struct State {
+    documents: BTreeMap<Name, Document>,
+    /// What a rollback puts back, in the order of the writes.
+    undo: Vec<(Name, Option<Document>)>,
+    /// Grows with each stepdown.
+    term: u64,
+    /// Good items that were doubted already.
+    doubted: BTreeSet<Name>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    Inserted { document: Vec<u8>, hash: Option<[u8; 16]> },
+    Whole { version: Version, fields: Fields },
+    Partial(BTreeMap<String, (Version, Fields)>),
+}
+
+/// What an application came to, before it is acknowledged.
+pub struct Applied {
+    outcome: WriteOutcome,
+    term: u64,
+}
+
+impl Store {
+    pub fn new(surroundings: Arc<Surroundings>) -> Self {
+        Self { surroundings, state: Mutex::default() }
+    }
+
+    /// Applies those writes that `picks` says.
+    pub fn apply(&self, collection: &str, writes: &[Write], mut picks: impl FnMut() -> bool) -> Applied {
+        let mut state = self.lock();
+        let term = state.term;
+        let marks: Vec<_> = writes.iter().map(|write| state.effective_mark(collection, write)).collect();
+        if writes.len() > 1 && marks.contains(&Some(Mark::CommandRefused)) {
+            return Applied { outcome: unconfirmed(StoreFaultKind::Refused, "a command is refused whole"), term };
+        }
+        let (mut items, mut unchanged) = (Vec::new(), 0);
+        for (write, mark) in writes.iter().zip(&marks) {
+            if !picks() {
+                items.push(ItemOutcome::Unconfirmed("not reached".to_owned()));
+                continue;
+            }
+            let outcome = mark.map(refusal).or_else(|| self.trouble(&mut state, collection, write));
+            items.push(outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged)));
+        }
+        if writes.len() > 1 && marks.contains(&Some(Mark::ReplyTooLarge)) {
+            return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "the reply broke the connection"), term };
+        }
+        Applied { outcome: WriteOutcome::Answered { items, stale: unchanged }, term }
+    }
+
+    /// What is heard of it at the majority's acknowledgement. All that was applied before is durable with it.
+    pub fn acknowledge(&self, applied: Applied) -> WriteOutcome {
+        let mut state = self.lock();
+        if state.term != applied.term {
+            return unconfirmed(StoreFaultKind::Unavailable, "the primary stepped down meanwhile");
+        }
+        if matches!(applied.outcome, WriteOutcome::Answered { .. }) {
+            state.undo.clear();
+        }
+        applied.outcome
+    }
+
+    /// Takes back what was not acknowledged.
+    pub fn step_down(&self) {
+        let mut state = self.lock();
+        state.term += 1;
+        while let Some((name, before)) = state.undo.pop() {
+            match before {
+                Some(document) => state.documents.insert(name, document),
+                None => state.documents.remove(&name),
+            };
+        }
+    }
+
+    /// All documents, durable or not yet.
+    pub fn documents(&self) -> BTreeMap<Name, Document> {
+        self.lock().documents.clone()
+    }
+
+    /// The document as every rollback would leave it.
+    pub fn durable(&self, name: &Name) -> Option<Document> {
+        let state = self.lock();
+        let before = state.undo.iter().find(|(other, _)| other == name);
+        before.map_or_else(|| state.documents.get(name), |(_, document)| document.as_ref()).cloned()
+    }
+
+    /// All of a collection, as every rollback would leave it.
+    pub fn durable_of(&self, collection: &str) -> Vec<Document> {
+        let names: Vec<_> = self.lock().documents.keys().filter(|(other, _)| other == collection).cloned().collect();
+        names.iter().filter_map(|name| self.durable(name)).collect()
+    }
+
+    /// A good item that the store does not take at the first try.
+    fn trouble(&self, state: &mut State, collection: &str, write: &Write) -> Option<ItemOutcome> {
+        if self.surroundings.strikes(Fault::UpsertRaced) {
+            return Some(ItemOutcome::Unconfirmed("two upserts met".to_owned()));
+        }
+        let name = name(collection, write);
+        if !state.doubted.contains(&name) && self.surroundings.strikes(Fault::ItemDoubted) {
+            state.doubted.insert(name);
+            return Some(refusal(Mark::UnknownCode));
+        }
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn apply_one(&mut self, collection: &str, write: &Write, stale: &mut usize) -> ItemOutcome {
+        let name = name(collection, write);
+        let before = self.documents.get(&name).cloned();
+        let (after, outcome) = applied(before.as_ref(), write);
+        if after.is_none() && matches!(write, Write::Update(_)) {
+            *stale += 1;
+        }
+        if let Some(after) = after {
+            self.undo.push((name.clone(), before));
+            self.documents.insert(name, after);
+        }
+        outcome
+    }
+
+    /// What makes the store refuse the write, if it would change anything. Dead letters quote bodies: no mark counts there.
+    fn effective_mark(&self, collection: &str, write: &Write) -> Option<Mark> {
+        let is_stale = || {
+            let before = self.documents.get(&name(collection, write));
+            matches!(write, Write::Update(_)) && applied(before, write).0.is_none()
+        };
+        if collection == "dead_letters" {
+            return None;
+        }
+        let mark = match write {
+            Write::Insert(insert) => mark_in(&insert.document),
+            Write::Update(Update { change: Change::Whole { fields, .. }, .. }) => mark_of(fields),
+            Write::Update(Update { change: Change::Partial { fields }, .. }) => fields.iter().find_map(|field| mark_of(&field.2)),
+        };
+        mark.filter(|_| !is_stale())
+    }
+}
+
+/// The document after the write, if that changes it, and what is answered.
+fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemOutcome) {
+    match (write, before) {
+        (Write::Insert(Insert { document, hash, .. }), None) => {
+            (Some(Document::Inserted { document: document.clone(), hash: *hash }), ItemOutcome::Written)
+        }
+        (Write::Insert(Insert { hash, .. }), Some(Document::Inserted { hash: stored, .. })) if hash == stored => {
+            (None, ItemOutcome::AlreadyThere)
+        }
+        (Write::Insert(_), Some(_)) => (None, ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, "another document has this id"))),
+        (Write::Update(Update { change: Change::Whole { version, fields }, .. }), before) => {
+            let is_newer = match before {
+                Some(Document::Whole { version: stored, .. }) => compare(version, stored) == Ordering::Greater,
+                _ => true,
+            };
+            (is_newer.then(|| Document::Whole { version: version.clone(), fields: fields.clone() }), ItemOutcome::Written)
+        }
+        (Write::Update(Update { change: Change::Partial { fields }, .. }), before) => {
+            let mut stored = if let Some(Document::Partial(stored)) = before { stored.clone() } else { BTreeMap::new() };
+            let mut is_newer = false;
+            for (field, version, value) in fields {
+                if stored.get(field).is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater) {
+                    stored.insert(field.clone(), (version.clone(), value.clone()));
+                    is_newer = true;
+                }
+            }
+            (is_newer.then_some(Document::Partial(stored)), ItemOutcome::Written)
+        }
+    }
+}
+
+/// As the server compares what it stores of a version: two dates, then binary values by length and bytes.
+fn compare(left: &Version, right: &Version) -> Ordering {
+    let parts = |version: &Version| (version.time_ms, version.origin_time_ms, version.origin_id.len(), version.origin_id.to_vec());
+    parts(left).cmp(&parts(right))
+}
+
+fn name(collection: &str, write: &Write) -> Name {
+    let key = match write {
+        Write::Insert(insert) => insert.id.clone(),
+        Write::Update(update) => update.key.clone(),
+    };
+    (collection.to_owned(), key)
+}
+
+fn refusal(mark: Mark) -> ItemOutcome {
+    let rejection = |code| Rejection { reason: Reason::StoreRejected, text: mark.text().to_owned(), code: Some(code) };
+    match mark {
+        Mark::Refused | Mark::ReplyTooLarge => ItemOutcome::Rejected(rejection(VALIDATION_FAILED)),
+        Mark::UnknownCode | Mark::CommandRefused => ItemOutcome::Doubtful(rejection(UNKNOWN_CODE)),
+    }
+}
+
+fn mark_of(fields: &Fields) -> Option<Mark> {
+    fields.iter().find_map(|field| mark_in(field.element))
+}
+
+fn mark_in(bytes: &[u8]) -> Option<Mark> {
+    let holds = |mark: &Mark| bytes.windows(mark.text().len()).any(|window| window == mark.text().as_bytes());
+    Mark::ALL.iter().map(|(mark, _)| *mark).find(holds)
+}
+
+fn unconfirmed(kind: StoreFaultKind, text: &str) -> WriteOutcome {
+    WriteOutcome::Unconfirmed(StoreFault { kind, text: format!("simulated: {text}") })
+}

@@ -1,0 +1,116 @@
+//! The store as a worker sees it: over a network, through a driver that gives up after a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore::config::Collection;
+use longshore::message::Write;
+use longshore::store::{StoreFaultKind, WriteOutcome};
+
+use crate::simulation::conduct;
+use crate::simulation::fault::Fault;
+use crate::simulation::incarnation::Incarnation;
+use crate::simulation::wire::{Fate, Kill, ask};
+
+use super::{Store, unconfirmed};
+
+/// How long the driver waits for a server and its answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A write that is applied though nobody waits for it any more comes at most this much later.
+const LATE_MS: u64 = 120_000;
+
+pub struct StoreClient {
+    pub store: Arc<Store>,
+    pub who: Arc<Incarnation>,
+}
+
+/// What the server does with the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Acknowledged,
+    /// Applied, and no majority said so in time.
+    Unacknowledged,
+    Half,
+    /// Applied, and the primary steps down before the majority has it.
+    SteppedDown,
+}
+
+impl StoreClient {
+    /// What becomes of the next command, and how it is told where it has no answer.
+    fn fate(&self) -> (Fate, Deed, StoreFaultKind) {
+        let surroundings = self.who.surroundings();
+        let (dice, strikes) = (&surroundings.dice, |fault| surroundings.strikes(fault));
+        let mut fate = Fate { before: dice.between_ms(0, 10), after: dice.between_ms(0, 30), acts: true, answers: true, kill: None };
+        let (mut deed, mut kind) = (Deed::Acknowledged, StoreFaultKind::Unavailable);
+        if let Some(outage) = surroundings.outage() {
+            surroundings.history.saw(outage.fault);
+            if outage.fault == Fault::NotAuthorised {
+                kind = StoreFaultKind::Denied;
+            } else if dice.chance(0.2) {
+                fate.before = PATIENCE;
+            }
+            fate.acts = false;
+        } else if strikes(Fault::StoreUnavailable) {
+            fate.acts = false;
+        } else if strikes(Fault::ConnectionLost) {
+            (deed, kind, fate.answers) = (Deed::Half, StoreFaultKind::ConnectionLost, false);
+        } else if strikes(Fault::HalfApplied) {
+            (deed, fate.answers) = (Deed::Half, false);
+        } else if strikes(Fault::WriteAnswerLost) {
+            (deed, kind, fate.answers) = (Deed::Acknowledged, StoreFaultKind::ConnectionLost, false);
+        } else if strikes(Fault::WriteConcernUnmet) {
+            deed = Deed::Unacknowledged;
+        } else if strikes(Fault::SteppedDown) {
+            deed = Deed::SteppedDown;
+        } else if strikes(Fault::AppliedLate) {
+            fate.before = PATIENCE + dice.between_ms(1, LATE_MS);
+        } else if strikes(Fault::StoreSlow) {
+            let visible = u64::try_from(surroundings.plan.visibility_timeout.as_millis()).expect("minutes");
+            fate.before = dice.between_ms(500, (2 * visible).min(29_000));
+        } else if strikes(Fault::KilledBeforeAct) {
+            fate.kill = Some(Kill::BeforeAct);
+        } else if strikes(Fault::KilledAfterAct) {
+            fate.kill = Some(Kill::AfterAct);
+        }
+        (fate, deed, kind)
+    }
+}
+
+impl longshore::store::Store for StoreClient {
+    async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+        conduct::counts_call(&self.who);
+        let surroundings = self.who.surroundings();
+        let (fate, deed, kind) = self.fate();
+        let store = Arc::clone(&self.store);
+        let (collection, writes) = (collection.name.clone(), writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>());
+        let history = &surroundings.history;
+        history.note(|| format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes)));
+        let act = {
+            let surroundings = Arc::clone(surroundings);
+            async move {
+                let applied = store.apply(&collection, &writes, || deed != Deed::Half || surroundings.dice.chance(0.5));
+                match deed {
+                    Deed::Acknowledged => {}
+                    Deed::SteppedDown => store.step_down(),
+                    Deed::Half | Deed::Unacknowledged => return unconfirmed(StoreFaultKind::Unavailable, "no majority in time"),
+                }
+                // The majority takes a moment, in which a stepdown may come.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                store.acknowledge(applied)
+            }
+        };
+        let outcome = ask(&self.who, fate, PATIENCE, act).await;
+        let outcome = outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
+        history.note(|| format!("{} hears of its write: {outcome:?}", self.who.name));
+        outcome
+    }
+}
+
+fn names(writes: &[Write]) -> String {
+    let name = |write: &Write| match write {
+        Write::Insert(insert) => format!("insert {}", insert.id),
+        Write::Update(update) => format!("update {}", update.key),
+    };
+    writes.iter().map(name).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,66 @@
+//! What all parts of a world share: its chance, its history, and whether anything fails at present.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::dice::Dice;
+use super::fault::Fault;
+use super::history::History;
+use super::plan::{Outage, Plan};
+
+pub struct Surroundings {
+    pub dice: Dice,
+    pub history: History,
+    pub plan: Plan,
+    started: Instant,
+    calm: AtomicBool,
+    under_way: Arc<()>,
+}
+
+impl Surroundings {
+    pub fn new(dice: Dice, history: History, plan: Plan) -> Self {
+        Self { dice, history, plan, started: Instant::now(), calm: AtomicBool::new(false), under_way: Arc::new(()) }
+    }
+
+    /// Whether `fault` strikes here and now.
+    pub fn strikes(&self, fault: Fault) -> bool {
+        let strikes = !self.is_calm() && self.dice.chance(self.plan.rate(fault));
+        if strikes {
+            self.history.saw(fault);
+        }
+        strikes
+    }
+
+    /// From now on nothing fails.
+    pub fn calm_down(&self) {
+        self.calm.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// How long the world has been there.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Held by each request from its sending to its end.
+    pub fn under_way(&self) -> Arc<()> {
+        Arc::clone(&self.under_way)
+    }
+
+    /// Whether a request is still on its way, or at work in a server.
+    pub fn is_under_way(&self) -> bool {
+        Arc::strong_count(&self.under_way) > 1
+    }
+
+    /// The outage that lasts at present.
+    pub fn outage(&self) -> Option<&Outage> {
+        let age = self.age();
+        self.plan.outages.iter().find(|outage| outage.from <= age && age < outage.until)
+    }
+}
