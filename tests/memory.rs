@@ -1,14 +1,14 @@
 //! No message takes more memory than in proportion to its size: counted in bytes and in allocations, not timed.
 //!
 //! A binary of its own, because an allocator that counts is that of a whole program. Counted is all that is ever asked for, also
-//! what is given back at once, so the most that is held at a time is less. It runs one measurement at a time.
+//! what is given back at once, so the most that is held at a time is less. One test runs at a time.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::System;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +37,15 @@ const UNPACKED_BYTES_MAX: usize = 128 * 1024;
 const STEP: usize = 2;
 const SIZES: [usize; 3] = [64 * 1024, STEP * 64 * 1024, STEP * STEP * 64 * 1024];
 
+/// Allocations that the test harness may ask for meanwhile, on its own thread.
+const ALLOCATIONS_ALWAYS: usize = 1_000;
+
+/// Held by each test from its beginning to its end: another one's allocations would be counted too.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What decoding and routing a message asked for.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
@@ -45,11 +54,9 @@ struct Asked {
 }
 
 fn asked(message: &QueueMessage) -> Asked {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let mut config: Config = defaults();
     config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
     let router = Router::new(&config);
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let region = Region::new(COUNTED);
     let decided = decode(message, &config.message).and_then(|record| router.route(&record));
     let change = region.change();
@@ -87,7 +94,7 @@ fn holds(what: &str, attributes: &[(&str, &str)], always: usize, body: impl Fn(u
         let grown = |before: usize| before * STEP * 3 / 2;
         let (before, after) = (pair[0].1, pair[1].1);
         assert!(after.bytes <= grown(before.bytes) + BYTES_ALWAYS, "{what}: bytes grow faster than the body: {rows:?}");
-        assert!(after.allocations <= grown(before.allocations) + 64, "{what}: allocations grow faster than the body: {rows:?}");
+        assert!(after.allocations <= grown(before.allocations) + ALLOCATIONS_ALWAYS, "{what}: allocations grow faster than the body: {rows:?}");
     }
 }
 
@@ -115,6 +122,7 @@ const EVENT: &str = r#"{"type":"event","id":"a","user_id":1,"event_type":"x","v"
 
 #[test]
 fn elements_take_memory_in_proportion_however_small_and_many_they_are() {
+    let _alone = alone();
     for unit in ["0,", "[],", "{},", r#""","#, "null,", "-0,", "1e30,", "[[[[]]]],", r#"{"a":0},"#, r#"{"a":{"b":{}}},"#] {
         holds(unit, &[], 0, filled(&format!("{EVENT}["), unit, "0]}"));
     }
@@ -131,6 +139,7 @@ fn elements_take_memory_in_proportion_however_small_and_many_they_are() {
 
 #[test]
 fn names_take_memory_in_proportion_whether_they_differ_or_not() {
+    let _alone = alone();
     holds("names at the top", &[], 0, numbered(&format!("{EVENT}0,"), |number| format!(r#""{number}":0"#), "}"));
     holds("names below", &[], 0, numbered(&format!("{EVENT}{{"), |number| format!(r#""{number}":0"#), "}}"));
     let long = "x".repeat(200);
@@ -149,6 +158,7 @@ fn names_take_memory_in_proportion_whether_they_differ_or_not() {
 
 #[test]
 fn texts_and_numbers_take_memory_in_proportion_however_they_are_written() {
+    let _alone = alone();
     for unit in ["x", r"\u0000", r"\n", r"\ud83d\ude00", "😀", r"\\"] {
         holds(unit, &[], 0, filled(&format!("{EVENT}\""), unit, "\"}"));
         holds("a text without an end", &[], 0, filled(&format!("{EVENT}\""), unit, ""));
@@ -179,6 +189,7 @@ fn notification(message: &str, attributes: &str) -> String {
 
 #[test]
 fn envelopes_take_memory_in_proportion_however_many_there_are() {
+    let _alone = alone();
     let event = |size: usize| format!(r#"{EVENT}[{}0]}}"#, "0,".repeat(size / 2));
     holds("a notification", &[], 0, |size| notification(&event(size), "{}"));
     holds("three notifications", &[], 0, |size| notification(&notification(&notification(&event(size / 4), "{}"), "{}"), "{}"));
@@ -223,6 +234,7 @@ fn zstd_frame(blocks: usize) -> Vec<u8> {
 
 #[test]
 fn what_unpacks_takes_memory_in_proportion_to_its_size_and_its_bound() {
+    let _alone = alone();
     let unpacked = BYTES_PER_BYTE_MAX * UNPACKED_BYTES_MAX;
     let gzipped = [("content-encoding", "gzip")];
     let bomb = gzip(&vec![b' '; 16 * 1024 * 1024]);
@@ -252,6 +264,7 @@ fn what_unpacks_takes_memory_in_proportion_to_its_size_and_its_bound() {
 
 #[test]
 fn no_more_than_16_mib_of_bson_are_written_whatever_is_sent() {
+    let _alone = alone();
     // 36 MB of text that would be 117 MB of BSON. Where it is refused only once it is written, twice that is asked for.
     let body = format!("{EVENT}[{}0]}}", "0,".repeat(18_000_000));
     let asked = asked(&message(&[], body));
