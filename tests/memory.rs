@@ -193,7 +193,7 @@ fn notification(message: &str, attributes: &str) -> String {
 #[test]
 fn envelopes_take_memory_in_proportion_however_many_there_are() {
     let _alone = alone();
-    let event = |size: usize| format!(r#"{EVENT}[{}0]}}"#, "0,".repeat(size / 2));
+    let event = |size: usize| format!("{EVENT}[{}0]}}", "0,".repeat(size / 2));
     holds("a notification", &[], 0, |size| notification(&event(size), "{}"));
     holds("three notifications", &[], 0, |size| notification(&notification(&notification(&event(size / 4), "{}"), "{}"), "{}"));
     holds("notifications without end", &[], 0, |size| {
@@ -247,8 +247,8 @@ fn what_unpacks_takes_memory_in_proportion_to_its_size_and_its_bound() {
     holds("an array of zeros in gzip", &gzipped, unpacked, |_| STANDARD.encode(&array));
     holds("empty members", &gzipped, unpacked, |size| packed(&gzip(b""), size));
     holds("members of a byte", &gzipped, unpacked, |size| packed(&gzip(b" "), size));
-    let long_name = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], &[b'n'; 60_000]].concat();
-    holds("a file's name without end", &gzipped, unpacked, |size| packed(&[&long_name[..], &[b'n'; 200_000]].concat(), size));
+    let long_name = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], "n".repeat(60_000).as_bytes()].concat();
+    holds("a file's name without end", &gzipped, unpacked, |size| packed(&[&long_name[..], "n".repeat(200_000).as_bytes()].concat(), size));
 
     let zstd = [("content-encoding", "zstd")];
     let window = unpacked + WINDOW_BYTES;

@@ -112,7 +112,9 @@ fn check_value(value: &bson::Bson, level: usize) {
         bson::Bson::Document(document) => check_names(document, level),
         bson::Bson::Array(items) => {
             assert!(level <= json::LEVELS_MAX, "more levels than are taken");
-            items.iter().for_each(|item| check_value(item, level + 1));
+            for item in items {
+                check_value(item, level + 1);
+            }
         }
         _ => {}
     }

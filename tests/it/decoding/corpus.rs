@@ -48,7 +48,9 @@ fn run(target: &str, check: fn(&[u8])) {
         let _shown = Shown { name, bytes };
         check(bytes);
     };
-    files.iter().for_each(|(name, bytes)| checked(name, bytes));
+    for (name, bytes) in &files {
+        checked(name, bytes);
+    }
 
     let mutations = std::env::var("FUZZ_MUTATIONS").map_or(MUTATIONS, |number| number.parse().expect("FUZZ_MUTATIONS is a number"));
     let words = words(target);

@@ -124,12 +124,10 @@ fn stored(stamp: &Stamp) -> Bson {
 fn first(rng: &mut Rng, kind: Kind, others: Others) -> Option<First> {
     let version = match others {
         Others::Absent => return None,
-        Others::WroteReadably => readable(rng),
+        Others::Change if rng.bool() => return None,
         Others::WroteUnreadably => unreadable(rng),
         Others::WroteOurs if rng.bool() => unreadable(rng),
-        Others::WroteOurs => readable(rng),
-        Others::Change if rng.bool() => return None,
-        Others::Change => readable(rng),
+        Others::WroteReadably | Others::WroteOurs | Others::Change => readable(rng),
     };
     let theirs = theirs(rng, version);
     let mut first = First { theirs, whole: None, each: BTreeMap::new(), ingest: None };

@@ -117,7 +117,9 @@ impl Model {
         if kind == Kind::Replace {
             document.clear();
         }
-        declared.iter().for_each(|name| drop(document.remove(*name)));
+        for name in declared {
+            document.remove(*name);
+        }
         document.extend(message.fields.clone());
         self.say(message.stamp.time_ms);
         (self.whole, self.each) = (Some(message.stamp.clone()), BTreeMap::new());
