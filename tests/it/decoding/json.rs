@@ -87,7 +87,7 @@ fn every_utf16_unit_is_read_by_its_escape_but_for_lone_surrogates() {
 #[test]
 fn a_name_twice_is_refused_at_every_depth_however_it_is_written() {
     let pairs = [("a", "a"), ("a", r"\u0061"), ("", ""), ("é", r"\u00e9"), (r"\ud83d\ude00", "😀"), (r#"\""#, r"\u0022"), (r"\/", "/")];
-    for depth in [0, 1, 2, 15, 50, 98] {
+    for depth in [0, 1, 2, 15, 50, 97] {
         for many in [0, 12, 13, 14, 15, 16, 40] {
             let others = (0..many).map(|number| format!(r#","n{number}":{{"a":{number}}}"#)).collect::<Vec<_>>().concat();
             let at = |object: &str| is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)));
