@@ -23,8 +23,8 @@ targets=("$@")
 for target in "${targets[@]}"; do
     found=$cache/fuzz/$target
     mkdir -p "$found"
-    # libFuzzer writes what is new into the first folder. 100 KB is more than any interesting input needs; 5 s for one is
-    # far beyond linear time.
+    # libFuzzer writes what is new into the first folder. 100 KB is more than any interesting input needs, and then 5 s are far
+    # beyond linear time, and 64 MB in one piece (a zstd window is 8 MiB) far beyond linear memory.
     rustup run nightly "$fuzz" run "$target" "$found" "fuzz/corpus/$target" -- \
-        -max_total_time=$((minutes * 60)) -max_len=100000 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 "-dict=fuzz/$target.dict"
+        -max_total_time=$((minutes * 60)) -max_len=100000 -timeout=5 -malloc_limit_mb=64 -print_final_stats=1 "-dict=fuzz/$target.dict"
 done
