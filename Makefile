@@ -4,12 +4,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test fuzz check bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
 ARGS ?=
-export CARGO
+# For `make fuzz`: minutes for each target.
+MINUTES ?= 1
+export CARGO MINUTES
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +21,9 @@ demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check w
 
 test: ## Run every test (unit, integration against real servers, documentation) and count them
 	@scripts/test.sh $(ARGS)
+
+fuzz: ## Look for messages that break decoding, MINUTES for each target (needs a nightly compiler)
+	@scripts/fuzz.sh
 
 check: ## Look without running: format, clippy, documentation, licences and sources
 	$(CARGO) fmt --check

@@ -6,6 +6,7 @@
 //! Layout: <https://bsonspec.org/spec.html>. Bounds: "MongoDB Limits and Thresholds" in the MongoDB manual (16 MiB,
 //! 100 levels).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de;
@@ -23,8 +24,8 @@ pub const LEVELS_MAX: usize = 100;
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A document's length before its elements and the NUL after them.
 const DOCUMENT_FRAME_BYTES: usize = 5;
-/// From this many names on they are sorted to find one that is there twice; fewer are compared in pairs, which is faster.
-const NAMES_SORTED_FROM: usize = 16;
+/// From this many names on they are hashed to find one that is there twice; fewer are compared in pairs, which is faster.
+const NAMES_HASHED_FROM: usize = 16;
 
 /// Where the conversion stands.
 pub struct Writer<'t> {
@@ -209,7 +210,7 @@ impl<'t> Writer<'t> {
 
     /// Refuses a name that is twice among those of the object that ends here.
     fn check_names<E: de::Error>(&mut self, names_before: usize) -> Result<(), E> {
-        let twice = first_twice(&mut self.names[names_before..], self.fields.buffer());
+        let twice = first_twice(&self.names[names_before..], self.fields.buffer());
         self.names.truncate(names_before);
         match twice {
             None => Ok(()),
@@ -271,12 +272,13 @@ fn push_decimal(buffer: &mut Vec<u8>, number: usize) {
     buffer.push(b"0123456789"[number % 10]);
 }
 
-/// A name that is there more than once, if one is. Takes n log n comparisons at most, whatever the names are.
-fn first_twice(names: &mut [NameSpan], buffer: &[u8]) -> Option<NameSpan> {
-    if names.len() < NAMES_SORTED_FROM {
+/// A name that is there more than once, if one is. Linear in the names' bytes: the hash is keyed anew in each process, so that
+/// no sender can choose names that collide.
+fn first_twice(names: &[NameSpan], buffer: &[u8]) -> Option<NameSpan> {
+    if names.len() < NAMES_HASHED_FROM {
         let is_twice = |(index, name): &(usize, &NameSpan)| names[..*index].iter().any(|other| other.bytes(buffer) == name.bytes(buffer));
         return names.iter().enumerate().find(is_twice).map(|(_, name)| *name);
     }
-    names.sort_unstable_by(|a, b| a.bytes(buffer).cmp(b.bytes(buffer)));
-    names.windows(2).find(|pair| pair[0].bytes(buffer) == pair[1].bytes(buffer)).map(|pair| pair[0])
+    let mut seen = HashSet::with_capacity(names.len());
+    names.iter().find(|name| !seen.insert(name.bytes(buffer))).copied()
 }

@@ -1,11 +1,20 @@
-//! Order-freedom: any history of updates, in any order and cut into any batches, ends in the document that the join says.
+//! Order-freedom: any history of updates, in any order and cut into any batches, ends in the document that the rules say, on a
+//! real server. `PROPTEST_CASES` sets how many histories each rule is tried on, for each kind of write.
+
+mod history;
+mod model;
 
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
+use history::{History, NAMES, Others, Step};
 use longshore::version::join;
+use model::{Kind, Message, Model, TheirVersion, Theirs, VERSION_FIELD};
 
 use super::*;
+
+/// Histories for each kind of write, unless `PROPTEST_CASES` says otherwise.
+const HISTORIES: usize = 60;
 
 /// Fields that all carry `version`, the version field among them.
 pub fn partial(key: &str, version: &Version, document: Document) -> Write {
@@ -18,176 +27,203 @@ fn partial_change(version: &Version, mut document: Document) -> Change {
     Change::Partial { fields: fields.into_iter().map(|(name, value)| (name, version.clone(), value)).collect() }
 }
 
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Kind {
-    Set,
-    Replace,
-    Partial,
+fn change(kind: Kind, message: &Message) -> Change {
+    let stamp = &message.stamp;
+    let version = Version { time_ms: stamp.time_ms, origin_time_ms: stamp.origin_ms, origin_id: stamp.id.as_slice().into() };
+    let mut document: Document = message.fields.clone().into_iter().collect();
+    if kind == Kind::Partial {
+        return partial_change(&version, document);
+    }
+    document.insert(VERSION_FIELD, bson::DateTime::from_millis(stamp.time_ms));
+    Change::Whole { version, fields: fields(&document) }
 }
 
-/// One key's history: a document that may be there, and the updates to it.
-struct History {
-    foreign: Option<Document>,
-    changes: Vec<Change>,
+fn declared() -> Vec<&'static str> {
+    NAMES.iter().chain(&[VERSION_FIELD]).copied().collect()
 }
 
-const NAMES: [&str; 4] = ["data", "dev", "x y", "0"];
+/// The collection of a kind, with `key` as its key.
+fn keyed(kind: Kind, key: &str) -> Collection {
+    let (key, version_field) = (key.to_owned(), VERSION_FIELD.to_owned());
+    match kind {
+        Kind::Set => {
+            let declared = declared().into_iter().map(str::to_owned).collect();
+            Collection { declared, ..collection(WriteKind::Set { key, version_field, partial: false }) }
+        }
+        Kind::Replace => collection(WriteKind::Replace { key, version_field }),
+        Kind::Partial => collection(WriteKind::Set { key, version_field, partial: true }),
+    }
+}
 
-fn history(rng: &mut Rng, kind: Kind, key: &str) -> History {
-    // Few times and ids, so that versions tie in each of their parts.
-    let time = |rng: &mut Rng| NOON + rng.i64(0..4) * 1_000;
-    let foreign = rng.bool().then(|| {
-        let time = time(rng);
-        let written: Option<Bson> = match rng.u8(0..5) {
-            0 => Some(bson::DateTime::from_millis(time).into()),
-            1 => Some((time / 1_000).into()),
-            2 => Some(time.into()),
-            3 => Some(bson::DateTime::from_millis(time).try_to_rfc3339_string().expect("in range").replace('T', " ").into()),
-            _ => None,
+/// One history, its model, and how far it was played.
+struct Case {
+    key: Key,
+    history: History,
+    model: Model,
+}
+
+impl Case {
+    fn new(seed: u64, kind: Kind, others: Others) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let history = History::random(&mut rng, kind, others);
+        let mut model = Model::default();
+        if let Some(first) = &history.first {
+            model.others_create(&first.theirs, first.whole.clone(), first.each.clone());
+        }
+        let number = i64::try_from(seed).expect("small");
+        Self { key: if seed.is_multiple_of(2) { Key::Integer(number) } else { Key::Text(format!("k{seed}")) }, history, model }
+    }
+
+    fn key(&self) -> Bson {
+        match &self.key {
+            Key::Integer(number) => (*number).into(),
+            Key::Text(text) => text.into(),
+            other => panic!("not a key of this test: {other:?}"),
+        }
+    }
+
+    /// The document that is there before the first message.
+    fn first(&self, key: &str) -> Option<Document> {
+        let first = self.history.first.as_ref()?;
+        let mut document = doc! { key: self.key() };
+        document.extend(first.theirs.set.clone());
+        if let TheirVersion::Set(value, _) = &first.theirs.version {
+            document.insert(VERSION_FIELD, value.clone());
+        }
+        document.extend(first.ingest.clone().map(|ingest| ("_ingest".to_owned(), ingest)));
+        Some(document)
+    }
+}
+
+/// As the statement of another program's driver.
+fn their_update(theirs: &Theirs) -> Document {
+    let mut set: Document = theirs.set.clone().into_iter().collect();
+    let mut update = doc! {};
+    match &theirs.version {
+        TheirVersion::Untouched => {}
+        TheirVersion::Unset => drop(update.insert("$unset", doc! { VERSION_FIELD: 1 })),
+        TheirVersion::Set(value, _) => drop(set.insert(VERSION_FIELD, value.clone())),
+    }
+    update.insert("$set", set);
+    update
+}
+
+/// Plays random histories on the server and in the model, and holds one against the other after every step.
+async fn holds(name: &str, others: Others, key: &str) {
+    let histories = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |number| number.parse().expect("PROPTEST_CASES is a number"));
+    for kind in [Kind::Set, Kind::Replace, Kind::Partial] {
+        let database = database(&format!("{name}_{kind:?}")).await;
+        if key != "_id" {
+            unique(&database, key).await;
+        }
+        let mut cases: Vec<Case> = (0..histories).map(|number| Case::new(number as u64, kind, others)).collect();
+        let first: Vec<_> = cases.iter().filter_map(|case| case.first(key)).collect();
+        if !first.is_empty() {
+            database.collection::<Document>("things").insert_many(first).await.expect("inserted");
+        }
+        let steps = cases.iter().map(|case| case.history.steps.len()).max().unwrap_or(0);
+        for step in 0..steps {
+            play(&database, key, kind, &mut cases, step).await;
+            compare(&database, key, &cases, &format!("{kind:?}, after step {step}")).await;
+        }
+    }
+}
+
+/// Plays one step of each history: first what is ours, in one batch, then what is theirs.
+async fn play(database: &Database, key: &str, kind: Kind, cases: &mut [Case], step: usize) {
+    let mut writes = Vec::new();
+    let mut stale_wanted = 0;
+    for case in cases.iter_mut() {
+        let Some(Step::Ours(messages)) = case.history.steps.get(step) else { continue };
+        let joined = messages.iter().map(|message| change(kind, message)).reduce(join).expect("one at least");
+        writes.push(Write::Update(Update { key: case.key.clone(), change: joined }));
+        let changes = messages.iter().filter(|message| case.model.take(kind, &declared(), message)).count();
+        stale_wanted += usize::from(changes == 0);
+    }
+    let (items, stale) = write(&store(database), &keyed(kind, key), &writes).await;
+    assert!(items.iter().all(|item| *item == ItemOutcome::Written), "{items:?}");
+    assert_eq!(stale, stale_wanted, "stale writes of {kind:?} in step {step}");
+
+    for case in cases.iter_mut() {
+        let Some(Step::Theirs(theirs)) = case.history.steps.get(step) else { continue };
+        let things = database.collection::<Document>("things");
+        things.update_one(doc! { key: case.key() }, their_update(theirs)).await.expect("updated");
+        case.model.others_change(theirs);
+    }
+}
+
+async fn compare(database: &Database, key: &str, cases: &[Case], when: &str) {
+    let mut found: BTreeMap<String, BTreeMap<String, Bson>> = BTreeMap::new();
+    for mut document in all(database).await {
+        let id = document.get(key).expect("a key").to_string();
+        for own in [key, "_id", "_ingest"] {
+            document.remove(own);
+        }
+        assert_eq!(found.insert(id.clone(), document.into_iter().collect()), None, "{id} is there twice");
+    }
+    for case in cases {
+        let there = found.remove(&case.key().to_string());
+        // By their text: NaN is never equal to NaN.
+        assert_eq!(
+            format!("{there:?}"),
+            format!("{:?}", case.model.document),
+            "{when}, {:?}, first {:?}, steps {:#?}",
+            case.key,
+            case.first(key),
+            case.history.steps
+        );
+    }
+    assert!(found.is_empty(), "nobody wrote {found:?}");
+}
+
+#[tokio::test]
+async fn messages_in_any_order_end_as_the_newest_of_them() {
+    holds("alone", Others::Absent, "session_id").await;
+}
+
+#[tokio::test]
+async fn a_document_that_others_wrote_counts_at_the_time_of_its_version_field_in_any_form() {
+    holds("readable", Others::WroteReadably, "session_id").await;
+}
+
+#[tokio::test]
+async fn a_document_without_a_readable_version_field_counts_as_oldest() {
+    holds("unreadable", Others::WroteUnreadably, "session_id").await;
+}
+
+#[tokio::test]
+async fn a_document_with_some_of_our_versions_counts_at_those_it_has() {
+    holds("ours", Others::WroteOurs, "session_id").await;
+}
+
+#[tokio::test]
+async fn what_others_change_after_us_counts_at_the_version_field_that_they_set() {
+    holds("changed", Others::Change, "session_id").await;
+}
+
+#[tokio::test]
+async fn the_document_id_as_the_key_makes_no_difference() {
+    for (name, others) in [("id_alone", Others::Absent), ("id_readable", Others::WroteReadably), ("id_changed", Others::Change)] {
+        holds(name, others, "_id").await;
+    }
+}
+
+#[test]
+fn the_model_itself_ends_the_same_in_any_order() {
+    let alone = [Others::Absent, Others::WroteReadably, Others::WroteUnreadably, Others::WroteOurs];
+    for (seed, kind) in (0..3_000).flat_map(|seed| [Kind::Set, Kind::Replace, Kind::Partial].map(|kind| (seed, kind))) {
+        let case = Case::new(seed, kind, alone[usize::try_from(seed).expect("small") % alone.len()]);
+        let mut messages: Vec<_> = case.history.steps.iter().flat_map(Step::messages).collect();
+        let ends = |messages: &[&Message]| {
+            let mut model = case.model.clone();
+            for message in messages {
+                model.take(kind, &declared(), message);
+            }
+            model
         };
-        let mut document = doc! { "session_id": key, "theirs": 1 };
-        for name in NAMES {
-            if rng.bool() {
-                document.insert(name, "theirs");
-            }
-        }
-        document.extend(written.map(|written| ("last_accessed".to_owned(), written)));
-        document
-    });
-    let changes = (0..rng.usize(1..6))
-        .map(|number| {
-            let mut document = doc! {};
-            for name in NAMES {
-                if rng.bool() {
-                    document.insert(name, format!("{name} of {number}"));
-                }
-            }
-            let id = ["", "a", "b", "ab"][rng.usize(0..4)];
-            // The number makes each message its own; versions may tie up to it.
-            let mut version = version(time(rng), &format!("{id}{number}"));
-            version.origin_time_ms += rng.i64(0..2);
-            match kind {
-                Kind::Partial => partial_change(&version, document),
-                Kind::Set | Kind::Replace => {
-                    document.insert("last_accessed", bson::DateTime::from_millis(version.time_ms));
-                    Change::Whole { version, fields: fields(&document) }
-                }
-            }
-        })
-        .collect();
-    History { foreign, changes }
-}
-
-/// The version at which a foreign document counts as written.
-fn foreign_version(document: &Document) -> Option<Version> {
-    let raw = fields(&doc! { "t": document.get("last_accessed")?.clone() });
-    let time_ms = longshore::time::from_field(raw.get("t")?).ok()?;
-    Some(Version { time_ms, origin_time_ms: i64::MIN, origin_id: Arc::from([]) })
-}
-
-/// What the document must be in the end, without `_id` and `_ingest`, by the join alone.
-fn expected(history: &History, kind: Kind, key: &str) -> Document {
-    let joined = history.changes.iter().cloned().reduce(join).expect("at least one");
-    let mut document = history.foreign.clone().unwrap_or_else(|| doc! { "session_id": key });
-    let stored = history.foreign.as_ref().and_then(foreign_version);
-    match joined {
-        Change::Whole { version, .. } if stored.as_ref() >= Some(&version) => {}
-        Change::Whole { fields, .. } => {
-            match kind {
-                Kind::Replace => document = doc! { "session_id": key },
-                _ => NAMES.iter().chain(&["last_accessed"]).for_each(|name| {
-                    document.remove(name);
-                }),
-            }
-            document.extend(values(&fields));
-        }
-        Change::Partial { fields } => {
-            for (_, version, value) in fields {
-                if stored.as_ref() < Some(&version) {
-                    document.extend(values(&value));
-                }
-            }
-        }
-    }
-    document
-}
-
-fn values(fields: &Fields) -> Document {
-    let mut bytes = i32::try_from(fields.bytes() + 5).expect("small").to_le_bytes().to_vec();
-    fields.iter().for_each(|field| bytes.extend_from_slice(field.element));
-    bytes.push(0);
-    bson::deserialize_from_slice(&bytes).expect("BSON")
-}
-
-async fn holds(kind: Kind, seed: u64) {
-    let database = database(&format!("order_{kind:?}")).await;
-    unique(&database, "session_id").await;
-    let store = store(&database);
-    let declared = NAMES.iter().chain(&["last_accessed"]).map(|name| (*name).to_owned()).collect();
-    let collection = match kind {
-        Kind::Set => Collection { declared, ..sessions() },
-        Kind::Replace => cache(),
-        Kind::Partial => partial_sessions(),
-    };
-    let mut rng = Rng::with_seed(seed);
-    let keys: Vec<String> = (0..300).map(|number| format!("k{number}")).collect();
-    let histories: Vec<History> = keys.iter().map(|key| history(&mut rng, kind, key)).collect();
-    let foreign: Vec<_> = histories.iter().filter_map(|history| history.foreign.as_ref()).collect();
-    database.collection::<Document>("things").insert_many(foreign).await.expect("inserted");
-
-    // Each key's updates in an order of their own, some twice, some joined with their neighbour before they are written.
-    let mut queues: Vec<Vec<Change>> = histories
-        .iter()
-        .map(|history| {
-            let mut queue = history.changes.clone();
-            queue.extend(history.changes.iter().filter(|_| rng.u8(0..4) == 0).cloned().collect::<Vec<_>>());
-            rng.shuffle(&mut queue);
-            while queue.len() > 1 && rng.bool() {
-                let (one, other) = (queue.pop().expect("two"), queue.pop().expect("two"));
-                queue.push(join(one, other));
-            }
-            queue
-        })
-        .collect();
-    while queues.iter().any(|queue| !queue.is_empty()) {
-        let writes: Vec<Write> = queues
-            .iter_mut()
-            .zip(&keys)
-            .filter_map(|(queue, key)| Some(Write::Update(Update { key: Key::Text(key.clone()), change: queue.pop()? })))
-            .collect();
-        let (items, _) = write(&store, &collection, &writes).await;
-        assert!(items.iter().all(|item| *item == ItemOutcome::Written), "{items:?}");
-    }
-
-    let things = database.collection::<Document>("things");
-    for (history, key) in histories.iter().zip(&keys) {
-        let mut document = things.find_one(doc! { "session_id": key }).await.expect("read").expect("there");
-        document.remove("_id");
-        document.remove("_ingest");
-        let expected: BTreeMap<_, _> = expected(history, kind, key).into_iter().collect();
-        let document: BTreeMap<_, _> = document.into_iter().collect();
-        assert_eq!(document, expected, "{kind:?}, seed {seed}, {key}: {:?}\n{:?}", history.foreign, history.changes);
-    }
-}
-
-#[tokio::test]
-async fn any_order_of_sets_ends_as_their_join() {
-    for seed in 0..3 {
-        holds(Kind::Set, seed).await;
-    }
-}
-
-#[tokio::test]
-async fn any_order_of_replaces_ends_as_their_join() {
-    for seed in 0..3 {
-        holds(Kind::Replace, seed).await;
-    }
-}
-
-#[tokio::test]
-async fn any_order_of_partial_sets_ends_as_their_join() {
-    for seed in 0..3 {
-        holds(Kind::Partial, seed).await;
+        let one = ends(&messages);
+        Rng::with_seed(seed).shuffle(&mut messages);
+        assert_eq!(format!("{one:?}"), format!("{:?}", ends(&messages)), "seed {seed}, {kind:?}");
     }
 }
 

@@ -1,0 +1,8 @@
+//! Decoding, held against a reference that shares no code with it.
+
+mod checks;
+mod corpus;
+mod generator;
+mod json;
+mod reader;
+mod reference;
