@@ -4,7 +4,9 @@
 //! Each fault is a short test. [`length`] repeats them at random for as long as one likes: `make chaos MINUTES=10`.
 
 mod check;
+mod database;
 mod load;
+mod relay;
 mod replica_set;
 mod table;
 mod workers;
