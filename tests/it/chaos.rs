@@ -5,6 +5,7 @@
 
 mod check;
 mod database;
+mod length;
 mod load;
 mod relay;
 mod replica_set;
