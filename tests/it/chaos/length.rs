@@ -79,11 +79,11 @@ async fn at_length() {
                 }
             }
             Err(panic) => {
-                println!("{}\n{kind:?} did not end; seed {seed}", table(&rows));
+                println!("{}\n{kind:?} did not end; seed {seed}", table(&rows.iter().collect::<Vec<_>>()));
                 std::panic::resume_unwind(panic);
             }
         }
     }
-    println!("{}\nseed {seed}, {} s", table(&rows), started.elapsed().as_secs());
+    println!("{}\nseed {seed}, {} s", table(&rows.iter().collect::<Vec<_>>()), started.elapsed().as_secs());
     rows.iter().for_each(Row::assert_promises_kept);
 }

@@ -61,10 +61,10 @@ const HEADER: [&str; 10] = [
 ];
 
 /// The rows in the order of their names.
-pub fn table(rows: &[Row]) -> Table {
+pub fn table(rows: &[&Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(HEADER);
-    let mut rows: Vec<_> = rows.iter().collect();
+    let mut rows = rows.to_vec();
     rows.sort_by_key(|row| &row.fault);
     table.add_rows(rows.into_iter().map(cells));
     table

@@ -52,7 +52,6 @@ impl Default for Setting {
 
 pub struct World {
     pub server: SqsServer,
-    pub queue_url: String,
     /// The queue, past every proxy.
     pub queue: Arc<SqsQueue>,
     /// Where the queue puts what was received too often.
@@ -89,7 +88,7 @@ impl World {
         worker_settings.extend(setting.worker_settings);
         let load = Load::new(setting.seed, setting.messages);
         let workers = (0..setting.workers).map(|_| None).collect();
-        Self { server, queue_url, queue, given_up, manager, load, worker_settings, workers, printed: Vec::new() }
+        Self { server, queue, given_up, manager, load, worker_settings, workers, printed: Vec::new() }
     }
 
     /// Sends the load, lets `fault` happen in the middle of it, and waits until all is unloaded.
