@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod fault_proxy;
 mod mongo_manager;
 mod mongod;
 mod sqs;
