@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chaos;
 mod cli;
 mod fault_proxy;
 mod mongo_manager;
