@@ -5,6 +5,8 @@
 
 mod check;
 mod load;
+mod queue;
+mod queue_outage;
 mod replica_set;
 mod table;
 mod workers;
