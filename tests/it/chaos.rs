@@ -6,6 +6,7 @@
 mod check;
 mod load;
 mod queue;
+mod queue_held;
 mod queue_outage;
 mod replica_set;
 mod table;

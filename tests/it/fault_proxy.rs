@@ -71,7 +71,10 @@ async fn a_healthy_proxy_changes_nothing_and_counts_everything() {
     bench.send(&["a", "b"]).await;
     let messages = bench.receive().await;
     assert_eq!((messages.len(), bench.state().await), (2, (0, 2)));
-    assert_eq!(bench.through.change_visibility(&handles(&messages), NOW).await.expect("give back"), [EntryOutcome::Done, EntryOutcome::Done]);
+    assert_eq!(
+        bench.through.change_visibility(&handles(&messages), NOW).await.expect("give back"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
     let messages = bench.receive().await;
     assert_eq!(bench.through.delete(&handles(&messages)).await.expect("delete"), [EntryOutcome::Done, EntryOutcome::Done]);
     assert_eq!(bench.state().await, (0, 0));

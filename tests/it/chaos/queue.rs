@@ -19,16 +19,13 @@ const ALL: [Operation; 4] = [Receive, Delete, ChangeVisibility, GetAttributes];
 const MESSAGES: usize = 500;
 
 /// Sends a load through the proxy, lets `strike` plan faults and wait for them, and heals the proxy afterwards.
-pub async fn endure(
-    set: &ReplicaSet,
-    fault: &str,
-    seed: u64,
-    strike: impl AsyncFnOnce(&FaultProxy, &mut World),
-) -> (Row, Seen) {
+pub async fn endure(set: &ReplicaSet, fault: &str, seed: u64, strike: impl AsyncFnOnce(&FaultProxy, &mut World)) -> (Row, Seen) {
     let setting = Setting { seed, messages: MESSAGES, workers: 1, ..Setting::default() };
     let mut world = World::new(set, setting).await;
     let proxy = FaultProxy::start(world.server.endpoint(), seed).await;
     world.worker_settings.push(("LONGSHORE__QUEUE__ENDPOINT_URL", proxy.endpoint().to_owned()));
+    // Waited for where the queue never recovers.
+    world.worker_settings.push(("LONGSHORE__WORKER__DRAIN_TIMEOUT", "8s".to_owned()));
     let row = world
         .endure(fault, async |world| {
             strike(&proxy, world).await;
@@ -36,7 +33,13 @@ pub async fn endure(
         })
         .await;
     let seen = proxy.seen();
-    println!("{}\n{:?}, {} receives too many, {} at most", table(&[&row]), seen.all_injected(), seen.extra_receives(), seen.extra_receives_max());
+    println!(
+        "{}\n{:?}, {} receives too many, {} at most",
+        table(&[&row]),
+        seen.all_injected(),
+        seen.extra_receives(),
+        seen.extra_receives_max()
+    );
     (row, seen)
 }
 

@@ -171,6 +171,15 @@ impl World {
         self.printed.push(printed);
     }
 
+    /// Asks it to stop while it cannot settle what it holds, and waits until its deadline made it let go.
+    pub async fn let_go_worker(&mut self, number: usize) {
+        let worker = self.workers[number].take().expect("a running worker");
+        worker.signal("TERM").await;
+        let (status, printed) = worker.ended().await;
+        assert_eq!(status.code(), Some(1), "worker {number} ended with {status}:\n{printed}");
+        self.printed.push(printed);
+    }
+
     pub async fn stop_workers(&mut self) {
         for number in 0..self.workers.len() {
             if self.workers[number].is_some() {
