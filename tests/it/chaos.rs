@@ -4,10 +4,12 @@
 //! Each fault is a short test. [`length`] repeats them at random for as long as one likes: `make chaos MINUTES=10`.
 
 mod check;
+mod database;
 mod load;
 mod queue;
 mod queue_held;
 mod queue_outage;
+mod relay;
 mod replica_set;
 mod table;
 mod workers;
