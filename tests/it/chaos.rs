@@ -1,5 +1,5 @@
 //! Real faults on real servers, in the middle of a load: databases that die, freeze, fill up and lock out, workers that are
-//! killed. After each, the promises are held against what is in the database and in the queue.
+//! killed, queues that fail. After each, the promises are held against what is in the database and in the queue.
 //!
 //! Each fault is a short test. [`length`] repeats them at random for as long as one likes: `make chaos MINUTES=10`.
 
@@ -7,6 +7,9 @@ mod check;
 mod database;
 mod length;
 mod load;
+mod queue;
+mod queue_held;
+mod queue_outage;
 mod relay;
 mod replica_set;
 mod table;

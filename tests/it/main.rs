@@ -4,6 +4,7 @@
 
 mod chaos;
 mod cli;
+mod fault_proxy;
 mod mongo_manager;
 mod mongod;
 mod sqs;

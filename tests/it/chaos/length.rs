@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::table::{Row, table};
 use super::world::Setting;
-use super::{database, workers};
+use super::{database, queue, replica_set, workers};
 
 /// Where `MINUTES` does not say otherwise.
 const MINUTES: u64 = 10;
@@ -18,7 +18,12 @@ const MINUTES: u64 = 10;
 enum Kind {
     Database(database::Fault),
     Workers(workers::Fault),
+    /// All faults of the queue, in a mixture of their own.
+    Queue,
 }
+
+/// Of a round: there are nine faults in the mixture.
+const QUEUE_MIXTURES: usize = 3;
 
 /// Every kind that can be had on this machine.
 fn kinds() -> Vec<Kind> {
@@ -29,7 +34,7 @@ fn kinds() -> Vec<Kind> {
         }
         can_be_had
     });
-    database.map(Kind::Database).chain(workers::Fault::ALL.map(Kind::Workers)).collect()
+    database.map(Kind::Database).chain(workers::Fault::ALL.map(Kind::Workers)).chain([Kind::Queue; QUEUE_MIXTURES]).collect()
 }
 
 async fn endure(kind: Kind, random: &mut fastrand::Rng) -> Row {
@@ -39,6 +44,7 @@ async fn endure(kind: Kind, random: &mut fastrand::Rng) -> Row {
             let longest = if fault.takes_the_set_down() { 60_000 } else { 8_000 };
             database::endure(fault, Duration::from_millis(random.u64(200..longest)), setting).await
         }
+        Kind::Queue => queue::mixture(&*replica_set::shared().await, setting.seed).await,
         Kind::Workers(fault) => workers::endure(fault, Duration::from_millis(random.u64(0..2_000)), setting).await,
     }
 }

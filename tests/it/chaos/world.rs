@@ -190,6 +190,15 @@ impl World {
         self.has_drained(number).await;
     }
 
+    /// Asks it to stop while it cannot settle what it holds, and waits until its deadline made it let go.
+    pub async fn let_go_worker(&mut self, number: usize) {
+        let worker = self.workers[number].take().expect("a running worker");
+        worker.signal("TERM").await;
+        let (status, printed) = worker.ended().await;
+        assert_eq!(status.code(), Some(1), "worker {number} ended with {status}:\n{printed}");
+        self.printed.push(printed);
+    }
+
     /// Stops all that run, at once.
     pub async fn stop_workers(&mut self) {
         let running: Vec<_> = (0..self.workers.len()).filter(|number| self.workers[*number].is_some()).collect();
