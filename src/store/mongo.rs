@@ -19,7 +19,7 @@ use bson::{Document, RawDocumentBuf};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
 
-use self::connection::{Anew, Connection};
+use self::connection::{Anew, Connection, Current};
 use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::{Form, Target};
@@ -188,20 +188,23 @@ impl MongoStore {
         match answer {
             Err(_) => Err(unavailable(format!("no reply within {} s", bound.as_secs()))),
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error)) => match (&*error.kind, error.server_response()) {
-                // A message cut in the middle of a character: a server may quote keys so.
-                (ErrorKind::Bson(_), Some(raw)) => bson::deserialize_from_slice::<bson::Utf8Lossy<Document>>(raw.as_bytes())
-                    .map(|reply| reply.0)
-                    .map_err(|error| unavailable(format!("unreadable reply: {error}"))),
-                _ => {
-                    let refusal = fault::refusal(&error);
-                    if refusal.code == Some(fault::UNAUTHORIZED) {
-                        self.connection.renew(&current);
-                    }
-                    Err(refusal)
-                }
-            },
+            Ok(Err(error)) => self.refused(&current, &error),
         }
+    }
+
+    /// What a failed call comes to: a refusal, or after all a reply.
+    fn refused(&self, current: &Current, error: &mongodb::error::Error) -> Result<Document, Refusal> {
+        // A message cut in the middle of a character: a server may quote keys so.
+        if let (ErrorKind::Bson(_), Some(raw)) = (&*error.kind, error.server_response()) {
+            return bson::deserialize_from_slice::<bson::Utf8Lossy<Document>>(raw.as_bytes())
+                .map(|reply| reply.0)
+                .map_err(|error| unavailable(format!("unreadable reply: {error}")));
+        }
+        let refusal = fault::refusal(error);
+        if refusal.code == Some(fault::UNAUTHORIZED) {
+            self.connection.renew(current);
+        }
+        Err(refusal)
     }
 }
 

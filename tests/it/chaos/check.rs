@@ -58,7 +58,9 @@ fn value(document: &Document, field: &str) -> String {
 /// How often each value of `field` is there.
 fn counts(documents: &[Document], field: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    documents.iter().for_each(|document| *counts.entry(value(document, field)).or_default() += 1);
+    for document in documents {
+        *counts.entry(value(document, field)).or_default() += 1;
+    }
     counts
 }
 
@@ -111,4 +113,40 @@ fn dead_letters(documents: &[Document], expected: &Expected, broken: &mut Broken
         }
     }
     broken.lost.extend(missing.into_iter().map(|(body, reason)| format!("the dead letter of {body}, which is {reason}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::Load;
+    use super::*;
+    use crate::support::mongod::manager;
+
+    #[tokio::test]
+    async fn whatever_is_lost_doubled_stale_or_wrongly_dead_lettered_is_found() {
+        let manager = manager().await;
+        let expected = Load::new(7, 100).expected;
+        let nothing = broken_promises(&manager, &expected).await;
+        let portal = &expected.portal;
+        let all = portal.events.len() + expected.visits.len() + portal.sessions.len() + portal.cache.len() + expected.dead_letters.len();
+        assert_eq!((nothing.lost.len(), nothing.lines().count()), (all, all));
+
+        let insert = async |collection: &str, documents: Vec<Document>| {
+            manager.database().collection(collection).insert_many(documents).await.expect("inserted");
+        };
+        insert(VISITS, vec![doc! { "number": 0 }, doc! { "number": 0 }, doc! { "number": -5 }]).await;
+        let time = mongodb::bson::DateTime::from_millis(1_795_334_400_000);
+        let event = portal.events.first().expect("an event");
+        insert("events", vec![doc! { "_id": event, "timestamp": time }, doc! { "_id": "another", "timestamp": time }]).await;
+        let session = portal.sessions.keys().next().expect("a session");
+        insert("sessions", vec![doc! { "session_id": session, "last_accessed": time, "data": { "step": -1 } }]).await;
+        let (refused, _) = expected.dead_letters.first_key_value().expect("a dead letter");
+        let reason = "store_rejected";
+        insert("dead_letters", vec![doc! { "body": "{}", "reason": reason }, doc! { "body": refused, "reason": reason }]).await;
+
+        let found = broken_promises(&manager, &expected).await;
+        // A dead letter with another reason is not lost, but wrong.
+        assert_eq!(found.lost.len(), all - 4, "{:?}", found.lost);
+        assert_eq!(found.doubled.len(), 4, "{:?}", found.doubled);
+        assert_eq!((found.stale.len(), found.dead_lettered_wrongly.len()), (1, 2), "{found:?}");
+    }
 }

@@ -72,13 +72,10 @@ async fn at_length() {
         let Some(kind) = round.pop() else { break };
         match AssertUnwindSafe(endure(kind, &mut random)).catch_unwind().await {
             Ok(row) => {
-                let lines: Vec<_> = row.broken.lines().collect();
-                println!(
-                    "{:>4} s  {}{}",
-                    started.elapsed().as_secs(),
-                    row.fault,
-                    lines.iter().map(|line| format!("\n    {line}")).collect::<String>()
-                );
+                println!("{:>4} s  {}", started.elapsed().as_secs(), row.fault);
+                for line in row.broken.lines() {
+                    println!("        {line}");
+                }
                 match rows.iter_mut().find(|other| other.fault == row.fault) {
                     Some(other) => other.add(row),
                     None => rows.push(row),

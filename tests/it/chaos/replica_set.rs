@@ -146,8 +146,8 @@ impl ReplicaSet {
         let config = DbConfig { mongo_uri: Some(Secret::new(self.uri("admin"))), ..DbConfig::default() };
         until("the replica set is well", async || {
             let Ok(manager) = MongoManager::connect(&config).await else { return false };
-            let Ok(status) = manager.database().run_command(doc! { "replSetGetStatus": 1 }).await else { return false };
-            let mut states: Vec<_> = status
+            let Ok(told) = manager.database().run_command(doc! { "replSetGetStatus": 1 }).await else { return false };
+            let mut states: Vec<_> = told
                 .get_array("members")
                 .into_iter()
                 .flatten()

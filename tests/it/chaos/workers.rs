@@ -86,20 +86,17 @@ async fn strike(world: &mut World, fault: Fault) {
 /// Gives the database a rule that some visits break, and adds such visits to the load.
 async fn prepare_refusals(world: &mut World, fault: Fault) {
     let database = world.manager.database();
-    match fault {
-        Fault::ValidatorRejects => {
-            let validator = doc! { "seat": { "$ne": SEAT_TAKEN } };
-            database.run_command(doc! { "create": VISITS, "validator": validator }).await.expect("a collection");
-        }
-        _ => {
-            let visits = database.collection::<Document>(VISITS);
-            // Number -1, which the check then expects as every other.
-            visits.insert_one(doc! { "number": -1, "seat": SEAT_TAKEN }).await.expect("inserted");
-            world.load.expected.visits.insert(-1);
-            let partial = doc! { "seat": { "$exists": true } };
-            let index = doc! { "key": { "seat": 1 }, "name": "seat", "unique": true, "partialFilterExpression": partial };
-            database.run_command(doc! { "createIndexes": VISITS, "indexes": [index] }).await.expect("an index");
-        }
+    if fault == Fault::ValidatorRejects {
+        let validator = doc! { "seat": { "$ne": SEAT_TAKEN } };
+        database.run_command(doc! { "create": VISITS, "validator": validator }).await.expect("a collection");
+    } else {
+        let visits = database.collection::<Document>(VISITS);
+        // Number -1, which the check then expects as every other.
+        visits.insert_one(doc! { "number": -1, "seat": SEAT_TAKEN }).await.expect("inserted");
+        world.load.expected.visits.insert(-1);
+        let partial = doc! { "seat": { "$exists": true } };
+        let index = doc! { "key": { "seat": 1 }, "name": "seat", "unique": true, "partialFilterExpression": partial };
+        database.run_command(doc! { "createIndexes": VISITS, "indexes": [index] }).await.expect("an index");
     }
     let refused = (0..REFUSED).map(|number| json!({ "type": "visit", "number": -2 - number, "seat": SEAT_TAKEN }));
     world.load.refused(refused, Reason::StoreRejected);
