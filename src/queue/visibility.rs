@@ -123,7 +123,9 @@ impl<Q: Queue> Extender<Q> {
 
     /// The messages are due again soon.
     fn put_off(&self, chunk: &[Due]) {
-        chunk.iter().for_each(|due| self.held.extended(due.number, Instant::now() + RETRY_IN));
+        for due in chunk {
+            self.held.extended(due.number, Instant::now() + RETRY_IN);
+        }
     }
 
     fn answered(&self, chunk: &[Due], outcomes: &[EntryOutcome], due_again: Instant) {
