@@ -4,11 +4,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench
+.PHONY: help demo test chaos check bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
 ARGS ?=
+# For `make chaos`: how long, and which choices to make once more.
+MINUTES ?= 10
+SEED ?=
 export CARGO
 
 help: ## List the targets
@@ -19,6 +22,10 @@ demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check w
 
 test: ## Run every test (unit, integration against real servers, documentation) and count them
 	@scripts/test.sh $(ARGS)
+
+chaos: ## Hurt real databases and workers at random for MINUTES=10, and count what was lost, doubled or stale
+	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD MINUTES='$(MINUTES)' SEED='$(SEED)'; \
+	exec $(CARGO) test --locked --test it -- --ignored --exact --nocapture chaos::length::at_length
 
 check: ## Look without running: format, clippy, documentation, licences and sources
 	$(CARGO) fmt --check

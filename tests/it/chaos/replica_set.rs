@@ -1,7 +1,6 @@
 //! The replica set of three that all scenarios share, and what can be done to it: by one scenario at a time, while those that
 //! leave the database alone share it.
 
-use std::path::Path;
 use std::sync::Mutex;
 
 use longshore::config::{DbConfig, Secret};
@@ -19,7 +18,7 @@ use super::relay::{Line, Relay};
 pub const MEMBERS: usize = 3;
 
 /// A client that notices within a second or two what the defaults notice within ten.
-const HASTY: &str = "serverSelectionTimeoutMS=2000&connectTimeoutMS=1000&heartbeatFrequencyMS=500";
+const HASTY: &str = "serverSelectionTimeoutMS=2000&connectTimeoutMS=2000&heartbeatFrequencyMS=500";
 
 /// Three members that ask for a login, each behind a relay.
 pub struct ReplicaSet {
@@ -101,13 +100,14 @@ impl ReplicaSet {
         self.signal(member, "STOP").await;
     }
 
-    pub async fn thaw(&self, member: usize) {
+    /// Takes back that it was frozen or cut off.
+    pub async fn release(&self, member: usize) {
+        self.cut(member, Line::Open);
         self.signal(member, "CONT").await;
     }
 
     pub async fn kill(&self, member: usize) {
         self.signal(member, "KILL").await;
-        until("the member is dead", async || !self.is_running(member).await).await;
     }
 
     pub async fn restart(&mut self, member: usize) {
@@ -124,7 +124,7 @@ impl ReplicaSet {
     }
 
     /// Whether the member is there and not a zombie.
-    pub async fn is_running(&self, member: usize) -> bool {
+    async fn is_running(&self, member: usize) -> bool {
         let listed = Command::new("ps").args(["-o", "stat=", "-p", &self.process_id(member).to_string()]).output().await.expect("start ps");
         let state = String::from_utf8_lossy(&listed.stdout).trim().to_owned();
         !state.is_empty() && !state.starts_with('Z')
@@ -133,12 +133,10 @@ impl ReplicaSet {
     /// Takes back all that can have been done to the members, and waits until they are one set again.
     pub async fn mend(&mut self) {
         for member in 0..MEMBERS {
-            self.cut(member, Line::Open);
-            if self.is_running(member).await {
-                self.thaw(member).await;
-            } else {
+            if !self.is_running(member).await {
                 self.restart(member).await;
             }
+            self.release(member).await;
         }
         self.well().await;
     }
@@ -159,10 +157,6 @@ impl ReplicaSet {
             states == ["PRIMARY", "SECONDARY", "SECONDARY"]
         })
         .await;
-    }
-
-    pub fn folder(&self, member: usize) -> &Path {
-        self.mongod.folders().nth(member).expect("a member")
     }
 
     fn process_id(&self, member: usize) -> u32 {

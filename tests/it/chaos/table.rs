@@ -16,6 +16,8 @@ pub struct Row {
     pub broken: Broken,
     /// Receives beyond the first of each message: see [`super::world::World::endure`].
     pub extra_receives: u64,
+    /// How often a worker stopped receiving because the database was sick. Not in the table.
+    pub gate_closed: u64,
     /// From the end of the fault until something that was sent then was written. The longest of all repetitions.
     pub written_after: Duration,
     /// From the end of the fault until the queue was empty. The longest of all repetitions.
@@ -33,6 +35,7 @@ impl Row {
         self.broken.stale.extend(other.broken.stale);
         self.broken.dead_lettered_wrongly.extend(other.broken.dead_lettered_wrongly);
         self.extra_receives += other.extra_receives;
+        self.gate_closed += other.gate_closed;
         self.written_after = self.written_after.max(other.written_after);
         self.emptied_after = self.emptied_after.max(other.emptied_after);
     }
@@ -57,13 +60,13 @@ const HEADER: [&str; 10] = [
     "queue empty after, s (longest)",
 ];
 
-/// The rows as they are printed.
+/// The rows in the order of their names.
 pub fn table(rows: &[&Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(HEADER);
-    for row in rows {
-        table.add_row(cells(row));
-    }
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| &row.fault);
+    table.add_rows(rows.into_iter().map(cells));
     table
 }
 

@@ -46,20 +46,18 @@ pub struct Setting {
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { seed: 81, messages: 1_500, workers: 2, worker_settings: Vec::new() }
+        Self { seed: 81, messages: 900, workers: 2, worker_settings: Vec::new() }
     }
 }
 
 pub struct World {
     pub server: SqsServer,
-    pub queue_url: String,
     /// The queue, past every proxy.
     pub queue: Arc<SqsQueue>,
     /// Where the queue puts what was received too often.
     given_up: SqsQueue,
     /// The database as root.
     pub manager: MongoManager,
-    pub database: String,
     /// What is sent. A scenario may add to it before [`World::endure`].
     pub load: Load,
     /// Settings of the workers, as environment variables; of two of one name the later holds. A scenario may add some before
@@ -90,7 +88,7 @@ impl World {
         worker_settings.extend(setting.worker_settings);
         let load = Load::new(setting.seed, setting.messages);
         let workers = (0..setting.workers).map(|_| None).collect();
-        Self { server, queue_url, queue, given_up, manager, database, load, worker_settings, workers, printed: Vec::new() }
+        Self { server, queue, given_up, manager, load, worker_settings, workers, printed: Vec::new() }
     }
 
     /// Sends the load, lets `fault` happen in the middle of it, and waits until all is unloaded.
@@ -101,6 +99,9 @@ impl World {
     pub async fn endure(mut self, fault: &str, strike: impl AsyncFnOnce(&mut Self)) -> Row {
         for number in 0..self.workers.len() {
             self.start_worker(number);
+        }
+        for number in 0..self.workers.len() {
+            self.started(number).await;
         }
         let third = self.load.messages.len() / 3;
         let producer = Producer::start(Arc::clone(&self.queue), self.load.messages.clone(), third);
@@ -121,11 +122,22 @@ impl World {
         let mut broken = broken_promises(&self.manager, &self.load.expected).await;
         let given_up = messages_in(&self.given_up).await;
         broken.dead_lettered_wrongly.extend((0..given_up).map(|_| format!("received {RECEIVES_MAX} times and given up by the queue")));
-        let extra_receives =
-            self.printed.iter().filter_map(|printed| ended(printed)).filter_map(|end| end["redelivered_total"].as_u64()).sum();
         self.manager.database().drop().await.expect("dropped");
-        let messages = self.load.messages.len();
-        Row { fault: fault.to_owned(), repetitions: 1, messages, broken, extra_receives, written_after, emptied_after }
+        Row {
+            fault: fault.to_owned(),
+            repetitions: 1,
+            messages: self.load.messages.len() + 1,
+            broken,
+            extra_receives: self.counted("redelivered_total"),
+            gate_closed: self.counted("gate_closed_total"),
+            written_after,
+            emptied_after,
+        }
+    }
+
+    /// The sum of a counter over all workers that ended by themselves.
+    fn counted(&self, counter: &str) -> u64 {
+        self.printed.iter().map(|printed| ended(printed)[counter].as_u64().expect("a counter")).sum()
     }
 
     /// Waits for a message that is sent now.
@@ -155,6 +167,16 @@ impl World {
         assert!(self.workers[number].replace(Child::start(command)).is_none(), "worker {number} runs already");
     }
 
+    /// Waits until it receives. Before that, a fault would end it: a worker that cannot start says why and exits.
+    pub async fn started(&mut self, number: usize) {
+        let worker = self.workers[number].as_mut().expect("a running worker");
+        until("the worker has started", async || {
+            worker.assert_running();
+            worker.printed().lines().any(|line| line.contains(r#""message":"started""#))
+        })
+        .await;
+    }
+
     /// Ends it without a word. Its counts are lost.
     pub async fn kill_worker(&mut self, number: usize) {
         let worker = self.workers[number].take().expect("a running worker");
@@ -164,11 +186,8 @@ impl World {
 
     /// Asks it to stop, as a deploy does, and waits until it has drained.
     pub async fn stop_worker(&mut self, number: usize) {
-        let worker = self.workers[number].take().expect("a running worker");
-        worker.signal("TERM").await;
-        let (status, printed) = worker.ended().await;
-        assert!(status.success(), "worker {number} ended with {status}:\n{printed}");
-        self.printed.push(printed);
+        self.workers[number].as_ref().expect("a running worker").signal("TERM").await;
+        self.has_drained(number).await;
     }
 
     /// Asks it to stop while it cannot settle what it holds, and waits until its deadline made it let go.
@@ -180,12 +199,21 @@ impl World {
         self.printed.push(printed);
     }
 
+    /// Stops all that run, at once.
     pub async fn stop_workers(&mut self) {
-        for number in 0..self.workers.len() {
-            if self.workers[number].is_some() {
-                self.stop_worker(number).await;
-            }
+        let running: Vec<_> = (0..self.workers.len()).filter(|number| self.workers[*number].is_some()).collect();
+        for number in &running {
+            self.workers[*number].as_ref().expect("it runs").signal("TERM").await;
         }
+        for number in running {
+            self.has_drained(number).await;
+        }
+    }
+
+    async fn has_drained(&mut self, number: usize) {
+        let (status, printed) = self.workers[number].take().expect("a running worker").ended().await;
+        assert!(status.success(), "worker {number} ended with {status}:\n{printed}");
+        self.printed.push(printed);
     }
 
     /// Fails where a worker has ended by itself.
@@ -194,9 +222,24 @@ impl World {
     }
 }
 
+/// What the workers said last is what explains a scenario that does not end.
+impl Drop for World {
+    fn drop(&mut self) {
+        const LINES: usize = 15;
+        if std::thread::panicking() {
+            for (number, worker) in self.workers.iter().enumerate().filter_map(|(number, worker)| Some((number, worker.as_ref()?))) {
+                let printed = worker.printed();
+                let lines: Vec<_> = printed.lines().collect();
+                eprintln!("worker {number} said last:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"));
+            }
+        }
+    }
+}
+
 /// The last line of a worker that ended by itself: see `longshore::telemetry::signals::WorkerEnded`.
-fn ended(printed: &str) -> Option<Value> {
-    printed.lines().rev().filter_map(|line| serde_json::from_str(line).ok()).find(|line: &Value| line["message"] == "ended")
+fn ended(printed: &str) -> Value {
+    let lines = printed.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.into_iter().find(|line| line["message"] == "ended").unwrap_or_else(|| panic!("no last line:\n{printed}"))
 }
 
 /// Defaults are for networks and machines that take their time; here a fault is to be over in seconds.
