@@ -134,7 +134,7 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
             Fault::Duplicates,
         ];
         random.shuffle(&mut kinds);
-        let kinds = &kinds[..random.usize(2..=kinds.len())];
+        let kinds = &kinds[..random.usize(5..=kinds.len())];
         for fault in kinds {
             // Small enough that no message is received nearly as often as makes the queue give it up.
             proxy.chance(0.05 + random.f64() * 0.2, &ALL, *fault);
