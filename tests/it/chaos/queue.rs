@@ -32,15 +32,15 @@ pub async fn endure(set: &ReplicaSet, fault: &str, seed: u64, strike: impl Async
             proxy.heal();
         })
         .await;
-    let seen = proxy.seen();
+    let counts = proxy.seen();
     println!(
         "{}\n{:?}, {} receives too many, {} at most",
         table(&[&row]),
-        seen.all_injected(),
-        seen.extra_receives(),
-        seen.extra_receives_max()
+        counts.all_injected(),
+        counts.extra_receives(),
+        counts.extra_receives_max()
     );
-    (row, seen)
+    (row, counts)
 }
 
 /// One kind of fault, by chance, until it happened so often.
@@ -121,7 +121,7 @@ async fn messages_that_come_twice_are_written_once() {
 /// All faults at once, in a mixture and with probabilities drawn from the seed: for [`super::length`] and for replaying what it found.
 pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
     let mut random = fastrand::Rng::with_seed(seed);
-    let (row, seen) = endure(set, "queue faults, mixed", seed, async |proxy, world| {
+    let (row, counts) = endure(set, "queue faults, mixed", seed, async |proxy, world| {
         let mut kinds = vec![
             Fault::Latency(Duration::from_millis(random.u64(10..2_000))),
             Fault::ResetBefore,
@@ -146,7 +146,7 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
         .await;
     })
     .await;
-    assert!(seen.extra_receives_max() < 9, "a message came near to being given up by the queue: {:?}", seen.all_injected());
+    assert!(counts.extra_receives_max() < 9, "a message came near to being given up by the queue: {:?}", counts.all_injected());
     row
 }
 
