@@ -7,6 +7,7 @@ mod check;
 mod database;
 mod length;
 mod load;
+mod producer;
 mod queue;
 mod queue_held;
 mod queue_outage;

@@ -2,17 +2,14 @@
 //! before, while and after the fault.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use longshore::config::{DbConfig, Secret};
 use longshore::mongo_manager::MongoManager;
-use longshore::queue::BATCH_MAX;
-use longshore::queue::sqs::{Outgoing, SendOutcome, SqsQueue};
+use longshore::queue::sqs::SqsQueue;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::support::child::{self, Child};
@@ -21,6 +18,7 @@ use crate::support::until;
 
 use super::check::broken_promises;
 use super::load::{Load, VISITS, visit};
+use super::producer::{Producer, send};
 use super::replica_set::ReplicaSet;
 use super::table::Row;
 
@@ -29,9 +27,6 @@ const VISIBILITY_TIMEOUT: &str = "10";
 
 /// Receives after which the queue itself gives a message up. An outage must not come near it.
 const RECEIVES_MAX: u32 = 10;
-
-/// Between two sends of ten messages, so that a load lasts.
-const PACE: Duration = Duration::from_millis(5);
 
 /// What a scenario chooses.
 pub struct Setting {
@@ -268,47 +263,4 @@ fn worker_settings(queue_url: &str, endpoint: &str, uri: String) -> Vec<(&'stati
 async fn messages_in(queue: &SqsQueue) -> usize {
     let facts = queue.facts().await.expect("facts of the queue");
     usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed).expect("a few")
-}
-
-async fn send(queue: &SqsQueue, messages: &[Outgoing]) {
-    for outcome in queue.send_batch(messages).await.expect("an answer") {
-        assert!(matches!(outcome, SendOutcome::Sent { .. }), "{outcome:?}");
-    }
-}
-
-/// Sends in the order of the load, as far as it is allowed.
-struct Producer {
-    allowed: watch::Sender<usize>,
-    sent: Arc<AtomicUsize>,
-    task: JoinHandle<()>,
-}
-
-impl Producer {
-    fn start(queue: Arc<SqsQueue>, messages: Vec<Outgoing>, first: usize) -> Self {
-        let (allowed, mut allowance) = watch::channel(first);
-        let sent = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&sent);
-        let task = tokio::spawn(async move {
-            for chunk in messages.chunks(BATCH_MAX) {
-                let already = counter.load(Ordering::Relaxed);
-                allowance.wait_for(|allowed| *allowed > already).await.expect("the world is there until all is sent");
-                send(&queue, chunk).await;
-                counter.fetch_add(chunk.len(), Ordering::Relaxed);
-                tokio::time::sleep(PACE).await;
-            }
-        });
-        Self { allowed, sent, task }
-    }
-
-    fn sent(&self) -> usize {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    fn allow(&self, messages: usize) {
-        self.allowed.send_replace(messages);
-    }
-
-    async fn finished(self) {
-        self.task.await.expect("all is sent");
-    }
 }
