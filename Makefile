@@ -4,14 +4,17 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check bench
+.PHONY: help demo test simulate mutations chaos fuzz check bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
 ARGS ?=
-# For `make fuzz`: minutes for each target.
-MINUTES ?= 1
-export CARGO MINUTES
+# For `make simulate`: how many worlds, or the one to tell. For `make chaos`: the choices to make once more.
+SEEDS ?= 100000
+SEED ?=
+# For `make chaos` (10 unless given) and `make fuzz` (1, for each target).
+MINUTES ?=
+export CARGO
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +26,10 @@ test: ## Run every test (unit, integration against real servers, documentation) 
 	@scripts/test.sh $(ARGS)
 
 fuzz: ## Look for messages that break decoding, MINUTES for each target (needs a nightly compiler)
-	@scripts/fuzz.sh
+	@MINUTES='$(or $(MINUTES),1)' scripts/fuzz.sh
+chaos: ## Hurt real databases and workers at random for MINUTES=10, and count what was lost, doubled or stale
+	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD MINUTES='$(or $(MINUTES),10)' SEED='$(SEED)'; \
+	exec $(CARGO) test --locked --test it -- --ignored --exact --nocapture chaos::length::at_length
 
 check: ## Look without running: format, clippy, documentation, licences and sources
 	$(CARGO) fmt --check

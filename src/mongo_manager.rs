@@ -116,6 +116,7 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::event::EventHandler;
+use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 
 use self::error::Diagnosis;
@@ -132,6 +133,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct MongoManager {
     client: Client,
+    /// For clients that take its place.
+    options: Arc<ClientOptions>,
     database: Database,
     pool: Arc<PoolCounters>,
     diagnosis: Arc<Diagnosis>,
@@ -159,9 +162,9 @@ impl MongoManager {
             let diagnosis = Arc::clone(&diagnosis);
             EventHandler::callback(move |event| diagnosis.record(event))
         });
-        let client = Client::with_options(options).map_err(|error| diagnosis.explain(&error))?;
+        let client = Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
-        let manager = Self { client, database, pool, diagnosis, ping_timeout };
+        let manager = Self { client, options: Arc::new(options), database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -175,6 +178,16 @@ impl MongoManager {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The same database of a new client, which logs in on connections of its own. For when the server no longer knows the login
+    /// of the old ones: it forgets that for good where a user is dropped, though one of the same name be made again.
+    ///
+    /// # Errors
+    /// Where the driver no longer takes the options that it has taken before.
+    pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
+        let client = Client::with_options(ClientOptions::clone(&self.options)).map_err(|error| self.explain(&error))?;
+        Ok(client.database(self.database.name()))
     }
 
     /// What the connection pools did so far.

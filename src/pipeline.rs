@@ -69,8 +69,13 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             },
             settlements,
         );
-        let hiding =
-            visibility::run(Arc::clone(&self.queue), self.held.clone(), self.queue_traits.visibility_timeout, self.signals.clone());
+        let hiding = visibility::run(
+            Arc::clone(&self.queue),
+            self.held.clone(),
+            self.queue_traits.visibility_timeout,
+            Arc::clone(&self.clock),
+            self.signals.clone(),
+        );
 
         let mut stages = JoinSet::new();
         stages.spawn(settling);

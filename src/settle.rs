@@ -26,9 +26,6 @@ use crate::telemetry::signals::Signals;
 use calls::Entry;
 use groups::Groups;
 
-/// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
-const CALLS_MAX: usize = 16;
-
 /// The longest that a delete waits for nine others.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
@@ -117,14 +114,15 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
             sort(&context, &mut groups, &mut lots, settlement);
         }
         for (operation, lot) in calls::OPERATIONS.iter().zip(&mut lots) {
-            while calls.len() < CALLS_MAX && lot.is_due(!open) {
+            while calls.len() < operation.calls_max() && lot.is_due(!open) {
                 calls.push(calls::settle(&context, *operation, lot.take()));
             }
         }
         if !open && calls.is_empty() {
             return;
         }
-        let wake = lots.iter().filter_map(Lot::wake).min();
+        let with_room = calls::OPERATIONS.iter().zip(&lots).filter(|(operation, _)| calls.len() < operation.calls_max());
+        let wake = with_room.filter_map(|(_, lot)| lot.wake()).min();
         tokio::select! {
             biased;
             Some(()) = calls.next(), if !calls.is_empty() => {}
@@ -132,7 +130,7 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
                 Some(settlement) => sort(&context, &mut groups, &mut lots, settlement),
                 None => open = false,
             },
-            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() && calls.len() < CALLS_MAX => {}
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
 }

@@ -52,7 +52,8 @@ impl Worker {
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
-        let store = MongoStore::new(manager.database().clone(), config.db.server_selection_timeout);
+        let (database, selection_timeout) = (manager.database().clone(), config.db.server_selection_timeout);
+        let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
         prepare_indexes(&config, &store).await?;
         Ok(Self { config: Arc::new(config), queue: Arc::new(queue), queue_traits, store: Arc::new(store), signals: Signals::default() })
     }

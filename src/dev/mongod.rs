@@ -86,8 +86,7 @@ pub enum MongodError {
 #[derive(Debug)]
 pub struct Mongod {
     members: Vec<Member>,
-    login: Option<Login>,
-    tls: bool,
+    options: Options,
 }
 
 impl Mongod {
@@ -96,23 +95,50 @@ impl Mongod {
     /// # Errors
     /// Where a member does not start, with what it said, or the set has no primary within 30 s.
     pub async fn start(options: &Options) -> Result<Self, MongodError> {
+        Self::start_behind(options, |port| port).await
+    }
+
+    /// As [`Mongod::start`], with something in front of each member that a test can cut: `front` is told the port of the member
+    /// on 127.0.0.1, and gives the port there at which clients and the other members are to find it.
+    ///
+    /// # Errors
+    /// As [`Mongod::start`].
+    pub async fn start_behind(options: &Options, front: impl Fn(u16) -> u16) -> Result<Self, MongodError> {
         let (arguments, files) = (arguments(options), files(options));
         let count = match options.members {
             Members::One => 1,
             Members::Three => 3,
         };
-        let members = try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files))).await?;
-        let mongod = Self { members, login: options.login.clone(), tls: options.tls.is_some() };
+        let mut members = try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files))).await?;
+        for member in &mut members {
+            member.found_at = front(member.port);
+        }
+        let mongod = Self { members, options: options.clone() };
         mongod.initiate().await?;
         Ok(mongod)
+    }
+
+    /// Starts a member again that has died, or kills it first, and returns once it listens. It has its data and its place in the
+    /// set; the others may take a moment to notice.
+    ///
+    /// # Errors
+    /// Where it does not start, with what it said.
+    ///
+    /// # Panics
+    /// Where there is no member of this number, counted from 0.
+    pub async fn restart(&mut self, member: usize) -> Result<(), MongodError> {
+        self.members[member].restart(&self.options.program, &arguments(&self.options)).await
     }
 
     /// The connection string for `database`, with the login in it where there is one.
     #[must_use]
     pub fn uri(&self, database: &str) -> Secret {
-        let login =
-            self.login.as_ref().map_or_else(String::new, |login| format!("{}:{}@", encode(&login.user), encode(login.password.expose())));
-        let source = if self.login.is_some() { "&authSource=admin" } else { "" };
+        let login = self
+            .options
+            .login
+            .as_ref()
+            .map_or_else(String::new, |login| format!("{}:{}@", encode(&login.user), encode(login.password.expose())));
+        let source = if self.options.login.is_some() { "&authSource=admin" } else { "" };
         Secret::new(format!("mongodb://{login}{}/{database}?replicaSet={REPLICA_SET}{source}{}", self.hosts(), self.tls_options()))
     }
 
@@ -129,13 +155,13 @@ impl Mongod {
 
     /// The folders of the members, with data and log. They are removed at the end.
     pub fn folders(&self) -> impl Iterator<Item = &std::path::Path> {
-        self.members.iter().map(|member| member.folder.as_path())
+        self.members.iter().map(Member::folder)
     }
 
     /// The certificate authority to trust, where the set speaks TLS.
     #[must_use]
     pub fn ca_file(&self) -> Option<PathBuf> {
-        self.tls.then(|| self.members[0].folder.join(CA_FILE))
+        self.options.tls.is_some().then(|| self.members[0].folder().join(CA_FILE))
     }
 
     /// Kills the members and returns when their processes and folders are gone.
@@ -152,7 +178,7 @@ impl Mongod {
         // The default election timeout of 10 s is for networks; loopback needs no such patience.
         let settings = doc! { "electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200 };
         direct.run(doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": members, "settings": settings } }).await?;
-        if let Some(login) = &self.login {
+        if let Some(login) = &self.options.login {
             let stranger = connect(format!("mongodb://{}/admin?replicaSet={REPLICA_SET}{}", self.hosts(), self.tls_options())).await?;
             stranger.run(doc! { "createUser": &login.user, "pwd": login.password.expose(), "roles": ["root"] }).await?;
         }
@@ -172,7 +198,7 @@ impl Mongod {
 }
 
 fn host(member: &Member) -> String {
-    format!("127.0.0.1:{}", member.port)
+    format!("127.0.0.1:{}", member.found_at)
 }
 
 fn encode(text: &str) -> String {
@@ -186,14 +212,14 @@ async fn connect(uri: String) -> Result<MongoManager, MongoManagerError> {
 
 fn arguments(options: &Options) -> Vec<&'static str> {
     let mut arguments = vec!["--bind_ip", "127.0.0.1", "--nounixsocket"];
-    // The server picks a free port itself, which no other program can take in between; the log says which.
-    arguments.extend(["--port", "0"]);
     arguments.extend(["--dbpath", "data", "--logpath", LOG, "--quiet", "--replSet", REPLICA_SET]);
     // 256 MB of cache is the smallest that the server takes, 512 MB of oplog bounds the disk.
     arguments.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
     arguments.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
     if options.login.is_some() {
         arguments.extend(["--keyFile", KEY_FILE]);
+        // The fewest rounds that the server takes: each login costs a client 15,000 otherwise, a second in a debug build.
+        arguments.extend(["--setParameter", "scramSHA256IterationCount=5000"]);
     }
     if options.tls.is_some() {
         arguments.extend(["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", CERTIFICATE_AND_KEY_FILE]);

@@ -139,8 +139,9 @@ fn cache_entries(random: &mut fastrand::Rng, expected: &mut Expected, count: usi
         .collect()
 }
 
-/// One message for each of seven reasons.
-fn broken() -> Vec<(Reason, PortalMessage)> {
+/// One message for each of seven reasons: those that are in every load.
+#[must_use]
+pub fn broken() -> Vec<(Reason, PortalMessage)> {
     let text = |body: &str| PortalMessage { body: body.to_owned(), attributes: Vec::new() };
     vec![
         (Reason::BadJson, text(r#"{"type":"event","user_id":1,"#)),

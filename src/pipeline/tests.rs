@@ -1,6 +1,7 @@
 //! The whole pipeline on fakes, under paused time: what happens is what would happen in production, only at once.
 
 mod fakes;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,14 +2,21 @@
 //!
 //! At two thirds of its visibility timeout a message that is still held is extended by another. Nothing is extended past
 //! half an hour after [`super::HOLD_MAX`]: its owner has released it by then, and the queue would refuse.
+//!
+//! One call that fails or hangs is no reason to let the messages of others expire. When all fail the queue refuses: it is then asked
+//! by a few calls with growing pauses, not by one for every ten messages that are held.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::clock::Clock;
+use crate::config::RetryConfig;
 use crate::held::{Due, Held};
+use crate::retry::Backoff;
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
 
 use super::{BATCH_MAX, EntryOutcome, HOLD_MAX, Queue};
@@ -23,6 +30,9 @@ const LOOK_MAX: Duration = Duration::from_secs(5);
 /// The pause before an extension that failed is tried again.
 const RETRY_IN: Duration = Duration::from_millis(500);
 
+/// Calls that failed one after the other, without one between them that did not: the queue refuses.
+const REFUSED_MAX: usize = CALLS_MAX;
+
 /// How long after its receive a message is extended at most. SQS refuses what would end more than 12 h after it.
 const EXTENDED_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
@@ -33,67 +43,118 @@ pub fn due(now: Instant, visibility_timeout: Duration) -> Instant {
 }
 
 /// Extends whatever is due, for ever: the pipeline drops this when nothing is held any more.
-pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Duration, signals: Signals) {
+pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Duration, clock: Arc<dyn Clock>, signals: Signals) {
+    let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
+    let extender = Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
     loop {
-        let now = Instant::now();
-        let due = held.take_due(now);
+        let due = extender.held.take_due(Instant::now());
         let mut calls = Vec::with_capacity(due.len().div_ceil(BATCH_MAX));
         for chunk in due.chunks(BATCH_MAX) {
-            calls.push(extend(&*queue, &held, visibility_timeout, &signals, chunk));
+            calls.push(extender.extend(chunk));
         }
         stream::iter(calls).buffer_unordered(CALLS_MAX).collect::<()>().await;
-        sleep(held.until_due(Instant::now(), LOOK_MAX.min(visibility_timeout / 6))).await;
+        let pause = if extender.is_refused() {
+            // One more failure is enough to pause again.
+            extender.refused.store(REFUSED_MAX - 1, Ordering::Relaxed);
+            backoff.next_interval()
+        } else {
+            backoff.reset();
+            extender.held.until_due(Instant::now(), LOOK_MAX.min(visibility_timeout / 6))
+        };
+        sleep(pause).await;
     }
 }
 
-async fn extend<Q: Queue>(queue: &Q, held: &Held, visibility_timeout: Duration, signals: &Signals, chunk: &[Due]) {
-    let asked_for = chunk.iter().map(|due| EXTENDED_MAX.saturating_sub(due.received_at.elapsed())).min().unwrap_or_default();
-    let visibility_timeout = visibility_timeout.min(asked_for);
-    if visibility_timeout < Duration::from_secs(1) {
-        // Overdue: it is not put back into the schedule.
-        return;
+/// Between looks while the queue refuses. A third of the timeout is left when an extension is first tried: time for several.
+fn pauses(visibility_timeout: Duration) -> RetryConfig {
+    let max = RETRY_IN.max(visibility_timeout / 12);
+    RetryConfig { initial: RETRY_IN, max, multiplier: 2.0, budget: Duration::MAX }
+}
+
+struct Extender<Q> {
+    queue: Arc<Q>,
+    held: Held,
+    visibility_timeout: Duration,
+    signals: Signals,
+    /// Calls that failed since the last one that did not.
+    refused: AtomicUsize,
+}
+
+impl<Q: Queue> Extender<Q> {
+    fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed) >= REFUSED_MAX
     }
-    let handles: Vec<_> = chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect();
-    // The timeout counts from when the queue acts, which is not before now.
-    let asked = Instant::now();
-    let (mut extended, mut stale, mut failed, mut cause) = (0, 0, 0, String::new());
-    // One call that hangs must not let the others expire; asking once more does no harm.
-    let patience = visibility_timeout / 10;
-    let outcomes = match timeout(patience, queue.change_visibility(&handles, visibility_timeout)).await {
-        Ok(Ok(outcomes)) => outcomes,
-        Ok(Err(fault)) => {
-            cause = fault.text;
-            Vec::new()
+
+    async fn extend(&self, chunk: &[Due]) {
+        let asked_for = chunk.iter().map(|due| EXTENDED_MAX.saturating_sub(due.received_at.elapsed())).min().unwrap_or_default();
+        let visibility_timeout = self.visibility_timeout.min(asked_for);
+        if visibility_timeout < Duration::from_secs(1) {
+            // Overdue: it is not put back into the schedule.
+            return;
         }
-        Err(_) => {
-            cause = format!("no answer within {patience:?}");
-            Vec::new()
+        if self.is_refused() {
+            return self.put_off(chunk);
         }
-    };
-    for (index, due) in chunk.iter().enumerate() {
-        match outcomes.get(index) {
-            Some(EntryOutcome::Done) => {
-                extended += 1;
-                held.extended(due.number, self::due(asked, visibility_timeout));
+        // The timeout counts from when the queue acts, which is not before now.
+        let asked = Instant::now();
+        match self.ask(chunk, visibility_timeout).await {
+            Ok(outcomes) => {
+                self.refused.store(0, Ordering::Relaxed);
+                self.answered(chunk, &outcomes, due(asked, visibility_timeout));
             }
-            // Gone, or with someone else by now: what is written of it is the same either way.
-            Some(EntryOutcome::Stale) => stale += 1,
-            other => {
-                failed += 1;
-                if let Some(EntryOutcome::Failed(text)) = other {
-                    cause.clone_from(text);
+            Err(cause) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.put_off(chunk);
+                self.signals.emit(&ExtendFailed { messages: chunk.len(), cause: &cause });
+            }
+        }
+    }
+
+    /// Asks the queue, or says why nothing is known.
+    async fn ask(&self, chunk: &[Due], visibility_timeout: Duration) -> Result<Vec<EntryOutcome>, String> {
+        let handles: Vec<_> = chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect();
+        // One call that hangs must not let the others expire; asking once more does no harm.
+        let patience = visibility_timeout / 10;
+        match timeout(patience, self.queue.change_visibility(&handles, visibility_timeout)).await {
+            Ok(answer) => answer.map_err(|fault| fault.text),
+            Err(_) => Err(format!("no answer within {patience:?}")),
+        }
+    }
+
+    /// The messages are due again soon.
+    fn put_off(&self, chunk: &[Due]) {
+        for due in chunk {
+            self.held.extended(due.number, Instant::now() + RETRY_IN);
+        }
+    }
+
+    fn answered(&self, chunk: &[Due], outcomes: &[EntryOutcome], due_again: Instant) {
+        let (mut extended, mut stale, mut failed, mut cause) = (0, 0, 0, "no answer for the entry");
+        for (index, due) in chunk.iter().enumerate() {
+            match outcomes.get(index) {
+                Some(EntryOutcome::Done) => {
+                    extended += 1;
+                    self.held.extended(due.number, due_again);
                 }
-                held.extended(due.number, Instant::now() + RETRY_IN);
+                // Gone, or with someone else by now: what is written of it is the same either way.
+                Some(EntryOutcome::Stale) => stale += 1,
+                other => {
+                    failed += 1;
+                    if let Some(EntryOutcome::Failed(text)) = other {
+                        cause = text;
+                    }
+                    self.held.extended(due.number, Instant::now() + RETRY_IN);
+                }
             }
         }
-    }
-    if extended > 0 {
-        signals.emit(&VisibilityExtended { messages: extended });
-    }
-    if stale > 0 {
-        signals.emit(&StaleHandle { operation: "extend", messages: stale });
-    }
-    if failed > 0 {
-        signals.emit(&ExtendFailed { messages: failed, cause: &cause });
+        if extended > 0 {
+            self.signals.emit(&VisibilityExtended { messages: extended });
+        }
+        if stale > 0 {
+            self.signals.emit(&StaleHandle { operation: "extend", messages: stale });
+        }
+        if failed > 0 {
+            self.signals.emit(&ExtendFailed { messages: failed, cause });
+        }
     }
 }

@@ -6,13 +6,20 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::message::{Ending, Receipt};
-use crate::queue::{EntryOutcome, Queue, QueueFault};
+use crate::queue::{EntryOutcome, HOLD_MAX, Queue, QueueFault};
 use crate::retry::Backoff;
 use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, StaleHandle};
 
 use super::SettleContext;
 
+/// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
+const CALLS_MAX: usize = 16;
+
 /// Tries of one call. What still fails then comes back after its visibility timeout, and is found to be there already.
+///
+/// A delete that fails as a whole is no try: the queue is sick, or denies it. Its messages are kept, hidden, until the queue takes
+/// deletes again, for a message that comes back every visibility timeout is soon received as often as the queue's redrive policy
+/// allows, and dead-lettered for no fault of its own. What is kept counts against the in-flight budget, so receiving ends too.
 const TRIES_MAX: u32 = 8;
 
 /// Tries once the worker has to let go.
@@ -38,6 +45,15 @@ pub(super) enum Operation {
 pub(super) const OPERATIONS: [Operation; 3] = [Operation::Release, Operation::Leave, Operation::Delete];
 
 impl Operation {
+    /// Calls in flight, of all operations, up to which another of this one may begin. Deletes that the queue refuses keep theirs, and
+    /// must not stand in the way of what others could have now.
+    pub(super) fn calls_max(self) -> usize {
+        match self {
+            Self::Delete => CALLS_MAX,
+            Self::Release | Self::Leave => 2 * CALLS_MAX,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -51,10 +67,10 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
     let mut backoff = Backoff::new(&context.retry, context.clock.clone());
     let mut tries = 0;
     while !entries.is_empty() {
-        tries += 1;
         let handles: Vec<Arc<str>> = entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
         let cause = match ask(context, operation, &handles).await {
             Ok(outcomes) => {
+                tries += 1;
                 let cause = outcomes.iter().find_map(|outcome| match outcome {
                     EntryOutcome::Failed(text) => Some(text.clone()),
                     EntryOutcome::Done | EntryOutcome::Stale => None,
@@ -62,7 +78,11 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
                 entries = end_answered(context, operation, entries, &outcomes);
                 cause.unwrap_or_else(|| "no answer for the entry".to_owned())
             }
-            Err(fault) => fault.text,
+            Err(fault) => {
+                let is_kept = operation == Operation::Delete && !context.stop.is_letting_go() && !is_overdue(&entries);
+                tries += u32::from(!is_kept);
+                fault.text
+            }
         };
         if entries.is_empty() {
             return;
@@ -77,9 +97,14 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
         tokio::select! {
             biased;
             () = sleep(backoff.next_interval()) => {}
-            () = context.stop.letting_go(), if !context.stop.is_letting_go() => {}
+            () = context.stop.letting_go(), if !context.stop.is_letting_go() => backoff.reset(),
         }
     }
+}
+
+/// Whether one of them is held as long as the queue allows.
+fn is_overdue(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.receipt.received_at.elapsed() >= HOLD_MAX)
 }
 
 async fn ask<Q: Queue>(context: &SettleContext<Q>, operation: Operation, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {

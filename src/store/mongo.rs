@@ -4,6 +4,7 @@
 //! MongoDB from 4.4 on takes them. The driver does not retry these; asking again is the caller's, and safe.
 
 mod conflict;
+mod connection;
 mod encode;
 mod fault;
 mod guard;
@@ -18,6 +19,7 @@ use bson::{Document, RawDocumentBuf};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
 
+use self::connection::{Anew, Connection, Current};
 use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::{Form, Target};
@@ -32,15 +34,20 @@ const CALL_MARGIN: Duration = Duration::from_secs(10);
 /// Writes to the collections of one database.
 #[derive(Debug, Clone)]
 pub struct MongoStore {
-    database: Database,
+    connection: Connection,
     server_selection_timeout: Duration,
 }
 
 impl MongoStore {
     /// `server_selection_timeout` is the client's own: it bounds, with the write concern's, how long a call may take.
+    /// `anew` makes the same database of a new client, for when the server no longer knows our login; `None` where it cannot.
     #[must_use]
-    pub fn new(database: Database, server_selection_timeout: Duration) -> Self {
-        Self { database, server_selection_timeout }
+    pub fn new(database: Database, server_selection_timeout: Duration, anew: Anew) -> Self {
+        Self { connection: Connection::new(database, anew), server_selection_timeout }
+    }
+
+    fn database(&self) -> Database {
+        self.connection.current().database
     }
 
     async fn insert(&self, collection: &Collection, inserts: &[&Insert]) -> Result<Applied, Refusal> {
@@ -143,7 +150,7 @@ impl MongoStore {
     fn warn_of_foreign_versions(&self, collection: &Collection, documents: usize) {
         if documents > 0 {
             tracing::warn!(
-                db.name = self.database.name(),
+                db.name = self.database().name(),
                 db.collection = %collection.name,
                 documents,
                 "version field {} holds something else than a date; read as in messages, and as oldest where that fails",
@@ -176,18 +183,28 @@ impl MongoStore {
         let command = RawDocumentBuf::from_bytes(command)
             .map_err(|error| Refusal { fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() }, code: None })?;
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
-        let answer = tokio::time::timeout(bound, Box::pin(async { self.database.run_raw_command(command).await })).await;
+        let current = self.connection.current();
+        let answer = tokio::time::timeout(bound, Box::pin(async { current.database.run_raw_command(command).await })).await;
         match answer {
             Err(_) => Err(unavailable(format!("no reply within {} s", bound.as_secs()))),
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error)) => match (&*error.kind, error.server_response()) {
-                // A message cut in the middle of a character: a server may quote keys so.
-                (ErrorKind::Bson(_), Some(raw)) => bson::deserialize_from_slice::<bson::Utf8Lossy<Document>>(raw.as_bytes())
-                    .map(|reply| reply.0)
-                    .map_err(|error| unavailable(format!("unreadable reply: {error}"))),
-                _ => Err(fault::refusal(&error)),
-            },
+            Ok(Err(error)) => self.refused(&current, &error),
         }
+    }
+
+    /// What a failed call comes to: a refusal, or after all a reply.
+    fn refused(&self, current: &Current, error: &mongodb::error::Error) -> Result<Document, Refusal> {
+        // A message cut in the middle of a character: a server may quote keys so.
+        if let (ErrorKind::Bson(_), Some(raw)) = (&*error.kind, error.server_response()) {
+            return bson::deserialize_from_slice::<bson::Utf8Lossy<Document>>(raw.as_bytes())
+                .map(|reply| reply.0)
+                .map_err(|error| unavailable(format!("unreadable reply: {error}")));
+        }
+        let refusal = fault::refusal(error);
+        if refusal.code == Some(fault::UNAUTHORIZED) {
+            self.connection.renew(current);
+        }
+        Err(refusal)
     }
 }
 

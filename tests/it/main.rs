@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chaos;
 mod cli;
 mod decoding;
+mod fault_proxy;
 mod mongo_manager;
 mod mongod;
 mod simulation;

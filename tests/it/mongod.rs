@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bson::doc;
+use bson::{Document, doc};
 use longshore::config::DbConfig;
 use longshore::dev::mongod::{Members, Mongod, MongodError, Options};
 use longshore::mongo_manager::MongoManager;
 
 use crate::support::mongod::program;
+use crate::support::until;
 
 #[tokio::test]
 async fn three_members_are_one_set_and_stopping_it_leaves_nothing() {
@@ -31,6 +32,26 @@ async fn three_members_are_one_set_and_stopping_it_leaves_nothing() {
     mongod.stop().await;
     assert!(!processes.iter().any(|id| runs(*id)));
     assert!(!folders.iter().any(|folder| folder.exists()));
+}
+
+#[tokio::test]
+async fn a_member_that_was_killed_comes_back_with_its_data() {
+    let mut mongod = Mongod::start(&Options::new(program().await)).await.unwrap();
+    let manager = MongoManager::connect(&DbConfig { mongo_uri: Some(mongod.uri("db")), ..DbConfig::default() }).await.unwrap();
+    manager.database().collection("c").insert_one(doc! { "a": 1 }).await.unwrap();
+    let (first, folder) = (mongod.process_ids().next().unwrap(), mongod.folders().next().unwrap().to_owned());
+    for _ in 0..2 {
+        mongod.restart(0).await.unwrap();
+        until("the document is there", async || {
+            let found = manager.database().collection::<Document>("c").find_one(doc! { "a": 1 }).await;
+            found.is_ok_and(|found| found.is_some())
+        })
+        .await;
+    }
+    assert_ne!(mongod.process_ids().next().unwrap(), first);
+    drop(manager);
+    mongod.stop().await;
+    assert!(!runs(first) && !folder.exists());
 }
 
 #[tokio::test]

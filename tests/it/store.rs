@@ -30,7 +30,7 @@ async fn database(name: &str) -> Database {
 }
 
 fn store(database: &Database) -> MongoStore {
-    MongoStore::new(database.clone(), Duration::from_secs(10))
+    MongoStore::new(database.clone(), Duration::from_secs(10), Box::new(|| None))
 }
 
 fn collection(kind: WriteKind) -> Collection {

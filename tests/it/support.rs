@@ -1,6 +1,7 @@
 //! What the tests share: servers that are started once, and left in no doubt; the built binary; and how to wait.
 
 pub mod child;
+pub mod fault_proxy;
 pub mod mongod;
 pub mod sqs;
 pub mod surroundings;

@@ -57,7 +57,7 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
         Ok(facts) => server(&facts, manager.database().name(), findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
-    let store = MongoStore::new(manager.database().clone(), db.server_selection_timeout);
+    let store = MongoStore::new(manager.database().clone(), db.server_selection_timeout, Box::new(|| None));
     // All at once: each may take seconds where members are down.
     let tried = one_for_each_write_concern(collections).into_iter().map(async |collection| (collection, store.probe(collection).await));
     for (collection, answer) in join_all(tried).await {

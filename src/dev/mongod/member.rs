@@ -28,56 +28,110 @@ pub(super) type File = (&'static str, String);
 
 #[derive(Debug)]
 pub(super) struct Member {
-    guard: Child,
-    /// The guard ends the server when this end of its stdin closes.
-    hold: OwnedFd,
-    pub(super) folder: PathBuf,
+    guard: Guard,
     pub(super) process_id: u32,
     pub(super) port: u16,
+    /// The port at which clients and other members find it: its own, or that of a relay in front of it.
+    pub(super) found_at: u16,
+}
+
+/// The process that sees to it that server and folder end with this process.
+#[derive(Debug)]
+struct Guard {
+    process: Child,
+    /// It ends the server when this end of its stdin closes.
+    hold: OwnedFd,
+    stdout: BufReader<ChildStdout>,
+    folder: PathBuf,
 }
 
 impl Member {
     /// Starts `program`, and returns once it listens. `arguments` name paths relative to the folder.
     pub(super) async fn start(program: &Path, arguments: &[&str], files: &[File]) -> Result<Self, MongodError> {
         let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
-        let io = |error: std::io::Error| failed(error.to_string());
+        // The server picks a free port itself, which no other program can take in between; the log says which.
+        let mut guard = Guard::start(program, None, 0, arguments).await.map_err(failed)?;
+        for (name, content) in files {
+            write_private(&guard.folder.join(name), content).map_err(|error| failed(error.to_string()))?;
+        }
+        let (process_id, port) = guard.run().await.map_err(failed)?;
+        Ok(Self { guard, process_id, port, found_at: port })
+    }
+
+    /// Starts it again in its folder and at its port, and returns once it listens. Where it still runs it is killed.
+    pub(super) async fn restart(&mut self, program: &Path, arguments: &[&str]) -> Result<(), MongodError> {
+        let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
+        // First the new guard, then away with the old one: the folder is never without.
+        let guard = Guard::start(program, Some(self.folder()), self.port, arguments).await.map_err(failed)?;
+        let old = std::mem::replace(&mut self.guard, guard);
+        old.leave().await.map_err(|error| failed(error.to_string()))?;
+        // It names the port of a server that is gone.
+        std::fs::remove_file(self.folder().join(super::LOG)).map_err(|error| failed(error.to_string()))?;
+        self.process_id = self.guard.run().await.map_err(failed)?.0;
+        Ok(())
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.guard.folder
+    }
+
+    /// Kills the server and returns when its folder is gone.
+    pub(super) async fn stop(self) {
+        let Guard { mut process, hold, .. } = self.guard;
+        drop(hold);
+        if let Err(error) = process.wait().await {
+            tracing::warn!(%error, "cannot wait for the end of mongod");
+        }
+    }
+}
+
+impl Guard {
+    /// Starts the guard alone: the server waits until [`Guard::run`], so that files can be put into the folder. Without a
+    /// `folder` a new one is made.
+    async fn start(program: &Path, folder: Option<&Path>, port: u16, arguments: &[&str]) -> Result<Self, String> {
+        let text = |error: std::io::Error| error.to_string();
         // The guard changes the folder; a bare name is looked for in the PATH.
-        let absolute = if program.components().count() > 1 { std::path::absolute(program).map_err(io)? } else { program.to_owned() };
-        let mut guard = Command::new("sh")
+        let absolute = if program.components().count() > 1 { std::path::absolute(program).map_err(text)? } else { program.to_owned() };
+        let mut process = Command::new("sh")
             .args(["-c", GUARD, "longshore-mongod"])
+            .arg(folder.unwrap_or(Path::new("")))
             .arg(absolute)
             .args(arguments)
+            .args(["--port", &port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             // Ctrl-C goes to the terminal's whole group: the server must outlive it until the worker has drained.
             .process_group(0)
             .spawn()
-            .map_err(io)?;
-        let (Some(stdin), Some(stdout)) = (guard.stdin.take(), guard.stdout.take()) else {
-            return Err(failed("its guard has no pipes".into()));
+            .map_err(text)?;
+        let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err("its guard has no pipes".into());
         };
-        let hold = stdin.into_owned_fd().map_err(io)?;
+        let hold = stdin.into_owned_fd().map_err(text)?;
         let mut stdout = BufReader::new(stdout);
-        let folder = PathBuf::from(line(&mut stdout).await.map_err(io)?);
-        for (name, content) in files {
-            write_private(&folder.join(name), content).map_err(io)?;
-        }
-        std::fs::File::from(hold.try_clone().map_err(io)?).write_all(b"start\n").map_err(io)?;
-        let process_id = line(&mut stdout).await.map_err(io)?.parse().map_err(|_| failed("its guard gave no process id".into()))?;
-        let port = tokio::time::timeout(START_TIMEOUT, listening(&folder.join(super::LOG), stdout))
-            .await
-            .map_err(|_| failed(format!("it did not listen within {START_TIMEOUT:?}")))?
-            .map_err(failed)?;
-        Ok(Self { guard, hold, folder, process_id, port })
+        let folder = PathBuf::from(line(&mut stdout).await.map_err(text)?);
+        Ok(Self { process, hold, stdout, folder })
     }
 
-    /// Kills the server and returns when its folder is gone.
-    pub(super) async fn stop(mut self) {
-        drop(self.hold);
-        if let Err(error) = self.guard.wait().await {
-            tracing::warn!(%error, "cannot wait for the end of mongod");
-        }
+    /// Lets the server start. Gives its process id and its port.
+    async fn run(&mut self) -> Result<(u32, u16), String> {
+        self.tell("start").map_err(|error| error.to_string())?;
+        let process_id = line(&mut self.stdout).await.ok().and_then(|line| line.parse().ok()).ok_or("its guard gave no process id")?;
+        let port = tokio::time::timeout(START_TIMEOUT, listening(&self.folder.join(super::LOG), &mut self.stdout))
+            .await
+            .map_err(|_| format!("it did not listen within {START_TIMEOUT:?}"))??;
+        Ok((process_id, port))
+    }
+
+    /// Kills the server, and leaves the folder to another guard.
+    async fn leave(mut self) -> std::io::Result<()> {
+        self.tell("leave")?;
+        self.process.wait().await.map(|_| ())
+    }
+
+    fn tell(&self, word: &str) -> std::io::Result<()> {
+        std::fs::File::from(self.hold.try_clone()?).write_all(format!("{word}\n").as_bytes())
     }
 }
 
@@ -92,7 +146,7 @@ fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
 }
 
 /// Waits until the log names the port, or fails with what the server said when its stdout ends.
-async fn listening(log: &Path, mut stdout: BufReader<ChildStdout>) -> Result<u16, String> {
+async fn listening(log: &Path, stdout: &mut BufReader<ChildStdout>) -> Result<u16, String> {
     let mut printed = String::new();
     let ended = stdout.read_to_string(&mut printed);
     tokio::pin!(ended);

@@ -51,6 +51,9 @@ struct QueueState {
     receives: usize,
     deleted: Vec<String>,
     delete_faults: VecDeque<EntryOutcome>,
+    refuses_deletes: bool,
+    refuses_hiding: bool,
+    hiding_calls: usize,
 }
 
 struct Slot {
@@ -76,6 +79,22 @@ impl FakeQueue {
     /// The next delete entries end so instead of being done.
     pub fn fail_deletes(&self, outcomes: impl IntoIterator<Item = EntryOutcome>) {
         self.lock().delete_faults.extend(outcomes);
+    }
+
+    /// Whether every delete fails as a whole from now on.
+    pub fn refuse_deletes(&self, refuses: bool) {
+        self.lock().refuses_deletes = refuses;
+    }
+
+    /// Whether every change of visibility fails as a whole from now on.
+    pub fn refuse_hiding(&self, refuses: bool) {
+        self.lock().refuses_hiding = refuses;
+    }
+
+    /// Changes of visibility that were asked for.
+    #[must_use]
+    pub fn hiding_calls(&self) -> usize {
+        self.lock().hiding_calls
     }
 
     #[must_use]
@@ -151,6 +170,10 @@ pub fn fifo_message(id: &str, group: &str, sequence: u128, body: &str) -> QueueM
     QueueMessage { fifo: Some(Fifo { group: group.to_owned(), sequence }), ..message(id, body) }
 }
 
+fn denied() -> QueueFault {
+    QueueFault { kind: QueueFaultKind::Denied, text: "not allowed to do this".to_owned() }
+}
+
 impl Queue for FakeQueue {
     async fn receive(&self, max: usize, wait: Duration, _: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
         self.lock().receives += 1;
@@ -173,6 +196,9 @@ impl Queue for FakeQueue {
         }
         let mut state = self.lock();
         let state = &mut *state;
+        if state.refuses_deletes {
+            return Err(denied());
+        }
         Ok(handles
             .iter()
             .map(|handle| {
@@ -191,6 +217,10 @@ impl Queue for FakeQueue {
     async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
         let now = Instant::now();
         let mut state = self.lock();
+        state.hiding_calls += 1;
+        if state.refuses_hiding {
+            return Err(denied());
+        }
         let outcomes = handles
             .iter()
             .map(|handle| match state.messages.iter_mut().find(|slot| slot.message.receipt_handle == *handle && slot.visible_at > now) {

@@ -10,6 +10,9 @@ const TEXT_BYTES_MAX: usize = 400;
 
 pub const DUPLICATE_KEY: i32 = 11_000;
 
+/// Not allowed, or not logged in any more: the code is the same.
+pub const UNAUTHORIZED: i32 = 13;
+
 /// What the refusal of one write means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -63,8 +66,8 @@ pub fn refusal(error: &Error) -> Refusal {
     let (kind, code, text) = match &*error.kind {
         ErrorKind::Command(command) => {
             let kind = match command.code {
-                // Unauthorized, AuthenticationFailed, an expired login, and Atlas' own refusals.
-                13 | 18 | 33 | 391 | 8_000 => StoreFaultKind::Denied,
+                // AuthenticationFailed, an expired login, and Atlas' own refusals.
+                UNAUTHORIZED | 18 | 33 | 391 | 8_000 => StoreFaultKind::Denied,
                 code if batch_can_be_at_fault(code) => StoreFaultKind::Refused,
                 _ => StoreFaultKind::Unavailable,
             };

@@ -84,7 +84,7 @@ impl MongoStore {
         let contents = self.contents(&collection.name).await?;
         let there = match contents {
             Contents::Empty | Contents::Filled => {
-                self.database.collection::<Document>(&collection.name).list_indexes().await?.try_collect().await?
+                self.database().collection::<Document>(&collection.name).list_indexes().await?.try_collect().await?
             }
             Contents::Missing | Contents::TimeSeries | Contents::View => Vec::new(),
         };
@@ -114,13 +114,13 @@ impl MongoStore {
     }
 
     async fn contents(&self, name: &str) -> mongodb::error::Result<Contents> {
-        let found: Vec<_> = self.database.list_collections().filter(doc! { "name": name }).await?.try_collect().await?;
+        let found: Vec<_> = self.database().list_collections().filter(doc! { "name": name }).await?.try_collect().await?;
         Ok(match found.first().map(|found| &found.collection_type) {
             None => Contents::Missing,
             Some(CollectionType::Timeseries) => Contents::TimeSeries,
             Some(CollectionType::View) => Contents::View,
             // A count from metadata can be wrong after a crash; a look is not.
-            Some(_) => match self.database.collection::<Document>(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await? {
+            Some(_) => match self.database().collection::<Document>(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await? {
                 None => Contents::Empty,
                 Some(_) => Contents::Filled,
             },
@@ -133,7 +133,7 @@ impl MongoStore {
     /// # Errors
     /// Where the server refuses one, with its reason; those before it are made.
     pub async fn create_indexes(&self, report: &IndexReport) -> Result<(), StoreFault> {
-        let collection = self.database.collection::<Document>(&report.collection);
+        let collection = self.database().collection::<Document>(&report.collection);
         for index in &report.missing {
             let options = IndexOptions::builder().unique(index.unique.then_some(true)).expire_after(index.expire_after).build();
             let model = IndexModel::builder().keys(keys(index)).options(options).build();
@@ -158,7 +158,7 @@ impl MongoStore {
     }
 
     async fn obstacles_of(&self, report: &IndexReport, index: &Index, obstacles: &mut Vec<String>) -> mongodb::error::Result<()> {
-        let collection = self.database.collection::<Document>(&report.collection);
+        let collection = self.database().collection::<Document>(&report.collection);
         let name = &report.collection;
         let fields: Vec<&str> = index.keys.iter().map(|(field, _)| field.as_str()).collect();
         let title = fields.join(", ");

@@ -1,8 +1,9 @@
 //! The built binary, and other programs, as child processes that see nothing of the settings around the tests.
 
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::process::{ExitStatus, Stdio};
 
+use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use super::DEADLINE;
@@ -30,13 +31,13 @@ pub fn command(program: &str) -> Command {
 /// A child that runs beside the test. What it prints goes to a file, so that it never waits for a reader.
 pub struct Child {
     process: tokio::process::Child,
-    printed: std::fs::File,
+    printed: NamedTempFile,
 }
 
 impl Child {
     pub fn start(mut command: Command) -> Self {
-        let printed = tempfile::tempfile().expect("a file");
-        let writer = || printed.try_clone().expect("the same file");
+        let printed = NamedTempFile::new().expect("a file");
+        let writer = || printed.as_file().try_clone().expect("the same file");
         let process = command.stdout(writer()).stderr(writer()).spawn().expect("start the program");
         Self { process, printed }
     }
@@ -70,10 +71,11 @@ impl Child {
         self.process.id().expect("a process that was not waited for")
     }
 
-    fn printed(&mut self) -> String {
+    /// All that it printed so far.
+    pub fn printed(&self) -> String {
         let mut text = Vec::new();
-        self.printed.rewind().expect("rewound");
-        self.printed.read_to_end(&mut text).expect("read");
+        // Opened once more: where it writes next must not move.
+        self.printed.reopen().expect("the same file").read_to_end(&mut text).expect("read");
         String::from_utf8_lossy(&text).into_owned()
     }
 }
