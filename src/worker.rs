@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::config::shares::Shares;
+use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
 use crate::dead_letter;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -122,7 +122,8 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
              {VISIBILITY_TIMEOUT_MIN:?} or more"
         );
     }
-    let message_bytes_max = facts.message_bytes_max;
+    // The queue may be set to larger messages while this runs, so no less counts than what SQS takes at most.
+    let message_bytes_max = facts.message_bytes_max.max(MESSAGE_BYTES_MAX);
     if Shares::new(config, message_bytes_max).is_none() {
         let bytes_min = Shares::bytes_min(config, message_bytes_max);
         bail!(

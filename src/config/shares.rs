@@ -2,7 +2,8 @@
 
 use super::Config;
 
-/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set to less.
+/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set to less, and to more
+/// again at any time.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Most memory of what is made of one message: a document of 16 MiB, and 16 bytes for each of its top-level fields, of
