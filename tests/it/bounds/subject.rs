@@ -99,6 +99,6 @@ pub fn peak_rss(worker: &Child) -> u64 {
 
 /// The last line of a worker, which names all that it did.
 pub fn last_words(printed: &str) -> Value {
-    let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["message"] == "ended").last().unwrap_or_else(|| panic!("it ended without a word:\n{printed}"))
+    let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.rfind(|line| line["message"] == "ended").unwrap_or_else(|| panic!("it ended without a word:\n{printed}"))
 }
