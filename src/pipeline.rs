@@ -3,16 +3,19 @@
 
 pub mod dry_run;
 mod intake;
+mod outgrown;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::brake::Brake;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::config::shares::Shares;
 use crate::config::{Collection, Config};
 use crate::dead_letter::{self, DeadLetters};
 use crate::gate::Gate;
@@ -27,6 +30,7 @@ use crate::store::Store;
 use crate::telemetry::signals::Signals;
 
 use intake::Intake;
+use outgrown::OutgrownContext;
 
 /// What the queue says of itself, as far as the pipeline needs it.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct QueueTraits {
     pub arn: Arc<str>,
     pub visibility_timeout: Duration,
     pub fifo: bool,
+    /// The largest message that it takes, attributes included.
+    pub message_bytes_max: usize,
 }
 
 /// Everything a pipeline runs on.
@@ -52,6 +58,10 @@ pub struct Pipeline<Q, S> {
 impl<Q: Queue, S: Store> Pipeline<Q, S> {
     /// Moves messages until `stop`, then drains: stages end in the order of the flow, each when its ways in are gone.
     /// Dropping the future is a crash: what is held comes back after its visibility timeout.
+    ///
+    /// # Panics
+    /// Where `in_flight.bytes_max` cannot hold one message of the queue: nothing would ever be received. The loader and the
+    /// worker refuse that.
     pub async fn run(self) {
         let gate = Gate::new(self.signals.clone());
         let brake = Brake::default();
@@ -84,7 +94,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let hiding = AbortOnDrop(hiding);
         let lanes = self.start_lanes(&mut stages, &gate, &settle);
         let held = self.held.clone();
-        stages.spawn(self.receiving(gate, brake, lanes, settle));
+        self.start_receiving(&mut stages, gate, brake, lanes, settle);
         while let Some(stage) = stages.join_next().await {
             if let Err(error) = stage
                 && error.is_panic()
@@ -146,26 +156,47 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         lane::run(context, waiters)
     }
 
-    /// The pollers, with decode and route behind them. Owns the only ways into the lanes.
-    fn receiving(self, gate: Gate, brake: Brake, lanes: Lanes, settle: Settle) -> impl Future<Output = ()> {
+    /// The pollers, with decode and route behind them. They and the stage of those that outgrow their share own the only ways
+    /// into the lanes.
+    fn start_receiving(self, stages: &mut JoinSet<()>, gate: Gate, brake: Brake, lanes: Lanes, settle: Settle) {
         let in_flight = &self.config.in_flight;
+        let message_bytes_max = self.queue_traits.message_bytes_max;
+        let shares = Shares::new(&self.config, message_bytes_max).expect("the configuration has room for one message: see config::shares");
+        let budget = Budget::new(in_flight.messages_max, in_flight.bytes_max, shares.growth);
+        let (message, router, stop) = (self.config.message.clone(), Router::new(&self.config), self.stop.clone());
+        let intake = Arc::new(Intake { message, router, lanes, settle, stop: stop.clone(), late: Mutex::default() });
+        let (outgrown, to_grow) = mpsc::unbounded_channel();
+        let growing = OutgrownContext {
+            budget: budget.clone(),
+            growth: shares.growth,
+            gate: gate.clone(),
+            intake: Arc::clone(&intake),
+            stop: stop.clone(),
+            signals: self.signals.clone(),
+        };
+        stages.spawn(outgrown::run(growing, to_grow));
         let context = PollersContext {
             queue: self.queue,
             config: self.config.queue.clone(),
             visibility_timeout: self.queue_traits.visibility_timeout,
             fifo: self.queue_traits.fifo,
-            budget: Budget::new(in_flight.messages_max, in_flight.bytes_max),
+            message_bytes_max,
+            shares,
+            budget,
             held: self.held,
             gate,
             brake,
             retry: self.config.retry.clone(),
             clock: self.clock,
-            stop: self.stop.clone(),
+            stop,
             signals: self.signals,
         };
-        let router = Router::new(&self.config);
-        let intake = Intake { message: self.config.message.clone(), router, lanes, settle, stop: self.stop, late: Mutex::default() };
-        pollers::run(context, move |receipts| intake.take(receipts))
+        stages.spawn(pollers::run(context, move |receipts, room| {
+            for receipt in intake.take(receipts, room) {
+                // The stage ends after its ways in, so this fails only in a teardown, where dropping is what happens.
+                let _ = outgrown.send(receipt);
+            }
+        }));
     }
 }
 

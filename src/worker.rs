@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
 use crate::dead_letter;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -122,7 +123,16 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
              {VISIBILITY_TIMEOUT_MIN:?} or more"
         );
     }
-    Ok(QueueTraits { arn: facts.arn.as_str().into(), visibility_timeout, fifo: facts.fifo })
+    // The queue may be set to larger messages while this runs, so no less counts than what SQS takes at most.
+    let message_bytes_max = facts.message_bytes_max.max(MESSAGE_BYTES_MAX);
+    if Shares::new(config, message_bytes_max).is_none() {
+        let bytes_min = Shares::bytes_min(config, message_bytes_max);
+        bail!(
+            "the queue takes messages of up to {message_bytes_max} bytes (MaximumMessageSize): set in_flight.bytes_max to {bytes_min} or \
+             more to hold one"
+        );
+    }
+    Ok(QueueTraits { arn: facts.arn.as_str().into(), visibility_timeout, fifo: facts.fifo, message_bytes_max })
 }
 
 /// Makes missing indexes on empty and missing collections, and refuses to run without a key's unique index: two workers could

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::key_path::KeyPath;
 use super::reader::Reader;
+use super::shares::{MESSAGE_BYTES_MAX, Shares};
 use super::{Config, literal, units};
 
 /// What a drain needs besides the last long poll: to write what is held, to delete it, to give back the rest.
@@ -26,11 +27,15 @@ pub(crate) fn check(reader: &mut Reader, config: &Config) {
         reader.error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
     }
     let sizes = ["message.decompressed_bytes_max", "in_flight.bytes_max"];
-    if reader.all_sound(&sizes) && config.message.decompressed_bytes_max > config.in_flight.bytes_max {
-        let (max, source) = (units::show_size(config.in_flight.bytes_max), reader.source_of(&"in_flight.bytes_max".into()));
-        let problem =
-            format!("must be at most in_flight.bytes_max = \"{max}\" ({source}): one message may not take more than all together");
-        reader.error_at("message.decompressed_bytes_max", problem);
+    let bytes_min = Shares::bytes_min(config, MESSAGE_BYTES_MAX);
+    if reader.all_sound(&sizes) && config.in_flight.bytes_max < bytes_min {
+        let max = units::show_size(config.message.decompressed_bytes_max);
+        let (bytes_min, source) = (units::show_size(bytes_min), reader.source_of(&"message.decompressed_bytes_max".into()));
+        let problem = format!(
+            "must be at least {bytes_min} to hold one message, for message.decompressed_bytes_max = \"{max}\" ({source}): raise this or \
+             lower that"
+        );
+        reader.error_at("in_flight.bytes_max", problem);
     }
     check_names(reader, config);
 }

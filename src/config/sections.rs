@@ -156,7 +156,7 @@ fn batch(reader: &mut Reader) -> BatchConfig {
 fn in_flight(reader: &mut Reader) -> InFlightConfig {
     InFlightConfig {
         messages_max: reader.or("in_flight.messages_max", &Count { min: 10, max: 100_000 }, 10_000),
-        bytes_max: reader.or("in_flight.bytes_max", &Size { min: MIB, max: 4 * GIB }, 256 * MIB),
+        bytes_max: reader.or("in_flight.bytes_max", &Size { min: 10 * MIB, max: 4 * GIB }, 256 * MIB),
     }
 }
 

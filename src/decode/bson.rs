@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::Undecoded;
 use super::extended;
 use super::place::NameSpan;
 use super::writer::Writer;
@@ -20,7 +21,15 @@ use crate::time::element;
 /// # Errors
 /// Where the text is not one JSON object, or holds something that cannot be stored; the text names the field.
 pub fn fields(text: &str) -> Result<Fields, Rejection> {
-    let mut writer = Writer::new(text);
+    Ok(fields_within(text, usize::MAX)?)
+}
+
+/// The same with at most `room` bytes of memory for the fields.
+///
+/// # Errors
+/// As [`fields`], or where they need more room.
+pub fn fields_within(text: &str, room: usize) -> Result<Fields, Undecoded> {
+    let mut writer = Writer::new(text, room);
     let mut parser = serde_json::Deserializer::from_str(text);
     let outcome = parser.deserialize_any(Body(&mut writer)).and_then(|()| parser.end());
     writer.finish(outcome)

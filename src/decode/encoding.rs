@@ -11,6 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::Undecoded;
 use super::place::shown_name;
 use crate::message::{Reason, Rejection};
 
@@ -51,19 +52,31 @@ impl Encoding {
     /// # Errors
     /// Where it is not what the encoding says, is larger than the bound, or is not UTF-8.
     pub fn unpack(self, body: &str, bytes_max: usize) -> Result<String, Rejection> {
+        Ok(self.unpack_within(body, bytes_max, usize::MAX)?)
+    }
+
+    /// The same with at most `room` bytes of memory for the text.
+    ///
+    /// # Errors
+    /// As [`Encoding::unpack`], or where it needs more room.
+    pub fn unpack_within(self, body: &str, bytes_max: usize, room: usize) -> Result<String, Undecoded> {
         if self == Self::Identity {
-            return Ok(body.to_owned());
+            return if body.len() <= room { Ok(body.to_owned()) } else { Err(Undecoded::Outgrown) };
         }
         let packed = STANDARD_PAD_INDIFFERENT.decode(body.trim_ascii()).map_err(|_| {
             Rejection::new(Reason::BadEncoding, format!("the body is not base64, though attribute {ATTRIBUTE} names {}", self.name()))
         })?;
-        let mut bounded = Bounded { bytes: Vec::new(), bytes_max, is_passed: false };
-        let outcome = if self == Self::Gzip { gunzip(&packed, &mut bounded) } else { unzstd(&packed, &mut bounded) };
+        let mut bounded = Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(room), is_passed: false };
+        let outcome = if self == Self::Gzip { gunzip(&packed, &mut bounded) } else { unzstd(&packed, &mut bounded, bytes_max) };
+        if bounded.is_passed && room < bytes_max {
+            return Err(Undecoded::Outgrown);
+        }
         if bounded.is_passed {
             return Err(Rejection::new(
                 Reason::TooLarge,
                 format!("the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max"),
-            ));
+            )
+            .into());
         }
         outcome.map_err(|problem| match problem {
             Problem::Broken(text) => Rejection::new(Reason::BadEncoding, format!("the body is not {} in base64: {text}", self.name())),
@@ -72,7 +85,7 @@ impl Encoding {
                 format!("the body's zstd window is {bytes} bytes, and at most {bytes_max} are given: pack less, or without long windows"),
             ),
         })?;
-        String::from_utf8(bounded.bytes).map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))
+        Ok(String::from_utf8(bounded.bytes).map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))?)
     }
 
     const fn name(self) -> &'static str {
@@ -133,8 +146,9 @@ fn gunzip(packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unzstd(mut packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
-    let window_max = out.bytes_max.max(WINDOW_BYTES) as u64;
+/// `bytes_max` is the bound on the body, whatever room there is for it now: the window is part of the message's form.
+fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), Problem> {
+    let window_max = bytes_max.max(WINDOW_BYTES) as u64;
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(window_max);
     // Several frames one after another are one body, and some say nothing (RFC 8878, 3).

@@ -113,3 +113,28 @@ fn a_refusal_tells_names_but_no_values() {
         assert!(!text.contains("hunter2") && !text.is_empty(), "{reason}: {text}");
     }
 }
+
+#[test]
+fn what_needs_more_room_than_it_is_given_says_so_and_is_read_with_more() {
+    let body = format!(r#"{{"type":"event","zeros":[0{}]}}"#, ",0".repeat(10_000));
+    let needed = decoded(&body, &[]).fields.memory_bytes();
+    assert!(needed > 4 * body.len(), "as BSON it is larger: {needed}");
+    let within = |room| decode_within(&message(&body, &[]), &settings(), room).map(|record| record.fields.memory_bytes());
+    assert_eq!((within(needed), within(needed - 1)), (Ok(needed), Err(Undecoded::Outgrown)));
+}
+
+#[test]
+fn an_unpacked_body_takes_room_beside_what_is_made_of_it() {
+    use std::io::Write;
+
+    let body = format!(r#"{{"type":"event","text":"{}"}}"#, "x".repeat(100_000));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(body.as_bytes()).unwrap();
+    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, encoder.finish().unwrap());
+    let message = message(&packed, &[("content-encoding", "gzip")]);
+    let needed = body.len() + decode(&message, &settings()).unwrap().fields.memory_bytes();
+    assert!(decode_within(&message, &settings(), needed).is_ok());
+    for room in [needed - 1, body.len(), body.len() - 1, 0] {
+        assert_eq!(decode_within(&message, &settings(), room).unwrap_err(), Undecoded::Outgrown, "{room}");
+    }
+}

@@ -12,6 +12,7 @@ use std::fmt;
 use serde::de;
 use serde_json::error::Category;
 
+use super::Undecoded;
 use super::numbers::{self, Literals};
 use super::place::{self, NameSpan, Step};
 use crate::fields::Fields;
@@ -37,8 +38,10 @@ pub struct Writer<'t> {
     /// The parser's visits of numbers so far, and the text to look them up in.
     numbers: u64,
     literals: Literals<'t>,
+    /// Bytes of memory that the fields may take.
+    room: usize,
     /// Kept here because a parser's error carries text only.
-    rejection: Option<Rejection>,
+    undecoded: Option<Undecoded>,
 }
 
 /// An object or array that is being written.
@@ -53,40 +56,48 @@ pub struct Open {
 }
 
 impl<'t> Writer<'t> {
-    pub fn new(text: &'t str) -> Self {
-        Self { fields: Fields::default(), names: Vec::new(), steps: Vec::new(), numbers: 0, literals: Literals::new(text), rejection: None }
+    pub fn new(text: &'t str, room: usize) -> Self {
+        Self {
+            fields: Fields::default(),
+            names: Vec::new(),
+            steps: Vec::new(),
+            numbers: 0,
+            literals: Literals::new(text),
+            room,
+            undecoded: None,
+        }
     }
 
     /// Keeps why the body is refused, and gives the error that stops the parser. `problem` continues "field x".
     pub fn refuse<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
         let place = place::shown(&self.steps, self.fields.buffer());
         let subject = if place.is_empty() { "the body".to_owned() } else { format!("field {place}") };
-        self.rejection = Some(Rejection::new(reason, format!("{subject} {problem}")));
+        self.undecoded = Some(Rejection::new(reason, format!("{subject} {problem}")).into());
         E::custom("refused")
     }
 
     /// The fields, or why there are none, once the parser has ended.
-    pub fn finish(mut self, outcome: serde_json::Result<()>) -> Result<Fields, Rejection> {
-        match (self.rejection.take(), outcome) {
-            (Some(rejection), _) => Err(rejection),
+    pub fn finish(mut self, outcome: serde_json::Result<()>) -> Result<Fields, Undecoded> {
+        match (self.undecoded.take(), outcome) {
+            (Some(undecoded), _) => Err(undecoded),
             (None, Err(error)) => Err(self.unreadable(&error)),
             (None, Ok(())) => Ok(self.fields),
         }
     }
 
     /// What the parser's own errors mean. Its text names line and column, and no value but in errors of category data.
-    fn unreadable(&mut self, error: &serde_json::Error) -> Rejection {
+    fn unreadable(&mut self, error: &serde_json::Error) -> Undecoded {
         let text = error.to_string();
         match error.classify() {
             Category::Data => {
-                Rejection::new(Reason::BadJson, "the body is not a JSON object: send one object, not an array or a single value")
+                Rejection::new(Reason::BadJson, "the body is not a JSON object: send one object, not an array or a single value").into()
             }
             Category::Syntax if text.starts_with("number out of range") => {
                 let _: serde_json::Error =
                     self.refuse(Reason::BadValue, "is a number beyond what a double holds: send it as $numberDecimal");
-                self.rejection.take().unwrap_or_else(|| Rejection::new(Reason::BadValue, text))
+                self.undecoded.take().unwrap_or_else(|| Rejection::new(Reason::BadValue, text).into())
             }
-            _ => Rejection::new(Reason::BadJson, format!("the body is not JSON: {text}")),
+            _ => Rejection::new(Reason::BadJson, format!("the body is not JSON: {text}")).into(),
         }
     }
 
@@ -131,6 +142,10 @@ impl<'t> Writer<'t> {
     pub fn check_size<E: de::Error>(&mut self) -> Result<(), E> {
         if self.fields.bytes() + DOCUMENT_FRAME_BYTES > DOCUMENT_BYTES_MAX {
             return Err(self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds"));
+        }
+        if self.fields.memory_bytes() > self.room {
+            self.undecoded = Some(Undecoded::Outgrown);
+            return Err(E::custom("outgrown"));
         }
         Ok(())
     }

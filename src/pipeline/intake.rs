@@ -1,10 +1,12 @@
-//! From a receive to the lanes: decode, route, or refuse. Nothing here waits.
+//! From a receive to the lanes: decode, route, or refuse. Nothing here waits: a message for which there is not room enough
+//! goes to those that have [`outgrown`](super::outgrown) their share.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::budget::Permit;
 use crate::config::MessageConfig;
-use crate::decode::decode;
+use crate::decode::{Undecoded, decode_within};
 use crate::message::{Ending, Part, Receipt, Rejection};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
@@ -33,21 +35,36 @@ impl Drop for Intake {
 }
 
 impl Intake {
-    /// Sends each message to its lane or to the dead letters. What a receive in progress still brings after the stop goes
-    /// back.
-    pub fn take(&self, receipts: Vec<Receipt>) {
+    /// Gives a message back that went no further than here: at once, or after the stop when the last receive has run out.
+    pub fn give_back(&self, receipt: Receipt) {
+        if self.stop.is_draining() {
+            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+        } else {
+            self.settle.release(receipt);
+        }
+    }
+
+    /// Sends each message to its lane or to the dead letters. Each has its own part of the budget, as much again as it takes;
+    /// what it needs beyond that comes from `room`, and those for which that is not enough are returned. What a receive in
+    /// progress still brings after the stop goes back.
+    #[must_use]
+    pub fn take(&self, receipts: Vec<Receipt>, mut room: Permit) -> Vec<Receipt> {
         let mut parts: BTreeMap<_, Vec<Part>> = BTreeMap::new();
-        for mut receipt in receipts {
+        let mut outgrown = Vec::new();
+        let count = receipts.len();
+        for (index, mut receipt) in receipts.into_iter().enumerate() {
             if self.stop.is_draining() {
-                self.late.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+                self.give_back(receipt);
                 continue;
             }
-            match self.prepare(&mut receipt) {
+            let share = room.bytes() / (count - index);
+            match self.prepare(&mut receipt, &mut room, share) {
                 Ok(routed) => {
                     let part = Part { write: routed.write, receipt, ending: Ending::Written };
                     parts.entry(routed.lane).or_default().push(part);
                 }
-                Err(rejection) => self.lanes.rejects.send(receipt, &rejection),
+                Err(Undecoded::Rejected(rejection)) => self.refuse(receipt, &rejection),
+                Err(Undecoded::Outgrown) => outgrown.push(receipt),
             }
         }
         for (lane, parts) in parts {
@@ -57,14 +74,27 @@ impl Intake {
                 None => parts.into_iter().for_each(|part| self.settle.leave(part.receipt)),
             }
         }
+        outgrown
     }
 
-    fn prepare(&self, receipt: &mut Receipt) -> Result<Routed, Rejection> {
-        let record = decode(&receipt.message, &self.message)?;
-        // The message is kept as it came, for its dead letter, beside what was made of it.
-        receipt.permit.resize(receipt.message.bytes() + record.bytes);
+    /// Sends a message to the dead letters. Its record is about as large as the message, and so has a part of the budget.
+    pub fn refuse(&self, receipt: Receipt, rejection: &Rejection) {
+        self.lanes.rejects.send(receipt, rejection);
+    }
+
+    /// Makes the write, within the message's own part of the budget and `share` bytes of `room`.
+    fn prepare(&self, receipt: &mut Receipt, room: &mut Permit, share: usize) -> Result<Routed, Undecoded> {
+        // The message is kept as it came, for its dead letter, beside what is made of it.
+        let own = receipt.permit.bytes().saturating_sub(receipt.message.bytes());
+        let record = decode_within(&receipt.message, &self.message, own + share)?;
         receipt.route = self.router.name(&record);
         receipt.origin = Some(record.origin.clone());
-        self.router.route(&record)
+        let routed = self.router.route(&record)?;
+        let beyond = routed.write.memory_bytes().saturating_sub(own);
+        if beyond > share {
+            return Err(Undecoded::Outgrown);
+        }
+        room.give(&mut receipt.permit, beyond);
+        Ok(routed)
     }
 }

@@ -1,5 +1,6 @@
 //! The whole pipeline on fakes, under paused time: what happens is what would happen in production, only at once.
 
+mod bounds;
 mod fakes;
 mod refusals;
 
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::{Pipeline, QueueTraits};
 use crate::config::Config;
 use crate::config::load::defaults;
+use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::held::Held;
 use crate::message::{Key, Reason, Rejection, Write};
 use crate::queue::EntryOutcome;
@@ -37,6 +39,11 @@ impl World {
     }
 
     fn start_on(queue: FakeQueue, fifo: bool, change: impl FnOnce(&mut Config)) -> Self {
+        let queue_traits = QueueTraits { fifo, ..queue_traits() };
+        Self::start_as(queue, queue_traits, change)
+    }
+
+    fn start_as(queue: FakeQueue, queue_traits: QueueTraits, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = defaults();
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
@@ -44,7 +51,7 @@ impl World {
         let pipeline = Pipeline {
             config: Arc::new(config),
             queue: Arc::clone(&queue),
-            queue_traits: QueueTraits { arn: "arn:aws:sqs:eu-west-1:1:q".into(), visibility_timeout: VISIBILITY_TIMEOUT, fifo },
+            queue_traits,
             store: Arc::clone(&store),
             clock: Arc::new(FakeClock::default()),
             stop: stop.clone(),
@@ -79,6 +86,15 @@ impl World {
 }
 
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn queue_traits() -> QueueTraits {
+    QueueTraits {
+        arn: "arn:aws:sqs:eu-west-1:1:q".into(),
+        visibility_timeout: VISIBILITY_TIMEOUT,
+        fifo: false,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+    }
+}
 
 fn queue() -> FakeQueue {
     FakeQueue::new(VISIBILITY_TIMEOUT)

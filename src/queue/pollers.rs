@@ -3,6 +3,9 @@
 //! A receive that came back at once and well filled, or with messages that had waited, starts another, up to
 //! `queue.pollers_max` (the queue often returns fewer than ten although there are more); an empty one ends, down to one. So
 //! idling costs one request per `queue.wait`, and load a tenth of a request per message.
+//!
+//! Before it asks, a receive reserves the most that the answer can bring: that many messages of the largest size, each with
+//! room for what is made of it. What they turn out not to need goes back on arrival.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,15 +16,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::brake::Brake;
-use crate::budget::Budget;
+use crate::budget::{Budget, Permit};
 use crate::clock::Clock;
+use crate::config::shares::Shares;
 use crate::config::{QueueConfig, RetryConfig};
 use crate::gate::Gate;
 use crate::held::Held;
 use crate::message::{QueueMessage, Receipt};
 use crate::retry::Backoff;
 use crate::stop::Stop;
-use crate::telemetry::signals::{ReceiveFailed, Received, Signals};
+use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Signals};
 
 use super::{BATCH_MAX, Queue, QueueFault, visibility};
 
@@ -41,9 +45,6 @@ const IDLE_MIN: Duration = Duration::from_secs(1);
 /// deadline only one that hangs is still there.
 const LETTING_GO_MAX: Duration = Duration::from_secs(1);
 
-/// What a message is taken to need before any was seen.
-const MESSAGE_BYTES_FIRST: usize = 16 * 1024;
-
 /// What receiving works with.
 pub struct PollersContext<Q> {
     pub queue: Arc<Q>,
@@ -51,6 +52,9 @@ pub struct PollersContext<Q> {
     pub visibility_timeout: Duration,
     /// A FIFO queue: receives carry an attempt id, the same at a retry.
     pub fifo: bool,
+    /// The largest message that the queue takes.
+    pub message_bytes_max: usize,
+    pub shares: Shares,
     pub budget: Budget,
     pub held: Held,
     pub gate: Gate,
@@ -63,10 +67,10 @@ pub struct PollersContext<Q> {
 
 /// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not cancelled, because a cancelled
 /// long poll can leave messages hidden for their whole timeout: they run out, and `intake` releases what they bring. Only a
-/// worker that lets go gives them up.
-pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Receipt>) + Send + Sync + 'static) {
-    let pollers_max = context.config.pollers_max;
-    let poller = Arc::new(Poller { context, intake, message_bytes: AtomicUsize::new(MESSAGE_BYTES_FIRST), attempts: AtomicUsize::new(0) });
+/// worker that lets go gives them up. `intake` also gets what is left of the reservation, for what it makes of the messages.
+pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static) {
+    let message_bytes_max = AtomicUsize::new(context.message_bytes_max);
+    let poller = Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
     let stop = poller.context.stop.clone();
     let mut backoff = Backoff::new(&poller.context.retry, poller.context.clock.clone());
     let mut receives = JoinSet::new();
@@ -87,7 +91,7 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
                 let is_slowed = poller.context.brake.pause().is_some();
                 let more = match seen {
                     _ if is_slowed => usize::from(receives.is_empty()),
-                    Seen::Backlog if receives.len() + 1 < pollers_max => 2,
+                    Seen::Backlog if receives.len() + 1 < poller.pollers_max() => 2,
                     _ => 1,
                 };
                 for _ in 0..more {
@@ -136,22 +140,50 @@ enum Seen {
 struct Poller<Q, I> {
     context: PollersContext<Q>,
     intake: I,
-    /// The largest message lately seen, which sizes the reservation of the next receive.
-    message_bytes: AtomicUsize,
+    /// The largest message that the queue says it takes, or that it delivered nonetheless: it may be set to more while this runs.
+    message_bytes_max: AtomicUsize,
     /// Names FIFO receive attempts.
     attempts: AtomicUsize,
 }
 
-impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
+/// What a receive reserves of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reservation {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Ten messages of the largest size, fewer where there is not room for ten, and at least one. A message larger than all
+    /// the room, which SQS does not have, must not keep the worker from receiving.
+    fn new(shares: Shares, message_bytes_max: usize, messages_max: usize) -> Self {
+        let each = Shares::of_message(message_bytes_max).max(1);
+        let messages = (shares.receives / each).clamp(1, BATCH_MAX.min(messages_max.max(1)));
+        Self { messages, bytes: (messages * each).min(shares.receives) }
+    }
+}
+
+impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
+    fn reservation(&self) -> Reservation {
+        let PollersContext { shares, budget, .. } = &self.context;
+        Reservation::new(*shares, self.message_bytes_max.load(Ordering::Relaxed), budget.messages_max())
+    }
+
+    /// No more than have room beside each other: others would only wait.
+    fn pollers_max(&self) -> usize {
+        let room_for = self.context.shares.receives / self.reservation().bytes.max(1);
+        self.context.config.pollers_max.min(room_for).max(1)
+    }
+
     /// One receive: pause, gate, budget, ask, hand over.
     async fn receive(self: Arc<Self>, pause: Duration, attempt: Option<String>) -> Seen {
         let context = &self.context;
-        let bytes = self.message_bytes.load(Ordering::Relaxed) * BATCH_MAX;
+        let reservation = self.reservation();
         let ready = async {
             sleep(pause.max(context.brake.pause().unwrap_or_default())).await;
             loop {
                 context.gate.opened().await;
-                let permit = context.budget.acquire(BATCH_MAX, bytes).await;
+                let permit = context.budget.acquire(reservation.messages, reservation.bytes).await;
                 // It may have closed while this waited for room.
                 if let Some(receiving) = context.gate.receive() {
                     return (permit, receiving);
@@ -159,7 +191,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
             }
         };
         // In progress until the messages are handed over.
-        let (mut permit, _receiving) = tokio::select! {
+        let (permit, _receiving) = tokio::select! {
             biased;
             () = context.stop.draining() => return Seen::Stopped,
             ready = ready => ready,
@@ -172,38 +204,48 @@ impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
         };
         let messages = tokio::select! {
             biased;
-            answer = context.queue.receive(BATCH_MAX, context.config.wait, attempt.as_deref()) => match answer {
+            answer = context.queue.receive(reservation.messages, context.config.wait, attempt.as_deref()) => match answer {
                 Ok(messages) => messages,
                 Err(fault) => return Seen::Fault { fault, attempt },
             },
             () = given_up => return Seen::Stopped,
         };
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
-        context.signals.emit(&Received { messages: messages.len(), redelivered });
-        let seen = self.look(&messages, asked);
-        // Hidden since some moment after the question: counted from there, nothing is extended too late.
-        let due = visibility::due(asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)), context.visibility_timeout);
-        let receipts: Vec<_> = messages
-            .into_iter()
-            .map(|message| {
-                let permit = permit.split_message(message.bytes());
-                Receipt::new(message, Instant::now(), due, permit, &context.held)
-            })
-            .collect();
-        drop(permit);
+        let (received, seen) = (messages.len(), self.look(&messages, asked));
+        let (receipts, room) = self.hold(messages, permit, asked);
+        context.signals.emit(&Received { messages: received, redelivered, in_flight_peak: context.budget.peak() });
         if !receipts.is_empty() {
-            (self.intake)(receipts);
+            (self.intake)(receipts, room);
         }
         seen
     }
 
+    /// Gives each message its part of the reservation: what it takes, and as much again for what is made of it. Also returns
+    /// what is left.
+    fn hold(&self, messages: Vec<QueueMessage>, mut reserved: Permit, asked: Instant) -> (Vec<Receipt>, Permit) {
+        let context = &self.context;
+        let (count, bytes) = (messages.len(), messages.iter().map(|message| 2 * message.bytes()).sum::<usize>());
+        if count > reserved.messages() || bytes > reserved.bytes() {
+            let largest = messages.iter().map(QueueMessage::bytes).max().unwrap_or_default();
+            self.message_bytes_max.fetch_max(largest, Ordering::Relaxed);
+            context.signals.emit(&Overdrawn { messages: count, bytes, reserved: reserved.bytes() });
+        }
+        // Hidden since some moment after the question: counted from there, nothing is extended too late.
+        let due = visibility::due(asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)), context.visibility_timeout);
+        let hold = |message: QueueMessage| {
+            let permit = reserved.split_message(2 * message.bytes());
+            Receipt::new(message, Instant::now(), due, permit, &context.held)
+        };
+        let receipts = messages.into_iter().map(hold).collect();
+        (receipts, reserved)
+    }
+
     fn look(&self, messages: &[QueueMessage], asked: Instant) -> Seen {
-        let Some(largest) = messages.iter().map(QueueMessage::bytes).max() else { return Seen::Nothing };
-        // Grows at once, shrinks slowly: a reservation too large delays a receive, one too small overdraws the budget.
-        let before = self.message_bytes.load(Ordering::Relaxed);
-        self.message_bytes.store(largest.max(before - before / 8), Ordering::Relaxed);
+        if messages.is_empty() {
+            return Seen::Nothing;
+        }
         let now_ms = self.context.clock.now_ms();
-        let at_once = asked.elapsed() < AT_ONCE && messages.len() >= WELL_FILLED;
+        let at_once = asked.elapsed() < AT_ONCE && messages.len() >= self.reservation().messages.min(WELL_FILLED);
         let waited = messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
         if at_once || waited { Seen::Backlog } else { Seen::Some }
     }
@@ -213,5 +255,27 @@ impl<Q: Queue, I: Fn(Vec<Receipt>) + Send + Sync> Poller<Q, I> {
             let number = self.attempts.fetch_add(1, Ordering::Relaxed);
             format!("{}-{number}-{:.0}", self.context.clock.now_ms(), self.context.clock.random() * 1e9)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reservation(receives: usize, message_bytes_max: usize, messages_max: usize) -> Reservation {
+        Reservation::new(Shares { receives, growth: 0 }, message_bytes_max, messages_max)
+    }
+
+    #[test]
+    fn a_receive_asks_for_as_many_as_have_room() {
+        let each = Shares::of_message(1_000);
+        assert_eq!(reservation(100 * each, 1_000, 100), Reservation { messages: 10, bytes: 10 * each });
+        assert_eq!(reservation(4 * each - 1, 1_000, 100), Reservation { messages: 3, bytes: 3 * each });
+        assert_eq!(reservation(100 * each, 1_000, 7), Reservation { messages: 7, bytes: 7 * each });
+    }
+
+    #[test]
+    fn a_queue_with_messages_larger_than_all_room_is_received_one_by_one() {
+        assert_eq!(reservation(500, 1_000, 100), Reservation { messages: 1, bytes: 500 });
     }
 }

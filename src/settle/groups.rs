@@ -68,7 +68,7 @@ mod tests {
     async fn receive(held: &Held, sequence: u128) -> Receipt {
         let message = QueueMessage { fifo: Some(Fifo { group: "g".to_owned(), sequence }), ..QueueMessage::default() };
         let now = Instant::now();
-        Receipt::new(message, now, now + Duration::from_secs(20), Budget::new(10, 10_000).acquire(1, 0).await, held)
+        Receipt::new(message, now, now + Duration::from_secs(20), Budget::new(10, 10_000, 0).acquire(1, 0).await, held)
     }
 
     #[tokio::test]

@@ -46,6 +46,14 @@ counters! {
     batches_written_total,
     /// Documents and updates that the store took, before what turned out stale is subtracted.
     written_total,
+    /// Receives that brought more than the queue says that it can.
+    overdrawn_total,
+    /// The most messages that were ever reserved and held at once.
+    in_flight_messages_peak,
+    /// The most bytes that were ever reserved and held at once.
+    in_flight_bytes_peak,
+    /// Messages that needed more than their share of the in-flight bytes, and waited for it.
+    outgrown_total,
     /// Messages joined with another of the same key before writing.
     joined_total,
     /// Inserts whose document was there already.
@@ -85,6 +93,10 @@ pub struct Counter(AtomicU64);
 impl Counter {
     pub(in crate::telemetry) fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(in crate::telemetry) fn raise(&self, to: usize) {
+        self.0.fetch_max(to as u64, Ordering::Relaxed);
     }
 
     #[must_use]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::counters::Counters;
 
-pub use message::{DeadLettered, Expired, Joined, MessageRejected, SlowedDown};
-pub use queue::{Deleted, ExtendFailed, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended};
+pub use message::{DeadLettered, Expired, Joined, MessageRejected, Outgrown, SlowedDown};
+pub use queue::{Deleted, ExtendFailed, Overdrawn, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended};
 pub use store::{BatchWritten, GateClosed, GateOpened, WriteFailed};
 pub use worker::{QueueCalls, WorkerEnded};
 

@@ -157,6 +157,7 @@ mod tests {
             messages: 7,
             messages_in_flight: 8,
             messages_delayed: 9,
+            message_bytes_max: 1024 * 1024,
             message_retention: Some(Duration::from_hours(96)),
         }
     }

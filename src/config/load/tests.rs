@@ -284,7 +284,7 @@ fn a_file_that_cannot_be_read_is_named_with_what_to_do() {
 #[test]
 fn rules_over_several_keys_name_both() {
     let errors = errors_in(
-        "[worker]\ndrain_timeout = \"10s\"\n[retry]\ninitial = \"5s\"\nmax = \"1s\"\n[in_flight]\nbytes_max = \"8MiB\"\n\
+        "[worker]\ndrain_timeout = \"10s\"\n[retry]\ninitial = \"5s\"\nmax = \"1s\"\n[in_flight]\nbytes_max = \"32MiB\"\n\
          [message.types]\n\"a.b\" = \"orders\"\n[dead_letters]\ncollection = \"events\"\n",
     );
     assert_eq!(
@@ -293,8 +293,8 @@ fn rules_over_several_keys_name_both() {
             "queue.wait = \"20s\": must be at most 5s, which is worker.drain_timeout = \"10s\" (a.toml:2) less 5s: a receive in progress is \
              not cancelled at shutdown (default)",
             "retry.initial = \"5s\": must be at most retry.max = \"1s\" (a.toml:5) (a.toml:4)",
-            "message.decompressed_bytes_max = \"16MiB\": must be at most in_flight.bytes_max = \"8MiB\" (a.toml:7): one message may not take \
-             more than all together (default)",
+            "in_flight.bytes_max = \"32MiB\": must be at least 39040KiB to hold one message, for message.decompressed_bytes_max = \"16MiB\" \
+             (default): raise this or lower that (a.toml:7)",
             "message.types.\"a.b\" = \"orders\": must be one of the routes [\"cache\", \"event\", \"session\"] (a.toml:9)",
             "dead_letters.collection = \"events\": must not be the collection of routes.event: dead letters have one of their own (a.toml:11)",
         ]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::calls::Operation;
 use super::{CALL_MAX, SqsQueue, fault};
+use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::queue::QueueFault;
 
 /// Attributes of a queue. The counts are approximate, and late by up to a minute at AWS.
@@ -25,6 +26,8 @@ pub struct QueueFacts {
     pub messages_in_flight: u64,
     /// Not yet visible for the first time.
     pub messages_delayed: u64,
+    /// The largest message that it takes, attributes included.
+    pub message_bytes_max: usize,
     /// How long a message is kept from its sending on.
     pub message_retention: Option<Duration>,
 }
@@ -67,6 +70,9 @@ fn read(attributes: &HashMap<QueueAttributeName, String>) -> Result<QueueFacts, 
         messages: number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0),
         messages_in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or(0),
         messages_delayed: number(QueueAttributeName::ApproximateNumberOfMessagesDelayed).unwrap_or(0),
+        message_bytes_max: number(QueueAttributeName::MaximumMessageSize)
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(MESSAGE_BYTES_MAX),
         message_retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
     })
 }
@@ -103,6 +109,7 @@ mod tests {
             (QueueAttributeName::ApproximateNumberOfMessages, "7"),
             (QueueAttributeName::ApproximateNumberOfMessagesNotVisible, "8"),
             (QueueAttributeName::ApproximateNumberOfMessagesDelayed, "9"),
+            (QueueAttributeName::MaximumMessageSize, "262144"),
             (QueueAttributeName::MessageRetentionPeriod, "345600"),
         ]));
         let expected = QueueFacts {
@@ -113,6 +120,7 @@ mod tests {
             messages: 7,
             messages_in_flight: 8,
             messages_delayed: 9,
+            message_bytes_max: 262_144,
             message_retention: Some(Duration::from_hours(96)),
         };
         assert_eq!(facts, Ok(expected));
@@ -130,5 +138,10 @@ mod tests {
         assert!(read(&attributes(&[(QueueAttributeName::VisibilityTimeout, "soon")])).is_err());
         assert!(read(&attributes(&[(QueueAttributeName::RedrivePolicy, "{}")])).is_err());
         assert_eq!(read(&attributes(&[])).unwrap().redrive, None);
+    }
+
+    #[test]
+    fn a_queue_that_does_not_tell_its_largest_message_takes_the_largest_there_is() {
+        assert_eq!(read(&attributes(&[])).unwrap().message_bytes_max, MESSAGE_BYTES_MAX);
     }
 }

@@ -1,5 +1,6 @@
 //! What became of single messages.
 
+use crate::budget::Used;
 use crate::message::{Reason, Rejection};
 
 use super::Signal;
@@ -40,6 +41,21 @@ impl Signal for DeadLettered {
     fn log(&self) {
         tracing::debug!(reason = self.reason.code(), "dead-lettered");
     }
+}
+
+/// A message needed more than its share of the in-flight bytes, and has it now.
+pub struct Outgrown {
+    /// The most that was ever reserved and held at once.
+    pub in_flight_peak: Used,
+}
+
+impl Signal for Outgrown {
+    fn count(&self, counters: &Counters) {
+        counters.outgrown_total.add(1);
+        counters.in_flight_bytes_peak.raise(self.in_flight_peak.bytes);
+    }
+
+    fn log(&self) {}
 }
 
 /// A message was joined with another of the same key before writing.

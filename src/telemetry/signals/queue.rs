@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Signal;
+use crate::budget::Used;
 use crate::telemetry::counters::Counters;
 
 /// A receive was answered.
@@ -10,6 +11,8 @@ pub struct Received {
     pub messages: usize,
     /// Of these, how many were received before.
     pub redelivered: usize,
+    /// The most that was ever reserved and held at once.
+    pub in_flight_peak: Used,
 }
 
 impl Signal for Received {
@@ -18,10 +21,35 @@ impl Signal for Received {
         counters.receives_empty_total.add(usize::from(self.messages == 0));
         counters.received_total.add(self.messages);
         counters.redelivered_total.add(self.redelivered);
+        counters.in_flight_messages_peak.raise(self.in_flight_peak.messages);
+        counters.in_flight_bytes_peak.raise(self.in_flight_peak.bytes);
     }
 
     fn log(&self) {
         tracing::trace!(messages = self.messages, redelivered = self.redelivered, "received");
+    }
+}
+
+/// A receive brought more than the queue says that it can, and so more than was reserved.
+pub struct Overdrawn {
+    pub messages: usize,
+    /// What they and what is made of them take.
+    pub bytes: usize,
+    pub reserved: usize,
+}
+
+impl Signal for Overdrawn {
+    fn count(&self, counters: &Counters) {
+        counters.overdrawn_total.add(1);
+    }
+
+    fn log(&self) {
+        tracing::warn!(
+            messages = self.messages,
+            bytes = self.bytes,
+            reserved = self.reserved,
+            "received more than the queue's MaximumMessageSize tells: in_flight.bytes_max may be passed"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use longshore::message::QueueMessage;
 use longshore::queue::EntryOutcome;
 
+use super::fault::Fault;
 use super::incarnation::Incarnation;
 use super::judge::Judge;
 use super::queue::{Delivery, parse};
@@ -140,4 +141,19 @@ pub fn ended(who: &Incarnation) {
             who.surroundings().history.violation(|| format!("{} ended and never settled {:?}", who.name, book.untouched.keys()));
         }
     });
+}
+
+/// At any end: what was in flight by the worker's own account, with all that was reserved and made of it, never passed its
+/// limits.
+pub fn kept_its_limits(who: &Incarnation) {
+    let limits = &who.surroundings().plan.config.in_flight;
+    let counts = who.signals.counters().counts();
+    let peaks = [(counts.in_flight_messages_peak, limits.messages_max), (counts.in_flight_bytes_peak, limits.bytes_max)];
+    if peaks.iter().any(|(peak, limit)| *peak > *limit as u64) || counts.overdrawn_total > 0 {
+        let history = &who.surroundings().history;
+        history.violation(|| format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name));
+    }
+    if counts.outgrown_total > 0 {
+        who.surroundings().history.saw(Fault::Outgrown);
+    }
 }

@@ -66,6 +66,8 @@ faults! {
     SentOutOfOrder = "a producer sends an older update after a newer one",
     IdConflict = "a producer gives two events one id",
     Poison = "a producer sends what cannot be taken",
+    Large = "a producer sends a large message",
+    Outgrown = "a message is larger in memory than its share of the limit",
     SentTooLate = "an update is older than its collection's TTL",
 }
 

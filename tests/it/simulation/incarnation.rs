@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use longshore::clock::Clock;
 use longshore::held::Held;
 use longshore::stop::Stop;
+use longshore::telemetry::signals::Signals;
 use tokio::task::AbortHandle;
 
 use super::conduct::Book;
@@ -17,6 +18,7 @@ pub struct Incarnation {
     pub name: String,
     pub stop: Stop,
     pub held: Held,
+    pub signals: Signals,
     pub book: Mutex<Book>,
     surroundings: Arc<Surroundings>,
     alive: AtomicBool,
@@ -29,6 +31,7 @@ impl Incarnation {
             name,
             stop: Stop::default(),
             held: Held::default(),
+            signals: Signals::default(),
             book: Mutex::default(),
             surroundings,
             alive: AtomicBool::new(true),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::config::load::{Sources, load};
+use longshore::config::shares::Shares;
 
 use super::dice::Dice;
 use super::fault::Fault;
+use super::traffic::MESSAGE_BYTES_MAX;
 
 pub struct Plan {
     pub config: Arc<Config>,
@@ -73,6 +75,7 @@ const OF_MESSAGES: &[Fault] = &[
     Fault::IdConflict,
     Fault::Poison,
     Fault::SentTooLate,
+    Fault::Large,
 ];
 
 /// Faults of workers and machines, by the second.
@@ -158,6 +161,9 @@ fn config(dice: &Dice) -> Config {
     config.batch.writers_max = dice.pick(&[1, 2, 4]);
     config.batch.linger = Duration::from_millis(dice.pick(&[0, 0, 50]));
     config.in_flight.messages_max = dice.pick(&[10, 11, 25, 100, 10_000]);
+    config.message.decompressed_bytes_max = 4 * MESSAGE_BYTES_MAX;
+    let bytes_min = Shares::bytes_min(&config, MESSAGE_BYTES_MAX);
+    config.in_flight.bytes_max = bytes_min + dice.pick(&[0, 5, 50, 100_000]) * MESSAGE_BYTES_MAX;
     config.retry.initial = Duration::from_millis(dice.pick(&[50, 100, 1_000]));
     config.retry.max = Duration::from_secs(dice.pick(&[1, 5, 10]));
     config.retry.budget = Duration::from_secs(dice.pick(&[1, 5, 30]));

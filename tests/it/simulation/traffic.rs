@@ -11,6 +11,9 @@ use super::plan::Plan;
 /// 2026-11-22T10:00:00Z, when every world begins.
 pub const EPOCH_MS: i64 = 1_795_341_600_000;
 
+/// The largest message of these producers: small, so that small limits bind.
+pub const MESSAGE_BYTES_MAX: usize = 2_048;
+
 /// A message that is sent twice or that conflicts follows its like at most this far behind.
 const REPEATED_WITHIN: usize = 20;
 
@@ -159,7 +162,11 @@ impl Draft<'_> {
         let given = id.as_ref().map(|id| format!(r#""id":"{id}","#)).unwrap_or_default();
         let kind = mark.map_or("login", Mark::text);
         let content = self.number;
-        let body = format!(r#"{{"type":"event",{given}"user_id":{content},"event_type":"{kind}","metadata":{{"n":{content}}}}}"#);
+        // Zeros grow: each is two bytes of JSON, and six times as many in the store.
+        let zeros = if (self.strikes)(Fault::Large) { vec!["0"; self.dice.below(850)].join(",") } else { String::new() };
+        let body = format!(
+            r#"{{"type":"event",{given}"user_id":{content},"event_type":"{kind}","metadata":{{"n":{content},"zeros":[{zeros}]}}}}"#
+        );
         (body, Meaning::Event { content, id })
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use longshore::pipeline::{Pipeline, QueueTraits};
-use longshore::telemetry::signals::Signals;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance, sleep, timeout};
 
@@ -21,7 +20,7 @@ use super::queue::client::QueueClient;
 use super::store::Store;
 use super::store::client::StoreClient;
 use super::surroundings::Surroundings;
-use super::traffic::{self, Meaning, Sent};
+use super::traffic::{self, MESSAGE_BYTES_MAX, Meaning, Sent};
 
 /// How long a worker may drain before it lets go.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -166,6 +165,7 @@ impl World {
             let running = self.start(&who, &clock);
             who.runs(running.abort_handle());
             self.lead(&who, &clock, running).await;
+            conduct::kept_its_limits(&who);
             sleep(self.surroundings.dice.between_ms(0, 5_000)).await;
             life += 1;
         }
@@ -176,11 +176,16 @@ impl World {
         let pipeline = Pipeline {
             config: Arc::clone(&plan.config),
             queue: Arc::new(QueueClient { queue: Arc::clone(&self.queue), judge: Arc::clone(&self.judge), who: Arc::clone(who) }),
-            queue_traits: QueueTraits { arn: QUEUE_ARN.into(), visibility_timeout: plan.visibility_timeout, fifo: plan.fifo },
+            queue_traits: QueueTraits {
+                arn: QUEUE_ARN.into(),
+                visibility_timeout: plan.visibility_timeout,
+                fifo: plan.fifo,
+                message_bytes_max: MESSAGE_BYTES_MAX,
+            },
             store: Arc::new(StoreClient { store: Arc::clone(&self.store), who: Arc::clone(who) }),
             clock: Arc::clone(clock) as Arc<dyn longshore::clock::Clock>,
             stop: who.stop.clone(),
-            signals: Signals::default(),
+            signals: who.signals.clone(),
             held: who.held.clone(),
         };
         tokio::spawn(pipeline.run())

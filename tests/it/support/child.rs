@@ -66,7 +66,7 @@ impl Child {
         (status.expect("a status"), self.printed())
     }
 
-    fn process_id(&self) -> u32 {
+    pub fn process_id(&self) -> u32 {
         // It keeps its id until its end was asked for.
         self.process.id().expect("a process that was not waited for")
     }

@@ -1,0 +1,64 @@
+//! Messages that outgrow their share of the in-flight bytes: packed ones that unpack to a multiple, or JSON that is larger as
+//! BSON. One at a time, each waits for the most that it may need, and only then is decoded.
+//!
+//! Nothing waits for ever here. Receives leave the headroom of the budget alone, so they and the messages that wait here
+//! never hold so much that one of these does not fit beside them. All else that is held is in the lanes and behind them,
+//! where nothing asks the budget for anything: it is written and settled, and its room is free, or the gate closes for the
+//! store's sake. Then, as at a stop, what waits here goes back to the queue.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::budget::{Budget, Permit};
+use crate::decode::Undecoded;
+use crate::gate::{Gate, GateState};
+use crate::message::{Receipt, Rejection};
+use crate::stop::Stop;
+use crate::telemetry::signals::{Outgrown, Signals};
+
+use super::intake::Intake;
+
+pub(super) struct OutgrownContext {
+    pub budget: Budget,
+    /// What one message may need beyond its share: see [`crate::config::shares`].
+    pub growth: usize,
+    pub gate: Gate,
+    pub intake: Arc<Intake>,
+    pub stop: Stop,
+    pub signals: Signals,
+}
+
+/// Decodes whatever comes, until every way in is gone.
+pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedReceiver<Receipt>) {
+    while let Some(receipt) = receipts.recv().await {
+        let Some(room) = context.room().await else {
+            context.intake.give_back(receipt);
+            continue;
+        };
+        context.signals.emit(&Outgrown { in_flight_peak: context.budget.peak() });
+        for receipt in context.intake.take(vec![receipt], room) {
+            // It had all that one message may have, and has it at every delivery.
+            context.intake.refuse(receipt, &Rejection::from(Undecoded::Outgrown));
+        }
+    }
+}
+
+impl OutgrownContext {
+    /// Waits for room; `None` where the message is to be given back.
+    async fn room(&self) -> Option<Permit> {
+        loop {
+            let state = self.gate.state();
+            if state == GateState::Shut || self.stop.is_draining() {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.draining() => {}
+                _ = self.gate.left(state) => {}
+                // Decoded while the gate is closed, it would wait in its lane, for nothing.
+                room = self.budget.grow(self.growth), if state == GateState::Open => return Some(room),
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What is held is bounded, whatever comes, and what waits for room ends.
+
+use std::io::Write as _;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::config::shares::Shares;
+use crate::message::{Attribute, QueueMessage};
+
+/// The largest message of these queues, and the largest body in it: small, so that a test takes no time.
+const MESSAGE_MAX: usize = 16 * 1024;
+const UNPACKED_MAX: usize = 128 * 1024;
+
+/// Room for one message and what it may become, and `messages` more.
+fn tight(config: &mut Config, messages: usize) {
+    config.message.decompressed_bytes_max = UNPACKED_MAX;
+    config.in_flight.bytes_max = Shares::bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
+    config.in_flight.messages_max = 10;
+}
+
+/// An event of exactly so many bytes, for the most part one string.
+fn large(id: usize, bytes: usize) -> String {
+    let frame = event(id).replace('}', r#","filler":""}"#);
+    frame.replace(r#""filler":""#, &format!(r#""filler":"{}"#, "x".repeat(bytes - frame.len())))
+}
+
+/// An event with an array of zeros, six times as large as BSON.
+fn zeros(id: usize) -> String {
+    let frame = event(id).replace('}', r#","zeros":[0]}"#);
+    frame.replace("[0]", &format!("[0{}]", ",0".repeat((MESSAGE_MAX - frame.len()) / 2)))
+}
+
+fn packed(id: &str, body: &str) -> QueueMessage {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body.as_bytes()).expect("in memory");
+    let body = STANDARD.encode(encoder.finish().expect("in memory"));
+    let attributes = vec![("content-encoding".to_owned(), Attribute::Text("gzip".to_owned()))];
+    let message = QueueMessage { attributes, ..fakes::message(id, &body) };
+    assert!(message.bytes() <= MESSAGE_MAX, "the queue would not take it");
+    message
+}
+
+/// Messages of all kinds that need much, in turns. Each fifth is refused.
+fn hostile(queue: &FakeQueue, count: usize) {
+    for id in 0..count {
+        let name = format!("m{id}");
+        match id % 5 {
+            0 => queue.send(&name, &large(id, MESSAGE_MAX)),
+            1 => queue.send(&name, &zeros(id)),
+            2 => queue.send_message(packed(&name, &large(id, UNPACKED_MAX))),
+            3 => queue.send(&name, &event(id)),
+            _ => queue.send_message(packed(&name, &large(id, UNPACKED_MAX + 1))),
+        }
+    }
+}
+
+fn start(queue: FakeQueue, messages: usize) -> World {
+    World::start_as(queue, QueueTraits { message_bytes_max: MESSAGE_MAX, ..queue_traits() }, |config| tight(config, messages))
+}
+
+fn assert_bounded(counts: &Counts, config: &Config) {
+    let (messages, bytes) = (counts.in_flight_messages_peak, counts.in_flight_bytes_peak);
+    assert!(messages <= config.in_flight.messages_max as u64, "{messages} messages");
+    assert!(bytes <= config.in_flight.bytes_max as u64, "{bytes} bytes of {}", config.in_flight.bytes_max);
+    assert_eq!(counts.overdrawn_total, 0);
+}
+
+fn tight_config(messages: usize) -> Config {
+    let mut config = defaults();
+    tight(&mut config, messages);
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_flight_count_and_bytes_never_pass_their_limits() {
+    for room_for in [0, 5, 30] {
+        let queue = queue();
+        hostile(&queue, 60);
+        let world = start(queue, room_for);
+        world.store.take(Duration::from_secs(1));
+        world.until(|world| world.queue.remaining().is_empty()).await;
+        assert_eq!(world.store.documents("events").len(), 48);
+        let counts = world.end().await;
+        assert_bounded(&counts, &tight_config(room_for));
+        assert_eq!(counts.dead_lettered.get(&Reason::TooLarge), Some(&12));
+        assert_eq!((counts.redelivered_total, counts.released_total), (0, 0), "each is received once");
+        assert!(counts.outgrown_total >= 24, "{} waited for room", counts.outgrown_total);
+        assert!(counts.in_flight_bytes_peak > Shares::bytes_min(&tight_config(0), MESSAGE_MAX) as u64 / 2, "the room was used");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_room_in_an_outage_goes_back_and_is_written_afterwards() {
+    let queue = queue();
+    hostile(&queue, 50);
+    let world = start(queue, 10);
+    world.store.fall_sick(unavailable);
+    world.until(|world| world.counts().gate_closed_total == 1 && world.counts().released_total > 0).await;
+    let receives = world.queue.receives();
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.queue.receives(), receives, "nothing is received while the gate is closed");
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("events").len(), 40);
+    let counts = world.end().await;
+    assert_bounded(&counts, &tight_config(10));
+    assert_eq!(counts.dead_lettered.values().sum::<u64>(), 10, "no dead letter for the database's fault");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_room_at_a_drain_goes_back_at_once() {
+    let queue = queue();
+    (0..20).for_each(|id| queue.send(&format!("m{id}"), &zeros(id)));
+    let world = start(queue, 10);
+    world.store.take(Duration::from_secs(10));
+    world.until(|world| world.counts().outgrown_total == 1 && world.held.len() > 3).await;
+    world.stop.drain();
+    world.until(|world| world.queue.visible() > 2).await;
+    let written = world.store.documents("events").len();
+    let counts = world.end().await;
+    assert_eq!(written, 0, "given back before the write in progress ended");
+    assert!(counts.released_total > 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_larger_than_the_queue_tells_are_counted_and_not_lost() {
+    let queue = queue();
+    (0..30).for_each(|id| queue.send(&format!("m{id}"), &large(id, 20 * MESSAGE_MAX)));
+    queue.send("zeros", &format!(r#"{{"type":"event","user_id":1,"event_type":"x","zeros":[0{}]}}"#, ",0".repeat(10 * MESSAGE_MAX)));
+    let world = start(queue, 1);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert!(counts.overdrawn_total > 0);
+    assert_eq!((counts.deleted_total, counts.redelivered_total), (31, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_of_a_message_is_in_the_budget_until_it_is_settled() {
+    let queue = queue();
+    (0..50).for_each(|id| queue.send_message(packed(&format!("m{id}"), &large(id, UNPACKED_MAX))));
+    let queue_traits = QueueTraits { message_bytes_max: MESSAGE_MAX, ..queue_traits() };
+    let world = World::start_as(queue, queue_traits, |config| {
+        tight(config, 20);
+        config.in_flight.messages_max = 100;
+    });
+    world.store.take(Duration::from_hours(1));
+    sleep(Duration::from_mins(5)).await;
+    let (grown, bytes_max) = (world.counts().outgrown_total, tight_config(20).in_flight.bytes_max);
+    assert!((1..=bytes_max / UNPACKED_MAX).contains(&usize::try_from(grown).expect("a few")), "{grown} in {bytes_max} bytes");
+    world.stop.let_go();
+    let counts = world.end().await;
+    assert_eq!((counts.released_total, counts.written_total), (counts.received_total, 0));
+}
