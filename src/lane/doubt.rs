@@ -19,10 +19,11 @@ use super::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
-/// An item in doubt, and how many writes had been confirmed when it was doubted first.
+/// An item to be tried alone, and how many writes had been confirmed when the store's answer first left it in doubt by itself:
+/// not yet, where it was only unconfirmed, or part of a joined one.
 pub(super) struct Doubted {
     pub item: Item,
-    pub confirmed_then: u64,
+    pub confirmed_then: Option<u64>,
 }
 
 /// Messages remembered at most. What is forgotten is in doubt for the first time again.
@@ -61,6 +62,7 @@ enum Shown {
     Nothing {
         item: Item,
         cause: String,
+        confirmed_then: Option<u64>,
     },
 }
 
@@ -81,9 +83,8 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         let mut still = Vec::new();
         for Doubted { item, confirmed_then } in doubted {
             match try_one(context, item, confirmed_then).await {
-                // The doubt was about all of them together: each has its own from now on.
-                Shown::Answer(items) => still.extend(items.into_iter().map(|item| doubted_now(context, item))),
-                Shown::Nothing { item, cause: why } => {
+                Shown::Answer(items) => still.extend(items.into_iter().map(|item| not_doubted_yet(context, item))),
+                Shown::Nothing { item, cause: why, confirmed_then } => {
                     cause = why;
                     still.push(Doubted { item, confirmed_then });
                 }
@@ -93,7 +94,9 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         if started.elapsed() >= context.retry.budget {
             for Doubted { item, confirmed_then } in doubted.drain(..) {
                 for part in item.into_parts() {
-                    context.doubts.remember(&part.receipt.message.message_id, confirmed_then);
+                    if let Some(confirmed_then) = confirmed_then {
+                        context.doubts.remember(&part.receipt.message.message_id, confirmed_then);
+                    }
                     context.settle.leave(part.receipt);
                 }
             }
@@ -104,21 +107,27 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
 /// The item in doubt from now on, or from when it was doubted at an earlier receive.
 pub(super) fn doubted_now<S>(context: &LaneContext<S>, item: Item) -> Doubted {
     let confirmed_then = context.doubts.since(&item).unwrap_or_else(|| context.confirmed.load(Ordering::Relaxed));
+    Doubted { item, confirmed_then: Some(confirmed_then) }
+}
+
+/// The item to be tried alone, with no doubt about it but from an earlier receive.
+pub(super) fn not_doubted_yet<S>(context: &LaneContext<S>, item: Item) -> Doubted {
+    let confirmed_then = context.doubts.since(&item);
     Doubted { item, confirmed_then }
 }
 
-async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then: u64) -> Shown {
+async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then: Option<u64>) -> Shown {
     let started = Instant::now();
     let confirmed_before = context.confirmed.load(Ordering::Relaxed);
     let writes = [item.write()];
     let outcome = tokio::select! {
         biased;
         outcome = context.store.write(&context.collection, &writes) => outcome,
-        () = context.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned() },
+        () = context.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned(), confirmed_then },
     };
     let (answer, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),
-        WriteOutcome::Unconfirmed(fault) => return Shown::Nothing { item, cause: fault.text },
+        WriteOutcome::Unconfirmed(fault) => return Shown::Nothing { item, cause: fault.text, confirmed_then },
     };
     let written = |written, already_there| {
         let (collection, took) = (context.collection.name.as_str(), started.elapsed());
@@ -140,9 +149,16 @@ async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then:
             written(0, 0);
             Shown::Answer(refuse(context, item, &rejection))
         }
-        Some(ItemOutcome::Doubtful(rejection)) if confirmed_before > confirmed_then => Shown::Answer(refuse(context, item, &rejection)),
-        Some(ItemOutcome::Doubtful(rejection)) => Shown::Nothing { item, cause: rejection.text },
-        Some(ItemOutcome::Unconfirmed(cause)) => Shown::Nothing { item, cause },
-        None => Shown::Nothing { item, cause: "no answer for this item".to_owned() },
+        // The fault may be that of one of several messages alone.
+        Some(ItemOutcome::Doubtful(_)) if item.parts_len() > 1 => Shown::Answer(item.into_single_items()),
+        Some(ItemOutcome::Doubtful(rejection)) => match confirmed_then {
+            Some(confirmed_then) if confirmed_before > confirmed_then => Shown::Answer(refuse(context, item, &rejection)),
+            _ => {
+                let confirmed_now = context.confirmed.load(Ordering::Relaxed);
+                Shown::Nothing { item, cause: rejection.text, confirmed_then: confirmed_then.or(Some(confirmed_now)) }
+            }
+        },
+        Some(ItemOutcome::Unconfirmed(cause)) => Shown::Nothing { item, cause, confirmed_then },
+        None => Shown::Nothing { item, cause: "no answer for this item".to_owned(), confirmed_then },
     }
 }

@@ -1,7 +1,6 @@
 //! One batch from the first try until every part of it is settled.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -14,7 +13,7 @@ use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome}
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
-use super::doubt::{Doubted, doubted_now};
+use super::doubt::{Doubted, doubted_now, not_doubted_yet};
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
@@ -54,13 +53,6 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     writing.doubted
 }
 
-/// One write, as it was begun.
-#[derive(Clone, Copy)]
-struct Trial {
-    started: Instant,
-    confirmed_before: u64,
-}
-
 struct Writing<'a, S> {
     context: &'a LaneContext<S>,
     backoff: Backoff,
@@ -75,7 +67,7 @@ struct Writing<'a, S> {
 impl<S: Store> Writing<'_, S> {
     async fn attempt(&mut self, group: Group) {
         let context = self.context;
-        let (started, confirmed_before) = (Instant::now(), context.confirmed.load(Ordering::Relaxed));
+        let started = Instant::now();
         let writes: Vec<_> = group.items.iter().map(Item::write).collect();
         let outcome = tokio::select! {
             biased;
@@ -83,19 +75,16 @@ impl<S: Store> Writing<'_, S> {
             () = context.letting_go() => return self.release_all(group),
         };
         match outcome {
-            WriteOutcome::Answered { items, stale } => {
-                let trial = Trial { started, confirmed_before };
-                self.answered(group, items, stale, trial).await;
-            }
+            WriteOutcome::Answered { items, stale } => self.answered(group, items, stale, started).await,
             WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,
         }
     }
 
     /// The store answered for each item.
-    async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, trial: Trial) {
+    async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, started: Instant) {
         let (mut written, mut already_there, mut rejected) = (0, 0, 0);
         let mut unconfirmed: Option<(Vec<Item>, String)> = None;
-        let mut doubted = Vec::new();
+        let mut alone = Vec::new();
         // An adapter that answers for too few leaves the rest unconfirmed.
         let outcomes =
             outcomes.into_iter().chain(std::iter::repeat_with(|| ItemOutcome::Unconfirmed("no answer for this item".to_owned())));
@@ -113,30 +102,24 @@ impl<S: Store> Writing<'_, S> {
                     rejected += 1;
                     self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
                 }
-                ItemOutcome::Doubtful(rejection) => match self.context.doubts.since(&item) {
-                    // In doubt at an earlier receive, and others were written since.
-                    Some(confirmed_then) if trial.confirmed_before > confirmed_then => {
-                        rejected += 1;
-                        self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
-                    }
-                    // The fault may be that of one of several messages alone.
-                    _ => doubted.extend(item.into_single_items()),
-                },
+                // The fault may be that of one of several messages alone.
+                ItemOutcome::Doubtful(_) if item.parts_len() > 1 => alone.extend(item.into_single_items()),
+                ItemOutcome::Doubtful(_) => self.doubted.push(doubted_now(self.context, item)),
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
             }
         }
         confirmed(self.context, written + already_there);
         let is_well = written + already_there + rejected > 0;
         if is_well {
-            let took = trial.started.elapsed();
+            let took = started.elapsed();
             self.context.signals.emit(&BatchWritten { collection: &self.context.collection.name, written, already_there, stale, took });
             self.well();
         }
         if is_well && let Some((items, _)) = unconfirmed.take() {
             // The others were answered for: it is these few that have a trouble of their own.
-            doubted.extend(items);
+            alone.extend(items);
         }
-        self.doubted.extend(doubted.into_iter().map(|item| doubted_now(self.context, item)));
+        self.doubted.extend(alone.into_iter().map(|item| not_doubted_yet(self.context, item)));
         if let Some((items, cause)) = unconfirmed {
             self.nothing_confirmed(Group { items, lost: group.lost }, &cause).await;
         }

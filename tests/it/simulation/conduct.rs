@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use longshore::message::QueueMessage;
 use longshore::queue::EntryOutcome;
+use longshore::store::WriteOutcome;
+use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::incarnation::Incarnation;
 use super::judge::Judge;
 use super::queue::{Delivery, parse};
+use super::store;
 
-/// How long a message may be held, so that a longer outage delivers it once more (SQS: 12 h; we give it back at 11 h).
-const HOLD: Duration = Duration::from_hours(11);
-
-/// Calls of one world: more of them are a hot loop.
-const CALLS_MAX: u64 = 60_000;
+/// Calls of one world, and for each second of it: more of them are a hot loop.
+const CALLS_MAX: u64 = 20_000;
+const CALLS_PER_SECOND_MAX: u64 = 20;
 
 /// What an incarnation was given and asked for.
 #[derive(Default)]
@@ -27,8 +28,10 @@ pub struct Book {
     untouched: BTreeMap<Arc<str>, usize>,
     /// Handles for which the queue has confirmed a delete or a release.
     settled: BTreeSet<Arc<str>>,
-    /// How often each message came during the present outage, by the message's number.
-    in_outage: BTreeMap<usize, usize>,
+    /// How often each message, by its number, was given back during the present outage.
+    given_back: BTreeMap<usize, usize>,
+    /// Since when the store confirmed nothing of what this worker wrote.
+    sick_since: Option<Instant>,
 }
 
 /// What is asked about a handle.
@@ -41,8 +44,10 @@ pub enum Wish {
 }
 
 pub fn counts_call(who: &Incarnation) {
-    if who.surroundings().history.called() == CALLS_MAX {
-        who.surroundings().history.violation(|| format!("{CALLS_MAX} calls: something asks in a hot loop"));
+    let surroundings = who.surroundings();
+    let calls = surroundings.history.called();
+    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * surroundings.age().as_secs() {
+        surroundings.history.violation(|| format!("{} makes the call {calls}: something asks in a hot loop", who.name));
         who.kill();
     }
 }
@@ -54,12 +59,38 @@ pub fn receive_starts(who: &Incarnation, max: usize) {
     }
     let limit = who.surroundings().plan.config.in_flight.messages_max;
     who.book(|book| {
+        if who.held.is_empty() {
+            book.sick_since = None;
+        }
+        if let Some(since) = book.sick_since
+            && who.surroundings().awake_since(since) > patience(who)
+            && who.surroundings().outage_holds() == 0
+        {
+            history.violation(|| format!("{} still receives, though nothing was written for {:?}", who.name, since.elapsed()));
+        }
         book.asked_for += max;
         // What is held by its own account, which cannot be less than what nothing was asked of.
         let held = who.held.len().max(book.untouched.len());
         let most = held + book.asked_for;
         if most > limit {
             history.violation(|| format!("{} may hold {most} messages, its limit is {limit}", who.name));
+        }
+    });
+}
+
+/// How long receiving may go on while nothing is written: a batch may fail for the retry budget before it closes the gate, after
+/// what was in doubt did so and stayed hidden for a visibility timeout, and each try may take as long as the driver's patience.
+fn patience(who: &Incarnation) -> Duration {
+    let plan = &who.surroundings().plan;
+    2 * plan.config.retry.budget + plan.visibility_timeout + 4 * store::client::PATIENCE
+}
+
+/// Takes note of whether a write was answered.
+pub fn wrote(who: &Incarnation, outcome: &WriteOutcome) {
+    who.book(|book| match outcome {
+        WriteOutcome::Answered { .. } => book.sick_since = None,
+        WriteOutcome::Unconfirmed(_) => {
+            book.sick_since.get_or_insert_with(Instant::now);
         }
     });
 }
@@ -71,23 +102,19 @@ pub fn receive_ends(who: &Incarnation, max: usize, brought: &[Delivery]) {
         book.asked_for -= max;
         for Delivery { message, regular } in brought {
             book.untouched.insert(Arc::clone(&message.receipt_handle), QueueMessage::bytes(message));
-            if let Some(outage) = surroundings.outage()
-                && *regular
-            {
+            if *regular && surroundings.outage().is_some() {
                 let number = parse(&message.receipt_handle).0;
-                let times = book.in_outage.entry(number).or_default();
-                *times += 1;
-                // Once, once more for what was in doubt just before, and once for each time that it cannot be held longer.
-                let holds = outage.until.saturating_sub(outage.from).as_secs() / HOLD.as_secs();
-                let allowed = 2 + usize::try_from(holds).expect("a few");
-                if *times > allowed {
-                    let times = *times;
-                    surroundings.history.violation(|| format!("{} receives m{number} for the {times}th time in one outage", who.name));
+                let times = book.given_back.get(&number).copied().unwrap_or_default();
+                if times > surroundings.outage_holds() + 1 {
+                    let name = &who.name;
+                    surroundings
+                        .history
+                        .violation(|| format!("{name} gave m{number} back {times} times in one outage, and receives it again"));
                 }
             }
         }
         if surroundings.outage().is_none() {
-            book.in_outage.clear();
+            book.given_back.clear();
         }
         let bytes: usize = book.untouched.values().sum();
         if bytes > bytes_max {
@@ -129,6 +156,9 @@ pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &
         for (handle, outcome) in handles.iter().zip(outcomes) {
             if matches!(outcome, EntryOutcome::Done | EntryOutcome::Stale) {
                 book.settled.insert(Arc::clone(handle));
+            }
+            if *outcome == EntryOutcome::Done && wish == Wish::Release && who.surroundings().outage().is_some() {
+                *book.given_back.entry(parse(handle).0).or_default() += 1;
             }
         }
     });

@@ -28,6 +28,8 @@ pub struct Plan {
     rates: [f64; Fault::ALL.len()],
 }
 
+const MIB: usize = 1 << 20;
+
 /// A time in which every write fails.
 pub struct Outage {
     pub from: Duration,
@@ -93,6 +95,11 @@ impl Plan {
             // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
             config.retry.max = Duration::from_mins(1);
             OF_TIME.iter().for_each(|fault| rates[*fault as usize] /= 500.0);
+        }
+        if [Fault::ItemUnknownCode, Fault::CommandRefused].iter().any(|fault| rates[*fault as usize] > 0.0) {
+            // An item with an unknown code is told from a store in trouble by what else is written: there must be room for it.
+            config.in_flight.messages_max = config.in_flight.messages_max.max(25);
+            config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
         }
         Self {
             config: Arc::new(config),

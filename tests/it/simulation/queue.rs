@@ -16,7 +16,7 @@ use std::time::Duration;
 use longshore::message::{Fifo, QueueMessage};
 use longshore::queue::EntryOutcome;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::fault::Fault;
 use super::surroundings::Surroundings;
@@ -98,6 +98,8 @@ impl Queue {
             let next =
                 self.lock().slots.iter().filter(|slot| !slot.deleted).map(|slot| slot.visible_at).filter(|at| *at > Instant::now()).min();
             let _ = timeout_at(next.unwrap_or(until).min(until), changed).await;
+            // Who of several that wait is first is left to chance.
+            sleep(self.dice().between_ms(0, 20)).await;
         }
     }
 

@@ -1,7 +1,7 @@
 //! What all parts of a world share: its chance, its history, and whether anything fails at present.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,6 +11,9 @@ use super::fault::Fault;
 use super::history::History;
 use super::plan::{Outage, Plan};
 
+/// How long a message may be held (SQS: 12 h; it is given back at 11 h).
+const HOLD: Duration = Duration::from_hours(11);
+
 pub struct Surroundings {
     pub dice: Dice,
     pub history: History,
@@ -18,11 +21,21 @@ pub struct Surroundings {
     started: Instant,
     calm: AtomicBool,
     under_way: Arc<()>,
+    /// When the machine last went on after it had stood still.
+    thawed: Mutex<Instant>,
 }
 
 impl Surroundings {
     pub fn new(dice: Dice, history: History, plan: Plan) -> Self {
-        Self { dice, history, plan, started: Instant::now(), calm: AtomicBool::new(false), under_way: Arc::new(()) }
+        Self {
+            dice,
+            history,
+            plan,
+            started: Instant::now(),
+            calm: AtomicBool::new(false),
+            under_way: Arc::new(()),
+            thawed: Mutex::new(Instant::now()),
+        }
     }
 
     /// Whether `fault` strikes here and now.
@@ -56,6 +69,21 @@ impl Surroundings {
     /// Whether a request is still on its way, or at work in a server.
     pub fn is_under_way(&self) -> bool {
         Arc::strong_count(&self.under_way) > 1
+    }
+
+    pub fn thaw(&self) {
+        *self.thawed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long since `then` anybody could do anything.
+    pub fn awake_since(&self, then: Instant) -> Duration {
+        then.max(*self.thawed.lock().unwrap_or_else(PoisonError::into_inner)).elapsed()
+    }
+
+    /// How often a message must be given back in the present outage, because it may not be held any longer.
+    pub fn outage_holds(&self) -> usize {
+        let length = self.outage().map_or(Duration::ZERO, |outage| outage.until.saturating_sub(outage.from));
+        usize::try_from(length.as_secs() / HOLD.as_secs()).expect("a few")
     }
 
     /// The outage that lasts at present.

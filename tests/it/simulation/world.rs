@@ -28,6 +28,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// How long letting go may take: a receive in progress runs out, and calls are tried twice.
 const LET_GO_MAX: Duration = Duration::from_mins(2);
 
+const LET_GO_PARTS: u32 = 6;
+
 /// After the last fault everything is done within this time, or it is stuck.
 const STUCK_AFTER: Duration = Duration::from_hours(2);
 
@@ -151,6 +153,7 @@ impl World {
                 let length = self.surroundings.dice.between_ms(1_000, 200_000);
                 self.surroundings.history.note(|| format!("stands still for {length:?}"));
                 advance(length).await;
+                self.surroundings.thaw();
             }
         }
     }
@@ -220,7 +223,13 @@ impl World {
         if ended.is_err() {
             self.surroundings.history.note(|| format!("{} is told to let go", who.name));
             who.stop.let_go();
-            ended = timeout(LET_GO_MAX, &mut running).await;
+            // In parts, because while the machine stands still no time is any worker's own.
+            for _ in 0..LET_GO_PARTS {
+                ended = timeout(LET_GO_MAX / LET_GO_PARTS, &mut running).await;
+                if ended.is_ok() {
+                    break;
+                }
+            }
         }
         match ended {
             Ok(Ok(())) => {

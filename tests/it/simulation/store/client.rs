@@ -15,7 +15,7 @@ use crate::simulation::wire::{Fate, Kill, ask};
 use super::{Store, unconfirmed};
 
 /// How long the driver waits for a server and its answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A write that is applied though nobody waits for it any more comes at most this much later.
 const LATE_MS: u64 = 120_000;
@@ -103,6 +103,7 @@ impl longshore::store::Store for StoreClient {
         let outcome = ask(&self.who, fate, PATIENCE, act).await;
         let outcome = outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
         history.note(|| format!("{} hears of its write: {outcome:?}", self.who.name));
+        conduct::wrote(&self.who, &outcome);
         outcome
     }
 }
