@@ -17,7 +17,7 @@ MINUTES ?=
 export CARGO
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked --profile demo -- demo
@@ -25,8 +25,17 @@ demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check w
 test: ## Run every test (unit, integration against real servers, documentation) and count them
 	@scripts/test.sh $(ARGS)
 
+simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
+	@if [ -n '$(SEED)' ]; then export SEED='$(SEED)'; set -- --ignored simulation::one_seed_told; \
+	else export SEEDS='$(SEEDS)'; set -- simulation::every_promise_holds_in_two_thousand_worlds; fi; \
+	exec $(CARGO) test --locked --profile demo --test it -- --exact --nocapture "$$@"
+
+mutations: ## Break the pipeline in many ways, one by one, and see that the simulated worlds find each
+	@exec python3 tests/mutations.py
+
 fuzz: ## Look for messages that break decoding, MINUTES for each target (needs a nightly compiler)
 	@MINUTES='$(or $(MINUTES),1)' scripts/fuzz.sh
+
 chaos: ## Hurt real databases and workers at random for MINUTES=10, and count what was lost, doubled or stale
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD MINUTES='$(or $(MINUTES),10)' SEED='$(SEED)'; \
 	exec $(CARGO) test --locked --test it -- --ignored --exact --nocapture chaos::length::at_length

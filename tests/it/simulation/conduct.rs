@@ -19,6 +19,9 @@ use super::store;
 const CALLS_MAX: u64 = 20_000;
 const CALLS_PER_SECOND_MAX: u64 = 20;
 
+/// A delete or a release that fails is asked for this often at least.
+const SETTLE_TRIES_MIN: usize = 8;
+
 /// What an incarnation was given and asked for.
 #[derive(Default)]
 pub struct Book {
@@ -26,6 +29,10 @@ pub struct Book {
     asked_for: usize,
     /// Handles that came and of which nothing was asked yet, with the bytes of their messages.
     untouched: BTreeMap<Arc<str>, usize>,
+    /// When each handle that is not settled was last hidden, or asked to be; without those that the queue called stale.
+    hidden: BTreeMap<Arc<str>, Instant>,
+    /// Handles whose delete or release the queue has not confirmed, and how often it was asked for.
+    unconfirmed: BTreeMap<Arc<str>, usize>,
     /// Handles for which the queue has confirmed a delete or a release.
     settled: BTreeSet<Arc<str>>,
     /// How often each message, by its number, was given back during the present outage.
@@ -102,6 +109,7 @@ pub fn receive_ends(who: &Incarnation, max: usize, brought: &[Delivery]) {
         book.asked_for -= max;
         for Delivery { message, regular } in brought {
             book.untouched.insert(Arc::clone(&message.receipt_handle), QueueMessage::bytes(message));
+            book.hidden.insert(Arc::clone(&message.receipt_handle), Instant::now());
             if *regular && surroundings.outage().is_some() {
                 let number = parse(&message.receipt_handle).0;
                 let times = book.given_back.get(&number).copied().unwrap_or_default();
@@ -132,9 +140,17 @@ pub fn wishes(who: &Incarnation, judge: &Judge, handles: &[Arc<str>], wish: Wish
     who.book(|book| {
         for handle in handles {
             book.untouched.remove(handle);
+            if let Some(hidden) = book.hidden.get_mut(handle) {
+                let exposed = who.surroundings().awake_since(*hidden);
+                if exposed > who.surroundings().plan.visibility_timeout {
+                    history.violation(|| format!("{} held {handle} for {exposed:?} and did not ask to hide it", who.name));
+                }
+                *hidden = Instant::now();
+            }
             if wish == Wish::Hide {
                 continue;
             }
+            *book.unconfirmed.entry(Arc::clone(handle)).or_default() += 1;
             if book.settled.contains(handle) {
                 history.violation(|| format!("{} settles {handle} again: {wish:?}", who.name));
             }
@@ -149,14 +165,17 @@ pub fn wishes(who: &Incarnation, judge: &Judge, handles: &[Arc<str>], wish: Wish
 
 /// Takes note of the answer.
 pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &[EntryOutcome]) {
-    if wish == Wish::Hide {
-        return;
-    }
     who.book(|book| {
         for (handle, outcome) in handles.iter().zip(outcomes) {
-            if matches!(outcome, EntryOutcome::Done | EntryOutcome::Stale) {
-                book.settled.insert(Arc::clone(handle));
+            if *outcome == EntryOutcome::Stale {
+                book.hidden.remove(handle);
             }
+            if wish == Wish::Hide || matches!(outcome, EntryOutcome::Failed(_)) {
+                continue;
+            }
+            book.hidden.remove(handle);
+            book.unconfirmed.remove(handle);
+            book.settled.insert(Arc::clone(handle));
             if *outcome == EntryOutcome::Done && wish == Wish::Release && who.surroundings().outage().is_some() {
                 *book.given_back.entry(parse(handle).0).or_default() += 1;
             }
@@ -164,11 +183,16 @@ pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &
     });
 }
 
-/// After an orderly end: whatever came must have been asked about.
+/// After an orderly end: whatever came must have been asked about, and what failed asked for again.
 pub fn ended(who: &Incarnation) {
+    let history = &who.surroundings().history;
+    let least = if who.stop.is_letting_go() { 1 } else { SETTLE_TRIES_MIN };
     who.book(|book| {
         if !book.untouched.is_empty() {
-            who.surroundings().history.violation(|| format!("{} ended and never settled {:?}", who.name, book.untouched.keys()));
+            history.violation(|| format!("{} ended and never settled {:?}", who.name, book.untouched.keys()));
+        }
+        for (handle, tries) in book.unconfirmed.iter().filter(|(_, tries)| **tries < least) {
+            history.violation(|| format!("{} ended, and asked only {tries} times to settle {handle}, which failed", who.name));
         }
     });
 }

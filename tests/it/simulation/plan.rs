@@ -115,6 +115,14 @@ impl Plan {
         }
     }
 
+    /// Lets `only` strike wherever it can, and nothing else.
+    pub fn set_rates(&mut self, only: Option<Fault>) {
+        self.rates = [0.0; Fault::ALL.len()];
+        if let Some(fault) = only {
+            self.rates[fault as usize] = 1.0;
+        }
+    }
+
     /// How likely `fault` strikes where it can: at a call, an entry, a message, or in a second.
     pub fn rate(&self, fault: Fault) -> f64 {
         self.rates[fault as usize]

@@ -6,7 +6,6 @@
 //! visibility timeout", "at-least-once delivery" and "exactly-once processing").
 
 pub mod client;
-#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +24,9 @@ use super::traffic::{EPOCH_MS, Sent, message_id};
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`: five minutes).
 const ATTEMPT_KEPT: Duration = Duration::from_mins(5);
 
+/// How long a message may be hidden after its receive (SQS developer guide, "Amazon SQS visibility timeout": 12 hours).
+const HIDDEN_MAX: Duration = Duration::from_hours(12);
+
 pub struct Queue {
     surroundings: Arc<Surroundings>,
     visibility_timeout: Duration,
@@ -42,6 +44,7 @@ struct State {
 struct Slot {
     sent: Sent,
     visible_at: Instant,
+    received_at: Instant,
     receive_count: u32,
     /// The number of the latest receipt handle.
     handle: u32,
@@ -70,7 +73,14 @@ impl Queue {
     /// A producer's message arrives. Gives its number.
     pub fn send(&self, sent: Sent) -> usize {
         let mut state = self.lock();
-        state.slots.push(Slot { sent, visible_at: Instant::now(), receive_count: 0, handle: 0, deleted: false });
+        state.slots.push(Slot {
+            sent,
+            visible_at: Instant::now(),
+            received_at: Instant::now(),
+            receive_count: 0,
+            handle: 0,
+            deleted: false,
+        });
         let number = state.slots.len() - 1;
         drop(state);
         self.changed.notify_waiters();
@@ -170,6 +180,7 @@ impl Queue {
         slot.deleted = false;
         slot.handle += 1;
         slot.receive_count += 1;
+        slot.received_at = Instant::now();
         slot.visible_at = Instant::now() + self.visibility_timeout;
         Delivery { message: self.message(number, slot), regular }
     }
@@ -231,6 +242,10 @@ impl Queue {
         let slot = &mut state.slots[number];
         if slot.deleted || slot.handle != version || slot.visible_at <= Instant::now() {
             return EntryOutcome::Stale;
+        }
+        if Instant::now() + timeout > slot.received_at + HIDDEN_MAX {
+            self.surroundings.history.violation(|| format!("{handle} would be hidden for more than 12 h"));
+            return EntryOutcome::Failed("InvalidParameterValue".to_owned());
         }
         slot.visible_at = Instant::now() + timeout;
         EntryOutcome::Done

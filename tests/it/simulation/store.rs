@@ -4,7 +4,6 @@
 //! the majority; until then a stepdown may take it back (MongoDB manual, "Rollbacks During Replica Set Failover").
 
 pub mod client;
-#[cfg(test)]
 mod tests;
 
 use std::cmp::Ordering;

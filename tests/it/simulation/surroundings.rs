@@ -71,8 +71,9 @@ impl Surroundings {
         Arc::strong_count(&self.under_way) > 1
     }
 
-    pub fn thaw(&self) {
-        *self.thawed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    /// The machine stands still from now on for this long.
+    pub fn freeze(&self, length: Duration) {
+        *self.thawed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + length;
     }
 
     /// How long since `then` anybody could do anything.

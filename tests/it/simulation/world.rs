@@ -152,8 +152,8 @@ impl World {
             if self.surroundings.strikes(Fault::Frozen) {
                 let length = self.surroundings.dice.between_ms(1_000, 200_000);
                 self.surroundings.history.note(|| format!("stands still for {length:?}"));
+                self.surroundings.freeze(length);
                 advance(length).await;
-                self.surroundings.thaw();
             }
         }
     }

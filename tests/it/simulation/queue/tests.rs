@@ -1,2 +1,155 @@
-#[tokio::test]
-async fn x() {}
+//! That the simulated queue does what SQS does: what the worlds show is worth no more than this.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::simulation::dice::Dice;
+use crate::simulation::history::History;
+use crate::simulation::plan::Plan;
+use crate::simulation::traffic::Meaning;
+
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A queue with these messages, of one group each, on which nothing fails unless `only` does, always.
+fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
+    let mut plan = Plan::draw(&Dice::new(1));
+    plan.set_rates(only);
+    let fifo = groups.iter().any(|group| !group.is_empty());
+    let surroundings = Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan));
+    let queue = Queue::new(surroundings, VISIBILITY_TIMEOUT, fifo);
+    for group in groups {
+        queue.send(Sent {
+            body: String::new(),
+            attributes: Vec::new(),
+            group: (*group).to_owned(),
+            at_ms: 0,
+            meaning: Meaning::Poison("bad_json"),
+            mark: None,
+        });
+    }
+    queue
+}
+
+async fn receive(queue: &Queue, wait_s: u64) -> Vec<(String, Arc<str>, u32)> {
+    let brought = queue.receive(10, Duration::from_secs(wait_s), None).await;
+    brought.into_iter().map(|one| (one.message.message_id, one.message.receipt_handle, one.message.receive_count)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_received_message_is_hidden_for_its_timeout_and_comes_back_under_another_handle() {
+    let queue = queue(&[""], None);
+    let first = receive(&queue, 0).await;
+    assert_eq!((first[0].0.as_str(), first[0].2), ("m0", 1));
+    let asked = Instant::now();
+    let second = receive(&queue, 60).await;
+    assert!(asked.elapsed() >= VISIBILITY_TIMEOUT, "it was hidden");
+    assert_eq!((second[0].0.as_str(), second[0].2), ("m0", 2));
+    assert_ne!(first[0].1, second[0].1);
+    assert_eq!(queue.delete(&[Arc::clone(&first[0].1)]), [EntryOutcome::Stale], "the earlier handle deletes nothing");
+    assert_eq!(queue.left(), [0]);
+    assert_eq!(queue.delete(&[Arc::clone(&second[0].1)]), [EntryOutcome::Done]);
+    assert!(queue.left().is_empty());
+    assert!(receive(&queue, 60).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn visibility_is_extended_and_given_up_from_the_moment_of_the_call() {
+    let queue = queue(&[""], None);
+    let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(queue.change_visibility(&handle, VISIBILITY_TIMEOUT), [EntryOutcome::Done]);
+    assert!(receive(&queue, 20).await.is_empty(), "extended beyond its first timeout");
+    assert_eq!(queue.change_visibility(&handle, Duration::ZERO), [EntryOutcome::Done]);
+    assert_eq!(receive(&queue, 0).await.len(), 1, "given back at once");
+    assert_eq!(queue.change_visibility(&handle, VISIBILITY_TIMEOUT), [EntryOutcome::Stale]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_ends_with_the_first_message() {
+    let queue = Arc::new(queue(&[], None));
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { receive(&queue, 20).await.len() }
+    });
+    sleep(Duration::from_secs(5)).await;
+    queue.send(Sent {
+        body: String::new(),
+        attributes: Vec::new(),
+        group: String::new(),
+        at_ms: 0,
+        meaning: Meaning::Poison("bad_json"),
+        mark: None,
+    });
+    let asked = Instant::now();
+    assert_eq!(waiting.await.expect("no panic"), 1);
+    assert!(asked.elapsed() < Duration::from_secs(1), "not at the end of its wait");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_delivered_in_order_and_nothing_of_it_while_some_is_in_flight() {
+    let queue = queue(&["a", "a", "b"], None);
+    let brought = queue.receive(1, Duration::ZERO, None).await;
+    assert_eq!(brought[0].message.message_id, "m0");
+    let others = receive(&queue, 0).await;
+    assert_eq!(others.iter().map(|one| one.0.as_str()).collect::<Vec<_>>(), ["m2"], "the group a is in flight");
+    queue.delete(&[Arc::clone(&brought[0].message.receipt_handle)]);
+    assert_eq!(receive(&queue, 0).await[0].0, "m1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_attempt_brings_the_same_messages_and_another_does_not() {
+    let queue = queue(&["a", "b"], None);
+    let handles = |brought: Vec<Delivery>| brought.into_iter().map(|one| one.message.receipt_handle).collect::<Vec<_>>();
+    let first = handles(queue.receive(10, Duration::ZERO, Some("x")).await);
+    assert_eq!(first.len(), 2);
+    assert!(queue.receive(10, Duration::ZERO, Some("y")).await.is_empty());
+    assert_eq!(handles(queue.receive(10, Duration::ZERO, Some("x")).await), first);
+    queue.delete(&first[..1]);
+    assert!(queue.receive(10, Duration::ZERO, Some("x")).await.is_empty(), "something was done with them since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_in_any_order_and_sometimes_fewer_than_there_are() {
+    let queue = queue(&[""; 10], Some(Fault::ShortAnswer));
+    let (mut sizes, mut orders) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..20 {
+        let brought = receive(&queue, 0).await;
+        sizes.insert(brought.len());
+        orders.insert(brought.iter().map(|one| one.0.clone()).collect::<Vec<_>>());
+        let handles: Vec<_> = brought.into_iter().map(|one| one.1).collect();
+        queue.change_visibility(&handles, Duration::ZERO);
+    }
+    assert!(sizes.len() > 3 && sizes.iter().all(|size| *size < 10), "{sizes:?}");
+    assert!(orders.len() > 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_fail_one_by_one_and_do_nothing_then() {
+    for (fault, outcome) in
+        [(Fault::EntryFailed, EntryOutcome::Failed("InternalError".to_owned())), (Fault::HandleRefused, EntryOutcome::Stale)]
+    {
+        let queue = queue(&[""], Some(fault));
+        let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+        assert_eq!(queue.delete(&handle), [outcome.clone()]);
+        assert_eq!(queue.change_visibility(&handle, Duration::ZERO), [outcome]);
+        assert_eq!(queue.left(), [0], "it is still there");
+        assert!(receive(&queue, 0).await.is_empty(), "and still hidden");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hidden_and_a_deleted_message_may_come_once_more() {
+    for fault in [Fault::DeliveredWhileHidden, Fault::DeliveredAfterDelete] {
+        let queue = queue(&[""], Some(fault));
+        let first = receive(&queue, 0).await;
+        if fault == Fault::DeliveredAfterDelete {
+            assert_eq!(queue.delete(&[Arc::clone(&first[0].1)]), [EntryOutcome::Done]);
+        }
+        let mut again = Vec::new();
+        for _ in 0..200 {
+            again.extend(queue.receive(10, Duration::ZERO, None).await);
+        }
+        assert!(!again.is_empty() && again.iter().all(|one| !one.regular), "{fault:?}");
+        assert_eq!(again[0].message.receive_count, 2);
+    }
+}

@@ -1,2 +1,150 @@
-#[tokio::test]
-async fn x() {}
+//! That the simulated store does what MongoDB does: what the worlds show is worth no more than this.
+
+use longshore::time::element;
+
+use super::*;
+use crate::simulation::dice::Dice;
+use crate::simulation::history::History;
+use crate::simulation::plan::Plan;
+
+fn store(only: Option<Fault>) -> Store {
+    let mut plan = Plan::draw(&Dice::new(1));
+    plan.set_rates(only);
+    Store::new(Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan)))
+}
+
+fn insert(id: &str, content: &[u8]) -> Write {
+    Write::Insert(Insert { id: Key::Text(id.to_owned()), document: content.to_vec(), hash: content.first().map(|byte| [*byte; 16]) })
+}
+
+fn fields(name: &str, value: i32) -> Fields {
+    let mut fields = Fields::default();
+    fields.push(name, element::INT32, &value.to_le_bytes());
+    fields
+}
+
+fn version(time_ms: i64, origin_id: &str) -> Version {
+    Version { time_ms, origin_time_ms: 0, origin_id: origin_id.as_bytes().into() }
+}
+
+fn whole(time_ms: i64, origin_id: &str, value: i32) -> Write {
+    let change = Change::Whole { version: version(time_ms, origin_id), fields: fields("n", value) };
+    Write::Update(Update { key: Key::Text("k".to_owned()), change })
+}
+
+fn partial(time_ms: i64, names: &[&str], value: i32) -> Write {
+    let fields = names.iter().map(|name| ((*name).to_owned(), version(time_ms, "o"), fields(name, value))).collect();
+    Write::Update(Update { key: Key::Text("k".to_owned()), change: Change::Partial { fields } })
+}
+
+/// Applies and acknowledges.
+fn write(store: &Store, writes: &[Write]) -> WriteOutcome {
+    store.acknowledge(store.apply("c", writes, || true))
+}
+
+fn items(outcome: WriteOutcome) -> (Vec<ItemOutcome>, usize) {
+    match outcome {
+        WriteOutcome::Answered { items, stale } => (items, stale),
+        WriteOutcome::Unconfirmed(fault) => panic!("unconfirmed: {fault}"),
+    }
+}
+
+fn stored(store: &Store) -> Option<Document> {
+    store.durable(&("c".to_owned(), Key::Text("k".to_owned())))
+}
+
+#[test]
+fn an_insert_is_there_once_and_another_document_under_its_id_is_refused() {
+    let store = store(None);
+    assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
+    let (again, _) = items(write(&store, &[insert("a", b"1"), insert("a", b"2"), insert("b", b"2")]));
+    assert_eq!((&again[0], &again[2]), (&ItemOutcome::AlreadyThere, &ItemOutcome::Written));
+    assert!(matches!(&again[1], ItemOutcome::Rejected(rejection) if rejection.reason == Reason::IdConflict), "{again:?}");
+    assert_eq!(store.durable_of("c").len(), 2);
+}
+
+#[test]
+fn an_update_that_is_not_newer_changes_nothing_and_counts_as_stale() {
+    let store = store(None);
+    write(&store, &[whole(5, "m9", 1)]);
+    for older in [whole(4, "m9", 2), whole(5, "m9", 3), whole(5, "m8", 4), whole(5, "z", 5)] {
+        assert_eq!(items(write(&store, &[older])), (vec![ItemOutcome::Written], 1));
+    }
+    assert_eq!(stored(&store), Some(Document::Whole { version: version(5, "m9"), fields: fields("n", 1) }));
+    // A longer id is the greater one, whatever its bytes.
+    assert_eq!(items(write(&store, &[whole(5, "m10", 6)])).1, 0);
+}
+
+#[test]
+fn a_partial_update_is_decided_field_by_field() {
+    let store = store(None);
+    write(&store, &[partial(5, &["a", "b"], 1)]);
+    assert_eq!(items(write(&store, &[partial(4, &["b", "c"], 2)])).1, 0);
+    let Some(Document::Partial(document)) = stored(&store) else { panic!("a partial document") };
+    let times: Vec<_> = document.iter().map(|(name, (version, _))| (name.as_str(), version.time_ms)).collect();
+    assert_eq!(times, [("a", 5), ("b", 5), ("c", 4)]);
+}
+
+#[test]
+fn a_stepdown_takes_back_what_was_not_acknowledged_and_nothing_else() {
+    let store = store(None);
+    write(&store, &[whole(1, "o", 1)]);
+    let applied = store.apply("c", &[whole(2, "o", 2), insert("a", b"1")], || true);
+    assert_eq!(stored(&store), Some(Document::Whole { version: version(1, "o"), fields: fields("n", 1) }), "not durable yet");
+    assert_eq!(store.documents().len(), 2);
+    store.step_down();
+    assert!(matches!(store.acknowledge(applied), WriteOutcome::Unconfirmed(_)), "its primary is gone");
+    assert_eq!(store.documents().len(), 1);
+    // A later acknowledgement makes all durable that was applied before it.
+    let unheard = store.apply("c", &[whole(3, "o", 3)], || true);
+    drop(unheard);
+    write(&store, &[insert("b", b"1")]);
+    store.step_down();
+    assert_eq!(stored(&store), Some(Document::Whole { version: version(3, "o"), fields: fields("n", 3) }));
+}
+
+#[test]
+fn half_a_command_may_be_applied() {
+    let (store, mut turn) = (store(None), 0);
+    let writes: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|id| insert(id, b"1")).collect();
+    store.apply("c", &writes, || {
+        turn += 1;
+        turn % 2 == 0
+    });
+    assert_eq!(store.documents().len(), 2);
+}
+
+#[test]
+fn marked_items_are_refused_in_their_ways_and_their_neighbours_are_not() {
+    let marked = |mark: Mark| insert("bad", mark.text().as_bytes());
+    let good = || insert("good", b"1");
+    for mark in [Mark::Refused, Mark::ReplyTooLarge] {
+        let (outcomes, _) = items(write(&store(None), &[marked(mark)]));
+        assert!(matches!(&outcomes[0], ItemOutcome::Rejected(_)), "{outcomes:?}");
+    }
+    for mark in [Mark::UnknownCode, Mark::CommandRefused] {
+        let (outcomes, _) = items(write(&store(None), &[marked(mark)]));
+        assert!(matches!(&outcomes[0], ItemOutcome::Doubtful(_)), "{outcomes:?}");
+    }
+    let kind = |store: &Store, mark| match write(store, &[good(), marked(mark)]) {
+        WriteOutcome::Unconfirmed(fault) => Some(fault.kind),
+        WriteOutcome::Answered { .. } => None,
+    };
+    let refused = store(None);
+    assert_eq!(kind(&refused, Mark::CommandRefused), Some(StoreFaultKind::Refused));
+    assert!(refused.documents().is_empty(), "a command that is refused whole does nothing");
+    let broken = store(None);
+    assert_eq!(kind(&broken, Mark::ReplyTooLarge), Some(StoreFaultKind::ConnectionLost));
+    assert_eq!(broken.documents().len(), 1, "a connection that breaks under the reply does not undo the neighbour");
+    let mixed = store(None);
+    assert_eq!(kind(&mixed, Mark::Refused), None);
+    assert_eq!(mixed.documents().len(), 1);
+}
+
+#[test]
+fn a_good_item_is_doubted_once_at_most() {
+    let store = store(Some(Fault::ItemDoubted));
+    let (first, _) = items(write(&store, &[insert("a", b"1")]));
+    assert!(matches!(&first[0], ItemOutcome::Doubtful(_)));
+    assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
+}

@@ -1,0 +1,182 @@
+"""Breaks the pipeline in many ways, one by one, and sees whether the simulated worlds find each: `make mutations`.
+
+Each mutation replaces one piece of the sources, in a copy of them. A piece that is not there exactly once is an error: the
+sources have moved on, and the mutation must follow. SEEDS sets how many worlds are run for each (200), ONLY a part of the
+names. Exits 1 where a mutation was not found.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = os.environ.get("SEEDS") or "200"
+ONLY = os.environ.get("ONLY", "")
+CARGO = os.environ.get("CARGO", "cargo")
+# A world that never ends is found, too.
+TIMEOUT_S = 1800
+
+# Name, file, what stands there, what is put there.
+MUTATIONS = [
+    (
+        "delete what was not confirmed",
+        "src/lane/writing.rs",
+        "WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,",
+        "WriteOutcome::Unconfirmed(_) => group.items.into_iter().for_each(|item| done(context, item)),",
+    ),
+    (
+        "ignore a failed delete entry",
+        "src/settle/calls.rs",
+        "Some(EntryOutcome::Stale) => stale += 1,",
+        "Some(EntryOutcome::Stale | EntryOutcome::Failed(_)) => stale += 1,",
+    ),
+    (
+        "drop the comparison of versions in the join",
+        "src/version.rs",
+        "if a >= b { Change::Whole { version: a, fields: x } }",
+        "if a == a { Change::Whole { version: a, fields: x } }",
+    ),
+    (
+        "compare versions without the length of the origin's id",
+        "src/version.rs",
+        "            .then(self.origin_id.len().cmp(&other.origin_id.len()))\n",
+        "",
+    ),
+    (
+        "retry a poison message",
+        "src/pipeline/intake.rs",
+        "self.lanes.rejects.send(receipt, &rejection)",
+        "{ let _ = rejection; self.settle.leave(receipt) }",
+    ),
+    (
+        "forget to extend visibility",
+        "src/queue/visibility.rs",
+        "let due = held.take_due(now);",
+        "let due = { let _ = now; Vec::<Due>::new() };",
+    ),
+    (
+        "never close the gate",
+        "src/lane/writing.rs",
+        "self.probe = self.context.gate.close(cause);",
+        "self.probe = None;",
+    ),
+    (
+        "give back at once when the gate closes",
+        "src/gate.rs",
+        "Self { receiving: 0, .. } => GateState::Shut,\n            Self { .. } => GateState::Closed,",
+        "Self { .. } => GateState::Shut,",
+    ),
+    (
+        "never halve a batch that breaks its connection",
+        "src/lane/writing.rs",
+        "if group.lost >= LOST_MAX && group.items.len() > 1 {",
+        "if group.lost >= LOST_MAX && group.items.len() > 1_000_000 {",
+    ),
+    (
+        "dead-letter all parts of a refused join",
+        "src/lane/ending.rs",
+        "if item.parts_len() > 1 {",
+        "if item.parts_len() > 1_000_000 {",
+    ),
+    (
+        "dead-letter at the first doubt",
+        "src/lane/doubt.rs",
+        "Some(confirmed_then) if confirmed_before > confirmed_then =>",
+        "confirmed_then if confirmed_before + 1 > confirmed_then.unwrap_or_default() =>",
+    ),
+    (
+        "never let go",
+        "src/lane.rs",
+        "        self.stop.letting_go().await;\n        self.gate.quiet().await;",
+        "        std::future::pending::<()>().await;",
+    ),
+    (
+        "hold a message for more than 12 hours",
+        "src/queue.rs",
+        "pub const HOLD_MAX: Duration = Duration::from_hours(11);",
+        "pub const HOLD_MAX: Duration = Duration::from_hours(40);",
+    ),
+    (
+        "receive after the stop",
+        "src/queue/pollers.rs",
+        "() = context.stop.draining() => return Seen::Stopped,\n            ready",
+        "() = context.stop.letting_go() => return Seen::Stopped,\n            ready",
+    ),
+    (
+        "write what is past its TTL",
+        "src/lane.rs",
+        "if is_expired(context, &part) {",
+        "if is_expired(context, &part) && context.batch.docs_max == 0 {",
+    ),
+    (
+        "receive without room",
+        "src/budget.rs",
+        "if !fits",
+        "if !fits && self.shared.messages_max == 0",
+    ),
+    (
+        "forget a message that is given back",
+        "src/lane/ending.rs",
+        "        context.settle.release(part.receipt);",
+        "        drop(part.receipt);",
+    ),
+]
+
+
+def copy_sources(to):
+    """The checkout as it is, changes included, but what is not tracked and ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+
+
+def run(at, target):
+    """How many worlds failed and the first of them; what was said where it did not come to that."""
+    environment = dict(os.environ, SEEDS=SEEDS, FIRST_SEED="0", CARGO_TARGET_DIR=str(target), RUST_BACKTRACE="0")
+    test = "simulation::every_promise_holds_in_two_thousand_worlds"
+    command = [CARGO, "test", "--locked", "--test", "it", "--", "--exact", "--nocapture", test]
+    try:
+        done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None, f"no end within {TIMEOUT_S} s"
+    said = done.stdout + done.stderr
+    failed = re.search(r"^failed worlds: (\d+)$", said, re.MULTILINE)
+    if not failed:
+        return None, said[-2000:]
+    first = re.search(r"^seed (\d+): +(?:[\d.]+ VIOLATION )?(.*)", said, re.MULTILINE)
+    return int(failed[1]), f"seed {first[1]}: {first[2][:110]}" if first else ""
+
+
+def main():
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
+        at = Path(folder)
+        copy_sources(at)
+        print(f"| mutation | worlds of {SEEDS} that found it | the first |\n|---|---|---|", flush=True)
+        for name, file, there, instead in [("none", "src/lib.rs", "", "")] + MUTATIONS:
+            if name != "none" and ONLY not in name:
+                continue
+            text = (ROOT / file).read_text()
+            if there and text.count(there) != 1:
+                sys.exit(f"mutations.py: {name}: its piece stands {text.count(there)} times in {file}: adapt the mutation")
+            (at / file).write_text(text.replace(there, instead) if there else text)
+            failed, what = run(at, target)
+            (at / file).write_text(text)
+            if failed is None:
+                sys.exit(f"mutations.py: {name}: no result: {what}")
+            if name == "none" and failed:
+                sys.exit(f"mutations.py: {failed} worlds fail without any mutation: {what}")
+            missed += name != "none" and not failed
+            print(f"| {name} | {failed} | {what} |", flush=True)
+    print(f"{missed} not found")
+    sys.exit(missed > 0)
+
+
+main()
