@@ -7,17 +7,24 @@
 //! Everything else that is held is given back, but only once the gate is shut: closed, and with no receive in progress that
 //! would bring it straight back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::telemetry::signals::{GateClosed, GateOpened, Signals};
 
 /// Shared by pollers and lanes; clones are the same gate.
 #[derive(Clone)]
 pub struct Gate {
-    inner: Arc<watch::Sender<Inner>>,
+    shared: Arc<Shared>,
     signals: Signals,
+}
+
+/// Not a `watch` channel, which wakes those who wait in random order: the same calls shall make the same run.
+#[derive(Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    changed: Notify,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,41 +57,39 @@ impl Inner {
 impl Gate {
     #[must_use]
     pub fn new(signals: Signals) -> Self {
-        Self { inner: Arc::new(watch::Sender::new(Inner::default())), signals }
+        Self { shared: Arc::default(), signals }
     }
 
     #[must_use]
     pub fn state(&self) -> GateState {
-        self.inner.borrow().state()
+        self.inner().state()
     }
 
     /// Waits until the gate stands otherwise than `state`, and says how.
     pub async fn left(&self, state: GateState) -> GateState {
-        // The sender lives as long as this gate, so the wait cannot fail.
-        let changed = self.inner.subscribe().wait_for(|inner| inner.state() != state).await.map(|inner| inner.state());
-        changed.unwrap_or(GateState::Open)
+        self.until(|inner| inner.state() != state).await.state()
     }
 
     /// Waits until the gate is open.
     pub async fn opened(&self) {
-        let _ = self.inner.subscribe().wait_for(|inner| !inner.closed).await;
+        self.until(|inner| !inner.closed).await;
     }
 
     /// Whether no receive is in progress.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.inner.borrow().receiving == 0
+        self.inner().receiving == 0
     }
 
     /// Waits until no receive is in progress.
     pub async fn quiet(&self) {
-        let _ = self.inner.subscribe().wait_for(|inner| inner.receiving == 0).await;
+        self.until(|inner| inner.receiving == 0).await;
     }
 
     /// Takes leave to receive, if the gate is open. The receive is in progress until the [`Receiving`] is dropped.
     #[must_use]
     pub fn receive(&self) -> Option<Receiving> {
-        let is_open = self.inner.send_if_modified(|inner| {
+        let is_open = self.change(|inner| {
             inner.receiving += usize::from(!inner.closed);
             !inner.closed
         });
@@ -94,11 +99,33 @@ impl Gate {
     /// Closes the gate for `cause`. The one that closed it gets the probe; `None` says that another has it.
     #[must_use = "without the probe the batch is to be given back"]
     pub fn close(&self, cause: &str) -> Option<Probe> {
-        let closed_now = self.inner.send_if_modified(|inner| !std::mem::replace(&mut inner.closed, true));
+        let closed_now = self.change(|inner| !std::mem::replace(&mut inner.closed, true));
         closed_now.then(|| {
             self.signals.emit(&GateClosed { cause });
             Probe { gate: self.clone() }
         })
+    }
+
+    fn inner(&self) -> Inner {
+        *self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let changed = change(&mut self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.changed.notify_waiters();
+        changed
+    }
+
+    async fn until(&self, reached: impl Fn(Inner) -> bool) -> Inner {
+        loop {
+            // Made before the look, so that no change between look and wait is missed.
+            let changed = self.shared.changed.notified();
+            let inner = self.inner();
+            if reached(inner) {
+                return inner;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -109,7 +136,7 @@ pub struct Receiving {
 
 impl Drop for Receiving {
     fn drop(&mut self) {
-        self.gate.inner.send_modify(|inner| inner.receiving -= 1);
+        self.gate.change(|inner| inner.receiving -= 1);
     }
 }
 
@@ -123,7 +150,7 @@ pub struct Probe {
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.gate.inner.send_modify(|inner| inner.closed = false);
+        self.gate.change(|inner| inner.closed = false);
         self.gate.signals.emit(&GateOpened);
     }
 }

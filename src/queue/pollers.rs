@@ -41,9 +41,9 @@ const WAITED_MS: i64 = 1_000;
 /// Between two receives of an empty queue at least.
 const IDLE_MIN: Duration = Duration::from_secs(1);
 
-/// How long a receive in progress may still run when the worker lets go: what is held is given back only after it. At the drain
-/// deadline only one that hangs is still there.
-const LETTING_GO_MAX: Duration = Duration::from_secs(1);
+/// How long a receive in progress may still run when the worker lets go: what is held is given back only after it, and shall
+/// arrive elsewhere within a second. At the drain deadline only a receive that hangs is still there.
+const LETTING_GO_MAX: Duration = Duration::from_millis(500);
 
 /// What receiving works with.
 pub struct PollersContext<Q> {

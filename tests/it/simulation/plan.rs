@@ -94,7 +94,9 @@ impl Plan {
         if outages.iter().any(|outage| outage.fault == Fault::LongOutage) {
             // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
             config.retry.max = Duration::from_mins(1);
-            OF_TIME.iter().for_each(|fault| rates[*fault as usize] /= 500.0);
+            for fault in OF_TIME {
+                rates[*fault as usize] /= 500.0;
+            }
         }
         if [Fault::ItemUnknownCode, Fault::CommandRefused].iter().any(|fault| rates[*fault as usize] > 0.0) {
             // An item with an unknown code is told from a store in trouble by what else is written: there must be room for it.
