@@ -49,14 +49,14 @@ MUTATIONS = [
     (
         "retry a poison message",
         "src/pipeline/intake.rs",
-        "self.lanes.rejects.send(receipt, &rejection)",
-        "{ let _ = rejection; self.settle.leave(receipt) }",
+        "self.lanes.rejects.send(receipt, rejection);",
+        "let _ = rejection;\n        self.settle.leave(receipt);",
     ),
     (
         "forget to extend visibility",
         "src/queue/visibility.rs",
-        "let due = held.take_due(now);",
-        "let due = { let _ = now; Vec::<Due>::new() };",
+        "let due = extender.held.take_due(Instant::now());",
+        "let due = Vec::<Due>::new();",
     ),
     (
         "never close the gate",
@@ -115,8 +115,8 @@ MUTATIONS = [
     (
         "receive without room",
         "src/budget.rs",
-        "if !fits",
-        "if !fits && self.shared.messages_max == 0",
+        "if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {",
+        "if !has_places && bytes > bytes_max {",
     ),
     (
         "forget a message that is given back",
@@ -133,7 +133,8 @@ def copy_sources(to):
     for name in subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
         if name and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
+            # As new, or cargo would not see that they are other files than those of the last run.
+            shutil.copy(ROOT / name, to / name)
 
 
 def run(at, target):
@@ -154,7 +155,8 @@ def run(at, target):
 
 
 def main():
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    # Not the checkout's own: cargo would take what was built from the copy for what is built from the checkout.
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "mutations"
     missed = 0
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         at = Path(folder)

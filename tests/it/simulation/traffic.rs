@@ -128,7 +128,8 @@ impl Draft<'_> {
     fn message(&self, before: Option<&Sent>) -> Sent {
         let mark = Mark::ALL.iter().find(|(_, fault)| (self.strikes)(*fault)).map(|(mark, _)| *mark);
         let named = self.dice.chance(0.3);
-        let origin_ms = if named { self.sent_ms() - 1_000 } else { self.sent_ms() };
+        // A clock of tens of seconds: often the ids alone tell which is newer.
+        let origin_ms = if named { self.sent_ms() / 10_000 * 10_000 } else { self.sent_ms() };
         let origin_id = if named { format!("origin-{}", self.number) } else { message_id(self.number) };
         let origin = Stamp { time_ms: origin_ms, origin_ms, origin_id };
         let (body, meaning) = if (self.strikes)(Fault::Poison) {
