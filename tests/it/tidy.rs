@@ -3,6 +3,7 @@
 //! Each rule is a pure function with tests of its own that show it something bad; here they meet the real tree.
 
 mod leaks;
+mod names;
 mod order;
 mod sizes;
 mod source;
@@ -99,4 +100,13 @@ fn no_function_is_longer_than_a_screen() {
 fn nothing_of_the_machine_it_was_written_on_is_committed() {
     let leaks = files().iter().filter_map(|file| Some(leaks::leaks(file, &text(file)?))).flatten().collect::<Vec<_>>();
     assert_none(&leaks);
+}
+
+#[test]
+fn every_test_that_the_documentation_names_exists() {
+    let code = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let functions = code.flat_map(|file| names::functions(&text(&file).expect("Rust is UTF-8")).collect::<Vec<_>>()).collect();
+    let pages = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    let unknown = pages.flat_map(|page| names::unknown_tests(&page, &text(&page).expect("text"), &functions)).collect::<Vec<_>>();
+    assert_none(&unknown);
 }

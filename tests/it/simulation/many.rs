@@ -28,17 +28,19 @@ pub struct Sum {
     pub took: Duration,
 }
 
-/// Runs the worlds of `from..from + count`.
-pub fn run(from: u64, count: u64) -> Sum {
-    let (next, started) = (AtomicU64::new(from), Instant::now());
+/// Runs the worlds of `from..from + count`, and starts no more once `enough` have failed.
+pub fn run(from: u64, count: u64, enough: u64) -> Sum {
+    let (next, failed, started) = (AtomicU64::new(from), AtomicU64::new(0), Instant::now());
     let work = || {
         let mut sum = Sum::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= from + count {
+            if seed >= from + count || failed.load(Ordering::Relaxed) >= enough {
                 return sum;
             }
-            sum.add(world::run(seed, false));
+            let report = world::run(seed, false);
+            failed.fetch_add(u64::from(!report.violations.is_empty()), Ordering::Relaxed);
+            sum.add(report);
         }
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
