@@ -5,6 +5,7 @@
 //! stale or conflict on the server.
 
 mod doubt;
+mod doubts;
 mod ending;
 mod item;
 mod waiting;
@@ -28,7 +29,7 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::telemetry::signals::{Expired, Joined, Signals};
 
-pub use doubt::Doubts;
+pub use doubts::Doubts;
 use waiting::Waiting;
 
 /// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The lane ends when all of its
@@ -159,7 +160,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
             _ = context.gate.left(gate), if !waiting.is_empty() => {}
-            () = context.letting_go(), if !waiting.is_empty() && !context.is_letting_go() => {}
+            () = context.letting_go(), if !waiting.is_empty() => {}
         }
     }
 }
@@ -176,7 +177,7 @@ fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -
 
 fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
     for part in parts {
-        if is_expired(context, &part) {
+        if was_expired(context, &part) {
             context.signals.emit(&Expired);
             context.settle.delete(part.receipt, part.ending);
         } else if waiting.push(part) {
@@ -185,8 +186,10 @@ fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
     }
 }
 
-/// Whether the TTL index would remove the write's effect at once. Such a late update must not make a document anew.
-fn is_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
+/// Whether the update was past its TTL when it was sent: such a late one must not make a document anew. The queue's clock alone
+/// decides, because this machine's may be ahead, and a fresh update must not be lost for that. What grew too old in the queue is
+/// written, and removed by the TTL index within a minute.
+fn was_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
     let (Some(ttl), Some(time_ms)) = (context.collection.ttl, item::newest_time_ms(&part.write)) else { return false };
-    time_ms.saturating_add(crate::time::millis(ttl)) < context.clock.now_ms()
+    time_ms.saturating_add(crate::time::millis(ttl)) < part.receipt.message.sent_ms
 }

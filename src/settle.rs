@@ -110,18 +110,19 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
     let mut lots = [Lot::new(Duration::ZERO), Lot::new(Duration::ZERO), Lot::new(linger)];
     let mut open = true;
     loop {
+        let is_letting_go = context.stop.is_letting_go();
         while let Ok(settlement) = settlements.settlements.try_recv() {
             sort(&context, &mut groups, &mut lots, settlement);
         }
         for (operation, lot) in calls::OPERATIONS.iter().zip(&mut lots) {
-            while calls.len() < operation.calls_max() && lot.is_due(!open) {
+            while calls.len() < operation.calls_max(is_letting_go) && lot.is_due(!open) {
                 calls.push(calls::settle(&context, *operation, lot.take()));
             }
         }
         if !open && calls.is_empty() {
             return;
         }
-        let with_room = calls::OPERATIONS.iter().zip(&lots).filter(|(operation, _)| calls.len() < operation.calls_max());
+        let with_room = calls::OPERATIONS.iter().zip(&lots).filter(|(operation, _)| calls.len() < operation.calls_max(is_letting_go));
         let wake = with_room.filter_map(|(_, lot)| lot.wake()).min();
         tokio::select! {
             biased;

@@ -14,6 +14,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Safe to repeat: an insert whose id is there already and an update that is not newer change nothing.
     fn write(&self, collection: &Collection, writes: &[&Write]) -> impl Future<Output = WriteOutcome> + Send;
+
+    /// Whether `collection` acknowledges a write just now, tried by one that changes nothing. It tells a store that is away from
+    /// one that is brought down by the items themselves.
+    fn is_well(&self, collection: &Collection) -> impl Future<Output = bool> + Send;
 }
 
 /// What is known after a write.

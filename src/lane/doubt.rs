@@ -2,15 +2,14 @@
 //! batches, so that one bad message holds up nothing but itself.
 //!
 //! An item that is doubted again after other writes were confirmed is at fault itself. On a quiet store nothing tells: then,
-//! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. What was
-//! known of them is remembered until they come back: what the worker writes meanwhile tells, too.
+//! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. That they
+//! were in doubt is remembered ([`super::doubts`]).
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indexmap::IndexMap;
 use tokio::time::{Instant, sleep};
 
+use crate::gate::GateState;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, WriteOutcome};
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
@@ -19,39 +18,38 @@ use super::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
-/// An item to be tried alone, and how many writes had been confirmed when the store's answer first left it in doubt by itself:
-/// not yet, where it was only unconfirmed, or part of a joined one.
+/// An item to be tried alone.
 pub(super) struct Doubted {
     pub item: Item,
-    pub confirmed_then: Option<u64>,
+    /// Since the store's answer left it in doubt by itself: not yet, where it was only unconfirmed, or part of a joined one.
+    doubt: Option<Doubt>,
 }
 
-/// Messages remembered at most. What is forgotten is in doubt for the first time again.
-const REMEMBERED_MAX: usize = 1_000;
-
-/// Messages that were in doubt and left in the queue: how many writes had been confirmed when each was doubted first.
-#[derive(Debug, Default)]
-pub struct Doubts {
-    confirmed_then: Mutex<IndexMap<String, u64>>,
+#[derive(Clone, Copy)]
+struct Doubt {
+    /// How many writes had been confirmed.
+    confirmed_then: u64,
+    /// It was in doubt often enough before.
+    is_proven: bool,
 }
 
-impl Doubts {
-    /// How many writes had been confirmed when this item was doubted first. Nothing is known of a joined one: the fault may be
-    /// that of one of its messages alone.
-    pub(super) fn since(&self, item: &Item) -> Option<u64> {
-        self.lock().get(item.only_message_id()?).copied()
+impl Doubted {
+    /// The item is in doubt from now on.
+    pub fn now<S>(context: &LaneContext<S>, item: Item) -> Self {
+        let doubt = Some(Doubt::now(context, &item));
+        Self { item, doubt }
     }
 
-    fn remember(&self, message_id: &str, confirmed_then: u64) {
-        let mut remembered = self.lock();
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.shift_remove_index(0);
-        }
-        remembered.entry(message_id.to_owned()).or_insert(confirmed_then);
+    /// The item is to be tried alone, with no doubt about it.
+    pub fn not_yet(item: Item) -> Self {
+        Self { item, doubt: None }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, IndexMap<String, u64>> {
-        self.confirmed_then.lock().unwrap_or_else(PoisonError::into_inner)
+impl Doubt {
+    fn now<S>(context: &LaneContext<S>, item: &Item) -> Self {
+        let confirmed_then = context.confirmed.load(Ordering::Relaxed);
+        Self { confirmed_then, is_proven: context.doubts.note(item, confirmed_then) }
     }
 }
 
@@ -60,15 +58,17 @@ enum Shown {
     /// It has its end, or is refused and taken apart: what is left of it to try.
     Answer(Vec<Item>),
     Nothing {
-        item: Item,
+        doubted: Doubted,
         cause: String,
-        confirmed_then: Option<u64>,
+        /// The next item would hear the same.
+        of_the_store: bool,
     },
 }
 
 /// Tries each item alone, with a pause before each round, until it has an end or the retry budget is spent.
 pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: Vec<Doubted>) {
     let started = Instant::now();
+    let is_spent = || started.elapsed() >= context.retry.budget;
     let mut backoff = Backoff::new(&context.retry, context.clock.clone());
     let mut cause = "the store's answer left it in doubt".to_owned();
     while !doubted.is_empty() {
@@ -77,57 +77,62 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
         context.signals.emit(&WriteFailed { collection, documents: doubted.len(), cause: &cause, retry_in });
         tokio::select! {
             biased;
-            () = context.letting_go() => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
+            () = given_back(context) => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
             () = sleep(retry_in) => {}
         }
         let mut still = Vec::new();
-        for Doubted { item, confirmed_then } in doubted {
-            match try_one(context, item, confirmed_then).await {
-                Shown::Answer(items) => still.extend(items.into_iter().map(|item| not_doubted_yet(context, item))),
-                Shown::Nothing { item, cause: why, confirmed_then } => {
+        let mut round = doubted.into_iter();
+        for one in round.by_ref() {
+            match try_one(context, one).await {
+                Shown::Answer(items) => still.extend(items.into_iter().map(Doubted::not_yet)),
+                Shown::Nothing { doubted, cause: why, of_the_store } => {
                     cause = why;
-                    still.push(Doubted { item, confirmed_then });
+                    still.push(doubted);
+                    if of_the_store {
+                        break;
+                    }
                 }
+            }
+            if is_spent() {
+                break;
             }
         }
+        still.extend(round);
         doubted = still;
-        if started.elapsed() >= context.retry.budget {
-            for Doubted { item, confirmed_then } in doubted.drain(..) {
-                for part in item.into_parts() {
-                    if let Some(confirmed_then) = confirmed_then {
-                        context.doubts.remember(&part.receipt.message.message_id, confirmed_then);
-                    }
-                    context.settle.leave(part.receipt);
-                }
-            }
+        if is_spent() {
+            let parts = doubted.drain(..).flat_map(|doubted| doubted.item.into_parts());
+            parts.for_each(|part| context.settle.leave(part.receipt));
         }
     }
 }
 
-/// The item in doubt from now on, or from when it was doubted at an earlier receive.
-pub(super) fn doubted_now<S>(context: &LaneContext<S>, item: Item) -> Doubted {
-    let confirmed_then = context.doubts.since(&item).unwrap_or_else(|| context.confirmed.load(Ordering::Relaxed));
-    Doubted { item, confirmed_then: Some(confirmed_then) }
+/// Waits until what is not written is to be given back: the worker lets go, or the store is sick.
+async fn given_back<S>(context: &LaneContext<S>) {
+    let shut = async {
+        while context.gate.state() != GateState::Shut {
+            context.gate.left(context.gate.state()).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = context.letting_go() => {}
+        () = shut => {}
+    }
 }
 
-/// The item to be tried alone, with no doubt about it but from an earlier receive.
-pub(super) fn not_doubted_yet<S>(context: &LaneContext<S>, item: Item) -> Doubted {
-    let confirmed_then = context.doubts.since(&item);
-    Doubted { item, confirmed_then }
-}
-
-async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then: Option<u64>) -> Shown {
+async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Doubted) -> Shown {
     let started = Instant::now();
     let confirmed_before = context.confirmed.load(Ordering::Relaxed);
     let writes = [item.write()];
+    let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Doubted { item, doubt }, cause, of_the_store };
     let outcome = tokio::select! {
         biased;
         outcome = context.store.write(&context.collection, &writes) => outcome,
-        () = context.letting_go() => return Shown::Nothing { item, cause: "the worker lets go".to_owned(), confirmed_then },
+        () = context.letting_go() => return nothing(item, doubt, "the worker lets go".to_owned(), true),
     };
     let (answer, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),
-        WriteOutcome::Unconfirmed(fault) => return Shown::Nothing { item, cause: fault.text, confirmed_then },
+        WriteOutcome::Unconfirmed(fault) => return nothing(item, doubt, fault.text, true),
     };
     let written = |written, already_there| {
         let (collection, took) = (context.collection.name.as_str(), started.elapsed());
@@ -151,14 +156,15 @@ async fn try_one<S: Store>(context: &LaneContext<S>, item: Item, confirmed_then:
         }
         // The fault may be that of one of several messages alone.
         Some(ItemOutcome::Doubtful(_)) if item.parts_len() > 1 => Shown::Answer(item.into_single_items()),
-        Some(ItemOutcome::Doubtful(rejection)) => match confirmed_then {
-            Some(confirmed_then) if confirmed_before > confirmed_then => Shown::Answer(refuse(context, item, &rejection)),
-            _ => {
-                let confirmed_now = context.confirmed.load(Ordering::Relaxed);
-                Shown::Nothing { item, cause: rejection.text, confirmed_then: confirmed_then.or(Some(confirmed_now)) }
+        Some(ItemOutcome::Doubtful(rejection)) => {
+            let since = doubt.unwrap_or_else(|| Doubt::now(context, &item));
+            if since.is_proven || confirmed_before > since.confirmed_then {
+                Shown::Answer(refuse(context, item, &rejection))
+            } else {
+                nothing(item, Some(since), rejection.text, false)
             }
-        },
-        Some(ItemOutcome::Unconfirmed(cause)) => Shown::Nothing { item, cause, confirmed_then },
-        None => Shown::Nothing { item, cause: "no answer for this item".to_owned(), confirmed_then },
+        }
+        Some(ItemOutcome::Unconfirmed(cause)) => nothing(item, doubt, cause, false),
+        None => nothing(item, doubt, "no answer for this item".to_owned(), false),
     }
 }

@@ -9,6 +9,7 @@ use super::item::Item;
 
 /// The item is durable: its messages may leave the queue.
 pub(super) fn done<S>(context: &LaneContext<S>, item: Item) {
+    context.doubts.forget(&item);
     for part in item.into_parts() {
         context.settle.delete(part.receipt, part.ending);
     }
@@ -27,6 +28,7 @@ pub(super) fn refuse<S>(context: &LaneContext<S>, item: Item, rejection: &Reject
     if item.parts_len() > 1 {
         return item.into_single_items();
     }
+    context.doubts.forget(&item);
     for part in item.into_parts() {
         dead_letter(context, part, rejection);
     }

@@ -21,10 +21,13 @@ impl Item {
 
     /// Joins one more update of the same key.
     pub fn join(&mut self, part: Part) {
-        if let (Write::Update(left), Write::Update(right)) = (self.write(), &part.write) {
-            let change = join(left.change.clone(), right.change.clone());
-            self.joined = Some(Write::Update(Update { key: left.key.clone(), change }));
-        }
+        let left = self.joined.take().unwrap_or_else(|| self.parts[0].write.clone());
+        self.joined = Some(match (left, &part.write) {
+            (Write::Update(left), Write::Update(right)) => {
+                Write::Update(Update { key: left.key, change: join(left.change, right.change.clone()) })
+            }
+            (left, _) => left,
+        });
         self.parts.push(part);
     }
 

@@ -13,16 +13,16 @@ use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome}
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
-use super::doubt::{Doubted, doubted_now, not_doubted_yet};
+use super::doubt::Doubted;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
 /// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the connection.
 const LOST_MAX: u32 = 2;
 
-/// How long a lone item may keep the gate closed that the store answers for, but never confirms: longer than most outages of
-/// that kind, and far shorter than the hold.
-const LONE_PROBE_MAX: Duration = Duration::from_mins(10);
+/// How long items may keep the gate closed, after the retry budget, that fail in a way that one of them can cause: longer than most
+/// outages of that kind, and far shorter than the hold. Then they are set aside, if the store takes another write.
+const OWN_TROUBLE_AFTER: Duration = Duration::from_mins(10);
 
 /// Items that are tried in one command.
 struct Group {
@@ -104,7 +104,7 @@ impl<S: Store> Writing<'_, S> {
                 }
                 // The fault may be that of one of several messages alone.
                 ItemOutcome::Doubtful(_) if item.parts_len() > 1 => alone.extend(item.into_single_items()),
-                ItemOutcome::Doubtful(_) => self.doubted.push(doubted_now(self.context, item)),
+                ItemOutcome::Doubtful(_) => self.doubted.push(Doubted::now(self.context, item)),
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
             }
         }
@@ -119,24 +119,42 @@ impl<S: Store> Writing<'_, S> {
             // The others were answered for: it is these few that have a trouble of their own.
             alone.extend(items);
         }
-        self.doubted.extend(alone.into_iter().map(|item| not_doubted_yet(self.context, item)));
+        self.doubted.extend(alone.into_iter().map(Doubted::not_yet));
         if let Some((items, cause)) = unconfirmed {
-            self.nothing_confirmed(Group { items, lost: group.lost }, &cause).await;
+            self.in_trouble(Group { items, lost: group.lost }, &cause).await;
         }
     }
 
-    /// The store answered, and confirmed nothing of the group.
-    async fn nothing_confirmed(&mut self, group: Group, cause: &str) {
-        let patience = self.context.retry.budget + LONE_PROBE_MAX;
-        if group.items.len() == 1 && self.failing_since.is_some_and(|since| since.elapsed() >= patience) {
-            self.probe = None;
-            self.failing_since = None;
-            for part in group.items.into_iter().flat_map(Item::into_parts) {
-                self.context.settle.leave(part.receipt);
-            }
-            return;
+    /// The group fails in a way that one of its items can cause, and nothing of it was confirmed. After long it is set aside, if
+    /// the store takes another write: halved, and what cannot be halved is left in the queue.
+    async fn in_trouble(&mut self, mut group: Group, cause: &str) {
+        let patience = self.context.retry.budget.saturating_add(OWN_TROUBLE_AFTER);
+        if self.failing_since.is_none_or(|since| since.elapsed() < patience) || !self.is_store_well().await {
+            return self.wait_and_retry(group, cause).await;
         }
-        self.wait_and_retry(group, cause).await;
+        if group.items.len() == 1 {
+            return self.leave(group);
+        }
+        let second = group.items.split_off(group.items.len() / 2);
+        self.todo.push_front(Group::new(second));
+        self.todo.push_front(group);
+    }
+
+    async fn is_store_well(&self) -> bool {
+        tokio::select! {
+            biased;
+            is_well = self.context.store.is_well(&self.context.collection) => is_well,
+            () = self.context.letting_go() => false,
+        }
+    }
+
+    /// Leaves the group in the queue for another visibility timeout, and the gate to others.
+    fn leave(&mut self, group: Group) {
+        self.probe = None;
+        self.failing_since = None;
+        for part in group.items.into_iter().flat_map(Item::into_parts) {
+            self.context.settle.leave(part.receipt);
+        }
     }
 
     /// Nothing is known about any item of the group.
@@ -155,7 +173,12 @@ impl<S: Store> Writing<'_, S> {
                 return self.todo.push_front(group);
             }
         }
-        self.wait_and_retry(group, &fault.text).await;
+        match fault.kind {
+            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, &fault.text).await,
+            // Dead letters that may not be written stay in the queue: that is no reason to write nothing else.
+            StoreFaultKind::Denied if self.context.rejects.is_none() && self.is_budget_spent() => self.leave(group),
+            StoreFaultKind::Denied | StoreFaultKind::Unavailable => self.wait_and_retry(group, &fault.text).await,
+        }
     }
 
     async fn wait_and_retry(&mut self, group: Group, cause: &str) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::decode::decode;
 use crate::message::{Key, Rejection, Write};
-use crate::queue::{BATCH_MAX, Queue, QueueFault};
+use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::route::Router;
 use crate::stop::Stop;
 
@@ -71,9 +71,11 @@ pub async fn run<Q: Queue>(
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {
-        if queue.change_visibility(chunk, Duration::ZERO).await.is_err() {
-            report.not_given_back += chunk.len();
-        }
+        let given_back = match queue.change_visibility(chunk, Duration::ZERO).await {
+            Ok(outcomes) => outcomes.iter().filter(|outcome| !matches!(outcome, EntryOutcome::Failed(_))).count(),
+            Err(_) => 0,
+        };
+        report.not_given_back += chunk.len() - given_back.min(chunk.len());
     }
     fault.map_or(Ok(report), Err)
 }

@@ -158,7 +158,8 @@ impl Reservation {
     /// the room, which SQS does not have, must not keep the worker from receiving.
     fn new(shares: Shares, message_bytes_max: usize, messages_max: usize) -> Self {
         let each = Shares::of_message(message_bytes_max).max(1);
-        let messages = (shares.receives / each).clamp(1, BATCH_MAX.min(messages_max.max(1)));
+        // Where few are allowed, one that is held for long must leave room for others.
+        let messages = (shares.receives / each).clamp(1, BATCH_MAX.min((messages_max / 2).max(1)));
         Self { messages, bytes: (messages * each).min(shares.receives) }
     }
 }
@@ -271,7 +272,7 @@ mod tests {
         let each = Shares::of_message(1_000);
         assert_eq!(reservation(100 * each, 1_000, 100), Reservation { messages: 10, bytes: 10 * each });
         assert_eq!(reservation(4 * each - 1, 1_000, 100), Reservation { messages: 3, bytes: 3 * each });
-        assert_eq!(reservation(100 * each, 1_000, 7), Reservation { messages: 7, bytes: 7 * each });
+        assert_eq!(reservation(100 * each, 1_000, 7), Reservation { messages: 3, bytes: 3 * each });
     }
 
     #[test]

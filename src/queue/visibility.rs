@@ -21,8 +21,11 @@ use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityEx
 
 use super::{BATCH_MAX, EntryOutcome, HOLD_MAX, Queue};
 
-/// Calls in flight at most.
-const CALLS_MAX: usize = 8;
+/// Calls in flight: as many as it takes to have all answered within a sixth of the visibility timeout, which is half of what is left
+/// of it, if each takes as long as a slow call does.
+const CALLS_MIN: usize = 8;
+const CALLS_MAX: usize = 64;
+const CALL_TIME: Duration = Duration::from_millis(50);
 
 /// Between looks at the table: what is due sooner than the timeout allows is never missed for long.
 const LOOK_MAX: Duration = Duration::from_secs(5);
@@ -31,10 +34,13 @@ const LOOK_MAX: Duration = Duration::from_secs(5);
 const RETRY_IN: Duration = Duration::from_millis(500);
 
 /// Calls that failed one after the other, without one between them that did not: the queue refuses.
-const REFUSED_MAX: usize = CALLS_MAX;
+const REFUSED_MAX: usize = CALLS_MIN;
 
 /// How long after its receive a message is extended at most. SQS refuses what would end more than 12 h after it.
 const EXTENDED_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
+
+/// The queue counts in whole seconds.
+const ASKED_FOR_MIN: Duration = Duration::from_secs(1);
 
 /// When a message received or extended at `now` must be extended.
 #[must_use]
@@ -47,12 +53,13 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
     let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
     let extender = Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
     loop {
-        let due = extender.held.take_due(Instant::now());
+        let due: Vec<_> = extender.held.take_due(Instant::now()).into_iter().filter(|due| asked_for(due) >= ASKED_FOR_MIN).collect();
         let mut calls = Vec::with_capacity(due.len().div_ceil(BATCH_MAX));
         for chunk in due.chunks(BATCH_MAX) {
             calls.push(extender.extend(chunk));
         }
-        stream::iter(calls).buffer_unordered(CALLS_MAX).collect::<()>().await;
+        let at_once = calls_at_once(calls.len(), visibility_timeout);
+        stream::iter(calls).buffer_unordered(at_once).collect::<()>().await;
         let pause = if extender.is_refused() {
             // One more failure is enough to pause again.
             extender.refused.store(REFUSED_MAX - 1, Ordering::Relaxed);
@@ -63,6 +70,17 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
         };
         sleep(pause).await;
     }
+}
+
+/// How long a message may still be hidden. What is overdue is not put back into the schedule.
+fn asked_for(due: &Due) -> Duration {
+    EXTENDED_MAX.saturating_sub(due.received_at.elapsed())
+}
+
+fn calls_at_once(calls: usize, visibility_timeout: Duration) -> usize {
+    let one_by_one = CALL_TIME.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)).as_millis();
+    let at_once = one_by_one.div_ceil((visibility_timeout / 6).as_millis().max(1));
+    usize::try_from(at_once).unwrap_or(CALLS_MAX).clamp(CALLS_MIN, CALLS_MAX)
 }
 
 /// Between looks while the queue refuses. A third of the timeout is left when an extension is first tried: time for several.
@@ -86,12 +104,7 @@ impl<Q: Queue> Extender<Q> {
     }
 
     async fn extend(&self, chunk: &[Due]) {
-        let asked_for = chunk.iter().map(|due| EXTENDED_MAX.saturating_sub(due.received_at.elapsed())).min().unwrap_or_default();
-        let visibility_timeout = self.visibility_timeout.min(asked_for);
-        if visibility_timeout < Duration::from_secs(1) {
-            // Overdue: it is not put back into the schedule.
-            return;
-        }
+        let visibility_timeout = chunk.iter().map(asked_for).fold(self.visibility_timeout, Duration::min);
         if self.is_refused() {
             return self.put_off(chunk);
         }

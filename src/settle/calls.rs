@@ -15,6 +15,9 @@ use super::SettleContext;
 /// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
 const CALLS_MAX: usize = 16;
 
+/// The same once the worker lets go, which has about a second and a half for all that is held: 100,000 messages, at 20 ms a call.
+const CALLS_LETTING_GO: usize = 128;
+
 /// Tries of one call. What still fails then comes back after its visibility timeout, and is found to be there already.
 ///
 /// A delete that fails as a whole is no try: the queue is sick, or denies it. Its messages are kept, hidden, until the queue takes
@@ -47,8 +50,9 @@ pub(super) const OPERATIONS: [Operation; 3] = [Operation::Release, Operation::Le
 impl Operation {
     /// Calls in flight, of all operations, up to which another of this one may begin. Deletes that the queue refuses keep theirs, and
     /// must not stand in the way of what others could have now.
-    pub(super) fn calls_max(self) -> usize {
+    pub(super) fn calls_max(self, is_letting_go: bool) -> usize {
         match self {
+            Self::Release if is_letting_go => CALLS_LETTING_GO,
             Self::Delete => CALLS_MAX,
             Self::Release | Self::Leave => 2 * CALLS_MAX,
         }

@@ -231,6 +231,10 @@ impl Store for MongoStore {
             Err(refusal) => WriteOutcome::Unconfirmed(refusal.fault),
         }
     }
+
+    async fn is_well(&self, collection: &Collection) -> bool {
+        self.probe(collection).await.is_ok()
+    }
 }
 
 /// What became of each write.

@@ -19,7 +19,7 @@ const UNPACKED_MAX: usize = 128 * 1024;
 fn tight(config: &mut Config, messages: usize) {
     config.message.decompressed_bytes_max = UNPACKED_MAX;
     config.in_flight.bytes_max = Shares::bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
-    config.in_flight.messages_max = 10;
+    config.in_flight.messages_max = 20;
 }
 
 /// An event of exactly so many bytes, for the most part one string.

@@ -329,4 +329,8 @@ impl Store for FakeStore {
         }
         outcome
     }
+
+    async fn is_well(&self, _: &Collection) -> bool {
+        self.lock().sick.is_none()
+    }
 }

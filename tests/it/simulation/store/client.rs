@@ -106,6 +106,12 @@ impl longshore::store::Store for StoreClient {
         conduct::wrote(&self.who, &outcome);
         outcome
     }
+
+    async fn is_well(&self, _: &Collection) -> bool {
+        conduct::counts_call(&self.who);
+        let (fate, deed, _) = self.fate();
+        ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged }).await.unwrap_or(false)
+    }
 }
 
 fn names(writes: &[Write]) -> String {
