@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::gate::GateState;
 use crate::retry::Backoff;
-use crate::store::{ItemOutcome, Store, WriteOutcome};
+use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome};
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
@@ -132,7 +132,10 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     };
     let (answer, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),
-        WriteOutcome::Unconfirmed(fault) => return nothing(item, doubt, fault.text, true),
+        WriteOutcome::Unconfirmed(fault) => {
+            let of_the_store = matches!(fault.kind, StoreFaultKind::Unavailable | StoreFaultKind::Denied);
+            return nothing(item, doubt, fault.text, of_the_store);
+        }
     };
     let written = |written, already_there| {
         let (collection, took) = (context.collection.name.as_str(), started.elapsed());

@@ -125,19 +125,16 @@ impl<S: Store> Writing<'_, S> {
         }
     }
 
-    /// The group fails in a way that one of its items can cause, and nothing of it was confirmed. After long it is set aside, if
-    /// the store takes another write: halved, and what cannot be halved is left in the queue.
-    async fn in_trouble(&mut self, mut group: Group, cause: &str) {
+    /// The group fails in a way that one of its items can cause, and nothing of it was confirmed. After long all are set aside, to
+    /// be tried alone, if the store takes another write: the gate and the writer are for others then.
+    async fn in_trouble(&mut self, group: Group, cause: &str) {
         let patience = self.context.retry.budget.saturating_add(OWN_TROUBLE_AFTER);
         if self.failing_since.is_none_or(|since| since.elapsed() < patience) || !self.is_store_well().await {
             return self.wait_and_retry(group, cause).await;
         }
-        if group.items.len() == 1 {
-            return self.leave(group);
-        }
-        let second = group.items.split_off(group.items.len() / 2);
-        self.todo.push_front(Group::new(second));
-        self.todo.push_front(group);
+        self.probe = None;
+        let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
+        self.doubted.extend(groups.flat_map(|group| group.items).map(Doubted::not_yet));
     }
 
     async fn is_store_well(&self) -> bool {
@@ -151,7 +148,6 @@ impl<S: Store> Writing<'_, S> {
     /// Leaves the group in the queue for another visibility timeout, and the gate to others.
     fn leave(&mut self, group: Group) {
         self.probe = None;
-        self.failing_since = None;
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
         }

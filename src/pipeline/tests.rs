@@ -1,6 +1,7 @@
 //! The whole pipeline on fakes, under paused time: what happens is what would happen in production, only at once.
 
 mod bounds;
+mod doubts;
 mod fakes;
 mod refusals;
 
@@ -15,7 +16,7 @@ use crate::config::Config;
 use crate::config::load::defaults;
 use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::held::Held;
-use crate::message::{Key, Reason, Rejection, Write};
+use crate::message::{Key, QueueMessage, Reason, Rejection, Write};
 use crate::queue::EntryOutcome;
 use crate::stop::Stop;
 use crate::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
@@ -102,6 +103,15 @@ fn queue() -> FakeQueue {
 
 fn event(id: usize) -> String {
     format!(r#"{{"type":"event","id":"e{id}","user_id":{id},"event_type":"login"}}"#)
+}
+
+/// When a session of [`session`] was accessed, but for the second.
+const SESSION_MS: i64 = fakes::EPOCH_MS - 3_600_000;
+
+fn half_an_hour_of_sessions(config: &mut Config) {
+    if let Some(sessions) = config.collections.get_mut("sessions") {
+        sessions.ttl = Some(Duration::from_mins(30));
+    }
 }
 
 fn session(id: &str, second: usize) -> String {
@@ -230,78 +240,6 @@ async fn a_doubted_item_is_dead_lettered_only_when_others_are_written_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubted_message_does_not_hold_up_its_lane() {
-    let queue = queue();
-    queue.send("odd", &event(0));
-    let world = World::start(queue, |_| {});
-    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Doubtful(rejection()));
-    world.until(|world| !world.store.batches().is_empty()).await;
-    world.queue.send("good", &event(1));
-    let sent = Instant::now();
-    world.until(|world| world.store.documents("events").len() == 1).await;
-    assert!(sent.elapsed() < Duration::from_secs(1), "a neighbour of the same collection waits for nobody");
-    world.until(|world| world.queue.remaining().is_empty()).await;
-    let counts = world.end().await;
-    assert_eq!((counts.dead_lettered.get(&Reason::StoreRejected), counts.redelivered_total), (Some(&1), 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_doubted_join_is_taken_apart_before_anything_of_it_is_dead_lettered() {
-    let queue = queue();
-    (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
-    let world = World::start(queue, |_| {});
-    world.store.answer(Key::Text("s".to_owned()), ItemOutcome::Doubtful(rejection()));
-    let mut good = 0;
-    while world.counts().dead_lettered.get(&Reason::StoreRejected) < Some(&5) {
-        assert!(good < 100, "what is written meanwhile tells: {:?}", world.counts());
-        world.queue.send(&format!("good{good}"), &event(good));
-        good += 1;
-        sleep(Duration::from_secs(1)).await;
-    }
-    world.until(|world| world.queue.remaining().is_empty()).await;
-    let tries = world.store.batches().iter().filter(|(collection, _)| collection == "sessions").count();
-    assert!(tries >= 7, "the join, the join alone, and each of its five parts: {tries}");
-    let counts = world.end().await;
-    assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&5));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() {
-    let queue = queue();
-    queue.send("odd", &event(0));
-    let world = World::start(queue, |_| {});
-    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Unconfirmed("a conflict".to_owned()));
-    world.until(|world| world.counts().gate_closed_total == 1).await;
-    world.queue.send("good", &event(1));
-    world.until(|world| world.store.documents("events").len() == 1).await;
-    world.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
-    let queue = queue();
-    queue.send("odd", &event(0));
-    let world = World::start(queue, |_| {});
-    world.store.fall_sick(|| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
-    world.until(|world| world.counts().released_total == 1).await;
-    assert_eq!(world.counts().gate_closed_total, 0);
-    world.store.heal();
-    world.until(|world| world.queue.remaining().is_empty()).await;
-    world.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_written_alone_is_counted_as_any_other_write() {
-    let queue = queue();
-    queue.send("odd", &event(0));
-    let world = World::start(queue, |_| {});
-    world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
-    world.until(|world| world.queue.remaining().is_empty()).await;
-    let counts = world.end().await;
-    assert_eq!((counts.batches_written_total, counts.written_total, counts.deleted_total), (1, 1, 1));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_failed_delete_entry_is_tried_again_and_a_stale_handle_is_only_counted() {
     let queue = queue();
     (0..10).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
@@ -391,14 +329,24 @@ async fn idling_costs_one_receive_per_wait() {
 #[tokio::test(start_paused = true)]
 async fn late_updates_past_their_ttl_are_not_written() {
     let queue = queue();
-    queue.send("late", &session("s", 0));
-    let world = World::start(queue, |config| {
-        if let Some(sessions) = config.collections.get_mut("sessions") {
-            sessions.ttl = Some(Duration::from_mins(30));
-        }
-    });
+    let sent_ms = SESSION_MS + 31 * 60_000;
+    queue.send_message(QueueMessage { sent_ms, ..fakes::message("late", &session("s", 0)) });
+    let world = World::start(queue, half_an_hour_of_sessions);
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert!(world.store.batches().is_empty());
     let counts = world.end().await;
     assert_eq!((counts.stale_total, counts.deleted_total), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ahead_expires_nothing() {
+    let queue = queue();
+    // The clock of this worker stands half an hour later.
+    let sent_ms = SESSION_MS + 29 * 60_000;
+    queue.send_message(QueueMessage { sent_ms, ..fakes::message("fresh", &session("s", 0)) });
+    let world = World::start(queue, half_an_hour_of_sessions);
+    assert!(fakes::EPOCH_MS > SESSION_MS + 30 * 60_000, "it is ahead");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("sessions").len(), 1);
+    world.end().await;
 }

@@ -250,6 +250,8 @@ struct StoreState {
     script: VecDeque<Script>,
     sick: Option<fn() -> WriteOutcome>,
     odd: BTreeMap<Key, ItemOutcome>,
+    breaking: Option<Key>,
+    by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
@@ -264,6 +266,20 @@ impl FakeStore {
     /// The item with this key always ends so; its neighbours are written.
     pub fn answer(&self, key: Key, outcome: ItemOutcome) {
         self.lock().odd.insert(key, outcome);
+    }
+
+    /// Every write with this key in it loses its connection.
+    pub fn break_on(&self, key: Key) {
+        self.lock().breaking = Some(key);
+    }
+
+    /// Every write to this collection ends so, until it is `None`.
+    pub fn answer_for(&self, collection: &str, outcome: Option<fn() -> WriteOutcome>) {
+        let mut state = self.lock();
+        match outcome {
+            Some(outcome) => drop(state.by_collection.insert(collection.to_owned(), outcome)),
+            None => drop(state.by_collection.remove(collection)),
+        }
     }
 
     /// Every write ends so until [`FakeStore::heal`].
@@ -314,7 +330,9 @@ impl Store for FakeStore {
         let mut state = self.lock();
         let keys: Vec<_> = writes.iter().map(|write| key_of(write)).collect();
         state.batches.push((collection.name.clone(), keys.clone()));
-        let outcome = match (state.script.pop_front(), state.sick) {
+        let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
+        let sick = sick.or_else(|| state.breaking.as_ref().filter(|key| keys.contains(key)).map(|_| super::connection_lost as fn() -> _));
+        let outcome = match (state.script.pop_front(), sick) {
             (Some(script), _) => script(writes),
             (None, Some(sick)) => sick(),
             (None, None) => {

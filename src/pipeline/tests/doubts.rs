@@ -1,0 +1,203 @@
+//! What the store answers for in a way that does not tell whose fault it is, and items that are in the way of others.
+
+use super::*;
+
+fn doubtful() -> WriteOutcome {
+    WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 }
+}
+
+fn denied() -> WriteOutcome {
+    WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::Denied, text: "not authorised".to_owned() })
+}
+
+fn key(id: usize) -> Key {
+    Key::Text(format!("e{id}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubted_message_does_not_hold_up_its_lane() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| !world.store.batches().is_empty()).await;
+    world.queue.send("good", &event(1));
+    let sent = Instant::now();
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    assert!(sent.elapsed() < Duration::from_secs(1), "a neighbour of the same collection waits for nobody");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert_eq!((counts.dead_lettered.get(&Reason::StoreRejected), counts.redelivered_total), (Some(&1), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubted_join_is_taken_apart_before_anything_of_it_is_dead_lettered() {
+    let queue = queue();
+    (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("s".to_owned()), ItemOutcome::Doubtful(rejection()));
+    let mut good = 0;
+    while world.counts().dead_lettered.get(&Reason::StoreRejected) < Some(&5) {
+        assert!(good < 100, "what is written meanwhile tells: {:?}", world.counts());
+        world.queue.send(&format!("good{good}"), &event(good));
+        good += 1;
+        sleep(Duration::from_secs(1)).await;
+    }
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let tries = world.store.batches().iter().filter(|(collection, _)| collection == "sessions").count();
+    assert!(tries >= 7, "the join, the join alone, and each of its five parts: {tries}");
+    let counts = world.end().await;
+    assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Unconfirmed("a conflict".to_owned()));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    world.queue.send("good", &event(1));
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.fall_sick(|| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_eq!(world.counts().gate_closed_total, 0);
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_alone_is_counted_as_any_other_write() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert_eq!((counts.batches_written_total, counts.written_total, counts.deleted_total), (1, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_troubles_of_the_store_are_no_fault_of_a_message_that_met_both() {
+    let queue = queue();
+    queue.send("unlucky", &event(0));
+    let world = World::start(queue, |_| {});
+    for trouble in 1..=2 {
+        world.store.fall_sick(doubtful);
+        world.until(|world| world.counts().released_total == trouble).await;
+        world.store.heal();
+        // Others are confirmed in between, while it is hidden.
+        let good = 100 + usize::try_from(trouble).expect("small");
+        world.queue.send(&format!("good{trouble}"), &event(good));
+        world.until(|world| world.store.documents("events").contains_key(&key(good))).await;
+    }
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert!(world.store.documents("events").contains_key(&key(0)));
+    assert!(world.end().await.dead_lettered.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_doubted_whenever_it_comes_is_dead_lettered_on_a_slow_queue_too() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
+    for hold in 1..=2 {
+        world.until(|world| world.counts().released_total == hold).await;
+        // Written while the odd one is hidden: of one hold alone nothing tells.
+        world.queue.send(&format!("good{hold}"), &event(100));
+        world.until(|world| world.queue.remaining().len() == 1).await;
+    }
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::StoreRejected), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_that_may_not_be_written_stay_in_the_queue_and_stop_nothing_else() {
+    let queue = queue();
+    queue.send("poison", "{");
+    let world = World::start(queue, |_| {});
+    world.store.answer_for("dead_letters", Some(denied));
+    world.until(|world| world.counts().released_total == 2).await;
+    assert_eq!(world.counts().gate_closed_total, 0);
+    world.queue.send("good", &event(1));
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.store.answer_for("dead_letters", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_never_confirmed_do_not_stop_the_worker_for_hours() {
+    let queue = queue();
+    (0..7).for_each(|id| queue.send(&format!("odd{id}"), &event(id)));
+    let world = World::start(queue, |_| {});
+    (0..7).for_each(|id| world.store.answer(key(id), ItemOutcome::Unconfirmed("a conflict".to_owned())));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_under_which_the_connection_always_breaks_does_not_stop_the_worker_for_hours() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.break_on(key(0));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    assert!(world.end().await.dead_lettered.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_loses_every_connection_for_an_hour_keeps_the_gate_closed() {
+    let queue = queue();
+    queue.send("m", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.fall_sick(connection_lost);
+    sleep(Duration::from_hours(1)).await;
+    assert_eq!((world.counts().received_total, world.counts().gate_closed_total), (1, 1), "no receive is burned");
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_few_may_be_held_one_in_doubt_leaves_room_for_others() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |config| config.in_flight.messages_max = 10);
+    world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| !world.store.batches().is_empty()).await;
+    let sent = Instant::now();
+    (1..20).for_each(|id| world.queue.send(&format!("m{id}"), &event(id)));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert!(sent.elapsed() < Duration::from_secs(5), "others are received meanwhile, and tell");
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::StoreRejected), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_is_given_back_when_the_store_falls_sick() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| !world.store.batches().is_empty()).await;
+    world.store.fall_sick(unavailable);
+    world.queue.send("m", &event(1));
+    world.until(|world| world.held.len() == 1 && world.counts().gate_closed_total == 1).await;
+    world.store.heal();
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.end().await;
+}
