@@ -92,9 +92,9 @@ async fn two_troubles_of_the_store_are_no_fault_of_a_message_that_met_both() {
     queue.send("unlucky", &event(0));
     let world = World::start(queue, |_| {});
     for trouble in 1..=2 {
-        world.store.fall_sick(doubtful);
+        world.store.answer_for("events", Some(doubtful));
         world.until(|world| world.counts().released_total == trouble).await;
-        world.store.heal();
+        world.store.answer_for("events", None);
         // Others are confirmed in between, while it is hidden.
         let good = 100 + usize::try_from(trouble).expect("small");
         world.queue.send(&format!("good{trouble}"), &event(good));
@@ -190,14 +190,17 @@ async fn where_few_may_be_held_one_in_doubt_leaves_room_for_others() {
 #[tokio::test(start_paused = true)]
 async fn what_is_in_doubt_is_given_back_when_the_store_falls_sick() {
     let queue = queue();
-    queue.send("odd", &event(0));
+    queue.send("m", &event(0));
     let world = World::start(queue, |_| {});
-    world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
-    world.until(|world| !world.store.batches().is_empty()).await;
-    world.store.fall_sick(unavailable);
-    world.queue.send("m", &event(1));
-    world.until(|world| world.held.len() == 1 && world.counts().gate_closed_total == 1).await;
-    world.store.heal();
+    world.store.answer_for("events", Some(unavailable));
+    sleep(Duration::from_secs(20)).await;
+    world.queue.send("odd", &session("s", 0));
+    world.store.answer(Key::Text("s".to_owned()), ItemOutcome::Doubtful(rejection()));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    assert_eq!(world.counts().released_total, 0, "it is still tried");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((world.held.len(), world.queue.visible()), (1, 1), "the probe alone is held, the other may be had elsewhere");
+    world.store.answer_for("events", None);
     world.until(|world| world.store.documents("events").len() == 1).await;
     world.end().await;
 }
