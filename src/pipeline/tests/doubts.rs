@@ -191,14 +191,14 @@ async fn where_few_may_be_held_one_in_doubt_leaves_room_for_others() {
 async fn what_is_in_doubt_is_given_back_when_the_store_falls_sick() {
     let queue = queue();
     queue.send("m", &event(0));
-    let world = World::start(queue, |_| {});
+    let world = World::start(queue, |config| config.queue.wait = Duration::from_secs(1));
     world.store.answer_for("events", Some(unavailable));
     sleep(Duration::from_secs(20)).await;
     world.queue.send("odd", &session("s", 0));
     world.store.answer(Key::Text("s".to_owned()), ItemOutcome::Doubtful(rejection()));
     world.until(|world| world.counts().gate_closed_total == 1).await;
     assert_eq!(world.counts().released_total, 0, "it is still tried");
-    sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(2)).await;
     assert_eq!((world.held.len(), world.queue.visible()), (1, 1), "the probe alone is held, the other may be had elsewhere");
     world.store.answer_for("events", None);
     world.until(|world| world.store.documents("events").len() == 1).await;
