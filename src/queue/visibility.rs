@@ -171,3 +171,17 @@ impl<Q: Queue> Extender<Q> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_is_due_in_the_less_time_the_more_calls_are_in_flight() {
+        let at_once = |messages: usize, seconds| calls_at_once(messages.div_ceil(BATCH_MAX), Duration::from_secs(seconds));
+        assert_eq!(at_once(100, 30), CALLS_MIN);
+        assert_eq!(at_once(10_000, 30), 10, "1,000 calls of 50 ms in 5 s");
+        assert_eq!(at_once(10_000, 5), 61, "in 0.8 s");
+        assert_eq!(at_once(100_000, 5), CALLS_MAX);
+    }
+}

@@ -38,7 +38,8 @@ pub fn blame(code: i32) -> Blame {
         // A unique index; one on the key or the id has been looked at before.
         DUPLICATE_KEY => Blame::Item,
         // HostUnreachable, HostNotFound, LockTimeout, LockBusy, NetworkTimeout, MaxTimeMSExpired, WriteConcernFailed,
-        // PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch, InterruptedDueToReplStateChange and its kin.
+        // FailedToSatisfyReadPreference, PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch,
+        // InterruptedDueToReplStateChange and its kin.
         6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290 | 314 | 317 | 358 | 462 => Blame::Server,
         // TemporarilyUnavailable (cache pressure), UserWritesBlocked (a switch, or a full disk), and routing that has moved on.
         272 | 279 | 355 | 365 | 371 => Blame::Server,
