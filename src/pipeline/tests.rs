@@ -341,11 +341,10 @@ async fn late_updates_past_their_ttl_are_not_written() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_ahead_expires_nothing() {
     let queue = queue();
-    // The clock of this worker stands half an hour later.
+    // The clock of this worker stands at ten, half an hour later.
     let sent_ms = SESSION_MS + 29 * 60_000;
     queue.send_message(QueueMessage { sent_ms, ..fakes::message("fresh", &session("s", 0)) });
     let world = World::start(queue, half_an_hour_of_sessions);
-    assert!(fakes::EPOCH_MS > SESSION_MS + 30 * 60_000, "it is ahead");
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.store.documents("sessions").len(), 1);
     world.end().await;
