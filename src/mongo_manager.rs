@@ -106,6 +106,7 @@
 mod error;
 mod facts;
 mod pool;
+mod privileges;
 mod redactor;
 mod settings;
 mod shared;
@@ -124,6 +125,7 @@ pub use self::error::MongoManagerError;
 pub use self::facts::{ServerFacts, Topology};
 use self::pool::PoolCounters;
 pub use self::pool::PoolCounts;
+pub use self::privileges::Privileges;
 use crate::config::DbConfig;
 
 /// How long a ping may take beyond the search for a server: a server that stalls must not stall those who ask for it.

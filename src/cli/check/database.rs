@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::config::{Acknowledgement, Collection, Config, DbConfig, WriteConcern, WriteKind};
 use crate::dead_letter;
-use crate::mongo_manager::{MongoManager, ServerFacts, Topology};
+use crate::mongo_manager::{MongoManager, Privileges, ServerFacts, Topology};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
 use crate::store::{StoreFault, StoreFaultKind};
@@ -57,6 +57,10 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
         Ok(facts) => server(&facts, manager.database().name(), findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
+    match manager.privileges().await {
+        Ok(granted) => privileges(&granted, collections, findings),
+        Err(error) => findings.fail(CHECK, error.to_string()),
+    }
     let store = MongoStore::new(manager.database().clone(), db.server_selection_timeout, Box::new(|| None));
     // All at once: each may take seconds where members are down.
     let tried = one_for_each_write_concern(collections).into_iter().map(async |collection| (collection, store.probe(collection).await));
@@ -89,6 +93,24 @@ fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
         findings.warn(CHECK, format!("{text}: what its disk loses is lost, acknowledged or not; make it a replica set"));
     } else {
         findings.ok(CHECK, text);
+    }
+}
+
+/// What the worker does with a collection; finding is for what a conflict met.
+fn actions(kind: &WriteKind) -> &'static [&'static str] {
+    match kind {
+        WriteKind::Insert => &["insert", "find"],
+        WriteKind::Set { .. } | WriteKind::Replace { .. } => &["insert", "update", "find"],
+    }
+}
+
+fn privileges(granted: &Privileges, collections: &[&Collection], findings: &mut Findings) {
+    for collection in collections {
+        let missing = granted.missing(&collection.name, actions(&collection.kind));
+        if !missing.is_empty() {
+            let (actions, name) = (missing.join(", "), &collection.name);
+            findings.fail("privileges", format!("{name}: the user may not {actions}; grant it the role readWrite on the database"));
+        }
     }
 }
 

@@ -129,3 +129,24 @@ async fn the_printed_settings_say_where_they_come_from_and_hide_secrets() {
     assert_eq!(uri["source"], "MONGO_CACHE_URI");
     assert!(uri["value"].as_str().is_some_and(|uri| uri.contains("db.example/portal") && uri.contains("***")), "{uri}");
 }
+
+#[tokio::test]
+async fn a_user_who_may_not_write_a_collection_is_told_which() {
+    let db = mongod::settings(mongod::secured().await);
+    let manager = MongoManager::connect(&db).await.expect("a server");
+    let (database, name) = (manager.database(), manager.database().name());
+    let on = |collection: &str| doc! { "resource": { "db": name, "collection": collection }, "actions": ["insert", "update", "find", "listIndexes"] };
+    let written = ["events", "sessions", "user_cache"].map(on).to_vec();
+    database.run_command(doc! { "createRole": "writer", "privileges": written, "roles": [] }).await.expect("a role");
+    database.run_command(doc! { "createUser": "narrow", "pwd": SECRET, "roles": ["writer"] }).await.expect("a user");
+
+    let uri = db.mongo_uri.as_ref().expect("a URI").expose();
+    let (_, rest) = uri.split_once('@').expect("a login");
+    let uri = format!("mongodb://narrow:{SECRET}@{}", rest.replace("authSource=admin", &format!("authSource={name}")));
+    let here = Surroundings::start().await.set("MONGO_CACHE_URI", &uri);
+    let ran = here.run(&["check"]).await;
+    assert_eq!(ran.status, 1);
+    let [(status, text)] = &found(&ran, "privileges")[..] else { panic!("{}", ran.stdout) };
+    assert_eq!(status, "fail");
+    assert!(text.starts_with("dead_letters: the user may not insert, find; grant it the role readWrite"), "{text}");
+}
