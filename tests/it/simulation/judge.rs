@@ -1,12 +1,12 @@
 //! What must be true of queue and database, from what the producers sent. Nothing here asks the product: versions are compared
 //! and updates are joined as the message contract says, once more.
 
+mod contents;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bson::RawDocument;
-use longshore::fields::Fields;
 use longshore::message::Key;
 use longshore::version::Version;
 
@@ -14,8 +14,13 @@ use super::history::History;
 use super::store::{Document, Name, Store};
 use super::traffic::{Meaning, Sent, Stamp, message_id};
 
+pub use contents::{Subject, subject};
+use contents::{content, event_content, letter_reason, whole_content};
+
 /// The queue's name in dead letters.
 pub const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:1:simulated";
+
+pub const DEAD_LETTERS: &str = "dead_letters";
 
 pub struct Judge {
     store: Arc<Store>,
@@ -57,6 +62,17 @@ impl Judge {
             Meaning::Poison(_) => false,
         };
         if is_durable { Ok(()) } else { Err(format!("neither its effect nor a dead letter is durable: {meaning:?}")) }
+    }
+
+    /// What may be written for the message: its effect, or its dead letter.
+    pub fn subjects(&self, number: usize) -> Vec<Subject> {
+        let effect = match &self.lock()[number].meaning {
+            Meaning::Event { content, .. } => Some(("events".to_owned(), content.to_string())),
+            Meaning::Whole { collection, key, .. } => Some(((*collection).to_owned(), key.clone())),
+            Meaning::Partial { key, .. } => Some(("profiles".to_owned(), key.clone())),
+            Meaning::Poison(_) => None,
+        };
+        effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
     }
 
     /// Holds the database against all that was sent.
@@ -237,7 +253,7 @@ impl Verdict<'_> {
 
     fn letters(&self) {
         let mut due = self.letters_due.clone();
-        for ((_, id), document) in self.of("dead_letters") {
+        for ((_, id), document) in self.of(DEAD_LETTERS) {
             let reason = letter_reason(document);
             let number = (0..self.sent.len()).find(|number| dead_letter(*number).1 == *id);
             let expected = number
@@ -278,40 +294,10 @@ fn named(collection: &str, key: &str) -> Name {
     (collection.to_owned(), Key::Text(key.to_owned()))
 }
 
+fn dead_letter_id(number: usize) -> String {
+    format!("{QUEUE_ARN}/{}", message_id(number))
+}
+
 fn dead_letter(number: usize) -> Name {
-    named("dead_letters", &format!("{QUEUE_ARN}/{}", message_id(number)))
-}
-
-fn event_content(document: &Document) -> Option<usize> {
-    let Document::Inserted { document, .. } = document else { return None };
-    number(RawDocument::from_bytes(document).ok()?.get_document("metadata").ok()?)
-}
-
-fn letter_reason(document: &Document) -> Option<String> {
-    let Document::Inserted { document, .. } = document else { return None };
-    Some(RawDocument::from_bytes(document).ok()?.get_str("reason").ok()?.to_owned())
-}
-
-/// The contents of `data` and of `extra`.
-fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
-    let bytes = document(fields);
-    let Ok(document) = RawDocument::from_bytes(&bytes) else { return (None, None) };
-    let extra = document.get_i32("extra").ok().and_then(|extra| usize::try_from(extra).ok());
-    (document.get_document("data").ok().and_then(number), extra)
-}
-
-fn content(value: &Fields, field: &str) -> Option<usize> {
-    let bytes = document(value);
-    number(RawDocument::from_bytes(&bytes).ok()?.get_document(field).ok()?)
-}
-
-fn number(document: &RawDocument) -> Option<usize> {
-    usize::try_from(document.get_i32("n").ok()?).ok()
-}
-
-/// Fields as a document of their own: length, elements, NUL.
-fn document(fields: &Fields) -> Vec<u8> {
-    let elements: Vec<u8> = fields.iter().flat_map(|field| field.element.to_vec()).collect();
-    let length = i32::try_from(elements.len() + 5).expect("small");
-    [&length.to_le_bytes()[..], &elements, &[0]].concat()
+    named(DEAD_LETTERS, &dead_letter_id(number))
 }

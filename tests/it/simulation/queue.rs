@@ -63,6 +63,9 @@ pub struct Delivery {
     pub message: QueueMessage,
     /// Whether the message was not hidden, as it should be.
     pub regular: bool,
+    /// From when on, and for how long, it is hidden now.
+    pub hidden_at: Instant,
+    pub hidden_for: Duration,
 }
 
 impl Queue {
@@ -169,7 +172,7 @@ impl Queue {
         let numbers: Vec<_> = earlier.brought.iter().map(|(number, _)| *number).collect();
         let again = numbers.into_iter().map(|number| {
             state.slots[number].visible_at = now + self.visibility_timeout;
-            Delivery { message: self.message(number, &state.slots[number]), regular: true }
+            self.delivery(self.message(number, &state.slots[number]), true)
         });
         Some(again.collect())
     }
@@ -182,7 +185,11 @@ impl Queue {
         slot.receive_count += 1;
         slot.received_at = Instant::now();
         slot.visible_at = Instant::now() + self.visibility_timeout;
-        Delivery { message: self.message(number, slot), regular }
+        self.delivery(self.message(number, slot), regular)
+    }
+
+    fn delivery(&self, message: QueueMessage, regular: bool) -> Delivery {
+        Delivery { message, regular, hidden_at: Instant::now(), hidden_for: self.visibility_timeout }
     }
 
     fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
