@@ -16,13 +16,16 @@ use super::plan::Plan;
 use super::queue::Queue;
 use super::store::Store;
 use super::surroundings::Surroundings;
-use super::traffic::{self, Meaning, Sent};
+use super::traffic::{self, Mark, Meaning, Sent};
 
-/// After the last fault everything is done within this time, or it is stuck.
-const STUCK_AFTER: Duration = Duration::from_hours(2);
+/// After the last fault everything is done within this time, or it is stuck: so many times over what a message may have to
+/// wait for, and what is still on its way from before.
+const WAITS: u32 = 4;
+const ON_ITS_WAY: Duration = Duration::from_mins(5);
 
-/// Some message has to be confirmed now and then, for one in doubt to be told from a store in trouble. Less often as time goes
-/// by: what is stuck by a bug stays so for hours.
+/// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
+/// in trouble. Less often as time goes by: what is stuck by a bug stays so for hours.
+const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(2);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;
 
@@ -94,6 +97,9 @@ impl World {
         self.surroundings.history.note(|| "nothing fails any more".to_owned());
         let mut messages = plan.messages;
         self.until_empty(&mut messages).await;
+        if plan.is_faultless() {
+            self.judge.each_came_once(&self.surroundings.history, &self.queue.receive_counts());
+        }
         self.deploy(&mut messages).await;
         self.over.store(true, Ordering::Relaxed);
         for seat in seats {
@@ -132,17 +138,26 @@ impl World {
     async fn until_empty(&self, sent: &mut usize) {
         let calm = Instant::now();
         let mut evidence_at = calm;
+        let (is_doubted, stuck_after) = self.stuck_after();
         while !self.queue.left().is_empty() || self.surroundings.is_under_way() && self.is_writing() {
-            if calm.elapsed() > STUCK_AFTER {
+            if calm.elapsed() > stuck_after {
                 self.violation(|| format!("stuck in the queue: {:?}", self.queue.left()));
                 break;
             }
-            if evidence_at <= Instant::now() && !self.queue.left().is_empty() {
+            if is_doubted && evidence_at <= Instant::now() && !self.queue.left().is_empty() {
                 evidence_at = Instant::now() + EVIDENCE_EVERY.max(calm.elapsed() / EVIDENCE_SHARE);
                 self.send_event(sent);
             }
             sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    /// Whether any message stays in doubt until others are written, and how long everything may take.
+    fn stuck_after(&self) -> (bool, Duration) {
+        let plan = &self.surroundings.plan;
+        let is_doubted = self.judge.has_mark(&[Mark::UnknownCode, Mark::CommandRefused]);
+        let waits = plan.visibility_timeout + plan.config.retry.budget + plan.config.retry.max;
+        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + WAITS * waits })
     }
 
     /// Long polls are always under way; all else ends within the longest of delays.

@@ -37,6 +37,11 @@ pub fn letter_reason(document: &Document) -> Option<String> {
     Some(RawDocument::from_bytes(document).ok()?.get_str("reason").ok()?.to_owned())
 }
 
+pub fn letter_receive_count(document: &Document) -> Option<i64> {
+    let Document::Inserted { document, .. } = document else { return None };
+    RawDocument::from_bytes(document).ok()?.get_i64("receive_count").ok()
+}
+
 /// The contents of `data` and of `extra`.
 pub fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
     let bytes = document(fields);
