@@ -120,6 +120,49 @@ MUTATIONS = [
         "if !has_places && bytes > bytes_max {",
     ),
     (
+        "end a lane only when the worker lets go",
+        "src/lane.rs",
+        "alone.is_empty() {\n            return;",
+        "alone.is_empty() {\n            return context.stop.letting_go().await;",
+    ),
+    (
+        "give back at a stop what waits",
+        "src/lane.rs",
+        "(gate == GateState::Shut || context.is_letting_go())",
+        "(gate == GateState::Shut || context.stop.is_draining())",
+    ),
+    (
+        "forget a message that was extended",
+        "src/lane/ending.rs",
+        "        context.settle.delete(part.receipt, part.ending);",
+        "        if part.receipt.received_at.elapsed() > std::time::Duration::from_secs(25) {\n            part.receipt.settled();\n"
+        "            continue;\n        }\n        context.settle.delete(part.receipt, part.ending);",
+    ),
+    (
+        "hold the documents that are made of messages for nothing",
+        "src/pipeline/intake.rs",
+        "        room.give(&mut receipt.permit, beyond);\n",
+        "",
+    ),
+    (
+        "take a failed extension for one that was granted",
+        "src/queue/visibility.rs",
+        "cause = text;\n                    }\n                    self.held.extended(due.number, Instant::now() + RETRY_IN);",
+        "cause = text;\n                    }\n                    self.held.extended(due.number, due_again);",
+    ),
+    (
+        "delete by full tens only",
+        "src/settle.rs",
+        "self.since.map(|since| since + self.linger)",
+        "self.since.map(|since| since + self.linger).filter(|_| self.linger.is_zero() || self.entries.len() >= BATCH_MAX)",
+    ),
+    (
+        "delete past what a FIFO group gave back",
+        "src/settle/groups.rs",
+        "Some(released) if fifo.sequence > released.sequence => How::Release,",
+        "Some(released) if fifo.sequence > released.sequence + (1 << 100) => How::Release,",
+    ),
+    (
         "forget a message that is given back",
         "src/lane/ending.rs",
         "        context.settle.release(part.receipt);",

@@ -1,44 +1,39 @@
 //! How a worker must behave, call by call, seen from outside: what one incarnation was given, and what it asked for.
+//!
+//! - [`receipts`] knows each handle and what became of it; [`hiding`] that it stays hidden meanwhile.
+//! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hiding;
+mod limits;
+mod order;
+mod receipts;
+mod sickness;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::message::QueueMessage;
+use longshore::message::Write;
 use longshore::queue::EntryOutcome;
 use longshore::store::WriteOutcome;
 use tokio::time::Instant;
 
-use super::fault::Fault;
 use super::incarnation::Incarnation;
-use super::judge::Judge;
+use super::judge::{Judge, subject};
 use super::queue::{Delivery, parse};
-use super::store;
 
-/// Calls of one world, and for each second of it: more of them are a hot loop.
-const CALLS_MAX: u64 = 20_000;
-const CALLS_PER_SECOND_MAX: u64 = 20;
-
-/// A delete or a release that fails is asked for this often at least.
-const SETTLE_TRIES_MIN: usize = 8;
+pub use limits::kept_its_limits;
+use receipts::Receipts;
+use sickness::Sickness;
 
 /// What an incarnation was given and asked for.
 #[derive(Default)]
 pub struct Book {
     /// Messages that receives in progress may bring.
     asked_for: usize,
-    /// Handles that came and of which nothing was asked yet, with the bytes of their messages.
-    untouched: BTreeMap<Arc<str>, usize>,
-    /// When each handle that is not settled was last hidden, or asked to be; without those that the queue called stale.
-    hidden: BTreeMap<Arc<str>, Instant>,
-    /// Handles whose delete or release the queue has not confirmed, and how often it was asked for.
-    unconfirmed: BTreeMap<Arc<str>, usize>,
-    /// Handles for which the queue has confirmed a delete or a release.
-    settled: BTreeSet<Arc<str>>,
-    /// How often each message, by its number, was given back during the present outage.
-    given_back: BTreeMap<usize, usize>,
-    /// Since when the store confirmed nothing of what this worker wrote.
-    sick_since: Option<Instant>,
+    receipts: Receipts,
+    sickness: Sickness,
+    /// Extensions that failed as a whole or were not answered, since the last one that was.
+    refused_hides: usize,
 }
 
 /// What is asked about a handle.
@@ -51,11 +46,9 @@ pub enum Wish {
 }
 
 pub fn counts_call(who: &Incarnation) {
-    let surroundings = who.surroundings();
-    let calls = surroundings.history.called();
-    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * surroundings.age().as_secs() {
-        surroundings.history.violation(|| format!("{} makes the call {calls}: something asks in a hot loop", who.name));
-        who.kill();
+    limits::counts_call(who);
+    if who.is_alive() {
+        who.book(|book| hiding::looks_after(who, book));
     }
 }
 
@@ -64,70 +57,22 @@ pub fn receive_starts(who: &Incarnation, max: usize) {
     if who.stop.is_draining() {
         history.violation(|| format!("{} starts a receive after its stop", who.name));
     }
-    let limit = who.surroundings().plan.config.in_flight.messages_max;
     who.book(|book| {
-        if who.held.is_empty() {
-            book.sick_since = None;
-        }
-        if let Some(since) = book.sick_since
-            && who.surroundings().awake_since(since) > patience(who)
-            && who.surroundings().outage_holds() == 0
-        {
-            history.violation(|| format!("{} still receives, though nothing was written for {:?}", who.name, since.elapsed()));
-        }
+        sickness::receive_starts(who, book);
         book.asked_for += max;
-        // What is held by its own account, which cannot be less than what nothing was asked of.
-        let held = who.held.len().max(book.untouched.len());
-        let most = held + book.asked_for;
-        if most > limit {
-            history.violation(|| format!("{} may hold {most} messages, its limit is {limit}", who.name));
-        }
+        limits::looks_at_messages(who, book);
     });
 }
 
-/// How long receiving may go on while nothing is written: a batch may fail for the retry budget before it closes the gate, after
-/// what was in doubt did so and stayed hidden for a visibility timeout, and each try may take as long as the driver's patience.
-fn patience(who: &Incarnation) -> Duration {
-    let plan = &who.surroundings().plan;
-    2 * plan.config.retry.budget + plan.visibility_timeout + 4 * store::client::PATIENCE
-}
-
-/// Takes note of whether a write was answered.
-pub fn wrote(who: &Incarnation, outcome: &WriteOutcome) {
-    who.book(|book| match outcome {
-        WriteOutcome::Answered { .. } => book.sick_since = None,
-        WriteOutcome::Unconfirmed(_) => {
-            book.sick_since.get_or_insert_with(Instant::now);
-        }
-    });
-}
-
-pub fn receive_ends(who: &Incarnation, max: usize, brought: &[Delivery]) {
-    let surroundings = who.surroundings();
-    let bytes_max = surroundings.plan.config.in_flight.bytes_max;
+pub fn receive_ends(who: &Incarnation, judge: &Judge, max: usize, brought: &[Delivery]) {
     who.book(|book| {
         book.asked_for -= max;
-        for Delivery { message, regular } in brought {
-            book.untouched.insert(Arc::clone(&message.receipt_handle), QueueMessage::bytes(message));
-            book.hidden.insert(Arc::clone(&message.receipt_handle), Instant::now());
-            if *regular && surroundings.outage().is_some() {
-                let number = parse(&message.receipt_handle).0;
-                let times = book.given_back.get(&number).copied().unwrap_or_default();
-                if times > surroundings.outage_holds() + 1 {
-                    let name = &who.name;
-                    surroundings
-                        .history
-                        .violation(|| format!("{name} gave m{number} back {times} times in one outage, and receives it again"));
-                }
-            }
+        for delivery in brought {
+            book.receipts.received(delivery, judge);
+            sickness::received(who, book, delivery);
         }
-        if surroundings.outage().is_none() {
-            book.given_back.clear();
-        }
-        let bytes: usize = book.untouched.values().sum();
-        if bytes > bytes_max {
-            surroundings.history.violation(|| format!("{} holds {bytes} bytes of messages, its limit is {bytes_max}", who.name));
-        }
+        sickness::looks_at_received(who, book);
+        limits::looks_at_bytes(who, book, 0);
     });
 }
 
@@ -138,76 +83,86 @@ pub fn wishes(who: &Incarnation, judge: &Judge, handles: &[Arc<str>], wish: Wish
         history.violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
     }
     who.book(|book| {
+        book.refused_hides += usize::from(wish == Wish::Hide);
         for handle in handles {
-            book.untouched.remove(handle);
-            if let Some(hidden) = book.hidden.get_mut(handle) {
-                let exposed = who.surroundings().awake_since(*hidden);
-                if exposed > who.surroundings().plan.visibility_timeout {
-                    history.violation(|| format!("{} held {handle} for {exposed:?} and did not ask to hide it", who.name));
-                }
-                *hidden = Instant::now();
-            }
-            if wish == Wish::Hide {
-                continue;
-            }
-            *book.unconfirmed.entry(Arc::clone(handle)).or_default() += 1;
-            if book.settled.contains(handle) {
+            if book.receipts.asked(handle, wish) {
                 history.violation(|| format!("{} settles {handle} again: {wish:?}", who.name));
             }
-            if wish == Wish::Delete
-                && let Err(lack) = judge.is_durable(parse(handle).0)
-            {
-                history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
+            order::looks_at_order(who, book, handle, wish);
+            match wish {
+                Wish::Delete => {
+                    if let Err(lack) = judge.is_durable(parse(handle).0) {
+                        history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
+                    }
+                }
+                Wish::Release => {
+                    sickness::gives_back(who, book, judge, handle);
+                    if book.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
+                        history.violation(|| format!("{} gives {handle} back, which it could have written", who.name));
+                    }
+                }
+                Wish::Hide => {}
             }
         }
     });
 }
 
-/// Takes note of the answer.
-pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &[EntryOutcome]) {
+/// Takes note of the answer to what was asked at `asked_at`.
+pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &[EntryOutcome], asked_at: Instant, hide: Duration) {
     who.book(|book| {
+        if wish == Wish::Hide {
+            book.refused_hides = 0;
+        }
         for (handle, outcome) in handles.iter().zip(outcomes) {
-            if *outcome == EntryOutcome::Stale {
-                book.hidden.remove(handle);
+            book.receipts.answered(handle, wish, outcome);
+            let is_done = *outcome == EntryOutcome::Done;
+            if is_done
+                && wish == Wish::Hide
+                && let Some(receipt) = book.receipts.get_mut(handle)
+            {
+                receipt.hidden.confirmed(asked_at, hide);
             }
-            if wish == Wish::Hide || matches!(outcome, EntryOutcome::Failed(_)) {
-                continue;
-            }
-            book.hidden.remove(handle);
-            book.unconfirmed.remove(handle);
-            book.settled.insert(Arc::clone(handle));
-            if *outcome == EntryOutcome::Done && wish == Wish::Release && who.surroundings().outage().is_some() {
-                *book.given_back.entry(parse(handle).0).or_default() += 1;
+            if is_done && wish == Wish::Release {
+                sickness::gave_back(who, book, handle);
             }
         }
     });
 }
 
-/// After an orderly end: whatever came must have been asked about, and what failed asked for again.
-pub fn ended(who: &Incarnation) {
-    let history = &who.surroundings().history;
-    let least = if who.stop.is_letting_go() { 1 } else { SETTLE_TRIES_MIN };
+/// Looks at a write before it is sent.
+pub fn writes(who: &Incarnation, collection: &str, writes: &[Write]) {
+    let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
+    who.book(|book| limits::looks_at_write(who, book, writes, &subjects));
+}
+
+/// Takes note of what came of a write.
+pub fn wrote(who: &Incarnation, collection: &str, writes: &[Write], outcome: &WriteOutcome) {
+    let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
     who.book(|book| {
-        if !book.untouched.is_empty() {
-            history.violation(|| format!("{} ended and never settled {:?}", who.name, book.untouched.keys()));
-        }
-        for (handle, tries) in book.unconfirmed.iter().filter(|(_, tries)| **tries < least) {
-            history.violation(|| format!("{} ended, and asked only {tries} times to settle {handle}, which failed", who.name));
-        }
+        book.receipts.wrote(&subjects, outcome);
+        sickness::wrote(who, book, &subjects, outcome);
     });
 }
 
-/// At any end: what was in flight by the worker's own account, with all that was reserved and made of it, never passed its
-/// limits.
-pub fn kept_its_limits(who: &Incarnation) {
-    let limits = &who.surroundings().plan.config.in_flight;
-    let counts = who.signals.counters().counts();
-    let peaks = [(counts.in_flight_messages_peak, limits.messages_max), (counts.in_flight_bytes_peak, limits.bytes_max)];
-    if peaks.iter().any(|(peak, limit)| *peak > *limit as u64) || counts.overdrawn_total > 0 {
+/// From now on the worker drains, and nothing disturbs it: whatever it holds it can write and delete.
+pub fn drains_in_calm(who: &Incarnation) {
+    who.book(|book| book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true));
+}
+
+/// How many messages the worker still has to settle.
+pub fn held(who: &Incarnation) -> usize {
+    who.book(|book| book.receipts.open(who).count())
+}
+
+/// After an orderly end.
+pub fn ended(who: &Incarnation) {
+    who.book(|book| {
+        hiding::looks_after(who, book);
+        book.receipts.ended(who);
+    });
+    let held = &who.held;
+    if !held.is_empty() || held.forgotten() > 0 {
         let history = &who.surroundings().history;
-        history.violation(|| format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name));
-    }
-    if counts.outgrown_total > 0 {
-        who.surroundings().history.saw(Fault::Outgrown);
+        history.violation(|| format!("{} ended and by its own account holds {}, forgot {}", who.name, held.len(), held.forgotten()));
     }
 }

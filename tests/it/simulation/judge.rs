@@ -1,21 +1,27 @@
 //! What must be true of queue and database, from what the producers sent. Nothing here asks the product: versions are compared
 //! and updates are joined as the message contract says, once more.
 
+mod contents;
+mod verdict;
+
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bson::RawDocument;
-use longshore::fields::Fields;
 use longshore::message::Key;
 use longshore::version::Version;
 
 use super::history::History;
 use super::store::{Document, Name, Store};
-use super::traffic::{Meaning, Sent, Stamp, message_id};
+use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
+
+pub use contents::{Subject, subject};
+use contents::{event_content, letter_receive_count};
+use verdict::Verdict;
 
 /// The queue's name in dead letters.
 pub const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:1:simulated";
+
+pub const DEAD_LETTERS: &str = "dead_letters";
 
 pub struct Judge {
     store: Arc<Store>,
@@ -59,207 +65,45 @@ impl Judge {
         if is_durable { Ok(()) } else { Err(format!("neither its effect nor a dead letter is durable: {meaning:?}")) }
     }
 
+    /// What may be written for the message: its effect, or its dead letter.
+    pub fn subjects(&self, number: usize) -> Vec<Subject> {
+        let effect = match &self.lock()[number].meaning {
+            Meaning::Event { content, .. } => Some(("events".to_owned(), content.to_string())),
+            Meaning::Whole { collection, key, .. } => Some(((*collection).to_owned(), key.clone())),
+            Meaning::Partial { key, .. } => Some(("profiles".to_owned(), key.clone())),
+            Meaning::Poison(_) => None,
+        };
+        effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
+    }
+
+    /// Whether any message that was sent bears one of these marks.
+    pub fn has_mark(&self, marks: &[Mark]) -> bool {
+        self.lock().iter().any(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark)))
+    }
+
+    /// Where nothing failed: each message was received once, and so say the dead letters.
+    pub fn each_came_once(&self, history: &History, receive_counts: &[u32]) {
+        let again: Vec<_> = receive_counts.iter().enumerate().filter(|(_, count)| **count != 1).collect();
+        if !again.is_empty() {
+            history.violation(|| format!("nothing failed, and yet these were not received once (message, times): {again:?}"));
+        }
+        for letter in self.store.durable_of(DEAD_LETTERS) {
+            let count = letter_receive_count(&letter);
+            if count != Some(1) {
+                history.violation(|| format!("nothing failed, and yet a dead letter has the receive count {count:?}"));
+            }
+        }
+    }
+
     /// Holds the database against all that was sent.
     pub fn judge(&self, history: &History) {
         let sent = self.lock().clone();
         let documents = self.store.documents();
-        let mut verdict =
-            Verdict { history, sent: &sent, documents: &documents, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() };
-        verdict.poison();
-        verdict.events();
-        verdict.wholes();
-        verdict.partials();
-        verdict.letters();
+        Verdict::new(history, &sent, &documents).give();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Verdict<'a> {
-    history: &'a History,
-    sent: &'a [Sent],
-    documents: &'a BTreeMap<Name, Document>,
-    /// Reasons of the dead letters that must be there, by message.
-    letters_due: BTreeMap<usize, &'static str>,
-    /// Messages that the store may have refused, or not: it depends on what was there before.
-    letters_allowed: BTreeSet<usize>,
-}
-
-impl Verdict<'_> {
-    fn poison(&mut self) {
-        for (number, sent) in self.sent.iter().enumerate() {
-            if let Meaning::Poison(reason) = sent.meaning {
-                self.letters_due.insert(number, reason);
-            }
-        }
-    }
-
-    /// Each content once; of those that share an id, one.
-    fn events(&mut self) {
-        let mut stored: BTreeMap<usize, usize> = BTreeMap::new();
-        for ((_, id), document) in self.of("events") {
-            match event_content(document) {
-                Some(content) => *stored.entry(content).or_default() += 1,
-                None => self.history.violation(|| format!("the event {id} has no content that was sent")),
-            }
-        }
-        let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        let mut good: BTreeSet<usize> = BTreeSet::new();
-        for sent in self.sent.iter().filter(|sent| sent.mark.is_none()) {
-            match &sent.meaning {
-                Meaning::Event { content, id: Some(id) } => {
-                    by_id.entry(id).or_default().insert(*content);
-                }
-                Meaning::Event { content, id: None } => {
-                    good.insert(*content);
-                }
-                _ => {}
-            }
-        }
-        for (id, contents) in &by_id {
-            let winners: Vec<_> = contents.iter().filter(|content| stored.contains_key(*content)).collect();
-            if winners.len() != 1 {
-                self.history.violation(|| format!("the id {id} was sent with the contents {contents:?}, stored are {winners:?}"));
-            }
-            good.extend(winners);
-        }
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Event { content, .. } = sent.meaning else { continue };
-            if sent.mark.is_some() {
-                self.letters_due.insert(number, "store_rejected");
-            } else if !good.contains(&content) {
-                self.letters_due.insert(number, "id_conflict");
-            }
-        }
-        let stored_once: BTreeMap<usize, usize> = good.into_iter().map(|content| (content, 1)).collect();
-        if stored != stored_once {
-            let wrong: Vec<_> = stored.iter().filter(|(content, times)| stored_once.get(content) != Some(times)).collect();
-            let lost: Vec<_> = stored_once.keys().filter(|content| !stored.contains_key(content)).collect();
-            self.history.violation(|| format!("events lost: {lost:?}; stored but not so sent, or not once (content, times): {wrong:?}"));
-        }
-    }
-
-    /// Each key at its newest version.
-    fn wholes(&mut self) {
-        let mut newest: BTreeMap<Name, usize> = BTreeMap::new();
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
-            if sent.mark.is_none() {
-                let best = newest.entry(named(collection, key)).or_insert(number);
-                if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
-                    *best = number;
-                }
-            }
-        }
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
-            if sent.mark.is_some() {
-                let best = newest.get(&named(collection, key));
-                self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
-            }
-        }
-        for collection in ["sessions", "user_cache", "seats", "leases"] {
-            for (name, document) in self.of(collection) {
-                if !newest.contains_key(name) {
-                    self.history.violation(|| format!("{name:?} holds what nobody should have written: {document:?}"));
-                }
-            }
-        }
-        for (name, number) in newest {
-            let Meaning::Whole { stamp, content, extra, .. } = &self.sent[number].meaning else { continue };
-            let (content, extra) = (*content, extra.then_some(*content));
-            let is_right = match self.documents.get(&name) {
-                Some(Document::Whole { version, fields }) => {
-                    compare(version, stamp) == Ordering::Equal && whole_content(fields) == (Some(content), extra)
-                }
-                _ => false,
-            };
-            if !is_right {
-                self.history.violation(|| format!("{name:?} should be at m{number}, {stamp:?}, but is {:?}", self.documents.get(&name)));
-            }
-        }
-    }
-
-    /// Each field of each key at its newest version.
-    fn partials(&mut self) {
-        let mut newest: BTreeMap<(Name, &str), usize> = BTreeMap::new();
-        let of = |key: &str, field| (named("profiles", key), field);
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            for field in fields.iter().filter(|_| sent.mark.is_none()) {
-                let best = newest.entry(of(key, *field)).or_insert(number);
-                if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
-                    *best = number;
-                }
-            }
-        }
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            if sent.mark.is_some() {
-                let best = newest.get(&of(key, fields[0]));
-                self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
-            }
-        }
-        let mut stored: BTreeMap<(Name, &str), Option<usize>> = BTreeMap::new();
-        for (name, document) in self.of("profiles") {
-            let Document::Partial(fields) = document else { continue };
-            stored.extend(
-                fields
-                    .iter()
-                    .filter(|(field, _)| *field != "at")
-                    .map(|(field, (_, value))| ((name.clone(), field.as_str()), content(value, field))),
-            );
-        }
-        let expected: BTreeMap<(Name, &str), Option<usize>> = newest
-            .into_iter()
-            .map(|(name, number)| {
-                let Meaning::Partial { content, .. } = self.sent[number].meaning else { unreachable!("only partial ones were taken") };
-                (name, Some(content))
-            })
-            .collect();
-        if stored != expected {
-            let wrong: Vec<_> = stored.iter().filter(|(name, content)| expected.get(*name) != Some(content)).collect();
-            let lost: Vec<_> = expected.iter().filter(|(name, content)| stored.get(*name) != Some(content)).collect();
-            self.history.violation(|| format!("fields should be {lost:?}, but are {wrong:?}"));
-        }
-    }
-
-    /// A message that the store refuses, where it comes before anything newer.
-    fn refused(&mut self, number: usize, always: bool) {
-        if always {
-            self.letters_due.insert(number, "store_rejected");
-        } else {
-            self.letters_allowed.insert(number);
-        }
-    }
-
-    fn letters(&self) {
-        let mut due = self.letters_due.clone();
-        for ((_, id), document) in self.of("dead_letters") {
-            let reason = letter_reason(document);
-            let number = (0..self.sent.len()).find(|number| dead_letter(*number).1 == *id);
-            let expected = number
-                .and_then(|number| due.remove(&number).or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected")));
-            if reason.is_none() || reason.as_deref() != expected {
-                self.history.violation(|| format!("the dead letter {id} has the reason {reason:?}, and should have {expected:?}"));
-            }
-        }
-        if !due.is_empty() {
-            self.history.violation(|| format!("these messages should be dead letters: {due:?}"));
-        }
-    }
-
-    fn of<'b>(&'b self, collection: &'b str) -> impl Iterator<Item = (&'b Name, &'b Document)> {
-        self.documents.iter().filter(move |((other, _), _)| other == collection)
-    }
-}
-
-fn stamp_of(sent: &Sent) -> &Stamp {
-    match &sent.meaning {
-        Meaning::Whole { stamp, .. } | Meaning::Partial { stamp, .. } => stamp,
-        Meaning::Event { .. } | Meaning::Poison(_) => unreachable!("only updates are compared"),
     }
 }
 
@@ -278,40 +122,10 @@ fn named(collection: &str, key: &str) -> Name {
     (collection.to_owned(), Key::Text(key.to_owned()))
 }
 
+fn dead_letter_id(number: usize) -> String {
+    format!("{QUEUE_ARN}/{}", message_id(number))
+}
+
 fn dead_letter(number: usize) -> Name {
-    named("dead_letters", &format!("{QUEUE_ARN}/{}", message_id(number)))
-}
-
-fn event_content(document: &Document) -> Option<usize> {
-    let Document::Inserted { document, .. } = document else { return None };
-    number(RawDocument::from_bytes(document).ok()?.get_document("metadata").ok()?)
-}
-
-fn letter_reason(document: &Document) -> Option<String> {
-    let Document::Inserted { document, .. } = document else { return None };
-    Some(RawDocument::from_bytes(document).ok()?.get_str("reason").ok()?.to_owned())
-}
-
-/// The contents of `data` and of `extra`.
-fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
-    let bytes = document(fields);
-    let Ok(document) = RawDocument::from_bytes(&bytes) else { return (None, None) };
-    let extra = document.get_i32("extra").ok().and_then(|extra| usize::try_from(extra).ok());
-    (document.get_document("data").ok().and_then(number), extra)
-}
-
-fn content(value: &Fields, field: &str) -> Option<usize> {
-    let bytes = document(value);
-    number(RawDocument::from_bytes(&bytes).ok()?.get_document(field).ok()?)
-}
-
-fn number(document: &RawDocument) -> Option<usize> {
-    usize::try_from(document.get_i32("n").ok()?).ok()
-}
-
-/// Fields as a document of their own: length, elements, NUL.
-fn document(fields: &Fields) -> Vec<u8> {
-    let elements: Vec<u8> = fields.iter().flat_map(|field| field.element.to_vec()).collect();
-    let length = i32::try_from(elements.len() + 5).expect("small");
-    [&length.to_le_bytes()[..], &elements, &[0]].concat()
+    named(DEAD_LETTERS, &dead_letter_id(number))
 }

@@ -20,6 +20,8 @@ pub struct Plan {
     /// Messages that the producers send, and over how long.
     pub messages: usize,
     pub sending: Duration,
+    /// Whether most messages are large ones, all at once.
+    pub is_flood: bool,
     /// Keys of each keyed collection: few, so that updates meet.
     pub keys: usize,
     /// From then on nothing fails any more.
@@ -47,8 +49,10 @@ const OF_CALLS: &[Fault] = &[
     Fault::QueueSlow,
     Fault::QueueHangs,
     Fault::EntryFailed,
+    Fault::EntryFailedDone,
     Fault::HandleRefused,
     Fault::DeleteForgotten,
+    Fault::DeletedByOldHandle,
     Fault::DeliveredWhileHidden,
     Fault::DeliveredAfterDelete,
     Fault::ShortAnswer,
@@ -83,14 +87,23 @@ const OF_MESSAGES: &[Fault] = &[
 /// Faults of workers and machines, by the second.
 const OF_TIME: &[Fault] = &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
 
+/// Faults of producers that cost no message a second receive.
+const OF_PRODUCERS: &[Fault] =
+    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Large, Fault::ItemRefused];
+
+/// Faults that disturb no worker in what it does. Large messages do: at a stop those go back that outgrew their share.
+const HARMLESS: &[Fault] =
+    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Drained, Fault::LetGo];
+
 impl Plan {
     pub fn draw(dice: &Dice) -> Self {
         let workers = if dice.chance(0.35) { 2 + dice.below(2) } else { 1 };
-        let messages = if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
-        let sending = dice.between_ms(100, 60_000);
+        let mut messages = if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
+        let mut sending = dice.between_ms(100, 60_000);
         let mut faults_until = sending + dice.between_ms(0, 120_000);
-        let outages = outages(dice, &mut faults_until);
         let (mut config, mut rates) = (config(dice), rates(dice));
+        let is_quiet = holds_only(&rates, OF_PRODUCERS) || holds_only(&rates, HARMLESS);
+        let outages = if is_quiet && dice.chance(0.8) { Vec::new() } else { outages(dice, &mut faults_until) };
         if outages.iter().any(|outage| outage.fault == Fault::LongOutage) {
             // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
             config.retry.max = Duration::from_mins(1);
@@ -103,6 +116,16 @@ impl Plan {
             config.in_flight.messages_max = config.in_flight.messages_max.max(25);
             config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
         }
+        let is_flood = rates[Fault::Large as usize] > 0.0 && dice.chance(0.15);
+        if is_flood {
+            // More than memory for it: only the limit of bytes binds.
+            (messages, sending) = (200, Duration::from_secs(2));
+            rates[Fault::Large as usize] = 1.0;
+            config.in_flight.messages_max = 10_000;
+            config.in_flight.bytes_max = Shares::bytes_min(&config, MESSAGE_BYTES_MAX) + 50 * MESSAGE_BYTES_MAX;
+            config.batch.docs_max = 1_000;
+            config.queue.pollers_max = 8;
+        }
         Self {
             config: Arc::new(config),
             visibility_timeout: Duration::from_secs(dice.pick(&[5, 30, 120])),
@@ -110,6 +133,7 @@ impl Plan {
             workers,
             messages,
             sending,
+            is_flood,
             keys: 1 + dice.below(6),
             faults_until,
             outages,
@@ -125,10 +149,25 @@ impl Plan {
         }
     }
 
+    /// Whether no fault of this world keeps a worker from writing and deleting what it holds.
+    pub fn is_undisturbed(&self) -> bool {
+        self.outages.is_empty() && holds_only(&self.rates, HARMLESS)
+    }
+
+    /// Whether nothing of this world costs any message a second receive.
+    pub fn is_faultless(&self) -> bool {
+        self.outages.is_empty() && holds_only(&self.rates, OF_PRODUCERS)
+    }
+
     /// How likely `fault` strikes where it can: at a call, an entry, a message, or in a second.
     pub fn rate(&self, fault: Fault) -> f64 {
         self.rates[fault as usize]
     }
+}
+
+/// Whether no other faults than these can strike.
+fn holds_only(rates: &[f64], faults: &[Fault]) -> bool {
+    Fault::ALL.iter().all(|fault| rates[*fault as usize] <= 0.0 || faults.contains(fault))
 }
 
 fn rates(dice: &Dice) -> [f64; Fault::ALL.len()] {
@@ -144,6 +183,16 @@ fn rates(dice: &Dice) -> [f64; Fault::ALL.len()] {
             }
         }
     };
+    if dice.chance(0.05) {
+        // Bad producers alone.
+        draw(OF_PRODUCERS, 0.5, 0.02, 0.2);
+        return rates;
+    }
+    if dice.chance(0.08) {
+        // Deploys: then whatever was received is written.
+        draw(HARMLESS, 0.5, 0.02, 0.2);
+        return rates;
+    }
     draw(OF_CALLS, 0.25, 0.01, 0.25);
     draw(OF_MESSAGES, 0.35, 0.02, 0.3);
     draw(OF_TIME, 0.25, 0.01, 0.1);

@@ -6,6 +6,7 @@
 //! visibility timeout", "at-least-once delivery" and "exactly-once processing").
 
 pub mod client;
+mod entries;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use longshore::message::{Fifo, QueueMessage};
-use longshore::queue::EntryOutcome;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -24,8 +24,9 @@ use super::traffic::{EPOCH_MS, Sent, message_id};
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`: five minutes).
 const ATTEMPT_KEPT: Duration = Duration::from_mins(5);
 
-/// How long a message may be hidden after its receive (SQS developer guide, "Amazon SQS visibility timeout": 12 hours).
-const HIDDEN_MAX: Duration = Duration::from_hours(12);
+/// What a receive may ask for (SQS API reference, `ReceiveMessage`: 1 to 10 messages, 0 to 20 seconds).
+const ENTRIES_MAX: usize = 10;
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 pub struct Queue {
     surroundings: Arc<Surroundings>,
@@ -63,6 +64,9 @@ pub struct Delivery {
     pub message: QueueMessage,
     /// Whether the message was not hidden, as it should be.
     pub regular: bool,
+    /// From when on, and for how long, it is hidden now.
+    pub hidden_at: Instant,
+    pub hidden_for: Duration,
 }
 
 impl Queue {
@@ -93,8 +97,16 @@ impl Queue {
         state.slots.iter().enumerate().filter(|(_, slot)| !slot.deleted).map(|(number, _)| number).collect()
     }
 
+    /// How often each message was received.
+    pub fn receive_counts(&self) -> Vec<u32> {
+        self.lock().slots.iter().map(|slot| slot.receive_count).collect()
+    }
+
     /// Takes messages, waiting up to `wait` for the first.
     pub async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Vec<Delivery> {
+        if !(1..=ENTRIES_MAX).contains(&max) || wait > WAIT_MAX {
+            self.surroundings.history.violation(|| format!("a receive of {max} messages, waiting {wait:?}"));
+        }
         let until = Instant::now() + wait;
         loop {
             let changed = self.changed.notified();
@@ -169,7 +181,7 @@ impl Queue {
         let numbers: Vec<_> = earlier.brought.iter().map(|(number, _)| *number).collect();
         let again = numbers.into_iter().map(|number| {
             state.slots[number].visible_at = now + self.visibility_timeout;
-            Delivery { message: self.message(number, &state.slots[number]), regular: true }
+            self.delivery(self.message(number, &state.slots[number]), true)
         });
         Some(again.collect())
     }
@@ -182,7 +194,11 @@ impl Queue {
         slot.receive_count += 1;
         slot.received_at = Instant::now();
         slot.visible_at = Instant::now() + self.visibility_timeout;
-        Delivery { message: self.message(number, slot), regular }
+        self.delivery(self.message(number, slot), regular)
+    }
+
+    fn delivery(&self, message: QueueMessage, regular: bool) -> Delivery {
+        Delivery { message, regular, hidden_at: Instant::now(), hidden_for: self.visibility_timeout }
     }
 
     fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
@@ -197,65 +213,6 @@ impl Queue {
             fifo,
             trace_header: None,
         }
-    }
-
-    pub fn delete(&self, handles: &[Arc<str>]) -> Vec<EntryOutcome> {
-        let outcomes = handles.iter().map(|handle| self.delete_one(handle)).collect();
-        self.changed.notify_waiters();
-        outcomes
-    }
-
-    fn delete_one(&self, handle: &str) -> EntryOutcome {
-        if let Some(outcome) = self.entry_fault() {
-            return outcome;
-        }
-        let (number, version) = parse(handle);
-        let mut state = self.lock();
-        let slot = &mut state.slots[number];
-        let is_latest = slot.handle == version;
-        let is_expired = slot.visible_at <= Instant::now();
-        if slot.deleted || (self.fifo && (!is_latest || is_expired)) {
-            return EntryOutcome::Stale;
-        }
-        if !is_latest {
-            if self.strikes(Fault::DeleteForgotten) {
-                return EntryOutcome::Done;
-            }
-            return EntryOutcome::Stale;
-        }
-        slot.deleted = true;
-        EntryOutcome::Done
-    }
-
-    pub fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Vec<EntryOutcome> {
-        let outcomes = handles.iter().map(|handle| self.change_one(handle, timeout)).collect();
-        self.changed.notify_waiters();
-        outcomes
-    }
-
-    fn change_one(&self, handle: &str, timeout: Duration) -> EntryOutcome {
-        if let Some(outcome) = self.entry_fault() {
-            return outcome;
-        }
-        let (number, version) = parse(handle);
-        let mut state = self.lock();
-        let slot = &mut state.slots[number];
-        if slot.deleted || slot.handle != version || slot.visible_at <= Instant::now() {
-            return EntryOutcome::Stale;
-        }
-        if Instant::now() + timeout > slot.received_at + HIDDEN_MAX {
-            self.surroundings.history.violation(|| format!("{handle} would be hidden for more than 12 h"));
-            return EntryOutcome::Failed("InvalidParameterValue".to_owned());
-        }
-        slot.visible_at = Instant::now() + timeout;
-        EntryOutcome::Done
-    }
-
-    fn entry_fault(&self) -> Option<EntryOutcome> {
-        if self.strikes(Fault::EntryFailed) {
-            return Some(EntryOutcome::Failed("InternalError".to_owned()));
-        }
-        self.strikes(Fault::HandleRefused).then_some(EntryOutcome::Stale)
     }
 
     /// For what is possible for each message at each look.

@@ -103,7 +103,7 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
             sent.push(again);
             continue;
         }
-        let draft = Draft { number, at_ms, dice, keys: plan.keys, strikes: &strikes };
+        let draft = Draft { number, at_ms, dice, keys: plan.keys, is_flood: plan.is_flood, strikes: &strikes };
         sent.push(draft.message(before.map(|before| &sent[before])));
     }
     sent
@@ -121,6 +121,7 @@ struct Draft<'a> {
     at_ms: u64,
     dice: &'a Dice,
     keys: usize,
+    is_flood: bool,
     strikes: &'a dyn Fn(Fault) -> bool,
 }
 
@@ -135,7 +136,7 @@ impl Draft<'_> {
         let (body, meaning) = if (self.strikes)(Fault::Poison) {
             self.poison()
         } else {
-            match self.dice.below(6) {
+            match if self.is_flood { 0 } else { self.dice.below(6) } {
                 0 | 1 => self.event(mark, before),
                 2 | 3 => self.whole(["session", "cache"][self.dice.below(2)], origin.clone(), mark),
                 4 => self.whole(["seat", "lease"][self.dice.below(2)], origin.clone(), mark),

@@ -1,42 +1,40 @@
 //! One world: producers, a queue, a store, and workers that come and go, from a seed to a verdict.
 
+mod lives;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use longshore::pipeline::{Pipeline, QueueTraits};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep};
 
-use super::conduct;
 use super::dice::Dice;
 use super::fault::{Coverage, Fault};
 use super::history::History;
-use super::incarnation::{Incarnation, SimulatedClock};
-use super::judge::{Judge, QUEUE_ARN};
+use super::judge::Judge;
 use super::plan::Plan;
 use super::queue::Queue;
-use super::queue::client::QueueClient;
 use super::store::Store;
-use super::store::client::StoreClient;
 use super::surroundings::Surroundings;
-use super::traffic::{self, MESSAGE_BYTES_MAX, Meaning, Sent};
+use super::traffic::{self, Mark, Meaning, Sent};
 
-/// How long a worker may drain before it lets go.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+/// After the last fault everything is done within this time, or it is stuck: so many times over what a message may have to
+/// wait for, and what is still on its way from before.
+const WAITS: u32 = 4;
+const ON_ITS_WAY: Duration = Duration::from_mins(5);
 
-/// How long letting go may take: a receive in progress runs out, and calls are tried twice.
-const LET_GO_MAX: Duration = Duration::from_mins(2);
-
-const LET_GO_PARTS: u32 = 6;
-
-/// After the last fault everything is done within this time, or it is stuck.
-const STUCK_AFTER: Duration = Duration::from_hours(2);
-
-/// Some message has to be confirmed now and then, for one in doubt to be told from a store in trouble. Less often as time goes
-/// by: what is stuck by a bug stays so for hours.
+/// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
+/// in trouble. Less often as time goes by: what is stuck by a bug stays so for hours.
+const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(2);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;
+
+/// Before the last deploy: whatever a worker still tries of copies of messages that others have deleted comes to its end.
+const QUIET: Duration = Duration::from_mins(3);
+
+/// Messages around the last deploy, one at most this long after the other.
+const DEPLOY_MESSAGES: usize = 30;
+const DEPLOY_EVERY_MS: u64 = 200;
 
 /// What came of a world.
 pub struct Report {
@@ -68,6 +66,8 @@ struct World {
     store: Arc<Store>,
     judge: Arc<Judge>,
     over: AtomicBool,
+    /// Deploys so far, at each of which all workers are stopped and others started.
+    deploys: AtomicUsize,
 }
 
 impl World {
@@ -76,7 +76,7 @@ impl World {
         let queue = Arc::new(Queue::new(Arc::clone(&surroundings), plan.visibility_timeout, plan.fifo));
         let store = Arc::new(Store::new(Arc::clone(&surroundings)));
         let judge = Arc::new(Judge::new(Arc::clone(&store)));
-        Self { surroundings, queue, store, judge, over: AtomicBool::new(false) }
+        Self { surroundings, queue, store, judge, over: AtomicBool::new(false), deploys: AtomicUsize::new(0) }
     }
 
     /// Gives the number of messages.
@@ -95,7 +95,12 @@ impl World {
         sleep(plan.faults_until.saturating_sub(self.surroundings.age())).await;
         self.surroundings.calm_down();
         self.surroundings.history.note(|| "nothing fails any more".to_owned());
-        let messages = self.until_empty().await;
+        let mut messages = plan.messages;
+        self.until_empty(&mut messages).await;
+        if plan.is_faultless() {
+            self.judge.each_came_once(&self.surroundings.history, &self.queue.receive_counts());
+        }
+        self.deploy(&mut messages).await;
         self.over.store(true, Ordering::Relaxed);
         for seat in seats {
             if let Err(error) = seat.await {
@@ -115,24 +120,44 @@ impl World {
         self.queue.send(message);
     }
 
-    /// Waits until the queue is empty and nothing is under way. Gives the number of messages sent.
-    async fn until_empty(&self) -> usize {
+    /// Stops all workers while messages come, and nothing fails.
+    async fn deploy(&self, sent: &mut usize) {
+        sleep(QUIET).await;
+        for number in 0..DEPLOY_MESSAGES {
+            sleep(self.surroundings.dice.between_ms(0, DEPLOY_EVERY_MS)).await;
+            self.send_event(sent);
+            if number == DEPLOY_MESSAGES / 3 {
+                self.surroundings.history.note(|| "a deploy begins".to_owned());
+                self.deploys.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.until_empty(sent).await;
+    }
+
+    /// Waits until the queue is empty and nothing is under way. Counts what is sent meanwhile.
+    async fn until_empty(&self, sent: &mut usize) {
         let calm = Instant::now();
         let mut evidence_at = calm;
-        let mut sent = self.surroundings.plan.messages;
+        let (is_doubted, stuck_after) = self.stuck_after();
         while !self.queue.left().is_empty() || self.surroundings.is_under_way() && self.is_writing() {
-            if calm.elapsed() > STUCK_AFTER {
+            if calm.elapsed() > stuck_after {
                 self.violation(|| format!("stuck in the queue: {:?}", self.queue.left()));
                 break;
             }
-            if evidence_at <= Instant::now() && !self.queue.left().is_empty() {
+            if is_doubted && evidence_at <= Instant::now() && !self.queue.left().is_empty() {
                 evidence_at = Instant::now() + EVIDENCE_EVERY.max(calm.elapsed() / EVIDENCE_SHARE);
-                self.send(self.evidence(sent));
-                sent += 1;
+                self.send_event(sent);
             }
             sleep(Duration::from_millis(250)).await;
         }
-        sent
+    }
+
+    /// Whether any message stays in doubt until others are written, and how long everything may take.
+    fn stuck_after(&self) -> (bool, Duration) {
+        let plan = &self.surroundings.plan;
+        let is_doubted = self.judge.has_mark(&[Mark::UnknownCode, Mark::CommandRefused]);
+        let waits = plan.visibility_timeout + plan.config.retry.budget + plan.config.retry.max;
+        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + WAITS * waits })
     }
 
     /// Long polls are always under way; all else ends within the longest of delays.
@@ -140,11 +165,15 @@ impl World {
         self.surroundings.age() < self.surroundings.plan.faults_until + Duration::from_mins(3)
     }
 
-    fn evidence(&self, number: usize) -> Sent {
+    /// A good message, of which `sent` is the number.
+    fn send_event(&self, sent: &mut usize) {
+        let number = *sent;
+        *sent += 1;
         let body = format!(r#"{{"type":"event","user_id":1,"event_type":"evidence","metadata":{{"n":{number}}}}}"#);
         let at_ms = self.surroundings.history.now_ms();
         let meaning = Meaning::Event { content: number, id: None };
-        Sent { body, attributes: Vec::new(), group: "evidence".to_owned(), at_ms, meaning, mark: None }
+        let group = format!("late{}", number % 3);
+        self.send(Sent { body, attributes: Vec::new(), group, at_ms, meaning, mark: None });
     }
 
     /// The whole machine stands still now and then.
@@ -160,102 +189,8 @@ impl World {
         }
     }
 
-    /// One place for a worker, in which one follows the other.
-    async fn seat(self: Arc<Self>, seat: usize) {
-        let mut life = 0;
-        while !self.over.load(Ordering::Relaxed) {
-            let who = Arc::new(Incarnation::new(format!("w{seat}.{life}"), Arc::clone(&self.surroundings)));
-            self.surroundings.history.note(|| format!("{} starts", who.name));
-            let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.surroundings)));
-            let running = self.start(&who, &clock);
-            who.runs(running.abort_handle());
-            self.lead(&who, &clock, running).await;
-            conduct::kept_its_limits(&who);
-            sleep(self.surroundings.dice.between_ms(0, 5_000)).await;
-            life += 1;
-        }
-    }
-
-    fn start(&self, who: &Arc<Incarnation>, clock: &Arc<SimulatedClock>) -> JoinHandle<()> {
-        let plan = &self.surroundings.plan;
-        let pipeline = Pipeline {
-            config: Arc::clone(&plan.config),
-            queue: Arc::new(QueueClient { queue: Arc::clone(&self.queue), judge: Arc::clone(&self.judge), who: Arc::clone(who) }),
-            queue_traits: QueueTraits {
-                arn: QUEUE_ARN.into(),
-                visibility_timeout: plan.visibility_timeout,
-                fifo: plan.fifo,
-                message_bytes_max: MESSAGE_BYTES_MAX,
-            },
-            store: Arc::new(StoreClient { store: Arc::clone(&self.store), who: Arc::clone(who) }),
-            clock: Arc::clone(clock) as Arc<dyn longshore::clock::Clock>,
-            stop: who.stop.clone(),
-            signals: who.signals.clone(),
-            held: who.held.clone(),
-        };
-        tokio::spawn(pipeline.run())
-    }
-
-    /// Leads a worker through its life, to its end.
-    async fn lead(&self, who: &Arc<Incarnation>, clock: &SimulatedClock, mut running: JoinHandle<()>) {
-        let strikes = |fault| self.surroundings.strikes(fault);
-        let dice = &self.surroundings.dice;
-        while !self.over.load(Ordering::Relaxed) {
-            if let Ok(ended) = timeout(dice.between_ms(500, 1_500), &mut running).await {
-                return self.look_at_death(who, ended);
-            }
-            if strikes(Fault::KilledAnytime) {
-                who.kill();
-            } else if strikes(Fault::ClockJumped) {
-                let by_ms = i64::try_from(dice.between_ms(0, 3_600_000).as_millis()).expect("an hour") - 1_800_000;
-                clock.jump(by_ms);
-            } else if strikes(Fault::LetGo) {
-                return self.stop(who, running, dice.between_ms(0, 10_000)).await;
-            } else if strikes(Fault::Drained) {
-                return self.stop(who, running, DRAIN_TIMEOUT).await;
-            }
-        }
-        self.stop(who, running, DRAIN_TIMEOUT).await;
-    }
-
-    async fn stop(&self, who: &Arc<Incarnation>, mut running: JoinHandle<()>, drain_timeout: Duration) {
-        self.surroundings.history.note(|| format!("{} is told to stop", who.name));
-        who.stop.drain();
-        let mut ended = timeout(drain_timeout, &mut running).await;
-        if ended.is_err() {
-            self.surroundings.history.note(|| format!("{} is told to let go", who.name));
-            who.stop.let_go();
-            // In parts, because while the machine stands still no time is any worker's own.
-            for _ in 0..LET_GO_PARTS {
-                ended = timeout(LET_GO_MAX / LET_GO_PARTS, &mut running).await;
-                if ended.is_ok() {
-                    break;
-                }
-            }
-        }
-        match ended {
-            Ok(Ok(())) => {
-                conduct::ended(who);
-                let held = &who.held;
-                if !held.is_empty() || held.forgotten() > 0 {
-                    self.violation(|| format!("{} ended and still holds {}, forgot {}", who.name, held.len(), held.forgotten()));
-                }
-            }
-            Ok(ended) => self.look_at_death(who, ended),
-            Err(_) => {
-                self.violation(|| format!("{} does not end within {LET_GO_MAX:?} after it was told to let go", who.name));
-                who.kill();
-            }
-        }
-    }
-
-    /// A worker that ended unasked was killed, or it is a bug.
-    fn look_at_death(&self, who: &Incarnation, ended: Result<(), tokio::task::JoinError>) {
-        match ended {
-            Err(error) if error.is_panic() => self.violation(|| format!("{} panicked: {error}", who.name)),
-            Err(_) if !who.is_alive() => {}
-            _ => self.violation(|| format!("{} ended without being told to", who.name)),
-        }
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     fn violation(&self, what: impl FnOnce() -> String) {

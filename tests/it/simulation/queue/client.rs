@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use longshore::message::QueueMessage;
 use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
+use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Wish};
 use crate::simulation::fault::Fault;
@@ -15,7 +16,7 @@ use crate::simulation::wire::{Fate, Kill, ask};
 use super::Queue;
 
 /// How long the SDK waits for an answer, beside the long poll.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct QueueClient {
     pub queue: Arc<Queue>,
@@ -71,10 +72,11 @@ impl QueueClient {
                 Wish::Release | Wish::Hide => queue.change_visibility(&asked, timeout),
             }
         };
+        let asked_at = Instant::now();
         let outcomes = ask(&self.who, fate, PATIENCE, act).await.ok_or(fault);
         history.note(|| format!("{} hears of {wish:?} {handles:?}: {outcomes:?}", self.who.name));
         if let Ok(outcomes) = &outcomes {
-            conduct::answered(&self.who, handles, wish, outcomes);
+            conduct::answered(&self.who, handles, wish, outcomes, asked_at, timeout);
         }
         outcomes
     }
@@ -90,7 +92,7 @@ impl longshore::queue::Queue for QueueClient {
         let (queue, attempt) = (Arc::clone(&self.queue), attempt.map(str::to_owned));
         let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
         let brought = ask(&self.who, fate, wait + PATIENCE, act).await;
-        conduct::receive_ends(&self.who, max, brought.as_deref().unwrap_or_default());
+        conduct::receive_ends(&self.who, &self.judge, max, brought.as_deref().unwrap_or_default());
         let history = &self.who.surroundings().history;
         history.note(|| {
             let handles =

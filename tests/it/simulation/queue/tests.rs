@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::slice;
 
+use longshore::queue::EntryOutcome;
+
 use super::*;
 use crate::simulation::dice::Dice;
 use crate::simulation::history::History;
@@ -135,6 +137,44 @@ async fn entries_fail_one_by_one_and_do_nothing_then() {
         assert_eq!(queue.change_visibility(&handle, Duration::ZERO), [outcome]);
         assert_eq!(queue.left(), [0], "it is still there");
         assert!(receive(&queue, 0).await.is_empty(), "and still hidden");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_is_said_to_have_failed_may_have_been_done() {
+    let queue = queue(&[""], Some(Fault::EntryFailedDone));
+    let failed = [EntryOutcome::Failed("InternalError".to_owned())];
+    let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+    assert_eq!(queue.change_visibility(&handle, Duration::ZERO), failed);
+    let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+    assert_eq!(queue.delete(&handle), failed);
+    assert!(queue.left().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_handle_deletes_the_message_or_says_so_as_the_queue_pleases() {
+    for (fault, left) in [(Fault::DeletedByOldHandle, vec![]), (Fault::DeleteForgotten, vec![0])] {
+        let queue = queue(&[""], Some(fault));
+        let first = receive(&queue, 0).await;
+        receive(&queue, 60).await;
+        assert_eq!(queue.delete(&[Arc::clone(&first[0].1)]), [EntryOutcome::Done]);
+        assert_eq!(queue.left(), left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_queue_would_refuse_is_a_violation() {
+    let queue = queue(&["", ""], None);
+    let is_clean = || queue.surroundings.history.is_clean();
+    let handle = [Arc::clone(&queue.receive(1, Duration::ZERO, None).await[0].message.receipt_handle)];
+    queue.change_visibility(&handle, Duration::from_hours(11));
+    assert!(is_clean());
+    queue.change_visibility(&handle, Duration::from_hours(13));
+    assert!(!is_clean());
+    for (max, wait_s) in [(0, 0), (11, 0), (10, 21)] {
+        let queue = super::tests::queue(&[""], None);
+        queue.receive(max, Duration::from_secs(wait_s), None).await;
+        assert!(!queue.surroundings.history.is_clean(), "{max} messages, {wait_s} s");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::simulation::wire::{Fate, Kill, ask};
 use super::{Store, unconfirmed};
 
 /// How long the driver waits for a server and its answer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A write that is applied though nobody waits for it any more comes at most this much later.
 const LATE_MS: u64 = 120_000;
@@ -86,7 +86,11 @@ impl longshore::store::Store for StoreClient {
         let (collection, writes) = (collection.name.clone(), writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>());
         let history = &surroundings.history;
         history.note(|| format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes)));
+        if self.who.is_alive() {
+            conduct::writes(&self.who, &collection, &writes);
+        }
         let act = {
+            let (collection, writes) = (collection.clone(), writes.clone());
             let surroundings = Arc::clone(surroundings);
             async move {
                 let applied = store.apply(&collection, &writes, || deed != Deed::Half || surroundings.dice.chance(0.5));
@@ -103,7 +107,7 @@ impl longshore::store::Store for StoreClient {
         let outcome = ask(&self.who, fate, PATIENCE, act).await;
         let outcome = outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
         history.note(|| format!("{} hears of its write: {outcome:?}", self.who.name));
-        conduct::wrote(&self.who, &outcome);
+        conduct::wrote(&self.who, &collection, &writes, &outcome);
         outcome
     }
 

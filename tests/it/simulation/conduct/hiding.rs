@@ -1,0 +1,70 @@
+//! That a worker keeps hidden what it holds: by what the queue has confirmed, not by what was asked of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::simulation::incarnation::Incarnation;
+
+use super::Book;
+
+/// No extension is asked for beyond this time from the receive: the message is given back instead (SQS: 12 h at most).
+const HOLD: Duration = Duration::from_hours(11);
+
+/// Calls that failed one after the other. A worker then asks less often, and may be too late.
+const REFUSED: usize = 8;
+
+/// How long one message is hidden, as far as the worker knows.
+pub struct Hidden {
+    /// When it was asked for; the queue counts from no earlier moment.
+    since: Instant,
+    length: Duration,
+    /// Extensions that were asked for since then, and how many of these the queue answered by an entry that failed.
+    asks: usize,
+    failed: usize,
+    is_over: bool,
+}
+
+impl Hidden {
+    pub fn new(since: Instant, length: Duration) -> Self {
+        Self { since, length, asks: 0, failed: 0, is_over: false }
+    }
+
+    pub fn asked(&mut self) {
+        self.asks += 1;
+    }
+
+    pub fn failed(&mut self) {
+        self.failed += 1;
+    }
+
+    pub fn confirmed(&mut self, asked_at: Instant, length: Duration) {
+        *self = Self::new(asked_at, length);
+    }
+
+    /// What was neglected, if its time is over.
+    fn neglected(&self) -> Option<&'static str> {
+        match (self.asks, self.failed) {
+            (0, _) => Some("did not ask to hide it longer"),
+            (1, 1) => Some("did not ask again when that failed"),
+            _ => None,
+        }
+    }
+}
+
+/// Looks for messages that came out of hiding though nothing kept the worker from asking.
+pub fn looks_after(who: &Incarnation, book: &mut Book) {
+    let surroundings = who.surroundings();
+    let is_refused = book.refused_hides >= REFUSED;
+    for (handle, receipt) in book.receipts.open_mut(who) {
+        let exposed = surroundings.awake_since(receipt.hidden.since);
+        if receipt.hidden.is_over || exposed <= receipt.hidden.length || receipt.received_at.elapsed() >= HOLD {
+            continue;
+        }
+        receipt.hidden.is_over = true;
+        if let Some(neglect) = receipt.hidden.neglected().filter(|_| !is_refused) {
+            let length = receipt.hidden.length;
+            surroundings.history.violation(|| format!("{} held {handle}, which was hidden for {length:?}, and {neglect}", who.name));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! That a worker holds no more than it may, and does not ask in a hot loop.
+
+use longshore::fields::Fields;
+use longshore::message::{Update, Write};
+use longshore::version::Change;
+
+use crate::simulation::fault::Fault;
+use crate::simulation::incarnation::Incarnation;
+use crate::simulation::judge::{DEAD_LETTERS, Subject};
+
+use super::Book;
+
+/// Calls of one world, and for each second of it: more of them are a hot loop.
+const CALLS_MAX: u64 = 20_000;
+const CALLS_PER_SECOND_MAX: u64 = 20;
+
+/// A call of the SDK or the driver.
+pub fn counts_call(who: &Incarnation) {
+    let surroundings = who.surroundings();
+    let calls = surroundings.history.called();
+    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * surroundings.age().as_secs() {
+        surroundings.history.violation(|| format!("{} makes the call {calls}: something asks in a hot loop", who.name));
+        who.kill();
+    }
+}
+
+/// Looks at how many messages the worker would hold if all came for which it asks.
+pub fn looks_at_messages(who: &Incarnation, book: &Book) {
+    let limit = who.surroundings().plan.config.in_flight.messages_max;
+    let most = book.receipts.open(who).count() + book.asked_for;
+    if most > limit {
+        who.surroundings().history.violation(|| format!("{} may hold {most} messages, its limit is {limit}", who.name));
+    }
+}
+
+/// Looks at the memory that the worker certainly needs: for each message as it came, for the documents that it has shown to
+/// have made of them, and for the updates that it writes just now. Updates are joined, so more is not known of them.
+pub fn looks_at_bytes(who: &Incarnation, book: &Book, writing: usize) {
+    let limit = who.surroundings().plan.config.in_flight.bytes_max;
+    let held: usize = book.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
+    let bytes = held + writing;
+    if bytes > limit {
+        who.surroundings().history.violation(|| format!("{} holds {bytes} bytes of messages, its limit is {limit}", who.name));
+    }
+}
+
+/// Looks at a write before it is sent.
+pub fn looks_at_write(who: &Incarnation, book: &mut Book, writes: &[Write], subjects: &[Option<Subject>]) {
+    let mut updates = 0;
+    for (write, subject) in writes.iter().zip(subjects) {
+        match (write, subject) {
+            (Write::Update(update), _) => updates += update_bytes(update),
+            // The record is about as large as the message, which has room for it.
+            (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
+            (Write::Insert(insert), Some(subject)) => {
+                // One of them is written; who knows which.
+                if let Some(receipt) = book.receipts.of_subject(subject).into_iter().next() {
+                    receipt.made_bytes = insert.document.len();
+                }
+            }
+            (Write::Insert(_), None) => {}
+        }
+    }
+    looks_at_bytes(who, book, updates);
+}
+
+/// Bytes of all values of an update, with their names.
+fn update_bytes(update: &Update) -> usize {
+    let of = |fields: &Fields| fields.iter().map(|field| field.element.len()).sum::<usize>();
+    match &update.change {
+        Change::Whole { fields, .. } => of(fields),
+        Change::Partial { fields } => fields.iter().map(|(_, _, value)| of(value)).sum(),
+    }
+}
+
+/// At any end: what was in flight by the worker's own account, with all that was reserved and made of it, never passed its
+/// limits either.
+pub fn kept_its_limits(who: &Incarnation) {
+    let limits = &who.surroundings().plan.config.in_flight;
+    let counts = who.signals.counters().counts();
+    let peaks = [(counts.in_flight_messages_peak, limits.messages_max), (counts.in_flight_bytes_peak, limits.bytes_max)];
+    if peaks.iter().any(|(peak, limit)| *peak > *limit as u64) || counts.overdrawn_total > 0 {
+        let history = &who.surroundings().history;
+        history.violation(|| format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name));
+    }
+    if counts.outgrown_total > 0 {
+        who.surroundings().history.saw(Fault::Outgrown);
+    }
+}

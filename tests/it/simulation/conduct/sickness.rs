@@ -1,0 +1,121 @@
+//! How a worker must behave while the store takes nothing: it stops receiving, for each receive burns a count.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
+use tokio::time::Instant;
+
+use crate::simulation::incarnation::Incarnation;
+use crate::simulation::judge::{Judge, Subject};
+use crate::simulation::queue::{Delivery, parse};
+
+use super::Book;
+
+/// What is known of the store's health since it last took something of this worker.
+#[derive(Default)]
+pub struct Sickness {
+    /// Since when each document could not be written.
+    failing: BTreeMap<Subject, Instant>,
+    /// A write has failed for longer than the retry budget: from then on nothing may be received.
+    shut_since: Option<Instant>,
+    /// Whether any write failed.
+    failed: bool,
+    /// Handles that came since the first of them.
+    received: Vec<Arc<str>>,
+    /// How often each message, by its number, was given back during the present outage.
+    given_back: BTreeMap<usize, usize>,
+}
+
+pub fn receive_starts(who: &Incarnation, book: &Book) {
+    let surroundings = who.surroundings();
+    if let Some(since) = book.sickness.shut_since
+        && surroundings.outage_holds() == 0
+    {
+        let name = &who.name;
+        surroundings
+            .history
+            .violation(|| format!("{name} still receives, {:?} after a write had failed for all of its retry budget", since.elapsed()));
+    }
+}
+
+pub fn received(who: &Incarnation, book: &mut Book, Delivery { message, regular, .. }: &Delivery) {
+    let surroundings = who.surroundings();
+    let sickness = &mut book.sickness;
+    if sickness.failed {
+        sickness.received.push(Arc::clone(&message.receipt_handle));
+    }
+    if *regular && surroundings.outage().is_some() {
+        let number = parse(&message.receipt_handle).0;
+        let times = sickness.given_back.get(&number).copied().unwrap_or_default();
+        if times > surroundings.outage_holds() + 1 {
+            let name = &who.name;
+            surroundings.history.violation(|| format!("{name} gave m{number} back {times} times in one outage, and receives it again"));
+        }
+    }
+}
+
+/// Looks at how many receives were burnt since the store took nothing: no more than there is room for, because what is not
+/// written frees none, and what was given back is not received again.
+pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
+    let surroundings = who.surroundings();
+    if surroundings.outage().is_none() {
+        book.sickness.given_back.clear();
+    }
+    let limit = surroundings.plan.config.in_flight.messages_max * (1 + surroundings.outage_holds());
+    let (receipts, tries_min) = (&book.receipts, usize::MAX);
+    let is_burnt = |handle: &&Arc<str>| receipts.get(handle).is_some_and(|receipt| receipt.is_open(tries_min) || receipt.is_released());
+    let burnt = book.sickness.received.iter().filter(is_burnt).count();
+    if burnt > limit {
+        let name = &who.name;
+        surroundings.history.violation(|| format!("{name} received {burnt} messages since the store took nothing, its limit is {limit}"));
+    }
+}
+
+pub fn gives_back(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str) {
+    for subject in judge.subjects(parse(handle).0) {
+        book.sickness.failing.remove(&subject);
+    }
+    if who.surroundings().outage().is_none() {
+        book.sickness.given_back.clear();
+    }
+}
+
+pub fn gave_back(who: &Incarnation, book: &mut Book, handle: &str) {
+    if who.surroundings().outage().is_some() {
+        *book.sickness.given_back.entry(parse(handle).0).or_default() += 1;
+    }
+}
+
+/// Takes note of what came of a write.
+pub fn wrote(who: &Incarnation, book: &mut Book, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
+    let sickness = &mut book.sickness;
+    match outcome {
+        WriteOutcome::Answered { items, .. } => {
+            sickness.failing.clear();
+            sickness.shut_since = None;
+            let is_taken = |item: &ItemOutcome| matches!(item, ItemOutcome::Written | ItemOutcome::AlreadyThere | ItemOutcome::Rejected(_));
+            sickness.failed = !items.iter().any(is_taken);
+            if !sickness.failed {
+                sickness.received.clear();
+            }
+        }
+        // What the command is refused for is in it: less of it is tried at once.
+        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Refused => {}
+        WriteOutcome::Unconfirmed(_) => {
+            sickness.failed = true;
+            let budget = who.surroundings().plan.config.retry.budget;
+            for subject in subjects.iter().flatten() {
+                let receipts = book.receipts.of_subject(subject);
+                // Of two batches with one document each has a budget of its own, and what is in doubt is tried beside the batches.
+                if receipts.len() > 1 || receipts.iter().any(|receipt| receipt.is_doubted()) {
+                    continue;
+                }
+                let since = *sickness.failing.entry(subject.clone()).or_insert_with(Instant::now);
+                if since.elapsed() >= budget {
+                    sickness.shut_since.get_or_insert_with(Instant::now);
+                }
+            }
+        }
+    }
+}

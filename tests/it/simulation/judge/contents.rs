@@ -1,0 +1,67 @@
+//! What stands in documents and writes, by which they are known for what was sent.
+
+use bson::RawDocument;
+use longshore::fields::Fields;
+use longshore::message::{Key, Write};
+
+use crate::simulation::store::Document;
+
+/// What a message and a write have in common: the collection, and the key, or the content of an event.
+pub type Subject = (String, String);
+
+/// What the write is about; `None` where nobody sent that.
+pub fn subject(collection: &str, write: &Write) -> Option<Subject> {
+    let subject = match write {
+        Write::Insert(insert) if collection == "events" => content_of(&insert.document)?.to_string(),
+        Write::Insert(insert) => text_of(&insert.id)?,
+        Write::Update(update) => text_of(&update.key)?,
+    };
+    Some((collection.to_owned(), subject))
+}
+
+fn text_of(key: &Key) -> Option<String> {
+    if let Key::Text(text) = key { Some(text.clone()) } else { None }
+}
+
+pub fn event_content(document: &Document) -> Option<usize> {
+    let Document::Inserted { document, .. } = document else { return None };
+    content_of(document)
+}
+
+fn content_of(event: &[u8]) -> Option<usize> {
+    number(RawDocument::from_bytes(event).ok()?.get_document("metadata").ok()?)
+}
+
+pub fn letter_reason(document: &Document) -> Option<String> {
+    let Document::Inserted { document, .. } = document else { return None };
+    Some(RawDocument::from_bytes(document).ok()?.get_str("reason").ok()?.to_owned())
+}
+
+pub fn letter_receive_count(document: &Document) -> Option<i64> {
+    let Document::Inserted { document, .. } = document else { return None };
+    RawDocument::from_bytes(document).ok()?.get_i64("receive_count").ok()
+}
+
+/// The contents of `data` and of `extra`.
+pub fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
+    let bytes = document(fields);
+    let Ok(document) = RawDocument::from_bytes(&bytes) else { return (None, None) };
+    let extra = document.get_i32("extra").ok().and_then(|extra| usize::try_from(extra).ok());
+    (document.get_document("data").ok().and_then(number), extra)
+}
+
+pub fn content(value: &Fields, field: &str) -> Option<usize> {
+    let bytes = document(value);
+    number(RawDocument::from_bytes(&bytes).ok()?.get_document(field).ok()?)
+}
+
+fn number(document: &RawDocument) -> Option<usize> {
+    usize::try_from(document.get_i32("n").ok()?).ok()
+}
+
+/// Fields as a document of their own: length, elements, NUL.
+fn document(fields: &Fields) -> Vec<u8> {
+    let elements: Vec<u8> = fields.iter().flat_map(|field| field.element.to_vec()).collect();
+    let length = i32::try_from(elements.len() + 5).expect("small");
+    [&length.to_le_bytes()[..], &elements, &[0]].concat()
+}

@@ -1,0 +1,151 @@
+//! How workers come and go.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use longshore::clock::Clock;
+use longshore::pipeline::{Pipeline, QueueTraits};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{sleep, timeout};
+
+use crate::simulation::conduct;
+use crate::simulation::fault::Fault;
+use crate::simulation::incarnation::{Incarnation, SimulatedClock};
+use crate::simulation::judge::QUEUE_ARN;
+use crate::simulation::queue::client::{PATIENCE, QueueClient};
+use crate::simulation::store::client::StoreClient;
+use crate::simulation::traffic::MESSAGE_BYTES_MAX;
+
+use super::World;
+
+/// How long a worker may drain before it lets go.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long letting go may take where nothing fails, as `worker.drain_timeout` allows for it.
+const LET_GO_MAX: Duration = Duration::from_secs(2);
+
+/// Where calls to the queue fail, each release is tried twice, by so many calls at a time, for ten messages each.
+const LET_GO_TRIES: u32 = 2;
+const LET_GO_CALLS: usize = 16;
+const ENTRIES: usize = 10;
+
+impl World {
+    /// One place for a worker, in which one follows the other.
+    pub async fn seat(self: Arc<Self>, seat: usize) {
+        let mut life = 0;
+        while !self.is_over() {
+            let who = Arc::new(Incarnation::new(format!("w{seat}.{life}"), Arc::clone(&self.surroundings)));
+            self.surroundings.history.note(|| format!("{} starts", who.name));
+            let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.surroundings)));
+            let running = self.start(&who, &clock);
+            who.runs(running.abort_handle());
+            self.lead(&who, &clock, running).await;
+            conduct::kept_its_limits(&who);
+            sleep(self.surroundings.dice.between_ms(0, 5_000)).await;
+            life += 1;
+        }
+    }
+
+    fn start(&self, who: &Arc<Incarnation>, clock: &Arc<SimulatedClock>) -> JoinHandle<()> {
+        let plan = &self.surroundings.plan;
+        let pipeline = Pipeline {
+            config: Arc::clone(&plan.config),
+            queue: Arc::new(QueueClient { queue: Arc::clone(&self.queue), judge: Arc::clone(&self.judge), who: Arc::clone(who) }),
+            queue_traits: QueueTraits {
+                arn: QUEUE_ARN.into(),
+                visibility_timeout: plan.visibility_timeout,
+                fifo: plan.fifo,
+                message_bytes_max: MESSAGE_BYTES_MAX,
+            },
+            store: Arc::new(StoreClient { store: Arc::clone(&self.store), who: Arc::clone(who) }),
+            clock: Arc::clone(clock) as Arc<dyn Clock>,
+            stop: who.stop.clone(),
+            signals: who.signals.clone(),
+            held: who.held.clone(),
+        };
+        tokio::spawn(pipeline.run())
+    }
+
+    /// Leads a worker through its life, to its end.
+    async fn lead(&self, who: &Arc<Incarnation>, clock: &SimulatedClock, mut running: JoinHandle<()>) {
+        let strikes = |fault| self.surroundings.strikes(fault);
+        let dice = &self.surroundings.dice;
+        let deploys = self.deploys.load(Ordering::Relaxed);
+        while !self.is_over() && deploys == self.deploys.load(Ordering::Relaxed) {
+            if let Ok(ended) = timeout(dice.between_ms(500, 1_500), &mut running).await {
+                return self.look_at_death(who, ended);
+            }
+            if strikes(Fault::KilledAnytime) {
+                who.kill();
+            } else if strikes(Fault::ClockJumped) {
+                let by_ms = i64::try_from(dice.between_ms(0, 3_600_000).as_millis()).expect("an hour") - 1_800_000;
+                clock.jump(by_ms);
+            } else if strikes(Fault::LetGo) {
+                return self.stop(who, running, dice.between_ms(0, 10_000)).await;
+            } else if strikes(Fault::Drained) {
+                return self.stop(who, running, DRAIN_TIMEOUT).await;
+            }
+        }
+        self.stop(who, running, DRAIN_TIMEOUT).await;
+    }
+
+    async fn stop(&self, who: &Arc<Incarnation>, mut running: JoinHandle<()>, drain_timeout: Duration) {
+        let history = &self.surroundings.history;
+        history.note(|| format!("{} is told to stop", who.name));
+        let must_drain = drain_timeout == DRAIN_TIMEOUT && self.is_undisturbed();
+        if must_drain {
+            conduct::drains_in_calm(who);
+        }
+        who.stop.drain();
+        let ended = match timeout(drain_timeout, &mut running).await {
+            Ok(ended) => Some(ended),
+            Err(_) if must_drain => {
+                self.violation(|| format!("{} does not drain within {DRAIN_TIMEOUT:?}, though nothing fails", who.name));
+                None
+            }
+            Err(_) => {
+                history.note(|| format!("{} is told to let go", who.name));
+                who.stop.let_go();
+                self.let_go(who, &mut running).await
+            }
+        };
+        match ended {
+            Some(Ok(())) => conduct::ended(who),
+            Some(ended) => self.look_at_death(who, ended),
+            None => {
+                self.violation(|| format!("{} does not end", who.name));
+                who.kill();
+            }
+        }
+    }
+
+    /// Waits for the end of a worker that lets go. `None` where it takes longer than all its calls may.
+    async fn let_go(&self, who: &Incarnation, running: &mut JoinHandle<()>) -> Option<Result<(), JoinError>> {
+        let each = PATIENCE + self.surroundings.plan.config.retry.initial;
+        let rounds = u32::try_from(1 + conduct::held(who).div_ceil(ENTRIES * LET_GO_CALLS)).expect("a few");
+        let longest = if self.is_undisturbed() { LET_GO_MAX } else { LET_GO_MAX + rounds * LET_GO_TRIES * each };
+        // In parts, because while the machine stands still no time is any worker's own.
+        for _ in 0..longest.as_secs() {
+            if let Ok(ended) = timeout(Duration::from_secs(1), &mut *running).await {
+                return Some(ended);
+            }
+        }
+        self.violation(|| format!("{} does not let go within {longest:?}", who.name));
+        None
+    }
+
+    /// Whether nothing keeps a worker from writing and deleting what it holds.
+    fn is_undisturbed(&self) -> bool {
+        self.surroundings.is_calm() || self.surroundings.plan.is_undisturbed()
+    }
+
+    /// A worker that ended unasked was killed, or it is a bug.
+    fn look_at_death(&self, who: &Incarnation, ended: Result<(), JoinError>) {
+        match ended {
+            Err(error) if error.is_panic() => self.violation(|| format!("{} panicked: {error}", who.name)),
+            Err(_) if !who.is_alive() => {}
+            _ => self.violation(|| format!("{} ended without being told to", who.name)),
+        }
+    }
+}
