@@ -54,6 +54,10 @@ faults! {
     Outage = "the store is away for minutes",
     LongOutage = "the store is away for longer than a message may be held",
     NotAuthorised = "the store denies all writes for a time",
+    StoreDoubts = "the store answers every item with an unknown code, for a time",
+    DeadLettersDenied = "the store denies all dead letters for a time, and nothing else",
+    ItemUnconfirmed = "the store confirms an item not and refuses it not, for a time",
+    ItemBreaksConnection = "an item breaks its connection, alone too, for a time",
     // The workers.
     KilledBeforeAct = "a worker dies after it asked and before the server acted",
     KilledAfterAct = "a worker dies after the server acted and before it heard so",

@@ -95,6 +95,14 @@ impl Judge {
         }
     }
 
+    /// Messages that were sent before `at_ms`, and for which the store has no reason but one that it has for all.
+    pub fn unconcerned(&self, at_ms: u64) -> Vec<usize> {
+        let is_meant = |sent: &Sent| {
+            sent.at_ms < at_ms && sent.mark.is_none() && !matches!(sent.meaning, Meaning::Poison(_) | Meaning::Event { id: Some(_), .. })
+        };
+        self.lock().iter().enumerate().filter(|(_, sent)| is_meant(sent)).map(|(number, _)| number).collect()
+    }
+
     /// Holds the database against all that was sent.
     pub fn judge(&self, history: &History) {
         let sent = self.lock().clone();

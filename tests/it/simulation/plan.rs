@@ -1,5 +1,7 @@
 //! What a world is made of, drawn from its seed before it begins.
 
+mod trial;
+
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -27,8 +29,11 @@ pub struct Plan {
     /// From then on nothing fails any more.
     pub faults_until: Duration,
     pub outages: Vec<Outage>,
+    pub trial: Option<Trial>,
     rates: [f64; Fault::ALL.len()],
 }
+
+pub use trial::{Trial, is_tried};
 
 const MIB: usize = 1 << 20;
 
@@ -97,6 +102,11 @@ const HARMLESS: &[Fault] =
 
 impl Plan {
     pub fn draw(dice: &Dice) -> Self {
+        let plan = Self::draw_without_trial(dice);
+        trial::draw(dice, plan)
+    }
+
+    fn draw_without_trial(dice: &Dice) -> Self {
         let workers = if dice.chance(0.35) { 2 + dice.below(2) } else { 1 };
         let mut messages = if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
         let mut sending = dice.between_ms(100, 60_000);
@@ -109,6 +119,12 @@ impl Plan {
             config.retry.max = Duration::from_mins(1);
             for fault in OF_TIME {
                 rates[*fault as usize] /= 500.0;
+            }
+        }
+        if !outages.is_empty() && dice.chance(0.5) {
+            // A worker that dies or is stopped meanwhile does not live to see the store well again.
+            for fault in OF_TIME {
+                rates[*fault as usize] /= 50.0;
             }
         }
         if [Fault::ItemUnknownCode, Fault::CommandRefused].iter().any(|fault| rates[*fault as usize] > 0.0) {
@@ -137,6 +153,7 @@ impl Plan {
             keys: 1 + dice.below(6),
             faults_until,
             outages,
+            trial: None,
             rates,
         }
     }
@@ -151,12 +168,16 @@ impl Plan {
 
     /// Whether no fault of this world keeps a worker from writing and deleting what it holds.
     pub fn is_undisturbed(&self) -> bool {
-        self.outages.is_empty() && holds_only(&self.rates, HARMLESS)
+        self.has_no_spell() && holds_only(&self.rates, HARMLESS)
     }
 
     /// Whether nothing of this world costs any message a second receive.
     pub fn is_faultless(&self) -> bool {
-        self.outages.is_empty() && holds_only(&self.rates, OF_PRODUCERS)
+        self.has_no_spell() && holds_only(&self.rates, OF_PRODUCERS)
+    }
+
+    fn has_no_spell(&self) -> bool {
+        self.outages.is_empty() && self.trial.is_none()
     }
 
     /// How likely `fault` strikes where it can: at a call, an entry, a message, or in a second.

@@ -64,14 +64,24 @@ impl Store {
     pub fn apply(&self, collection: &str, writes: &[Write], mut picks: impl FnMut() -> bool) -> Applied {
         let mut state = self.lock();
         let term = state.term;
-        let marks: Vec<_> = writes.iter().map(|write| state.effective_mark(collection, write)).collect();
+        let is_calm = self.surroundings.is_calm();
+        let lasts = |mark: &Mark| !is_calm || !mark.is_taken_in_the_end();
+        let marks: Vec<_> = writes.iter().map(|write| state.effective_mark(collection, write).filter(lasts)).collect();
         if writes.len() > 1 && marks.contains(&Some(Mark::CommandRefused)) {
             return Applied { outcome: unconfirmed(StoreFaultKind::Refused, "a command is refused whole"), term };
         }
+        if marks.contains(&Some(Mark::BreaksConnection)) {
+            return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "an item breaks the connection"), term };
+        }
+        let doubts = self.surroundings.spell(Fault::StoreDoubts);
         let (mut items, mut unchanged) = (Vec::new(), 0);
         for (write, mark) in writes.iter().zip(&marks) {
             if !picks() {
                 items.push(ItemOutcome::Unconfirmed("not reached".to_owned()));
+                continue;
+            }
+            if doubts {
+                items.push(refusal(Mark::UnknownCode));
                 continue;
             }
             let outcome = mark.map(refusal).or_else(|| self.trouble(&mut state, collection, write));
@@ -226,6 +236,7 @@ fn refusal(mark: Mark) -> ItemOutcome {
     match mark {
         Mark::Refused | Mark::ReplyTooLarge => ItemOutcome::Rejected(rejection(VALIDATION_FAILED)),
         Mark::UnknownCode | Mark::CommandRefused => ItemOutcome::Doubtful(rejection(UNKNOWN_CODE)),
+        Mark::Unconfirmed | Mark::BreaksConnection => ItemOutcome::Unconfirmed(mark.text().to_owned()),
     }
 }
 

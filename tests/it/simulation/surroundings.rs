@@ -87,6 +87,17 @@ impl Surroundings {
         usize::try_from(length.as_secs() / HOLD.as_secs()).expect("a few")
     }
 
+    /// Whether a spell of this fault lasts at present.
+    pub fn spell(&self, fault: Fault) -> bool {
+        let age = self.age();
+        let is_now = |spell: &&Outage| spell.fault == fault && spell.from <= age && age < spell.until;
+        let lasts = self.plan.trial.as_ref().is_some_and(|trial| trial.spells.iter().any(|spell| is_now(&spell)));
+        if lasts {
+            self.history.saw(fault);
+        }
+        lasts
+    }
+
     /// The outage that lasts at present.
     pub fn outage(&self) -> Option<&Outage> {
         let age = self.age();

@@ -28,6 +28,13 @@ pub struct Sent {
     pub mark: Option<Mark>,
 }
 
+impl Sent {
+    /// Whether the store will never take it.
+    pub fn is_refused(&self) -> bool {
+        self.mark.is_some_and(|mark| !mark.is_taken_in_the_end())
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Meaning {
     /// A document of its own with this content. `id` is the producer's; else the origin names it.
@@ -55,15 +62,26 @@ pub enum Mark {
     UnknownCode,
     ReplyTooLarge,
     CommandRefused,
+    /// While faults last; then it is taken.
+    Unconfirmed,
+    /// The same.
+    BreaksConnection,
 }
 
 impl Mark {
-    pub const ALL: [(Self, Fault); 4] = [
+    pub const ALL: [(Self, Fault); 6] = [
         (Self::Refused, Fault::ItemRefused),
         (Self::UnknownCode, Fault::ItemUnknownCode),
         (Self::ReplyTooLarge, Fault::ReplyTooLarge),
         (Self::CommandRefused, Fault::CommandRefused),
+        (Self::Unconfirmed, Fault::ItemUnconfirmed),
+        (Self::BreaksConnection, Fault::ItemBreaksConnection),
     ];
+
+    /// Whether the store takes the item in the end.
+    pub fn is_taken_in_the_end(self) -> bool {
+        matches!(self, Self::Unconfirmed | Self::BreaksConnection)
+    }
 
     /// The text in the body by which the store knows it.
     pub fn text(self) -> &'static str {
@@ -72,6 +90,8 @@ impl Mark {
             Self::UnknownCode => "mark:unknown",
             Self::ReplyTooLarge => "mark:reply",
             Self::CommandRefused => "mark:command",
+            Self::Unconfirmed => "mark:unconfirmed",
+            Self::BreaksConnection => "mark:breaks",
         }
     }
 }

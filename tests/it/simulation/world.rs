@@ -86,6 +86,7 @@ impl World {
             self.surroundings.history.saw(Fault::ManyWorkers);
         }
         let seats: Vec<_> = (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(&self).seat(seat))).collect();
+        let trial = tokio::spawn(Arc::clone(&self).trial());
         let machine = tokio::spawn(Arc::clone(&self).machine());
         let messages = traffic::draw(plan, &self.surroundings.dice, &self.surroundings.history);
         for message in messages {
@@ -108,6 +109,7 @@ impl World {
             }
         }
         machine.abort();
+        trial.abort();
         if self.surroundings.history.is_clean() {
             self.judge.judge(&self.surroundings.history);
         }
@@ -174,6 +176,20 @@ impl World {
         let meaning = Meaning::Event { content: number, id: None };
         let group = format!("late{}", number % 3);
         self.send(Sent { body, attributes: Vec::new(), group, at_ms, meaning, mark: None });
+    }
+
+    /// While one thing is wrong, whatever is not concerned goes on.
+    async fn trial(self: Arc<Self>) {
+        let Some(longest) = self.surroundings.plan.trial.as_ref().and_then(|trial| trial.others_stay_max) else { return };
+        let longest_ms = u64::try_from(longest.as_millis()).expect("minutes");
+        while !self.surroundings.is_calm() {
+            sleep(Duration::from_secs(10)).await;
+            let Some(at_ms) = self.surroundings.history.now_ms().checked_sub(longest_ms) else { continue };
+            let (due, left) = (self.judge.unconcerned(at_ms), self.queue.left());
+            if let Some(number) = due.into_iter().find(|number| left.contains(number)) {
+                return self.violation(|| format!("m{number} is not concerned, and yet in the queue since {longest:?}"));
+            }
+        }
     }
 
     /// The whole machine stands still now and then.

@@ -23,14 +23,17 @@ pub struct Sickness {
     failed: bool,
     /// Handles that came since the first of them.
     received: Vec<Arc<str>>,
+    /// How often everything had to be given back meanwhile, because it may not be held any longer.
+    holds: usize,
     /// How often each message, by its number, was given back during the present outage.
     given_back: BTreeMap<usize, usize>,
 }
 
-pub fn receive_starts(who: &Incarnation, book: &Book) {
+pub fn receive_starts(who: &Incarnation, book: &mut Book) {
     let surroundings = who.surroundings();
+    book.sickness.holds = book.sickness.holds.max(surroundings.outage_holds());
     if let Some(since) = book.sickness.shut_since
-        && surroundings.outage_holds() == 0
+        && book.sickness.holds == 0
     {
         let name = &who.name;
         surroundings
@@ -62,7 +65,7 @@ pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
     if surroundings.outage().is_none() {
         book.sickness.given_back.clear();
     }
-    let limit = surroundings.plan.config.in_flight.messages_max * (1 + surroundings.outage_holds());
+    let limit = surroundings.plan.config.in_flight.messages_max * (1 + book.sickness.holds);
     let (receipts, tries_min) = (&book.receipts, usize::MAX);
     let is_burnt = |handle: &&Arc<str>| receipts.get(handle).is_some_and(|receipt| receipt.is_open(tries_min) || receipt.is_released());
     let burnt = book.sickness.received.iter().filter(is_burnt).count();
@@ -98,6 +101,7 @@ pub fn wrote(who: &Incarnation, book: &mut Book, subjects: &[Option<Subject>], o
             sickness.failed = !items.iter().any(is_taken);
             if !sickness.failed {
                 sickness.received.clear();
+                sickness.holds = 0;
             }
         }
         // What the command is refused for is in it: less of it is tried at once.

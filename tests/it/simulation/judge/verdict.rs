@@ -52,7 +52,7 @@ impl<'a> Verdict<'a> {
         }
         let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         let mut good: BTreeSet<usize> = BTreeSet::new();
-        for sent in self.sent.iter().filter(|sent| sent.mark.is_none()) {
+        for sent in self.sent.iter().filter(|sent| !sent.is_refused()) {
             match &sent.meaning {
                 Meaning::Event { content, id: Some(id) } => {
                     by_id.entry(id).or_default().insert(*content);
@@ -72,7 +72,7 @@ impl<'a> Verdict<'a> {
         }
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Event { content, .. } = sent.meaning else { continue };
-            if sent.mark.is_some() {
+            if sent.is_refused() {
                 self.letters_due.insert(number, "store_rejected");
             } else if !good.contains(&content) {
                 self.letters_due.insert(number, "id_conflict");
@@ -91,7 +91,7 @@ impl<'a> Verdict<'a> {
         let mut newest: BTreeMap<Name, usize> = BTreeMap::new();
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
-            if sent.mark.is_none() {
+            if !sent.is_refused() {
                 let best = newest.entry(named(collection, key)).or_insert(number);
                 if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
                     *best = number;
@@ -100,7 +100,7 @@ impl<'a> Verdict<'a> {
         }
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
-            if sent.mark.is_some() {
+            if sent.is_refused() {
                 let best = newest.get(&named(collection, key));
                 self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
             }
@@ -133,7 +133,7 @@ impl<'a> Verdict<'a> {
         let of = |key: &str, field| (named("profiles", key), field);
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            for field in fields.iter().filter(|_| sent.mark.is_none()) {
+            for field in fields.iter().filter(|_| !sent.is_refused()) {
                 let best = newest.entry(of(key, *field)).or_insert(number);
                 if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
                     *best = number;
@@ -142,7 +142,7 @@ impl<'a> Verdict<'a> {
         }
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            if sent.mark.is_some() {
+            if sent.is_refused() {
                 let best = newest.get(&of(key, fields[0]));
                 self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
             }

@@ -10,6 +10,7 @@ use longshore::store::{StoreFaultKind, WriteOutcome};
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
 use crate::simulation::incarnation::Incarnation;
+use crate::simulation::judge::DEAD_LETTERS;
 use crate::simulation::wire::{Fate, Kill, ask};
 
 use super::{Store, unconfirmed};
@@ -38,7 +39,7 @@ enum Deed {
 
 impl StoreClient {
     /// What becomes of the next command, and how it is told where it has no answer.
-    fn fate(&self) -> (Fate, Deed, StoreFaultKind) {
+    fn fate(&self, collection: &str) -> (Fate, Deed, StoreFaultKind) {
         let surroundings = self.who.surroundings();
         let (dice, strikes) = (&surroundings.dice, |fault| surroundings.strikes(fault));
         let mut fate = Fate { before: dice.between_ms(0, 10), after: dice.between_ms(0, 30), acts: true, answers: true, kill: None };
@@ -51,6 +52,8 @@ impl StoreClient {
                 fate.before = PATIENCE;
             }
             fate.acts = false;
+        } else if collection == DEAD_LETTERS && surroundings.spell(Fault::DeadLettersDenied) {
+            (fate.acts, kind) = (false, StoreFaultKind::Denied);
         } else if strikes(Fault::StoreUnavailable) {
             fate.acts = false;
         } else if strikes(Fault::ConnectionLost) {
@@ -81,7 +84,7 @@ impl longshore::store::Store for StoreClient {
     async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
         conduct::counts_call(&self.who);
         let surroundings = self.who.surroundings();
-        let (fate, deed, kind) = self.fate();
+        let (fate, deed, kind) = self.fate(&collection.name);
         let store = Arc::clone(&self.store);
         let (collection, writes) = (collection.name.clone(), writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>());
         let history = &surroundings.history;
