@@ -1,4 +1,5 @@
-//! No message takes more memory than in proportion to its size: counted in bytes and in allocations, not timed.
+//! No message takes more memory or time than in proportion to its size: memory counted in bytes and in allocations, time in what
+//! the processor spent on this thread, which others do not change by being busy.
 //!
 //! A binary of its own, because an allocator that counts is that of a whole program. Counted is all that is ever asked for, also
 //! what is given back at once, so the most that is held at a time is less. One test runs at a time.
@@ -9,6 +10,7 @@ use std::alloc::System;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +19,9 @@ use flate2::write::GzEncoder;
 use longshore::config::Config;
 use longshore::config::load::defaults;
 use longshore::decode::decode;
-use longshore::message::{Attribute, QueueMessage};
-use longshore::route::Router;
+use longshore::message::{Attribute, QueueMessage, Rejection};
+use longshore::route::{Routed, Router};
+use rustix::time::{ClockId, clock_gettime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -40,6 +43,16 @@ const SIZES: [usize; 3] = [64 * 1024, STEP * 64 * 1024, STEP * STEP * 64 * 1024]
 /// Allocations that the test harness may ask for meanwhile, on its own thread.
 const ALLOCATIONS_ALWAYS: usize = 1_000;
 
+/// The two sizes of a body whose times are compared. Decoding an eighth takes an eighth of the time where time is linear, and a
+/// sixty-fourth where it is quadratic: the bound stands between, with room for caches and for what is measured badly.
+const TIMED_STEP: usize = 8;
+const TIMED_SIZES: [usize; 2] = [32 * 1024, TIMED_STEP * 32 * 1024];
+const TIMES_MAX: u32 = 24;
+/// Time that is no sign of anything.
+const TIME_ALWAYS: Duration = Duration::from_millis(1);
+/// Of so many the shortest time counts: a machine that is busy makes them longer, never shorter.
+const RUNS: usize = 3;
+
 /// Held by each test from its beginning to its end: another one's allocations would be counted too.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -54,14 +67,35 @@ struct Asked {
 }
 
 fn asked(message: &QueueMessage) -> Asked {
+    let change = with_decider(|decide| {
+        let region = Region::new(COUNTED);
+        let decided = decide(message);
+        let change = region.change();
+        drop(decided);
+        change
+    });
+    Asked { bytes: change.bytes_allocated, allocations: change.allocations + change.reallocations }
+}
+
+/// How long the processor is busy with decoding and routing a message.
+fn took(message: &QueueMessage) -> Duration {
+    with_decider(|decide| {
+        let before = processor_time();
+        drop(decide(message));
+        processor_time().checked_sub(before).unwrap()
+    })
+}
+
+/// Of this thread.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
+}
+
+fn with_decider<T>(task: impl FnOnce(&dyn Fn(&QueueMessage) -> Result<Routed, Rejection>) -> T) -> T {
     let mut config: Config = defaults();
     config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
     let router = Router::new(&config);
-    let region = Region::new(COUNTED);
-    let decided = decode(message, &config.message).and_then(|record| router.route(&record));
-    let change = region.change();
-    drop(decided);
-    Asked { bytes: change.bytes_allocated, allocations: change.allocations + change.reallocations }
+    task(&|message| decode(message, &config.message).and_then(|record| router.route(&record)))
 }
 
 fn message(attributes: &[(&str, &str)], body: String) -> QueueMessage {
@@ -99,6 +133,10 @@ fn holds(what: &str, attributes: &[(&str, &str)], always: usize, body: impl Fn(u
             "{what}: allocations grow faster than the body: {rows:?}"
         );
     }
+    let [smaller, larger] = TIMED_SIZES.map(|size| message(attributes, body(size)));
+    let bound = (0..RUNS).map(|_| took(&smaller)).min().unwrap() * TIMES_MAX + TIME_ALWAYS;
+    let is_within = (0..RUNS).any(|_| took(&larger) <= bound);
+    assert!(is_within, "{what}: a body {TIMED_STEP} times as large takes more than {bound:?}, {TIMES_MAX} times as long");
 }
 
 /// `unit` as often as fits, between `before` and `after`.
@@ -124,7 +162,7 @@ fn numbered(before: &str, unit: impl Fn(usize) -> String, after: &str) -> impl F
 const EVENT: &str = r#"{"type":"event","id":"a","user_id":1,"event_type":"x","v":"#;
 
 #[test]
-fn elements_take_memory_in_proportion_however_small_and_many_they_are() {
+fn elements_take_memory_and_time_in_proportion_however_small_and_many_they_are() {
     let _alone = alone();
     for unit in ["0,", "[],", "{},", r#""","#, "null,", "-0,", "1e30,", "[[[[]]]],", r#"{"a":0},"#, r#"{"a":{"b":{}}},"#] {
         holds(unit, &[], 0, filled(&format!("{EVENT}["), unit, "0]}"));
@@ -141,7 +179,7 @@ fn elements_take_memory_in_proportion_however_small_and_many_they_are() {
 }
 
 #[test]
-fn names_take_memory_in_proportion_whether_they_differ_or_not() {
+fn names_take_memory_and_time_in_proportion_whether_they_differ_or_not() {
     let _alone = alone();
     holds("names at the top", &[], 0, numbered(&format!("{EVENT}0,"), |number| format!(r#""{number}":0"#), "}"));
     holds("names below", &[], 0, numbered(&format!("{EVENT}{{"), |number| format!(r#""{number}":0"#), "}}"));
@@ -160,7 +198,7 @@ fn names_take_memory_in_proportion_whether_they_differ_or_not() {
 }
 
 #[test]
-fn texts_and_numbers_take_memory_in_proportion_however_they_are_written() {
+fn texts_and_numbers_take_memory_and_time_in_proportion_however_they_are_written() {
     let _alone = alone();
     for unit in ["x", r"\u0000", r"\n", r"\ud83d\ude00", "😀", r"\\"] {
         holds(unit, &[], 0, filled(&format!("{EVENT}\""), unit, "\"}"));
@@ -191,7 +229,7 @@ fn notification(message: &str, attributes: &str) -> String {
 }
 
 #[test]
-fn envelopes_take_memory_in_proportion_however_many_there_are() {
+fn envelopes_take_memory_and_time_in_proportion_however_many_there_are() {
     let _alone = alone();
     let event = |size: usize| format!("{EVENT}[{}0]}}", "0,".repeat(size / 2));
     holds("a notification", &[], 0, |size| notification(&event(size), "{}"));
@@ -236,7 +274,7 @@ fn zstd_frame(blocks: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_unpacks_takes_memory_in_proportion_to_its_size_and_its_bound() {
+fn what_unpacks_takes_memory_and_time_in_proportion_to_its_size_and_its_bound() {
     let _alone = alone();
     let unpacked = BYTES_PER_BYTE_MAX * UNPACKED_BYTES_MAX;
     let gzipped = [("content-encoding", "gzip")];

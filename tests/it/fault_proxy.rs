@@ -71,15 +71,19 @@ async fn a_healthy_proxy_changes_nothing_and_counts_everything() {
     bench.send(&["a", "b"]).await;
     let messages = bench.receive().await;
     assert_eq!((messages.len(), bench.state().await), (2, (0, 2)));
+    bench.through.change_visibility(&handles(&messages), SOON).await.expect("hide on");
+    assert_eq!(bench.proxy.seen().hidden.len(), 2);
     assert_eq!(
         bench.through.change_visibility(&handles(&messages), NOW).await.expect("give back"),
         [EntryOutcome::Done, EntryOutcome::Done]
     );
+    assert_eq!(bench.proxy.seen().hidden.len(), 0);
     let messages = bench.receive().await;
     assert_eq!(bench.through.delete(&handles(&messages)).await.expect("delete"), [EntryOutcome::Done, EntryOutcome::Done]);
     assert_eq!(bench.state().await, (0, 0));
     let seen = bench.proxy.seen();
-    assert_eq!(Operation::ALL.map(|operation| seen.calls(operation)), [2, 1, 1, 0, 1]);
+    assert_eq!(Operation::ALL.map(|operation| seen.calls(operation)), [2, 1, 2, 0, 1]);
+    assert!(Operation::ALL.into_iter().all(|operation| seen.in_progress(operation) == 0) && seen.hidden.is_empty());
     assert_eq!(seen.received.values().collect::<Vec<_>>(), [&2, &2]);
     assert_eq!((&seen.received, seen.extra_receives(), seen.extra_receives_max()), (&seen.delivered, 2, 1));
     assert!(seen.all_injected().is_empty() && seen.attempts.is_empty());

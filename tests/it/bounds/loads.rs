@@ -26,9 +26,17 @@ pub fn of_size(number: usize, bytes: usize) -> Outgoing {
 
 /// A session of its own for each number.
 pub fn session(number: usize) -> Outgoing {
-    let body = format!(
-        r#"{{"type":"session","session_id":"s-{number}","last_accessed":"2026-11-22T10:00:00Z","data":{{"cart":[{{"sku":"a","qty":1}}]}}}}"#
-    );
+    session_with(number, r#""cart":[{"sku":"a","qty":1}]"#)
+}
+
+/// The same of so many bytes, nearly all of it one string.
+pub fn session_of_size(number: usize, bytes: usize) -> Outgoing {
+    let frame = session_with(number, r#""text":"""#).body.len();
+    session_with(number, &format!(r#""text":"{}""#, "x".repeat(bytes - frame)))
+}
+
+fn session_with(number: usize, data: &str) -> Outgoing {
+    let body = format!(r#"{{"type":"session","session_id":"s-{number}","last_accessed":"2026-11-22T10:00:00Z","data":{{{data}}}}}"#);
     Outgoing { body, ..Outgoing::default() }
 }
 

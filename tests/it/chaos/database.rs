@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use longshore::mongo_manager::MongoManager;
 use mongodb::bson::{Document, doc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::support::until;
 
 use super::relay::Line;
 use super::replica_set::{self, MEMBERS, ReplicaSet};
 use super::table::Row;
-use super::world::{Setting, World};
+use super::world::{RECEIVES_MAX, Setting, World};
 
 /// The workers' own login, made anew for each scenario. Workers of several scenarios never run at once here.
 const USER: &str = "unloader";
@@ -103,33 +106,69 @@ impl Fault {
     }
 }
 
-/// Lets it happen for `duration`, and ends it. The fault is over then; the set may still have to find itself.
-async fn strike(set: &mut ReplicaSet, fault: Fault, duration: Duration) {
-    let members = fault.members(set).await;
-    match fault {
-        Fault::UserDropped => set.run(doc! { "dropUser": USER }).await,
-        Fault::RolesRevoked => set.run(doc! { "updateUser": USER, "roles": [] }).await,
-        Fault::PasswordChanged => set.run(doc! { "updateUser": USER, "pwd": "another" }).await,
+/// Strikes until a write met the fault: with bad luck all workers stand between two writes for as long as the driver needs to
+/// find another primary. Returns when the fault was over; the set may still have to find itself.
+async fn strike(set: &mut ReplicaSet, world: &mut World, fault: Fault, mut duration: Duration) -> Instant {
+    const STRIKES_MAX: usize = 8;
+    let failed_before = world.writes_failed();
+    for _ in 0..STRIKES_MAX {
+        // Nothing stands between the look at the workers and the fault: no login, no search for the primary.
+        let (members, admin) = (fault.members(set).await, set.admin().await);
+        world.start_filling();
+        world.under_load().await;
+        begin(set, &admin, fault, &members).await;
+        let ends = Instant::now() + duration;
+        let noticed = until("a write fails", async || world.writes_failed() > failed_before);
+        let is_noticed = timeout_at(ends, noticed).await.is_ok();
+        if is_noticed {
+            world.stop_filling().await;
+            sleep_until(ends).await;
+        }
+        end(set, fault, &members).await;
+        let over = Instant::now();
+        if is_noticed {
+            return over;
+        }
+        // A write that hung is answered only now.
+        set.mend().await;
+        if world.writes_failed() > failed_before {
+            return over;
+        }
+        duration = duration.max(SHORTEST) * 2;
+    }
+    panic!("no write met {} in {STRIKES_MAX} strikes", fault.name());
+}
+
+/// From where on a duration is doubled.
+const SHORTEST: Duration = Duration::from_millis(200);
+
+async fn begin(set: &ReplicaSet, admin: &MongoManager, fault: Fault, members: &[usize]) {
+    let command = match fault {
+        Fault::UserDropped => Some(doc! { "dropUser": USER }),
+        Fault::RolesRevoked => Some(doc! { "updateUser": USER, "roles": [] }),
+        Fault::PasswordChanged => Some(doc! { "updateUser": USER, "pwd": "another" }),
         // It does not stand for election again before.
-        Fault::PrimaryStepsDown => set.run(doc! { "replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 2, "force": true }).await,
-        _ => Document::new(),
+        Fault::PrimaryStepsDown => Some(doc! { "replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 2, "force": true }),
+        _ => None,
     };
-    for &member in &members {
+    if let Some(command) = command {
+        admin.database().run_command(command.clone()).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+    for &member in members {
         match fault {
             Fault::PrimaryKilled | Fault::SetKilled => set.kill(member).await,
             Fault::PrimaryFrozen | Fault::SecondaryFrozen | Fault::SecondariesFrozen | Fault::SetFrozen => set.freeze(member).await,
             Fault::PrimaryCutOff => set.cut(member, Line::Silent),
             Fault::PrimaryRefusesConnections => set.cut(member, Line::Refused),
             Fault::PrimaryDiskFull | Fault::SetDisksFull => set.fill_disk(member).await,
-            Fault::PasswordChanged => {
-                set.cut(member, Line::Refused);
-                set.cut(member, Line::Open);
-            }
+            Fault::PasswordChanged => set.reset(member),
             Fault::PrimaryStepsDown | Fault::UserDropped | Fault::RolesRevoked => {}
         }
     }
-    sleep(duration).await;
-    for &member in &members {
+}
+
+async fn end(set: &mut ReplicaSet, fault: Fault, members: &[usize]) {
+    for &member in members {
         match fault {
             // A server does not outlive that; where it wrote nothing meanwhile, it is ended here.
             Fault::PrimaryKilled | Fault::SetKilled | Fault::PrimaryDiskFull | Fault::SetDisksFull => set.restart(member).await,
@@ -153,18 +192,25 @@ pub async fn endure(fault: Fault, duration: Duration, mut setting: Setting) -> R
     let mut set = replica_set::alone().await;
     setting.worker_settings.extend(fault.worker_settings());
     let mut world = World::new(&set, setting).await;
+    // A scenario that failed left it behind.
+    let _ = set.admin().await.database().run_command(doc! { "dropUser": USER }).await;
     set.run(user("createUser")).await;
     let uri = set.uri_as(USER, PASSWORD, world.manager.database().name());
     world.worker_settings.push(("MONGO_CACHE_URI", uri));
-    let row = world.endure(fault.name(), async |_| strike(&mut set, fault, duration).await).await;
+    let row = world.endure(fault.name(), async |world| strike(&mut set, world, fault, duration).await).await;
     set.mend().await;
     set.run(doc! { "dropUser": USER }).await;
+    assert!(row.writes_failed > 0, "{}: no worker noticed", fault.name());
+    // A worker gives what it holds back when its gate closes, and at no other time while it runs.
+    row.assert_extra_receives(row.gate_closed);
     row
 }
 
 async fn costs_nothing_but_time(fault: Fault, duration: Duration) -> Row {
     let row = endure(fault, duration, Setting::default()).await;
     row.assert_promises_kept();
+    // An outage must not come near to where the queue gives a message up.
+    row.assert_extra_receives(u64::from(RECEIVES_MAX) / 2 - 1);
     row
 }
 

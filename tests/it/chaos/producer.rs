@@ -1,5 +1,6 @@
-//! Sends the load while the fault happens.
+//! Sends the load while the fault happens, and more where the fault lasts longer.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,9 @@ use longshore::queue::BATCH_MAX;
 use longshore::queue::sqs::{Outgoing, SendOutcome, SqsQueue};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::load::visit;
 
 /// Between two sends of ten messages, so that a load lasts.
 const PACE: Duration = Duration::from_millis(5);
@@ -49,6 +53,40 @@ impl Producer {
     /// Waits until all is sent.
     pub async fn finished(self) {
         self.task.await.expect("all is sent");
+    }
+}
+
+/// Between two sends of ten visits beyond the load: enough to keep workers busy, and little to unload where the fault lasts.
+const FILLING_PACE: Duration = Duration::from_millis(20);
+
+/// Sends visits until it is stopped.
+pub struct Filler {
+    stop: CancellationToken,
+    task: JoinHandle<Range<i64>>,
+}
+
+impl Filler {
+    /// The visits are numbered from `first` on.
+    pub fn start(queue: Arc<SqsQueue>, first: i64) -> Self {
+        const TEN: i64 = 10;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut next = first;
+            while !stopped.is_cancelled() {
+                send(&queue, &(next..next + TEN).map(visit).collect::<Vec<_>>()).await;
+                next += TEN;
+                tokio::time::sleep(FILLING_PACE).await;
+            }
+            first..next
+        });
+        Self { stop, task }
+    }
+
+    /// Ends it. Gives the numbers of what was sent.
+    pub async fn stopped(self) -> Range<i64> {
+        self.stop.cancel();
+        self.task.await.expect("all is sent")
     }
 }
 

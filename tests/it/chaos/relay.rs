@@ -30,22 +30,37 @@ pub enum Line {
 pub struct Relay {
     pub port: u16,
     line: watch::Sender<Line>,
+    resets: watch::Sender<()>,
 }
 
 impl Relay {
     /// To this port of 127.0.0.1. It lives as long as the process.
     pub fn to(port: u16) -> Self {
-        let (line, state) = watch::channel(Line::Open);
+        let ((line, state), (resets, reset)) = (watch::channel(Line::Open), watch::channel(()));
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         listener.set_nonblocking(true).expect("a listener that does not block");
         let own = listener.local_addr().expect("an address").port();
         RUNTIME.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(relay(near, (Ipv4Addr::LOCALHOST, port).into(), state.clone()));
+                let (line, mut reset) = (state.clone(), reset.clone());
+                // Those before this connection are not meant for it.
+                reset.mark_unchanged();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = reset.changed() => {}
+                        () = relay(near, (Ipv4Addr::LOCALHOST, port).into(), line) => {}
+                    }
+                });
             }
         });
-        Self { port: own, line }
+        Self { port: own, line, resets }
+    }
+
+    /// Ends the connections that stand. A line that is refused and at once open again may end none: its state is looked at only
+    /// now and then.
+    pub fn reset(&self) {
+        self.resets.send_replace(());
     }
 
     pub fn set(&self, line: Line) {

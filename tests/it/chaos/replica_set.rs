@@ -74,7 +74,8 @@ impl ReplicaSet {
         self.admin().await.database().run_command(command.clone()).await.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    async fn admin(&self) -> MongoManager {
+    /// The primary's database `admin`, as root.
+    pub async fn admin(&self) -> MongoManager {
         let config = DbConfig { mongo_uri: Some(Secret::new(self.uri("admin"))), ..DbConfig::default() };
         MongoManager::connect(&config).await.unwrap_or_else(|error| panic!("{error}"))
     }
@@ -94,6 +95,11 @@ impl ReplicaSet {
 
     pub fn cut(&self, member: usize, line: Line) {
         self.relays[member].set(line);
+    }
+
+    /// Ends the connections to a member; new ones come through.
+    pub fn reset(&self, member: usize) {
+        self.relays[member].reset();
     }
 
     pub async fn freeze(&self, member: usize) {

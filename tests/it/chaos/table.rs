@@ -16,8 +16,12 @@ pub struct Row {
     pub broken: Broken,
     /// Receives beyond the first of each message: see [`super::world::World::endure`].
     pub extra_receives: u64,
+    /// Those of the message that had the most.
+    pub extra_receives_max: u64,
     /// How often a worker stopped receiving because the database was sick. Not in the table.
     pub gate_closed: u64,
+    /// Writes that were not confirmed, as the workers that ended by themselves have counted them. Not in the table.
+    pub writes_failed: u64,
     /// From the end of the fault until something that was sent then was written. The longest of all repetitions.
     pub written_after: Duration,
     /// From the end of the fault until the queue was empty. The longest of all repetitions.
@@ -35,9 +39,17 @@ impl Row {
         self.broken.stale.extend(other.broken.stale);
         self.broken.dead_lettered_wrongly.extend(other.broken.dead_lettered_wrongly);
         self.extra_receives += other.extra_receives;
+        self.extra_receives_max = self.extra_receives_max.max(other.extra_receives_max);
         self.gate_closed += other.gate_closed;
+        self.writes_failed += other.writes_failed;
         self.written_after = self.written_after.max(other.written_after);
         self.emptied_after = self.emptied_after.max(other.emptied_after);
+    }
+
+    /// Fails where a message was received again more often than the fault can be the reason of.
+    pub fn assert_extra_receives(&self, max: u64) {
+        let most = self.extra_receives_max;
+        assert!(most <= max, "{}: a message was received {most} times more than once, expected at most {max}", self.fault);
     }
 
     /// Fails with what was lost, doubled, stale or wrongly dead-lettered.
@@ -47,7 +59,7 @@ impl Row {
     }
 }
 
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 11] = [
     "fault",
     "repetitions",
     "messages",
@@ -56,6 +68,7 @@ const HEADER: [&str; 10] = [
     "stale",
     "dead-lettered wrongly",
     "extra receives per message",
+    "extra receives of one message (most)",
     "first write after, s (longest)",
     "queue empty after, s (longest)",
 ];
@@ -82,6 +95,7 @@ fn cells(row: &Row) -> Vec<Cell> {
         broken.stale.len().to_string(),
         broken.dead_lettered_wrongly.len().to_string(),
         format!("{extra:.3}"),
+        row.extra_receives_max.to_string(),
         format!("{:.1}", row.written_after.as_secs_f64()),
         format!("{:.1}", row.emptied_after.as_secs_f64()),
     ];

@@ -1,6 +1,7 @@
-//! A world to hurt: a replica set of three, an SQS server, workers as processes of their own, and a producer that sends
-//! before, while and after the fault.
+//! A world to hurt: a replica set of three, an SQS server, workers as processes of their own behind a proxy each, and a
+//! producer that sends before, while and after the fault.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,17 +9,18 @@ use std::time::Duration;
 use longshore::config::{DbConfig, Secret};
 use longshore::mongo_manager::MongoManager;
 use longshore::queue::sqs::SqsQueue;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::child::{self, Child};
+use crate::support::fault_proxy::{FaultProxy, SETTLING};
 use crate::support::sqs::{Kind, SqsServer};
 use crate::support::until;
 
 use super::check::broken_promises;
 use super::load::{Load, VISITS, visit};
-use super::producer::{Producer, send};
+use super::producer::{Filler, Producer, send};
 use super::replica_set::ReplicaSet;
 use super::table::Row;
 
@@ -26,7 +28,10 @@ use super::table::Row;
 const VISIBILITY_TIMEOUT: &str = "10";
 
 /// Receives after which the queue itself gives a message up. An outage must not come near it.
-const RECEIVES_MAX: u32 = 10;
+pub const RECEIVES_MAX: u32 = 10;
+
+/// In a line of a worker whose write was not confirmed: see `longshore::telemetry::signals::WriteFailed`.
+const WRITE_FAILED: &str = r#""message":"write not confirmed, trying again""#;
 
 /// What a scenario chooses.
 pub struct Setting {
@@ -46,7 +51,10 @@ impl Default for Setting {
 }
 
 pub struct World {
-    pub server: SqsServer,
+    _server: SqsServer,
+    /// Before the server, by the number of the worker that calls through it. It does nothing wrong unless a scenario tells it
+    /// to, and counts what a worker that is killed cannot tell any more.
+    pub proxies: Vec<Arc<FaultProxy>>,
     /// The queue, past every proxy.
     pub queue: Arc<SqsQueue>,
     /// Where the queue puts what was received too often.
@@ -56,8 +64,10 @@ pub struct World {
     /// What is sent. A scenario may add to it before [`World::endure`].
     pub load: Load,
     /// Settings of the workers, as environment variables; of two of one name the later holds. A scenario may add some before
-    /// [`World::endure`], such as another `LONGSHORE__QUEUE__ENDPOINT_URL`, and start workers with others later.
+    /// [`World::endure`], and start workers with others later.
     pub worker_settings: Vec<(&'static str, String)>,
+    /// Sends on while a scenario wants it: see [`World::start_filling`].
+    filler: Option<Filler>,
     /// By number; `None` where one was killed and not started again.
     workers: Vec<Option<Child>>,
     /// What workers printed that have ended.
@@ -79,31 +89,35 @@ impl World {
         let uri = set.uri(&database);
         let manager =
             MongoManager::connect(&DbConfig { mongo_uri: Some(Secret::new(&uri)), ..DbConfig::default() }).await.expect("a database");
-        let mut worker_settings = worker_settings(&queue_url, server.endpoint(), uri);
+        let mut worker_settings = worker_settings(&queue_url, uri);
         worker_settings.extend(setting.worker_settings);
         let load = Load::new(setting.seed, setting.messages);
         let workers = (0..setting.workers).map(|_| None).collect();
-        Self { server, queue, given_up, manager, load, worker_settings, workers, printed: Vec::new() }
+        let mut proxies = Vec::new();
+        for _ in 0..setting.workers {
+            proxies.push(Arc::new(FaultProxy::start(server.endpoint(), setting.seed).await));
+        }
+        Self { _server: server, proxies, queue, given_up, manager, load, worker_settings, filler: None, workers, printed: Vec::new() }
     }
 
     /// Sends the load, lets `fault` happen in the middle of it, and waits until all is unloaded.
     ///
     /// A third is sent first, and some of that is unloaded before the fault begins. The second third is sent while `fault`
-    /// runs, which returns when the fault is over. The last third is sent after it. Extra receives are those that brought a
-    /// message again, as the workers that ended by themselves have counted them.
-    pub async fn endure(mut self, fault: &str, strike: impl AsyncFnOnce(&mut Self)) -> Row {
+    /// runs, which returns when the fault was over. The last third is sent after it. Extra receives are those that brought a
+    /// message again, as the proxies have counted them.
+    pub async fn endure(mut self, fault: &str, strike: impl AsyncFnOnce(&mut Self) -> Instant) -> Row {
         for number in 0..self.workers.len() {
             self.start_worker(number);
         }
         for number in 0..self.workers.len() {
             self.started(number).await;
         }
-        let third = self.load.messages.len() / 3;
+        let (third, planned) = (self.load.messages.len() / 3, self.load.expected.visits.len());
         let producer = Producer::start(Arc::clone(&self.queue), self.load.messages.clone(), third);
         until("the first messages are unloaded", async || producer.sent() >= third && self.left().await < third * 3 / 4).await;
         producer.allow(2 * third);
-        strike(&mut self).await;
-        let over = Instant::now();
+        let over = strike(&mut self).await;
+        self.stop_filling().await;
         producer.allow(self.load.messages.len());
         let written_after = self.first_write_after(over).await;
         producer.finished().await;
@@ -118,16 +132,61 @@ impl World {
         let given_up = messages_in(&self.given_up).await;
         broken.dead_lettered_wrongly.extend((0..given_up).map(|_| format!("received {RECEIVES_MAX} times and given up by the queue")));
         self.manager.database().drop().await.expect("dropped");
+        let receives = self.receives();
         Row {
             fault: fault.to_owned(),
             repetitions: 1,
-            messages: self.load.messages.len() + 1,
+            messages: self.load.messages.len() + self.load.expected.visits.len() - planned,
             broken,
-            extra_receives: self.counted("redelivered_total"),
+            extra_receives: receives.values().map(|times| times - 1).sum(),
+            extra_receives_max: receives.values().max().map_or(0, |times| times - 1),
             gate_closed: self.counted("gate_closed_total"),
+            writes_failed: self.counted("writes_failed_total"),
             written_after,
             emptied_after,
         }
+    }
+
+    /// By message: how often the queue gave it out, to whichever worker.
+    fn receives(&self) -> BTreeMap<String, u64> {
+        let mut receives = BTreeMap::new();
+        for (message, times) in self.proxies.iter().flat_map(|proxy| proxy.seen().received) {
+            *receives.entry(message).or_default() += times;
+        }
+        receives
+    }
+
+    /// Sends visits beyond the load until [`World::stop_filling`], so that a fault finds workers that write. Does nothing
+    /// where it is sending already.
+    pub fn start_filling(&mut self) {
+        let first = self.load.expected.visits.last().copied().unwrap_or_default() + 1;
+        self.filler.get_or_insert_with(|| Filler::start(Arc::clone(&self.queue), first));
+    }
+
+    /// Ends that. What was sent is expected as the rest is.
+    pub async fn stop_filling(&mut self) {
+        if let Some(filler) = self.filler.take() {
+            self.load.expected.visits.extend(filler.stopped().await);
+        }
+    }
+
+    /// Waits until workers hold messages and write: visits become more.
+    pub async fn under_load(&mut self) {
+        let mut before = None;
+        until("workers hold messages and write", async || {
+            self.assert_running();
+            let visits = self.manager.database().collection::<Document>(VISITS);
+            // The test's own client may still have to find a new primary.
+            let Ok(count) = visits.estimated_document_count().await else { return false };
+            count > *before.get_or_insert(count) && self.proxies.iter().any(|proxy| !proxy.seen().hidden.is_empty())
+        })
+        .await;
+    }
+
+    /// Writes that were not confirmed so far, as the workers that run have said.
+    pub fn writes_failed(&self) -> usize {
+        let failed = |worker: &Child| worker.printed().lines().filter(|line| line.contains(WRITE_FAILED)).count();
+        self.workers.iter().flatten().map(failed).sum()
     }
 
     /// The sum of a counter over all workers that ended by themselves.
@@ -137,10 +196,10 @@ impl World {
 
     /// Waits for a message that is sent now.
     async fn first_write_after(&mut self, over: Instant) -> Duration {
-        let number = i64::try_from(self.load.messages.len()).expect("a few");
+        let number = self.load.expected.visits.last().copied().unwrap_or_default() + 1;
         self.load.expected.visits.insert(number);
         send(&self.queue, &[visit(number)]).await;
-        let visits = self.manager.database().collection::<mongodb::bson::Document>(VISITS);
+        let visits = self.manager.database().collection::<Document>(VISITS);
         until("a message sent after the fault is written", async || {
             self.assert_running();
             // The test's own client may still have to find the new primary.
@@ -158,7 +217,8 @@ impl World {
     /// Starts the worker of this number, which must not run.
     pub fn start_worker(&mut self, number: usize) {
         let mut command = child::longshore();
-        command.arg("run").envs(self.worker_settings.iter().map(|(name, value)| (name, value)));
+        command.arg("run").env("LONGSHORE__QUEUE__ENDPOINT_URL", self.proxies[number].endpoint());
+        command.envs(self.worker_settings.iter().map(|(name, value)| (name, value)));
         assert!(self.workers[number].replace(Child::start(command)).is_none(), "worker {number} runs already");
     }
 
@@ -172,9 +232,22 @@ impl World {
         .await;
     }
 
-    /// Ends it without a word. Its counts are lost.
+    /// Ends it without a word, at a moment when it holds messages. Its counts are lost.
+    ///
+    /// It is halted first, which is all that it notices; the look at what it holds then takes no time of its own.
     pub async fn kill_worker(&mut self, number: usize) {
-        let worker = self.workers[number].take().expect("a running worker");
+        let (worker, proxy) = (self.workers[number].take().expect("a running worker"), &self.proxies[number]);
+        until("the worker holds messages", async || {
+            worker.signal("STOP").await;
+            // What it asked for still happens.
+            until("its calls have acted", async || SETTLING.iter().all(|operation| proxy.seen().in_progress(*operation) == 0)).await;
+            let holds = !proxy.seen().hidden.is_empty();
+            if !holds {
+                worker.signal("CONT").await;
+            }
+            holds
+        })
+        .await;
         worker.signal("KILL").await;
         worker.ended().await;
     }
@@ -238,12 +311,8 @@ fn ended(printed: &str) -> Value {
 }
 
 /// Defaults are for networks and machines that take their time; here a fault is to be over in seconds.
-fn worker_settings(queue_url: &str, endpoint: &str, uri: String) -> Vec<(&'static str, String)> {
-    let own = [
-        ("LONGSHORE__QUEUE__URL", queue_url.to_owned()),
-        ("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint.to_owned()),
-        ("MONGO_CACHE_URI", uri),
-    ];
+fn worker_settings(queue_url: &str, uri: String) -> Vec<(&'static str, String)> {
+    let own = [("LONGSHORE__QUEUE__URL", queue_url.to_owned()), ("MONGO_CACHE_URI", uri)];
     let fixed = [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::answers::{self, bytes, json};
 use super::batch;
 use super::deliveries::{Deliveries, messages, restore_handles};
-use super::plan::{Fault, Met, Plan};
+use super::plan::{Fault, Met, Plan, SETTLING};
 use super::seen::Seen;
 
 /// The caller gets no answer but the end of its connection.
@@ -73,7 +73,12 @@ impl Exchange {
         let Some(operation) = call.operation else { return self.pass(&call).await.map(|answer| answer.map(Full::new)) };
         let met = self.plan().meet(operation);
         self.note(operation, &call, met);
-        let acting = tokio::spawn(Arc::clone(self).act(operation, call, met));
+        let exchange = Arc::clone(self);
+        let acting = tokio::spawn(async move {
+            let answer = Arc::clone(&exchange).act(operation, call, met).await;
+            exchange.seen().answer(operation);
+            answer
+        });
         let answer = acting.await.map_err(|_| Reset)??;
         if operation == Operation::Receive && answer.status().is_success() {
             self.seen().deliver(messages(&mut json(answer.body())));
@@ -118,7 +123,11 @@ impl Exchange {
     async fn pass_call(&self, operation: Operation, call: &mut Call) -> Result<Response<Bytes>, Reset> {
         if operation != Operation::Receive {
             call.change(restore_handles);
-            return self.pass(call).await;
+            let answer = self.pass(call).await?;
+            if SETTLING.contains(&operation) && answer.status().is_success() {
+                self.seen().settle(operation, &json(&call.body), &json(answer.body()));
+            }
+            return Ok(answer);
         }
         if let Some(found) = call.attempt().and_then(|attempt| self.deliveries().found(&attempt)) {
             return Ok(Response::new(bytes(&found)));
