@@ -57,6 +57,13 @@ impl Held {
         self.lock().next_number.saturating_sub(1)
     }
 
+    /// The lowest number that is held; the next to be given where nothing is.
+    #[must_use]
+    pub fn oldest_number(&self) -> u64 {
+        let table = self.lock();
+        table.messages.first_key_value().map_or(table.next_number, |(number, _)| *number)
+    }
+
     /// How many are held.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -135,6 +135,12 @@ impl Receipt {
         self.held.latest_number()
     }
 
+    /// The lowest number of those that are held.
+    #[must_use]
+    pub fn oldest_number(&self) -> u64 {
+        self.held.oldest_number()
+    }
+
     /// Ends the receipt. Only [`crate::settle`] calls this, after the queue has answered.
     pub(crate) fn settled(mut self) {
         self.settled = true;

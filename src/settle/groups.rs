@@ -12,7 +12,8 @@ use super::How;
 /// The groups in which something was released while more of them may be held. Only asked, never iterated.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    released: HashMap<String, Released>,
+    /// Oldest release first, and each of a higher sequence number than the one before.
+    released: HashMap<String, Vec<Released>>,
 }
 
 #[derive(Debug)]
@@ -21,6 +22,12 @@ struct Released {
     sequence: u128,
     /// Receipts numbered above this were received after the release, in order again.
     at_number: u64,
+}
+
+impl Released {
+    fn holds_back(&self, number: u64, sequence: u128) -> bool {
+        number <= self.at_number && sequence > self.sequence
+    }
 }
 
 /// Groups remembered at most. Beyond that the oldest knowledge is dropped: order is then as at a crash, and since order
@@ -32,23 +39,31 @@ impl Groups {
     pub(super) fn permit(&mut self, receipt: &Receipt, how: How) -> How {
         let Some(fifo) = &receipt.message.fifo else { return how };
         if matches!(how, How::Release | How::Leave) {
-            if self.released.len() >= GROUPS_MAX {
-                self.released.clear();
-            }
-            let at_number = receipt.latest_number();
-            let released = self.released.entry(fifo.group.clone()).or_insert(Released { sequence: fifo.sequence, at_number });
-            released.sequence = released.sequence.min(fifo.sequence);
-            released.at_number = at_number;
+            self.releases(receipt, &fifo.group, fifo.sequence);
             return how;
         }
-        match self.released.get(&fifo.group) {
-            Some(released) if receipt.number > released.at_number => {
-                self.released.remove(&fifo.group);
-                how
-            }
-            Some(released) if fifo.sequence > released.sequence => How::Release,
-            _ => how,
+        let Some(released) = self.released.get_mut(&fifo.group) else { return how };
+        if released.iter().any(|released| released.holds_back(receipt.number, fifo.sequence)) {
+            return How::Release;
         }
+        // A release is forgotten when nothing is held any more that was there at the time.
+        let oldest = receipt.oldest_number();
+        released.retain(|released| released.at_number >= oldest);
+        if released.is_empty() {
+            self.released.remove(&fifo.group);
+        }
+        how
+    }
+
+    fn releases(&mut self, receipt: &Receipt, group: &str, sequence: u128) {
+        if self.released.len() >= GROUPS_MAX {
+            self.released.clear();
+        }
+        let at_number = receipt.latest_number();
+        let released = self.released.entry(group.to_owned()).or_default();
+        // This one says all that those say which went back before it and stand behind it.
+        released.retain(|released| released.sequence < sequence);
+        released.push(Released { sequence, at_number });
     }
 }
 
@@ -84,5 +99,24 @@ mod tests {
         for receipt in [first, second, third, second_again, third_again] {
             receipt.settled();
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_of_before_the_release_goes_back_even_when_later_ones_are_settled_first() {
+        let (held, mut groups) = (Held::default(), Groups::default());
+        let (first, third) = (receive(&held, 1).await, receive(&held, 3).await);
+        assert_eq!(groups.permit(&first, How::Release), How::Release);
+        first.settled();
+        let (first_again, second_again) = (receive(&held, 1).await, receive(&held, 2).await);
+        assert_eq!(groups.permit(&first_again, DELETE), DELETE);
+        first_again.settled();
+        assert_eq!(groups.permit(&second_again, How::Release), How::Release, "it alone, and what is behind it");
+        assert_eq!(groups.permit(&third, DELETE), How::Release, "it stands behind the first release");
+        third.settled();
+        second_again.settled();
+        let next = receive(&held, 2).await;
+        assert_eq!(groups.permit(&next, DELETE), DELETE);
+        assert!(groups.released.is_empty(), "of what is over nothing is remembered");
+        next.settled();
     }
 }
