@@ -40,11 +40,12 @@ chaos: ## Hurt real databases and workers at random for MINUTES=10, and count wh
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD MINUTES='$(or $(MINUTES),10)' SEED='$(SEED)'; \
 	exec $(CARGO) test --locked --test it -- --ignored --exact --nocapture chaos::length::at_length
 
-check: ## Look without running: format, clippy, documentation, licences and sources
+check: ## Look without running: format, clippy, documentation, mutations, licences and sources
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+	python3 tests/mutations.py --pieces
 	$(CARGO) fetch --locked
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 

@@ -12,7 +12,6 @@ mod waiting;
 mod writing;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -86,9 +85,8 @@ pub struct LaneContext<S> {
     pub clock: Arc<dyn Clock>,
     pub stop: Stop,
     pub signals: Signals,
-    /// Writes that the store confirmed, over all lanes: tells an item's fault from the store's.
-    pub confirmed: Arc<AtomicU64>,
-    pub doubts: Doubts,
+    /// Shared by all lanes.
+    pub doubts: Arc<Doubts>,
 }
 
 impl<S> LaneContext<S> {

@@ -5,7 +5,6 @@ pub mod dry_run;
 mod intake;
 mod outgrown;
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -115,16 +114,16 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 
     /// One lane per collection, and the one for dead letters, which the others feed.
     fn start_lanes(&self, stages: &mut JoinSet<()>, gate: &Gate, settle: &Settle) -> Lanes {
-        let confirmed = Arc::new(AtomicU64::new(0));
+        let doubts = Arc::new(Doubts::default());
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = dead_letter::collection(&self.config);
-        stages.spawn(self.lane(collection, waiters, gate, settle, None, &confirmed));
+        stages.spawn(self.lane(collection, waiters, gate, settle, None, &doubts));
         let dead_letters = DeadLetters::new(Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
         let rejects = Rejects { dead_letters, lane: dead_letter_lane };
         let mut by_collection = Vec::with_capacity(self.config.collections.len());
         for collection in self.config.collections.values() {
             let (lane, waiters) = Lane::new();
-            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(rejects.clone()), &confirmed));
+            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(rejects.clone()), &doubts));
             by_collection.push(lane);
         }
         Lanes { by_collection, rejects }
@@ -137,7 +136,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         gate: &Gate,
         settle: &Settle,
         rejects: Option<Rejects>,
-        confirmed: &Arc<AtomicU64>,
+        doubts: &Arc<Doubts>,
     ) -> impl Future<Output = ()> + use<Q, S> {
         let context = LaneContext {
             store: Arc::clone(&self.store),
@@ -150,8 +149,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             clock: Arc::clone(&self.clock),
             stop: self.stop.clone(),
             signals: self.signals.clone(),
-            confirmed: Arc::clone(confirmed),
-            doubts: Doubts::default(),
+            doubts: Arc::clone(doubts),
         };
         lane::run(context, waiters)
     }

@@ -5,8 +5,6 @@
 //! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. That they
 //! were in doubt is remembered ([`super::doubts`]).
 
-use std::sync::atomic::Ordering;
-
 use tokio::time::{Instant, sleep};
 
 use crate::gate::GateState;
@@ -48,8 +46,7 @@ impl Doubted {
 
 impl Doubt {
     fn now<S>(context: &LaneContext<S>, item: &Item) -> Self {
-        let confirmed_then = context.confirmed.load(Ordering::Relaxed);
-        Self { confirmed_then, is_proven: context.doubts.note(item, confirmed_then) }
+        Self { confirmed_then: context.doubts.confirmed(), is_proven: context.doubts.note(item) }
     }
 }
 
@@ -122,7 +119,7 @@ async fn given_back<S>(context: &LaneContext<S>) {
 
 async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Doubted) -> Shown {
     let started = Instant::now();
-    let confirmed_before = context.confirmed.load(Ordering::Relaxed);
+    let confirmed_before = context.doubts.confirmed();
     let writes = [item.write()];
     let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Doubted { item, doubt }, cause, of_the_store };
     let outcome = tokio::select! {

@@ -1,11 +1,17 @@
-//! Which messages were in doubt before, over all lanes and holds.
+//! What tells a message's own fault from the store's, over all lanes and holds: how many writes were confirmed, and which messages
+//! were in doubt or in the way of others before.
 //!
 //! A message whose fault could not be told stays in the queue and comes back. If it is in doubt again, and others were confirmed in
 //! between, that may be its own fault or another trouble of the store; at the third time it is its own.
+//!
+//! A message that was set aside because nothing could be written beside it is tried alone from the start when it comes back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use super::item::Item;
 
@@ -15,46 +21,95 @@ const REMEMBERED_MAX: usize = 1_000;
 /// Doubts, each after other writes were confirmed, that prove a message's own fault.
 const DOUBTS_MAX: u32 = 3;
 
-/// Messages that were in doubt, until they have an end.
+/// How long it is remembered that items were in the way of others while the store was well: more of their kind may come.
+const TROUBLE_REMEMBERED_FOR: Duration = Duration::from_hours(1);
+
+/// Messages that were in doubt or set aside, until they have an end. One for all lanes.
 #[derive(Debug, Default)]
 pub struct Doubts {
-    by_message: Mutex<IndexMap<String, Remembered>>,
+    confirmed: AtomicU64,
+    memory: Mutex<Memory>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
+struct Memory {
+    by_message: IndexMap<String, Remembered>,
+    /// When items were last set aside.
+    set_aside_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
 struct Remembered {
     /// How often it was in doubt, counted anew only after other writes were confirmed.
     doubts: u32,
     /// How many writes had been confirmed at the last of them.
     confirmed_then: u64,
+    is_set_aside: bool,
 }
 
 impl Doubts {
+    /// Notes writes that the store confirmed.
+    pub(super) fn confirm(&self, writes: usize) {
+        self.confirmed.fetch_add(writes as u64, Ordering::Relaxed);
+    }
+
+    /// How many writes the store confirmed so far.
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed.load(Ordering::Relaxed)
+    }
+
     /// Notes a doubt about a message by itself, and says whether its fault is proven.
-    pub(super) fn note(&self, item: &Item, confirmed_now: u64) -> bool {
+    pub(super) fn note(&self, item: &Item) -> bool {
         // Of a joined one nothing is known: the fault may be that of one of its messages alone.
         let Some(message_id) = item.only_message_id() else { return false };
-        let mut by_message = self.lock();
-        if let Some(remembered) = by_message.get_mut(message_id) {
-            if confirmed_now > remembered.confirmed_then {
-                *remembered = Remembered { doubts: remembered.doubts + 1, confirmed_then: confirmed_now };
-            }
-            return remembered.doubts >= DOUBTS_MAX;
+        let (confirmed_now, mut memory) = (self.confirmed(), self.lock());
+        let remembered = memory.remember(message_id);
+        if remembered.doubts == 0 || confirmed_now > remembered.confirmed_then {
+            (remembered.doubts, remembered.confirmed_then) = (remembered.doubts + 1, confirmed_now);
         }
-        if by_message.len() >= REMEMBERED_MAX {
-            by_message.shift_remove_index(0);
+        remembered.doubts >= DOUBTS_MAX
+    }
+
+    /// Notes that the item was in the way of others while the store was well.
+    pub(super) fn set_aside(&self, item: &Item) {
+        let mut memory = self.lock();
+        memory.set_aside_at = Some(Instant::now());
+        for message_id in item.message_ids() {
+            memory.remember(message_id).is_set_aside = true;
         }
-        by_message.insert(message_id.to_owned(), Remembered { doubts: 1, confirmed_then: confirmed_now });
-        false
+    }
+
+    /// Whether any message of the item was.
+    pub(super) fn was_set_aside(&self, item: &Item) -> bool {
+        let memory = self.lock();
+        let was_set_aside = |message_id| memory.by_message.get(message_id).is_some_and(|remembered| remembered.is_set_aside);
+        memory.set_aside_at.is_some() && item.message_ids().any(was_set_aside)
+    }
+
+    /// Whether any item was set aside of late.
+    pub(super) fn is_trouble_known(&self) -> bool {
+        self.lock().set_aside_at.is_some_and(|at| at.elapsed() < TROUBLE_REMEMBERED_FOR)
     }
 
     pub(super) fn forget(&self, item: &Item) {
-        if let Some(message_id) = item.only_message_id() {
-            self.lock().shift_remove(message_id);
+        let mut memory = self.lock();
+        if !memory.by_message.is_empty() {
+            for message_id in item.message_ids() {
+                memory.by_message.shift_remove(message_id);
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, IndexMap<String, Remembered>> {
-        self.by_message.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn remember(&mut self, message_id: &str) -> &mut Remembered {
+        if self.by_message.len() >= REMEMBERED_MAX && !self.by_message.contains_key(message_id) {
+            self.by_message.shift_remove_index(0);
+        }
+        self.by_message.entry(message_id.to_owned()).or_default()
     }
 }

@@ -1,7 +1,5 @@
 //! How the parts of an item end.
 
-use std::sync::atomic::Ordering;
-
 use crate::message::{Part, Rejection};
 
 use super::LaneContext;
@@ -46,6 +44,6 @@ fn dead_letter<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
 /// Notes writes that the store confirmed. Dead letters do not count: each would be evidence for the next.
 pub(super) fn confirmed<S>(context: &LaneContext<S>, writes: usize) {
     if context.rejects.is_some() {
-        context.confirmed.fetch_add(writes as u64, Ordering::Relaxed);
+        context.doubts.confirm(writes);
     }
 }

@@ -55,6 +55,11 @@ impl Item {
         }
     }
 
+    /// The ids of the messages that this is made of.
+    pub fn message_ids(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| part.receipt.message.message_id.as_str())
+    }
+
     #[must_use]
     pub fn parts_len(&self) -> usize {
         self.parts.len()

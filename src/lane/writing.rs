@@ -21,8 +21,12 @@ use super::item::Item;
 const LOST_MAX: u32 = 2;
 
 /// How long items may keep the gate closed, after the retry budget, that fail in a way that one of them can cause: longer than most
-/// outages of that kind, and far shorter than the hold. Then they are set aside, if the store takes another write.
+/// outages of that kind, and far shorter than the hold. Then they are set aside, if the store takes another write; and so are others
+/// of their kind, right after the budget, within the next hour.
 const OWN_TROUBLE_AFTER: Duration = Duration::from_mins(10);
+
+/// A store that takes longer to take a write that changes nothing is not well. So much later than the retry budget may the gate close.
+const WELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Items that are tried in one command.
 struct Group {
@@ -39,15 +43,17 @@ impl Group {
 
 /// Writes `items` and settles every part of them, but for those in doubt, which are returned.
 pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Doubted> {
+    // What was in the way before is not to be so again.
+    let (in_the_way, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| context.doubts.was_set_aside(item));
     let mut writing = Writing {
         context,
         backoff: Backoff::new(&context.retry, context.clock.clone()),
         todo: VecDeque::from([Group::new(items)]),
         failing_since: None,
         probe: None,
-        doubted: Vec::new(),
+        doubted: in_the_way.into_iter().flat_map(Item::into_single_items).map(Doubted::not_yet).collect(),
     };
-    while let Some(group) = writing.todo.pop_front() {
+    while let Some(group) = writing.todo.pop_front().filter(|group| !group.items.is_empty()) {
         writing.attempt(group).await;
     }
     writing.doubted
@@ -128,19 +134,26 @@ impl<S: Store> Writing<'_, S> {
     /// The group fails in a way that one of its items can cause, and nothing of it was confirmed. After long all are set aside, to
     /// be tried alone, if the store takes another write: the gate and the writer are for others then.
     async fn in_trouble(&mut self, group: Group, cause: &str) {
-        let patience = self.context.retry.budget.saturating_add(OWN_TROUBLE_AFTER);
+        let doubts = &self.context.doubts;
+        let longer = if doubts.is_trouble_known() { Duration::ZERO } else { OWN_TROUBLE_AFTER };
+        let patience = self.context.retry.budget.saturating_add(longer);
         if self.failing_since.is_none_or(|since| since.elapsed() < patience) || !self.is_store_well().await {
             return self.wait_and_retry(group, cause).await;
         }
         self.probe = None;
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
-        self.doubted.extend(groups.flat_map(|group| group.items).map(Doubted::not_yet));
+        let items: Vec<_> = groups.flat_map(|group| group.items).collect();
+        for item in &items {
+            doubts.set_aside(item);
+        }
+        self.doubted.extend(items.into_iter().flat_map(Item::into_single_items).map(Doubted::not_yet));
     }
 
     async fn is_store_well(&self) -> bool {
         tokio::select! {
             biased;
             is_well = self.context.store.is_well(&self.context.collection) => is_well,
+            () = sleep(WELL_WITHIN) => false,
             () = self.context.letting_go() => false,
         }
     }
@@ -168,6 +181,12 @@ impl<S: Store> Writing<'_, S> {
                 // Refused for what is in it: waiting does not help, less may.
                 return self.todo.push_front(group);
             }
+        }
+        if fault.kind == StoreFaultKind::ConnectionLost && group.lost < LOST_MAX && self.is_budget_spent() && self.is_store_well().await {
+            // The one item that breaks connections is looked for, which has an end. Nothing else needs to go back for that: in a FIFO
+            // group all that stands behind would, and be no further when it returns.
+            self.probe = None;
+            return self.sleep_and_requeue(group, &fault.text).await;
         }
         match fault.kind {
             StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, &fault.text).await,

@@ -161,6 +161,49 @@ async fn a_message_under_which_the_connection_always_breaks_does_not_stop_the_wo
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_was_in_the_way_once_is_not_so_again() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.break_on(key(0));
+    world.until(|world| world.counts().released_total == 5).await;
+    let counts = world.end().await;
+    assert_eq!((counts.gate_closed_total, counts.dead_lettered.len()), (1, 0), "it came back four times, and was tried alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_items_were_found_in_the_way_others_of_their_kind_are_for_the_retry_budget_alone() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.break_on(key(0));
+    world.until(|world| world.counts().released_total == 1).await;
+    world.store.break_on(key(1));
+    let failed = world.counts().writes_failed_total;
+    world.queue.send("odd too", &event(1));
+    world.until(|world| world.counts().writes_failed_total > failed).await;
+    let sent = Instant::now();
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    assert!(sent.elapsed() < Duration::from_mins(1), "not for ten minutes: {:?}", sent.elapsed());
+    assert_eq!(world.end().await.gate_closed_total, 1, "the store was asked first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_for_the_item_that_breaks_connections_gives_nothing_back() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| config.retry.budget = Duration::from_secs(1));
+    world.store.break_on(key(0));
+    world.store.answer(key(0), ItemOutcome::Rejected(rejection()));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let written = world.store.documents("events").len();
+    let counts = world.end().await;
+    assert_eq!((counts.redelivered_total, counts.gate_closed_total), (0, 0));
+    assert_eq!((written, counts.dead_lettered.get(&Reason::StoreRejected)), (63, Some(&1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_loses_every_connection_for_an_hour_keeps_the_gate_closed() {
     let queue = queue();
     queue.send("m", &event(0));

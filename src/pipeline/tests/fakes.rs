@@ -268,7 +268,7 @@ impl FakeStore {
         self.lock().odd.insert(key, outcome);
     }
 
-    /// Every write with this key in it loses its connection.
+    /// Every write with this key in it loses its connection; alone it has the answer that was set for it, if any.
     pub fn break_on(&self, key: Key) {
         self.lock().breaking = Some(key);
     }
@@ -331,7 +331,8 @@ impl Store for FakeStore {
         let keys: Vec<_> = writes.iter().map(|write| key_of(write)).collect();
         state.batches.push((collection.name.clone(), keys.clone()));
         let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
-        let sick = sick.or_else(|| state.breaking.as_ref().filter(|key| keys.contains(key)).map(|_| super::connection_lost as fn() -> _));
+        let breaks = |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
+        let sick = sick.or_else(|| state.breaking.as_ref().filter(breaks).map(|_| super::connection_lost as fn() -> _));
         let outcome = match (state.script.pop_front(), sick) {
             (Some(script), _) => script(writes),
             (None, Some(sick)) => sick(),

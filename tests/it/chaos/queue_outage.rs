@@ -19,7 +19,7 @@ const RETRY_MAX: Duration = Duration::from_millis(500);
 /// Receives in progress when the outage begins: `queue.pollers_max` by default.
 const POLLERS_MAX: u64 = 8;
 
-/// Delete and release calls in flight: `CALLS_MAX` in src/settle.rs.
+/// Delete calls in flight, and release calls until a worker lets go: `CALLS_MAX` in src/settle/calls.rs.
 const SETTLING_MAX: u64 = 16;
 
 /// Refused receives after which an outage has lasted long enough for its pauses to have grown.

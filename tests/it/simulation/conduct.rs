@@ -139,9 +139,32 @@ pub fn writes(who: &Incarnation, collection: &str, writes: &[Write]) {
 pub fn wrote(who: &Incarnation, collection: &str, writes: &[Write], outcome: &WriteOutcome) {
     let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
     who.book(|book| {
-        book.receipts.wrote(&subjects, outcome);
-        sickness::wrote(who, book, &subjects, outcome);
+        book.receipts.wrote(collection, &subjects, outcome);
+        sickness::wrote(who, book, collection, &subjects, outcome);
     });
+}
+
+/// A worker's question whether the store takes writes, as long as it waits for the answer.
+pub struct Question<'a> {
+    who: &'a Incarnation,
+    is_well: bool,
+}
+
+impl<'a> Question<'a> {
+    pub fn new(who: &'a Incarnation) -> Self {
+        who.book(sickness::asks);
+        Self { who, is_well: false }
+    }
+
+    pub fn answer(mut self, is_well: bool) {
+        self.is_well = is_well;
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.who.book(|book| sickness::hears(book, self.is_well));
+    }
 }
 
 /// From now on the worker drains, and nothing disturbs it: whatever it holds it can write and delete.

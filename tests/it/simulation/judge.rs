@@ -76,9 +76,9 @@ impl Judge {
         effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
     }
 
-    /// Whether any message that was sent bears one of these marks.
-    pub fn has_mark(&self, marks: &[Mark]) -> bool {
-        self.lock().iter().any(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark)))
+    /// How many of the messages that were sent bear one of these marks.
+    pub fn marked(&self, marks: &[Mark]) -> usize {
+        self.lock().iter().filter(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark))).count()
     }
 
     /// Where nothing failed: each message was received once, and so say the dead letters.
@@ -104,10 +104,10 @@ impl Judge {
     }
 
     /// Holds the database against all that was sent.
-    pub fn judge(&self, history: &History) {
+    pub fn judge(&self, history: &History, clocks_jump: bool) {
         let sent = self.lock().clone();
         let documents = self.store.documents();
-        Verdict::new(history, &sent, &documents).give();
+        Verdict::new(history, &sent, &documents, clocks_jump).give();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {

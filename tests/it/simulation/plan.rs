@@ -33,7 +33,7 @@ pub struct Plan {
     rates: [f64; Fault::ALL.len()],
 }
 
-pub use trial::{Trial, is_tried};
+pub use trial::Trial;
 
 const MIB: usize = 1 << 20;
 
@@ -117,7 +117,7 @@ impl Plan {
         if outages.iter().any(|outage| outage.fault == Fault::LongOutage) {
             // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
             config.retry.max = Duration::from_mins(1);
-            for fault in OF_TIME {
+            for fault in OF_TIME.iter().chain(&[Fault::KilledBeforeAct, Fault::KilledAfterAct]) {
                 rates[*fault as usize] /= 500.0;
             }
         }
@@ -129,7 +129,6 @@ impl Plan {
         }
         if [Fault::ItemUnknownCode, Fault::CommandRefused].iter().any(|fault| rates[*fault as usize] > 0.0) {
             // An item with an unknown code is told from a store in trouble by what else is written: there must be room for it.
-            config.in_flight.messages_max = config.in_flight.messages_max.max(25);
             config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
         }
         let is_flood = rates[Fault::Large as usize] > 0.0 && dice.chance(0.15);

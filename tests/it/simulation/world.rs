@@ -29,6 +29,9 @@ const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(2);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;
 
+/// Connections that are lost, on average, until the one item of a batch is found that breaks them.
+const LOST_UNTIL_FOUND: u32 = 4;
+
 /// Before the last deploy: whatever a worker still tries of copies of messages that others have deleted comes to its end.
 const QUIET: Duration = Duration::from_mins(3);
 
@@ -111,7 +114,7 @@ impl World {
         machine.abort();
         trial.abort();
         if self.surroundings.history.is_clean() {
-            self.judge.judge(&self.surroundings.history);
+            self.judge.judge(&self.surroundings.history, plan.rate(Fault::ClockJumped) > 0.0);
         }
         messages
     }
@@ -157,9 +160,12 @@ impl World {
     /// Whether any message stays in doubt until others are written, and how long everything may take.
     fn stuck_after(&self) -> (bool, Duration) {
         let plan = &self.surroundings.plan;
-        let is_doubted = self.judge.has_mark(&[Mark::UnknownCode, Mark::CommandRefused]);
+        let is_doubted = self.judge.marked(&[Mark::UnknownCode, Mark::CommandRefused]) > 0;
         let waits = plan.visibility_timeout + plan.config.retry.budget + plan.config.retry.max;
-        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + WAITS * waits })
+        // Each is looked for by halves, and breaks connections until it is found.
+        let breaking = u32::try_from(self.judge.marked(&[Mark::ReplyTooLarge])).expect("few");
+        let looked_for = breaking * LOST_UNTIL_FOUND * plan.config.retry.max;
+        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + WAITS * waits + looked_for })
     }
 
     /// Long polls are always under way; all else ends within the longest of delays.

@@ -52,12 +52,7 @@ pub fn looks_at_write(who: &Incarnation, book: &mut Book, writes: &[Write], subj
             (Write::Update(update), _) => updates += update_bytes(update),
             // The record is about as large as the message, which has room for it.
             (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
-            (Write::Insert(insert), Some(subject)) => {
-                // One of them is written; who knows which.
-                if let Some(receipt) = book.receipts.of_subject(subject).into_iter().next() {
-                    receipt.made_bytes = insert.document.len();
-                }
-            }
+            (Write::Insert(insert), Some(subject)) => book.receipts.made(subject, insert.document.len()),
             (Write::Insert(_), None) => {}
         }
     }

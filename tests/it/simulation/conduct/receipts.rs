@@ -1,15 +1,15 @@
 //! Every receipt handle that a worker was given and what became of it, kept from outside: from what was delivered, asked,
 //! answered and written, never from what the worker says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore::queue::EntryOutcome;
-use longshore::store::{ItemOutcome, WriteOutcome};
+use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
 use tokio::time::Instant;
 
 use crate::simulation::incarnation::Incarnation;
-use crate::simulation::judge::{Judge, Subject};
+use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
 use crate::simulation::queue::{Delivery, parse};
 
 use super::Wish;
@@ -27,6 +27,8 @@ pub struct Receipts {
     by_handle: BTreeMap<Arc<str>, Receipt>,
     /// The handles of the messages that ask for the same document.
     by_subject: BTreeMap<Subject, Vec<Arc<str>>>,
+    /// Messages, by their numbers, that were in the way of others: when they come back they may be left at any time.
+    set_aside: BTreeSet<usize>,
 }
 
 pub struct Receipt {
@@ -44,7 +46,7 @@ pub struct Receipt {
     pub is_behind_released: bool,
     /// Whether it was there at a drain that nothing disturbs.
     pub must_be_written: bool,
-    /// Since the store left a write of its document in doubt: from then on it may be left in the queue.
+    /// Since the store left a write of its document in doubt, or denied its dead letter: from then on it may be left in the queue.
     doubt: Option<Doubt>,
     /// Deletes and releases that were asked for.
     tries: usize,
@@ -109,10 +111,13 @@ impl Receipt {
 impl Receipts {
     pub fn received(&mut self, delivery: &Delivery, judge: &Judge) {
         let handle = &delivery.message.receipt_handle;
-        for subject in judge.subjects(parse(handle).0) {
+        let number = parse(handle).0;
+        for subject in judge.subjects(number) {
             self.by_subject.entry(subject).or_default().push(Arc::clone(handle));
         }
-        self.by_handle.insert(Arc::clone(handle), Receipt::new(delivery));
+        let mut receipt = Receipt::new(delivery);
+        receipt.doubt = self.set_aside.contains(&number).then(Doubt::default);
+        self.by_handle.insert(Arc::clone(handle), receipt);
     }
 
     pub fn get(&self, handle: &str) -> Option<&Receipt> {
@@ -139,10 +144,25 @@ impl Receipts {
     }
 
     /// Receipts of messages that ask for this document and are not settled, as far as is known.
-    pub fn of_subject(&mut self, subject: &Subject) -> Vec<&mut Receipt> {
-        let Some(handles) = self.by_subject.get(subject) else { return Vec::new() };
-        let is_meant = |(handle, receipt): &(&Arc<str>, &mut Receipt)| handles.contains(*handle) && !receipt.is_settled();
-        self.by_handle.iter_mut().filter(is_meant).map(|(_, receipt)| receipt).collect()
+    pub fn of_subject(&self, subject: &Subject) -> impl Iterator<Item = &Receipt> {
+        let handles = self.by_subject.get(subject).into_iter().flatten();
+        handles.filter_map(|handle| self.by_handle.get(handle)).filter(|receipt| !receipt.is_settled())
+    }
+
+    /// Changes each of these.
+    fn change_of_subject(&mut self, subject: &Subject, mut change: impl FnMut(&mut Receipt)) {
+        let Some(handles) = self.by_subject.get_mut(subject) else { return };
+        let by_handle = &mut self.by_handle;
+        handles.retain(|handle| by_handle.get(handle).is_some_and(|receipt| !receipt.is_settled()));
+        for handle in handles {
+            by_handle.entry(Arc::clone(handle)).and_modify(&mut change);
+        }
+    }
+
+    /// The document that was made of a message is as large as this. Of several messages one is written; who knows which.
+    pub fn made(&mut self, subject: &Subject, bytes: usize) {
+        let mut made_bytes = Some(bytes);
+        self.change_of_subject(subject, |receipt| receipt.made_bytes = made_bytes.take().unwrap_or(receipt.made_bytes));
     }
 
     /// Takes note of what is asked of a handle. Whether it was settled already.
@@ -176,19 +196,37 @@ impl Receipts {
     }
 
     /// Takes note of what the store said of these documents.
-    pub fn wrote(&mut self, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
-        let WriteOutcome::Answered { items, .. } = outcome else { return };
+    pub fn wrote(&mut self, collection: &str, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
+        let items = match outcome {
+            WriteOutcome::Answered { items, .. } => items,
+            WriteOutcome::Unconfirmed(fault) => {
+                if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS {
+                    subjects.iter().flatten().for_each(|subject| self.doubts(subject));
+                }
+                return;
+            }
+        };
         for (subject, item) in subjects.iter().zip(items) {
             let Some(subject) = subject else { continue };
-            for receipt in self.of_subject(subject) {
-                match item {
-                    ItemOutcome::Written | ItemOutcome::AlreadyThere => receipt.written = true,
-                    ItemOutcome::Rejected(_) | ItemOutcome::Doubtful(_) | ItemOutcome::Unconfirmed(_) => {
-                        receipt.doubt.get_or_insert_default();
-                    }
+            self.change_of_subject(subject, |receipt| match item {
+                ItemOutcome::Written | ItemOutcome::AlreadyThere => receipt.written = true,
+                ItemOutcome::Rejected(_) | ItemOutcome::Doubtful(_) | ItemOutcome::Unconfirmed(_) => {
+                    receipt.doubt.get_or_insert_default();
                 }
-            }
+            });
         }
+    }
+
+    /// The messages that ask for this document may be left in the queue.
+    pub fn doubts(&mut self, subject: &Subject) {
+        self.change_of_subject(subject, |receipt| _ = receipt.doubt.get_or_insert_default());
+    }
+
+    /// The messages that ask for this document were in the way of others.
+    pub fn sets_aside(&mut self, subject: &Subject) {
+        self.doubts(subject);
+        let handles = self.by_subject.get(subject).into_iter().flatten();
+        self.set_aside.extend(handles.map(|handle| parse(handle).0));
     }
 
     /// After an orderly end: whatever came was settled, or left for a reason, or asked for often enough.

@@ -1,24 +1,29 @@
 //! How a worker must behave while the store takes nothing: it stops receiving, for each receive burns a count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
 use tokio::time::Instant;
 
 use crate::simulation::incarnation::Incarnation;
-use crate::simulation::judge::{Judge, Subject};
+use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
 use crate::simulation::queue::{Delivery, parse};
 
 use super::Book;
+use super::receipts::Receipt;
 
 /// What is known of the store's health since it last took something of this worker.
 #[derive(Default)]
 pub struct Sickness {
     /// Since when each document could not be written.
     failing: BTreeMap<Subject, Instant>,
+    /// All documents that were tried and of which nothing is known.
+    unconfirmed: BTreeSet<Subject>,
     /// A write has failed for longer than the retry budget: from then on nothing may be received.
     shut_since: Option<Instant>,
+    /// Questions whether the store takes writes that have no answer yet: until then the worker need not stop receiving.
+    asked: usize,
     /// Whether any write failed.
     failed: bool,
     /// Handles that came since the first of them.
@@ -34,6 +39,7 @@ pub fn receive_starts(who: &Incarnation, book: &mut Book) {
     book.sickness.holds = book.sickness.holds.max(surroundings.outage_holds());
     if let Some(since) = book.sickness.shut_since
         && book.sickness.holds == 0
+        && book.sickness.asked == 0
     {
         let name = &who.name;
         surroundings
@@ -78,6 +84,7 @@ pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
 pub fn gives_back(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str) {
     for subject in judge.subjects(parse(handle).0) {
         book.sickness.failing.remove(&subject);
+        book.sickness.unconfirmed.remove(&subject);
     }
     if who.surroundings().outage().is_none() {
         book.sickness.given_back.clear();
@@ -91,14 +98,22 @@ pub fn gave_back(who: &Incarnation, book: &mut Book, handle: &str) {
 }
 
 /// Takes note of what came of a write.
-pub fn wrote(who: &Incarnation, book: &mut Book, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
+pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
     let sickness = &mut book.sickness;
     match outcome {
         WriteOutcome::Answered { items, .. } => {
             sickness.failing.clear();
+            for (subject, item) in subjects.iter().zip(items) {
+                let Some(subject) = subject else { continue };
+                if matches!(item, ItemOutcome::Unconfirmed(_)) {
+                    sickness.unconfirmed.insert(subject.clone());
+                } else {
+                    sickness.unconfirmed.remove(subject);
+                }
+            }
             sickness.shut_since = None;
-            let is_taken = |item: &ItemOutcome| matches!(item, ItemOutcome::Written | ItemOutcome::AlreadyThere | ItemOutcome::Rejected(_));
-            sickness.failed = !items.iter().any(is_taken);
+            // Even one that refuses an item with a code that tells nothing is there, and may take the next.
+            sickness.failed = items.iter().all(|item| matches!(item, ItemOutcome::Unconfirmed(_)));
             if !sickness.failed {
                 sickness.received.clear();
                 sickness.holds = 0;
@@ -106,13 +121,16 @@ pub fn wrote(who: &Incarnation, book: &mut Book, subjects: &[Option<Subject>], o
         }
         // What the command is refused for is in it: less of it is tried at once.
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Refused => {}
+        // Dead letters may be denied alone: that is no reason to write nothing else.
+        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS => {}
         WriteOutcome::Unconfirmed(_) => {
             sickness.failed = true;
+            sickness.unconfirmed.extend(subjects.iter().flatten().cloned());
             let budget = who.surroundings().plan.config.retry.budget;
             for subject in subjects.iter().flatten() {
-                let receipts = book.receipts.of_subject(subject);
+                let receipts = || book.receipts.of_subject(subject);
                 // Of two batches with one document each has a budget of its own, and what is in doubt is tried beside the batches.
-                if receipts.len() > 1 || receipts.iter().any(|receipt| receipt.is_doubted()) {
+                if receipts().count() > 1 || receipts().any(Receipt::is_doubted) {
                     continue;
                 }
                 let since = *sickness.failing.entry(subject.clone()).or_insert_with(Instant::now);
@@ -121,5 +139,24 @@ pub fn wrote(who: &Incarnation, book: &mut Book, subjects: &[Option<Subject>], o
                 }
             }
         }
+    }
+}
+
+/// The worker asks whether the store takes writes.
+pub fn asks(book: &mut Book) {
+    book.sickness.asked += 1;
+}
+
+/// It has its answer, or gave up. If the store does, what was tried for long and is not confirmed has a trouble of its own, and may
+/// be left in the queue.
+pub fn hears(book: &mut Book, is_well: bool) {
+    book.sickness.asked -= 1;
+    if !is_well {
+        return;
+    }
+    let Sickness { unconfirmed, asked, .. } = std::mem::take(&mut book.sickness);
+    book.sickness.asked = asked;
+    for subject in &unconfirmed {
+        book.receipts.sets_aside(subject);
     }
 }

@@ -7,17 +7,12 @@ use crate::simulation::fault::Fault;
 
 use super::{OF_PRODUCERS, Outage, Plan};
 
-/// What is tried, and in which share of the worlds. No worker stands any of them yet; once it does, its share is to be 0.02.
-const TRIALS: &[(Fault, f64)] = &[
-    // What was left in doubt, and comes back in a second spell after others were written, is taken for a bad message.
-    (Fault::StoreDoubts, 0.0),
-    // Dead letters that are refused close the gate to all collections.
-    (Fault::DeadLettersDenied, 0.0),
-    // Each such item closes the gate for ten minutes, again and again.
-    (Fault::ItemUnconfirmed, 0.0),
-    // An item that always breaks its connection keeps the gate closed for as long as it may be held.
-    (Fault::ItemBreaksConnection, 0.0),
-];
+/// What is tried. In the first, what was left in doubt comes back in a second spell, after others were written: it is no bad
+/// message for that.
+const TRIALS: &[Fault] = &[Fault::StoreDoubts, Fault::DeadLettersDenied, Fault::ItemUnconfirmed, Fault::ItemBreaksConnection];
+
+/// The share of worlds in which each is tried.
+const SHARE: f64 = 0.01;
 
 /// How long it lasts: several times what a worker may keep trying one message.
 const LASTS: Duration = Duration::from_mins(45);
@@ -34,15 +29,9 @@ pub struct Trial {
     pub others_stay_max: Option<Duration>,
 }
 
-/// Whether any world has this fault. What the product does not stand yet is tried in none.
-pub fn is_tried(fault: Fault) -> bool {
-    TRIALS.iter().all(|(trial, share)| *trial != fault || *share > 0.0)
-}
-
 /// The world as it is, or one in which only producers and one trial do harm.
 pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
-    let Some((fault, _)) = TRIALS.iter().find(|(_, share)| dice.chance(*share)) else { return plan };
-    let fault = *fault;
+    let Some(fault) = TRIALS.iter().copied().find(|_| dice.chance(SHARE)) else { return plan };
     let others = Fault::ALL.iter().filter(|fault| !OF_PRODUCERS.contains(fault));
     for fault in others {
         plan.rates[*fault as usize] = 0.0;

@@ -114,10 +114,14 @@ impl longshore::store::Store for StoreClient {
         outcome
     }
 
-    async fn is_well(&self, _: &Collection) -> bool {
+    async fn is_well(&self, collection: &Collection) -> bool {
         conduct::counts_call(&self.who);
-        let (fate, deed, _) = self.fate();
-        ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged }).await.unwrap_or(false)
+        let (fate, deed, _) = self.fate(&collection.name);
+        let question = conduct::Question::new(&self.who);
+        let is_well = ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged }).await.unwrap_or(false);
+        self.who.surroundings().history.note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
+        question.answer(is_well);
+        is_well
     }
 }
 

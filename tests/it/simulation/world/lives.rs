@@ -30,6 +30,9 @@ const LET_GO_TRIES: u32 = 2;
 const LET_GO_CALLS: usize = 16;
 const ENTRIES: usize = 10;
 
+/// How far a wall clock jumps at most, either way: as an NTP client steps it, or set by hand to another day.
+const JUMPS_MAX: &[i64] = &[30 * 60_000, 5 * 24 * 3_600_000];
+
 impl World {
     /// One place for a worker, in which one follows the other.
     pub async fn seat(self: Arc<Self>, seat: usize) {
@@ -38,6 +41,11 @@ impl World {
             let who = Arc::new(Incarnation::new(format!("w{seat}.{life}"), Arc::clone(&self.surroundings)));
             self.surroundings.history.note(|| format!("{} starts", who.name));
             let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.surroundings)));
+            let clocks_jump = self.surroundings.plan.rate(Fault::ClockJumped) > 0.0;
+            if clocks_jump && self.surroundings.dice.chance(0.5) {
+                // Wrong from the start, until somebody sets it right.
+                self.jump(&clock);
+            }
             let running = self.start(&who, &clock);
             who.runs(running.abort_handle());
             self.lead(&who, &clock, running).await;
@@ -79,8 +87,7 @@ impl World {
             if strikes(Fault::KilledAnytime) {
                 who.kill();
             } else if strikes(Fault::ClockJumped) {
-                let by_ms = i64::try_from(dice.between_ms(0, 3_600_000).as_millis()).expect("an hour") - 1_800_000;
-                clock.jump(by_ms);
+                self.jump(clock);
             } else if strikes(Fault::LetGo) {
                 return self.stop(who, running, dice.between_ms(0, 10_000)).await;
             } else if strikes(Fault::Drained) {
@@ -88,6 +95,14 @@ impl World {
             }
         }
         self.stop(who, running, DRAIN_TIMEOUT).await;
+    }
+
+    /// Sets a wall clock wrong.
+    fn jump(&self, clock: &SimulatedClock) {
+        let dice = &self.surroundings.dice;
+        let most = dice.pick(JUMPS_MAX);
+        let by_ms = dice.between_ms(0, 2 * u64::try_from(most).expect("days"));
+        clock.jump(i64::try_from(by_ms.as_millis()).expect("days") - most);
     }
 
     async fn stop(&self, who: &Arc<Incarnation>, mut running: JoinHandle<()>, drain_timeout: Duration) {
