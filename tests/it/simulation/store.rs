@@ -245,8 +245,8 @@ fn mark_of(fields: &Fields) -> Option<Mark> {
 }
 
 fn mark_in(bytes: &[u8]) -> Option<Mark> {
-    let holds = |mark: &Mark| bytes.windows(mark.text().len()).any(|window| window == mark.text().as_bytes());
-    Mark::ALL.iter().map(|(mark, _)| *mark).find(holds)
+    let text = String::from_utf8_lossy(bytes);
+    Mark::ALL.iter().map(|(mark, _)| *mark).find(|mark| text.contains(mark.text()))
 }
 
 fn unconfirmed(kind: StoreFaultKind, text: &str) -> WriteOutcome {

@@ -12,7 +12,7 @@ use super::{OF_PRODUCERS, Outage, Plan};
 const TRIALS: &[Fault] = &[Fault::StoreDoubts, Fault::DeadLettersDenied, Fault::ItemUnconfirmed, Fault::ItemBreaksConnection];
 
 /// The share of worlds in which each is tried.
-const SHARE: f64 = 0.01;
+const SHARE: f64 = 0.006;
 
 /// How long it lasts: several times what a worker may keep trying one message.
 const LASTS: Duration = Duration::from_mins(45);
