@@ -151,7 +151,9 @@ impl Draft<'_> {
         let named = self.dice.chance(0.3);
         // A clock of tens of seconds: often the ids alone tell which is newer.
         let origin_ms = if named { self.sent_ms() / 10_000 * 10_000 } else { self.sent_ms() };
-        let origin_id = if named { format!("origin-{}", self.number) } else { message_id(self.number) };
+        // The longer is the newer, though by its letters it is the older.
+        let prefix = ["zz", "yyy", "xxxx"][self.number % 3];
+        let origin_id = if named { format!("{prefix}-{}", self.number) } else { message_id(self.number) };
         let origin = Stamp { time_ms: origin_ms, origin_ms, origin_id };
         let (body, meaning) = if (self.strikes)(Fault::Poison) {
             self.poison()
