@@ -104,10 +104,10 @@ impl Judge {
     }
 
     /// Holds the database against all that was sent.
-    pub fn judge(&self, history: &History, clocks_jump: bool) {
+    pub fn judge(&self, history: &History) {
         let sent = self.lock().clone();
         let documents = self.store.documents();
-        Verdict::new(history, &sent, &documents, clocks_jump).give();
+        Verdict::new(history, &sent, &documents).give();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {

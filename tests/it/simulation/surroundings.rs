@@ -81,10 +81,12 @@ impl Surroundings {
         then.max(*self.thawed.lock().unwrap_or_else(PoisonError::into_inner)).elapsed()
     }
 
-    /// How often a message must be given back in the present outage, because it may not be held any longer.
+    /// How often a message had to be given back in the present outage, because it may not be held any longer: some were held when
+    /// it began.
     pub fn outage_holds(&self) -> usize {
-        let length = self.outage().map_or(Duration::ZERO, |outage| outage.until.saturating_sub(outage.from));
-        usize::try_from(length.as_secs() / HOLD.as_secs()).expect("a few")
+        let held_before = Duration::from_mins(10);
+        let lasted = self.outage().map_or(Duration::ZERO, |outage| self.age().saturating_sub(outage.from) + held_before);
+        usize::try_from(lasted.as_secs() / HOLD.as_secs()).expect("a few")
     }
 
     /// Whether a spell of this fault lasts at present.

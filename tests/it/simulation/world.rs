@@ -114,7 +114,7 @@ impl World {
         machine.abort();
         trial.abort();
         if self.surroundings.history.is_clean() {
-            self.judge.judge(&self.surroundings.history, plan.rate(Fault::ClockJumped) > 0.0);
+            self.judge.judge(&self.surroundings.history);
         }
         messages
     }

@@ -14,8 +14,6 @@ pub struct Verdict<'a> {
     history: &'a History,
     sent: &'a [Sent],
     documents: &'a BTreeMap<Name, Document>,
-    /// Whether a worker's clock may be wrong by days.
-    clocks_jump: bool,
     /// Reasons of the dead letters that must be there, by message.
     letters_due: BTreeMap<usize, &'static str>,
     /// Messages that the store may have refused, or not: it depends on what was there before.
@@ -23,8 +21,8 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    pub fn new(history: &'a History, sent: &'a [Sent], documents: &'a BTreeMap<Name, Document>, clocks_jump: bool) -> Self {
-        Self { history, sent, documents, clocks_jump, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() }
+    pub fn new(history: &'a History, sent: &'a [Sent], documents: &'a BTreeMap<Name, Document>) -> Self {
+        Self { history, sent, documents, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() }
     }
 
     pub fn give(&mut self) {
@@ -102,16 +100,14 @@ impl<'a> Verdict<'a> {
         }
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Whole { collection, key, stamp, expired, .. } = &sent.meaning else { continue };
-            if sent.is_refused() && *expired {
-                self.letters_allowed.extend(self.clocks_jump.then_some(number));
-            } else if sent.is_refused() {
+            if sent.is_refused() && !expired {
                 let best = newest.get(&named(collection, key));
                 self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
             }
         }
         for collection in ["sessions", "user_cache", "seats", "leases"] {
             for (name, document) in self.of(collection) {
-                if !newest.contains_key(name) && !self.is_late(name, document) {
+                if !newest.contains_key(name) {
                     self.history.violation(|| format!("{name:?} holds what nobody should have written: {document:?}"));
                 }
             }
@@ -129,20 +125,6 @@ impl<'a> Verdict<'a> {
                 self.history.violation(|| format!("{name:?} should be at m{number}, {stamp:?}, but is {:?}", self.documents.get(&name)));
             }
         }
-    }
-
-    /// Whether the document is an update past its TTL, which a worker writes that cannot trust its clock.
-    fn is_late(&self, name: &Name, document: &Document) -> bool {
-        let Document::Whole { version, fields } = document else { return false };
-        self.clocks_jump
-            && self.sent.iter().any(|sent| match &sent.meaning {
-                Meaning::Whole { collection, key, stamp, content, expired: true, .. } => {
-                    named(collection, key) == *name
-                        && compare(version, stamp) == Ordering::Equal
-                        && whole_content(fields).0 == Some(*content)
-                }
-                _ => false,
-            })
     }
 
     /// Each field of each key at its newest version.
