@@ -6,7 +6,8 @@ pub mod mongod;
 pub mod sqs;
 pub mod surroundings;
 
-use std::time::Duration;
+use std::fmt::Display;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for what is expected: a bound, never reached.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -19,4 +20,16 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(DEADLINE, met).await.is_ok(), "not within {DEADLINE:?}: {what}");
+}
+
+/// Asks a server again and again until it answers: one of a set may just be holding an election, which is no finding.
+pub async fn answered<T, E: Display>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
+    let asked = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(asked.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -7,6 +7,8 @@ use futures_util::TryStreamExt;
 use longshore::mongo_manager::MongoManager;
 use mongodb::bson::{Bson, Document, doc};
 
+use crate::support::answered;
+
 use super::load::{Expected, VISITS};
 
 /// What broke which promise, one line each.
@@ -47,8 +49,8 @@ pub async fn broken_promises(manager: &MongoManager, expected: &Expected) -> Bro
 }
 
 async fn documents(manager: &MongoManager, collection: &str) -> Vec<Document> {
-    let found = manager.database().collection::<Document>(collection).find(doc! {}).await.expect("an answer");
-    found.try_collect().await.expect("documents")
+    let documents = manager.database().collection::<Document>(collection);
+    answered(collection, async || documents.find(doc! {}).await?.try_collect().await).await
 }
 
 fn value(document: &Document, field: &str) -> String {

@@ -16,14 +16,15 @@ use super::replica_set;
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
-/// Receives in progress when the outage begins: `queue.pollers_max` by default.
-const POLLERS_MAX: u64 = 8;
+/// Receives of a worker whose pauses have not begun: of those in progress when the outage begins, `queue.pollers_max` by default,
+/// each may still bring messages, and then start two others.
+const UNPAUSED_MAX: u64 = 2 * 8;
 
 /// Delete calls in flight, and release calls until a worker lets go: `CALLS_MAX` in src/settle/calls.rs.
 const SETTLING_MAX: u64 = 16;
 
 /// Refused receives after which an outage has lasted long enough for its pauses to have grown.
-const REFUSED_RECEIVES: u64 = 12;
+const REFUSED_RECEIVES: u64 = 20;
 
 /// Everything is refused until many receives were, and calls stay within what the pauses between them allow.
 async fn outage(fault: Fault) -> Seen {
@@ -39,7 +40,7 @@ async fn outage(fault: Fault) -> Seen {
         let (after, lasted) = (proxy.seen(), began.elapsed());
         let calls = |operation| after.calls(operation) - before.calls(operation);
         let tries = tries_max(lasted);
-        assert!(calls(Receive) <= POLLERS_MAX + tries, "{} receives within {lasted:?}", calls(Receive));
+        assert!(calls(Receive) <= UNPAUSED_MAX + tries, "{} receives within {lasted:?}", calls(Receive));
         // Each of the calls in flight has pauses of its own, which start over with the next ten messages.
         let settling = calls(Delete) + calls(ChangeVisibility);
         assert!(settling <= SETTLING_MAX * (tries + tries_max(Duration::ZERO)), "{settling} deletes and releases within {lasted:?}");

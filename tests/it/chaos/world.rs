@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::support::child::{self, Child};
 use crate::support::fault_proxy::{FaultProxy, SETTLING};
 use crate::support::sqs::{Kind, SqsServer};
-use crate::support::until;
+use crate::support::{answered, until};
 
 use super::check::broken_promises;
 use super::load::{Load, VISITS, visit};
@@ -87,8 +87,8 @@ impl World {
         let queue_url = server.create_queue(&attributes).await;
         let queue = Arc::new(server.connect(&queue_url).await.0);
         let uri = set.uri(&database);
-        let manager =
-            MongoManager::connect(&DbConfig { mongo_uri: Some(Secret::new(&uri)), ..DbConfig::default() }).await.expect("a database");
+        let config = DbConfig { mongo_uri: Some(Secret::new(&uri)), ..DbConfig::default() };
+        let manager = answered("the database", async || MongoManager::connect(&config).await).await;
         let mut worker_settings = worker_settings(&queue_url, uri);
         worker_settings.extend(setting.worker_settings);
         let load = Load::new(setting.seed, setting.messages);
@@ -131,7 +131,7 @@ impl World {
         let mut broken = broken_promises(&self.manager, &self.load.expected).await;
         let given_up = messages_in(&self.given_up).await;
         broken.dead_lettered_wrongly.extend((0..given_up).map(|_| format!("received {RECEIVES_MAX} times and given up by the queue")));
-        self.manager.database().drop().await.expect("dropped");
+        answered("the database is dropped", async || self.manager.database().drop().await).await;
         let receives = self.receives();
         Row {
             fault: fault.to_owned(),
