@@ -151,6 +151,24 @@ MUTATIONS = [
         "cause = text;\n                    }\n                    self.held.extended(due.number, due_again);",
     ),
     (
+        "do not ask again for extensions whose call failed",
+        "src/queue/visibility.rs",
+        "                self.put_off(chunk);\n                self.signals",
+        "                self.signals",
+    ),
+    (
+        "ask for each delete twice at once",
+        "src/settle/calls.rs",
+        "Operation::Delete => context.queue.delete(handles).await,",
+        "Operation::Delete => tokio::join!(context.queue.delete(handles), context.queue.delete(handles)).0,",
+    ),
+    (
+        "record a dead letter without the end of its body",
+        "src/dead_letter.rs",
+        "message.body.as_str());\n        record\n",
+        "message.body.trim_end_matches('}'));\n        record\n",
+    ),
+    (
         "delete by full tens only",
         "src/settle.rs",
         "self.since.map(|since| since + self.linger)",

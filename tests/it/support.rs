@@ -7,7 +7,9 @@ pub mod sqs;
 pub mod surroundings;
 
 use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How long a test waits for what is expected: a bound, never reached.
 pub const DEADLINE: Duration = Duration::from_mins(1);

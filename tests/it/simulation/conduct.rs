@@ -1,11 +1,12 @@
 //! How a worker must behave, call by call, seen from outside: what one incarnation was given, and what it asked for.
 //!
-//! - [`receipts`] knows each handle and what became of it; [`hiding`] that it stays hidden meanwhile.
+//! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays hidden meanwhile.
 //! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
 
 mod hiding;
 mod limits;
 mod order;
+mod receipt;
 mod receipts;
 mod sickness;
 
@@ -21,7 +22,9 @@ use super::incarnation::Incarnation;
 use super::judge::{Judge, subject};
 use super::queue::{Delivery, parse};
 
+use limits::Limits;
 pub use limits::kept_its_limits;
+use receipt::Receipt;
 use receipts::Receipts;
 use sickness::Sickness;
 
@@ -31,6 +34,7 @@ pub struct Book {
     /// Messages that receives in progress may bring.
     asked_for: usize,
     receipts: Receipts,
+    limits: Limits,
     sickness: Sickness,
     /// Extensions that failed as a whole or were not answered, since the last one that was.
     refused_hides: usize,
@@ -76,57 +80,94 @@ pub fn receive_ends(who: &Incarnation, judge: &Judge, max: usize, brought: &[Del
     });
 }
 
-/// Looks at a call before it is sent.
-pub fn wishes(who: &Incarnation, judge: &Judge, handles: &[Arc<str>], wish: Wish) {
-    let history = &who.surroundings().history;
-    if handles.is_empty() || handles.len() > 10 {
-        history.violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
-    }
-    who.book(|book| {
-        book.refused_hides += usize::from(wish == Wish::Hide);
-        for handle in handles {
-            if book.receipts.asked(handle, wish) {
-                history.violation(|| format!("{} settles {handle} again: {wish:?}", who.name));
-            }
-            order::looks_at_order(who, book, handle, wish);
-            match wish {
-                Wish::Delete => {
-                    if let Err(lack) = judge.is_durable(parse(handle).0) {
-                        history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
-                    }
-                }
-                Wish::Release => {
-                    sickness::gives_back(who, book, judge, handle);
-                    if book.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
-                        history.violation(|| format!("{} gives {handle} back, which it could have written", who.name));
-                    }
-                }
-                Wish::Hide => {}
-            }
-        }
-    });
+/// A call about receipt handles, as long as the worker waits for the answer.
+pub struct Call<'a> {
+    who: &'a Incarnation,
+    handles: &'a [Arc<str>],
+    wish: Wish,
+    asked_at: Instant,
+    is_answered: bool,
 }
 
-/// Takes note of the answer to what was asked at `asked_at`.
-pub fn answered(who: &Incarnation, handles: &[Arc<str>], wish: Wish, outcomes: &[EntryOutcome], asked_at: Instant, hide: Duration) {
-    who.book(|book| {
-        if wish == Wish::Hide {
-            book.refused_hides = 0;
+impl<'a> Call<'a> {
+    /// Looks at it before it is sent.
+    pub fn new(who: &'a Incarnation, judge: &Judge, handles: &'a [Arc<str>], wish: Wish) -> Self {
+        let history = &who.surroundings().history;
+        if handles.is_empty() || handles.len() > 10 {
+            history.violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
         }
-        for (handle, outcome) in handles.iter().zip(outcomes) {
-            book.receipts.answered(handle, wish, outcome);
-            let is_done = *outcome == EntryOutcome::Done;
-            if is_done
-                && wish == Wish::Hide
-                && let Some(receipt) = book.receipts.get_mut(handle)
-            {
-                receipt.hidden.confirmed(asked_at, hide);
+        who.book(|book| {
+            book.refused_hides += usize::from(wish == Wish::Hide);
+            for handle in handles {
+                let asked = book.receipts.get_mut(handle).map_or(Ok(()), |receipt| receipt.asked(wish));
+                if let Err(wrong) = asked {
+                    history.violation(|| format!("{} asks of {handle} to {wish:?}, {wrong}", who.name));
+                }
+                order::looks_at_order(who, book, handle, wish);
+                looks_at_wish(who, book, judge, handle, wish);
             }
-            if is_done && wish == Wish::Release {
-                sickness::gave_back(who, book, handle);
+        });
+        Self { who, handles, wish, asked_at: Instant::now(), is_answered: false }
+    }
+
+    /// Takes note of the answer. `hide` is how long was asked for.
+    pub fn answered(mut self, outcomes: &[EntryOutcome], hide: Duration) {
+        self.is_answered = true;
+        let (who, wish) = (self.who, self.wish);
+        who.book(|book| {
+            if wish == Wish::Hide {
+                book.refused_hides = 0;
+            }
+            for (handle, outcome) in self.handles.iter().zip(outcomes) {
+                let is_done = *outcome == EntryOutcome::Done;
+                if let Some(receipt) = book.receipts.get_mut(handle) {
+                    receipt.answered(wish, outcome);
+                    if is_done && wish == Wish::Hide {
+                        receipt.hidden.confirmed(self.asked_at, hide);
+                    }
+                }
+                if is_done && wish == Wish::Release {
+                    sickness::gave_back(who, book, handle);
+                }
+            }
+        });
+    }
+}
+
+/// A call that failed, or that the worker does not wait for any more.
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.who.book(|book| {
+                let is_overdue = |handle: &Arc<str>| book.receipts.get(handle).is_some_and(Receipt::is_overdue);
+                let may_end = self.who.stop.is_letting_go() || self.handles.iter().any(is_overdue);
+                for handle in self.handles {
+                    book.receipts.get_mut(handle).into_iter().for_each(|receipt| receipt.unanswered(self.wish, may_end));
+                }
+            });
+        }
+    }
+}
+
+fn looks_at_wish(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str, wish: Wish) {
+    let history = &who.surroundings().history;
+    if wish != Wish::Hide {
+        limits::was_held(who, book, handle);
+    }
+    match wish {
+        Wish::Delete => {
+            if let Err(lack) = judge.is_durable(parse(handle).0) {
+                history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
             }
         }
-    });
+        Wish::Release => {
+            sickness::gives_back(who, book, judge, handle);
+            if book.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
+                history.violation(|| format!("{} gives {handle} back, which it could have written", who.name));
+            }
+        }
+        Wish::Hide => {}
+    }
 }
 
 /// Looks at a write before it is sent.

@@ -36,6 +36,7 @@ faults! {
     ShortAnswer = "a receive brings fewer messages than there are",
     Reordered = "messages are delivered in another order than sent",
     ReceiveRepeated = "a FIFO receive with the same attempt id brings the same messages",
+    DeletesDenied = "the queue denies all deletes for a time, and nothing else",
     // The store.
     StoreUnavailable = "a write fails before anything was applied",
     WriteAnswerLost = "a write is applied, and its answer is lost",

@@ -15,7 +15,7 @@ use super::store::{Document, Name, Store};
 use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
 pub use contents::{Subject, subject};
-use contents::{event_content, letter_receive_count};
+use contents::{content as content_of, event_content, letter_body, letter_receive_count, whole_content};
 use verdict::Verdict;
 
 /// The queue's name in dead letters.
@@ -43,26 +43,32 @@ impl Judge {
     /// # Errors
     /// What is lacking.
     pub fn is_durable(&self, number: usize) -> Result<(), String> {
-        if self.store.durable(&dead_letter(number)).is_some() {
+        let Sent { meaning, body, .. } = self.lock()[number].clone();
+        if self.store.durable(&dead_letter(number)).is_some_and(|letter| letter_body(&letter) == Some(body)) {
             return Ok(());
         }
-        let meaning = self.lock()[number].meaning.clone();
         let is_durable = match &meaning {
             Meaning::Event { content, .. } => self.store.durable_of("events").iter().any(|event| event_content(event) == Some(*content)),
             Meaning::Whole { expired: true, .. } => true,
-            Meaning::Whole { collection, key, stamp, .. } => match self.store.durable(&named(collection, key)) {
-                Some(Document::Whole { version, .. }) => compare(&version, stamp) != Ordering::Less,
+            Meaning::Whole { collection, key, stamp, content, .. } => match self.store.durable(&named(collection, key)) {
+                Some(Document::Whole { version, fields }) => holds(&version, stamp, || whole_content(&fields).0 == Some(*content)),
                 _ => false,
             },
-            Meaning::Partial { key, stamp, fields, .. } => match self.store.durable(&named("profiles", key)) {
-                Some(Document::Partial(stored)) => {
-                    fields.iter().all(|field| stored.get(*field).is_some_and(|(version, _)| compare(version, stamp) != Ordering::Less))
-                }
+            Meaning::Partial { key, stamp, fields, content } => match self.store.durable(&named("profiles", key)) {
+                Some(Document::Partial(stored)) => fields.iter().all(|field| {
+                    let stored = stored.get(*field);
+                    stored.is_some_and(|(version, value)| holds(version, stamp, || content_of(value, field) == Some(*content)))
+                }),
                 _ => false,
             },
             Meaning::Poison(_) => false,
         };
         if is_durable { Ok(()) } else { Err(format!("neither its effect nor a dead letter is durable: {meaning:?}")) }
+    }
+
+    /// Whether the message is too old to be written.
+    pub fn is_without_effect(&self, number: usize) -> bool {
+        matches!(self.lock()[number].meaning, Meaning::Whole { expired: true, .. })
     }
 
     /// What may be written for the message: its effect, or its dead letter.
@@ -74,6 +80,11 @@ impl Judge {
             Meaning::Poison(_) => None,
         };
         effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
+    }
+
+    /// When each message was sent, in milliseconds of the world.
+    pub fn sent_at(&self) -> Vec<u64> {
+        self.lock().iter().map(|sent| sent.at_ms).collect()
     }
 
     /// How many of the messages that were sent bear one of these marks.
@@ -121,9 +132,23 @@ fn order(left: &Stamp, right: &Stamp) -> Ordering {
     left.time_ms.cmp(&right.time_ms).then(left.origin_ms.cmp(&right.origin_ms)).then(by_id)
 }
 
-fn compare(stored: &Version, stamp: &Stamp) -> Ordering {
-    let origin_id = String::from_utf8_lossy(&stored.origin_id).into_owned();
-    order(&Stamp { time_ms: stored.time_ms, origin_ms: stored.origin_time_ms, origin_id }, stamp)
+/// A version as the product writes it, as one of ours.
+fn stamp(version: &Version) -> Stamp {
+    let origin_id = String::from_utf8_lossy(&version.origin_id).into_owned();
+    Stamp { time_ms: version.time_ms, origin_ms: version.origin_time_ms, origin_id }
+}
+
+fn compare(stored: &Version, sent: &Stamp) -> Ordering {
+    order(&stamp(stored), sent)
+}
+
+/// Whether something newer is stored, or the very same.
+fn holds(stored: &Version, stamp: &Stamp, is_same: impl FnOnce() -> bool) -> bool {
+    match compare(stored, stamp) {
+        Ordering::Less => false,
+        Ordering::Equal => is_same(),
+        Ordering::Greater => true,
+    }
 }
 
 fn named(collection: &str, key: &str) -> Name {

@@ -132,8 +132,14 @@ impl Queue {
             return again;
         }
         let mut chosen = if self.fifo { fifo_candidates(state) } else { self.candidates(state) };
-        let most = if chosen.len() > 1 && self.strikes(Fault::ShortAnswer) { self.dice().below(chosen.len()) } else { max };
-        chosen.truncate(most.min(max));
+        if chosen.len() > 1 && self.surroundings.draws(Fault::ShortAnswer) {
+            let fewer = self.dice().below(chosen.len());
+            if fewer < max {
+                self.surroundings.history.saw(Fault::ShortAnswer);
+                chosen.truncate(fewer);
+            }
+        }
+        chosen.truncate(max);
         if !self.fifo && chosen.windows(2).any(|pair| pair[0] > pair[1]) {
             self.surroundings.history.saw(Fault::Reordered);
         }
@@ -189,6 +195,10 @@ impl Queue {
     fn deliver(&self, state: &mut State, number: usize) -> Delivery {
         let slot = &mut state.slots[number];
         let regular = !slot.deleted && slot.visible_at <= Instant::now();
+        if !regular {
+            let fault = if slot.deleted { Fault::DeliveredAfterDelete } else { Fault::DeliveredWhileHidden };
+            self.surroundings.history.saw(fault);
+        }
         slot.deleted = false;
         slot.handle += 1;
         slot.receive_count += 1;
@@ -217,7 +227,7 @@ impl Queue {
 
     /// For what is possible for each message at each look.
     fn rarely(&self, fault: Fault) -> bool {
-        self.dice().chance(0.05) && self.strikes(fault)
+        self.dice().chance(0.05) && self.surroundings.draws(fault)
     }
 
     fn strikes(&self, fault: Fault) -> bool {

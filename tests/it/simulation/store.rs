@@ -67,10 +67,13 @@ impl Store {
         let is_calm = self.surroundings.is_calm();
         let lasts = |mark: &Mark| !is_calm || !mark.is_taken_in_the_end();
         let marks: Vec<_> = writes.iter().map(|write| state.effective_mark(collection, write).filter(lasts)).collect();
+        let saw = |mark: Mark| self.surroundings.history.saw(mark.fault());
         if writes.len() > 1 && marks.contains(&Some(Mark::CommandRefused)) {
+            saw(Mark::CommandRefused);
             return Applied { outcome: unconfirmed(StoreFaultKind::Refused, "a command is refused whole"), term };
         }
         if marks.contains(&Some(Mark::BreaksConnection)) {
+            saw(Mark::BreaksConnection);
             return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "an item breaks the connection"), term };
         }
         let doubts = self.surroundings.spell(Fault::StoreDoubts);
@@ -84,10 +87,12 @@ impl Store {
                 items.push(refusal(Mark::UnknownCode));
                 continue;
             }
+            mark.filter(|mark| !mark.is_of_commands()).into_iter().for_each(saw);
             let outcome = mark.map(refusal).or_else(|| self.trouble(&mut state, collection, write));
             items.push(outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged)));
         }
         if writes.len() > 1 && marks.contains(&Some(Mark::ReplyTooLarge)) {
+            saw(Mark::ReplyTooLarge);
             return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "the reply broke the connection"), term };
         }
         Applied { outcome: WriteOutcome::Answered { items, stale: unchanged }, term }

@@ -38,9 +38,14 @@ impl Surroundings {
         }
     }
 
+    /// Whether `fault` is to strike here and now. Whoever lets it says so to the history when it does.
+    pub fn draws(&self, fault: Fault) -> bool {
+        !self.is_calm() && self.dice.chance(self.plan.rate(fault))
+    }
+
     /// Whether `fault` strikes here and now.
     pub fn strikes(&self, fault: Fault) -> bool {
-        let strikes = !self.is_calm() && self.dice.chance(self.plan.rate(fault));
+        let strikes = self.draws(fault);
         if strikes {
             self.history.saw(fault);
         }

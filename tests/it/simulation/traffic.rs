@@ -78,6 +78,15 @@ impl Mark {
         (Self::BreaksConnection, Fault::ItemBreaksConnection),
     ];
 
+    pub fn fault(self) -> Fault {
+        Self::ALL.iter().find(|(mark, _)| *mark == self).expect("all are there").1
+    }
+
+    /// Whether it strikes what stands beside it in a command, and alone is like another.
+    pub fn is_of_commands(self) -> bool {
+        matches!(self, Self::CommandRefused | Self::ReplyTooLarge)
+    }
+
     /// Whether the store takes the item in the end.
     pub fn is_taken_in_the_end(self) -> bool {
         matches!(self, Self::Unconfirmed | Self::BreaksConnection)
@@ -107,23 +116,26 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
     let mut at: Vec<u64> = (0..plan.messages).map(|_| u64::try_from(dice.between_ms(0, span).as_millis()).expect("minutes")).collect();
     at.sort_unstable();
     let mut sent: Vec<Sent> = Vec::with_capacity(plan.messages);
+    let draws = |fault: Fault| dice.chance(plan.rate(fault));
+    let saw = |fault: Fault| history.saw(fault);
     let strikes = |fault: Fault| {
-        let strikes = dice.chance(plan.rate(fault));
+        let strikes = draws(fault);
         if strikes {
-            history.saw(fault);
+            saw(fault);
         }
         strikes
     };
     for (number, at_ms) in at.into_iter().enumerate() {
         let before = (number > 0).then(|| number - 1 - dice.below(number.min(REPEATED_WITHIN)));
         if let Some(before) = before
-            && strikes(Fault::SentTwice)
+            && draws(Fault::SentTwice)
             && let Some(again) = again(&sent[before], at_ms)
         {
+            saw(Fault::SentTwice);
             sent.push(again);
             continue;
         }
-        let draft = Draft { number, at_ms, dice, keys: plan.keys, is_flood: plan.is_flood, strikes: &strikes };
+        let draft = Draft { number, at_ms, dice, keys: plan.keys, is_flood: plan.is_flood, draws: &draws, saw: &saw, strikes: &strikes };
         sent.push(draft.message(before.map(|before| &sent[before])));
     }
     sent
@@ -142,12 +154,15 @@ struct Draft<'a> {
     dice: &'a Dice,
     keys: usize,
     is_flood: bool,
+    /// Whether a fault is to be sent; how to count it; and both at once.
+    draws: &'a dyn Fn(Fault) -> bool,
+    saw: &'a dyn Fn(Fault),
     strikes: &'a dyn Fn(Fault) -> bool,
 }
 
 impl Draft<'_> {
     fn message(&self, before: Option<&Sent>) -> Sent {
-        let mark = Mark::ALL.iter().find(|(_, fault)| (self.strikes)(*fault)).map(|(mark, _)| *mark);
+        let mark = Mark::ALL.iter().find(|(_, fault)| (self.draws)(*fault)).map(|(mark, _)| *mark);
         let named = self.dice.chance(0.3);
         // A clock of tens of seconds: often the ids alone tell which is newer.
         let origin_ms = if named { self.sent_ms() / 10_000 * 10_000 } else { self.sent_ms() };
@@ -198,9 +213,13 @@ impl Draft<'_> {
     fn version(&self, field: &str, origin: Stamp, expired: bool) -> (String, Stamp) {
         let ahead_ms = if expired {
             -60 * 3_600_000
-        } else if (self.strikes)(Fault::SentOutOfOrder) {
+        } else if (self.draws)(Fault::SentOutOfOrder) {
             // Within the skew that is allowed, and not past any TTL.
-            i64::try_from(self.dice.between_ms(0, 1_200_000).as_millis()).expect("minutes") - 600_000
+            let ahead_ms = i64::try_from(self.dice.between_ms(0, 1_200_000).as_millis()).expect("minutes") - 600_000;
+            if ahead_ms < 0 {
+                (self.saw)(Fault::SentOutOfOrder);
+            }
+            ahead_ms
         } else if self.dice.chance(0.3) {
             // Many at one moment: the origin decides.
             EPOCH_MS - self.sent_ms()

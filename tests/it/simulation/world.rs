@@ -104,6 +104,7 @@ impl World {
         if plan.is_faultless() {
             self.judge.each_came_once(&self.surroundings.history, &self.queue.receive_counts());
         }
+        self.look_at_receives();
         self.deploy(&mut messages).await;
         self.over.store(true, Ordering::Relaxed);
         for seat in seats {
@@ -194,6 +195,18 @@ impl World {
             let (due, left) = (self.judge.unconcerned(at_ms), self.queue.left());
             if let Some(number) = due.into_iter().find(|number| left.contains(number)) {
                 return self.violation(|| format!("m{number} is not concerned, and yet in the queue since {longest:?}"));
+            }
+        }
+    }
+
+    /// How often messages were received in a trial that says how often they may.
+    fn look_at_receives(&self) {
+        let Some(every) = self.surroundings.plan.trial.as_ref().and_then(|trial| trial.received_every) else { return };
+        let now_ms = self.surroundings.history.now_ms();
+        for (number, (times, sent_ms)) in self.queue.receive_counts().into_iter().zip(self.judge.sent_at()).enumerate() {
+            let most = 1 + u128::from(now_ms - sent_ms) / every.as_millis();
+            if u128::from(times) > most {
+                self.violation(|| format!("m{number} was received {times} times, and may be so {most} times"));
             }
         }
     }

@@ -9,25 +9,31 @@ use crate::simulation::incarnation::Incarnation;
 use super::Book;
 
 /// No extension is asked for beyond this time from the receive: the message is given back instead (SQS: 12 h at most).
-const HOLD: Duration = Duration::from_hours(11);
+pub const HOLD: Duration = Duration::from_hours(11);
 
 /// Calls that failed one after the other. A worker then asks less often, and may be too late.
 const REFUSED: usize = 8;
+
+/// An extension that failed is asked for once more when the calls beside it have ended, each after this share of the visibility
+/// timeout at most, and a pause.
+const CALL_SHARE: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(1_500);
 
 /// How long one message is hidden, as far as the worker knows.
 pub struct Hidden {
     /// When it was asked for; the queue counts from no earlier moment.
     since: Instant,
     length: Duration,
-    /// Extensions that were asked for since then, and how many of these the queue answered by an entry that failed.
+    /// Extensions that were asked for since then, how many of these failed, and when the last of them did.
     asks: usize,
     failed: usize,
+    failed_at: Option<Instant>,
     is_over: bool,
 }
 
 impl Hidden {
     pub fn new(since: Instant, length: Duration) -> Self {
-        Self { since, length, asks: 0, failed: 0, is_over: false }
+        Self { since, length, asks: 0, failed: 0, failed_at: None, is_over: false }
     }
 
     pub fn asked(&mut self) {
@@ -36,6 +42,7 @@ impl Hidden {
 
     pub fn failed(&mut self) {
         self.failed += 1;
+        self.failed_at = Some(Instant::now());
     }
 
     pub fn confirmed(&mut self, asked_at: Instant, length: Duration) {
@@ -44,9 +51,10 @@ impl Hidden {
 
     /// What was neglected, if its time is over.
     fn neglected(&self) -> Option<&'static str> {
+        let left = self.failed_at.map(|at| (self.since + self.length).saturating_duration_since(at));
         match (self.asks, self.failed) {
             (0, _) => Some("did not ask to hide it longer"),
-            (1, 1) => Some("did not ask again when that failed"),
+            (1, 1) if left.is_some_and(|left| left >= self.length / CALL_SHARE + PAUSE) => Some("did not ask again when that failed"),
             _ => None,
         }
     }
@@ -58,7 +66,7 @@ pub fn looks_after(who: &Incarnation, book: &mut Book) {
     let is_refused = book.refused_hides >= REFUSED;
     for (handle, receipt) in book.receipts.open_mut(who) {
         let exposed = surroundings.awake_since(receipt.hidden.since);
-        if receipt.hidden.is_over || exposed <= receipt.hidden.length || receipt.received_at.elapsed() >= HOLD {
+        if receipt.hidden.is_over || exposed <= receipt.hidden.length || receipt.is_overdue() {
             continue;
         }
         receipt.hidden.is_over = true;

@@ -1,5 +1,8 @@
 //! That a worker holds no more than it may, and does not ask in a hot loop.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
 use longshore::fields::Fields;
 use longshore::message::{Update, Write};
 use longshore::version::Change;
@@ -10,26 +13,61 @@ use crate::simulation::judge::{DEAD_LETTERS, Subject};
 
 use super::Book;
 
-/// Calls of one world, and for each second of it: more of them are a hot loop.
+/// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes that are denied are asked for
+/// most often: 16 at a time, with pauses that grow to a second at least, of which a half may be taken off.
 const CALLS_MAX: u64 = 20_000;
-const CALLS_PER_SECOND_MAX: u64 = 20;
+const CALLS_PER_SECOND_MAX: u64 = 40;
 
 /// A call of the SDK or the driver.
 pub fn counts_call(who: &Incarnation) {
     let surroundings = who.surroundings();
     let calls = surroundings.history.called();
-    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * surroundings.age().as_secs() {
+    let seconds = surroundings.age().as_secs() * surroundings.plan.workers as u64;
+    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * seconds {
         surroundings.history.violation(|| format!("{} makes the call {calls}: something asks in a hot loop", who.name));
         who.kill();
     }
 }
 
+/// Moments at which the worker may have held too much, of which the last ones are kept.
+#[derive(Default)]
+pub struct Limits {
+    moments: VecDeque<Moment>,
+}
+
+const MOMENTS_MAX: usize = 20;
+
+struct Moment {
+    /// Messages that it held, or had asked for.
+    held: usize,
+    /// Handles that it held as well, or had left to the queue.
+    perhaps: BTreeSet<Arc<str>>,
+}
+
 /// Looks at how many messages the worker would hold if all came for which it asks.
-pub fn looks_at_messages(who: &Incarnation, book: &Book) {
+pub fn looks_at_messages(who: &Incarnation, book: &mut Book) {
     let limit = who.surroundings().plan.config.in_flight.messages_max;
-    let most = book.receipts.open(who).count() + book.asked_for;
-    if most > limit {
-        who.surroundings().history.violation(|| format!("{} may hold {most} messages, its limit is {limit}", who.name));
+    let held = book.receipts.open(who).count() + book.asked_for;
+    is_within(who, held, limit);
+    if held + book.receipts.perhaps_held(who).count() > limit {
+        let moments = &mut book.limits.moments;
+        moments.push_back(Moment { held, perhaps: book.receipts.perhaps_held(who).cloned().collect() });
+        moments.drain(..moments.len().saturating_sub(MOMENTS_MAX));
+    }
+}
+
+/// The worker settles it: so it has held it until now.
+pub fn was_held(who: &Incarnation, book: &mut Book, handle: &str) {
+    let limit = who.surroundings().plan.config.in_flight.messages_max;
+    for moment in &mut book.limits.moments {
+        moment.held += usize::from(moment.perhaps.remove(handle));
+        is_within(who, moment.held, limit);
+    }
+}
+
+fn is_within(who: &Incarnation, held: usize, limit: usize) {
+    if held > limit {
+        who.surroundings().history.violation(|| format!("{} may hold {held} messages, its limit is {limit}", who.name));
     }
 }
 

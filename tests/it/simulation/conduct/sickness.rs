@@ -11,7 +11,7 @@ use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
 use crate::simulation::queue::{Delivery, parse};
 
 use super::Book;
-use super::receipts::Receipt;
+use super::receipt::Receipt;
 
 /// What is known of the store's health since it last took something of this worker.
 #[derive(Default)]
@@ -102,7 +102,6 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
     let sickness = &mut book.sickness;
     match outcome {
         WriteOutcome::Answered { items, .. } => {
-            sickness.failing.clear();
             for (subject, item) in subjects.iter().zip(items) {
                 let Some(subject) = subject else { continue };
                 if matches!(item, ItemOutcome::Unconfirmed(_)) {
@@ -111,18 +110,24 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
                     sickness.unconfirmed.remove(subject);
                 }
             }
-            sickness.shut_since = None;
             // Even one that refuses an item with a code that tells nothing is there, and may take the next.
             sickness.failed = items.iter().all(|item| matches!(item, ItemOutcome::Unconfirmed(_)));
             if !sickness.failed {
+                sickness.failing.clear();
+                sickness.shut_since = None;
                 sickness.received.clear();
                 sickness.holds = 0;
             }
         }
         // What the command is refused for is in it: less of it is tried at once.
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Refused => {}
-        // Dead letters may be denied alone: that is no reason to write nothing else.
-        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS => {}
+        // Dead letters may be denied alone: that is no reason to write nothing else, or to wait for these any longer.
+        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS => {
+            sickness.failing.retain(|subject, _| !subjects.contains(&Some(subject.clone())));
+            if sickness.failing.is_empty() {
+                sickness.shut_since = None;
+            }
+        }
         WriteOutcome::Unconfirmed(_) => {
             sickness.failed = true;
             sickness.unconfirmed.extend(subjects.iter().flatten().cloned());

@@ -37,6 +37,12 @@ pub fn letter_reason(document: &Document) -> Option<String> {
     Some(RawDocument::from_bytes(document).ok()?.get_str("reason").ok()?.to_owned())
 }
 
+/// The message as it came.
+pub fn letter_body(document: &Document) -> Option<String> {
+    let Document::Inserted { document, .. } = document else { return None };
+    Some(RawDocument::from_bytes(document).ok()?.get_str("body").ok()?.to_owned())
+}
+
 pub fn letter_receive_count(document: &Document) -> Option<i64> {
     let Document::Inserted { document, .. } = document else { return None };
     RawDocument::from_bytes(document).ok()?.get_i64("receive_count").ok()
@@ -48,6 +54,12 @@ pub fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
     let Ok(document) = RawDocument::from_bytes(&bytes) else { return (None, None) };
     let extra = document.get_i32("extra").ok().and_then(|extra| usize::try_from(extra).ok());
     (document.get_document("data").ok().and_then(number), extra)
+}
+
+/// The date in `field`, in milliseconds.
+pub fn date(fields: &Fields, field: &str) -> Option<i64> {
+    let bytes = document(fields);
+    Some(RawDocument::from_bytes(&bytes).ok()?.get_datetime(field).ok()?.timestamp_millis())
 }
 
 pub fn content(value: &Fields, field: &str) -> Option<usize> {

@@ -7,8 +7,8 @@ use crate::simulation::history::History;
 use crate::simulation::store::{Document, Name};
 use crate::simulation::traffic::{Meaning, Sent, Stamp};
 
-use super::contents::{content, event_content, letter_reason, whole_content};
-use super::{DEAD_LETTERS, compare, dead_letter, named, order};
+use super::contents::{content, date, event_content, letter_body, letter_reason, whole_content};
+use super::{DEAD_LETTERS, compare, dead_letter, named, order, stamp};
 
 pub struct Verdict<'a> {
     history: &'a History,
@@ -113,11 +113,14 @@ impl<'a> Verdict<'a> {
             }
         }
         for (name, number) in newest {
-            let Meaning::Whole { stamp, content, extra, .. } = &self.sent[number].meaning else { continue };
+            let Meaning::Whole { collection, stamp, content, extra, .. } = &self.sent[number].meaning else { continue };
             let (content, extra) = (*content, extra.then_some(*content));
+            let version_field = version_field(collection);
             let is_right = match self.documents.get(&name) {
                 Some(Document::Whole { version, fields }) => {
-                    compare(version, stamp) == Ordering::Equal && whole_content(fields) == (Some(content), extra)
+                    compare(version, stamp) == Ordering::Equal
+                        && date(fields, version_field) == Some(stamp.time_ms)
+                        && whole_content(fields) == (Some(content), extra)
                 }
                 _ => false,
             };
@@ -127,14 +130,14 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Each field of each key at its newest version.
+    /// Each field of each key at its newest version, and the version field at the newest of all.
     fn partials(&mut self) {
         let mut newest: BTreeMap<(Name, &str), usize> = BTreeMap::new();
-        let of = |key: &str, field| (named("profiles", key), field);
+        let of = |key: &str, field: &'static str| (named("profiles", key), field);
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            for field in fields.iter().filter(|_| !sent.is_refused()) {
-                let best = newest.entry(of(key, *field)).or_insert(number);
+            for field in fields.iter().copied().chain([version_field("profiles")]).filter(|_| !sent.is_refused()) {
+                let best = newest.entry(of(key, field)).or_insert(number);
                 if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
                     *best = number;
                 }
@@ -147,21 +150,22 @@ impl<'a> Verdict<'a> {
                 self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
             }
         }
-        let mut stored: BTreeMap<(Name, &str), Option<usize>> = BTreeMap::new();
+        let mut stored: BTreeMap<(Name, &str), Held> = BTreeMap::new();
         for (name, document) in self.of("profiles") {
             let Document::Partial(fields) = document else { continue };
-            stored.extend(
-                fields
-                    .iter()
-                    .filter(|(field, _)| *field != "at")
-                    .map(|(field, (_, value))| ((name.clone(), field.as_str()), content(value, field))),
-            );
+            stored.extend(fields.iter().map(|(field, (version, value))| {
+                let value = if field == version_field("profiles") { date(value, field) } else { content(value, field).map(number_of) };
+                ((name.clone(), field.as_str()), Held { version: stamp(version), value })
+            }));
         }
-        let expected: BTreeMap<(Name, &str), Option<usize>> = newest
+        let expected: BTreeMap<(Name, &str), Held> = newest
             .into_iter()
-            .map(|(name, number)| {
-                let Meaning::Partial { content, .. } = self.sent[number].meaning else { unreachable!("only partial ones were taken") };
-                (name, Some(content))
+            .map(|(place, number)| {
+                let Meaning::Partial { content, stamp, .. } = &self.sent[number].meaning else {
+                    unreachable!("only partial ones were taken")
+                };
+                let value = if place.1 == version_field("profiles") { stamp.time_ms } else { number_of(*content) };
+                (place, Held { version: stamp.clone(), value: Some(value) })
             })
             .collect();
         if stored != expected {
@@ -190,6 +194,9 @@ impl<'a> Verdict<'a> {
             if reason.is_none() || reason.as_deref() != expected {
                 self.history.violation(|| format!("the dead letter {id} has the reason {reason:?}, and should have {expected:?}"));
             }
+            if number.is_some_and(|number| letter_body(document).as_ref() != Some(&self.sent[number].body)) {
+                self.history.violation(|| format!("the dead letter {id} has not the body that was sent: {document:?}"));
+            }
         }
         if !due.is_empty() {
             self.history.violation(|| format!("these messages should be dead letters: {due:?}"));
@@ -198,6 +205,25 @@ impl<'a> Verdict<'a> {
 
     fn of<'b>(&'b self, collection: &'b str) -> impl Iterator<Item = (&'b Name, &'b Document)> {
         self.documents.iter().filter(move |((other, _), _)| other == collection)
+    }
+}
+
+/// A field of a document, and its version.
+#[derive(Debug, PartialEq)]
+struct Held {
+    version: Stamp,
+    value: Option<i64>,
+}
+
+fn number_of(content: usize) -> i64 {
+    i64::try_from(content).expect("a few")
+}
+
+fn version_field(collection: &str) -> &'static str {
+    match collection {
+        "sessions" => "last_accessed",
+        "user_cache" => "updated",
+        _ => "at",
     }
 }
 

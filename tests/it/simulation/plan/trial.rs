@@ -9,7 +9,8 @@ use super::{OF_PRODUCERS, Outage, Plan};
 
 /// What is tried. In the first, what was left in doubt comes back in a second spell, after others were written: it is no bad
 /// message for that.
-const TRIALS: &[Fault] = &[Fault::StoreDoubts, Fault::DeadLettersDenied, Fault::ItemUnconfirmed, Fault::ItemBreaksConnection];
+const TRIALS: &[Fault] =
+    &[Fault::StoreDoubts, Fault::DeadLettersDenied, Fault::ItemUnconfirmed, Fault::ItemBreaksConnection, Fault::DeletesDenied];
 
 /// The share of worlds in which each is tried.
 const SHARE: f64 = 0.006;
@@ -27,6 +28,8 @@ pub struct Trial {
     pub spells: Vec<Outage>,
     /// How long a message may stay that is not concerned; `None` where all are.
     pub others_stay_max: Option<Duration>,
+    /// How long it takes at least until a message is received again; `None` where one may be that something broke under.
+    pub received_every: Option<Duration>,
 }
 
 /// The world as it is, or one in which only producers and one trial do harm.
@@ -42,7 +45,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
     plan.is_flood = false;
     plan.sending = Duration::from_mins(20);
     let (until, from) = (LASTS, Duration::ZERO);
-    let (mut spells, mut others_stay_max) = (Vec::new(), Some(OTHERS_STAY_MAX));
+    let (mut spells, mut others_stay_max, mut received_every) = (Vec::new(), Some(OTHERS_STAY_MAX), None);
     match fault {
         Fault::StoreDoubts => {
             // Between the two, others are written, and what was left in the queue stays hidden.
@@ -54,15 +57,22 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
                 from = until + dice.between_ms(1_000, between);
             }
             others_stay_max = None;
+            // What is in doubt is tried for the budget, and left for the rest of time.
+            received_every = Some(plan.config.retry.budget + plan.visibility_timeout);
             plan.messages = 200;
         }
         Fault::DeadLettersDenied => {
             plan.rates[Fault::Poison as usize] = 0.2;
             spells.push(Outage { from, until, fault });
         }
+        Fault::DeletesDenied => {
+            spells.push(Outage { from, until, fault });
+            // What is written is kept until it can be deleted: every receive of it would bring it nearer to the redrive limit.
+            (others_stay_max, received_every) = (None, Some(Duration::MAX));
+        }
         _ => plan.rates[fault as usize] = 0.1,
     }
     plan.faults_until = until;
-    plan.trial = Some(Trial { spells, others_stay_max });
+    plan.trial = Some(Trial { spells, others_stay_max, received_every });
     plan
 }

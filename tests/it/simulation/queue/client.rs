@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use longshore::message::QueueMessage;
 use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
-use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Wish};
 use crate::simulation::fault::Fault;
@@ -33,14 +32,16 @@ const REFUSALS: [(Fault, QueueFaultKind); 4] = [
 ];
 
 impl QueueClient {
-    /// What becomes of the next call, and the fault to report where it has no answer.
-    fn fate(&self) -> (Fate, QueueFault) {
+    /// What becomes of the next call, a receive or one about handles, and the fault to report where it has no answer.
+    fn fate(&self, wish: Option<Wish>) -> (Fate, QueueFault) {
         let surroundings = self.who.surroundings();
         let strikes = |fault| surroundings.strikes(fault);
         let dice = &surroundings.dice;
         let mut fate = Fate { before: dice.between_ms(0, 20), after: dice.between_ms(0, 20), acts: true, answers: true, kill: None };
         let mut kind = QueueFaultKind::Unavailable;
-        if let Some((_, refusal)) = REFUSALS.iter().find(|(fault, _)| strikes(*fault)) {
+        if wish == Some(Wish::Delete) && surroundings.spell(Fault::DeletesDenied) {
+            (fate.acts, kind) = (false, QueueFaultKind::Denied);
+        } else if let Some((_, refusal)) = REFUSALS.iter().find(|(fault, _)| strikes(*fault)) {
             fate.acts = false;
             kind = *refusal;
         } else if strikes(Fault::QueueAnswerLost) {
@@ -59,12 +60,10 @@ impl QueueClient {
 
     async fn call(&self, handles: &[Arc<str>], wish: Wish, timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
         conduct::counts_call(&self.who);
-        if self.who.is_alive() {
-            conduct::wishes(&self.who, &self.judge, handles, wish);
-        }
+        let call = self.who.is_alive().then(|| conduct::Call::new(&self.who, &self.judge, handles, wish));
         let history = &self.who.surroundings().history;
         history.note(|| format!("{} asks: {wish:?} {handles:?} for {timeout:?}", self.who.name));
-        let (fate, fault) = self.fate();
+        let (fate, fault) = self.fate(Some(wish));
         let (queue, asked) = (Arc::clone(&self.queue), handles.to_vec());
         let act = async move {
             match wish {
@@ -72,11 +71,10 @@ impl QueueClient {
                 Wish::Release | Wish::Hide => queue.change_visibility(&asked, timeout),
             }
         };
-        let asked_at = Instant::now();
         let outcomes = ask(&self.who, fate, PATIENCE, act).await.ok_or(fault);
         history.note(|| format!("{} hears of {wish:?} {handles:?}: {outcomes:?}", self.who.name));
-        if let Ok(outcomes) = &outcomes {
-            conduct::answered(&self.who, handles, wish, outcomes, asked_at, timeout);
+        if let (Ok(outcomes), Some(call)) = (&outcomes, call) {
+            call.answered(outcomes, timeout);
         }
         outcomes
     }
@@ -88,7 +86,7 @@ impl longshore::queue::Queue for QueueClient {
         if self.who.is_alive() {
             conduct::receive_starts(&self.who, max);
         }
-        let (fate, fault) = self.fate();
+        let (fate, fault) = self.fate(None);
         let (queue, attempt) = (Arc::clone(&self.queue), attempt.map(str::to_owned));
         let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
         let brought = ask(&self.who, fate, wait + PATIENCE, act).await;

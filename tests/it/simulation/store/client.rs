@@ -39,13 +39,15 @@ enum Deed {
 
 impl StoreClient {
     /// What becomes of the next command, and how it is told where it has no answer.
-    fn fate(&self, collection: &str) -> (Fate, Deed, StoreFaultKind) {
+    fn fate(&self, collection: &str, is_write: bool) -> (Fate, Deed, StoreFaultKind) {
         let surroundings = self.who.surroundings();
-        let (dice, strikes) = (&surroundings.dice, |fault| surroundings.strikes(fault));
+        let (dice, history) = (&surroundings.dice, &surroundings.history);
+        // Of what strikes writes, a question is no case.
+        let strikes = |fault| if is_write { surroundings.strikes(fault) } else { surroundings.draws(fault) };
         let mut fate = Fate { before: dice.between_ms(0, 10), after: dice.between_ms(0, 30), acts: true, answers: true, kill: None };
         let (mut deed, mut kind) = (Deed::Acknowledged, StoreFaultKind::Unavailable);
         if let Some(outage) = surroundings.outage() {
-            surroundings.history.saw(outage.fault);
+            history.saw(outage.fault);
             if outage.fault == Fault::NotAuthorised {
                 kind = StoreFaultKind::Denied;
             } else if dice.chance(0.2) {
@@ -68,9 +70,13 @@ impl StoreClient {
             deed = Deed::SteppedDown;
         } else if strikes(Fault::AppliedLate) {
             fate.before = PATIENCE + dice.between_ms(1, LATE_MS);
-        } else if strikes(Fault::StoreSlow) {
-            let visible = u64::try_from(surroundings.plan.visibility_timeout.as_millis()).expect("minutes");
+        } else if surroundings.draws(Fault::StoreSlow) {
+            let hidden_for = surroundings.plan.visibility_timeout;
+            let visible = u64::try_from(hidden_for.as_millis()).expect("minutes");
             fate.before = dice.between_ms(500, (2 * visible).min(29_000));
+            if is_write && fate.before > hidden_for {
+                history.saw(Fault::StoreSlow);
+            }
         } else if strikes(Fault::KilledBeforeAct) {
             fate.kill = Some(Kill::BeforeAct);
         } else if strikes(Fault::KilledAfterAct) {
@@ -84,7 +90,7 @@ impl longshore::store::Store for StoreClient {
     async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
         conduct::counts_call(&self.who);
         let surroundings = self.who.surroundings();
-        let (fate, deed, kind) = self.fate(&collection.name);
+        let (fate, deed, kind) = self.fate(&collection.name, true);
         let store = Arc::clone(&self.store);
         let (collection, writes) = (collection.name.clone(), writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>());
         let history = &surroundings.history;
@@ -116,7 +122,7 @@ impl longshore::store::Store for StoreClient {
 
     async fn is_well(&self, collection: &Collection) -> bool {
         conduct::counts_call(&self.who);
-        let (fate, deed, _) = self.fate(&collection.name);
+        let (fate, deed, _) = self.fate(&collection.name, false);
         let question = conduct::Question::new(&self.who);
         let is_well = ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged }).await.unwrap_or(false);
         self.who.surroundings().history.note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));

@@ -88,7 +88,7 @@ impl World {
                 who.kill();
             } else if strikes(Fault::ClockJumped) {
                 self.jump(clock);
-            } else if strikes(Fault::LetGo) {
+            } else if self.surroundings.draws(Fault::LetGo) {
                 return self.stop(who, running, dice.between_ms(0, 10_000)).await;
             } else if strikes(Fault::Drained) {
                 return self.stop(who, running, DRAIN_TIMEOUT).await;
@@ -121,6 +121,7 @@ impl World {
             }
             Err(_) => {
                 history.note(|| format!("{} is told to let go", who.name));
+                history.saw(Fault::LetGo);
                 who.stop.let_go();
                 self.let_go(who, &mut running).await
             }
