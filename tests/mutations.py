@@ -163,6 +163,12 @@ MUTATIONS = [
         "Operation::Delete => tokio::join!(context.queue.delete(handles), context.queue.delete(handles)).0,",
     ),
     (
+        "give up deletes that the queue denies",
+        "src/settle/calls.rs",
+        "tries += u32::from(!is_kept);",
+        "tries += 1;\n                let _ = is_kept;",
+    ),
+    (
         "record a dead letter without the end of its body",
         "src/dead_letter.rs",
         "message.body.as_str());\n        record\n",

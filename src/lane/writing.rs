@@ -30,6 +30,7 @@ const WELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Items that are tried in one command.
 struct Group {
+    /// Never empty.
     items: Vec<Item>,
     /// Connections that broke under it.
     lost: u32,
@@ -48,12 +49,15 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     let mut writing = Writing {
         context,
         backoff: Backoff::new(&context.retry, context.clock.clone()),
-        todo: VecDeque::from([Group::new(items)]),
+        todo: VecDeque::new(),
         failing_since: None,
         probe: None,
         doubted: in_the_way.into_iter().flat_map(Item::into_single_items).map(Doubted::not_yet).collect(),
     };
-    while let Some(group) = writing.todo.pop_front().filter(|group| !group.items.is_empty()) {
+    if !items.is_empty() {
+        writing.todo.push_back(Group::new(items));
+    }
+    while let Some(group) = writing.todo.pop_front() {
         writing.attempt(group).await;
     }
     writing.doubted
@@ -228,6 +232,10 @@ impl<S: Store> Writing<'_, S> {
             biased;
             () = self.context.letting_go() => return self.release_all(group),
             () = sleep(retry_in) => {}
+        }
+        if self.probe.is_some() && self.context.gate.state() == GateState::Shut {
+            // All goes back but what probes.
+            self.doubted.drain(..).for_each(|doubted| release(self.context, doubted.item));
         }
         group.items = self.release_overdue(group.items);
         if group.items.is_empty() {

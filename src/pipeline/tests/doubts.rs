@@ -137,6 +137,26 @@ async fn dead_letters_that_may_not_be_written_stay_in_the_queue_and_stop_nothing
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_doubted_message_goes_back_while_its_batch_probes_a_sick_store() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    queue.send("good", &event(1));
+    let world = World::start(queue, |_| {});
+    world.store.then(|writes| {
+        assert_eq!(writes.len(), 2);
+        let conflict = ItemOutcome::Unconfirmed("a conflict".to_owned());
+        WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection()), conflict], stale: 0 }
+    });
+    world.store.fall_sick(|| WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::Unavailable, text: "no primary".to_owned() }));
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_eq!(world.counts().gate_closed_total, 1);
+    assert!(world.store.documents("events").is_empty());
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_lettered.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_that_are_never_confirmed_do_not_stop_the_worker_for_hours() {
     let queue = queue();
     (0..7).for_each(|id| queue.send(&format!("odd{id}"), &event(id)));
