@@ -46,9 +46,7 @@ impl Groups {
         if released.iter().any(|released| released.holds_back(receipt.number, fifo.sequence)) {
             return How::Release;
         }
-        // A release is forgotten when nothing is held any more that was there at the time.
-        let oldest = receipt.oldest_number();
-        released.retain(|released| released.at_number >= oldest);
+        forget(released, receipt);
         if released.is_empty() {
             self.released.remove(&fifo.group);
         }
@@ -61,10 +59,17 @@ impl Groups {
         }
         let at_number = receipt.latest_number();
         let released = self.released.entry(group.to_owned()).or_default();
+        forget(released, receipt);
         // This one says all that those say which went back before it and stand behind it.
         released.retain(|released| released.sequence < sequence);
         released.push(Released { sequence, at_number });
     }
+}
+
+/// A release is forgotten when nothing is held any more that was there at the time.
+fn forget(released: &mut Vec<Released>, receipt: &Receipt) {
+    let oldest = receipt.oldest_number();
+    released.retain(|released| released.at_number >= oldest);
 }
 
 #[cfg(test)]
@@ -118,5 +123,16 @@ mod tests {
         assert_eq!(groups.permit(&next, DELETE), DELETE);
         assert!(groups.released.is_empty(), "of what is over nothing is remembered");
         next.settled();
+    }
+
+    #[tokio::test]
+    async fn releases_are_remembered_as_long_as_something_is_held_from_before() {
+        let (held, mut groups) = (Held::default(), Groups::default());
+        for sequence in 0..100 {
+            let receipt = receive(&held, sequence).await;
+            assert_eq!(groups.permit(&receipt, How::Release), How::Release);
+            receipt.settled();
+        }
+        assert_eq!(groups.released["g"].len(), 1, "the one that went back last was there itself");
     }
 }
