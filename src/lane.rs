@@ -8,6 +8,7 @@ mod doubt;
 mod doubts;
 mod ending;
 mod item;
+mod trouble;
 mod waiting;
 mod writing;
 

@@ -90,11 +90,18 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         stages.spawn(settling);
         let hiding = tokio::spawn(hiding);
         // Aborted with this future, too.
-        let hiding = AbortOnDrop(hiding);
+        let mut hiding = AbortOnDrop(hiding);
         let lanes = self.start_lanes(&mut stages, &gate, &settle);
         let held = self.held.clone();
         self.start_receiving(&mut stages, gate, brake, lanes, settle);
-        while let Some(stage) = stages.join_next().await {
+        loop {
+            let stage = tokio::select! {
+                biased;
+                stage = stages.join_next() => stage,
+                // It never ends by itself.
+                hiding = &mut hiding.0 => Some(hiding),
+            };
+            let Some(stage) = stage else { break };
             if let Err(error) = stage
                 && error.is_panic()
             {

@@ -19,6 +19,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(20);
 /// The longest a message may be held from its receive on (SQS: 12 h); a message is released an hour before.
 pub const HOLD_MAX: Duration = Duration::from_hours(11);
 
+/// How long after its receive a message is hidden at most. SQS refuses what would end more than 12 h after it.
+pub const HIDDEN_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
+
 /// A queue that delivers at least once, in any order, and takes a message back when nobody says that it is done.
 ///
 /// None of the calls retries; all are safe to retry. Dropping the future of a call says nothing about whether it happened.

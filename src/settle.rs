@@ -19,7 +19,7 @@ use crate::brake::Brake;
 use crate::clock::Clock;
 use crate::config::RetryConfig;
 use crate::message::{Ending, Receipt};
-use crate::queue::{BATCH_MAX, Queue};
+use crate::queue::{BATCH_MAX, HIDDEN_MAX, Queue};
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
 
@@ -32,6 +32,12 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 /// The same for a FIFO queue, which gives no more of a group until what it gave is deleted. Long enough for the neighbours of
 /// the same receive, which are written together, and short beside a round trip to a queue.
 const LINGER_FIFO_MAX: Duration = Duration::from_millis(20);
+
+/// The longest that a message is left hidden, unless the visibility timeout is longer.
+const LEFT_MAX: Duration = Duration::from_mins(15);
+
+/// Doublings up to there: even a second has grown past [`LEFT_MAX`] by then.
+const LEFT_DOUBLED_MAX: u32 = 10;
 
 /// The way to the end. Unbounded, because the in-flight budget bounds what there is to settle.
 #[derive(Debug, Clone)]
@@ -57,7 +63,7 @@ enum How {
     Delete(Ending),
     /// Give it back at once.
     Release,
-    /// Give it back after another visibility timeout: there is a reason not to see it again at once.
+    /// Give it back later: see [`hidden_for`].
     Leave,
 }
 
@@ -78,7 +84,7 @@ impl Settle {
         self.send(receipt, How::Release);
     }
 
-    /// The message goes back to the queue after another visibility timeout.
+    /// The message goes back to the queue after another visibility timeout at least: there is a reason not to see it again at once.
     pub fn leave(&self, receipt: Receipt) {
         self.send(receipt, How::Leave);
     }
@@ -148,8 +154,17 @@ fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3],
         How::Leave => 1,
     };
     let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
-    lots[index].entries.push_back(Entry { receipt, ending });
+    let hide = if how == How::Leave { hidden_for(&receipt, context.visibility_timeout) } else { Duration::ZERO };
+    lots[index].entries.push_back(Entry { receipt, ending, hide });
     lots[index].since.get_or_insert_with(Instant::now);
+}
+
+/// How long a message that is left stays hidden: twice as long at each receive, so that a trouble of hours does not use up the
+/// receives that the queue's redrive policy allows.
+fn hidden_for(receipt: &Receipt, visibility_timeout: Duration) -> Duration {
+    let doubled = receipt.message.receive_count.saturating_sub(1).min(LEFT_DOUBLED_MAX);
+    let grown = visibility_timeout.saturating_mul(1 << doubled).min(LEFT_MAX.max(visibility_timeout));
+    grown.min(HIDDEN_MAX.saturating_sub(receipt.received_at.elapsed())).max(Duration::from_secs(1))
 }
 
 /// Messages that wait for the same call.
@@ -174,9 +189,17 @@ impl Lot {
         !self.entries.is_empty() && (closing || self.entries.len() >= BATCH_MAX || self.wake().is_some_and(|wake| wake <= Instant::now()))
     }
 
-    /// The oldest ten.
+    /// The oldest ten that are to be hidden for the same time.
     fn take(&mut self) -> Vec<Entry> {
-        let taken = self.entries.drain(..self.entries.len().min(BATCH_MAX)).collect();
+        let hide = self.entries.front().map(|entry| entry.hide);
+        let (mut taken, mut rest) = (Vec::with_capacity(BATCH_MAX), VecDeque::new());
+        while taken.len() < BATCH_MAX
+            && let Some(entry) = self.entries.pop_front()
+        {
+            if Some(entry.hide) == hide { taken.push(entry) } else { rest.push_back(entry) }
+        }
+        rest.append(&mut self.entries);
+        self.entries = rest;
         self.since = (!self.entries.is_empty()).then(Instant::now);
         taken
     }

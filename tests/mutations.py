@@ -86,8 +86,8 @@ MUTATIONS = [
     (
         "dead-letter at the first doubt",
         "src/lane/doubt.rs",
-        "if since.is_proven || confirmed_before > since.confirmed_then {",
-        "if since.is_proven || confirmed_before >= since.confirmed_then {",
+        "if doubt.is_proven || is_old && confirmed_before > doubt.confirmed_then {",
+        "if doubt.is_proven || confirmed_before >= doubt.confirmed_then {",
     ),
     (
         "never let go",

@@ -5,6 +5,8 @@
 //! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. That they
 //! were in doubt is remembered ([`super::doubts`]).
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep};
 
 use crate::gate::GateState;
@@ -16,6 +18,10 @@ use super::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
+/// A doubt must be this old, half of the retry budget at most, before what others have meanwhile proves anything: a trouble of a part
+/// of the store may pass in a moment.
+const PROVEN_AFTER: Duration = Duration::from_secs(5);
+
 /// An item to be tried alone.
 pub(super) struct Doubted {
     pub item: Item,
@@ -25,6 +31,7 @@ pub(super) struct Doubted {
 
 #[derive(Clone, Copy)]
 struct Doubt {
+    since: Instant,
     /// How many writes had been confirmed.
     confirmed_then: u64,
     /// It was in doubt often enough before.
@@ -46,7 +53,7 @@ impl Doubted {
 
 impl Doubt {
     fn now<S>(context: &LaneContext<S>, item: &Item) -> Self {
-        Self { confirmed_then: context.doubts.confirmed(), is_proven: context.doubts.note(item) }
+        Self { since: Instant::now(), confirmed_then: context.doubts.confirmed(), is_proven: context.doubts.note(item) }
     }
 }
 
@@ -77,8 +84,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
             () = given_back(context) => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
             () = sleep(retry_in) => {}
         }
-        let mut still = Vec::new();
-        let mut round = doubted.into_iter();
+        let (mut still, mut round) = (Vec::new(), doubted.into_iter());
         for one in round.by_ref() {
             match try_one(context, one).await {
                 Shown::Answer(items) => still.extend(items.into_iter().map(Doubted::not_yet)),
@@ -94,8 +100,8 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
                 break;
             }
         }
-        still.extend(round);
-        doubted = still;
+        // Those first that had no turn, or one that ends each round keeps the others from theirs.
+        doubted = round.chain(still).collect();
         if is_spent() {
             let parts = doubted.drain(..).flat_map(|doubted| doubted.item.into_parts());
             parts.for_each(|part| context.settle.leave(part.receipt));
@@ -106,8 +112,9 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
 /// Waits until what is not written is to be given back: the worker lets go, or the store is sick.
 async fn given_back<S>(context: &LaneContext<S>) {
     let shut = async {
-        while context.gate.state() != GateState::Shut {
-            context.gate.left(context.gate.state()).await;
+        let mut state = context.gate.state();
+        while state != GateState::Shut {
+            state = context.gate.left(state).await;
         }
     };
     tokio::select! {
@@ -137,7 +144,7 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     let written = |written, already_there| {
         let (collection, took) = (context.collection.name.as_str(), started.elapsed());
         context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
-        confirmed(context, written + already_there);
+        confirmed(context, written, stale);
     };
     match answer {
         Some(ItemOutcome::Written) => {
@@ -157,11 +164,12 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
         // The fault may be that of one of several messages alone.
         Some(ItemOutcome::Doubtful(_)) if item.parts_len() > 1 => Shown::Answer(item.into_single_items()),
         Some(ItemOutcome::Doubtful(rejection)) => {
-            let since = doubt.unwrap_or_else(|| Doubt::now(context, &item));
-            if since.is_proven || confirmed_before > since.confirmed_then {
+            let doubt = doubt.unwrap_or_else(|| Doubt::now(context, &item));
+            let is_old = doubt.since.elapsed() >= PROVEN_AFTER.min(context.retry.budget / 2);
+            if doubt.is_proven || is_old && confirmed_before > doubt.confirmed_then {
                 Shown::Answer(refuse(context, item, &rejection))
             } else {
-                nothing(item, Some(since), rejection.text, false)
+                nothing(item, Some(doubt), rejection.text, false)
             }
         }
         Some(ItemOutcome::Unconfirmed(cause)) => nothing(item, doubt, cause, false),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::item::Item;
 
 /// Messages remembered at most. What is forgotten is in doubt for the first time again.
-const REMEMBERED_MAX: usize = 1_000;
+const REMEMBERED_MAX: usize = 10_000;
 
 /// Doubts, each after other writes were confirmed, that prove a message's own fault.
 const DOUBTS_MAX: u32 = 3;
@@ -34,7 +34,7 @@ pub struct Doubts {
 #[derive(Debug, Default)]
 struct Memory {
     by_message: IndexMap<String, Remembered>,
-    /// When items were last set aside.
+    /// When items were last set aside, of whatever collection.
     set_aside_at: Option<Instant>,
 }
 
@@ -86,7 +86,7 @@ impl Doubts {
         memory.set_aside_at.is_some() && item.message_ids().any(was_set_aside)
     }
 
-    /// Whether any item was set aside of late.
+    /// Whether any item was set aside of late. Of all collections: each with such items would else take its ten minutes from the rest.
     pub(super) fn is_trouble_known(&self) -> bool {
         self.lock().set_aside_at.is_some_and(|at| at.elapsed() < TROUBLE_REMEMBERED_FOR)
     }
@@ -107,9 +107,11 @@ impl Doubts {
 
 impl Memory {
     fn remember(&mut self, message_id: &str) -> &mut Remembered {
-        if self.by_message.len() >= REMEMBERED_MAX && !self.by_message.contains_key(message_id) {
+        let remembered = self.by_message.shift_remove(message_id).unwrap_or_default();
+        if self.by_message.len() >= REMEMBERED_MAX {
+            // The one that has not been seen for longest.
             self.by_message.shift_remove_index(0);
         }
-        self.by_message.entry(message_id.to_owned()).or_default()
+        self.by_message.entry(message_id.to_owned()).insert_entry(remembered).into_mut()
     }
 }

@@ -26,7 +26,6 @@ pub(super) fn refuse<S>(context: &LaneContext<S>, item: Item, rejection: &Reject
     if item.parts_len() > 1 {
         return item.into_single_items();
     }
-    context.doubts.forget(&item);
     for part in item.into_parts() {
         dead_letter(context, part, rejection);
     }
@@ -41,9 +40,10 @@ fn dead_letter<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     }
 }
 
-/// Notes writes that the store confirmed. Dead letters do not count: each would be evidence for the next.
-pub(super) fn confirmed<S>(context: &LaneContext<S>, writes: usize) {
+/// Notes writes that the store confirmed, but for those that changed nothing: a store that cannot write can say so, too. Dead
+/// letters do not count: each would be evidence for the next.
+pub(super) fn confirmed<S>(context: &LaneContext<S>, written: usize, stale: usize) {
     if context.rejects.is_some() {
-        context.doubts.confirm(writes);
+        context.doubts.confirm(written.saturating_sub(stale));
     }
 }

@@ -1,7 +1,6 @@
 //! One batch from the first try until every part of it is settled.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -20,18 +19,10 @@ use super::item::Item;
 /// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the connection.
 const LOST_MAX: u32 = 2;
 
-/// How long items may keep the gate closed, after the retry budget, that fail in a way that one of them can cause: longer than most
-/// outages of that kind, and far shorter than the hold. Then they are set aside, if the store takes another write; and so are others
-/// of their kind, right after the budget, within the next hour.
-const OWN_TROUBLE_AFTER: Duration = Duration::from_mins(10);
-
-/// A store that takes longer to take a write that changes nothing is not well. So much later than the retry budget may the gate close.
-const WELL_WITHIN: Duration = Duration::from_secs(5);
-
 /// Items that are tried in one command.
-struct Group {
+pub(super) struct Group {
     /// Never empty.
-    items: Vec<Item>,
+    pub items: Vec<Item>,
     /// Connections that broke under it.
     lost: u32,
 }
@@ -39,6 +30,11 @@ struct Group {
 impl Group {
     fn new(items: Vec<Item>) -> Self {
         Self { items, lost: 0 }
+    }
+
+    /// Whether an item that breaks its connection may still be looked for in it.
+    pub fn is_searched(&self) -> bool {
+        self.items.len() > 1 || self.lost < LOST_MAX
     }
 }
 
@@ -63,15 +59,15 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     writing.doubted
 }
 
-struct Writing<'a, S> {
-    context: &'a LaneContext<S>,
-    backoff: Backoff,
-    todo: VecDeque<Group>,
+pub(super) struct Writing<'a, S> {
+    pub context: &'a LaneContext<S>,
+    pub backoff: Backoff,
+    pub todo: VecDeque<Group>,
     /// Since when nothing was confirmed.
-    failing_since: Option<Instant>,
+    pub failing_since: Option<Instant>,
     /// Held from the moment this batch closed the gate.
-    probe: Option<Probe>,
-    doubted: Vec<Doubted>,
+    pub probe: Option<Probe>,
+    pub doubted: Vec<Doubted>,
 }
 
 impl<S: Store> Writing<'_, S> {
@@ -94,7 +90,7 @@ impl<S: Store> Writing<'_, S> {
     async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, started: Instant) {
         let (mut written, mut already_there, mut rejected) = (0, 0, 0);
         let mut unconfirmed: Option<(Vec<Item>, String)> = None;
-        let mut alone = Vec::new();
+        let (mut alone, mut doubtful) = (Vec::new(), Vec::new());
         // An adapter that answers for too few leaves the rest unconfirmed.
         let outcomes =
             outcomes.into_iter().chain(std::iter::repeat_with(|| ItemOutcome::Unconfirmed("no answer for this item".to_owned())));
@@ -114,12 +110,16 @@ impl<S: Store> Writing<'_, S> {
                 }
                 // The fault may be that of one of several messages alone.
                 ItemOutcome::Doubtful(_) if item.parts_len() > 1 => alone.extend(item.into_single_items()),
-                ItemOutcome::Doubtful(_) => self.doubted.push(Doubted::now(self.context, item)),
+                ItemOutcome::Doubtful(_) => doubtful.push(item),
                 ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
             }
         }
-        confirmed(self.context, written + already_there);
-        let is_well = written + already_there + rejected > 0;
+        confirmed(self.context, written, stale);
+        // After that: what is in the same answer is no evidence, for a trouble may be that of a part of the store.
+        self.doubted.extend(doubtful.into_iter().map(|item| Doubted::now(self.context, item)));
+        // A store that cannot write answers nonetheless where nothing is to be changed.
+        let changed = written.saturating_sub(stale);
+        let is_well = if unconfirmed.is_some() { changed > 0 } else { written + already_there + rejected > 0 };
         if is_well {
             let took = started.elapsed();
             self.context.signals.emit(&BatchWritten { collection: &self.context.collection.name, written, already_there, stale, took });
@@ -131,34 +131,7 @@ impl<S: Store> Writing<'_, S> {
         }
         self.doubted.extend(alone.into_iter().map(Doubted::not_yet));
         if let Some((items, cause)) = unconfirmed {
-            self.in_trouble(Group { items, lost: group.lost }, &cause).await;
-        }
-    }
-
-    /// The group fails in a way that one of its items can cause, and nothing of it was confirmed. After long all are set aside, to
-    /// be tried alone, if the store takes another write: the gate and the writer are for others then.
-    async fn in_trouble(&mut self, group: Group, cause: &str) {
-        let doubts = &self.context.doubts;
-        let longer = if doubts.is_trouble_known() { Duration::ZERO } else { OWN_TROUBLE_AFTER };
-        let patience = self.context.retry.budget.saturating_add(longer);
-        if self.failing_since.is_none_or(|since| since.elapsed() < patience) || !self.is_store_well().await {
-            return self.wait_and_retry(group, cause).await;
-        }
-        self.probe = None;
-        let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
-        let items: Vec<_> = groups.flat_map(|group| group.items).collect();
-        for item in &items {
-            doubts.set_aside(item);
-        }
-        self.doubted.extend(items.into_iter().flat_map(Item::into_single_items).map(Doubted::not_yet));
-    }
-
-    async fn is_store_well(&self) -> bool {
-        tokio::select! {
-            biased;
-            is_well = self.context.store.is_well(&self.context.collection) => is_well,
-            () = sleep(WELL_WITHIN) => false,
-            () = self.context.letting_go() => false,
+            self.in_trouble(Group { items, lost: group.lost }, &cause, false).await;
         }
     }
 
@@ -193,14 +166,14 @@ impl<S: Store> Writing<'_, S> {
             return self.sleep_and_requeue(group, &fault.text).await;
         }
         match fault.kind {
-            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, &fault.text).await,
+            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, &fault.text, true).await,
             // Dead letters that may not be written stay in the queue: that is no reason to write nothing else.
             StoreFaultKind::Denied if self.context.rejects.is_none() && self.is_budget_spent() => self.leave(group),
             StoreFaultKind::Denied | StoreFaultKind::Unavailable => self.wait_and_retry(group, &fault.text).await,
         }
     }
 
-    async fn wait_and_retry(&mut self, group: Group, cause: &str) {
+    pub(super) async fn wait_and_retry(&mut self, group: Group, cause: &str) {
         self.failing_since.get_or_insert_with(Instant::now);
         if self.probe.is_none() && self.is_budget_spent() {
             self.probe = self.context.gate.close(cause);
@@ -224,7 +197,7 @@ impl<S: Store> Writing<'_, S> {
         state == GateState::Shut
     }
 
-    async fn sleep_and_requeue(&mut self, mut group: Group, cause: &str) {
+    pub(super) async fn sleep_and_requeue(&mut self, group: Group, cause: &str) {
         let retry_in = self.backoff.next_interval();
         let documents = group.items.len();
         self.context.signals.emit(&WriteFailed { collection: &self.context.collection.name, documents, cause, retry_in });
@@ -237,12 +210,19 @@ impl<S: Store> Writing<'_, S> {
             // All goes back but what probes.
             self.doubted.drain(..).for_each(|doubted| release(self.context, doubted.item));
         }
-        group.items = self.release_overdue(group.items);
-        if group.items.is_empty() {
-            return;
+        // While the gate is closed, each group has its turn: one of them may be what fails. One that was found can wait.
+        let is_last = self.probe.is_some() || group.lost >= LOST_MAX;
+        if is_last {
+            self.todo.push_back(group);
+        } else {
+            self.todo.push_front(group);
         }
-        // While the gate is closed, each group has its turn: one of them may be what fails.
-        if self.probe.is_some() { self.todo.push_back(group) } else { self.todo.push_front(group) }
+        for mut group in std::mem::take(&mut self.todo) {
+            group.items = self.release_overdue(group.items);
+            if !group.items.is_empty() {
+                self.todo.push_back(group);
+            }
+        }
     }
 
     /// The queue lets a message be held for 12 h; an hour before, it is given back rather than left to expire.
@@ -264,7 +244,7 @@ impl<S: Store> Writing<'_, S> {
         groups.flat_map(|group| group.items).for_each(|item| release(self.context, item));
     }
 
-    fn is_budget_spent(&self) -> bool {
+    pub(super) fn is_budget_spent(&self) -> bool {
         self.failing_since.is_some_and(|since| since.elapsed() >= self.context.retry.budget)
     }
 

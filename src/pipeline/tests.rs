@@ -227,13 +227,11 @@ async fn a_doubted_item_is_dead_lettered_only_when_others_are_written_meanwhile(
     let queue = queue();
     queue.send("odd", &event(0));
     let world = World::start(queue, |_| {});
-    let doubt = |_: &[&Write]| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 };
-    (0..4).for_each(|_| world.store.then(doubt));
+    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Doubtful(rejection()));
     world.until(|world| world.store.batches().len() == 4).await;
     assert!(world.store.documents("dead_letters").is_empty(), "nothing else was written: it may be the server's fault");
     world.queue.send("good", &session("s", 1));
     world.until(|world| !world.store.documents("sessions").is_empty()).await;
-    world.store.then(doubt);
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
     assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&1));

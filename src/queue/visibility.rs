@@ -1,7 +1,7 @@
 //! Keeps what is held hidden from other receivers, until it is settled.
 //!
 //! At two thirds of its visibility timeout a message that is still held is extended by another. Nothing is extended past
-//! half an hour after [`super::HOLD_MAX`]: its owner has released it by then, and the queue would refuse.
+//! [`HIDDEN_MAX`], half an hour after [`super::HOLD_MAX`]: its owner has released it by then, and the queue would refuse.
 //!
 //! One call that fails or hangs is no reason to let the messages of others expire. When all fail the queue refuses: it is then asked
 //! by a few calls with growing pauses, not by one for every ten messages that are held.
@@ -19,7 +19,7 @@ use crate::held::{Due, Held};
 use crate::retry::Backoff;
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
 
-use super::{BATCH_MAX, EntryOutcome, HOLD_MAX, Queue};
+use super::{BATCH_MAX, EntryOutcome, HIDDEN_MAX, Queue};
 
 /// Calls in flight: as many as it takes to have all answered within a sixth of the visibility timeout, which is half of what is left
 /// of it, if each takes as long as a slow call does.
@@ -35,9 +35,6 @@ const RETRY_IN: Duration = Duration::from_millis(500);
 
 /// Calls that failed one after the other, without one between them that did not: the queue refuses.
 const REFUSED_MAX: usize = CALLS_MIN;
-
-/// How long after its receive a message is extended at most. SQS refuses what would end more than 12 h after it.
-const EXTENDED_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
 /// The queue counts in whole seconds.
 const ASKED_FOR_MIN: Duration = Duration::from_secs(1);
@@ -74,7 +71,7 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
 
 /// How long a message may still be hidden. What is overdue is not put back into the schedule.
 fn asked_for(due: &Due) -> Duration {
-    EXTENDED_MAX.saturating_sub(due.received_at.elapsed())
+    HIDDEN_MAX.saturating_sub(due.received_at.elapsed())
 }
 
 fn calls_at_once(calls: usize, visibility_timeout: Duration) -> usize {

@@ -34,6 +34,8 @@ pub(super) struct Entry {
     pub receipt: Receipt,
     /// What is durable of it; `None` when it is given back.
     pub ending: Option<Ending>,
+    /// How long it is to be hidden; zero unless it is left. The same for all entries of a call.
+    pub hide: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
     let mut tries = 0;
     while !entries.is_empty() {
         let handles: Vec<Arc<str>> = entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
-        let cause = match ask(context, operation, &handles).await {
+        let cause = match ask(context, operation, &handles, entries[0].hide).await {
             Ok(outcomes) => {
                 tries += 1;
                 let cause = outcomes.iter().find_map(|outcome| match outcome {
@@ -111,11 +113,15 @@ fn is_overdue(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| entry.receipt.received_at.elapsed() >= HOLD_MAX)
 }
 
-async fn ask<Q: Queue>(context: &SettleContext<Q>, operation: Operation, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
+async fn ask<Q: Queue>(
+    context: &SettleContext<Q>,
+    operation: Operation,
+    handles: &[Arc<str>],
+    hide: Duration,
+) -> Result<Vec<EntryOutcome>, QueueFault> {
     match operation {
         Operation::Delete => context.queue.delete(handles).await,
-        Operation::Release => context.queue.change_visibility(handles, Duration::ZERO).await,
-        Operation::Leave => context.queue.change_visibility(handles, context.visibility_timeout).await,
+        Operation::Release | Operation::Leave => context.queue.change_visibility(handles, hide).await,
     }
 }
 

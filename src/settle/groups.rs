@@ -62,7 +62,10 @@ impl Groups {
         forget(released, receipt);
         // This one says all that those say which went back before it and stand behind it.
         released.retain(|released| released.sequence < sequence);
-        released.push(Released { sequence, at_number });
+        // Nor does it add to one before it that went back when the same was held.
+        if released.last().is_none_or(|last| last.at_number < at_number) {
+            released.push(Released { sequence, at_number });
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A queue and a store in memory, under tokio's time, for the tests beside the stages. They are faithful where the stages
 //! depend on it (a message hides, comes back, and its old receipt handle is stale), and scripted where a test wants a fault.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -250,7 +250,7 @@ struct StoreState {
     script: VecDeque<Script>,
     sick: Option<fn() -> WriteOutcome>,
     odd: BTreeMap<Key, ItemOutcome>,
-    breaking: Option<Key>,
+    breaking: BTreeSet<Key>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
@@ -268,9 +268,14 @@ impl FakeStore {
         self.lock().odd.insert(key, outcome);
     }
 
-    /// Every write with this key in it loses its connection; alone it has the answer that was set for it, if any.
-    pub fn break_on(&self, key: Key) {
-        self.lock().breaking = Some(key);
+    /// Every item is written again.
+    pub fn forget_answers(&self) {
+        self.lock().odd.clear();
+    }
+
+    /// Every write with one of these keys in it loses its connection; alone it has the answer that was set for it, if any.
+    pub fn break_on(&self, keys: impl IntoIterator<Item = Key>) {
+        self.lock().breaking = keys.into_iter().collect();
     }
 
     /// Every write to this collection ends so, until it is `None`.
@@ -332,7 +337,7 @@ impl Store for FakeStore {
         state.batches.push((collection.name.clone(), keys.clone()));
         let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
         let breaks = |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
-        let sick = sick.or_else(|| state.breaking.as_ref().filter(breaks).map(|_| super::connection_lost as fn() -> _));
+        let sick = sick.or_else(|| state.breaking.iter().find(breaks).map(|_| super::connection_lost as fn() -> _));
         let outcome = match (state.script.pop_front(), sick) {
             (Some(script), _) => script(writes),
             (None, Some(sick)) => sick(),

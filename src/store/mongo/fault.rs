@@ -41,6 +41,9 @@ pub fn blame(code: i32) -> Blame {
         // FailedToSatisfyReadPreference, PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch,
         // InterruptedDueToReplStateChange and its kin.
         6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290 | 314 | 317 | 358 | 462 => Blame::Server,
+        // NoProgressMade and ConflictingOperationInProgress (what a router answers for writes that it gave up), TooManyFilesOpen,
+        // OutOfDiskSpace.
+        82 | 117 | 264 | 14_031 => Blame::Server,
         // TemporarilyUnavailable (cache pressure), UserWritesBlocked (a switch, or a full disk), and routing that has moved on.
         272 | 279 | 355 | 365 | 371 => Blame::Server,
         9_001 | 10_058 | 10_107 | 11_600..=11_602 | 13_388 | 13_435 | 13_436 => Blame::Server,
@@ -165,6 +168,6 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_neither_the_items_fault_nor_the_servers() {
-        assert_eq!((blame(121), blame(112), blame(4_242)), (Blame::Item, Blame::Server, Blame::Unclear));
+        assert_eq!((blame(121), blame(112), blame(82), blame(4_242)), (Blame::Item, Blame::Server, Blame::Server, Blame::Unclear));
     }
 }

@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document};
 
-use super::fault::{self, Refusal, bounded, unavailable, without_values};
+use super::fault::{self, Blame, Refusal, bounded, unavailable, without_values};
 
 /// An answer that accounts for every write of its command, at the asked write concern.
 #[derive(Debug, PartialEq)]
@@ -46,6 +46,13 @@ pub fn read(reply: &Document, writes: usize) -> Result<Reply, Refusal> {
     let ascending = refused.windows(2).all(|pair| pair[0].index < pair[1].index);
     if taken + refused.len() != writes || !ascending || refused.last().is_some_and(|last| last.index >= writes) {
         return Err(unavailable(format!("the reply accounts for {taken} and {} of {writes} writes", refused.len())));
+    }
+    if let Some(first) = refused.first()
+        && taken == 0
+        && refused.iter().all(|refused| fault::blame(refused.code) == Blame::Server)
+    {
+        // No single write is the reason.
+        return Err(unavailable(format!("every write failed, the first with {}: {}", first.code, first.text)));
     }
     let modified = integer(reply.get("nModified")).and_then(|n| usize::try_from(n).ok());
     let upserted = reply.get_array("upserted").map_or(0, Vec::len);
@@ -142,6 +149,19 @@ mod tests {
         let upserted = vec![doc! { "index": 0, "_id": 1 }];
         let reply = read(&doc! { "n": 5, "nModified": 1_i64, "upserted": upserted, "ok": 1.0 }, 5).expect("an answer");
         assert_eq!(reply.unchanged, 3);
+    }
+
+    #[test]
+    fn a_trouble_of_the_server_with_all_writes_is_no_answer_for_any_of_them() {
+        let errors = |codes: [i32; 2]| {
+            (0..).zip(codes).map(|(index, code)| doc! { "index": index, "code": code, "errmsg": "no" }).collect::<Vec<_>>()
+        };
+        let refusal = read(&doc! { "n": 0, "writeErrors": errors([14_031, 371]), "ok": 1.0 }, 2).expect_err("a full disk");
+        assert_eq!(refusal.fault.kind, StoreFaultKind::Unavailable);
+        assert_eq!(refusal.fault.text, "every write failed, the first with 14031: no");
+        for (n, writes, codes) in [(0, 2, [14_031, 121]), (1, 3, [14_031, 371])] {
+            assert!(read(&doc! { "n": n, "writeErrors": errors(codes), "ok": 1.0 }, writes).is_ok(), "one of them was answered for");
+        }
     }
 
     #[test]

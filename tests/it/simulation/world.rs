@@ -23,6 +23,9 @@ use super::traffic::{self, Mark, Meaning, Sent};
 const WAITS: u32 = 4;
 const ON_ITS_WAY: Duration = Duration::from_mins(5);
 
+/// How long a message is hidden that was left in the queue again and again.
+const LEFT_MAX: Duration = Duration::from_mins(15);
+
 /// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
 /// in trouble. Less often as time goes by: what is stuck by a bug stays so for hours.
 const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(2);
@@ -166,7 +169,7 @@ impl World {
         // Each is looked for by halves, and breaks connections until it is found.
         let breaking = u32::try_from(self.judge.marked(&[Mark::ReplyTooLarge])).expect("few");
         let looked_for = breaking * LOST_UNTIL_FOUND * plan.config.retry.max;
-        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + WAITS * waits + looked_for })
+        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + LEFT_MAX + WAITS * waits + looked_for })
     }
 
     /// Long polls are always under way; all else ends within the longest of delays.
@@ -201,11 +204,11 @@ impl World {
 
     /// How often messages were received in a trial that says how often they may.
     fn look_at_receives(&self) {
-        let Some(every) = self.surroundings.plan.trial.as_ref().and_then(|trial| trial.received_every) else { return };
+        let Some(trial) = self.surroundings.plan.trial.as_ref() else { return };
         let now_ms = self.surroundings.history.now_ms();
         for (number, (times, sent_ms)) in self.queue.receive_counts().into_iter().zip(self.judge.sent_at()).enumerate() {
-            let most = 1 + u128::from(now_ms - sent_ms) / every.as_millis();
-            if u128::from(times) > most {
+            let Some(most) = trial.receives_max(Duration::from_millis(now_ms - sent_ms)) else { return };
+            if times > most {
                 self.violation(|| format!("m{number} was received {times} times, and may be so {most} times"));
             }
         }

@@ -22,14 +22,32 @@ const LASTS: Duration = Duration::from_mins(45);
 /// minutes and the retry budget, and again when it comes back.
 const OTHERS_STAY_MAX: Duration = Duration::from_mins(25);
 
+/// The longest that a message is left in the queue at a time.
+const LEFT_MAX: Duration = Duration::from_mins(15);
+
 /// The one thing that is wrong.
 pub struct Trial {
     /// When the store has it, where it does not come with messages.
     pub spells: Vec<Outage>,
     /// How long a message may stay that is not concerned; `None` where all are.
     pub others_stay_max: Option<Duration>,
-    /// How long it takes at least until a message is received again; `None` where one may be that something broke under.
-    pub received_every: Option<Duration>,
+    /// How long a message is tried and how long it is left at first; `None` where one may be that something broke under.
+    tried_and_left: Option<(Duration, Duration)>,
+}
+
+impl Trial {
+    /// How often a message may have been received that was sent so long ago. It is left for twice as long each time, up to a quarter
+    /// of an hour.
+    pub fn receives_max(&self, ago: Duration) -> Option<u32> {
+        let (tried, mut left) = self.tried_and_left?;
+        let (mut most, mut at) = (1, tried.saturating_add(left));
+        while at <= ago {
+            most += 1;
+            left = (left * 2).min(LEFT_MAX.max(left));
+            at += tried + left;
+        }
+        Some(most)
+    }
 }
 
 /// The world as it is, or one in which only producers and one trial do harm.
@@ -45,7 +63,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
     plan.is_flood = false;
     plan.sending = Duration::from_mins(20);
     let (until, from) = (LASTS, Duration::ZERO);
-    let (mut spells, mut others_stay_max, mut received_every) = (Vec::new(), Some(OTHERS_STAY_MAX), None);
+    let (mut spells, mut others_stay_max, mut tried_and_left) = (Vec::new(), Some(OTHERS_STAY_MAX), None);
     match fault {
         Fault::StoreDoubts => {
             // Between the two, others are written, and what was left in the queue stays hidden.
@@ -57,8 +75,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
                 from = until + dice.between_ms(1_000, between);
             }
             others_stay_max = None;
-            // What is in doubt is tried for the budget, and left for the rest of time.
-            received_every = Some(plan.config.retry.budget + plan.visibility_timeout);
+            tried_and_left = Some((plan.config.retry.budget, plan.visibility_timeout));
             plan.messages = 200;
         }
         Fault::DeadLettersDenied => {
@@ -68,11 +85,11 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
         Fault::DeletesDenied => {
             spells.push(Outage { from, until, fault });
             // What is written is kept until it can be deleted: every receive of it would bring it nearer to the redrive limit.
-            (others_stay_max, received_every) = (None, Some(Duration::MAX));
+            (others_stay_max, tried_and_left) = (None, Some((Duration::MAX, Duration::ZERO)));
         }
         _ => plan.rates[fault as usize] = 0.1,
     }
     plan.faults_until = until;
-    plan.trial = Some(Trial { spells, others_stay_max, received_every });
+    plan.trial = Some(Trial { spells, others_stay_max, tried_and_left });
     plan
 }
