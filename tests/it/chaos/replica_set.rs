@@ -31,9 +31,11 @@ async fn set() -> &'static RwLock<ReplicaSet> {
     SET.get_or_init(|| async { RwLock::new(ReplicaSet::start().await) }).await
 }
 
-/// For a scenario that leaves the database alone.
+/// For a scenario that leaves the database alone. It gets a set that is well: what an earlier one has hurt may still be electing.
 pub async fn shared() -> RwLockReadGuard<'static, ReplicaSet> {
-    set().await.read().await
+    let set = set().await.read().await;
+    set.well().await;
+    set
 }
 
 /// For a scenario that hurts the database. It gets a set that is well, whatever an earlier one left behind.
