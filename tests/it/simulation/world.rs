@@ -28,7 +28,7 @@ const LEFT_MAX: Duration = Duration::from_mins(15);
 
 /// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
 /// in trouble. Less often as time goes by: what is stuck by a bug stays so for hours.
-const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(6);
+const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(24);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;
 

@@ -16,7 +16,7 @@ use super::Book;
 /// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes that are denied are asked for
 /// most often: 16 at a time, with pauses that grow to a second at least, of which a half may be taken off.
 const CALLS_MAX: u64 = 20_000;
-const CALLS_PER_SECOND_MAX: u64 = 40;
+const CALLS_PER_SECOND_MAX: u64 = 80;
 
 /// A call of the SDK or the driver.
 pub fn counts_call(who: &Incarnation) {

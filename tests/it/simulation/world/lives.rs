@@ -140,7 +140,8 @@ impl World {
     async fn let_go(&self, who: &Incarnation, running: &mut JoinHandle<()>) -> Option<Result<(), JoinError>> {
         let each = PATIENCE + self.surroundings.plan.config.retry.initial;
         let rounds = u32::try_from(1 + conduct::held(who).div_ceil(ENTRIES * LET_GO_CALLS)).expect("a few");
-        let longest = if self.is_undisturbed() { LET_GO_MAX } else { LET_GO_MAX + rounds * LET_GO_TRIES * each };
+        // Not in a calm that has just begun: a call of before may still hang.
+        let longest = if self.surroundings.plan.is_undisturbed() { LET_GO_MAX } else { LET_GO_MAX + rounds * LET_GO_TRIES * each };
         // In parts, because while the machine stands still no time is any worker's own.
         for _ in 0..longest.as_secs() {
             if let Ok(ended) = timeout(Duration::from_secs(1), &mut *running).await {
