@@ -27,7 +27,8 @@ const ON_ITS_WAY: Duration = Duration::from_mins(5);
 const LEFT_MAX: Duration = Duration::from_mins(15);
 
 /// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
-/// in trouble. Less often as time goes by: what is stuck by a bug stays so for hours.
+/// in trouble. Less often as time goes by: what is stuck by a bug stays so for days. What is in doubt is left for a quarter of an
+/// hour at a time, with another of three workers each time, it may be, and each has to see it thrice where the retry budget is a second.
 const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(24);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;

@@ -14,7 +14,8 @@ use crate::simulation::judge::{DEAD_LETTERS, Subject};
 use super::Book;
 
 /// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes that are denied are asked for
-/// most often: 16 at a time, with pauses that grow to a second at least, of which a half may be taken off.
+/// most often: 16 at a time, with pauses that grow to a second at least, of which a half may be taken off. Beside them each message
+/// that is held may be hidden longer by a call of its own, every few seconds where the visibility timeout is five.
 const CALLS_MAX: u64 = 20_000;
 const CALLS_PER_SECOND_MAX: u64 = 80;
 
