@@ -91,12 +91,13 @@ impl Held {
         table.forgotten += 1;
     }
 
-    /// Takes all that must be extended by `now` off the schedule; [`Held::extended`] puts them back.
+    /// Takes all that must be extended by `now` off the schedule; [`Held::extended`] puts them back. Where calls of `call` messages
+    /// would not be full, those due by `soon` fill them: a call costs the same for one message as for ten.
     #[must_use]
-    pub fn take_due(&self, now: Instant) -> Vec<Due> {
+    pub fn take_due(&self, now: Instant, soon: Instant, call: usize) -> Vec<Due> {
         let mut table = self.lock();
-        let mut taken = Vec::new();
-        while table.due.front().is_some_and(|(due, _)| *due <= now) {
+        let mut taken: Vec<Due> = Vec::new();
+        while table.due.front().is_some_and(|(due, _)| *due <= if taken.len().is_multiple_of(call) { now } else { soon }) {
             if let Some((_, number)) = table.due.pop_front()
                 && let Some(message) = table.messages.get(&number)
             {
@@ -148,6 +149,23 @@ impl Table {
 mod tests {
     use super::*;
 
+    fn due_by(held: &Held, now: Instant) -> Vec<Due> {
+        held.take_due(now, now, 10)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_soon_fills_a_call_and_makes_none() {
+        let (held, now) = (Held::default(), Instant::now());
+        for seconds in 10..30 {
+            let _ = held.enter("a".into(), now, now + Duration::from_secs(seconds));
+        }
+        let taken = |at, soon| held.take_due(now + Duration::from_secs(at), now + Duration::from_secs(soon), 10).len();
+        assert_eq!(taken(9, 29), 0, "nothing is due: no call is made for what is due soon");
+        assert_eq!(taken(10, 12), 3, "one is due, two are soon");
+        assert_eq!(taken(13, 29), 10, "one is due and fills its call");
+        assert_eq!(taken(29, 29), 7, "all that is left is due");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_schedule_is_as_large_as_what_is_held_not_as_what_passed_through() {
         let (held, now) = (Held::default(), Instant::now());
@@ -157,7 +175,7 @@ mod tests {
             held.settle(number);
         }
         assert!(held.lock().due.len() <= SWEEP_FROM + 3, "{} entries for one message", held.lock().due.len());
-        assert_eq!(held.take_due(now + Duration::from_hours(9)).iter().map(|due| due.number).collect::<Vec<_>>(), [kept]);
+        assert_eq!(due_by(&held, now + Duration::from_hours(9)).iter().map(|due| due.number).collect::<Vec<_>>(), [kept]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -167,12 +185,12 @@ mod tests {
         let second = held.enter("b".into(), now, now + Duration::from_secs(10));
         assert_eq!(held.until_due(now, Duration::from_mins(1)), Duration::from_secs(10));
         held.settle(second);
-        let due = held.take_due(now + Duration::from_secs(30));
+        let due = due_by(&held, now + Duration::from_secs(30));
         assert_eq!(due.iter().map(|due| due.number).collect::<Vec<_>>(), [first]);
-        assert!(held.take_due(now + Duration::from_secs(30)).is_empty());
+        assert!(due_by(&held, now + Duration::from_secs(30)).is_empty());
         held.extended(first, now + Duration::from_secs(40));
         held.extended(second, now + Duration::from_secs(40));
-        assert_eq!(held.take_due(now + Duration::from_secs(40)).len(), 1);
+        assert_eq!(due_by(&held, now + Duration::from_secs(40)).len(), 1);
         assert_eq!(held.len(), 1);
     }
 }

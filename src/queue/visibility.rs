@@ -50,9 +50,10 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
     let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
     let extender = Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
     loop {
-        let due: Vec<_> = extender.held.take_due(Instant::now()).into_iter().filter(|due| asked_for(due) >= ASKED_FOR_MIN).collect();
-        let mut calls = Vec::with_capacity(due.len().div_ceil(BATCH_MAX));
-        for chunk in due.chunks(BATCH_MAX) {
+        let now = Instant::now();
+        let due = by_call(extender.held.take_due(now, now + visibility_timeout / 6, BATCH_MAX), visibility_timeout);
+        let mut calls = Vec::with_capacity(due.len());
+        for chunk in &due {
             calls.push(extender.extend(chunk));
         }
         let at_once = calls_at_once(calls.len(), visibility_timeout);
@@ -67,6 +68,13 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
         };
         sleep(pause).await;
     }
+}
+
+/// What each call is to extend. A call has one timeout for all: what comes near to [`HIDDEN_MAX`] gets calls of its own.
+fn by_call(due: Vec<Due>, visibility_timeout: Duration) -> Vec<Vec<Due>> {
+    let (whole, mut last): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| asked_for(due) >= visibility_timeout);
+    last.retain(|due| asked_for(due) >= ASKED_FOR_MIN);
+    whole.chunks(BATCH_MAX).chain(last.chunks(BATCH_MAX)).map(<[Due]>::to_vec).collect()
 }
 
 /// How long a message may still be hidden. What is overdue is not put back into the schedule.
@@ -172,6 +180,25 @@ impl<Q: Queue> Extender<Q> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_near_the_hidden_max_shortens_no_neighbour() {
+        let old = Instant::now();
+        tokio::time::advance(HIDDEN_MAX.saturating_sub(Duration::from_secs(20))).await;
+        let mut due = Vec::new();
+        for number in 0..14 {
+            let received_at = if number % 7 == 0 { old } else { Instant::now() };
+            due.push(Due { number, receipt_handle: "r".into(), received_at });
+        }
+        let numbers = |seconds| {
+            let calls = by_call(due.clone(), Duration::from_secs(seconds));
+            calls.iter().map(|call| call.iter().map(|due| due.number).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(30), [vec![1, 2, 3, 4, 5, 6, 8, 9, 10, 11], vec![12, 13], vec![0, 7]]);
+        assert_eq!(numbers(20), [(0..10).collect::<Vec<_>>(), (10..14).collect()]);
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(numbers(30).concat().len(), 12, "what is overdue is not extended any more");
+    }
 
     #[test]
     fn the_more_is_due_in_the_less_time_the_more_calls_are_in_flight() {
