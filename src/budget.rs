@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::telemetry::gauges::Gauges;
+
 /// A counted budget of messages and bytes. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -20,6 +22,7 @@ struct Shared {
     bytes_max: usize,
     /// Bytes that [`Budget::acquire`] leaves to [`Budget::grow`].
     headroom: usize,
+    gauges: Arc<Gauges>,
     state: Mutex<State>,
     /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up and not fit.
     freed: Notify,
@@ -36,11 +39,17 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self, messages: usize, bytes: usize) {
+    fn take(&mut self, messages: usize, bytes: usize, gauges: &Gauges) {
         self.used.messages += messages;
         self.used.bytes += bytes;
+        self.show(gauges);
         self.peak.messages = self.peak.messages.max(self.used.messages);
         self.peak.bytes = self.peak.bytes.max(self.used.bytes);
+    }
+
+    fn show(&self, gauges: &Gauges) {
+        gauges.in_flight_messages.set(self.used.messages);
+        gauges.in_flight_bytes.set(self.used.bytes);
     }
 }
 
@@ -54,8 +63,16 @@ pub struct Used {
 impl Budget {
     #[must_use]
     pub fn new(messages_max: usize, bytes_max: usize, headroom: usize) -> Self {
-        let (freed, freed_to_grow) = (Notify::new(), Notify::new());
-        Self { shared: Arc::new(Shared { messages_max, bytes_max, headroom, state: Mutex::default(), freed, freed_to_grow }) }
+        Self::shown_in(&Arc::default(), messages_max, bytes_max, headroom)
+    }
+
+    /// A budget whose use stands in `gauges`.
+    #[must_use]
+    pub fn shown_in(gauges: &Arc<Gauges>, messages_max: usize, bytes_max: usize, headroom: usize) -> Self {
+        gauges.in_flight_messages_max.set(messages_max);
+        gauges.in_flight_bytes_max.set(bytes_max);
+        let (gauges, freed, freed_to_grow) = (Arc::clone(gauges), Notify::new(), Notify::new());
+        Self { shared: Arc::new(Shared { messages_max, bytes_max, headroom, gauges, state: Mutex::default(), freed, freed_to_grow }) }
     }
 
     #[must_use]
@@ -110,7 +127,7 @@ impl Budget {
         if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {
             return None;
         }
-        state.take(messages, bytes);
+        state.take(messages, bytes, &self.shared.gauges);
         Some(Permit { budget: self.clone(), messages, bytes, beyond: 0 })
     }
 
@@ -139,7 +156,7 @@ impl Permit {
         let (lacking_messages, lacking_bytes) = (1_usize.saturating_sub(self.messages), bytes.saturating_sub(self.bytes));
         if lacking_messages + lacking_bytes > 0 {
             let mut state = self.budget.lock();
-            state.take(lacking_messages, lacking_bytes);
+            state.take(lacking_messages, lacking_bytes, &self.budget.shared.gauges);
             state.beyond += lacking_bytes;
         }
         self.messages -= 1 - lacking_messages;
@@ -176,6 +193,7 @@ impl Drop for Permit {
         state.used.messages -= self.messages;
         state.used.bytes -= self.bytes;
         state.beyond -= self.beyond;
+        state.show(&self.budget.shared.gauges);
         drop(state);
         self.budget.shared.freed.notify_one();
         self.budget.shared.freed_to_grow.notify_one();

@@ -20,6 +20,8 @@ use crate::config::Config;
 #[cfg(feature = "dev")]
 use crate::config::load::Source;
 use crate::config::load::{Loaded, Sources, environment, load};
+use crate::telemetry::otlp::Otlp;
+use crate::worker::Seen;
 
 /// Something the user must mend before the command can do its work: configuration, credentials, a server that is not there.
 pub const EXIT_START: u8 = 2;
@@ -102,7 +104,10 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = cli.settings;
     match cli.command {
-        Command::Run(args) => with_runtime(&settings.load()?.config, |config| run::run(config, args)),
+        Command::Run(args) => {
+            let loaded = settings.load()?;
+            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| run::run(config, args, Seen { otlp, settings: shown(&loaded) }))
+        }
         Command::Check(args) => {
             let loaded = settings.load()?;
             with_runtime(&loaded.config, async |_| Ok(check::check(&loaded, args).await))
@@ -110,9 +115,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(args) => with_runtime(&settings.load()?.config, |config| send::send(config, args)),
         Command::Stats(args) => with_runtime(&settings.load()?.config, |config| stats::stats(config, args)),
         #[cfg(feature = "dev")]
-        Command::Dev(args) => with_runtime(&settings.load_local("info,rustack_sqs_core=warn")?, |config| dev::dev(config, args)),
+        Command::Dev(args) => {
+            let loaded = settings.load_local("info,rustack_sqs_core=warn")?;
+            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| dev::dev(config, args, Seen { otlp, settings: shown(&loaded) }))
+        }
         #[cfg(feature = "dev")]
-        Command::Demo(args) => with_runtime(&settings.load_local("error")?, |config| demo::demo(config, args)),
+        Command::Demo(args) => with_runtime(&settings.load_local("error")?.config, |config| demo::demo(config, args)),
         Command::Completions(args) => Ok(pages::completions(Cli::command(), &args)),
         Command::Man(args) => pages::man(Cli::command(), &args),
     }
@@ -133,12 +141,12 @@ impl Settings {
     /// # Errors
     /// All that is wrong with them, one line each.
     #[cfg(feature = "dev")]
-    pub fn load_local(&self, log_level: &str) -> anyhow::Result<Config> {
+    pub fn load_local(&self, log_level: &str) -> anyhow::Result<Loaded> {
         let mut loaded = self.load_from(environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect())?;
         if loaded.effective.iter().any(|setting| setting.key == "log.level" && setting.source == Source::Default) {
             log_level.clone_into(&mut loaded.config.log.level);
         }
-        Ok(loaded.config)
+        Ok(loaded)
     }
 
     fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {
@@ -154,17 +162,36 @@ fn names_what_is_real(name: &str) -> bool {
     name == "MONGO_CACHE_URI" || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
 }
 
-/// Starts logging and the runtime, and runs the command in it.
+/// Every setting in force, as the status page shows it.
+fn shown(loaded: &Loaded) -> Vec<[String; 3]> {
+    loaded.effective.iter().map(|setting| [setting.key.clone(), setting.value.clone(), setting.source.to_string()]).collect()
+}
+
+/// Starts the runtime and logging, and runs the command.
 fn with_runtime<F: Future<Output = anyhow::Result<ExitCode>>>(
     config: &Config,
     command: impl FnOnce(Config) -> F,
 ) -> anyhow::Result<ExitCode> {
-    crate::telemetry::logging::init(&config.log)?;
+    with_telemetry(config, || Ok(Otlp::default()), |config, _| command(config))
+}
+
+/// Starts the runtime, logging, and what sends traces and metrics, and runs the command.
+fn with_telemetry<F: Future<Output = anyhow::Result<ExitCode>>>(
+    config: &Config,
+    otlp: impl FnOnce() -> anyhow::Result<Otlp>,
+    command: impl FnOnce(Config, Otlp) -> F,
+) -> anyhow::Result<ExitCode> {
     let runtime = match config.worker.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
         threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?,
     };
-    let ended = runtime.block_on(command(config.clone()));
+    let ended = {
+        // What sends has its connections on this runtime.
+        let _inside = runtime.enter();
+        let otlp = otlp()?;
+        crate::telemetry::logging::init(&config.log, otlp.tracer())?;
+        runtime.block_on(command(config.clone(), otlp))
+    };
     // A call that hangs must not keep the process.
     runtime.shutdown_background();
     ended

@@ -28,6 +28,7 @@ pub use load::defaults;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// All settings of a process, valid as a whole.
@@ -42,6 +43,7 @@ pub struct Config {
     pub dead_letters: DeadLettersConfig,
     pub worker: WorkerConfig,
     pub log: LogConfig,
+    pub admin: AdminConfig,
     /// By route name, which is the message type.
     pub routes: BTreeMap<String, Route>,
     /// By collection name: what all routes of it agree in, and their indexes.
@@ -175,6 +177,16 @@ pub struct LogConfig {
     /// A `tracing` filter such as `info` or `longshore=debug,warn`.
     pub level: String,
     pub format: LogFormat,
+}
+
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    /// Where health, metrics and the status page are served; `None` where they are not.
+    pub listen: Option<SocketAddr>,
+    /// Whether the address is the user's own choice: what cannot be had then is an error, and else a warning.
+    pub is_chosen: bool,
+    /// Whether the status page shows the bodies of the last dead letters.
+    pub show_bodies: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@ impl DeadLetters {
     #[must_use]
     pub fn part(&self, receipt: Receipt, rejection: &Rejection) -> Part {
         let route = receipt.route.as_deref();
-        self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection });
+        self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection, body: &receipt.message.body });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
         let document = self.record(&id, &receipt, rejection).into_bytes();
         let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });

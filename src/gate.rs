@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::telemetry::signals::{GateClosed, GateOpened, Signals};
+use crate::telemetry::signals::{GateClosed, GateOpened, Signals, WriteTrouble};
 
 /// Shared by pollers and lanes; clones are the same gate.
 #[derive(Clone)]
@@ -57,6 +57,7 @@ impl Inner {
 impl Gate {
     #[must_use]
     pub fn new(signals: Signals) -> Self {
+        signals.gauges().gate_open.set(1);
         Self { shared: Arc::default(), signals }
     }
 
@@ -98,10 +99,11 @@ impl Gate {
 
     /// Closes the gate for `cause`. The one that closed it gets the probe; `None` says that another has it.
     #[must_use = "without the probe the batch is to be given back"]
-    pub fn close(&self, cause: &str) -> Option<Probe> {
+    pub fn close(&self, trouble: WriteTrouble, cause: &str) -> Option<Probe> {
         let closed_now = self.change(|inner| !std::mem::replace(&mut inner.closed, true));
         closed_now.then(|| {
-            self.signals.emit(&GateClosed { cause });
+            self.signals.gauges().gate_open.set(0);
+            self.signals.emit(&GateClosed { trouble, cause });
             Probe { gate: self.clone() }
         })
     }
@@ -151,6 +153,7 @@ pub struct Probe {
 impl Drop for Probe {
     fn drop(&mut self) {
         self.gate.change(|inner| inner.closed = false);
+        self.gate.signals.gauges().gate_open.set(1);
         self.gate.signals.emit(&GateOpened);
     }
 }
@@ -162,19 +165,19 @@ mod tests {
     #[tokio::test]
     async fn only_one_batch_probes_and_its_end_opens_the_gate() {
         let gate = Gate::new(Signals::default());
-        let probe = gate.close("no primary").expect("the first to close it probes");
-        assert!(gate.close("no primary").is_none());
+        let probe = gate.close(WriteTrouble::Unavailable, "no primary").expect("the first to close it probes");
+        assert!(gate.close(WriteTrouble::Unavailable, "no primary").is_none());
         assert!(gate.receive().is_none());
         drop(probe);
         gate.opened().await;
-        assert!(gate.close("again").is_some());
+        assert!(gate.close(WriteTrouble::Unavailable, "again").is_some());
     }
 
     #[tokio::test]
     async fn the_gate_is_shut_when_the_last_receive_has_run_out() {
         let gate = Gate::new(Signals::default());
         let receiving = gate.receive().expect("it is open");
-        let _probe = gate.close("no primary");
+        let _probe = gate.close(WriteTrouble::Unavailable, "no primary");
         assert_eq!(gate.state(), GateState::Closed);
         drop(receiving);
         assert_eq!(gate.left(GateState::Closed).await, GateState::Shut);

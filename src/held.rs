@@ -4,6 +4,7 @@
 //! hidden from other receivers. An empty table at the end is the proof that nothing was forgotten.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,38 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     table: Arc<Mutex<Table>>,
+    stages: Arc<[AtomicUsize; Stage::ALL.len()]>,
+}
+
+/// How far a message is that is held. A jam is seen where most of them are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It needs more memory than its share, and waits for room.
+    Room,
+    /// It waits in its lane for a writer.
+    Waiting,
+    /// It is being written, or waits to be tried again.
+    Writing,
+    /// It was refused, and its dead letter is being written.
+    DeadLetter,
+    /// It is being deleted or given back.
+    Settling,
+}
+
+impl Stage {
+    pub const ALL: [Self; 5] = [Self::Room, Self::Waiting, Self::Writing, Self::DeadLetter, Self::Settling];
+
+    /// As it stands in metrics and on the status page.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Waiting => "waiting",
+            Self::Writing => "writing",
+            Self::DeadLetter => "dead_letter",
+            Self::Settling => "settling",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +112,27 @@ impl Held {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.lock().forgotten
+    }
+
+    /// How many are at each stage.
+    pub fn by_stage(&self) -> impl Iterator<Item = (Stage, usize)> {
+        Stage::ALL.into_iter().map(|stage| (stage, self.stages[stage as usize].load(Ordering::Relaxed)))
+    }
+
+    /// A message has come to a stage, or left one.
+    pub(crate) fn count_stage(&self, from: Option<Stage>, to: Option<Stage>) {
+        if let Some(from) = from {
+            self.stages[from as usize].fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(to) = to {
+            self.stages[to as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Since when the message is held that is held longest.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
+        self.lock().messages.first_key_value().map(|(_, message)| message.received_at)
     }
 
     pub(crate) fn settle(&self, number: u64) {

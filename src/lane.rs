@@ -8,6 +8,7 @@ mod doubt;
 mod doubts;
 mod ending;
 mod item;
+mod seen;
 mod trouble;
 mod waiting;
 mod writing;
@@ -18,6 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::config::{BatchConfig, Collection, RetryConfig};
@@ -27,6 +29,7 @@ use crate::message::{Part, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::telemetry::instruments::CollectionLabel;
 use crate::telemetry::signals::{Expired, Joined, Signals};
 
 pub use doubts::Doubts;
@@ -77,6 +80,8 @@ impl Rejects {
 pub struct LaneContext<S> {
     pub store: Arc<S>,
     pub collection: Arc<Collection>,
+    /// The collection in what is measured.
+    pub label: CollectionLabel,
     pub batch: BatchConfig,
     pub retry: RetryConfig,
     pub gate: Gate,
@@ -126,14 +131,18 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             && writes.len() < context.batch.writers_max
             && (writes.is_empty() || waiting.is_full())
         {
-            let Some(items) = waiting.take() else { break };
+            let Some(mut items) = waiting.take() else { break };
             linger_until = None;
+            let span = context.begin(items.iter_mut());
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
-            writes.push(async move {
+            let write = async move {
+                let started = Instant::now();
                 let doubted = writing::write(context, items).await;
+                context.processed(started);
                 (keys, doubted)
-            });
+            };
+            writes.push(write.instrument(span));
         }
         if !open && waiting.is_empty() && writes.is_empty() && alone.is_empty() {
             return;
@@ -145,10 +154,13 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
                 waiting.written(&free);
                 if !doubted.is_empty() {
                     let context = &context;
-                    alone.push(async move {
+                    let mut doubted = doubted;
+                    let span = context.begin(doubted.iter_mut().map(|doubted| &mut doubted.item));
+                    let try_alone = async move {
                         doubt::try_alone(context, doubted).await;
                         kept
-                    });
+                    };
+                    alone.push(try_alone.instrument(span));
                 }
             }
             Some(keys) = alone.next(), if !alone.is_empty() => waiting.written(&keys),
@@ -175,7 +187,8 @@ fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -
 }
 
 fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
-    for part in parts {
+    for mut part in parts {
+        part.receipt.enter(context.waiting());
         if was_expired(context, &part) {
             context.signals.emit(&Expired);
             context.settle.delete(part.receipt, part.ending);

@@ -27,6 +27,7 @@
 //!
 //! `ARCHITECTURE.md` has the reasons, and what is absent on purpose.
 
+pub mod admin;
 pub mod brake;
 pub mod budget;
 pub mod cli;

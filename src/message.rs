@@ -13,11 +13,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bson::oid::ObjectId;
+use opentelemetry::trace::SpanContext;
 use tokio::time::Instant;
 
 use crate::budget::Permit;
 use crate::fields::Fields;
-use crate::held::Held;
+use crate::held::{Held, Stage};
 use crate::version::Change;
 
 pub use rejection::{Reason, Rejection};
@@ -115,8 +116,11 @@ pub struct Receipt {
     pub route: Option<Arc<str>>,
     /// Who sent the message when, once its envelope is open.
     pub origin: Option<Origin>,
+    /// The span of the batch that it was last written in, where that is recorded.
+    pub processed: Option<Arc<SpanContext>>,
     /// Returned to the budget when the receipt is settled.
     pub permit: Permit,
+    stage: Option<Stage>,
     held: Held,
     settled: bool,
 }
@@ -126,7 +130,23 @@ impl Receipt {
     #[must_use]
     pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
-        Self { number, message: Box::new(message), received_at, route: None, origin: None, permit, held: held.clone(), settled: false }
+        Self {
+            number,
+            message: Box::new(message),
+            received_at,
+            route: None,
+            origin: None,
+            processed: None,
+            permit,
+            stage: None,
+            held: held.clone(),
+            settled: false,
+        }
+    }
+
+    /// The message has come to `stage`.
+    pub fn enter(&mut self, stage: Stage) {
+        self.held.count_stage(self.stage.replace(stage), Some(stage));
     }
 
     /// The number of the message that was received last.
@@ -156,6 +176,7 @@ impl fmt::Debug for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
+        self.held.count_stage(self.stage.take(), None);
         if !self.settled {
             // A teardown drops thousands: whoever looks at the table says it once.
             self.held.forget(self.number);

@@ -127,6 +127,7 @@ use self::pool::PoolCounters;
 pub use self::pool::PoolCounts;
 pub use self::privileges::Privileges;
 use crate::config::DbConfig;
+use crate::telemetry::signals::Signals;
 
 /// How long a ping may take beyond the search for a server: a server that stalls must not stall those who ask for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -196,6 +197,11 @@ impl MongoManager {
     #[must_use]
     pub fn pool_counts(&self) -> PoolCounts {
         self.pool.counts()
+    }
+
+    /// How long connections take is told to `signals` from now on.
+    pub fn tell(&self, signals: Signals) {
+        self.pool.tell(signals);
     }
 
     /// Asks the primary for a sign of life.

@@ -26,6 +26,7 @@ use crate::route::Router;
 use crate::settle::{self, Settle, SettleContext};
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::telemetry::instruments::CollectionLabel;
 use crate::telemetry::signals::Signals;
 
 use intake::Intake;
@@ -87,8 +88,9 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         );
 
         let mut stages = JoinSet::new();
-        stages.spawn(settling);
-        let hiding = tokio::spawn(hiding);
+        let watchdog = self.signals.watchdog().clone();
+        stages.spawn(watchdog.watch("settle", settling));
+        let hiding = tokio::spawn(watchdog.watch("visibility", hiding));
         // Aborted with this future, too.
         let mut hiding = AbortOnDrop(hiding);
         let lanes = self.start_lanes(&mut stages, &gate, &settle);
@@ -147,6 +149,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     ) -> impl Future<Output = ()> + use<Q, S> {
         let context = LaneContext {
             store: Arc::clone(&self.store),
+            label: CollectionLabel::new(&collection.name),
             collection: Arc::new(collection),
             batch: self.config.batch.clone(),
             retry: self.config.retry.clone(),
@@ -158,7 +161,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             signals: self.signals.clone(),
             doubts: Arc::clone(doubts),
         };
-        lane::run(context, waiters)
+        let name = format!("lane {}", context.collection.name);
+        self.signals.watchdog().watch(name, lane::run(context, waiters))
     }
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow their share own the only ways
@@ -167,7 +171,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let in_flight = &self.config.in_flight;
         let message_bytes_max = self.queue_traits.message_bytes_max;
         let shares = Shares::new(&self.config, message_bytes_max).expect("the configuration has room for one message: see config::shares");
-        let budget = Budget::new(in_flight.messages_max, in_flight.bytes_max, shares.growth);
+        let budget = Budget::shown_in(self.signals.gauges(), in_flight.messages_max, in_flight.bytes_max, shares.growth);
         let (message, router, stop) = (self.config.message.clone(), Router::new(&self.config), self.stop.clone());
         let intake = Arc::new(Intake { message, router, lanes, settle, stop: stop.clone(), late: Mutex::default() });
         let (outgrown, to_grow) = mpsc::unbounded_channel();
@@ -179,7 +183,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             stop: stop.clone(),
             signals: self.signals.clone(),
         };
-        stages.spawn(outgrown::run(growing, to_grow));
+        let watchdog = self.signals.watchdog().clone();
+        stages.spawn(watchdog.watch("room", outgrown::run(growing, to_grow)));
         let context = PollersContext {
             queue: self.queue,
             config: self.config.queue.clone(),
@@ -196,12 +201,13 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             stop,
             signals: self.signals,
         };
-        stages.spawn(pollers::run(context, move |receipts, room| {
+        let polling = pollers::run(context, move |receipts, room| {
             for receipt in intake.take(receipts, room) {
                 // The stage ends after its ways in, so this fails only in a teardown, where dropping is what happens.
                 let _ = outgrown.send(receipt);
             }
-        }));
+        });
+        stages.spawn(watchdog.watch("pollers", polling));
     }
 }
 

@@ -78,3 +78,16 @@ pub enum QueueFaultKind {
     /// Anything else: network, timeouts, 5xx.
     Unavailable,
 }
+
+impl QueueFaultKind {
+    /// As it stands in metrics and spans.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Missing => "missing",
+            Self::Denied => "denied",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}

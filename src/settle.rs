@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::brake::Brake;
 use crate::clock::Clock;
 use crate::config::RetryConfig;
+use crate::held::Stage;
 use crate::message::{Ending, Receipt};
 use crate::queue::{BATCH_MAX, HIDDEN_MAX, Queue};
 use crate::stop::Stop;
@@ -89,7 +90,8 @@ impl Settle {
         self.send(receipt, How::Leave);
     }
 
-    fn send(&self, receipt: Receipt, how: How) {
+    fn send(&self, mut receipt: Receipt, how: How) {
+        receipt.enter(Stage::Settling);
         // Settling ends after all of its senders, so this fails only in a teardown, where dropping is what happens.
         let _ = self.settlements.send(Settlement { receipt, how });
     }

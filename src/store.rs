@@ -6,6 +6,7 @@ use std::future::Future;
 
 use crate::config::Collection;
 use crate::message::{Rejection, Write};
+use crate::telemetry::signals::WriteTrouble;
 
 /// A store that applies writes one by one and says of each what became of it.
 pub trait Store: Send + Sync + 'static {
@@ -67,4 +68,15 @@ pub enum StoreFaultKind {
     /// The command as a whole was refused in a way that one of its writes can cause: halve it. A single write so refused is
     /// [`ItemOutcome::Doubtful`], never this.
     Refused,
+}
+
+impl From<StoreFaultKind> for WriteTrouble {
+    fn from(kind: StoreFaultKind) -> Self {
+        match kind {
+            StoreFaultKind::ConnectionLost => Self::ConnectionLost,
+            StoreFaultKind::Unavailable => Self::Unavailable,
+            StoreFaultKind::Denied => Self::Denied,
+            StoreFaultKind::Refused => Self::Refused,
+        }
+    }
 }

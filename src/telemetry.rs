@@ -1,5 +1,14 @@
-//! What is seen of a worker: counts, logs, and later metrics and traces.
+//! What is seen of a worker: counts, measures, logs, traces, and what its status page shows.
 
 pub mod counters;
+pub mod gauges;
+pub mod instruments;
 pub mod logging;
+pub mod metrics;
+pub mod otlp;
+mod producer;
+pub mod recent;
+mod sampler;
 pub mod signals;
+pub mod spans;
+pub mod watchdog;

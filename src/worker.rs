@@ -1,12 +1,17 @@
 //! Composition root: builds the adapters, starts the pipeline, and drains it.
 
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::admin::{self, Health, View};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
@@ -18,10 +23,20 @@ use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::Contents;
+use crate::telemetry::gauges::QueueMessages;
+use crate::telemetry::metrics::{Connections, Metrics, Sources};
+use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
+use crate::telemetry::spans::Spans;
 
 /// What is kept of `worker.drain_timeout` for giving messages back.
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
+
+/// How long the last spans, and the last metrics, may take to be sent.
+const TELEMETRY_WITHIN: Duration = Duration::from_secs(1);
+
+/// Between questions about how many messages the queue has: 44,640 requests a month, two cents.
+const DEPTH_EVERY: Duration = Duration::from_mins(1);
 
 /// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
 pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
@@ -32,7 +47,19 @@ pub struct Worker {
     queue: Arc<SqsQueue>,
     queue_traits: QueueTraits,
     store: Arc<MongoStore>,
+    held: Held,
+    view: Option<(TcpListener, View)>,
+    metrics: Arc<Metrics>,
+    otlp: Otlp,
     pub signals: Signals,
+}
+
+/// What a worker is seen by, beside its log. The default sends nothing anywhere.
+#[derive(Default)]
+pub struct Seen {
+    pub otlp: Otlp,
+    /// Every setting in force, for the status page: key, value with secrets as stars, and where it came from.
+    pub settings: Vec<[String; 3]>,
 }
 
 /// How a worker ended.
@@ -48,15 +75,37 @@ impl Worker {
     /// Connects to the queue and the database, and makes or asks for the indexes that the routes need.
     ///
     /// # Errors
-    /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without.
-    pub async fn start(config: Config, credentials: Credentials) -> anyhow::Result<Self> {
+    /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without; where `admin.listen` is taken.
+    pub async fn start(config: Config, credentials: Credentials, seen: Seen) -> anyhow::Result<Self> {
+        let listener = admin::bind(&config.admin)?;
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
         let (database, selection_timeout) = (manager.database().clone(), config.db.server_selection_timeout);
+        let held = Held::default();
+        let Seen { mut otlp, settings } = seen;
+        let sources = sources(&facts, &held, &queue, &manager, &otlp);
+        let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
+        let spans = Spans { destination: Arc::clone(&sources.destination), namespace: database.name().into() };
+        let signals = Signals::new(metrics.instruments(&sources.destination), spans);
+        signals.gauges().set_queue_messages(Some(queue_messages(&facts)));
+        signals.recent().show_bodies(config.admin.show_bodies);
+        metrics.observe(signals.counters(), signals.gauges(), &sources);
+        manager.tell(signals.clone());
+        let view_facts = admin::Facts {
+            queue_arn: facts.arn.clone(),
+            visibility_timeout: queue_traits.visibility_timeout,
+            database: database.name().to_owned(),
+            settings,
+        };
+        let view = listener.map(|listener| {
+            let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
+            (listener, View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts) })
+        });
         let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
         prepare_indexes(&config, &store).await?;
-        Ok(Self { config: Arc::new(config), queue: Arc::new(queue), queue_traits, store: Arc::new(store), signals: Signals::default() })
+        let queue = Arc::new(queue.told_to(signals.clone()));
+        Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), held, view, metrics, otlp, signals })
     }
 
     #[must_use]
@@ -64,10 +113,34 @@ impl Worker {
         &self.queue
     }
 
+    /// Where the status page is, once the worker runs.
+    #[must_use]
+    pub fn page(&self) -> Option<SocketAddr> {
+        self.view.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
     /// Runs until `stop` and everything held is settled, and says in one log line what it did. At `worker.drain_timeout` after
     /// the stop what is left is given back, whatever hangs.
-    pub async fn run(self, stop: Stop) -> Ended {
+    ///
+    /// Meanwhile systemd is told, where it listens, and the admin server answers, where it is configured.
+    pub async fn run(mut self, stop: Stop) -> Ended {
         let (signals, calls, started) = (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
+        let admin = self.view.take().map(|(listener, view)| admin::serve(listener, View { stop: stop.clone(), ..view }));
+        let _admin = match admin {
+            Some(Ok(admin)) => {
+                tracing::info!(address = %format_args!("http://{}/", admin.address), "status page");
+                Some(admin)
+            }
+            Some(Err(error)) => {
+                tracing::error!(cause = %format_args!("{error:#}"), "no status page");
+                None
+            }
+            None => None,
+        };
+        let mut beside = JoinSet::new();
+        beside.spawn(ask_for_depth(Arc::clone(&self.queue), signals.clone()));
+        beside.spawn(tell_systemd(Health { signals: signals.clone(), held: self.held.clone() }, stop.clone()));
+        let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let ended = self.run_pipeline(stop).await;
         let of = |operation| calls.of(operation);
         let (receive, delete, change_visibility) = (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
@@ -77,13 +150,20 @@ impl Worker {
             counts: signals.counters().counts(),
             calls: QueueCalls { receive, delete, change_visibility, other: calls.total() - receive - delete - change_visibility },
         });
+        let sent = tokio::task::spawn_blocking(move || {
+            otlp.shut_down(TELEMETRY_WITHIN);
+            metrics.shut_down(TELEMETRY_WITHIN);
+        });
+        if timeout(2 * TELEMETRY_WITHIN, sent).await.is_err() {
+            tracing::warn!("the collector does not answer: the last spans and metrics are lost");
+        }
         ended
     }
 
     async fn run_pipeline(self, stop: Stop) -> Ended {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
-        let held = Held::default();
+        let held = self.held;
         tracing::info!(queue.arn = %queue_traits.arn, visibility_timeout = ?queue_traits.visibility_timeout, "started");
         let pipeline = Pipeline {
             config: self.config,
@@ -112,6 +192,71 @@ impl Worker {
             tracing::error!(held = held.len(), "not all could be given back: the rest comes back after its visibility timeout");
         }
         Ended::LetGo
+    }
+}
+
+/// What is read where it stands when somebody asks for the metrics.
+fn sources(facts: &QueueFacts, held: &Held, queue: &SqsQueue, manager: &MongoManager, otlp: &Otlp) -> Sources {
+    let (calls, manager) = (Arc::clone(queue.calls()), manager.clone());
+    let api_requests = move || {
+        let named = [Operation::Receive, Operation::Delete, Operation::ChangeVisibility];
+        let mut requests: Vec<_> = named.iter().map(|operation| (operation.name(), calls.of(*operation))).collect();
+        let others = calls.total().saturating_sub(requests.iter().map(|(_, count)| count).sum());
+        requests.push(("other", others));
+        requests
+    };
+    let connections = move || {
+        let counts = manager.pool_counts();
+        let used = counts.in_use();
+        Connections { used, idle: counts.open().saturating_sub(used), timeouts: counts.checkouts_failed_total }
+    };
+    Sources {
+        destination: facts.arn.rsplit(':').next().unwrap_or_default().into(),
+        fifo: facts.fifo,
+        held: held.clone(),
+        api_requests: Arc::new(api_requests),
+        connections: Arc::new(connections),
+        spans_dropped: otlp.dropped(),
+    }
+}
+
+fn queue_messages(facts: &QueueFacts) -> QueueMessages {
+    QueueMessages {
+        visible: facts.messages,
+        in_flight: facts.messages_in_flight,
+        delayed: facts.messages_delayed,
+        asked_at: Timestamp::now(),
+    }
+}
+
+/// Asks the queue once a minute how many messages it has. Dropped with the worker.
+async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
+    loop {
+        sleep(DEPTH_EVERY).await;
+        let facts = queue.facts().await;
+        // What cannot be asked is told by the receives, which fail too.
+        signals.gauges().set_queue_messages(facts.ok().as_ref().map(queue_messages));
+    }
+}
+
+/// Tells systemd that the worker is ready, that it is alive while no task is stuck, and that it stops. Nothing where it does not
+/// listen (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
+async fn tell_systemd(health: Health, stop: Stop) {
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let every = sd_notify::watchdog_enabled().map_or(Duration::MAX, |patience| patience / 2);
+    loop {
+        tokio::select! {
+            () = stop.draining() => break,
+            () = sleep(every) => if health.stuck().is_empty() {
+                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            }
+        }
+    }
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // A drain is bounded by worker.drain_timeout, but may take longer than the watchdog's patience.
+    loop {
+        sleep(every).await;
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
     }
 }
 

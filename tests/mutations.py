@@ -56,13 +56,13 @@ MUTATIONS = [
     (
         "forget to extend visibility",
         "src/queue/visibility.rs",
-        ".filter(|due| asked_for(due) >= ASKED_FOR_MIN)",
-        ".filter(|due| asked_for(due) > crate::queue::HOLD_MAX)",
+        "whole.chunks(BATCH_MAX).chain(",
+        "last.chunks(BATCH_MAX).take(0).chain(",
     ),
     (
         "never close the gate",
         "src/lane/writing.rs",
-        "self.probe = self.context.gate.close(cause);",
+        "self.probe = self.context.gate.close(cause.trouble, cause.text);",
         "self.probe = None;",
     ),
     (

@@ -20,7 +20,7 @@ use crate::queue::BATCH_MAX;
 use crate::queue::sqs::{Credentials, SendOutcome, SqsQueue};
 use crate::stop::Stop;
 use crate::telemetry::counters::Counts;
-use crate::worker::{Ended, stop_on_signals};
+use crate::worker::{Ended, Seen, stop_on_signals};
 
 use super::EXIT_FOUND;
 
@@ -70,7 +70,7 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     if !send(&queue, &load, stop).await? {
         return Ok(interrupted());
     }
-    let worker = WorkerThread::start(config.clone(), stop.clone()).await?;
+    let worker = WorkerThread::start(config.clone(), stop.clone(), Seen::default()).await?;
     let run = drain(&worker, load.messages.len(), stop).await;
     let (counts, calls) = (worker.signals.counters().counts(), worker.calls.total());
     let was_interrupted = stop.is_draining();

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::dev::local::{DATABASE, Local};
 use crate::dev::worker_thread::WorkerThread;
 use crate::stop::Stop;
-use crate::worker::{Ended, stop_on_signals};
+use crate::worker::{Ended, Seen, stop_on_signals};
 
 use super::EXIT_FOUND;
 
@@ -23,15 +23,18 @@ pub struct DevArgs {}
 
 /// # Errors
 /// Where queue, database or worker cannot start.
-pub async fn dev(config: Config, _: DevArgs) -> anyhow::Result<ExitCode> {
+pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
     let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
-    let worker = WorkerThread::start(local.point(config), stop.clone()).await;
+    let worker = WorkerThread::start(local.point(config), stop.clone(), seen).await;
     let ended = match worker {
         Ok(worker) => {
             println!("{}", instructions(&local));
+            if let Some(page) = worker.page {
+                println!("  Look      http://{page}/\n");
+            }
             stop.draining().await;
             eprintln!("Draining.");
             worker.ended().await

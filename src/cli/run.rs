@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::pipeline::dry_run::{self, Report, Verdict};
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
-use crate::worker::{Ended, Worker, stop_on_signals};
+use crate::worker::{Ended, Seen, Worker, stop_on_signals};
 
 use super::EXIT_FOUND;
 use super::output::Output;
@@ -30,7 +30,7 @@ pub struct RunArgs {
 
 /// # Errors
 /// Where the worker cannot start.
-pub async fn run(config: Config, args: RunArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(config: Config, args: RunArgs, seen: Seen) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     if args.dry_run {
@@ -38,7 +38,7 @@ pub async fn run(config: Config, args: RunArgs) -> anyhow::Result<ExitCode> {
     }
     // A signal during the start ends it: nothing is held yet.
     let worker = tokio::select! {
-        worker = Worker::start(config, Credentials::Chain) => worker?,
+        worker = Worker::start(config, Credentials::Chain, seen) => worker?,
         () = stop.draining() => return Ok(ExitCode::SUCCESS),
     };
     Ok(match worker.run(stop).await {

@@ -1,6 +1,7 @@
 //! The sections of fixed keys, with default and bounds of each. `config/longshore.toml` says why they are what they are.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,8 +12,8 @@ use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::{
-    Acknowledgement, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig,
-    RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact,
+    Acknowledgement, AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig,
+    QueueConfig, RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact,
 };
 
 const KIB: usize = 1 << 10;
@@ -38,6 +39,11 @@ const REGION: Text = Text {
     accepts: |text| (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
 };
 
+const LISTEN: Text = Text {
+    expected: "an address and a port such as 127.0.0.1:9690 or 0.0.0.0:9690, or off",
+    accepts: |text| text == "off" || text.parse::<SocketAddr>().is_ok(),
+};
+
 const FILTER: Text = Text {
     expected: "a filter such as info or longshore=debug,warn",
     accepts: |text| !text.is_empty() && EnvFilter::builder().parse(text).is_ok(),
@@ -55,6 +61,7 @@ pub(crate) fn read(reader: &mut Reader) -> Config {
         dead_letters: dead_letters(reader),
         worker: worker(reader),
         log: log(reader),
+        admin: admin(reader),
         routes: BTreeMap::new(),
         collections: BTreeMap::new(),
     }
@@ -199,6 +206,16 @@ fn worker(reader: &mut Reader) -> WorkerConfig {
     WorkerConfig {
         drain_timeout: reader.or("worker.drain_timeout", &Time::millis(6_000, 900_000), Duration::from_secs(25)),
         threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 1),
+    }
+}
+
+fn admin(reader: &mut Reader) -> AdminConfig {
+    let listen = reader.or("admin.listen", &LISTEN, "127.0.0.1:9690".to_owned());
+    AdminConfig {
+        // What is no address is "off".
+        listen: listen.parse().ok(),
+        is_chosen: reader.source_of(&KeyPath::from("admin.listen")) != Source::Default,
+        show_bodies: reader.or("admin.show_bodies", &Switch, false),
     }
 }
 

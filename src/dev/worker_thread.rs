@@ -1,5 +1,6 @@
 //! The worker on a runtime of its own, so that what it costs can be told from the servers in the same process.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::queue::sqs::{ApiCalls, Credentials};
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
-use crate::worker::{Ended, Worker};
+use crate::worker::{Ended, Seen, Worker};
 
 /// The name of the worker's threads; Linux keeps 15 characters.
 const THREAD_NAME: &str = "lsworker";
@@ -19,6 +20,8 @@ const THREAD_NAME: &str = "lsworker";
 pub struct WorkerThread {
     pub signals: Signals,
     pub calls: Arc<ApiCalls>,
+    /// Where the status page is.
+    pub page: Option<SocketAddr>,
     thread: JoinHandle<Ended>,
 }
 
@@ -27,7 +30,7 @@ impl WorkerThread {
     ///
     /// # Errors
     /// Where the worker cannot start.
-    pub async fn start(config: Config, stop: Stop) -> Result<Self> {
+    pub async fn start(config: Config, stop: Stop, seen: Seen) -> Result<Self> {
         let (started, ready) = oneshot::channel();
         let threads = config.worker.threads;
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
@@ -40,9 +43,9 @@ impl WorkerThread {
                     }
                 };
             let ended = runtime.block_on(async move {
-                match Worker::start(config, Credentials::Local).await {
+                match Worker::start(config, Credentials::Local, seen).await {
                     Ok(worker) => {
-                        let _ = started.send(Ok((worker.signals.clone(), Arc::clone(worker.queue().calls()))));
+                        let _ = started.send(Ok((worker.signals.clone(), Arc::clone(worker.queue().calls()), worker.page())));
                         worker.run(stop).await
                     }
                     Err(error) => {
@@ -54,8 +57,8 @@ impl WorkerThread {
             runtime.shutdown_background();
             ended
         })?;
-        let (signals, calls) = ready.await.context("the worker ended before it started")??;
-        Ok(Self { signals, calls, thread })
+        let (signals, calls, page) = ready.await.context("the worker ended before it started")??;
+        Ok(Self { signals, calls, page, thread })
     }
 
     pub fn is_finished(&self) -> bool {

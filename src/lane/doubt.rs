@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::gate::GateState;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome};
-use crate::telemetry::signals::{BatchWritten, WriteFailed};
+use crate::telemetry::signals::{BatchWritten, WriteFailed, WriteTrouble};
 
 use super::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
@@ -78,7 +78,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
     while !doubted.is_empty() {
         let retry_in = backoff.next_interval();
         let collection = &context.collection.name;
-        context.signals.emit(&WriteFailed { collection, documents: doubted.len(), cause: &cause, retry_in });
+        context.signals.emit(&WriteFailed { collection, documents: doubted.len(), trouble: WriteTrouble::Item, cause: &cause, retry_in });
         tokio::select! {
             biased;
             () = given_back(context) => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
@@ -131,7 +131,7 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Doubted { item, doubt }, cause, of_the_store };
     let outcome = tokio::select! {
         biased;
-        outcome = context.store.write(&context.collection, &writes) => outcome,
+        outcome = context.ask(&writes) => outcome,
         () = context.letting_go() => return nothing(item, doubt, "the worker lets go".to_owned(), true),
     };
     let (answer, stale) = match outcome {
@@ -142,7 +142,7 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
         }
     };
     let written = |written, already_there| {
-        let (collection, took) = (context.collection.name.as_str(), started.elapsed());
+        let (collection, took) = (&context.label, started.elapsed());
         context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
         confirmed(context, written, stale);
     };

@@ -9,6 +9,7 @@ use super::item::Item;
 pub(super) fn done<S>(context: &LaneContext<S>, item: Item) {
     context.doubts.forget(&item);
     for part in item.into_parts() {
+        context.durable(&part);
         context.settle.delete(part.receipt, part.ending);
     }
 }

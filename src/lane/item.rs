@@ -60,6 +60,10 @@ impl Item {
         self.parts.iter().map(|part| part.receipt.message.message_id.as_str())
     }
 
+    pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.parts.iter_mut()
+    }
+
     #[must_use]
     pub fn parts_len(&self) -> usize {
         self.parts.len()

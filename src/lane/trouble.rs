@@ -9,7 +9,7 @@ use crate::store::Store;
 
 use super::doubt::Doubted;
 use super::item::Item;
-use super::writing::{Group, Writing};
+use super::writing::{Cause, Group, Writing};
 
 /// How long items may keep the gate closed, after the retry budget, that fail in a way that one of them can cause: longer than most
 /// outages of that kind, and far shorter than the hold. Then they are set aside, if the store takes another write; and so are others
@@ -24,7 +24,7 @@ impl<S: Store> Writing<'_, S> {
     /// be tried alone, if the store takes another write: the gate and the writer are for others then.
     ///
     /// `is_search` says that such an item is looked for by halves.
-    pub(super) async fn in_trouble(&mut self, group: Group, cause: &str, is_search: bool) {
+    pub(super) async fn in_trouble(&mut self, group: Group, cause: Cause<'_>, is_search: bool) {
         let longer = if self.context.doubts.is_trouble_known() { Duration::ZERO } else { OWN_TROUBLE_AFTER };
         let patience = self.context.retry.budget.saturating_add(longer);
         let is_over = self.failing_since.is_some_and(|since| since.elapsed() >= patience);

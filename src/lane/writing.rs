@@ -9,7 +9,7 @@ use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
-use crate::telemetry::signals::{BatchWritten, WriteFailed};
+use crate::telemetry::signals::{BatchWritten, WriteFailed, WriteTrouble};
 
 use super::LaneContext;
 use super::doubt::Doubted;
@@ -25,6 +25,19 @@ pub(super) struct Group {
     pub items: Vec<Item>,
     /// Connections that broke under it.
     lost: u32,
+}
+
+/// Why nothing of a group is confirmed.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'a> {
+    pub trouble: WriteTrouble,
+    pub text: &'a str,
+}
+
+impl<'a> From<&'a StoreFault> for Cause<'a> {
+    fn from(fault: &'a StoreFault) -> Self {
+        Self { trouble: fault.kind.into(), text: &fault.text }
+    }
 }
 
 impl Group {
@@ -77,7 +90,7 @@ impl<S: Store> Writing<'_, S> {
         let writes: Vec<_> = group.items.iter().map(Item::write).collect();
         let outcome = tokio::select! {
             biased;
-            outcome = context.store.write(&context.collection, &writes) => outcome,
+            outcome = context.ask(&writes) => outcome,
             () = context.letting_go() => return self.release_all(group),
         };
         match outcome {
@@ -122,7 +135,7 @@ impl<S: Store> Writing<'_, S> {
         let is_well = if unconfirmed.is_some() { changed > 0 } else { written + already_there + rejected > 0 };
         if is_well {
             let took = started.elapsed();
-            self.context.signals.emit(&BatchWritten { collection: &self.context.collection.name, written, already_there, stale, took });
+            self.context.signals.emit(&BatchWritten { collection: &self.context.label, written, already_there, stale, took });
             self.well();
         }
         if is_well && let Some((items, _)) = unconfirmed.take() {
@@ -131,7 +144,7 @@ impl<S: Store> Writing<'_, S> {
         }
         self.doubted.extend(alone.into_iter().map(Doubted::not_yet));
         if let Some((items, cause)) = unconfirmed {
-            self.in_trouble(Group { items, lost: group.lost }, &cause, false).await;
+            self.in_trouble(Group { items, lost: group.lost }, Cause { trouble: WriteTrouble::Item, text: &cause }, false).await;
         }
     }
 
@@ -141,6 +154,15 @@ impl<S: Store> Writing<'_, S> {
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
         }
+    }
+
+    /// Whether this lane is that of dead letters, and these are denied for longer than the retry budget.
+    fn are_dead_letters_denied(&self) -> bool {
+        let (doubts, is_of_dead_letters) = (&self.context.doubts, self.context.rejects.is_none());
+        if is_of_dead_letters && self.is_budget_spent() {
+            doubts.deny_dead_letters(true);
+        }
+        is_of_dead_letters && doubts.are_dead_letters_denied()
     }
 
     /// Nothing is known about any item of the group.
@@ -163,20 +185,20 @@ impl<S: Store> Writing<'_, S> {
             // The one item that breaks connections is looked for, which has an end. Nothing else needs to go back for that: in a FIFO
             // group all that stands behind would, and be no further when it returns.
             self.probe = None;
-            return self.sleep_and_requeue(group, &fault.text).await;
+            return self.sleep_and_requeue(group, fault.into()).await;
         }
         match fault.kind {
-            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, &fault.text, true).await,
+            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, fault.into(), true).await,
             // Dead letters that may not be written stay in the queue: that is no reason to write nothing else.
-            StoreFaultKind::Denied if self.context.rejects.is_none() && self.is_budget_spent() => self.leave(group),
-            StoreFaultKind::Denied | StoreFaultKind::Unavailable => self.wait_and_retry(group, &fault.text).await,
+            StoreFaultKind::Denied if self.are_dead_letters_denied() => self.leave(group),
+            StoreFaultKind::Denied | StoreFaultKind::Unavailable => self.wait_and_retry(group, fault.into()).await,
         }
     }
 
-    pub(super) async fn wait_and_retry(&mut self, group: Group, cause: &str) {
+    pub(super) async fn wait_and_retry(&mut self, group: Group, cause: Cause<'_>) {
         self.failing_since.get_or_insert_with(Instant::now);
         if self.probe.is_none() && self.is_budget_spent() {
-            self.probe = self.context.gate.close(cause);
+            self.probe = self.context.gate.close(cause.trouble, cause.text);
             if self.probe.is_none() && self.is_shut_out().await {
                 return self.release_all(group);
             }
@@ -197,10 +219,11 @@ impl<S: Store> Writing<'_, S> {
         state == GateState::Shut
     }
 
-    pub(super) async fn sleep_and_requeue(&mut self, group: Group, cause: &str) {
+    pub(super) async fn sleep_and_requeue(&mut self, group: Group, cause: Cause<'_>) {
         let retry_in = self.backoff.next_interval();
         let documents = group.items.len();
-        self.context.signals.emit(&WriteFailed { collection: &self.context.collection.name, documents, cause, retry_in });
+        let collection = &self.context.collection.name;
+        self.context.signals.emit(&WriteFailed { collection, documents, trouble: cause.trouble, cause: cause.text, retry_in });
         tokio::select! {
             biased;
             () = self.context.letting_go() => return self.release_all(group),
@@ -253,5 +276,8 @@ impl<S: Store> Writing<'_, S> {
         self.failing_since = None;
         self.backoff.reset();
         self.probe = None;
+        if self.context.rejects.is_none() {
+            self.context.doubts.deny_dead_letters(false);
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What the driver's connection pools do, counted from its events.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mongodb::event::cmap::CmapEvent;
+
+use crate::telemetry::signals::Signals;
 
 /// Counters over the pools of all servers of one client, since it was made. Updated by the driver, read by metrics.
 #[derive(Debug, Default)]
@@ -13,6 +16,7 @@ pub(super) struct PoolCounters {
     checked_in: AtomicU64,
     checkouts_failed: AtomicU64,
     cleared: AtomicU64,
+    signals: OnceLock<Signals>,
 }
 
 /// The counters at one moment. Each is exact; two of them may be of slightly different moments.
@@ -47,6 +51,13 @@ impl PoolCounts {
 impl PoolCounters {
     /// Called by the driver while it works: must not block.
     pub(super) fn record(&self, event: &CmapEvent) {
+        if let Some(signals) = self.signals.get() {
+            match event {
+                CmapEvent::ConnectionReady(ready) => signals.instruments().connection_created(ready.duration),
+                CmapEvent::ConnectionCheckedOut(checked_out) => signals.instruments().connection_waited(checked_out.duration),
+                _ => {}
+            }
+        }
         let counter = match event {
             CmapEvent::ConnectionCreated(_) => &self.created,
             CmapEvent::ConnectionClosed(_) => &self.closed,
@@ -57,6 +68,12 @@ impl PoolCounters {
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Durations are told to `signals` from now on.
+    pub(super) fn tell(&self, signals: Signals) {
+        // Told once, by the worker that has the manager.
+        let _ = self.signals.set(signals);
     }
 
     pub(super) fn counts(&self) -> PoolCounts {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::budget::Permit;
 use crate::config::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
+use crate::held::Stage;
 use crate::message::{Ending, Part, Receipt, Rejection};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
@@ -64,7 +65,10 @@ impl Intake {
                     parts.entry(routed.lane).or_default().push(part);
                 }
                 Err(Undecoded::Rejected(rejection)) => self.refuse(receipt, &rejection),
-                Err(Undecoded::Outgrown) => outgrown.push(receipt),
+                Err(Undecoded::Outgrown) => {
+                    receipt.enter(Stage::Room);
+                    outgrown.push(receipt);
+                }
             }
         }
         for (lane, parts) in parts {

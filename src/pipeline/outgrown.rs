@@ -36,7 +36,7 @@ pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedR
             context.intake.give_back(receipt);
             continue;
         };
-        context.signals.emit(&Outgrown { in_flight_peak: context.budget.peak() });
+        context.signals.emit(&Outgrown { in_flight_bytes_peak: context.budget.peak().bytes });
         for receipt in context.intake.take(vec![receipt], room) {
             // It had all that one message may have, and has it at every delivery.
             context.intake.refuse(receipt, &Rejection::from(Undecoded::Outgrown));

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::brake::Brake;
-use crate::budget::{Budget, Permit};
+use crate::budget::{Budget, Permit, Used};
 use crate::clock::Clock;
 use crate::config::shares::Shares;
 use crate::config::{QueueConfig, RetryConfig};
@@ -26,6 +26,7 @@ use crate::message::{QueueMessage, Receipt};
 use crate::retry::Backoff;
 use crate::stop::Stop;
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Signals};
+use crate::telemetry::spans;
 
 use super::{BATCH_MAX, Queue, QueueFault, visibility};
 
@@ -72,6 +73,7 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
     let message_bytes_max = AtomicUsize::new(context.message_bytes_max);
     let poller = Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
     let stop = poller.context.stop.clone();
+    let watchdog = poller.context.signals.watchdog().clone();
     let mut backoff = Backoff::new(&poller.context.retry, poller.context.clock.clone());
     let mut receives = JoinSet::new();
     let mut retries = Retries::default();
@@ -81,8 +83,9 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
         }
         if receives.is_empty() {
             let pause = retries.pause.take().unwrap_or_default();
-            receives.spawn(Arc::clone(&poller).receive(pause, retries.attempts.pop_front()));
+            receives.spawn(watchdog.watch("poller", Arc::clone(&poller).receive(pause, retries.attempts.pop_front())));
         }
+        poller.context.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
             seen @ (Seen::Backlog | Seen::Some) => {
@@ -95,7 +98,7 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
                     _ => 1,
                 };
                 for _ in 0..more {
-                    receives.spawn(Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()));
+                    receives.spawn(watchdog.watch("poller", Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front())));
                 }
             }
             Seen::Nothing => {
@@ -199,6 +202,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         };
         let attempt = attempt.or_else(|| self.next_attempt());
         let asked = Instant::now();
+        let span = context.signals.spans().receive();
         let given_up = async {
             context.stop.letting_go().await;
             sleep(LETTING_GO_MAX).await;
@@ -207,14 +211,21 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             biased;
             answer = context.queue.receive(reservation.messages, context.config.wait, attempt.as_deref()) => match answer {
                 Ok(messages) => messages,
-                Err(fault) => return Seen::Fault { fault, attempt },
+                Err(fault) => {
+                    spans::failed(&span, fault.kind.name(), &fault.text);
+                    return Seen::Fault { fault, attempt };
+                }
             },
             () = given_up => return Seen::Stopped,
         };
+        context.signals.spans().received(&span, &messages);
+        drop(span);
+        self.show_age(&messages);
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         let (received, seen) = (messages.len(), self.look(&messages, asked));
         let (receipts, room) = self.hold(messages, permit, asked);
-        context.signals.emit(&Received { messages: received, redelivered, in_flight_peak: context.budget.peak() });
+        let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } = context.budget.peak();
+        context.signals.emit(&Received { messages: received, redelivered, in_flight_messages_peak, in_flight_bytes_peak });
         if !receipts.is_empty() {
             (self.intake)(receipts, room);
         }
@@ -249,6 +260,13 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let at_once = asked.elapsed() < AT_ONCE && messages.len() >= self.reservation().messages.min(WELL_FILLED);
         let waited = messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
         if at_once || waited { Seen::Backlog } else { Seen::Some }
+    }
+
+    /// How long the oldest of them had waited.
+    fn show_age(&self, messages: &[QueueMessage]) {
+        let now_ms = self.context.clock.now_ms();
+        let age_ms = messages.iter().map(|message| now_ms.saturating_sub(message.sent_ms)).max().unwrap_or_default();
+        self.context.signals.gauges().oldest_message_age_ms.set(usize::try_from(age_ms).unwrap_or_default());
     }
 
     fn next_attempt(&self) -> Option<String> {

@@ -21,10 +21,12 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
+use tokio::time::Instant;
 
 use self::place::Place;
 use super::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::message::QueueMessage;
+use crate::telemetry::signals::{QueueCalled, Signals};
 
 pub use self::calls::{ApiCalls, Operation};
 pub use self::connect::Credentials;
@@ -48,9 +50,16 @@ pub struct SqsQueue {
     /// Asked for at each receive where it is configured; else the queue's own holds.
     visibility_timeout: Option<Duration>,
     calls: Arc<ApiCalls>,
+    signals: Signals,
 }
 
 impl SqsQueue {
+    /// The same queue, whose calls are told to `signals`.
+    #[must_use]
+    pub fn told_to(self, signals: Signals) -> Self {
+        Self { signals, ..self }
+    }
+
     /// The requests made so far, by operation. AWS bills by request.
     #[must_use]
     pub fn calls(&self) -> &Arc<ApiCalls> {
@@ -74,11 +83,15 @@ impl SqsQueue {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         self.calls.count(operation);
-        match tokio::time::timeout(limit, request).await {
+        let asked = Instant::now();
+        let answer = match tokio::time::timeout(limit, request).await {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.place)),
             Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
-        }
+        };
+        let error = answer.as_ref().err().map(|fault| fault.kind.name());
+        self.signals.emit(&QueueCalled { operation: operation.name(), took: asked.elapsed(), error });
+        answer
     }
 }
 

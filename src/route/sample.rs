@@ -6,8 +6,8 @@ use std::time::Duration;
 use bson::Document;
 
 use crate::config::{
-    Acknowledgement, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig,
-    QueueConfig, RetryConfig, Route, WorkerConfig, WriteConcern, WriteKind,
+    Acknowledgement, AdminConfig, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat,
+    MessageConfig, QueueConfig, RetryConfig, Route, WorkerConfig, WriteConcern, WriteKind,
 };
 use crate::fields::Fields;
 use crate::message::{Origin, Record};
@@ -101,6 +101,7 @@ pub fn config() -> Config {
         dead_letters: DeadLettersConfig { collection: "dead_letters".to_owned(), ttl: None },
         worker: WorkerConfig { drain_timeout: Duration::from_secs(30), threads: 2 },
         log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
+        admin: AdminConfig { listen: None, is_chosen: false, show_bodies: false },
         collections: routes().iter().map(|route| (route.collection.clone(), collection(route))).collect(),
         routes: routes().into_iter().map(|route| (route.name.clone(), route)).collect(),
     }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::trace::SpanContext;
 use tokio::time::sleep;
+use tracing::{Instrument, Span};
 
 use crate::message::{Ending, Receipt};
 use crate::queue::{EntryOutcome, HOLD_MAX, Queue, QueueFault};
 use crate::retry::Backoff;
 use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, StaleHandle};
+use crate::telemetry::spans;
 
 use super::SettleContext;
 
@@ -60,6 +63,14 @@ impl Operation {
         }
     }
 
+    /// What the queue is asked for.
+    fn call(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Release | Self::Leave => "change_visibility",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -74,7 +85,13 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
     let mut tries = 0;
     while !entries.is_empty() {
         let handles: Vec<Arc<str>> = entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
-        let cause = match ask(context, operation, &handles, entries[0].hide).await {
+        let span = span(context, operation, &entries);
+        let answer = ask(context, operation, &handles, entries[0].hide).instrument(span.clone()).await;
+        if let Err(fault) = &answer {
+            spans::failed(&span, fault.kind.name(), &fault.text);
+        }
+        drop(span);
+        let cause = match answer {
             Ok(outcomes) => {
                 tries += 1;
                 let cause = outcomes.iter().find_map(|outcome| match outcome {
@@ -106,6 +123,17 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
             () = context.stop.letting_go(), if !context.stop.is_letting_go() => backoff.reset(),
         }
     }
+}
+
+/// The span of one call, under the batches that the messages were written in.
+fn span<Q>(context: &SettleContext<Q>, operation: Operation, entries: &[Entry]) -> Span {
+    let mut processed: Vec<&Arc<SpanContext>> = Vec::new();
+    for context in entries.iter().filter_map(|entry| entry.receipt.processed.as_ref()) {
+        if !processed.iter().any(|other| Arc::ptr_eq(other, context)) {
+            processed.push(context);
+        }
+    }
+    context.signals.spans().settle(operation.call(), entries.len(), &processed)
 }
 
 /// Whether one of them is held as long as the queue allows.

@@ -1,23 +1,26 @@
 //! Counts of what happened since the start of the process.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::message::Reason;
+use crate::telemetry::signals::WriteTrouble;
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// Monotone counters; only [`super::signals`] writes them.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[$doc])* pub $name: Counter,)*
-            dead_lettered: ByReason,
+            $($(#[doc = $doc])* pub $name: Counter,)*
+            dead_lettered: By<Reason>,
+            writes_failed: By<WriteTrouble>,
         }
 
         /// All counters at one moment.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct Counts {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $doc])* pub $name: u64,)*
             /// Messages whose dead letter is durable, by reason; only reasons that occurred.
             pub dead_lettered: BTreeMap<Reason, u64>,
         }
@@ -27,6 +30,10 @@ macro_rules! counters {
             pub fn counts(&self) -> Counts {
                 Counts { $($name: self.$name.get(),)* dead_lettered: self.dead_lettered.counts() }
             }
+
+            /// All counters without labels: name, description, and where the value stands.
+            pub(super) const NAMED: &[(&str, &str, fn(&Self) -> &Counter)] =
+                &[$((stringify!($name), concat!($($doc),*), |counters| &counters.$name),)*];
         }
     };
 }
@@ -74,6 +81,8 @@ counters! {
     released_total,
     /// Messages whose visibility was extended.
     extended_total,
+    /// Messages whose visibility could not be extended, and was asked for again.
+    extends_failed_total,
     /// Times the gate closed.
     gate_closed_total,
     /// Times receiving was slowed because most messages were rejected for one reason.
@@ -81,8 +90,16 @@ counters! {
 }
 
 impl Counters {
-    pub(in crate::telemetry) fn dead_lettered(&self, reason: Reason) {
-        self.dead_lettered.add(reason);
+    /// Messages whose dead letter is durable.
+    #[must_use]
+    pub fn dead_lettered(&self) -> &By<Reason> {
+        &self.dead_lettered
+    }
+
+    /// Write attempts after which nothing, or not all, was confirmed, by what was in the way.
+    #[must_use]
+    pub fn writes_failed(&self) -> &By<WriteTrouble> {
+        &self.writes_failed
     }
 }
 
@@ -105,22 +122,52 @@ impl Counter {
     }
 }
 
-/// One counter per reason; the list of reasons is closed.
-#[derive(Debug)]
-struct ByReason(Vec<Counter>);
+/// What a counter is counted by: a closed list, so that no message can make the metrics grow.
+pub trait Label: Copy + 'static {
+    const ALL: &'static [Self];
 
-impl Default for ByReason {
-    fn default() -> Self {
-        Self(Reason::ALL.iter().map(|_| Counter::default()).collect())
+    /// As it stands in metrics, logs and records.
+    fn name(self) -> &'static str;
+
+    /// Its place in [`Label::ALL`].
+    fn index(self) -> usize;
+}
+
+impl Label for Reason {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.code()
+    }
+
+    fn index(self) -> usize {
+        self as usize
     }
 }
 
-impl ByReason {
-    fn add(&self, reason: Reason) {
-        self.0[reason as usize].add(1);
+/// One counter for each value of a label.
+#[derive(Debug)]
+pub struct By<L>(Vec<Counter>, PhantomData<L>);
+
+impl<L: Label> Default for By<L> {
+    fn default() -> Self {
+        Self(L::ALL.iter().map(|_| Counter::default()).collect(), PhantomData)
+    }
+}
+
+impl<L: Label> By<L> {
+    pub(in crate::telemetry) fn add(&self, label: L) {
+        self.0[label.index()].add(1);
     }
 
+    /// Every label with its count, those that never occurred included.
+    pub fn all(&self) -> impl Iterator<Item = (L, u64)> {
+        L::ALL.iter().zip(&self.0).map(|(label, counter)| (*label, counter.get()))
+    }
+}
+
+impl By<Reason> {
     fn counts(&self) -> BTreeMap<Reason, u64> {
-        Reason::ALL.iter().zip(&self.0).map(|(reason, counter)| (*reason, counter.get())).filter(|(_, count)| *count > 0).collect()
+        self.all().filter(|(_, count)| *count > 0).collect()
     }
 }

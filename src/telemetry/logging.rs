@@ -1,40 +1,79 @@
-//! Where log lines go: standard error, as text on a terminal, as JSON lines otherwise.
+//! Where log lines go: standard error, as text on a terminal, as JSON lines otherwise. And where spans go: to the layer that
+//! exports them, if there is one.
 
+use std::fmt;
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::{EnvFilter, fmt};
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry_sdk::trace::SdkTracer;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use super::spans;
 use crate::config::{LogConfig, LogFormat};
 
 /// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata service in full. What comes of
 /// it is an error of ours. `log.level` can name these to hear them all the same.
 const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error,aws_sdk_sqs=error";
 
-/// Installs the subscriber of the process. A second call changes nothing.
+/// Installs the subscriber of the process, with spans for `tracer` where there is one. A second call changes nothing.
 ///
 /// # Errors
 /// Where the filter cannot be read.
-pub fn init(config: &LogConfig) -> anyhow::Result<()> {
+pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()> {
     let filter = filter(&config.level).map_err(|error| anyhow::anyhow!("log.level = {:?} is not a filter: {error}", config.level))?;
     let as_text = match config.format {
         LogFormat::Auto => stderr().is_terminal(),
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let builder = fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
-    // Only a subscriber that is there already makes this fail.
-    let _ = if as_text {
-        builder.with_ansi(stderr().is_terminal()).compact().try_init()
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if as_text {
+        Box::new(layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact())
     } else {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        let format = Format::default().json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false);
+        Box::new(layer().with_writer(stderr).fmt_fields(JsonFields::new()).event_format(WithTrace(format)))
     };
+    // Spans are for export alone: without a layer that wants them they are not made.
+    let lines = lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET)));
+    let exported = tracer.map(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false).with_target(false);
+        layer.with_tracked_inactivity(false).with_filter(filter_fn(|metadata| metadata.target() == spans::TARGET))
+    });
+    // Only a subscriber that is there already makes this fail.
+    let _ = tracing_subscriber::registry().with(lines).with(exported).try_init();
     Ok(())
 }
 
 /// Of two directives for one module the later holds, and one for a module over one for all.
 fn filter(level: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::try_new(format!("{QUIET},{level}"))
+}
+
+/// JSON lines that name the trace and the span that they were written in, where that is recorded.
+struct WithTrace(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for WithTrace
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let span = Context::map_current(|context| context.span().span_context().clone());
+        if !span.is_valid() {
+            return self.0.format_event(context, writer, event);
+        }
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let Some(fields) = line.trim_end().strip_suffix('}') else { return writer.write_str(&line) };
+        writeln!(writer, r#"{fields},"trace_id":"{}","span_id":"{}"}}"#, span.trace_id(), span.span_id())
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! One struct per thing that happened. Emitting it counts and logs it, so that the two never disagree.
+//! One struct per thing that happened. Emitting it counts, measures and logs it, so that these never disagree.
 //!
-//! A signal holds no body, no key and no secret: ids, counts, codes and the texts of faults only.
+//! A signal logs no body, no key and no secret: ids, counts, codes and the texts of faults only.
 
 mod message;
 mod queue;
@@ -10,32 +10,85 @@ mod worker;
 use std::sync::Arc;
 
 use super::counters::Counters;
+use super::gauges::Gauges;
+use super::instruments::Instruments;
+use super::recent::Recent;
+use super::spans::Spans;
+use super::watchdog::Watchdog;
 
-pub use message::{DeadLettered, Expired, Joined, MessageRejected, Outgrown, SlowedDown};
-pub use queue::{Deleted, ExtendFailed, Overdrawn, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended};
-pub use store::{BatchWritten, GateClosed, GateOpened, WriteFailed};
+pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown};
+pub use queue::{
+    Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended,
+};
+pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed, WriteTrouble};
 pub use worker::{QueueCalls, WorkerEnded};
 
-/// Where signals go. Clones share the counters.
+/// Where signals go, and what is told beside them. Clones share all of it. The default one counts and logs, and measures nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
     counters: Arc<Counters>,
+    gauges: Arc<Gauges>,
+    instruments: Instruments,
+    recent: Recent,
+    spans: Spans,
+    watchdog: Watchdog,
 }
 
 impl Signals {
+    /// Signals that are measured, too.
+    #[must_use]
+    pub fn new(instruments: Instruments, spans: Spans) -> Self {
+        Self { shared: Arc::new(Shared { instruments, spans, ..Shared::default() }) }
+    }
+
     pub fn emit(&self, signal: &impl Signal) {
-        signal.count(&self.counters);
+        signal.count(&self.shared.counters);
+        signal.measure(&self.shared.instruments);
+        signal.remember(&self.shared.recent);
         signal.log();
     }
 
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
+    }
+
+    #[must_use]
+    pub fn gauges(&self) -> &Arc<Gauges> {
+        &self.shared.gauges
+    }
+
+    #[must_use]
+    pub fn instruments(&self) -> &Instruments {
+        &self.shared.instruments
+    }
+
+    #[must_use]
+    pub fn recent(&self) -> &Recent {
+        &self.shared.recent
+    }
+
+    #[must_use]
+    pub fn spans(&self) -> &Spans {
+        &self.shared.spans
+    }
+
+    #[must_use]
+    pub fn watchdog(&self) -> &Watchdog {
+        &self.shared.watchdog
     }
 }
 
 /// Something that happened.
 pub trait Signal {
-    fn count(&self, counters: &Counters);
-    fn log(&self);
+    fn count(&self, _: &Counters) {}
+    fn measure(&self, _: &Instruments) {}
+    /// Keeps what the status page shows of it.
+    fn remember(&self, _: &Recent) {}
+    fn log(&self) {}
 }

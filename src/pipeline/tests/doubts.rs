@@ -63,6 +63,26 @@ async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn dead_letters_that_are_denied_for_long_take_nobodys_place() {
+    let queue = queue();
+    (0..20).for_each(|number| queue.send(&format!("bad{number}"), "{"));
+    // Room for so few that what waits for its dead letter is in the way of others.
+    let world = World::start(queue, |config| config.in_flight.messages_max = 10);
+    world.store.answer_for("dead_letters", Some(denied));
+    world.until(|world| world.counts().released_total >= 20).await;
+    let tries = || world.store.batches().iter().filter(|(collection, _)| collection == "dead_letters").count();
+    let (first, sent) = (tries(), Instant::now());
+    world.queue.send("bad", "{");
+    world.queue.send("good", &event(1));
+    world.until(|world| world.counts().released_total >= 21 && world.store.documents("events").len() == 1).await;
+    assert!(sent.elapsed() < defaults().retry.budget / 2, "it is tried once: {:?}", sent.elapsed());
+    assert!(first > 1 && tries() > first, "and it is tried: {first} and {} tries", tries());
+    world.store.answer_for("dead_letters", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&21));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
     let queue = queue();
     queue.send("odd", &event(0));

@@ -21,6 +21,7 @@ use super::place::{Place, region_of};
 use super::{SqsQueue, fault};
 use crate::config::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
+use crate::telemetry::signals::Signals;
 
 /// How long loading settings and credentials may take. Where no metadata service answers, the SDK alone would try longer.
 const SETTINGS_MAX: Duration = Duration::from_secs(8);
@@ -89,6 +90,7 @@ impl SqsQueue {
             fifo: false,
             visibility_timeout: None,
             calls: Arc::new(ApiCalls::default()),
+            signals: Signals::default(),
         };
         let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
         queue.fifo = facts.fifo;

@@ -1,20 +1,27 @@
 //! What became of single messages.
 
-use crate::budget::Used;
+use std::time::Duration;
+
 use crate::message::{Reason, Rejection};
 
 use super::Signal;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::instruments::{CollectionLabel, Instruments};
+use crate::telemetry::recent::Recent;
 
 /// A message was refused and its dead letter is on its way.
 pub struct MessageRejected<'a> {
     pub message_id: &'a str,
     pub route: Option<&'a str>,
     pub rejection: &'a Rejection,
+    /// Kept for the status page where `admin.show_bodies` says so, and nowhere else.
+    pub body: &'a str,
 }
 
 impl Signal for MessageRejected<'_> {
-    fn count(&self, _: &Counters) {}
+    fn remember(&self, recent: &Recent) {
+        recent.dead_letter(self.message_id, self.route, self.rejection.reason.code(), &self.rejection.text, self.body);
+    }
 
     fn log(&self) {
         tracing::warn!(
@@ -35,7 +42,7 @@ pub struct DeadLettered {
 
 impl Signal for DeadLettered {
     fn count(&self, counters: &Counters) {
-        counters.dead_lettered(self.reason);
+        counters.dead_lettered().add(self.reason);
     }
 
     fn log(&self) {
@@ -45,17 +52,15 @@ impl Signal for DeadLettered {
 
 /// A message needed more than its share of the in-flight bytes, and has it now.
 pub struct Outgrown {
-    /// The most that was ever reserved and held at once.
-    pub in_flight_peak: Used,
+    /// The most bytes that were ever reserved and held at once.
+    pub in_flight_bytes_peak: usize,
 }
 
 impl Signal for Outgrown {
     fn count(&self, counters: &Counters) {
         counters.outgrown_total.add(1);
-        counters.in_flight_bytes_peak.raise(self.in_flight_peak.bytes);
+        counters.in_flight_bytes_peak.raise(self.in_flight_bytes_peak);
     }
-
-    fn log(&self) {}
 }
 
 /// A message was joined with another of the same key before writing.
@@ -65,8 +70,6 @@ impl Signal for Joined {
     fn count(&self, counters: &Counters) {
         counters.joined_total.add(1);
     }
-
-    fn log(&self) {}
 }
 
 /// An update was past its route's TTL and was not written.
@@ -76,8 +79,6 @@ impl Signal for Expired {
     fn count(&self, counters: &Counters) {
         counters.stale_total.add(1);
     }
-
-    fn log(&self) {}
 }
 
 /// Most of the last messages were rejected for one reason: a bad deploy of a producer should not drain the queue.
@@ -86,6 +87,10 @@ pub struct SlowedDown {
 }
 
 impl Signal for SlowedDown {
+    fn remember(&self, recent: &Recent) {
+        recent.error("receiving slows to a batch a second", &format!("over half of the last messages were rejected: {}", self.reason));
+    }
+
     fn count(&self, counters: &Counters) {
         counters.slowed_total.add(1);
     }
@@ -95,5 +100,18 @@ impl Signal for SlowedDown {
             reason = self.reason.code(),
             "over half of the last messages were rejected for one reason: receiving slows to a batch a second; look at the producer"
         );
+    }
+}
+
+/// A message is durable, or its dead letter is.
+pub struct Durable<'a> {
+    pub collection: &'a CollectionLabel,
+    /// Since its `SentTimestamp`.
+    pub after: Duration,
+}
+
+impl Signal for Durable<'_> {
+    fn measure(&self, instruments: &Instruments) {
+        instruments.durable(self.collection, self.after);
     }
 }

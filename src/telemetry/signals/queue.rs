@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use super::Signal;
-use crate::budget::Used;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::instruments::Instruments;
+use crate::telemetry::recent::Recent;
 
 /// A receive was answered.
 pub struct Received {
     pub messages: usize,
     /// Of these, how many were received before.
     pub redelivered: usize,
-    /// The most that was ever reserved and held at once.
-    pub in_flight_peak: Used,
+    /// The most messages, and the most bytes, that were ever reserved and held at once.
+    pub in_flight_messages_peak: usize,
+    pub in_flight_bytes_peak: usize,
 }
 
 impl Signal for Received {
@@ -21,8 +23,8 @@ impl Signal for Received {
         counters.receives_empty_total.add(usize::from(self.messages == 0));
         counters.received_total.add(self.messages);
         counters.redelivered_total.add(self.redelivered);
-        counters.in_flight_messages_peak.raise(self.in_flight_peak.messages);
-        counters.in_flight_bytes_peak.raise(self.in_flight_peak.bytes);
+        counters.in_flight_messages_peak.raise(self.in_flight_messages_peak);
+        counters.in_flight_bytes_peak.raise(self.in_flight_bytes_peak);
     }
 
     fn log(&self) {
@@ -64,6 +66,10 @@ impl Signal for ReceiveFailed<'_> {
         counters.receives_failed_total.add(1);
     }
 
+    fn remember(&self, recent: &Recent) {
+        recent.error("receive failed", self.fault);
+    }
+
     fn log(&self) {
         tracing::error!(fault = self.fault, retry_in = ?self.retry_in, "receive failed");
     }
@@ -98,6 +104,10 @@ impl Signal for SettleFailed<'_> {
             let counter = if self.abandoned { &counters.deletes_abandoned_total } else { &counters.deletes_failed_total };
             counter.add(self.messages);
         }
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error(if self.operation == "delete" { "delete failed" } else { "release failed" }, self.cause);
     }
 
     fn log(&self) {
@@ -162,9 +172,29 @@ pub struct ExtendFailed<'a> {
 }
 
 impl Signal for ExtendFailed<'_> {
-    fn count(&self, _: &Counters) {}
+    fn count(&self, counters: &Counters) {
+        counters.extends_failed_total.add(self.messages);
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error("visibility not extended", self.cause);
+    }
 
     fn log(&self) {
         tracing::warn!(messages = self.messages, cause = self.cause, "visibility not extended, trying again");
+    }
+}
+
+/// A call to the queue has ended.
+pub struct QueueCalled {
+    pub operation: &'static str,
+    pub took: Duration,
+    /// The kind of its fault, if it failed.
+    pub error: Option<&'static str>,
+}
+
+impl Signal for QueueCalled {
+    fn measure(&self, instruments: &Instruments) {
+        instruments.queue_called(self.operation, self.took, self.error);
     }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::Signal;
-use crate::telemetry::counters::Counters;
+use crate::telemetry::counters::{Counters, Label};
+use crate::telemetry::instruments::{CollectionLabel, Instruments};
+use crate::telemetry::recent::Recent;
 
 /// The store answered for a batch.
 pub struct BatchWritten<'a> {
-    pub collection: &'a str,
+    pub collection: &'a CollectionLabel,
     pub written: usize,
     pub already_there: usize,
     pub stale: usize,
@@ -24,7 +26,7 @@ impl Signal for BatchWritten<'_> {
 
     fn log(&self) {
         tracing::debug!(
-            collection = self.collection,
+            collection = self.collection.name(),
             written = self.written,
             already_there = self.already_there,
             stale = self.stale,
@@ -34,10 +36,44 @@ impl Signal for BatchWritten<'_> {
     }
 }
 
+/// What was in the way of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteTrouble {
+    /// The connection broke in the middle.
+    ConnectionLost,
+    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
+    Unavailable,
+    /// Not authorised, or authentication or TLS failed.
+    Denied,
+    /// The command as a whole was refused for what is in it.
+    Refused,
+    /// Single items were not confirmed, others were.
+    Item,
+}
+
+impl Label for WriteTrouble {
+    const ALL: &'static [Self] = &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ConnectionLost => "connection_lost",
+            Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::Item => "item",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// A write, or a part of it, was not confirmed.
 pub struct WriteFailed<'a> {
     pub collection: &'a str,
     pub documents: usize,
+    pub trouble: WriteTrouble,
     pub cause: &'a str,
     pub retry_in: Duration,
 }
@@ -45,12 +81,18 @@ pub struct WriteFailed<'a> {
 impl Signal for WriteFailed<'_> {
     fn count(&self, counters: &Counters) {
         counters.writes_failed_total.add(1);
+        counters.writes_failed().add(self.trouble);
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error("write not confirmed", self.cause);
     }
 
     fn log(&self) {
         tracing::warn!(
             collection = self.collection,
             documents = self.documents,
+            trouble = self.trouble.name(),
             cause = self.cause,
             retry_in = ?self.retry_in,
             "write not confirmed, trying again"
@@ -60,6 +102,7 @@ impl Signal for WriteFailed<'_> {
 
 /// The store is sick: nothing is received until it is well.
 pub struct GateClosed<'a> {
+    pub trouble: WriteTrouble,
     pub cause: &'a str,
 }
 
@@ -68,8 +111,16 @@ impl Signal for GateClosed<'_> {
         counters.gate_closed_total.add(1);
     }
 
+    fn remember(&self, recent: &Recent) {
+        recent.gate_closed(self.trouble, self.cause);
+    }
+
     fn log(&self) {
-        tracing::error!(cause = self.cause, "gate closed: the database takes no writes, receiving is paused");
+        tracing::error!(
+            trouble = self.trouble.name(),
+            cause = self.cause,
+            "gate closed: the database takes no writes, receiving is paused"
+        );
     }
 }
 
@@ -77,9 +128,41 @@ impl Signal for GateClosed<'_> {
 pub struct GateOpened;
 
 impl Signal for GateOpened {
-    fn count(&self, _: &Counters) {}
+    fn remember(&self, recent: &Recent) {
+        recent.gate_opened();
+    }
 
     fn log(&self) {
         tracing::info!("gate opened: receiving again");
+    }
+}
+
+/// A write command has ended, answered or not.
+pub struct StoreCalled<'a> {
+    pub collection: &'a CollectionLabel,
+    /// The server's command: insert or update.
+    pub operation: &'static str,
+    pub documents: usize,
+    pub bytes: usize,
+    pub took: Duration,
+    /// What was in the way, where nothing is confirmed.
+    pub error: Option<WriteTrouble>,
+}
+
+impl Signal for StoreCalled<'_> {
+    fn measure(&self, instruments: &Instruments) {
+        instruments.batch(self.collection, self.documents, self.bytes);
+        instruments.store_called(self.collection, self.operation, self.took, self.error);
+    }
+}
+
+/// A batch has come to its end, tries included.
+pub struct Processed {
+    pub took: Duration,
+}
+
+impl Signal for Processed {
+    fn measure(&self, instruments: &Instruments) {
+        instruments.processed(self.took);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::telemetry::counters::{Counters, Counts};
+use crate::telemetry::counters::Counts;
 
 use super::Signal;
 
@@ -25,8 +25,6 @@ pub struct QueueCalls {
 }
 
 impl Signal for WorkerEnded {
-    fn count(&self, _: &Counters) {}
-
     fn log(&self) {
         // Without `..`: a new counter does not compile until it stands here.
         let Counts {
@@ -51,6 +49,7 @@ impl Signal for WorkerEnded {
             stale_handles_total,
             released_total,
             extended_total,
+            extends_failed_total,
             gate_closed_total,
             slowed_total,
             dead_lettered,
@@ -82,6 +81,7 @@ impl Signal for WorkerEnded {
             stale_handles_total,
             released_total,
             extended_total,
+            extends_failed_total,
             gate_closed_total,
             slowed_total,
             calls.receive = self.calls.receive,

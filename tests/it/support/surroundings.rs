@@ -13,7 +13,7 @@ use longshore::queue::BATCH_MAX;
 use longshore::queue::sqs::{Credentials, Outgoing, QueueFacts, SendOutcome, SqsQueue};
 use longshore::stop::Stop;
 use longshore::telemetry::counters::Counts;
-use longshore::worker::{Ended, Worker};
+use longshore::worker::{Ended, Seen, Worker};
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
 use tokio::process::Command;
@@ -100,7 +100,7 @@ impl Surroundings {
 
     /// Runs a worker in this process until the queue is empty.
     pub async fn unload(&self, config: Config) -> Counts {
-        let worker = Worker::start(config, Credentials::Local).await.expect("a worker");
+        let worker = Worker::start(config, Credentials::Local, Seen::default()).await.expect("a worker");
         let (signals, stop) = (worker.signals.clone(), Stop::default());
         let running = tokio::spawn(worker.run(stop.clone()));
         until("the queue is empty", async || self.left().await == 0).await;

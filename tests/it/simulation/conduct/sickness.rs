@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ pub struct Sickness {
     received: Vec<Arc<str>>,
     /// How often everything had to be given back meanwhile, because it may not be held any longer.
     holds: usize,
+    /// When that was last seen by what was given back.
+    hold_seen: Option<Instant>,
     /// How often each message, by its number, was given back during the present outage.
     given_back: BTreeMap<usize, usize>,
 }
@@ -82,6 +85,12 @@ pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
 }
 
 pub fn gives_back(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str) {
+    let (sickness, is_overdue) = (&mut book.sickness, book.receipts.get(handle).is_some_and(Receipt::is_overdue));
+    // All that is held goes back within minutes.
+    if is_overdue && sickness.failed && sickness.hold_seen.is_none_or(|seen| seen.elapsed() > Duration::from_hours(1)) {
+        sickness.hold_seen = Some(Instant::now());
+        sickness.holds += usize::from(who.surroundings().outage_holds() <= sickness.holds);
+    }
     for subject in judge.subjects(parse(handle).0) {
         book.sickness.failing.remove(&subject);
         book.sickness.unconfirmed.remove(&subject);
@@ -124,7 +133,8 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
         // Dead letters may be denied alone: that is no reason to write nothing else, or to wait for these any longer.
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS => {
             sickness.failing.retain(|subject, _| !subjects.contains(&Some(subject.clone())));
-            if sickness.failing.is_empty() {
+            let budget = who.surroundings().plan.config.retry.budget;
+            if !sickness.failing.values().any(|since| since.elapsed() >= budget) {
                 sickness.shut_since = None;
             }
         }

@@ -1,0 +1,115 @@
+//! Rates and quantiles, from counts at two moments.
+
+use std::time::Instant;
+
+use crate::telemetry::metrics::HistogramNow;
+
+/// Counts at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub at: Instant,
+    pub received: u64,
+    pub dead_lettered: u64,
+    pub latency: HistogramNow,
+    pub documents: HistogramNow,
+}
+
+/// What happened between two samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Figures {
+    pub received_per_s: f64,
+    pub durable_per_s: f64,
+    pub dead_letters_per_s: f64,
+    /// `None` where nothing became durable.
+    pub latency_p50_s: Option<f64>,
+    pub latency_p99_s: Option<f64>,
+    /// Of one write, in the mean; `None` where nothing was written.
+    pub batch_documents: Option<f64>,
+}
+
+impl Figures {
+    pub fn between(before: &Sample, after: &Sample) -> Self {
+        let seconds = after.at.duration_since(before.at).as_secs_f64();
+        let rate = |before: u64, after: u64| if seconds > 0.0 { count(after.saturating_sub(before)) / seconds } else { 0.0 };
+        let batches = after.documents.count.saturating_sub(before.documents.count);
+        Self {
+            received_per_s: rate(before.received, after.received),
+            durable_per_s: rate(before.latency.count, after.latency.count),
+            dead_letters_per_s: rate(before.dead_lettered, after.dead_lettered),
+            latency_p50_s: quantile(0.5, &before.latency, &after.latency),
+            latency_p99_s: quantile(0.99, &before.latency, &after.latency),
+            batch_documents: (batches > 0).then(|| (after.documents.sum - before.documents.sum) / count(batches)),
+        }
+    }
+}
+
+/// Exact up to 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn count(value: u64) -> f64 {
+    value as f64
+}
+
+/// The value below which the share `q` of what was recorded in between lies: linear within its bucket, as Prometheus has it. Beyond
+/// the last bound nothing finer is known than that bound.
+fn quantile(q: f64, before: &HistogramNow, after: &HistogramNow) -> Option<f64> {
+    let earlier = |index: usize| before.buckets.get(index).map_or(0, |(_, count)| *count);
+    let cumulative: Vec<_> =
+        after.buckets.iter().enumerate().map(|(index, (bound, now))| (*bound, now.saturating_sub(earlier(index)))).collect();
+    let total = cumulative.last().map_or(0, |(_, total)| *total);
+    if total == 0 {
+        return None;
+    }
+    let rank = q * count(total);
+    let (mut lower, mut below) = (0.0, 0);
+    for (bound, reached) in cumulative {
+        if count(reached) >= rank && reached > below {
+            if bound.is_infinite() {
+                return Some(lower);
+            }
+            return Some(lower + (bound - lower) * (rank - count(below)) / count(reached - below));
+        }
+        (lower, below) = (bound, reached);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn histogram(counts: [u64; 4]) -> HistogramNow {
+        let bounds = [0.1, 1.0, 10.0, f64::INFINITY];
+        HistogramNow { buckets: bounds.into_iter().zip(counts).collect(), count: counts[3], sum: 0.0 }
+    }
+
+    #[test]
+    fn a_quantile_lies_in_its_bucket() {
+        let (none, some) = (histogram([0; 4]), histogram([50, 90, 100, 100]));
+        let at = |q| quantile(q, &none, &some).expect("something was recorded");
+        assert!((at(0.5) - 0.1).abs() < 1e-9, "{}", at(0.5));
+        assert!((at(0.7) - 0.55).abs() < 1e-9, "{}", at(0.7));
+        assert!((at(0.99) - 9.1).abs() < 1e-9, "{}", at(0.99));
+        assert_eq!(quantile(0.5, &some, &some), None, "nothing since");
+        assert_eq!(quantile(0.99, &none, &histogram([0, 0, 0, 5])), Some(10.0), "beyond the last bound");
+        assert_eq!(quantile(0.5, &HistogramNow::default(), &some), Some(0.1), "before it was there at all");
+    }
+
+    #[test]
+    fn rates_are_by_the_time_between() {
+        let at = Instant::now();
+        let sample = |at, received, latency, batches: u64, documents| Sample {
+            at,
+            received,
+            dead_lettered: received / 10,
+            latency,
+            documents: HistogramNow { buckets: Vec::new(), count: batches, sum: documents },
+        };
+        let before = sample(at, 100, histogram([0; 4]), 2, 20.0);
+        let figures = Figures::between(&before, &sample(at + Duration::from_secs(10), 200, histogram([50, 90, 100, 100]), 6, 120.0));
+        assert_eq!((figures.received_per_s, figures.durable_per_s, figures.dead_letters_per_s), (10.0, 10.0, 1.0));
+        assert_eq!(figures.batch_documents, Some(25.0));
+        assert_eq!(Figures::between(&before, &before), Figures::default(), "no time, no rate");
+    }
+}

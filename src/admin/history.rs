@@ -1,0 +1,101 @@
+//! The last fifteen minutes, in steps of five seconds, and what flows now, over the last ten seconds.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::telemetry::metrics::HistogramNow;
+
+use super::View;
+use super::figures::{Figures, Sample};
+
+/// Seconds of a step.
+pub(super) const STEP_S: u64 = 5;
+
+/// Points of a history: fifteen minutes.
+const POINTS_MAX: usize = 180;
+
+/// Seconds that what flows now is taken over.
+const NOW_S: usize = 10;
+
+#[derive(Default)]
+pub(super) struct History {
+    /// One a second, newest last.
+    samples: VecDeque<Sample>,
+    points: VecDeque<Value>,
+    /// Samples since the last point.
+    since_point: u64,
+}
+
+impl History {
+    /// Takes a sample; called once a second. Returns the point that it completes, if it does.
+    pub fn sample(&mut self, view: &View) -> Option<Value> {
+        self.samples.push_back(sample(view));
+        while self.samples.len() > NOW_S + 1 {
+            self.samples.pop_front();
+        }
+        self.since_point += 1;
+        if self.since_point < STEP_S {
+            return None;
+        }
+        self.since_point = 0;
+        let point = self.point(view);
+        self.points.push_back(point.clone());
+        while self.points.len() > POINTS_MAX {
+            self.points.pop_front();
+        }
+        Some(point)
+    }
+
+    /// What flows now.
+    pub fn now(&self) -> Figures {
+        match (self.samples.front(), self.samples.back()) {
+            (Some(before), Some(after)) => Figures::between(before, after),
+            _ => Figures::default(),
+        }
+    }
+
+    /// Messages durable since the start.
+    pub fn durable(&self) -> u64 {
+        self.samples.back().map_or(0, |sample| sample.latency.count)
+    }
+
+    pub fn to_json(&self) -> Value {
+        json!({ "step_s": STEP_S, "points": self.points })
+    }
+
+    fn point(&self, view: &View) -> Value {
+        let steps = usize::try_from(STEP_S).unwrap_or(NOW_S);
+        let before = self.samples.iter().rev().nth(steps).or(self.samples.front());
+        let figures = match (before, self.samples.back()) {
+            (Some(before), Some(after)) => Figures::between(before, after),
+            _ => Figures::default(),
+        };
+        json!({
+            "at": Timestamp::now().as_second(),
+            "received_per_s": figures.received_per_s,
+            "durable_per_s": figures.durable_per_s,
+            "latency_p50_s": figures.latency_p50_s,
+            "latency_p99_s": figures.latency_p99_s,
+            "batch_documents": figures.batch_documents,
+            "gate_open": view.signals.gauges().gate_open.get() == 1,
+            "held": view.held.len(),
+        })
+    }
+}
+
+fn sample(view: &View) -> Sample {
+    let [latency, documents] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds", "longshore_batch_documents"]);
+    let counters = view.signals.counters();
+    let dead_lettered = counters.dead_lettered().all().map(|(_, count)| count).sum();
+    let or_none = HistogramNow::default;
+    Sample {
+        at: Instant::now(),
+        received: counters.received_total.get(),
+        dead_lettered,
+        latency: latency.unwrap_or_else(or_none),
+        documents: documents.unwrap_or_else(or_none),
+    }
+}

@@ -1,0 +1,185 @@
+//! `/status.json`: all that the status page shows.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::telemetry::counters::Label;
+use crate::telemetry::gauges::QueueMessages;
+use crate::telemetry::recent::{GateStory, Story};
+use crate::telemetry::signals::WriteTrouble;
+
+use super::View;
+use super::history::History;
+
+/// The status but for what does not change and what was.
+pub(super) fn now(view: &View, history: &History, started: Timestamp, stuck: &[String]) -> Value {
+    let story = view.signals.recent().story();
+    let now = Timestamp::now();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "started_at": second(started),
+        "now": second(now),
+        "uptime_s": now.duration_since(started).as_secs(),
+        "state": if view.stop.is_draining() { "draining" } else { "running" },
+        "stuck": stuck,
+        "queue": queue(view),
+        "database": { "name": view.facts.database },
+        "gate": gate(&story.gate),
+        "rates": rates(history),
+        "stages": stages(view),
+        "in_flight": in_flight(view),
+        "totals": totals(view, history),
+        "dead_letters": dead_letters(view, &story),
+        "api": api(view),
+        "last_errors": story.errors.iter().map(|error| json!({ "at": second(error.at), "what": error.what, "text": error.text })).collect::<Vec<_>>(),
+    })
+}
+
+/// The whole status.
+pub(super) fn whole(mut now: Value, view: &View, history: &History) -> Value {
+    let settings = view.facts.settings.iter().map(|[key, value, from]| json!({ "key": key, "value": value, "from": from }));
+    now["config"] = settings.collect();
+    now["history"] = history.to_json();
+    now
+}
+
+fn queue(view: &View) -> Value {
+    let depth = view.signals.gauges().queue_messages().map(|QueueMessages { visible, in_flight, delayed, asked_at }| {
+        json!({ "visible": visible, "in_flight": in_flight, "delayed": delayed, "asked_at": second(asked_at) })
+    });
+    json!({
+        "name": &*view.sources.destination,
+        "arn": view.facts.queue_arn,
+        "fifo": view.sources.fifo,
+        "visibility_timeout_s": view.facts.visibility_timeout.as_secs(),
+        "depth": depth,
+        "oldest_age_s": seconds(view.signals.gauges().oldest_message_age_ms.get()),
+    })
+}
+
+fn gate(gate: &GateStory) -> Value {
+    json!({
+        "open": !gate.is_closed,
+        "since": gate.since.map(second),
+        "cause": gate.closed_for.as_ref().map(|(_, cause)| cause),
+        "advice": gate.closed_for.as_ref().map(|(trouble, _)| advice(*trouble)),
+    })
+}
+
+/// What to do about a closed gate.
+const fn advice(trouble: WriteTrouble) -> &'static str {
+    match trouble {
+        WriteTrouble::ConnectionLost => {
+            "Look at the database server and at what stands between: its connections break while it answers. Nothing is lost; Longshore tries again."
+        }
+        WriteTrouble::Unavailable => {
+            "Bring the database back: a primary, enough members for the write concern, free disk. Nothing is lost; Longshore tries again by itself."
+        }
+        WriteTrouble::Denied => {
+            "Give the database user its rights, password or certificate back: `longshore check` names what is missing. Nothing is lost."
+        }
+        WriteTrouble::Refused | WriteTrouble::Item => {
+            "The database refuses single items without telling why: look at its log. They are set aside after ten minutes if it takes others."
+        }
+    }
+}
+
+fn rates(history: &History) -> Value {
+    let now = history.now();
+    json!({
+        "received_per_s": now.received_per_s,
+        "durable_per_s": now.durable_per_s,
+        "dead_letters_per_s": now.dead_letters_per_s,
+        "latency_p50_s": now.latency_p50_s,
+        "latency_p99_s": now.latency_p99_s,
+        "batch_documents": now.batch_documents,
+    })
+}
+
+fn stages(view: &View) -> Value {
+    let counters = view.signals.counters();
+    let dead_lettered: u64 = counters.dead_lettered().all().map(|(_, count)| count).sum();
+    let receive = json!({
+        "stage": "receive",
+        "messages": null,
+        "calls": view.signals.gauges().pollers.get(),
+        "total": counters.received_total.get(),
+    });
+    let held = view.held.by_stage().map(|(stage, messages)| {
+        let total = match stage.name() {
+            "dead_letter" => Some(dead_lettered),
+            "settling" => Some(counters.deleted_total.get() + counters.released_total.get()),
+            _ => None,
+        };
+        json!({ "stage": stage.name(), "messages": messages, "total": total })
+    });
+    std::iter::once(receive).chain(held).collect()
+}
+
+fn in_flight(view: &View) -> Value {
+    let gauges = view.signals.gauges();
+    json!({
+        "messages": gauges.in_flight_messages.get(),
+        "messages_max": gauges.in_flight_messages_max.get(),
+        "bytes": gauges.in_flight_bytes.get(),
+        "bytes_max": gauges.in_flight_bytes_max.get(),
+    })
+}
+
+fn totals(view: &View, history: &History) -> Value {
+    let counts = view.signals.counters().counts();
+    json!({
+        "received": counts.received_total,
+        "redelivered": counts.redelivered_total,
+        "durable": history.durable(),
+        "stale": counts.stale_total,
+        "joined": counts.joined_total,
+        "already_there": counts.already_there_total,
+        "dead_lettered": counts.dead_lettered.values().sum::<u64>(),
+        "deleted": counts.deleted_total,
+        "released": counts.released_total,
+        "writes_failed": counts.writes_failed_total,
+        "deletes_failed": counts.deletes_failed_total,
+        "stale_handles": counts.stale_handles_total,
+        "gate_closed": counts.gate_closed_total,
+    })
+}
+
+fn dead_letters(view: &View, story: &Story) -> Value {
+    let by_reason: serde_json::Map<_, _> = view
+        .signals
+        .counters()
+        .dead_lettered()
+        .all()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| (reason.name().to_owned(), count.into()))
+        .collect();
+    let last = story.dead_letters.iter().map(|letter| {
+        json!({
+            "at": second(letter.at),
+            "message_id": letter.message_id,
+            "route": letter.route,
+            "reason": letter.reason,
+            "text": letter.text,
+            "body": letter.body,
+        })
+    });
+    json!({ "by_reason": by_reason, "last": last.collect::<Vec<_>>() })
+}
+
+fn api(view: &View) -> Value {
+    let mut api: serde_json::Map<_, _> =
+        (view.sources.api_requests)().into_iter().map(|(operation, count)| (operation.to_owned(), count.into())).collect();
+    api.insert("cost_dollars".to_owned(), view.sources.api_cost_dollars().into());
+    api.into()
+}
+
+/// To the second: nobody reads more of it, and what does not change need not be drawn again.
+fn second(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1e3
+}

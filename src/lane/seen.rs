@@ -1,0 +1,73 @@
+//! What a lane does, as traces and metrics see it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{Instrument, Span};
+
+use crate::config::WriteKind;
+use crate::held::Stage;
+use crate::message::{Part, Write};
+use crate::store::{Store, WriteOutcome};
+use crate::telemetry::counters::Label;
+use crate::telemetry::signals::{Durable, Processed, StoreCalled, WriteTrouble};
+use crate::telemetry::spans;
+
+use super::LaneContext;
+use super::item::Item;
+
+impl<S: Store> LaneContext<S> {
+    /// One write command.
+    pub(super) async fn ask(&self, writes: &[&Write]) -> WriteOutcome {
+        let operation = if self.collection.kind == WriteKind::Insert { "insert" } else { "update" };
+        let span = self.signals.spans().write(operation, self.label.name(), writes.len());
+        let started = Instant::now();
+        let outcome = self.store.write(&self.collection, writes).instrument(span.clone()).await;
+        let error = match &outcome {
+            WriteOutcome::Answered { .. } => None,
+            WriteOutcome::Unconfirmed(fault) => {
+                let trouble: WriteTrouble = fault.kind.into();
+                spans::failed(&span, trouble.name(), &fault.text);
+                Some(trouble)
+            }
+        };
+        let (documents, bytes, took) = (writes.len(), writes.iter().map(|write| write.command_bytes()).sum(), started.elapsed());
+        self.signals.emit(&StoreCalled { collection: &self.label, operation, documents, bytes, took, error });
+        outcome
+    }
+}
+
+impl<S> LaneContext<S> {
+    /// Where a message stands that waits in this lane.
+    pub(super) fn waiting(&self) -> Stage {
+        if self.is_of_dead_letters() { Stage::DeadLetter } else { Stage::Waiting }
+    }
+
+    /// The span of a batch that is about to be written. Its messages know it from now on.
+    pub(super) fn begin<'a>(&self, items: impl Iterator<Item = &'a mut Item>) -> Span {
+        let mut parts: Vec<_> = items.flat_map(Item::parts_mut).collect();
+        let span = self.signals.spans().process(self.label.name(), parts.iter().map(|part| &*part.receipt.message));
+        let recorded = spans::recorded(&span);
+        for part in &mut parts {
+            part.receipt.processed.clone_from(&recorded);
+            part.receipt.enter(if self.is_of_dead_letters() { Stage::DeadLetter } else { Stage::Writing });
+        }
+        span
+    }
+
+    /// A message is durable, as the clock here says; the queue's may differ.
+    pub(super) fn durable(&self, part: &Part) {
+        let after_ms = self.clock.now_ms().saturating_sub(part.receipt.message.sent_ms);
+        let after = Duration::from_millis(u64::try_from(after_ms).unwrap_or_default());
+        self.signals.emit(&Durable { collection: &self.label, after });
+    }
+
+    /// A batch has come to its end.
+    pub(super) fn processed(&self, since: Instant) {
+        self.signals.emit(&Processed { took: since.elapsed() });
+    }
+
+    fn is_of_dead_letters(&self) -> bool {
+        self.rejects.is_none()
+    }
+}

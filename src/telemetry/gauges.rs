@@ -1,0 +1,81 @@
+//! What holds at this moment: set by whoever knows it, read by metrics and the status page.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+macro_rules! gauges {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Values that go up and down.
+        #[derive(Debug, Default)]
+        pub struct Gauges {
+            $($(#[doc = $doc])* pub $name: Gauge,)*
+            /// How long the oldest message of the last receive had waited, in milliseconds; 0 after an empty receive.
+            pub oldest_message_age_ms: Gauge,
+            queue_messages: Mutex<Option<QueueMessages>>,
+        }
+
+        impl Gauges {
+            /// All gauges: name, description, and where the value stands.
+            pub(super) const NAMED: &[(&str, &str, fn(&Self) -> &Gauge)] =
+                &[$((stringify!($name), concat!($($doc),*), |gauges| &gauges.$name),)*];
+        }
+    };
+}
+
+gauges! {
+    /// 1 while messages are received, 0 while the gate is closed because the database takes no writes.
+    gate_open,
+    /// Messages reserved and held, against in_flight_messages_max.
+    in_flight_messages,
+    /// The configured in_flight.messages_max.
+    in_flight_messages_max,
+    /// Bytes reserved and held, against in_flight_bytes_max.
+    in_flight_bytes,
+    /// The configured in_flight.bytes_max.
+    in_flight_bytes_max,
+    /// Receives that are in progress or about to start.
+    pollers,
+    /// 1 while the watchdog finds a task stuck: /livez fails then.
+    task_stuck,
+}
+
+/// How many messages the queue has, by its own account, which is approximate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueMessages {
+    /// `ApproximateNumberOfMessages`.
+    pub visible: u64,
+    /// `ApproximateNumberOfMessagesNotVisible`.
+    pub in_flight: u64,
+    /// `ApproximateNumberOfMessagesDelayed`.
+    pub delayed: u64,
+    pub asked_at: Timestamp,
+}
+
+impl Gauges {
+    pub fn set_queue_messages(&self, messages: Option<QueueMessages>) {
+        *self.queue_messages.lock().unwrap_or_else(PoisonError::into_inner) = messages;
+    }
+
+    /// As the queue last said; `None` where it did not answer.
+    #[must_use]
+    pub fn queue_messages(&self) -> Option<QueueMessages> {
+        *self.queue_messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

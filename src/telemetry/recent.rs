@@ -1,0 +1,132 @@
+//! The last few things that people ask for first: errors, dead letters, and what the gate did. For the status page alone.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::signals::WriteTrouble;
+
+/// Of each kind, so many are kept.
+const KEPT: usize = 10;
+
+/// Characters of an error text, or of a body, that are kept.
+const TEXT_MAX: usize = 2_000;
+
+/// What happened lately.
+#[derive(Debug, Default)]
+pub struct Recent {
+    shows_bodies: AtomicBool,
+    story: Mutex<Story>,
+}
+
+/// A copy of it at one moment, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Story {
+    pub gate: GateStory,
+    pub errors: VecDeque<ErrorStory>,
+    pub dead_letters: VecDeque<DeadLetterStory>,
+}
+
+/// When the gate last closed or opened, and why it last closed.
+#[derive(Debug, Clone, Default)]
+pub struct GateStory {
+    pub is_closed: bool,
+    pub since: Option<Timestamp>,
+    pub closed_for: Option<(WriteTrouble, String)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ErrorStory {
+    pub at: Timestamp,
+    pub what: &'static str,
+    pub text: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct DeadLetterStory {
+    pub at: Timestamp,
+    pub message_id: String,
+    pub route: Option<String>,
+    pub reason: &'static str,
+    pub text: String,
+    /// The message's own words, only where `admin.show_bodies` says so.
+    pub body: Option<String>,
+}
+
+impl Recent {
+    /// Keeps the bodies of the last dead letters from now on (`admin.show_bodies`).
+    pub fn show_bodies(&self, shows: bool) {
+        self.shows_bodies.store(shows, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn story(&self) -> Story {
+        self.lock().clone()
+    }
+
+    pub(super) fn error(&self, what: &'static str, text: &str) {
+        let mut story = self.lock();
+        // One trouble that is met again and again must not push out all others.
+        story.errors.retain(|error| (error.what, &*error.text) != (what, cut(text)));
+        keep(&mut story.errors, ErrorStory { at: Timestamp::now(), what, text: cut(text).to_owned() });
+    }
+
+    pub(super) fn dead_letter(&self, message_id: &str, route: Option<&str>, reason: &'static str, text: &str, body: &str) {
+        let body = self.shows_bodies.load(Ordering::Relaxed).then(|| cut(body).to_owned());
+        let (message_id, route, text) = (cut(message_id).to_owned(), route.map(str::to_owned), cut(text).to_owned());
+        keep(&mut self.lock().dead_letters, DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body });
+    }
+
+    pub(super) fn gate_closed(&self, trouble: WriteTrouble, cause: &str) {
+        self.lock().gate = GateStory { is_closed: true, since: Some(Timestamp::now()), closed_for: Some((trouble, cut(cause).to_owned())) };
+    }
+
+    pub(super) fn gate_opened(&self) {
+        let gate = &mut self.lock().gate;
+        (gate.is_closed, gate.since) = (false, Some(Timestamp::now()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Story> {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, newest: T) {
+    kept.push_front(newest);
+    kept.truncate(KEPT);
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(TEXT_MAX).map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_and_one_trouble_stands_there_once() {
+        let recent = Recent::default();
+        recent.error("receive failed", "first");
+        for number in 0..20 {
+            recent.error("receive failed", "throttled");
+            recent.error("write not confirmed", &format!("no primary {}", number % 3));
+        }
+        let texts: Vec<_> = recent.story().errors.iter().map(|error| error.text.clone()).collect();
+        assert_eq!(texts, ["no primary 1", "throttled", "no primary 0", "no primary 2", "first"]);
+    }
+
+    #[test]
+    fn a_body_is_kept_only_where_that_is_asked_for() {
+        let recent = Recent::default();
+        recent.dead_letter("m-1", None, "bad_json", "column 1", "{secret");
+        assert_eq!(recent.story().dead_letters[0].body, None);
+        recent.show_bodies(true);
+        recent.dead_letter("m-2", Some("event"), "bad_key", "empty", &"é".repeat(3_000));
+        let story = recent.story();
+        assert_eq!(story.dead_letters[0].body.as_deref().map(|body| body.chars().count()), Some(TEXT_MAX));
+        assert_eq!(story.dead_letters.len(), 2);
+    }
+}
