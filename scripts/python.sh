@@ -1,12 +1,13 @@
 #!/bin/sh
-# Prints the path of a Python that has what the tests need: moto (an SQS server that is not Rust), boto3 and pymongo.
+# Prints the path of a Python that has what the tests need: moto (an SQS server that is not Rust), boto3 and pymongo; oteltap (a
+# collector that is not ours) and the OpenTelemetry SDK of a producer.
 #
 # It is a virtual environment in the cache folder, made at the first call (half a minute) and only looked up afterwards.
 # Several processes may call this at once. Needs python3 >= 3.10 with its venv module, and a way to PyPI for the first call.
 set -eu
 
 # Exact, so that what passed yesterday passes today. flask and flask-cors are what moto's server needs for SQS alone.
-packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0'
+packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0 oteltap==1.0.0 opentelemetry-sdk==1.45.2'
 
 cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
 # Another list of packages, or another Python, is another folder.

@@ -33,6 +33,14 @@ pub struct View {
     pub held: Held,
     pub stop: Stop,
     pub facts: Arc<Facts>,
+    /// Inside one step a task may be so long before it counts as stuck.
+    pub step_max: Duration,
+}
+
+impl View {
+    fn health(&self) -> Health {
+        Health { signals: self.signals.clone(), held: self.held.clone(), step_max: self.step_max }
+    }
 }
 
 /// What does not change while the worker runs.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::telemetry::gauges::Gauges;
+use crate::gauges::Gauges;
 
 /// A counted budget of messages and bytes. Clones share it.
 #[derive(Debug, Clone)]

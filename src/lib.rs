@@ -39,6 +39,7 @@ pub mod decode;
 pub mod dev;
 pub mod fields;
 pub mod gate;
+pub mod gauges;
 pub mod held;
 pub mod lane;
 pub mod message;

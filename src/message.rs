@@ -7,20 +7,18 @@
 //! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
 //! counted, said in the log at the end, and fails the tests.
 
+mod receipt;
 mod rejection;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bson::oid::ObjectId;
-use opentelemetry::trace::SpanContext;
-use tokio::time::Instant;
 
-use crate::budget::Permit;
 use crate::fields::Fields;
-use crate::held::{Held, Stage};
 use crate::version::Change;
 
+pub use receipt::Receipt;
 pub use rejection::{Reason, Rejection};
 
 /// What the queue hands over for one message, before anyone looked inside.
@@ -103,85 +101,6 @@ pub struct Origin {
     /// Milliseconds since the epoch.
     pub time_ms: i64,
     pub id: Arc<[u8]>,
-}
-
-/// A held message. It owns the message, its place in the in-flight budget and the duty to be settled exactly once.
-pub struct Receipt {
-    /// Grows with every message that this process received; names the receipt in logs and tables.
-    pub number: u64,
-    pub message: Box<QueueMessage>,
-    /// When the receive that brought it returned.
-    pub received_at: Instant,
-    /// The name of the route that its type picked, once that is known.
-    pub route: Option<Arc<str>>,
-    /// Who sent the message when, once its envelope is open.
-    pub origin: Option<Origin>,
-    /// The span of the batch that it was last written in, where that is recorded.
-    pub processed: Option<Arc<SpanContext>>,
-    /// Returned to the budget when the receipt is settled.
-    pub permit: Permit,
-    stage: Option<Stage>,
-    held: Held,
-    settled: bool,
-}
-
-impl Receipt {
-    /// Takes the message into the table of what is held; its visibility is to be extended at `due`.
-    #[must_use]
-    pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
-        let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
-        Self {
-            number,
-            message: Box::new(message),
-            received_at,
-            route: None,
-            origin: None,
-            processed: None,
-            permit,
-            stage: None,
-            held: held.clone(),
-            settled: false,
-        }
-    }
-
-    /// The message has come to `stage`.
-    pub fn enter(&mut self, stage: Stage) {
-        self.held.count_stage(self.stage.replace(stage), Some(stage));
-    }
-
-    /// The number of the message that was received last.
-    #[must_use]
-    pub fn latest_number(&self) -> u64 {
-        self.held.latest_number()
-    }
-
-    /// The lowest number of those that are held.
-    #[must_use]
-    pub fn oldest_number(&self) -> u64 {
-        self.held.oldest_number()
-    }
-
-    /// Ends the receipt. Only [`crate::settle`] calls this, after the queue has answered.
-    pub(crate) fn settled(mut self) {
-        self.settled = true;
-        self.held.settle(self.number);
-    }
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt").field("number", &self.number).field("message_id", &self.message.message_id).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        self.held.count_stage(self.stage.take(), None);
-        if !self.settled {
-            // A teardown drops thousands: whoever looks at the table says it once.
-            self.held.forget(self.number);
-        }
-    }
 }
 
 /// A message whose body was understood: which route it names, who sent it, and its fields as BSON.

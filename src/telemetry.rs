@@ -1,7 +1,6 @@
 //! What is seen of a worker: counts, measures, logs, traces, and what its status page shows.
 
 pub mod counters;
-pub mod gauges;
 pub mod instruments;
 pub mod logging;
 pub mod metrics;

@@ -1,12 +1,12 @@
 //! Composition root: builds the adapters, starts the pipeline, and drains it.
 
+mod beside;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use jiff::Timestamp;
-use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -23,20 +23,17 @@ use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::Contents;
-use crate::telemetry::gauges::QueueMessages;
-use crate::telemetry::metrics::{Connections, Metrics, Sources};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
 use crate::telemetry::spans::Spans;
+use crate::telemetry::watchdog::STEP_MAX;
 
 /// What is kept of `worker.drain_timeout` for giving messages back.
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
 /// How long the last spans, and the last metrics, may take to be sent.
 const TELEMETRY_WITHIN: Duration = Duration::from_secs(1);
-
-/// Between questions about how many messages the queue has: 44,640 requests a month, two cents.
-const DEPTH_EVERY: Duration = Duration::from_mins(1);
 
 /// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
 pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
@@ -84,11 +81,11 @@ impl Worker {
         let (database, selection_timeout) = (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
         let Seen { mut otlp, settings } = seen;
-        let sources = sources(&facts, &held, &queue, &manager, &otlp);
+        let sources = beside::sources(&facts, &held, &queue, &manager, &otlp);
         let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
         let spans = Spans { destination: Arc::clone(&sources.destination), namespace: database.name().into() };
         let signals = Signals::new(metrics.instruments(&sources.destination), spans);
-        signals.gauges().set_queue_messages(Some(queue_messages(&facts)));
+        signals.gauges().set_queue_messages(Some(beside::queue_messages(&facts)));
         signals.recent().show_bodies(config.admin.show_bodies);
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
@@ -100,7 +97,7 @@ impl Worker {
         };
         let view = listener.map(|listener| {
             let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
-            (listener, View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts) })
+            (listener, View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts), step_max: STEP_MAX })
         });
         let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
         prepare_indexes(&config, &store).await?;
@@ -137,9 +134,9 @@ impl Worker {
             }
             None => None,
         };
-        let mut beside = JoinSet::new();
-        beside.spawn(ask_for_depth(Arc::clone(&self.queue), signals.clone()));
-        beside.spawn(tell_systemd(Health { signals: signals.clone(), held: self.held.clone() }, stop.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
+        tasks.spawn(beside::tell_systemd(Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX }, stop.clone()));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let ended = self.run_pipeline(stop).await;
         let of = |operation| calls.of(operation);
@@ -192,71 +189,6 @@ impl Worker {
             tracing::error!(held = held.len(), "not all could be given back: the rest comes back after its visibility timeout");
         }
         Ended::LetGo
-    }
-}
-
-/// What is read where it stands when somebody asks for the metrics.
-fn sources(facts: &QueueFacts, held: &Held, queue: &SqsQueue, manager: &MongoManager, otlp: &Otlp) -> Sources {
-    let (calls, manager) = (Arc::clone(queue.calls()), manager.clone());
-    let api_requests = move || {
-        let named = [Operation::Receive, Operation::Delete, Operation::ChangeVisibility];
-        let mut requests: Vec<_> = named.iter().map(|operation| (operation.name(), calls.of(*operation))).collect();
-        let others = calls.total().saturating_sub(requests.iter().map(|(_, count)| count).sum());
-        requests.push(("other", others));
-        requests
-    };
-    let connections = move || {
-        let counts = manager.pool_counts();
-        let used = counts.in_use();
-        Connections { used, idle: counts.open().saturating_sub(used), timeouts: counts.checkouts_failed_total }
-    };
-    Sources {
-        destination: facts.arn.rsplit(':').next().unwrap_or_default().into(),
-        fifo: facts.fifo,
-        held: held.clone(),
-        api_requests: Arc::new(api_requests),
-        connections: Arc::new(connections),
-        spans_dropped: otlp.dropped(),
-    }
-}
-
-fn queue_messages(facts: &QueueFacts) -> QueueMessages {
-    QueueMessages {
-        visible: facts.messages,
-        in_flight: facts.messages_in_flight,
-        delayed: facts.messages_delayed,
-        asked_at: Timestamp::now(),
-    }
-}
-
-/// Asks the queue once a minute how many messages it has. Dropped with the worker.
-async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
-    loop {
-        sleep(DEPTH_EVERY).await;
-        let facts = queue.facts().await;
-        // What cannot be asked is told by the receives, which fail too.
-        signals.gauges().set_queue_messages(facts.ok().as_ref().map(queue_messages));
-    }
-}
-
-/// Tells systemd that the worker is ready, that it is alive while no task is stuck, and that it stops. Nothing where it does not
-/// listen (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
-async fn tell_systemd(health: Health, stop: Stop) {
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let every = sd_notify::watchdog_enabled().map_or(Duration::MAX, |patience| patience / 2);
-    loop {
-        tokio::select! {
-            () = stop.draining() => break,
-            () = sleep(every) => if health.stuck().is_empty() {
-                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-            }
-        }
-    }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    // A drain is bounded by worker.drain_timeout, but may take longer than the watchdog's patience.
-    loop {
-        sleep(every).await;
-        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! One run after the other: fill a queue, let a process drain it, see what that cost, and look at the result.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::Plan;
+use crate::collector::{self, Collector};
 use crate::measure;
 use crate::report::{Figures, Report};
 use crate::servers::SqsServer;
@@ -33,6 +35,7 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
         sqs: SqsServer::start().await?,
         mongod: Mongod::start(&mongod::Options::new(mongod::find().await?)).await?,
         config: defaults(),
+        collector: Collector::start().await?,
     };
     let report = stage.runs(plan).await;
     stage.mongod.stop().await;
@@ -46,6 +49,7 @@ struct Stage {
     sqs: SqsServer,
     mongod: Mongod,
     config: Config,
+    collector: Collector,
 }
 
 impl Stage {
@@ -54,16 +58,25 @@ impl Stage {
             eprintln!("warming up with {} messages", plan.warm_up);
             let load = portal::load(SEED, plan.warm_up as usize);
             self.bare_loop("warm-up-bare", &load).await?;
-            self.longshore("warm-up", &load, None).await?;
+            self.longshore("warm-up", &load, None, false).await?;
         }
-        let load = portal::load(SEED, plan.messages as usize);
+        let mut load = portal::load(SEED, plan.messages as usize);
+        if plan.telemetry {
+            collector::trace(&mut load);
+        }
         let mut report = Report { messages: load.messages.len(), ..Report::default() };
         for run in 1..=plan.runs {
             eprintln!("run {run} of {}: the bare loop", plan.runs);
             report.bare_loop.push(self.bare_loop(&format!("run-{run}-bare"), &load).await?);
             eprintln!("run {run} of {}: longshore", plan.runs);
             let perf = plan.perf.as_deref().filter(|_| run == plan.runs);
-            report.longshore.push(self.longshore(&format!("run-{run}"), &load, perf).await?);
+            report.longshore.push(self.longshore(&format!("run-{run}"), &load, perf, false).await?);
+            if plan.telemetry {
+                eprintln!("run {run} of {}: longshore with telemetry", plan.runs);
+                report.with_telemetry.push(self.longshore(&format!("run-{run}-telemetry"), &load, None, true).await?);
+                let requests = self.collector.requests.swap(0, Ordering::Relaxed);
+                ensure!(requests > 0, "nothing was sent to the collector");
+            }
         }
         Ok(report)
     }
@@ -77,7 +90,7 @@ impl Stage {
     }
 
     /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did it wrongly.
-    async fn longshore(&self, name: &str, load: &Load, perf: Option<&Path>) -> Result<Figures> {
+    async fn longshore(&self, name: &str, load: &Load, perf: Option<&Path>, telemetry: bool) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let uri = self.mongod.uri(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
@@ -89,6 +102,11 @@ impl Stage {
         command.envs([("LONGSHORE__QUEUE__URL", queue.url()), ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs.endpoint)]);
         // A stop waits for the long poll.
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("MONGO_CACHE_URI", uri.expose())]);
+        if telemetry {
+            command.envs([("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()), ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0")]);
+        } else {
+            command.env("LONGSHORE__ADMIN__LISTEN", "off");
+        }
         let (figures, ended) = drain(command, &queue, load.messages.len(), perf).await.context("longshore")?;
         ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
         let manager = MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() }).await?;

@@ -5,6 +5,7 @@
 //! loop, so that each has a process of its own to be measured.
 
 mod bare_loop;
+mod collector;
 mod conduct;
 mod measure;
 mod report;
@@ -43,6 +44,9 @@ pub struct Plan {
     /// Let `perf record` fill this file while the worker of the last run drains its queue
     #[arg(long, env = "PERF", value_name = "FILE")]
     perf: Option<PathBuf>,
+    /// Give every message a producer's trace, of which 1 % are recorded, and run the worker once more with all telemetry on
+    #[arg(long, env = "TELEMETRY")]
+    telemetry: bool,
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,

@@ -33,12 +33,21 @@ const COLUMNS: [Column; 7] = [
 pub struct Report {
     pub messages: usize,
     pub longshore: Vec<Figures>,
+    /// Empty unless that is asked for.
+    pub with_telemetry: Vec<Figures>,
     pub bare_loop: Vec<Figures>,
 }
 
 impl Report {
-    fn rows(&self) -> [(&'static str, &[Figures]); 2] {
-        [("longshore", &self.longshore), ("bare loop", &self.bare_loop)]
+    fn rows(&self) -> impl Iterator<Item = (&'static str, &[Figures])> {
+        let rows = [("longshore", &self.longshore), ("longshore with telemetry", &self.with_telemetry), ("bare loop", &self.bare_loop)];
+        rows.into_iter().map(|(name, runs)| (name, runs.as_slice())).filter(|(_, runs)| !runs.is_empty())
+    }
+
+    /// How many times the CPU of the worker alone the worker with all telemetry needs.
+    fn telemetry_ratio(&self) -> Option<f64> {
+        let cpu = |runs: &[Figures]| median(runs, |figures| figures.cpu_seconds_per_million);
+        (!self.with_telemetry.is_empty()).then(|| cpu(&self.with_telemetry) / cpu(&self.longshore))
     }
 
     /// How many times the CPU of the bare loop the worker needs.
@@ -49,7 +58,7 @@ impl Report {
 
     pub fn json(&self) -> Value {
         let figures = |figures: &Figures| COLUMNS.iter().map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures)))).collect();
-        let mut report = json!({"messages": self.messages, "cpu_ratio": self.cpu_ratio()});
+        let mut report = json!({"messages": self.messages, "cpu_ratio": self.cpu_ratio(), "telemetry_ratio": self.telemetry_ratio()});
         for (name, runs) in self.rows() {
             let medians: Value = COLUMNS.iter().map(|(name, _, _, value)| ((*name).to_owned(), json!(median(runs, *value)))).collect();
             let each: Vec<Value> = runs.iter().map(figures).collect();
@@ -69,7 +78,9 @@ impl Report {
             table.add_row([Cell::new(name)].into_iter().chain(cells));
         }
         let runs = if self.longshore.len() > 1 { format!(", medians of {} runs", self.longshore.len()) } else { String::new() };
-        format!("{table}\n{} messages{runs}; longshore needs {:.2} times the CPU of the bare loop", self.messages, self.cpu_ratio())
+        let telemetry = self.telemetry_ratio().map(|ratio| format!(", and with telemetry {ratio:.3} times its own")).unwrap_or_default();
+        let ratio = self.cpu_ratio();
+        format!("{table}\n{} messages{runs}; longshore needs {ratio:.2} times the CPU of the bare loop{telemetry}", self.messages)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rates and quantiles, from counts at two moments.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
-use crate::telemetry::metrics::HistogramNow;
+use crate::telemetry::metrics::{HistogramNow, count};
 
 /// Counts at one moment.
 #[derive(Debug, Clone)]
@@ -41,12 +41,6 @@ impl Figures {
             batch_documents: (batches > 0).then(|| (after.documents.sum - before.documents.sum) / count(batches)),
         }
     }
-}
-
-/// Exact up to 2^53.
-#[allow(clippy::cast_precision_loss)]
-fn count(value: u64) -> f64 {
-    value as f64
 }
 
 /// The value below which the share `q` of what was recorded in between lies: linear within its bucket, as Prometheus has it. Beyond

@@ -1,10 +1,10 @@
 //! The last fifteen minutes, in steps of five seconds, and what flows now, over the last ten seconds.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::telemetry::metrics::HistogramNow;
 

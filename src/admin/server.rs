@@ -71,7 +71,7 @@ impl Shared {
 pub(super) async fn run(listener: TcpListener, view: View) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let shared = Arc::new(Shared {
-        health: Health { signals: view.signals.clone(), held: view.held.clone() },
+        health: view.health(),
         view,
         page: Page::new()?,
         started: Timestamp::now(),

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::gauges::QueueMessages;
 use crate::telemetry::counters::Label;
-use crate::telemetry::gauges::QueueMessages;
+use crate::telemetry::metrics::count;
 use crate::telemetry::recent::{GateStory, Story};
 use crate::telemetry::signals::WriteTrouble;
 
@@ -53,7 +54,7 @@ fn queue(view: &View) -> Value {
         "fifo": view.sources.fifo,
         "visibility_timeout_s": view.facts.visibility_timeout.as_secs(),
         "depth": depth,
-        "oldest_age_s": seconds(view.signals.gauges().oldest_message_age_ms.get()),
+        "oldest_age_s": count(view.signals.gauges().oldest_message_age_ms.get()) / 1e3,
     })
 }
 
@@ -177,9 +178,4 @@ fn api(view: &View) -> Value {
 /// To the second: nobody reads more of it, and what does not change need not be drawn again.
 fn second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn seconds(millis: u64) -> f64 {
-    millis as f64 / 1e3
 }

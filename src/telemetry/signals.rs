@@ -10,11 +10,11 @@ mod worker;
 use std::sync::Arc;
 
 use super::counters::Counters;
-use super::gauges::Gauges;
 use super::instruments::Instruments;
 use super::recent::Recent;
 use super::spans::Spans;
 use super::watchdog::Watchdog;
+use crate::gauges::Gauges;
 
 pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown};
 pub use queue::{

@@ -57,7 +57,7 @@ impl Spans {
     /// The receive has brought `messages`.
     pub fn received(&self, receive: &Span, messages: &[QueueMessage]) {
         if !receive.is_disabled() {
-            receive.record(MESSAGE_COUNT, messages.len());
+            receive.record(MESSAGE_COUNT, count(messages.len()));
             link(receive, messages);
         }
     }
@@ -93,9 +93,9 @@ impl Spans {
                 let _ = span.set_parent(Context::new().with_remote_span_context(producer));
             }
             span.record("messaging.message.id", message.message_id.as_str());
-            span.record("messaging.message.body.size", message.body.len());
+            span.record("messaging.message.body.size", count(message.body.len()));
         } else {
-            span.record(MESSAGE_COUNT, messages.len());
+            span.record(MESSAGE_COUNT, count(messages.len()));
         }
         link(&span, messages);
         span
@@ -120,7 +120,7 @@ impl Spans {
         );
         // The convention has no size for what is no batch.
         if documents > 1 {
-            span.record("db.operation.batch.size", documents);
+            span.record("db.operation.batch.size", count(documents));
         }
         span
     }
@@ -142,7 +142,7 @@ impl Spans {
             messaging.destination.name = &*self.destination,
             messaging.operation.name = operation,
             messaging.operation.type = "settle",
-            messaging.batch.message_count = messages,
+            messaging.batch.message_count = count(messages),
         );
         if !span.is_disabled() {
             let _ = span.set_parent(Context::new().with_remote_span_context(SpanContext::clone(parent)));
@@ -152,6 +152,11 @@ impl Spans {
         }
         span
     }
+}
+
+/// The one kind of integer that the layer takes for one.
+fn count(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// Links `span` to the producer of each of `messages` that names one.

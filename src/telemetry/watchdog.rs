@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// One step may take so long. Decoding ten messages of the largest size takes a fraction of a second, on a slow machine seconds.
 pub const STEP_MAX: Duration = Duration::from_secs(30);
@@ -17,8 +19,11 @@ pub const STEP_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct Watchdog {
     born: Instant,
-    tasks: Arc<Mutex<Vec<(Arc<str>, Weak<Step>)>>>,
+    tasks: Arc<Mutex<Vec<Task>>>,
 }
+
+/// A name, and the step of the task while it lives.
+type Task = (Arc<str>, Weak<Step>);
 
 /// Milliseconds since the watchdog's birth at which the running step began; [`IDLE`] between two steps.
 #[derive(Debug)]
@@ -91,7 +96,10 @@ mod tests {
         assert!(Pin::new(&mut waiting).poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
         let thread = std::thread::spawn(move || futures_util::FutureExt::now_or_never(wedged));
         entered.recv().expect("it has begun");
-        std::thread::sleep(Duration::from_millis(5));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(5) {
+            std::thread::yield_now();
+        }
         assert_eq!(watchdog.stuck(Duration::from_millis(1)).iter().map(|name| &**name).collect::<Vec<_>>(), ["wedged"]);
         assert!(watchdog.stuck(STEP_MAX).is_empty());
         drop(end);

@@ -18,7 +18,9 @@ pub fn longshore() -> Command {
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI", "OTEL_", "NOTIFY_SOCKET", "WATCHDOG_"]
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix));
         if is_setting {
             command.env_remove(name);
         }

@@ -57,6 +57,7 @@ impl Surroundings {
         config.queue.endpoint_url = Some(self.server.endpoint().to_owned());
         config.queue.wait = WAIT;
         config.db = self.db.clone();
+        config.admin.listen = None;
         config
     }
 
@@ -67,6 +68,7 @@ impl Surroundings {
             ("LONGSHORE__QUEUE__URL", self.queue_url.as_str()),
             ("LONGSHORE__QUEUE__ENDPOINT_URL", self.server.endpoint()),
             ("LONGSHORE__QUEUE__WAIT", "1s"),
+            ("LONGSHORE__ADMIN__LISTEN", "off"),
             ("MONGO_CACHE_URI", self.uri()),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -41,7 +41,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "terms",
         siblings: Siblings::Free,
-        modules: &["message", "version", "fields", "held", "budget", "brake", "retry", "stop", "time", "telemetry"],
+        modules: &["message", "version", "fields", "held", "gauges", "budget", "brake", "retry", "stop", "time", "telemetry"],
     },
     Layer { name: "ground", siblings: Siblings::Strangers, modules: &["config", "clock"] },
 ];

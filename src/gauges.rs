@@ -18,7 +18,7 @@ macro_rules! gauges {
 
         impl Gauges {
             /// All gauges: name, description, and where the value stands.
-            pub(super) const NAMED: &[(&str, &str, fn(&Self) -> &Gauge)] =
+            pub(crate) const NAMED: &[(&str, &str, fn(&Self) -> &Gauge)] =
                 &[$((stringify!($name), concat!($($doc),*), |gauges| &gauges.$name),)*];
         }
     };
@@ -27,13 +27,13 @@ macro_rules! gauges {
 gauges! {
     /// 1 while messages are received, 0 while the gate is closed because the database takes no writes.
     gate_open,
-    /// Messages reserved and held, against in_flight_messages_max.
+    /// Messages reserved and held, against the most that may be.
     in_flight_messages,
-    /// The configured in_flight.messages_max.
+    /// The most messages that may be reserved and held (`in_flight.messages_max`).
     in_flight_messages_max,
-    /// Bytes reserved and held, against in_flight_bytes_max.
+    /// Bytes reserved and held, against the most that may be.
     in_flight_bytes,
-    /// The configured in_flight.bytes_max.
+    /// The most bytes that may be reserved and held (`in_flight.bytes_max`).
     in_flight_bytes_max,
     /// Receives that are in progress or about to start.
     pollers,

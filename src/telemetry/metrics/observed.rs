@@ -1,0 +1,180 @@
+//! What is counted anyway, read where it stands when somebody asks for the metrics.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
+
+use super::{Connections, Sources, count};
+use crate::gauges::Gauges;
+use crate::held::Stage;
+use crate::telemetry::counters::{Counters, Label};
+use crate::telemetry::instruments::destination_attributes;
+
+/// Registers all of it.
+pub(super) fn observe(meter: &Meter, counters: &Arc<Counters>, gauges: &Arc<Gauges>, sources: &Sources) {
+    observe_counters(meter, counters);
+    observe_gauges(meter, gauges);
+    observe_sources(meter, counters, sources);
+    observe_process(meter);
+}
+
+fn observe_counters(meter: &Meter, counters: &Arc<Counters>) {
+    for (name, description, counter) in Counters::NAMED {
+        // Those have labels, below.
+        if *name == "writes_failed_total" {
+            continue;
+        }
+        let (counters, description) = (Arc::clone(counters), description.trim());
+        match name.strip_suffix("_total") {
+            Some(name) => {
+                let counter = move |counters: &Counters| counter(counters).get();
+                meter
+                    .u64_observable_counter(format!("longshore.{name}"))
+                    .with_description(description)
+                    .with_callback(move |observer| observer.observe(counter(&counters), &[]))
+                    .build();
+            }
+            None => {
+                meter
+                    .u64_observable_gauge(format!("longshore.{name}"))
+                    .with_description(description)
+                    .with_callback(move |observer| observer.observe(counter(&counters).get(), &[]))
+                    .build();
+            }
+        }
+    }
+    let by_reason = Arc::clone(counters);
+    meter
+        .u64_observable_counter("longshore.dead_lettered")
+        .with_description("Messages whose dead letter is durable, by reason.")
+        .with_callback(move |observer| {
+            for (reason, count) in by_reason.dead_lettered().all() {
+                observer.observe(count, &[KeyValue::new("reason", reason.name())]);
+            }
+        })
+        .build();
+    let by_trouble = Arc::clone(counters);
+    meter
+        .u64_observable_counter("longshore.writes_failed")
+        .with_description("Write attempts after which nothing, or not all, was confirmed, and which are tried again, by cause.")
+        .with_callback(move |observer| {
+            for (trouble, count) in by_trouble.writes_failed().all() {
+                observer.observe(count, &[KeyValue::new("cause", trouble.name())]);
+            }
+        })
+        .build();
+}
+
+fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
+    for (name, description, gauge) in Gauges::NAMED {
+        let gauges = Arc::clone(gauges);
+        meter
+            .u64_observable_gauge(format!("longshore.{name}"))
+            .with_description(description.trim())
+            .with_callback(move |observer| observer.observe(gauge(&gauges).get(), &[]))
+            .build();
+    }
+    let age = Arc::clone(gauges);
+    meter
+        .f64_observable_gauge("longshore.oldest_message_age")
+        .with_unit("s")
+        .with_description("How long the oldest message of the last receive had waited; 0 after an empty receive.")
+        .with_callback(move |observer| observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[]))
+        .build();
+    let queue = Arc::clone(gauges);
+    meter
+        .u64_observable_gauge("longshore.queue_messages")
+        .with_description("Messages of the queue by its own account, which is approximate, asked for once a minute.")
+        .with_callback(move |observer| {
+            let Some(messages) = queue.queue_messages() else { return };
+            for (state, count) in [("visible", messages.visible), ("in_flight", messages.in_flight), ("delayed", messages.delayed)] {
+                observer.observe(count, &[KeyValue::new("state", state)]);
+            }
+        })
+        .build();
+}
+
+fn observe_sources(meter: &Meter, counters: &Arc<Counters>, sources: &Sources) {
+    let (received, destination) = (Arc::clone(counters), destination_attributes(&sources.destination));
+    meter
+        .u64_observable_counter("messaging.client.consumed.messages")
+        .with_unit("{message}")
+        .with_description("Number of messages that were delivered to the application.")
+        .with_callback(move |observer| {
+            let [system, destination] = destination.clone();
+            observer.observe(received.received_total.get(), &[system, destination, KeyValue::new("messaging.operation.name", "receive")]);
+        })
+        .build();
+    let held = sources.held.clone();
+    meter
+        .u64_observable_gauge("longshore.stage_messages")
+        .with_description("Messages that are held, by how far they are.")
+        .with_callback(move |observer| {
+            for (stage, count) in held.by_stage() {
+                observer.observe(count as u64, &[KeyValue::new("stage", Stage::name(stage))]);
+            }
+        })
+        .build();
+    let requests = Arc::clone(&sources.api_requests);
+    meter
+        .u64_observable_counter("longshore.api_requests")
+        .with_description("Requests to the queue, failed ones included: what AWS bills, in parts of 64 KiB.")
+        .with_callback(move |observer| {
+            for (operation, count) in requests() {
+                observer.observe(count, &[KeyValue::new("messaging.operation.name", operation)]);
+            }
+        })
+        .build();
+    let cost = sources.clone();
+    meter
+        .f64_observable_counter("longshore.api_cost_dollars")
+        .with_description("Requests to the queue at AWS's list price, each counted once.")
+        .with_callback(move |observer| observer.observe(cost.api_cost_dollars(), &[]))
+        .build();
+    observe_connections(meter, sources);
+}
+
+fn observe_connections(meter: &Meter, sources: &Sources) {
+    let connections = Arc::clone(&sources.connections);
+    meter
+        .u64_observable_gauge("db.client.connection.count")
+        .with_unit("{connection}")
+        .with_description("The number of connections that are currently in the state that is told by the attribute.")
+        .with_callback(move |observer| {
+            let Connections { used, idle, .. } = connections();
+            for (state, count) in [("used", used), ("idle", idle)] {
+                observer.observe(count, &[KeyValue::new("db.client.connection.state", state)]);
+            }
+        })
+        .build();
+    let connections = Arc::clone(&sources.connections);
+    meter
+        .u64_observable_counter("db.client.connection.timeouts")
+        .with_unit("{timeout}")
+        .with_description("The number of times that no connection could be had of the pool.")
+        .with_callback(move |observer| observer.observe(connections().timeouts, &[]))
+        .build();
+    let dropped = Arc::clone(&sources.spans_dropped);
+    meter
+        .u64_observable_counter("longshore.spans_dropped")
+        .with_description("Spans that were not sent: the collector did not keep up, refused them, or was not there.")
+        .with_callback(move |observer| observer.observe(dropped(), &[]))
+        .build();
+}
+
+fn observe_process(meter: &Meter) {
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    meter
+        .f64_observable_gauge("longshore.start_time")
+        .with_unit("s")
+        .with_description("When the worker started, in seconds since the epoch.")
+        .with_callback(move |observer| observer.observe(started, &[]))
+        .build();
+    meter
+        .u64_observable_gauge("longshore.build_info")
+        .with_description("1, with the version of the program.")
+        .with_callback(|observer| observer.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]))
+        .build();
+}

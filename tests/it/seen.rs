@@ -1,0 +1,7 @@
+//! What is seen of a worker from outside: traces by a collector that nobody here wrote, metrics, health and the status page.
+
+mod admin;
+mod collector;
+mod secrets;
+mod traces;
+mod web;

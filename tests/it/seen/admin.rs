@@ -1,0 +1,254 @@
+//! Health, metrics and the status page of a worker that runs, fails, and is stuck.
+
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore::admin::{self, Facts, View};
+use longshore::config::AdminConfig;
+use longshore::dev::mongod::{Mongod, Options};
+use longshore::held::Held;
+use longshore::stop::Stop;
+use longshore::telemetry::metrics::{Connections, Metrics, Sources};
+use longshore::telemetry::otlp::Otlp;
+use longshore::telemetry::signals::Signals;
+use serde_json::json;
+
+use super::collector::free_port;
+use super::web::Web;
+use crate::support::child::Child;
+use crate::support::mongod;
+use crate::support::sqs::Kind;
+use crate::support::surroundings::{Surroundings, plain};
+use crate::support::until;
+
+const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>";
+
+struct Running {
+    worker: Child,
+    web: Web,
+}
+
+impl Running {
+    fn start(surroundings: &Surroundings, variables: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let mut worker = surroundings.longshore(&["run"]);
+        worker.env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{port}")).envs(variables.iter().copied());
+        Self { worker: Child::start(worker), web: Web::new(port) }
+    }
+
+    async fn until_unloaded(&mut self, surroundings: &Surroundings) {
+        until("the queue is empty", async || {
+            self.worker.assert_running();
+            surroundings.left().await == 0
+        })
+        .await;
+    }
+
+    async fn end(self) {
+        self.worker.signal("TERM").await;
+        let (status, printed) = self.worker.ended().await;
+        assert!(status.success(), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_shown_and_hostile_words_are_only_words() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let good = (0..25).map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" })));
+    let bad =
+        [plain(&json!({ "type": HOSTILE })), plain(&json!({ "type": "event", "user_id": 1, "event_type": "x", "timestamp": HOSTILE }))];
+    surroundings.send(&good.chain(bad).collect::<Vec<_>>()).await;
+    let mut running = Running::start(&surroundings, &[("LONGSHORE__ADMIN__SHOW_BODIES", "true")]);
+    running.until_unloaded(&surroundings).await;
+    until("rates are shown", async || running.web.status().await["totals"]["durable"] == 27).await;
+    let status = running.web.status().await;
+    assert_eq!(status["dead_letters"]["by_reason"], json!({ "unknown_type": 1, "bad_time": 1 }));
+    let last = status["dead_letters"]["last"].as_array().expect("the last dead letters");
+    assert!(last.iter().all(|letter| letter["body"].as_str().is_some_and(|body| body.contains("alert(1)"))), "{last:?}");
+    assert_eq!((&status["gate"]["open"], &status["state"]), (&json!(true), &json!("running")));
+    assert_eq!((&status["totals"]["received"], &status["totals"]["deleted"]), (&json!(27), &json!(27)));
+    assert!(status["config"].as_array().is_some_and(|config| config.iter().any(|setting| setting["key"] == "queue.wait")));
+    assert!(status["stages"].as_array().is_some_and(|stages| stages.iter().all(|stage| stage["messages"].as_u64().unwrap_or(0) == 0)));
+
+    let page = running.web.get("/").await;
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(page.status == 200 && policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!page.text.contains("<img src=x") && page.text.contains("&lt;img src=x"), "words of a message are escaped");
+    assert_eq!(page.text.matches("<script").count(), 1, "the page's own script alone");
+    for outside in ["http://", "https://", "//cdn"] {
+        let own = page.text.replace("http://www.w3.org/", "").replace("http://127.0.0.1", "");
+        assert!(!own.contains(outside), "the page asks nobody else: {outside}");
+    }
+    for (path, text) in [("/livez", "alive\n"), ("/readyz", "ready\n")] {
+        let answer = running.web.get(path).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, text));
+    }
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_closed_gate_is_told_with_its_cause_and_what_to_do() {
+    let mongod = Mongod::start(&Options::new(mongod::program().await)).await.expect("a database");
+    let surroundings = Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), &mongod).await;
+    let mut running = Running::start(
+        &surroundings,
+        &[
+            ("LONGSHORE__RETRY__BUDGET", "1s"),
+            ("LONGSHORE__DB__SERVER_SELECTION_TIMEOUT", "1s"),
+            ("LONGSHORE__WORKER__DRAIN_TIMEOUT", "6s"),
+        ],
+    );
+    assert_eq!(running.web.status().await["gate"]["open"], true);
+    mongod.stop().await;
+    surroundings.send(&[plain(&json!({ "type": "event", "user_id": 1, "event_type": "login" }))]).await;
+    until("the gate is closed", async || {
+        running.worker.assert_running();
+        running.web.status().await["gate"]["open"] == false
+    })
+    .await;
+    let status = running.web.status().await;
+    assert!(status["gate"]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{}", status["gate"]);
+    assert!(status["gate"]["advice"].as_str().is_some_and(|advice| advice.starts_with("Bring the database back")), "{}", status["gate"]);
+    assert_eq!(status["last_errors"][0]["what"], "write not confirmed");
+    assert_eq!((running.web.metric("longshore_gate_open").await, running.web.metric("longshore_gate_closed_total").await), (0, 1));
+    assert!(running.web.metric("longshore_writes_failed_total").await > 0);
+    assert_eq!(running.web.get("/livez").await.status, 200, "a restart would not mend the database");
+    assert_eq!(running.web.get("/readyz").await.status, 200);
+    running.worker.signal("TERM").await;
+    until("it is not ready while it drains", async || running.web.get("/readyz").await.status == 503).await;
+    assert_eq!(running.worker.ended().await.0.code(), Some(1), "it had to let go");
+}
+
+/// A view of a worker that has nothing but signals.
+fn view(signals: &Signals, step_max: Duration) -> View {
+    let sources = Sources {
+        destination: "portal".into(),
+        fifo: false,
+        held: Held::default(),
+        api_requests: Arc::new(Vec::new),
+        connections: Arc::new(Connections::default),
+        spans_dropped: Arc::new(|| 0),
+    };
+    let metrics = Metrics::new(Otlp::default().resource(), None).expect("metrics");
+    metrics.observe(signals.counters(), signals.gauges(), &sources);
+    let (held, stop, facts) = (sources.held.clone(), Stop::default(), Arc::new(Facts::default()));
+    View { signals: signals.clone(), metrics: Arc::new(metrics), sources, held, stop, facts, step_max }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wedged_task_makes_livez_fail() {
+    let signals = Signals::default();
+    let listen = Some("127.0.0.1:0".parse().expect("an address"));
+    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect("bound").expect("on");
+    let served = admin::serve(listener, view(&signals, Duration::from_millis(200))).expect("served");
+    let web = Web::new(served.address.port());
+    let (end, until_ended) = std::sync::mpsc::channel::<()>();
+    let (wedge, wedged) = tokio::sync::oneshot::channel::<()>();
+    let task = signals.watchdog().watch("lane events", async move {
+        wedged.await.expect("the test says when");
+        // A thread that blocks, as a lock that is never let go would.
+        let _ = until_ended.recv();
+    });
+    let task = tokio::spawn(task);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(web.get("/livez").await.status, 200, "a task that waits is not stuck");
+    wedge.send(()).expect("it waits");
+    until("livez fails", async || web.get("/livez").await.status == 503).await;
+    assert_eq!(web.get("/livez").await.text, "stuck: lane events\n");
+    assert_eq!((web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await), (json!(["lane events"]), 1));
+    drop(end);
+    task.await.expect("it ends");
+    until("it is alive again", async || web.get("/livez").await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_taken_address_is_an_error_only_where_it_was_chosen() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = Some(taken.local_addr().expect("an address"));
+    let error = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect_err("it is taken");
+    assert!(format!("{error:#}").contains("give another address, or \"off\""), "{error:#}");
+    assert!(admin::bind(&AdminConfig { listen, is_chosen: false, show_bodies: false }).expect("a warning").is_none());
+    assert!(admin::bind(&AdminConfig { listen: None, is_chosen: true, show_bodies: false }).expect("off").is_none());
+}
+
+#[tokio::test]
+async fn systemd_is_told_what_the_worker_does() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket that does not wait");
+    let running = Running::start(&surroundings, &[("NOTIFY_SOCKET", path.to_str().expect("a path")), ("WATCHDOG_USEC", "200000")]);
+    let mut told = BTreeSet::new();
+    let hear = |told: &mut BTreeSet<String>| {
+        let mut buffer = [0; 256];
+        while let Ok(bytes) = socket.recv(&mut buffer) {
+            told.extend(String::from_utf8_lossy(&buffer[..bytes]).lines().map(str::to_owned));
+        }
+    };
+    until("READY and WATCHDOG are told", async || {
+        hear(&mut told);
+        told.contains("READY=1") && told.contains("WATCHDOG=1")
+    })
+    .await;
+    assert!(!told.contains("STOPPING=1"));
+    running.end().await;
+    hear(&mut told);
+    assert!(told.contains("STOPPING=1"), "{told:?}");
+}
+
+#[tokio::test]
+async fn every_metric_has_a_help_text_and_no_label_of_a_message() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    surroundings
+        .send(&(0..30).map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" }))).collect::<Vec<_>>())
+        .await;
+    let mut running = Running::start(&surroundings, &[]);
+    running.until_unloaded(&surroundings).await;
+    let text = running.web.get("/metrics").await.text;
+    let known = [
+        "le",
+        "reason",
+        "cause",
+        "state",
+        "stage",
+        "version",
+        "error_type",
+        "db_collection_name",
+        "db_operation_name",
+        "db_system_name",
+        "db_client_connection_state",
+        "messaging_system",
+        "messaging_destination_name",
+        "messaging_operation_name",
+        "messaging_operation_type",
+        "service_name",
+        "service_version",
+        "telemetry_sdk_language",
+        "telemetry_sdk_name",
+        "telemetry_sdk_version",
+    ];
+    let mut series = 0;
+    for line in text.lines() {
+        if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let name = typed.split(' ').next().expect("a name");
+            assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help text");
+            continue;
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        series += 1;
+        if let Some((_, labels)) = line.split_once('{') {
+            for label in labels.split("\",").filter_map(|label| label.split_once('=')) {
+                assert!(known.contains(&label.0), "a label that is not of a closed list: {line}");
+            }
+        }
+    }
+    assert!(series < 500, "{series} series");
+    assert_eq!(running.web.metric("longshore_enqueue_to_durable_duration_seconds_count").await, 30);
+    assert_eq!(running.web.metric("longshore_deleted_total").await, 30);
+    running.end().await;
+}

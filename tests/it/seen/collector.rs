@@ -1,0 +1,101 @@
+//! A collector for OTLP over HTTP: `oteltap`, a Python package, which prints each span as a line of JSON.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::support::child::{Child, command};
+use crate::support::sqs::python;
+use crate::support::until;
+
+pub struct Collector {
+    child: Child,
+    pub endpoint: String,
+}
+
+impl Collector {
+    pub async fn start() -> Self {
+        let python = tokio::task::spawn_blocking(python).await.expect("a Python");
+        let port = free_port();
+        let mut tap = command(&python);
+        tap.args(["-m", "oteltap", "--port", &port.to_string()]).env("PYTHONUNBUFFERED", "1");
+        let mut child = Child::start(tap);
+        until("the collector listens", async || {
+            child.assert_running();
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
+        Self { child, endpoint: format!("http://127.0.0.1:{port}") }
+    }
+
+    /// All that was sent so far, as it was printed.
+    pub fn printed(&self) -> String {
+        self.child.printed()
+    }
+
+    pub fn spans(&self) -> Vec<Span> {
+        let lines = self.printed();
+        let values = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        values.filter(|value| value["spanId"].is_string()).map(|value| Span::of(&value)).collect()
+    }
+
+    /// The names of all metrics that were sent so far.
+    pub fn names(&self) -> Vec<String> {
+        let lines = self.printed();
+        let values = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        values.filter_map(|value| value["name"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// The port is free a moment before it is taken: no other test asks for one by number.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// Trace and span.
+pub type Place = (String, String);
+
+#[derive(Debug, Clone)]
+pub struct Span {
+    pub name: String,
+    pub place: Place,
+    pub parent: String,
+    /// 3 is CLIENT, 5 is CONSUMER.
+    pub kind: i64,
+    pub attributes: BTreeMap<String, String>,
+    /// Where a link points, and the message it is for.
+    pub links: Vec<(Place, Option<String>)>,
+    /// 2 is an error.
+    pub status: i64,
+}
+
+impl Span {
+    fn of(value: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let place = |value: &Value| (text(&value["traceId"]), text(&value["spanId"]));
+        let link = |link: &Value| (place(link), attributes(&link["attributes"]).remove("messaging.message.id"));
+        Self {
+            name: text(&value["name"]),
+            place: place(value),
+            parent: text(&value["parentSpanId"]),
+            kind: value["kind"].as_i64().unwrap_or_default(),
+            attributes: attributes(&value["attributes"]),
+            links: value["links"].as_array().into_iter().flatten().map(link).collect(),
+            status: value["status"]["code"].as_i64().unwrap_or_default(),
+        }
+    }
+}
+
+fn attributes(list: &Value) -> BTreeMap<String, String> {
+    let plain = |value: &Value| match value.as_object().and_then(|object| object.values().next()) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .map(|entry| (entry["key"].as_str().unwrap_or_default().to_owned(), plain(&entry["value"])))
+        .collect()
+}

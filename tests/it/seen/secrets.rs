@@ -1,0 +1,70 @@
+//! That no password and no body is in anything that a worker shows, at any level.
+
+use longshore::message::Attribute;
+use longshore::queue::sqs::Outgoing;
+use serde_json::json;
+
+use super::collector::{Collector, free_port};
+use super::web::Web;
+use crate::support::child::Child;
+use crate::support::mongod;
+use crate::support::sqs::Kind;
+use crate::support::surroundings::Surroundings;
+use crate::support::until;
+
+const IN_THE_BODY: &str = "planted-body-7f3a";
+const IN_THE_KEY: &str = "planted-key-91cc";
+
+/// Good ones, and ones that are refused for each of several reasons, all with words that must not be seen.
+fn messages() -> Vec<Outgoing> {
+    let bodies = [
+        json!({ "type": "event", "user_id": 1, "event_type": IN_THE_BODY, "metadata": { "note": IN_THE_BODY } }).to_string(),
+        json!({ "type": "session", "session_id": IN_THE_KEY, "data": { "note": IN_THE_BODY } }).to_string(),
+        json!({ "type": "cache", "user_id": IN_THE_KEY, "data": IN_THE_BODY }).to_string(),
+        json!({ "type": "cache", "user_id": [IN_THE_KEY], "data": IN_THE_BODY }).to_string(),
+        json!({ "type": "session", "session_id": "s", "data": IN_THE_BODY, "last_accessed": IN_THE_BODY }).to_string(),
+        format!("{{\"type\":\"event\",\"user_id\":1,\"event_type\":\"{IN_THE_BODY}"),
+        format!("{IN_THE_BODY} is not JSON"),
+    ];
+    let attribute = ("note".to_owned(), Attribute::Text(IN_THE_BODY.to_owned()));
+    bodies.map(|body| Outgoing { body, attributes: vec![attribute.clone()], ..Outgoing::default() }).into()
+}
+
+#[tokio::test]
+async fn no_password_and_no_body_is_seen_at_any_level() {
+    let surroundings = Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), mongod::secured().await).await;
+    // As it is, and as the connection string has it.
+    let escaped = surroundings.uri().split_once("://portal:").and_then(|(_, rest)| rest.split_once('@')).expect("a password").0.to_owned();
+    let (collector, port) = (Collector::start().await, free_port());
+    surroundings.send(&messages()).await;
+    let mut worker = surroundings.longshore(&["run"]);
+    worker.envs([
+        ("LONGSHORE__LOG__LEVEL", "trace,aws_smithy_runtime=info,aws_runtime=info,aws_sdk_sqs=info,hyper=info,h2=info"),
+        ("LONGSHORE__ADMIN__LISTEN", &format!("127.0.0.1:{port}")),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+    ]);
+    let mut worker = Child::start(worker);
+    until("the queue is empty", async || {
+        worker.assert_running();
+        surroundings.left().await == 0
+    })
+    .await;
+    let web = Web::new(port);
+    let mut seen = vec![];
+    for path in ["/", "/status.json", "/metrics", "/livez", "/readyz"] {
+        seen.push((path, web.get(path).await.text));
+    }
+    assert!(seen[1].1.contains("bad_json"), "the dead letters are shown: {}", seen[1].1);
+    worker.signal("TERM").await;
+    let (status, printed) = worker.ended().await;
+    assert!(status.success(), "{printed}");
+    until("the last span is printed", async || collector.spans().iter().any(|span| span.name.starts_with("delete"))).await;
+    seen.extend([("the log", printed), ("the collector", collector.printed())]);
+    for (place, text) in &seen {
+        for planted in [IN_THE_BODY, mongod::PASSWORD, &escaped] {
+            let around = text.find(planted).map(|at| text[..at].chars().rev().take(300).collect::<String>());
+            assert!(around.is_none(), "{planted} is in {place}, after {:?}", around.map(|text| text.chars().rev().collect::<String>()));
+        }
+    }
+}
