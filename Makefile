@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz bounds check bench
+.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -48,6 +48,9 @@ check: ## Look without running: format, clippy, documentation, mutations, licenc
 	python3 tests/mutations.py --pieces
 	$(CARGO) fetch --locked
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+alerts: ## Check the alerts of deploy/prometheus, each with a case that fires and one that must not (needs promtool, or Debian)
+	promtool="$$(scripts/promtool.sh)"; "$$promtool" check rules deploy/prometheus/alerts.yaml; "$$promtool" test rules deploy/prometheus/alerts_test.yaml
 
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
 	@scripts/python.sh >/dev/null

@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -134,7 +134,9 @@ async fn status_json(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn events(State(shared): State<Arc<Shared>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let events = stream::unfold(shared.events.subscribe(), async |mut events| {
+    let events = shared.events.subscribe();
+    let first = Event::default().data(shared.now().to_string());
+    let later = stream::unfold(events, async |mut events| {
         loop {
             match events.recv().await {
                 Ok((kind, data)) => {
@@ -148,7 +150,7 @@ async fn events(State(shared): State<Arc<Shared>>) -> Sse<impl Stream<Item = Res
             }
         }
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(stream::once(async { Ok(first) }).chain(later)).keep_alive(KeepAlive::default())
 }
 
 async fn page(State(shared): State<Arc<Shared>>) -> Response {

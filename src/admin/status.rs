@@ -25,7 +25,7 @@ pub(super) fn now(view: &View, history: &History, started: Timestamp, stuck: &[S
         "stuck": stuck,
         "queue": queue(view),
         "database": { "name": view.facts.database },
-        "gate": gate(&story.gate),
+        "gate": gate(&story.gate, started),
         "rates": rates(history),
         "stages": stages(view),
         "in_flight": in_flight(view),
@@ -58,10 +58,10 @@ fn queue(view: &View) -> Value {
     })
 }
 
-fn gate(gate: &GateStory) -> Value {
+fn gate(gate: &GateStory, started: Timestamp) -> Value {
     json!({
         "open": !gate.is_closed,
-        "since": gate.since.map(second),
+        "since": second(gate.since.unwrap_or(started)),
         "cause": gate.closed_for.as_ref().map(|(_, cause)| cause),
         "advice": gate.closed_for.as_ref().map(|(trouble, _)| advice(*trouble)),
     })

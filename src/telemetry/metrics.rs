@@ -27,6 +27,11 @@ use crate::gauges::Gauges;
 const STANDARD_DOLLARS_PER_MILLION: f64 = 0.40;
 const FIFO_DOLLARS_PER_MILLION: f64 = 0.50;
 
+/// The convention's `db.client.connection.count` as Prometheus would have it, and as it stands in `/metrics`: Prometheus keeps
+/// `_count` for histograms, and `promtool check metrics` says so.
+const CONNECTION_COUNT: &str = "db_client_connection_count";
+const CONNECTIONS: &str = "db_client_connections";
+
 /// What the parts of a worker know that have no counters here.
 #[derive(Clone)]
 pub struct Sources {
@@ -134,7 +139,11 @@ impl Metrics {
     /// # Errors
     /// Where two metrics have one name, which is a bug.
     pub fn text(&self) -> anyhow::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather()).context("cannot write the metrics")
+        let mut families = self.registry.gather();
+        for family in families.iter_mut().filter(|family| family.name() == CONNECTION_COUNT) {
+            family.set_name(CONNECTIONS.to_owned());
+        }
+        TextEncoder::new().encode_to_string(&families).context("cannot write the metrics")
     }
 
     /// Histograms by the names that Prometheus has for them, each over all its labels; `None` where nothing was recorded yet.

@@ -199,8 +199,15 @@ async fn systemd_is_told_what_the_worker_does() {
     assert!(told.contains("STOPPING=1"), "{told:?}");
 }
 
+/// The name of a metric, and neither a label nor a part of one.
+fn is_metric(word: &str) -> bool {
+    let is_ours = word.starts_with("longshore_") || word.starts_with("messaging_") || word.starts_with("db_client_");
+    let is_measured = ["_total", "_seconds", "_bytes", "_bucket", "_sum", "_count"].iter().any(|suffix| word.ends_with(suffix));
+    is_ours && (is_measured || word.starts_with("longshore_")) && !word.ends_with('_')
+}
+
 #[tokio::test]
-async fn every_metric_has_a_help_text_and_no_label_of_a_message() {
+async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_message() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
     surroundings
         .send(&(0..30).map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" }))).collect::<Vec<_>>())
@@ -231,6 +238,17 @@ async fn every_metric_has_a_help_text_and_no_label_of_a_message() {
         "telemetry_sdk_version",
     ];
     let mut series = 0;
+    let families: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for file in ["deploy/grafana/longshore.json", "deploy/prometheus/alerts.yaml", "deploy/prometheus/alerts_test.yaml", "docs/seeing.md"] {
+        let asked = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
+        let names: BTreeSet<_> = asked.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| is_metric(word)).collect();
+        assert!(names.len() > 10, "{file} asks for {names:?}");
+        for name in names {
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).filter(|name| families.contains(name));
+            assert!(family.is_some() || families.contains(name), "{file} asks for {name}, which is not in /metrics");
+        }
+    }
     for line in text.lines() {
         if let Some(typed) = line.strip_prefix("# TYPE ") {
             let name = typed.split(' ').next().expect("a name");
