@@ -183,7 +183,7 @@ pub struct LogConfig {
 pub struct AdminConfig {
     /// Where health, metrics and the status page are served; `None` where they are not.
     pub listen: Option<SocketAddr>,
-    /// Whether the address is the user's own choice: what cannot be had then is an error, and else a warning.
+    /// Whether the address is another than the default, and so the user's own choice: what cannot be had then is an error, and else a warning.
     pub is_chosen: bool,
     /// Whether the status page shows the bodies of the last dead letters.
     pub show_bodies: bool,

@@ -39,6 +39,9 @@ const REGION: Text = Text {
     accepts: |text| (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
 };
 
+/// Loopback: the status page has no login.
+const LISTEN_DEFAULT: &str = "127.0.0.1:9690";
+
 const LISTEN: Text = Text {
     expected: "an address and a port such as 127.0.0.1:9690 or 0.0.0.0:9690, or off",
     accepts: |text| text == "off" || text.parse::<SocketAddr>().is_ok(),
@@ -210,11 +213,11 @@ fn worker(reader: &mut Reader) -> WorkerConfig {
 }
 
 fn admin(reader: &mut Reader) -> AdminConfig {
-    let listen = reader.or("admin.listen", &LISTEN, "127.0.0.1:9690".to_owned());
+    let listen = reader.or("admin.listen", &LISTEN, LISTEN_DEFAULT.to_owned());
     AdminConfig {
         // What is no address is "off".
         listen: listen.parse().ok(),
-        is_chosen: reader.source_of(&KeyPath::from("admin.listen")) != Source::Default,
+        is_chosen: listen != LISTEN_DEFAULT,
         show_bodies: reader.or("admin.show_bodies", &Switch, false),
     }
 }
