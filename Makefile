@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts bench
+.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -51,6 +51,11 @@ check: ## Look without running: format, clippy, documentation, mutations, licenc
 
 alerts: ## Check the alerts of deploy/prometheus, each with a case that fires and one that must not (needs promtool, or Debian)
 	promtool="$$(scripts/promtool.sh)"; "$$promtool" check rules deploy/prometheus/alerts.yaml; "$$promtool" test rules deploy/prometheus/alerts_test.yaml
+
+page: ## Look at the status page of a running worker in headless Chromium (needs Chromium)
+	$(CARGO) build --locked
+	@python="$$(scripts/python.sh playwright==1.57.0)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
+	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
 	@scripts/python.sh >/dev/null

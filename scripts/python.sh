@@ -8,6 +8,8 @@ set -eu
 
 # Exact, so that what passed yesterday passes today. flask and flask-cors are what moto's server needs for SQS alone.
 packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0 oteltap==1.0.0 opentelemetry-sdk==1.45.2'
+# Further ones, for those who need them: an environment of their own.
+packages="$packages $*"
 
 cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
 # Another list of packages, or another Python, is another folder.
