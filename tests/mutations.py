@@ -56,8 +56,8 @@ MUTATIONS = [
     (
         "forget to extend visibility",
         "src/queue/visibility.rs",
-        "whole.chunks(BATCH_MAX).chain(",
-        "last.chunks(BATCH_MAX).take(0).chain(",
+        "due.into_iter().partition(",
+        "due.into_iter().filter(|due| asked_for(due) > crate::queue::HOLD_MAX).partition(",
     ),
     (
         "never close the gate",
