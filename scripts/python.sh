@@ -1,13 +1,13 @@
 #!/bin/sh
-# Prints the path of a Python that has what the tests need: moto (an SQS server that is not Rust), boto3 and pymongo; oteltap (a
-# collector that is not ours) and the OpenTelemetry SDK of a producer.
+# Prints the path of a Python that has what the tests need: moto (an SQS server that is not Rust), boto3 and pymongo; oteltap and rotel (two
+# collectors that are not ours) and the OpenTelemetry SDK of a producer.
 #
 # It is a virtual environment in the cache folder, made at the first call (half a minute) and only looked up afterwards.
 # Several processes may call this at once. Needs python3 >= 3.10 with its venv module, and a way to PyPI for the first call.
 set -eu
 
 # Exact, so that what passed yesterday passes today. flask and flask-cors are what moto's server needs for SQS alone.
-packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0 oteltap==1.0.0 opentelemetry-sdk==1.45.2'
+packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0 oteltap==1.0.0 rotel==0.0.1a15 opentelemetry-sdk==1.45.2'
 # Further ones, for those who need them: an environment of their own.
 packages="$packages $*"
 

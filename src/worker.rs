@@ -32,8 +32,9 @@ use crate::telemetry::watchdog::STEP_MAX;
 /// What is kept of `worker.drain_timeout` for giving messages back.
 const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
-/// How long the last spans, and the last metrics, may take to be sent.
-const TELEMETRY_WITHIN: Duration = Duration::from_secs(1);
+/// How long the last spans and metrics may take to be sent; less where the drain deadline is near.
+const TELEMETRY_MAX: Duration = Duration::from_secs(2);
+const TELEMETRY_MIN: Duration = Duration::from_millis(200);
 
 /// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
 pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
@@ -138,7 +139,8 @@ impl Worker {
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX }, stop.clone()));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
-        let ended = self.run_pipeline(stop).await;
+        let drain_timeout = self.config.worker.drain_timeout;
+        let (ended, since_stop) = self.run_pipeline(stop).await;
         let of = |operation| calls.of(operation);
         let (receive, delete, change_visibility) = (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
         signals.emit(&WorkerEnded {
@@ -147,17 +149,20 @@ impl Worker {
             counts: signals.counters().counts(),
             calls: QueueCalls { receive, delete, change_visibility, other: calls.total() - receive - delete - change_visibility },
         });
+        // The deadline holds for this too.
+        let within = drain_timeout.saturating_sub(since_stop.elapsed()).clamp(TELEMETRY_MIN, TELEMETRY_MAX);
         let sent = tokio::task::spawn_blocking(move || {
-            otlp.shut_down(TELEMETRY_WITHIN);
-            metrics.shut_down(TELEMETRY_WITHIN);
+            otlp.shut_down(within / 2);
+            metrics.shut_down(within / 2);
         });
-        if timeout(2 * TELEMETRY_WITHIN, sent).await.is_err() {
+        if timeout(within, sent).await.is_err() {
             tracing::warn!("the collector does not answer: the last spans and metrics are lost");
         }
         ended
     }
 
-    async fn run_pipeline(self, stop: Stop) -> Ended {
+    /// Also says when it was asked to stop.
+    async fn run_pipeline(self, stop: Stop) -> (Ended, Instant) {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
         let held = self.held;
@@ -174,12 +179,13 @@ impl Worker {
         };
         let mut running = std::pin::pin!(pipeline.run());
         tokio::select! {
-            () = &mut running => return Ended::Drained,
+            () = &mut running => return (Ended::Drained, Instant::now()),
             () = stop.draining() => {}
         }
+        let asked = Instant::now();
         tracing::info!(held = held.len(), deadline = ?drain_timeout, "draining: nothing more is received");
         tokio::select! {
-            () = &mut running => return Ended::Drained,
+            () = &mut running => return (Ended::Drained, asked),
             () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}
             () = stop.letting_go() => {}
         }
@@ -188,7 +194,7 @@ impl Worker {
         if timeout(LET_GO_BEFORE, running).await.is_err() {
             tracing::error!(held = held.len(), "not all could be given back: the rest comes back after its visibility timeout");
         }
-        Ended::LetGo
+        (Ended::LetGo, asked)
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::{Instrument, Span};
 
 use crate::config::WriteKind;
 use crate::held::Stage;
-use crate::message::{Part, Write};
+use crate::message::{Ending, Part, Reason, Write};
 use crate::store::{Store, WriteOutcome};
 use crate::telemetry::counters::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled, WriteTrouble};
@@ -46,7 +46,7 @@ impl<S> LaneContext<S> {
     /// The span of a batch that is about to be written. Its messages know it from now on.
     pub(super) fn begin<'a>(&self, items: impl Iterator<Item = &'a mut Item>) -> Span {
         let mut parts: Vec<_> = items.flat_map(Item::parts_mut).collect();
-        let span = self.signals.spans().process(self.label.name(), parts.iter().map(|part| &*part.receipt.message));
+        let span = self.signals.spans().process(self.label.name(), parts.iter().map(|part| (&*part.receipt.message, refused(part))));
         let recorded = spans::recorded(&span);
         for part in &mut parts {
             part.receipt.processed.clone_from(&recorded);
@@ -69,5 +69,13 @@ impl<S> LaneContext<S> {
 
     fn is_of_dead_letters(&self) -> bool {
         self.rejects.is_none()
+    }
+}
+
+/// Why the message of a dead letter was refused.
+fn refused(part: &Part) -> Option<Reason> {
+    match part.ending {
+        Ending::Written => None,
+        Ending::DeadLettered(reason) => Some(reason),
     }
 }

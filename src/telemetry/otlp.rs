@@ -144,6 +144,8 @@ fn is_wanted(variable: &dyn Fn(&str) -> Option<String>, signal: &str) -> anyhow:
     match variable(&name).as_deref() {
         Some("otlp") => Ok(true),
         Some("none") => Ok(false),
+        // `/metrics` is there in any case.
+        Some("prometheus") if signal == "METRICS" => Ok(false),
         Some(other) => bail!("{name}={other:?}: longshore knows otlp and none"),
         None => Ok(either(variable, signal, "ENDPOINT").is_some()),
     }

@@ -16,10 +16,13 @@ use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::producer;
-use crate::message::QueueMessage;
+use crate::message::{QueueMessage, Reason};
 
 /// The target of all spans that are exported.
 pub const TARGET: &str = "longshore::trace";
+
+/// Why a message was refused.
+const REASON: &str = "longshore.reason";
 
 pub(super) const MESSAGE_COUNT: &str = "messaging.batch.message_count";
 
@@ -58,13 +61,15 @@ impl Spans {
     pub fn received(&self, receive: &Span, messages: &[QueueMessage]) {
         if !receive.is_disabled() {
             receive.record(MESSAGE_COUNT, count(messages.len()));
-            link(receive, messages);
+            for message in messages {
+                link(receive, message, None);
+            }
         }
     }
 
-    /// A batch of `messages` that is to be written to `collection`.
+    /// A batch of `messages` that is to be written to `collection`; with the reason of each that was refused, and is a dead letter.
     #[must_use]
-    pub fn process<'a>(&self, collection: &str, messages: impl Iterator<Item = &'a QueueMessage>) -> Span {
+    pub fn process<'a>(&self, collection: &str, messages: impl Iterator<Item = (&'a QueueMessage, Option<Reason>)>) -> Span {
         let span = tracing::info_span!(
             target: TARGET,
             parent: None,
@@ -81,23 +86,27 @@ impl Spans {
             messaging.batch.message_count = field::Empty,
             messaging.message.id = field::Empty,
             messaging.message.body.size = field::Empty,
+            longshore.reason = field::Empty,
             db.collection.name = collection,
         );
         if span.is_disabled() {
             return span;
         }
         let messages: Vec<_> = messages.collect();
-        if let [message] = messages[..] {
+        if let [(message, reason)] = messages[..] {
             // A parent is one, so only a message that is alone can have its producer for it.
             if let Some(producer) = producer::context(message) {
                 let _ = span.set_parent(Context::new().with_remote_span_context(producer));
             }
             span.record("messaging.message.id", message.message_id.as_str());
+            span.record(REASON, reason.map(Reason::code));
             span.record("messaging.message.body.size", count(message.body.len()));
         } else {
             span.record(MESSAGE_COUNT, count(messages.len()));
         }
-        link(&span, messages);
+        for (message, reason) in messages {
+            link(&span, message, reason);
+        }
         span
     }
 
@@ -159,12 +168,12 @@ fn count(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Links `span` to the producer of each of `messages` that names one.
-fn link<'a>(span: &Span, messages: impl IntoIterator<Item = &'a QueueMessage>) {
-    for message in messages {
-        if let Some(producer) = producer::context(message) {
-            span.add_link_with_attributes(producer, vec![KeyValue::new("messaging.message.id", message.message_id.clone())]);
-        }
+/// Links `span` to the producer of `message`, where it names one.
+fn link(span: &Span, message: &QueueMessage, reason: Option<Reason>) {
+    if let Some(producer) = producer::context(message) {
+        let mut attributes = vec![KeyValue::new("messaging.message.id", message.message_id.clone())];
+        attributes.extend(reason.map(|reason| KeyValue::new(REASON, reason.code())));
+        span.add_link_with_attributes(producer, attributes);
     }
 }
 

@@ -48,6 +48,24 @@ impl Collector {
     }
 }
 
+/// Another collector, `rotel`, that takes OTLP over gRPC and prints what it takes as text.
+pub async fn by_grpc() -> (Child, String) {
+    let python = tokio::task::spawn_blocking(python).await.expect("a Python");
+    let (grpc, http) = (free_port(), free_port());
+    let mut agent = command(&python);
+    // The package has the program, but nothing that starts it and waits.
+    let start = "import os, sys, rotel; os.execv(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'), ['rotel', *sys.argv[1:]])";
+    agent.args(["-c", start, "start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"]);
+    agent.args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}"), "--otlp-http-endpoint", &format!("127.0.0.1:{http}")]);
+    let mut child = Child::start(agent);
+    until("the agent listens", async || {
+        child.assert_running();
+        tokio::net::TcpStream::connect(("127.0.0.1", grpc)).await.is_ok()
+    })
+    .await;
+    (child, format!("http://127.0.0.1:{grpc}"))
+}
+
 /// The port is free a moment before it is taken: no other test asks for one by number.
 pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()

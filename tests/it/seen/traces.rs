@@ -8,7 +8,7 @@ use longshore::queue::sqs::{Outgoing, SendOutcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::collector::{Collector, Place, Span, free_port};
+use super::collector::{self, Collector, Place, Span, free_port};
 use super::web::Web;
 use crate::support::child::{Child, command};
 use crate::support::fault_proxy::FaultProxy;
@@ -205,6 +205,54 @@ async fn a_collector_that_is_away_or_silent_costs_nothing_but_its_spans() {
         let (status, printed) = tokio::time::timeout(Duration::from_secs(30), worker.ended()).await.expect("it ends");
         assert!(status.success(), "{protocol}: {printed}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_cause() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let collector = Collector::start().await;
+    let poison = Outgoing { body: "{".to_owned(), ..with_traceparent(0) };
+    surroundings.send(&[poison]).await;
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    unload(&surroundings, &variables).await;
+    // A write concern that cannot be met: one member is no three.
+    surroundings.send(&[with_traceparent(2)]).await;
+    let mut worker = surroundings.longshore(&["run"]);
+    worker.envs(variables).envs([("LONGSHORE__DB__WRITE_CONCERN__W", "3"), ("LONGSHORE__WORKER__DRAIN_TIMEOUT", "6s")]);
+    let worker = Child::start(worker);
+    let failed = async || {
+        let lines = worker.printed();
+        lines.lines().find(|line| line.contains("write not confirmed")).map(str::to_owned)
+    };
+    until("a write fails", async || failed().await.is_some()).await;
+    let line: Value = serde_json::from_str(&failed().await.expect("seen above")).expect("JSON");
+    worker.signal("TERM").await;
+    worker.ended().await;
+    until("the failed write is printed", async || collector.spans().iter().any(|span| span.status == 2)).await;
+    let spans = collector.spans();
+    let refused = spans.iter().find(|span| span.attributes.get("longshore.reason").is_some_and(|reason| reason == "bad_json"));
+    let refused = refused.unwrap_or_else(|| panic!("no reason: {spans:#?}"));
+    assert_eq!((refused.place.0.clone(), refused.parent.clone()), producer(0));
+    let failed = spans.iter().find(|span| span.status == 2).expect("seen above");
+    assert_eq!((failed.name.as_str(), failed.attributes["error.type"].as_str()), ("insert events", "unavailable"));
+    assert_eq!(line["trace_id"], failed.place.0.as_str(), "the line in the log names the trace that it is of");
+    assert_eq!(line["span_id"], failed.parent.as_str(), "and the batch");
+}
+
+#[tokio::test]
+async fn spans_arrive_by_grpc_as_well() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let (agent, endpoint) = collector::by_grpc().await;
+    surroundings.send(&[with_traceparent(4)]).await;
+    let variables =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    unload(&surroundings, &variables).await;
+    let (trace, _) = producer(4);
+    until("the agent prints the spans", async || {
+        let printed = agent.printed();
+        ["process ", "insert events", "delete ", trace.as_str()].iter().all(|words| printed.contains(words))
+    })
+    .await;
 }
 
 #[tokio::test]
