@@ -1,13 +1,14 @@
 //! The HTTP server, and the one look a second that all open pages share.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -70,6 +71,7 @@ impl Shared {
 /// Serves until it is dropped.
 pub(super) async fn run(listener: TcpListener, view: View) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let is_loopback = listener.local_addr()?.ip().is_loopback();
     let shared = Arc::new(Shared {
         health: view.health(),
         view,
@@ -88,20 +90,31 @@ pub(super) async fn run(listener: TcpListener, view: View) -> anyhow::Result<()>
         }
     };
     tokio::select! {
-        served = axum::serve(listener, routes(shared)) => Ok(served?),
+        served = axum::serve(listener, routes(shared, is_loopback)) => Ok(served?),
         () = looking => Ok(()),
     }
 }
 
-fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
+fn routes(shared: Arc<Shared>, is_loopback: bool) -> Router {
+    let routes = Router::new()
         .route("/", get(page))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/status.json", get(status_json))
         .route("/events", get(events))
-        .with_state(shared)
+        .with_state(shared);
+    if is_loopback { routes.layer(from_fn(by_own_name)) } else { routes }
+}
+
+/// On loopback, answers only who asks by an address or as localhost. A page of elsewhere, in a browser on this machine, can make its
+/// own name point here and would else be let read the answers (DNS rebinding).
+async fn by_own_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_own = host.parse::<SocketAddr>().is_ok()
+        || host.parse::<IpAddr>().is_ok()
+        || host.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("localhost"));
+    if is_own { next.run(request).await } else { plain(StatusCode::FORBIDDEN, "ask by address, or as localhost\n".to_owned()) }
 }
 
 /// Alive while every task takes its steps.

@@ -158,6 +158,9 @@ async fn a_wedged_task_makes_livez_fail() {
     until("livez fails", async || web.get("/livez").await.status == 503).await;
     assert_eq!(web.get("/livez").await.text, "stuck: lane events\n");
     assert_eq!((web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await), (json!(["lane events"]), 1));
+    for (host, status) in [("localhost:9690", 200), ("[::1]:9690", 200), ("evil.example", 403), ("127.0.0.1.evil.example:9690", 403)] {
+        assert_eq!(web.ask("/status.json", host).await.expect("an answer").status, status, "a page of {host} in a browser of this machine");
+    }
     drop(end);
     task.await.expect("it ends");
     until("it is alive again", async || web.get("/livez").await.status == 200).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -33,9 +34,15 @@ impl Web {
     }
 
     async fn try_get(&self, path: &str) -> Result<Answer, String> {
-        let address = format!("http://127.0.0.1:{}{path}", self.port).parse().expect("an address");
+        self.ask(path, &format!("127.0.0.1:{}", self.port)).await
+    }
+
+    /// Asks as somebody who calls the server `host`.
+    pub async fn ask(&self, path: &str, host: &str) -> Result<Answer, String> {
+        let request = Request::get(format!("http://127.0.0.1:{}{path}", self.port)).header("host", host);
+        let request = request.body(Empty::new()).expect("a request");
         let asked = async {
-            let response = self.client.get(address).await.map_err(|error| error.to_string())?;
+            let response = self.client.request(request).await.map_err(|error| error.to_string())?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
             let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())?;
