@@ -75,7 +75,6 @@ impl Worker {
     /// # Errors
     /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without; where `admin.listen` is taken.
     pub async fn start(config: Config, credentials: Credentials, seen: Seen) -> anyhow::Result<Self> {
-        let listener = admin::bind(&config.admin)?;
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
@@ -96,12 +95,13 @@ impl Worker {
             database: database.name().to_owned(),
             settings,
         };
-        let view = listener.map(|listener| {
+        let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
+        prepare_indexes(&config, &store).await?;
+        // Last: a worker that cannot start has nothing to show.
+        let view = admin::bind(&config.admin)?.map(|listener| {
             let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
             (listener, View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts), step_max: STEP_MAX })
         });
-        let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
-        prepare_indexes(&config, &store).await?;
         let queue = Arc::new(queue.told_to(signals.clone()));
         Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), held, view, metrics, otlp, signals })
     }
