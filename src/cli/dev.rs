@@ -1,5 +1,6 @@
 //! `longshore dev`: the worker's real code, with a queue and a database on this machine.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -31,10 +32,7 @@ pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitC
     let worker = WorkerThread::start(local.point(config), stop.clone(), seen).await;
     let ended = match worker {
         Ok(worker) => {
-            println!("{}", instructions(&local));
-            if let Some(page) = worker.page {
-                println!("  Look      http://{page}/\n");
-            }
+            println!("{}", instructions(&local, worker.page));
             stop.draining().await;
             eprintln!("Draining.");
             worker.ended().await
@@ -46,9 +44,10 @@ pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitC
 }
 
 /// Lines to copy and paste.
-fn instructions(local: &Local) -> String {
+fn instructions(local: &Local, page: Option<SocketAddr>) -> String {
     let (endpoint, queue, uri) = (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
     let uri = uri.expose();
+    let page = page.map(|page| format!("  Watch     http://{page}/\n\n")).unwrap_or_default();
     format!(
         r#"
 The worker is receiving. Send it something:
@@ -68,6 +67,6 @@ The worker is receiving. Send it something:
 
   Look      mongosh '{uri}' --eval 'db.events.find()'
 
-Ctrl-C drains and ends; nothing is kept."#
+{page}Ctrl-C drains and ends; nothing is kept."#
     )
 }
