@@ -158,7 +158,8 @@ impl Settings {
 /// the portal's own.
 #[cfg(feature = "dev")]
 fn names_what_is_real(name: &str) -> bool {
-    const VARIABLES: [&str; 3] = ["LONGSHORE__DB__MONGO_URI", "LONGSHORE__QUEUE__URL", "LONGSHORE__QUEUE__ENDPOINT_URL"];
+    const VARIABLES: [&str; 4] =
+        ["LONGSHORE__DB__MONGO_URI", "LONGSHORE__DB__MONGO_URI_FILE", "LONGSHORE__QUEUE__URL", "LONGSHORE__QUEUE__ENDPOINT_URL"];
     name == "MONGO_CACHE_URI" || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
 }
 
@@ -248,7 +249,7 @@ mod tests {
     #[cfg(feature = "dev")]
     #[test]
     fn what_is_local_reads_no_variable_that_names_what_is_real() {
-        for name in ["MONGO_CACHE_URI", "LONGSHORE__DB__MONGO_URI", "longshore__queue__url", "LONGSHORE__QUEUE__ENDPOINT_URL"] {
+        for name in ["MONGO_CACHE_URI", "LONGSHORE__DB__MONGO_URI", "LONGSHORE__DB__MONGO_URI_FILE", "longshore__queue__url"] {
             assert!(names_what_is_real(name), "{name}");
         }
         for name in ["LONGSHORE__QUEUE__WAIT", "LONGSHORE__DB__CREATE_INDEXES", "PATH"] {

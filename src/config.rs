@@ -18,13 +18,16 @@ mod reader;
 mod redact;
 mod routes;
 mod rules;
+mod secret;
 mod sections;
 pub mod shares;
 mod suggest;
+mod text_file;
 mod toml_file;
 mod units;
 
 pub use load::defaults;
+pub use secret::Secret;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +71,7 @@ pub struct QueueConfig {
 
 #[derive(Clone)]
 pub struct DbConfig {
-    /// From `MONGO_CACHE_URI` or `db.mongo_uri`. Required by commands that touch the database.
+    /// From `MONGO_CACHE_URI`, `db.mongo_uri` or the file that `db.mongo_uri_file` names. Required by commands that touch the database.
     pub mongo_uri: Option<Secret>,
     /// Options of the connection string by their names there (`maxPoolSize`, `retryWrites`), under those in the URI.
     pub connection_options: BTreeMap<String, String>,
@@ -191,10 +194,12 @@ pub struct AdminConfig {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text on a terminal, JSON lines otherwise.
+    /// Text on a terminal, `Journal` where systemd's reads, JSON lines otherwise.
     Auto,
     Text,
     Json,
+    /// Text without a time, which the journal has, and with the level as it reads it.
+    Journal,
 }
 
 /// How messages of one type become writes.
@@ -266,33 +271,4 @@ pub struct Index {
     pub unique: bool,
     /// A TTL index on one date field. Whole seconds, 1 s to 2,147,483,647 s.
     pub expire_after: Option<Duration>,
-}
-
-/// A value that must not be printed. `Debug` and `Display` show stars.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    #[must_use]
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself, for the one place that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }

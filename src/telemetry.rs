@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod instruments;
+mod journal;
 pub mod logging;
 pub mod metrics;
 pub mod otlp;

@@ -3,6 +3,7 @@
 mod database;
 mod finding;
 mod indexes;
+mod live;
 mod queue;
 mod settings;
 
@@ -15,6 +16,7 @@ use crate::config::load::Loaded;
 
 use super::EXIT_FOUND;
 use super::output::Output;
+use finding::Findings;
 
 /// The longest that the checks of one server take together, but for the building of indexes.
 const SERVER_MAX: Duration = Duration::from_secs(15);
@@ -24,12 +26,14 @@ const SERVER_MAX: Duration = Duration::from_secs(15);
   longshore check
   longshore --config /etc/longshore.toml check --create-indexes
   longshore check --print
+  longshore check --live
   longshore check --json | jq 'select(.status == \"fail\")'
 
 Each line begins with ok, note, warn or FAIL. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
 are tried by calls without an effect.
 
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct CheckArgs {
     /// Print the settings in force and where each comes from, with secrets as stars, and check nothing
     #[arg(long, conflicts_with = "create_indexes")]
@@ -37,6 +41,9 @@ pub struct CheckArgs {
     /// Make the indexes that are missing, after naming the documents that would make that fail
     #[arg(long)]
     create_indexes: bool,
+    /// Ask the worker that runs on this machine whether it is alive, and check nothing else
+    #[arg(long, conflicts_with_all = ["print", "create_indexes"])]
+    live: bool,
     /// JSON lines also on a terminal
     #[arg(long)]
     json: bool,
@@ -55,10 +62,15 @@ pub async fn check(loaded: &Loaded, args: CheckArgs) -> ExitCode {
         settings::print(loaded, output);
         return ExitCode::SUCCESS;
     }
+    let found = if args.live { live::check(&loaded.config).await } else { all(loaded, args.create_indexes).await };
+    found.print(output);
+    if found.failed() { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
+}
+
+async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
     let mut all = settings::check(loaded);
-    let (database, queue) = tokio::join!(database::check(&loaded.config, args.create_indexes), queue::check(&loaded.config));
+    let (database, queue) = tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
     all.extend(database);
     all.extend(queue);
-    all.print(output);
-    if all.failed() { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
+    all
 }

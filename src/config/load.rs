@@ -10,13 +10,13 @@ use super::key_path::KeyPath;
 use super::layers::Layers;
 pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
 use super::reader::{Findings, Reader};
-use super::{Config, collections, ini_file, routes, rules, sections, toml_file};
+use super::{Config, collections, ini_file, routes, rules, sections, text_file, toml_file};
 
 /// Begins the name of a variable; parts are joined by two underscores, since names hold single ones.
 const VARIABLE_PREFIX: &str = "LONGSHORE__";
 
 /// Beats every layer: the variable that a portal's own code reads.
-const URI_VARIABLE: &str = "MONGO_CACHE_URI";
+pub(crate) const URI_VARIABLE: &str = "MONGO_CACHE_URI";
 
 const BUILTIN_ROUTES: &str = include_str!("builtin_routes.toml");
 
@@ -108,7 +108,8 @@ fn set_defaults(layers: &mut Layers) {
 fn set_file(layers: &mut Layers, path: &Path) -> Result<(), Vec<ConfigError>> {
     let at = |line: usize| Source::File { path: path.to_owned(), line };
     let error = |line: usize, problem: String| ConfigError { key: String::new(), value: None, problem, source: at(line) };
-    let text = read_file(path).map_err(|problem| vec![error(0, problem)])?;
+    let text = text_file::read(path, FILE_BYTES_MAX)
+        .map_err(|problem| vec![error(0, format!("{problem}; --config takes the path of a TOML or INI file"))])?;
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ini")) {
         let lines = ini_file::parse(&text);
         let lines =
@@ -124,17 +125,6 @@ fn set_file(layers: &mut Layers, path: &Path) -> Result<(), Vec<ConfigError>> {
         }
     }
     Ok(())
-}
-
-fn read_file(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot read the file: {error}; --config takes the path of a TOML or INI file");
-    if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
-        return Err(format!("must have at most {FILE_BYTES_MAX} bytes; --config takes the path of a TOML or INI file"));
-    }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|_| "must be UTF-8; --config takes the path of a TOML or INI file".to_owned())?;
-    // A mark that some editors write.
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
 fn set_environment(layers: &mut Layers, environment: &[(String, String)], errors: &mut Vec<ConfigError>) {

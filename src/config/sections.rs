@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,16 +10,19 @@ use tracing_subscriber::EnvFilter;
 
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
+use super::load::URI_VARIABLE;
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::{
     Acknowledgement, AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig,
-    QueueConfig, RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact,
+    QueueConfig, RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact, text_file,
 };
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
+/// A connection string with a hundred hosts has a fraction of it.
+const URI_BYTES_MAX: u64 = 64 << 10;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
@@ -109,16 +113,48 @@ pub(crate) fn write_concern(reader: &mut Reader, section: &KeyPath, default: &Wr
 /// Any text: the driver says what is wrong with it, in one place for everything that connects.
 fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
     let key = KeyPath::from("db.mongo_uri");
+    let in_file = uri_file(reader);
     let Some(entry) = reader.take(&key) else {
-        reader.record(&key, Setting::UNSET.to_owned(), Source::Default);
-        return None;
+        let (shown, source) = match &in_file {
+            Some((uri, path)) => (literal::text(&redact::uri(uri)), Source::File { path: path.clone(), line: 0 }),
+            None => (Setting::UNSET.to_owned(), Source::Default),
+        };
+        reader.record(&key, shown, source);
+        return in_file.map(|(uri, _)| Secret::new(uri));
     };
+    // Which of the two was meant cannot be known, and the other may be another database. The portal's variable beats everything.
+    if in_file.is_some() && entry.source != Source::Environment(URI_VARIABLE.to_owned()) {
+        reader.error(&key, None, "is set, and db.mongo_uri_file too: keep one", entry.source);
+        return None;
+    }
     let Some(uri) = entry.value.as_str().map(str::trim).filter(|text| !text.is_empty()) else {
         reader.error(&key, None, "must be a connection string such as mongodb://host/database, or not be there", entry.source);
         return None;
     };
     reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
     Some(Secret::new(uri))
+}
+
+/// The connection string in the file that `db.mongo_uri_file` names, and its path.
+fn uri_file(reader: &mut Reader) -> Option<(String, PathBuf)> {
+    let key = KeyPath::from("db.mongo_uri_file");
+    let entry = reader.take(&key)?;
+    let path = entry.value.as_str().map(str::trim).filter(|path| !path.is_empty());
+    let read = path.ok_or_else(|| "must be the path of a file that holds the connection string".to_owned()).and_then(|path| {
+        let text = text_file::read(Path::new(path), URI_BYTES_MAX)?;
+        match text.trim() {
+            "" => Err("names a file that is empty: put the connection string into it".to_owned()),
+            uri => Ok((uri.to_owned(), PathBuf::from(path))),
+        }
+    });
+    match read {
+        Ok(read) => Some(read),
+        Err(problem) => {
+            let shown = path.map(|path| literal::text(&redact::text(path)));
+            reader.error(&key, shown, problem, entry.source);
+            None
+        }
+    }
 }
 
 fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {
@@ -224,9 +260,10 @@ fn admin(reader: &mut Reader) -> AdminConfig {
 
 fn log(reader: &mut Reader) -> LogConfig {
     let level = reader.or("log.level", &FILTER, "info".to_owned());
-    let format = match reader.or("log.format", &Choice(&["auto", "text", "json"]), "auto") {
+    let format = match reader.or("log.format", &Choice(&["auto", "text", "json", "journal"]), "auto") {
         "text" => LogFormat::Text,
         "json" => LogFormat::Json,
+        "journal" => LogFormat::Journal,
         _ => LogFormat::Auto,
     };
     LogConfig { level, format }

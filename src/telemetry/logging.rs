@@ -1,11 +1,9 @@
-//! Where log lines go: standard error, as text on a terminal, as JSON lines otherwise. And where spans go: to the layer that
+//! Where log lines go: standard error, as text on a terminal, for systemd's journal as it likes them, as JSON lines otherwise. And where spans go: to the layer that
 //! exports them, if there is one.
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
 
-use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
@@ -16,7 +14,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use super::spans;
+use super::journal::{self, Journal};
+use super::spans::{self, recorded_in};
 use crate::config::{LogConfig, LogFormat};
 
 /// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata service in full. What comes of
@@ -29,16 +28,15 @@ const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error
 /// Where the filter cannot be read.
 pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()> {
     let filter = filter(&config.level).map_err(|error| anyhow::anyhow!("log.level = {:?} is not a filter: {error}", config.level))?;
-    let as_text = match config.format {
-        LogFormat::Auto => stderr().is_terminal(),
-        LogFormat::Text => true,
-        LogFormat::Json => false,
-    };
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = if as_text {
-        Box::new(layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact())
-    } else {
-        let format = Format::default().json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false);
-        Box::new(layer().with_writer(stderr).fmt_fields(JsonFields::new()).event_format(WithTrace(format)))
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.format {
+        LogFormat::Auto if stderr().is_terminal() => text(),
+        LogFormat::Auto if journal::reads_stderr() => Box::new(layer().with_writer(stderr).event_format(Journal::default())),
+        LogFormat::Journal => Box::new(layer().with_writer(stderr).event_format(Journal::default())),
+        LogFormat::Text => text(),
+        LogFormat::Auto | LogFormat::Json => {
+            let format = Format::default().json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false);
+            Box::new(layer().with_writer(stderr).fmt_fields(JsonFields::new()).event_format(WithTrace(format)))
+        }
     };
     // Spans are for export alone: without a layer that wants them they are not made.
     let lines = lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET)));
@@ -49,6 +47,10 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
     // Only a subscriber that is there already makes this fail.
     let _ = tracing_subscriber::registry().with(lines).with(exported).try_init();
     Ok(())
+}
+
+fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
+    Box::new(layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact())
 }
 
 /// Of two directives for one module the later holds, and one for a module over one for all.
@@ -65,14 +67,11 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let span = Context::map_current(|context| context.span().span_context().clone());
-        if !span.is_valid() {
-            return self.0.format_event(context, writer, event);
-        }
+        let Some((trace_id, span_id)) = recorded_in() else { return self.0.format_event(context, writer, event) };
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
         let Some(fields) = line.trim_end().strip_suffix('}') else { return writer.write_str(&line) };
-        writeln!(writer, r#"{fields},"trace_id":"{}","span_id":"{}"}}"#, span.trace_id(), span.span_id())
+        writeln!(writer, r#"{fields},"trace_id":"{trace_id}","span_id":"{span_id}"}}"#)
     }
 }
 

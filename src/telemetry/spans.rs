@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanContext, Status, TraceContextExt};
+use opentelemetry::trace::{SpanContext, SpanId, Status, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -25,6 +25,12 @@ pub const TARGET: &str = "longshore::trace";
 const REASON: &str = "longshore.reason";
 
 pub(super) const MESSAGE_COUNT: &str = "messaging.batch.message_count";
+
+/// The trace and the span that this is happening in, where one is recorded.
+pub(super) fn recorded_in() -> Option<(TraceId, SpanId)> {
+    let span = Context::map_current(|context| context.span().span_context().clone());
+    span.is_valid().then(|| (span.trace_id(), span.span_id()))
+}
 
 /// What all spans of a worker say. The default names nothing, for those that trace nothing.
 #[derive(Debug, Clone, Default)]

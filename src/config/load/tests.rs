@@ -109,7 +109,9 @@ fn every_known_key_is_documented() {
     // With the examples, so that each key of a route is asked for.
     let given = file("longshore.toml", &uncommented(true));
     let (_, findings) = read(given.sources).expect("readable");
-    let documented = toml_file::parse(&uncommented(true)).expect("TOML");
+    // What stands there instead of another key cannot stand beside it, and so is no example.
+    let all = uncommented(true).replace("# Instead: ", "");
+    let documented = toml_file::parse(&all).expect("TOML");
     for key in findings.known {
         let parts = key.parts();
         let is_table = ["db.connection_options", "message.types"].contains(&key.to_string().as_str());
@@ -185,6 +187,43 @@ fn the_portals_variable_beats_everything_for_the_uri() {
 }
 
 #[test]
+fn a_uri_can_stand_in_a_file_of_its_own() {
+    let holds = |text: &str| {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        file
+    };
+    let with = |path: &str, more: &[(&str, &str)]| with_variables(&[&[("LONGSHORE__DB__MONGO_URI_FILE", path)], more].concat());
+    let secret = holds("mongodb://u:hunter22@a/a\n");
+    let path = secret.path().to_str().expect("UTF-8");
+
+    let loaded = with(path, &[]).expect("valid");
+    assert_eq!(loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose), Some("mongodb://u:hunter22@a/a"));
+    let shown = setting(&loaded, "db.mongo_uri");
+    assert_eq!((shown.value.as_str(), shown.source.to_string().as_str()), ("\"mongodb://***@a/a\"", path));
+
+    let loaded = with(path, &[("MONGO_CACHE_URI", "mongodb://b/b")]).expect("the portal's variable beats both");
+    assert_eq!(loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose), Some("mongodb://b/b"));
+
+    let both = with(path, &[("LONGSHORE__DB__MONGO_URI", "mongodb://b/b")]).expect_err("two databases").to_string();
+    assert_eq!(both, "db.mongo_uri: is set, and db.mongo_uri_file too: keep one (LONGSHORE__DB__MONGO_URI)");
+    let empty = holds(" \n");
+    let large = holds(&"x".repeat(70_000));
+    for (path, problem) in [
+        (empty.path().to_str().expect("UTF-8"), "names a file that is empty: put the connection string into it"),
+        (large.path().to_str().expect("UTF-8"), "the file must have at most 65536 bytes"),
+        ("/nowhere/at/all", "cannot read the file: No such file or directory (os error 2)"),
+        (" ", "must be the path of a file that holds the connection string"),
+    ] {
+        let error = with(path, &[]).expect_err(problem).to_string();
+        assert!(
+            error.starts_with("db.mongo_uri_file") && error.contains(problem) && error.contains("LONGSHORE__DB__MONGO_URI_FILE"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn the_environment_can_say_everything_that_a_file_can() {
     let loaded = with_variables(&[
         ("LONGSHORE__ROUTES__ORDER__COLLECTION", "orders"),
@@ -229,7 +268,7 @@ fn all_errors_are_reported_at_once() {
             "batch.docs_max = 20000: must be a whole number from 1 to 10000 (a.toml:7)",
             "batch.bytes_max = \"15MB\": must be a size from 64KiB to 15MiB, written as 64KiB, 15MiB or 1GiB (a.toml:8)",
             "retry.multiplier = \"1\": must be a number from 1.1 to 10 (--set)",
-            "log.format = \"xml\": must be one of \"auto\", \"text\", \"json\" (LONGSHORE__LOG__FORMAT)",
+            "log.format = \"xml\": must be one of \"auto\", \"text\", \"json\", \"journal\" (LONGSHORE__LOG__FORMAT)",
             "queue.wiat: unknown key, did you mean queue.wait? (a.toml:3)",
         ]
     );

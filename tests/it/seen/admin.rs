@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::collector::free_port;
 use super::web::Web;
-use crate::support::child::Child;
+use crate::support::child::{Child, longshore};
 use crate::support::mongod;
 use crate::support::sqs::Kind;
 use crate::support::surroundings::{Surroundings, plain};
@@ -137,6 +137,27 @@ fn view(signals: &Signals, step_max: Duration) -> View {
     View { signals: signals.clone(), metrics: Arc::new(metrics), sources, held, stop, facts, step_max }
 }
 
+/// How `longshore check --live` ends, and what it says.
+async fn check_live(listen: &str) -> (i32, String) {
+    let mut command = longshore();
+    let output = command.args(["check", "--live", "--set", &format!("admin.listen={listen}")]).output().await.expect("it runs");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a line of JSON");
+    assert_eq!(said["check"], "live");
+    (output.status.code().expect("a status"), said["text"].as_str().expect("text").to_owned())
+}
+
+#[tokio::test]
+async fn where_no_worker_answers_its_health_check_says_so() {
+    let (status, text) = check_live(&format!("127.0.0.1:{}", free_port())).await;
+    assert!(status == 1 && text.contains("see that a worker runs here, with the same admin.listen"), "{text}");
+    let (status, text) = check_live("off").await;
+    assert!(status == 1 && text.contains("give it an address"), "{text}");
+    // It answers, but not as a worker does, and never ends.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (status, text) = check_live(&silent.local_addr().expect("an address").to_string()).await;
+    assert!(status == 1 && text.contains("did not answer within 4 s"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wedged_task_makes_livez_fail() {
     let signals = Signals::default();
@@ -154,9 +175,11 @@ async fn a_wedged_task_makes_livez_fail() {
     let task = tokio::spawn(task);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(web.get("/livez").await.status, 200, "a task that waits is not stuck");
+    assert_eq!(check_live(&served.address.to_string()).await, (0, format!("the worker at {} is alive", served.address)));
     wedge.send(()).expect("it waits");
     until("livez fails", async || web.get("/livez").await.status == 503).await;
     assert_eq!(web.get("/livez").await.text, "stuck: lane events\n");
+    assert_eq!(check_live(&served.address.to_string()).await, (1, format!("{} answered 503: stuck: lane events", served.address)));
     assert_eq!((web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await), (json!(["lane events"]), 1));
     for (host, status) in [("localhost:9690", 200), ("[::1]:9690", 200), ("evil.example", 403), ("127.0.0.1.evil.example:9690", 403)] {
         assert_eq!(web.ask("/status.json", host).await.expect("an answer").status, status, "a page of {host} in a browser of this machine");
@@ -200,6 +223,26 @@ async fn systemd_is_told_what_the_worker_does() {
     running.end().await;
     hear(&mut told);
     assert!(told.contains("STOPPING=1"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_journal_gets_priorities_and_other_readers_get_json() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let command = || {
+        let mut command = surroundings.longshore(&["run"]);
+        command.env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{}", free_port())).env("JOURNAL_STREAM", "1:1");
+        command
+    };
+    for (is_journal, child) in [(true, Child::start_in_journal(command())), (false, Child::start(command()))] {
+        until("it says that it has started", async || child.printed().contains("started")).await;
+        child.signal("TERM").await;
+        let (status, printed) = child.ended().await;
+        assert!(status.success() && printed.lines().count() > 1, "{printed}");
+        for line in printed.lines() {
+            let is_for_the_journal = line.starts_with("<6>") && !line.contains('\u{1b}') && !line.contains("INFO");
+            assert_eq!((is_for_the_journal, serde_json::from_str::<serde_json::Value>(line).is_ok()), (is_journal, !is_journal), "{line}");
+        }
+    }
 }
 
 /// The name of a metric, and neither a label nor a part of one.

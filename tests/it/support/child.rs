@@ -1,6 +1,7 @@
 //! The built binary, and other programs, as child processes that see nothing of the settings around the tests.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::process::{ExitStatus, Stdio};
 
 use tempfile::NamedTempFile;
@@ -18,7 +19,7 @@ pub fn longshore() -> Command {
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI", "OTEL_", "NOTIFY_SOCKET", "WATCHDOG_"]
+        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI", "OTEL_", "NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM"]
             .iter()
             .any(|prefix| name.to_string_lossy().starts_with(prefix));
         if is_setting {
@@ -37,8 +38,19 @@ pub struct Child {
 }
 
 impl Child {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::printing_to(NamedTempFile::new().expect("a file"), command)
+    }
+
+    /// Starts it as systemd would whose journal is what it prints to.
+    pub fn start_in_journal(mut command: Command) -> Self {
         let printed = NamedTempFile::new().expect("a file");
+        let metadata = printed.as_file().metadata().expect("its device and inode");
+        command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()));
+        Self::printing_to(printed, command)
+    }
+
+    fn printing_to(printed: NamedTempFile, mut command: Command) -> Self {
         let writer = || printed.as_file().try_clone().expect("the same file");
         let process = command.stdout(writer()).stderr(writer()).spawn().expect("start the program");
         Self { process, printed }
