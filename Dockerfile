@@ -1,11 +1,12 @@
 # The worker alone, on distroless: no shell, no package manager, no root, nothing of feature `dev`.
 #
-#   docker build -t longshore .
-#   docker build -t longshore --platform linux/arm64 .                      # untested
+#   make image                                        # with docker or buildah, whichever is there
+#   docker build -t longshore --platform linux/arm64 .                                                                       # untested
+#   docker build -t longshore --build-arg BUILDER=...@sha256:... --build-arg RUNTIME=...@sha256:... .
 #
-# Base images are pinned by tag; give digests by build argument for a build that can be repeated bit by bit.
+# Base images are pinned by tag. With digests, as in the last line, the same source makes the same binary again.
 ARG BUILDER=docker.io/library/rust:1.95-bookworm
-ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
+ARG RUNTIME=gcr.io/distroless/base-nossl-debian12:nonroot
 
 FROM ${BUILDER} AS builder
 WORKDIR /build
@@ -26,7 +27,8 @@ COPY src src
 # Cargo goes by the time of a file, and those of the checkout may be older than the empty program.
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --no-default-features \
-    && strip target/dist/longshore
+    && strip target/dist/longshore \
+    && cp "$(gcc -print-file-name=libgcc_s.so.1)" target/
 
 FROM ${RUNTIME}
 ARG VERSION=dev
@@ -36,6 +38,8 @@ LABEL org.opencontainers.image.title="longshore" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# All that the binary needs beside the C library: what unwinds the stack of a panic. TLS is its own, so that no OpenSSL is in here.
+COPY --from=builder /build/target/libgcc_s.so.1 /usr/lib/
 COPY --from=builder /build/target/dist/longshore /usr/local/bin/longshore
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/longshore/
 # By number, so that Kubernetes can see that it is not root (runAsNonRoot).

@@ -46,10 +46,10 @@ if ! buildah inspect --type image "$builder" >/dev/null 2>&1; then
 fi
 
 if ! buildah inspect --type image "$runtime" >/dev/null 2>&1; then
-    # What distroless' image of the C library holds, as far as a program like this one needs it.
+    # What distroless puts into this image: the C library, certificates of authorities, time zones, names of protocols.
     root="$work/runtime"
     mkdir -p "$work/debs" "$root/etc/ssl/certs" "$root/tmp"
-    (cd "$work/debs" && apt-get -qq download libc6 libgcc-s1 ca-certificates tzdata netbase base-files)
+    (cd "$work/debs" && apt-get -qq -o APT::Sandbox::User=root download libc6 ca-certificates tzdata netbase base-files)
     for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$root"; done
     rm -rf "$root"/usr/share/{man,locale,lintian} "$root"/usr/sbin
     cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"

@@ -180,7 +180,11 @@ fn is_denial(code: &str) -> bool {
 /// What to do about a denial.
 fn cure(code: &str, operation: Operation) -> String {
     match code {
-        code if of_key(code) => "allow kms:Decrypt on the queue's key, and see that the key is enabled".to_owned(),
+        code if of_key(code) => {
+            // SQS encrypts what is sent, and asks for the key that it did so with.
+            let actions = if operation == Operation::Send { "kms:GenerateDataKey and kms:Decrypt" } else { "kms:Decrypt" };
+            format!("allow {actions} on the queue's key, and see that the key is enabled")
+        }
         code if code.starts_with("ExpiredToken") => "get new AWS credentials: these have expired".to_owned(),
         code if code.starts_with("AccessDenied") || code.starts_with("NotAuthorized") || code.is_empty() => {
             format!("allow {} on the queue to this identity", operation.permission())
@@ -282,6 +286,12 @@ mod tests {
         let fault = fault("AccessDenied", "User: arn:aws:iam::123456789012:user/w is not authorized to perform: sqs:receivemessage", 403);
         assert!(fault.text.contains("allow sqs:ReceiveMessage"), "{}", fault.text);
         assert!(fault.text.contains("user/w"), "{}", fault.text);
+    }
+
+    #[test]
+    fn a_denial_of_the_key_names_what_the_call_needs_of_it() {
+        assert!(cure("KmsAccessDenied", Operation::Receive).starts_with("allow kms:Decrypt on"));
+        assert!(cure("KMS.AccessDeniedException", Operation::Send).starts_with("allow kms:GenerateDataKey and kms:Decrypt on"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! `longshore check`.
 
+use longshore::queue::sqs::Operation;
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
+
+use crate::support::fault_proxy::{Fault, FaultProxy};
 
 use super::*;
 
@@ -99,6 +102,25 @@ async fn an_index_that_is_not_the_declared_one_is_named() {
     assert_eq!(ran.status, 1);
     let texts: Vec<String> = found(&ran, "indexes").into_iter().map(|(_, text)| text).collect();
     assert!(texts.iter().any(|text| text.contains("user_id_1 is sparse")), "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_denied_is_told_with_the_permission_that_it_needs() {
+    for (operation, permission) in [
+        (Operation::GetAttributes, "sqs:GetQueueAttributes"),
+        (Operation::Delete, "sqs:DeleteMessage"),
+        (Operation::ChangeVisibility, "sqs:ChangeMessageVisibility"),
+    ] {
+        let here = Surroundings::start().await;
+        let proxy = FaultProxy::start(here.sqs.endpoint(), 7).await;
+        proxy.always(&[operation], Fault::Denied);
+        let here = here.set("LONGSHORE__QUEUE__ENDPOINT_URL", proxy.endpoint());
+        let ran = here.run(&["check"]).await;
+        let failed: Vec<Value> = ran.lines().into_iter().filter(|line| line["status"] == "fail").collect();
+        assert_eq!((ran.status, failed.len()), (1, 1), "{}", ran.stdout);
+        let text = failed[0]["text"].as_str().unwrap_or_default();
+        assert!(text.contains(&format!("allow {permission} on the queue to this identity")), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Workers that are stopped, or die, in the middle of a load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 use longshore::dev::portal;
 use longshore::queue::sqs::Outgoing;
@@ -60,9 +61,48 @@ async fn sudden_deaths_in_the_middle_of_the_load_lose_and_double_nothing() {
     assert_unloaded(&surroundings, &expected).await;
 }
 
+/// Workers that share a queue while messages come in, one of them dying and being replaced again and again.
+#[tokio::test]
+async fn three_workers_of_which_one_dies_every_few_seconds_lose_and_double_nothing() {
+    const ROUNDS: usize = 6;
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "5" })).await;
+    let (messages, expected) = load();
+    let mut workers: VecDeque<Child> = (0..3).map(|_| start(&surroundings)).collect();
+    let mut died_with_messages = 0;
+    for round in messages.chunks(messages.len().div_ceil(ROUNDS)) {
+        let before = surroundings.left().await;
+        surroundings.send(round).await;
+        until("some of it is unloaded", async || {
+            workers.iter_mut().for_each(Child::assert_running);
+            surroundings.left().await < before + round.len()
+        })
+        .await;
+        let oldest = workers.pop_front().expect("three");
+        oldest.signal("KILL").await;
+        assert_eq!(oldest.ended().await.0.signal(), Some(SIGKILL));
+        died_with_messages += usize::from(surroundings.facts().await.messages_in_flight > 0);
+        workers.push_back(start(&surroundings));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    assert!(died_with_messages > 0, "none died with messages in its hands");
+    until("the queue is empty", async || surroundings.left().await == 0).await;
+    for worker in workers {
+        worker.signal("TERM").await;
+        let (status, printed) = worker.ended().await;
+        assert!(status.success(), "{status}:\n{printed}");
+    }
+    assert_unloaded(&surroundings, &expected).await;
+}
+
 /// A queue with this visibility timeout in seconds that holds a portal's load and visits.
 async fn loaded(visibility_timeout: &str) -> (Surroundings, portal::Expected) {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": visibility_timeout })).await;
+    let (messages, expected) = load();
+    surroundings.send(&messages).await;
+    (surroundings, expected)
+}
+
+fn load() -> (Vec<Outgoing>, portal::Expected) {
     let load = portal::load(81, LOAD);
     let visits: Vec<Outgoing> = (0..VISITS).map(|number| plain(&json!({ "type": "visit", "number": number }))).collect();
     let mut messages = of_portal(&load.messages);
@@ -70,8 +110,7 @@ async fn loaded(visibility_timeout: &str) -> (Surroundings, portal::Expected) {
     for (number, visit) in visits.into_iter().enumerate().rev() {
         messages.insert(number * (LOAD / VISITS), visit);
     }
-    surroundings.send(&messages).await;
-    (surroundings, load.expected)
+    (messages, load.expected)
 }
 
 fn start(surroundings: &Surroundings) -> Child {
