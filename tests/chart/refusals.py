@@ -34,6 +34,7 @@ REFUSALS = [
     (["--set", "autoscaling.mode=hpa,autoscaling.minReplicas=5"], "must not be below autoscaling.minReplicas"),
     (["--set", "autoscaling.mode=keda,config.queue.url=https://queue.example.com/q"], "aws.region: config.queue.url does not tell it"),
     (["--set", "autoscaling.mode=keda,autoscaling.keda.podIdentity=none"], "aws.credentialsSecret: autoscaling.keda.podIdentity is none"),
+    (["--set", "autoscaling.mode=keda,autoscaling.keda.messagesPerReplica=20000"], "more than the 10000 that a worker holds"),
     (flag("admin.port=80"), "minimum: got 80"),
     (flag("admin.host=127.0.0.1"), "/admin/host"),
     (flag("otel.endpoint=collector:4317"), "/otel/endpoint"),

@@ -273,3 +273,13 @@ volumeMounts:
 {{- end -}}
 {{- $max -}}
 {{- end -}}
+
+{{/* Not above what a worker holds: n workers whose hands are full must look like work for n. */}}
+{{- define "longshore.messagesPerReplica" -}}
+{{- $held := dig "in_flight" "messages_max" 10000 .Values.config | int64 -}}
+{{- $target := int64 (.Values.autoscaling.keda.messagesPerReplica | default $held) -}}
+{{- if gt $target $held -}}
+{{- fail (printf "autoscaling.keda.messagesPerReplica: %d is more than the %d that a worker holds (config.in_flight.messages_max): workers with full hands would look half idle, be stopped, and be missed again" $target $held) -}}
+{{- end -}}
+{{- $target -}}
+{{- end -}}

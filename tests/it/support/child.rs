@@ -9,9 +9,10 @@ use tokio::process::Command;
 
 use super::DEADLINE;
 
-/// The built `longshore`.
+/// The built `longshore`, or the one that `LONGSHORE_PROGRAM` names: that of an image.
 pub fn longshore() -> Command {
-    command(env!("CARGO_BIN_EXE_longshore"))
+    let other = std::env::var("LONGSHORE_PROGRAM");
+    command(other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_longshore")))
 }
 
 /// A program without what this process's environment and this machine's files would set for Longshore and AWS. Its end is
