@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test image image-test dist bench
+.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench
 
 CARGO ?= cargo
 # For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -66,6 +66,9 @@ chart-test: ## Lint and render the chart, and hold what comes out against schema
 
 deploy-test: ## Lint what else is deployed (Dockerfile, compose.yaml, deploy/aws, deploy/systemd) and hold it against the worker and each other
 	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; exec "$$python" -B tests/deploy/check.py
+
+scaling: ## Simulate a day of the chart's autoscaling, print the table of docs/SCALING.md and draw its picture
+	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/scaling.py --plot
 
 image: ## Build the image as IMAGE, with docker or buildah; scripts/image-bases.sh makes stand-ins of its bases where no registry is reached
 	@scripts/image.sh
