@@ -3,12 +3,15 @@
 //! It has a thread and a runtime of its own, so that it answers, and says so, when the worker's threads are stuck. It reads; nothing
 //! that is asked here changes anything.
 
+mod connections;
 mod figures;
+mod headline;
 mod health;
 mod history;
 mod page;
 mod server;
 mod status;
+mod words;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

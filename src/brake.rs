@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::message::{Ending, Reason};
-use crate::telemetry::signals::{Signals, SlowedDown};
+use crate::telemetry::signals::{Signals, SlowedDown, SpedUp};
 
 /// How many of the last messages are looked at.
 const WINDOW: usize = 1_000;
@@ -35,9 +35,11 @@ impl Brake {
             Ending::Written => None,
             Ending::DeadLettered(reason) => Some(reason),
         };
-        let slowed = self.state.lock().unwrap_or_else(PoisonError::into_inner).note(reason);
-        if let Some(reason) = slowed {
-            signals.emit(&SlowedDown { reason });
+        let change = self.state.lock().unwrap_or_else(PoisonError::into_inner).note(reason);
+        match change {
+            Some(Change::Slows(reason)) => signals.emit(&SlowedDown { reason }),
+            Some(Change::Frees) => signals.emit(&SpedUp),
+            None => {}
         }
     }
 
@@ -48,9 +50,15 @@ impl Brake {
     }
 }
 
+/// What begins with the message that was noted.
+enum Change {
+    /// For this reason.
+    Slows(Reason),
+    Frees,
+}
+
 impl State {
-    /// Returns the reason for which receiving slows from now on.
-    fn note(&mut self, reason: Option<Reason>) -> Option<Reason> {
+    fn note(&mut self, reason: Option<Reason>) -> Option<Change> {
         self.last.push_back(reason);
         if let Some(reason) = reason {
             self.by_reason[reason as usize] += 1;
@@ -62,7 +70,11 @@ impl State {
         }
         let worst = Reason::ALL.iter().copied().find(|reason| self.by_reason[*reason as usize] > WINDOW / 2);
         let before = std::mem::replace(&mut self.slowed, worst);
-        worst.filter(|_| before.is_none())
+        match (before, worst) {
+            (None, Some(reason)) => Some(Change::Slows(reason)),
+            (Some(_), None) => Some(Change::Frees),
+            _ => None,
+        }
     }
 }
 
@@ -80,10 +92,12 @@ mod tests {
         brake.settled(Ending::DeadLettered(Reason::BadJson), &signals);
         assert_eq!(brake.pause(), Some(PAUSE));
         assert_eq!(signals.counters().slowed_total.get(), 1);
+        assert_eq!(signals.recent().story().slowed.map(|slowed| slowed.text), Some("bad_json".to_owned()));
         for _ in 0..1_000 {
             brake.settled(Ending::Written, &signals);
         }
         assert_eq!(brake.pause(), None);
+        assert_eq!(signals.recent().story().slowed, None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod names;
 pub mod print;
 mod provenance;
 mod reader;
-mod redact;
+pub(crate) mod redact;
 mod routes;
 mod rules;
 mod secret;

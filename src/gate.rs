@@ -104,7 +104,7 @@ impl Gate {
         closed_now.then(|| {
             self.signals.gauges().gate_open.set(0);
             self.signals.emit(&GateClosed { trouble, cause });
-            Probe { gate: self.clone() }
+            Probe { gate: self.clone(), proven: false }
         })
     }
 
@@ -148,13 +148,21 @@ impl Drop for Receiving {
 /// find out.
 pub struct Probe {
     gate: Gate,
+    proven: bool,
+}
+
+impl Probe {
+    /// The store has taken its batch.
+    pub fn prove(mut self) {
+        self.proven = true;
+    }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
         self.gate.change(|inner| inner.closed = false);
         self.gate.signals.gauges().gate_open.set(1);
-        self.gate.signals.emit(&GateOpened);
+        self.gate.signals.emit(&GateOpened { proven: self.proven });
     }
 }
 

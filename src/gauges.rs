@@ -37,8 +37,6 @@ gauges! {
     in_flight_bytes_max,
     /// Receives that are in progress or about to start.
     pollers,
-    /// 1 while the watchdog finds a task stuck: /livez fails then.
-    task_stuck,
 }
 
 /// How many messages the queue has, by its own account, which is approximate.

@@ -194,14 +194,14 @@ impl Lot {
     /// The oldest ten that are to be hidden for the same time.
     fn take(&mut self) -> Vec<Entry> {
         let hide = self.entries.front().map(|entry| entry.hide);
-        let (mut taken, mut rest) = (Vec::with_capacity(BATCH_MAX), VecDeque::new());
+        let (mut taken, mut skipped) = (Vec::with_capacity(BATCH_MAX), Vec::new());
         while taken.len() < BATCH_MAX
             && let Some(entry) = self.entries.pop_front()
         {
-            if Some(entry.hide) == hide { taken.push(entry) } else { rest.push_back(entry) }
+            if Some(entry.hide) == hide { taken.push(entry) } else { skipped.push(entry) }
         }
-        rest.append(&mut self.entries);
-        self.entries = rest;
+        // Back to where they stood, so that a long lot is not moved for each ten of it.
+        skipped.into_iter().rev().for_each(|entry| self.entries.push_front(entry));
         self.since = (!self.entries.is_empty()).then(Instant::now);
         taken
     }

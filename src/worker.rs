@@ -46,7 +46,7 @@ pub struct Worker {
     queue_traits: QueueTraits,
     store: Arc<MongoStore>,
     held: Held,
-    view: Option<(TcpListener, View)>,
+    view: Option<Box<(TcpListener, View)>>,
     metrics: Arc<Metrics>,
     otlp: Otlp,
     pub signals: Signals,
@@ -81,10 +81,12 @@ impl Worker {
         let (database, selection_timeout) = (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
         let Seen { mut otlp, settings } = seen;
-        let sources = beside::sources(&facts, &held, &queue, &manager, &otlp);
         let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
-        let spans = Spans { destination: Arc::clone(&sources.destination), namespace: database.name().into() };
-        let signals = Signals::new(metrics.instruments(&sources.destination), spans);
+        let destination = facts.name();
+        let spans = Spans { destination: destination.into(), namespace: database.name().into(), sampler: otlp.sampler() };
+        let signals = Signals::new(metrics.instruments(destination), spans);
+        let health = Health { signals: signals.clone(), held: held.clone(), step_max: STEP_MAX };
+        let sources = beside::sources(&facts, health, &queue, &manager, &otlp);
         signals.gauges().set_queue_messages(Some(beside::queue_messages(&facts)));
         signals.recent().show_bodies(config.admin.show_bodies);
         metrics.observe(signals.counters(), signals.gauges(), &sources);
@@ -100,7 +102,10 @@ impl Worker {
         // Last: a worker that cannot start has nothing to show.
         let view = admin::bind(&config.admin)?.map(|listener| {
             let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
-            (listener, View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts), step_max: STEP_MAX })
+            Box::new((
+                listener,
+                View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts), step_max: STEP_MAX },
+            ))
         });
         let queue = Arc::new(queue.told_to(signals.clone()));
         Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), held, view, metrics, otlp, signals })
@@ -114,7 +119,7 @@ impl Worker {
     /// Where the status page is, once the worker runs.
     #[must_use]
     pub fn page(&self) -> Option<SocketAddr> {
-        self.view.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+        self.view.as_ref().and_then(|view| view.0.local_addr().ok())
     }
 
     /// Runs until `stop` and everything held is settled, and says in one log line what it did. At `worker.drain_timeout` after
@@ -123,7 +128,10 @@ impl Worker {
     /// Meanwhile systemd is told, where it listens, and the admin server answers, where it is configured.
     pub async fn run(mut self, stop: Stop) -> Ended {
         let (signals, calls, started) = (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
-        let admin = self.view.take().map(|(listener, view)| admin::serve(listener, View { stop: stop.clone(), ..view }));
+        let admin = self.view.take().map(|view| {
+            let (listener, view) = *view;
+            admin::serve(listener, View { stop: stop.clone(), ..view })
+        });
         let _admin = match admin {
             Some(Ok(admin)) => {
                 tracing::info!(address = %format_args!("http://{}/", admin.address), "status page");
@@ -135,6 +143,9 @@ impl Worker {
             }
             None => None,
         };
+        if let Some(said) = self.otlp.said() {
+            tracing::info!("telemetry: {said}");
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX }, stop.clone()));

@@ -11,7 +11,11 @@ pub(super) struct Sample {
     pub received: u64,
     pub dead_lettered: u64,
     pub latency: HistogramNow,
-    pub documents: HistogramNow,
+    /// The longest of the second before it.
+    pub latency_max_s: f64,
+    /// Write commands that were answered, and the items that they were answered for.
+    pub batches: u64,
+    pub items: u64,
 }
 
 /// What happened between two samples.
@@ -28,17 +32,18 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub fn between(before: &Sample, after: &Sample) -> Self {
+    /// `latency_max_s` is the longest of those in between: within a wide bucket a quantile would else be longer than anything was.
+    pub fn between(before: &Sample, after: &Sample, latency_max_s: f64) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
         let rate = |before: u64, after: u64| if seconds > 0.0 { count(after.saturating_sub(before)) / seconds } else { 0.0 };
-        let batches = after.documents.count.saturating_sub(before.documents.count);
+        let batches = after.batches.saturating_sub(before.batches);
         Self {
             received_per_s: rate(before.received, after.received),
             durable_per_s: rate(before.latency.count, after.latency.count),
             dead_letters_per_s: rate(before.dead_lettered, after.dead_lettered),
-            latency_p50_s: quantile(0.5, &before.latency, &after.latency),
-            latency_p99_s: quantile(0.99, &before.latency, &after.latency),
-            batch_documents: (batches > 0).then(|| (after.documents.sum - before.documents.sum) / count(batches)),
+            latency_p50_s: quantile(0.5, &before.latency, &after.latency).map(|p50| p50.min(latency_max_s)),
+            latency_p99_s: quantile(0.99, &before.latency, &after.latency).map(|p99| p99.min(latency_max_s)),
+            batch_documents: (batches > 0).then(|| count(after.items.saturating_sub(before.items)) / count(batches)),
         }
     }
 }
@@ -93,17 +98,20 @@ mod tests {
     #[test]
     fn rates_are_by_the_time_between() {
         let at = Instant::now();
-        let sample = |at, received, latency, batches: u64, documents| Sample {
+        let sample = |at, received, latency, batches, items| Sample {
             at,
             received,
             dead_lettered: received / 10,
             latency,
-            documents: HistogramNow { buckets: Vec::new(), count: batches, sum: documents },
+            batches,
+            items,
+            latency_max_s: 7.5,
         };
-        let before = sample(at, 100, histogram([0; 4]), 2, 20.0);
-        let figures = Figures::between(&before, &sample(at + Duration::from_secs(10), 200, histogram([50, 90, 100, 100]), 6, 120.0));
+        let before = sample(at, 100, histogram([0; 4]), 2, 20);
+        let figures = Figures::between(&before, &sample(at + Duration::from_secs(10), 200, histogram([50, 90, 100, 100]), 6, 120), 7.5);
+        assert_eq!(figures.latency_p99_s, Some(7.5), "9.1 by its bucket, but nothing took longer");
         assert_eq!((figures.received_per_s, figures.durable_per_s, figures.dead_letters_per_s), (10.0, 10.0, 1.0));
         assert_eq!(figures.batch_documents, Some(25.0));
-        assert_eq!(Figures::between(&before, &before), Figures::default(), "no time, no rate");
+        assert_eq!(Figures::between(&before, &before, 0.0), Figures::default(), "no time, no rate");
     }
 }

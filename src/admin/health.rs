@@ -24,7 +24,6 @@ impl Health {
         if self.held.oldest().is_some_and(|since| since.elapsed() > HIDDEN_MAX) {
             stuck.push("a message that is held longer than the queue allows".to_owned());
         }
-        self.signals.gauges().task_stuck.set(usize::from(!stuck.is_empty()));
         stuck
     }
 }

@@ -51,8 +51,15 @@ impl History {
 
     /// What flows now.
     pub fn now(&self) -> Figures {
-        match (self.samples.front(), self.samples.back()) {
-            (Some(before), Some(after)) => Figures::between(before, after),
+        self.over(NOW_S)
+    }
+
+    /// Over the last so many samples.
+    fn over(&self, seconds: usize) -> Figures {
+        let newest = || self.samples.iter().rev();
+        let latency_max_s = newest().take(seconds).map(|sample| sample.latency_max_s).fold(0.0, f64::max);
+        match (newest().nth(seconds).or(self.samples.front()), self.samples.back()) {
+            (Some(before), Some(after)) => Figures::between(before, after, latency_max_s),
             _ => Figures::default(),
         }
     }
@@ -67,12 +74,7 @@ impl History {
     }
 
     fn point(&self, view: &View) -> Value {
-        let steps = usize::try_from(STEP_S).unwrap_or(NOW_S);
-        let before = self.samples.iter().rev().nth(steps).or(self.samples.front());
-        let figures = match (before, self.samples.back()) {
-            (Some(before), Some(after)) => Figures::between(before, after),
-            _ => Figures::default(),
-        };
+        let figures = self.over(usize::try_from(STEP_S).unwrap_or(NOW_S));
         json!({
             "at": Timestamp::now().as_second(),
             "received_per_s": figures.received_per_s,
@@ -87,15 +89,16 @@ impl History {
 }
 
 fn sample(view: &View) -> Sample {
-    let [latency, documents] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds", "longshore_batch_documents"]);
+    let [latency] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds"]);
     let counters = view.signals.counters();
     let dead_lettered = counters.dead_lettered().all().map(|(_, count)| count).sum();
-    let or_none = HistogramNow::default;
     Sample {
         at: Instant::now(),
         received: counters.received_total.get(),
         dead_lettered,
-        latency: latency.unwrap_or_else(or_none),
-        documents: documents.unwrap_or_else(or_none),
+        latency: latency.unwrap_or_else(HistogramNow::default),
+        latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
+        batches: counters.batches_written_total.get(),
+        items: counters.written_total.get() + counters.already_there_total.get() + counters.stale_total.get(),
     }
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::connections;
 use super::health::Health;
 use super::history::History;
 use super::page::Page;
@@ -27,6 +28,9 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Events that a page may be behind before it misses some; it has all again with the next.
 const BEHIND_MAX: usize = 16;
+
+/// Pages that may be open at once: each keeps a connection, and probes and scrapes need some.
+const PAGES_MAX: usize = 64;
 
 struct Shared {
     view: View,
@@ -56,8 +60,6 @@ impl Shared {
     fn look(&self) {
         let point = self.history().sample(&self.view);
         if self.events.receiver_count() == 0 {
-            // Also says whether anything is stuck, which the metrics tell.
-            let _ = self.health.stuck();
             return;
         }
         // None of these fails but for want of a page.
@@ -71,7 +73,7 @@ impl Shared {
 /// Serves until it is dropped.
 pub(super) async fn run(listener: TcpListener, view: View) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let is_loopback = listener.local_addr()?.ip().is_loopback();
+    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     let shared = Arc::new(Shared {
         health: view.health(),
         view,
@@ -90,7 +92,7 @@ pub(super) async fn run(listener: TcpListener, view: View) -> anyhow::Result<()>
         }
     };
     tokio::select! {
-        served = axum::serve(listener, routes(shared, is_loopback)) => Ok(served?),
+        () = connections::serve(listener, routes(shared, is_loopback)) => Ok(()),
         () = looking => Ok(()),
     }
 }
@@ -103,6 +105,7 @@ fn routes(shared: Arc<Shared>, is_loopback: bool) -> Router {
         .route("/metrics", get(metrics))
         .route("/status.json", get(status_json))
         .route("/events", get(events))
+        .fallback(async || plain(StatusCode::NOT_FOUND, "there are / /livez /readyz /metrics /status.json /events\n".to_owned()))
         .with_state(shared);
     if is_loopback { routes.layer(from_fn(by_own_name)) } else { routes }
 }
@@ -112,7 +115,7 @@ fn routes(shared: Arc<Shared>, is_loopback: bool) -> Router {
 async fn by_own_name(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_own = host.parse::<SocketAddr>().is_ok()
-        || host.parse::<IpAddr>().is_ok()
+        || host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
         || host.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("localhost"));
     if is_own { next.run(request).await } else { plain(StatusCode::FORBIDDEN, "ask by address, or as localhost\n".to_owned()) }
 }
@@ -146,7 +149,14 @@ async fn status_json(State(shared): State<Arc<Shared>>) -> Response {
     (headers, shared.whole().to_string()).into_response()
 }
 
-async fn events(State(shared): State<Arc<Shared>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn events(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.events.receiver_count() >= PAGES_MAX {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{PAGES_MAX} pages are open: close one\n"));
+    }
+    pages(&shared).into_response()
+}
+
+fn pages(shared: &Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let events = shared.events.subscribe();
     let first = Event::default().data(shared.now().to_string());
     let later = stream::unfold(events, async |mut events| {

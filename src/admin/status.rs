@@ -6,14 +6,21 @@ use serde_json::{Value, json};
 use crate::gauges::QueueMessages;
 use crate::telemetry::counters::Label;
 use crate::telemetry::metrics::count;
-use crate::telemetry::recent::{GateStory, Story};
+use crate::telemetry::recent::{GateStory, Story, Trouble};
 use crate::telemetry::signals::WriteTrouble;
 
 use super::View;
+use super::headline;
 use super::history::History;
 
 /// The status but for what does not change and what was.
 pub(super) fn now(view: &View, history: &History, started: Timestamp, stuck: &[String]) -> Value {
+    let mut status = figures(view, history, started, stuck);
+    status["headline"] = headline::of(&status);
+    status
+}
+
+fn figures(view: &View, history: &History, started: Timestamp, stuck: &[String]) -> Value {
     let story = view.signals.recent().story();
     let now = Timestamp::now();
     json!({
@@ -31,6 +38,10 @@ pub(super) fn now(view: &View, history: &History, started: Timestamp, stuck: &[S
         "in_flight": in_flight(view),
         "totals": totals(view, history),
         "dead_letters": dead_letters(view, &story),
+        "receives_fail": story.receives_fail.as_ref().map(trouble),
+        "writes_fail": longest(&story).map(trouble),
+        "slowed": story.slowed.as_ref().map(trouble),
+        "spans_dropped": (view.sources.spans_dropped)(),
         "api": api(view),
         "last_errors": story.errors.iter().map(|error| json!({ "at": second(error.at), "what": error.what, "text": error.text })).collect::<Vec<_>>(),
     })
@@ -42,6 +53,15 @@ pub(super) fn whole(mut now: Value, view: &View, history: &History) -> Value {
     now["config"] = settings.collect();
     now["history"] = history.to_json();
     now
+}
+
+/// Of the collections whose writes are not confirmed, the one that has waited the longest.
+fn longest(story: &Story) -> Option<&Trouble> {
+    story.writes_fail.values().min_by_key(|trouble| trouble.since)
+}
+
+fn trouble(trouble: &Trouble) -> Value {
+    json!({ "since": second(trouble.since), "text": trouble.text })
 }
 
 fn queue(view: &View) -> Value {
@@ -62,8 +82,10 @@ fn gate(gate: &GateStory, started: Timestamp) -> Value {
     json!({
         "open": !gate.is_closed,
         "since": second(gate.since.unwrap_or(started)),
+        "closed_at": gate.closed_at.map(second),
         "cause": gate.closed_for.as_ref().map(|(_, cause)| cause),
-        "advice": gate.closed_for.as_ref().map(|(trouble, _)| advice(*trouble)),
+        // While there is something to do.
+        "advice": gate.closed_for.as_ref().filter(|_| gate.is_closed).map(|(trouble, _)| advice(*trouble)),
     })
 }
 
@@ -164,6 +186,7 @@ fn dead_letters(view: &View, story: &Story) -> Value {
             "reason": letter.reason,
             "text": letter.text,
             "body": letter.body,
+            "times": letter.times,
         })
     });
     json!({ "by_reason": by_reason, "last": last.collect::<Vec<_>>() })

@@ -5,6 +5,7 @@ mod finding;
 mod indexes;
 mod live;
 mod queue;
+mod seen;
 mod settings;
 
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ const SERVER_MAX: Duration = Duration::from_secs(15);
   longshore check --live
   longshore check --json | jq 'select(.status == \"fail\")'
 
-Each line begins with ok, note, warn or FAIL. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
+On a terminal each line begins with ok, note, warn or FAIL; elsewhere it is JSON. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
 are tried by calls without an effect.
 
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]
@@ -72,5 +73,6 @@ async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
     let (database, queue) = tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
     all.extend(database);
     all.extend(queue);
+    all.extend(seen::check(&loaded.config));
     all
 }

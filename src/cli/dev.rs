@@ -29,6 +29,7 @@ pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitC
     stop_on_signals(stop.clone())?;
     eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
     let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
+    let seen = Seen { settings: replaced(seen.settings, &local.settings()), ..seen };
     let worker = WorkerThread::start(local.point(config), stop.clone(), seen).await;
     let ended = match worker {
         Ok(worker) => {
@@ -43,14 +44,28 @@ pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitC
     Ok(if ended? == Ended::Drained { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
 }
 
+/// `settings` with those of `ours` in their places.
+fn replaced(settings: Vec<[String; 3]>, ours: &[[String; 3]]) -> Vec<[String; 3]> {
+    let own = |setting: [String; 3]| ours.iter().find(|[key, ..]| *key == setting[0]).cloned().unwrap_or(setting);
+    settings.into_iter().map(own).collect()
+}
+
 /// Lines to copy and paste.
 fn instructions(local: &Local, page: Option<SocketAddr>) -> String {
     let (endpoint, queue, uri) = (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
     let uri = uri.expose();
+    // As it was called: it may be on no PATH.
+    let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());
     let page = page.map(|page| format!("  Watch     http://{page}/\n\n")).unwrap_or_default();
     format!(
         r#"
 The worker is receiving. Send it something:
+
+  Longshore export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+            export LONGSHORE__QUEUE__ENDPOINT_URL={endpoint} LONGSHORE__QUEUE__URL={queue}
+            export MONGO_CACHE_URI='{uri}'
+            echo '{{"type":"event","user_id":123,"event_type":"login"}}' | {program} send
+            {program} stats
 
   Python    pip install boto3
             python3 - <<'END'
@@ -67,6 +82,6 @@ The worker is receiving. Send it something:
 
   Look      mongosh '{uri}' --eval 'db.events.find()'
 
-{page}Ctrl-C drains and ends; nothing is kept."#
+{page}Ctrl-C drains and ends, which takes as long as a receive waits; nothing is kept."#
     )
 }

@@ -52,9 +52,15 @@ const LISTEN: Text = Text {
 };
 
 const FILTER: Text = Text {
-    expected: "a filter such as info or longshore=debug,warn",
-    accepts: |text| !text.is_empty() && EnvFilter::builder().parse(text).is_ok(),
+    expected: "off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn",
+    accepts: |text| !text.is_empty() && EnvFilter::builder().parse(text).is_ok() && text.split(',').all(is_directive),
 };
+
+/// A level, or a module with one. A word alone would be the name of a module, and silence all others: a slip of the pen.
+fn is_directive(text: &str) -> bool {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    text.contains('=') || LEVELS.iter().any(|level| text.trim().eq_ignore_ascii_case(level))
+}
 
 /// All sections but the routes, which are read by their own names.
 pub(crate) fn read(reader: &mut Reader) -> Config {

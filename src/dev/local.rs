@@ -68,6 +68,21 @@ impl Local {
         config
     }
 
+    /// What [`Self::point`] replaces, as it is shown: key, value and where it is from.
+    #[must_use]
+    pub fn settings(&self) -> Vec<[String; 3]> {
+        let uri = self.mongod.uri(DATABASE);
+        let all = [
+            ("queue.url", self.queue_url.clone()),
+            ("queue.endpoint_url", self.sqs.endpoint_url()),
+            ("queue.region", super::sqs::REGION.to_owned()),
+            ("queue.wait", format!("{}s", WAIT.as_secs())),
+            // Its server is on loopback and has no login.
+            ("db.mongo_uri", uri.expose().to_owned()),
+        ];
+        all.map(|(key, value)| [key.to_owned(), format!("\"{value}\""), "longshore dev".to_owned()]).to_vec()
+    }
+
     /// Ends both and returns when nothing of them is left.
     pub async fn stop(self) {
         self.mongod.stop().await;

@@ -33,7 +33,7 @@ impl<S: Store> Writing<'_, S> {
         }
         if is_search && !is_over && self.is_budget_spent() && self.todo.iter().any(Group::is_searched) && self.is_store_well().await {
             // It was found, and another is still looked for: as long as that has an end, the gate is not closed for it.
-            self.probe = None;
+            self.open_gate();
             return self.sleep_and_requeue(group, cause).await;
         }
         self.wait_and_retry(group, cause).await;
@@ -41,7 +41,7 @@ impl<S: Store> Writing<'_, S> {
 
     /// The gate and the writer are for others.
     fn set_aside(&mut self, group: Group) {
-        self.probe = None;
+        self.open_gate();
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
         let items: Vec<_> = groups.flat_map(|group| group.items).collect();
         for item in &items {

@@ -184,7 +184,7 @@ impl<S: Store> Writing<'_, S> {
         if fault.kind == StoreFaultKind::ConnectionLost && group.lost < LOST_MAX && self.is_budget_spent() && self.is_store_well().await {
             // The one item that breaks connections is looked for, which has an end. Nothing else needs to go back for that: in a FIFO
             // group all that stands behind would, and be no further when it returns.
-            self.probe = None;
+            self.open_gate();
             return self.sleep_and_requeue(group, fault.into()).await;
         }
         match fault.kind {
@@ -271,11 +271,18 @@ impl<S: Store> Writing<'_, S> {
         self.failing_since.is_some_and(|since| since.elapsed() >= self.context.retry.budget)
     }
 
+    /// The store takes writes, whatever becomes of this batch.
+    pub(super) fn open_gate(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            probe.prove();
+        }
+    }
+
     /// The store took something: it is well.
     fn well(&mut self) {
         self.failing_since = None;
         self.backoff.reset();
-        self.probe = None;
+        self.open_gate();
         if self.context.rejects.is_none() {
             self.context.doubts.deny_dead_letters(false);
         }

@@ -121,7 +121,8 @@ impl Diagnosis {
         let heartbeats = self.heartbeats();
         match &heartbeats.last_failure {
             Some(failure) => self.explain_directly(failure, !heartbeats.any_succeeded),
-            None => self.no_server("servers answer, but none of them is a primary of the wanted replica set".into()),
+            None if answers(error) => self.no_server("servers answer, but none of them is a primary of the wanted replica set".into()),
+            None => self.silent(),
         }
     }
 
@@ -154,6 +155,12 @@ impl Diagnosis {
             _ => MongoManagerError::Failed { hosts, detail },
         }
     }
+}
+
+/// Whether the driver has learned of any server what it is.
+fn answers(error: &Error) -> bool {
+    let text = error.to_string();
+    ["Type: RS", "Type: Standalone", "Type: Mongos", "Type: LoadBalancer"].iter().any(|kind| text.contains(kind))
 }
 
 /// rustls reports its own errors as `InvalidData`, and a server that hangs up in a handshake as the end of the stream.

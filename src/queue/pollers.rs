@@ -79,6 +79,7 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
     let mut retries = Retries::default();
     loop {
         if stop.is_draining() && receives.is_empty() {
+            poller.context.signals.gauges().pollers.set(0);
             return;
         }
         if receives.is_empty() {

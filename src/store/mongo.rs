@@ -12,6 +12,7 @@ pub mod indexes;
 mod probe;
 mod redelivery;
 mod reply;
+mod selection;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/>,
 //! <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -10,7 +11,7 @@ use opentelemetry::metrics::{Histogram, Meter, MeterProvider, NoopMeterProvider}
 use super::counters::Label;
 use super::signals::WriteTrouble;
 
-/// Of calls, as the conventions advise: 5 ms to 10 s; with 30 s and a minute beyond, for writes that wait for their write concern.
+/// Of calls, as the conventions advise: 5 ms to 10 s; with 30 s beyond, for writes that wait for their write concern.
 const CALL_SECONDS: [f64; 14] = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// From milliseconds to the longest that a message may wait behind an outage.
@@ -28,6 +29,8 @@ const BYTES: [f64; 9] = [1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_
 pub struct Instruments {
     destination: [KeyValue; 2],
     enqueue_to_durable: Histogram<f64>,
+    /// The longest since it was last taken, in microseconds, for the status page: buckets grow wide where it gets late.
+    latency_max_us: AtomicU64,
     batch_documents: Histogram<u64>,
     batch_size: Histogram<u64>,
     db_operation: Histogram<f64>,
@@ -79,6 +82,7 @@ impl Instruments {
                 "From a message's SentTimestamp to its durable write.",
                 &LATENCY_SECONDS,
             ),
+            latency_max_us: AtomicU64::new(0),
             batch_documents: counts("longshore.batch.documents", "{document}", "Documents of one write command.", &DOCUMENTS),
             batch_size: counts("longshore.batch.size", "By", "Bytes of one write command.", &BYTES),
             db_operation: seconds("db.client.operation.duration", "Duration of database client operations.", &CALL_SECONDS),
@@ -99,6 +103,13 @@ impl Instruments {
 
     pub(super) fn durable(&self, collection: &CollectionLabel, after: Duration) {
         self.enqueue_to_durable.record(after.as_secs_f64(), &collection.attribute);
+        self.latency_max_us.fetch_max(u64::try_from(after.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The longest latency since this was last asked.
+    #[must_use]
+    pub fn take_latency_max(&self) -> Duration {
+        Duration::from_micros(self.latency_max_us.swap(0, Ordering::Relaxed))
     }
 
     pub(super) fn batch(&self, collection: &CollectionLabel, documents: usize, bytes: usize) {
@@ -117,10 +128,13 @@ impl Instruments {
         let kind = match operation {
             "receive" => "receive",
             "send" => "send",
-            _ => "settle",
+            "delete" | "change_visibility" => "settle",
+            // Asking for attributes is none of the conventions' types.
+            _ => "",
         };
         let mut attributes = self.destination.to_vec();
-        attributes.extend([KeyValue::new("messaging.operation.name", operation), KeyValue::new("messaging.operation.type", kind)]);
+        attributes.push(KeyValue::new("messaging.operation.name", operation));
+        attributes.extend((!kind.is_empty()).then(|| KeyValue::new("messaging.operation.type", kind)));
         attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
         self.queue_operation.record(took.as_secs_f64(), &attributes);
     }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use opentelemetry::metrics::{Meter, MeterProvider};
-use opentelemetry_otlp::MetricExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use prometheus::proto::MetricFamily;
@@ -20,6 +19,7 @@ use crate::held::Held;
 
 use super::counters::Counters;
 use super::instruments::Instruments;
+use super::otlp::MetricsSent;
 use crate::gauges::Gauges;
 
 /// AWS's list price of a million requests in US dollars, for the first hundred thousand million of a month, in most regions.
@@ -45,6 +45,10 @@ pub struct Sources {
     pub connections: Arc<dyn Fn() -> Connections + Send + Sync>,
     /// Spans that were dropped because the collector did not keep up, or was not there.
     pub spans_dropped: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Exports of metrics that did not get through.
+    pub metric_exports_failed: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Whether the watchdog finds a task stuck.
+    pub is_stuck: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// The pool of connections to the database at one moment.
@@ -108,7 +112,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Where the exporter cannot be registered, which is a bug.
-    pub fn new(resource: Resource, otlp: Option<MetricExporter>) -> anyhow::Result<Self> {
+    pub fn new(resource: Resource, otlp: Option<MetricsSent>) -> anyhow::Result<Self> {
         let registry = Registry::new();
         let reader = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())

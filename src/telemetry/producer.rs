@@ -1,55 +1,57 @@
 //! The span of a message's producer, as the message carries it.
 
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 use crate::message::QueueMessage;
 
 /// From the message attributes `traceparent` and `tracestate` (<https://www.w3.org/TR/trace-context/>), else from the system
 /// attribute `AWSTraceHeader`. What is not well formed counts as absent: a message is worth more than its trace.
-pub(super) fn context(message: &QueueMessage) -> Option<SpanContext> {
-    if message.text("traceparent").is_some() {
-        let context = TraceContextPropagator::new().extract_with_context(&opentelemetry::Context::new(), &Attributes(message));
-        let span = context.span().span_context().clone();
-        if span.is_valid() {
-            return Some(span);
-        }
-    }
-    message.trace_header.as_deref().and_then(of_trace_header)
+///
+/// Without the `tracestate`: nothing here asks for it, a link for each message carries it, and a sender may fill it with 16 KiB.
+/// `undecided` says whether a trace is recorded whose producer has left that open.
+pub(super) fn context(message: &QueueMessage, undecided: impl Fn(TraceId) -> bool) -> Option<SpanContext> {
+    let own = message.text("traceparent").and_then(of_traceparent);
+    own.or_else(|| message.trace_header.as_deref().and_then(|header| of_trace_header(header, undecided)))
 }
 
-struct Attributes<'a>(&'a QueueMessage);
-
-impl Extractor for Attributes<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.text(key)
+/// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`: version, trace, span and flags, in lower case; a later version may have
+/// more behind them.
+fn of_traceparent(text: &str) -> Option<SpanContext> {
+    let mut fields = text.trim().split('-');
+    let mut field = |digits| fields.next().filter(|field| is_hex(field, digits) && !field.bytes().any(|byte| byte.is_ascii_uppercase()));
+    let (version, trace, span, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
+    if version == "ff" || (version == "00" && fields.next().is_some()) {
+        return None;
     }
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
+    let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
+    Some(SpanContext::new(trace, span, flags, true, TraceState::default())).filter(SpanContext::is_valid)
+}
 
-    fn keys(&self) -> Vec<&str> {
-        self.0.attributes.iter().map(|(name, _)| name.as_str()).collect()
-    }
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`: version, time and the rest of the trace id.
 /// Without a parent there is no span to name. <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
-fn of_trace_header(header: &str) -> Option<SpanContext> {
-    let (mut trace, mut span, mut sampled) = (None, None, false);
+///
+/// `Sampled=?`, and none, leave it open.
+fn of_trace_header(header: &str, undecided: impl Fn(TraceId) -> bool) -> Option<SpanContext> {
+    let (mut trace, mut span, mut sampled) = (None, None, None);
     for field in header.split(';') {
         let Some((name, value)) = field.trim().split_once('=') else { continue };
         match name {
             "Root" => {
                 let (time, rest) = value.strip_prefix("1-")?.split_once('-')?;
-                let is_hex = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let is_well_formed = is_hex(time, 8) && is_hex(rest, 24);
                 trace = is_well_formed.then(|| TraceId::from_hex(&format!("{time}{rest}")).ok()).flatten();
             }
-            "Parent" if value.len() == 16 => span = SpanId::from_hex(value).ok(),
-            "Sampled" => sampled = value == "1",
+            "Parent" if is_hex(value, 16) => span = SpanId::from_hex(value).ok(),
+            "Sampled" if value != "?" => sampled = Some(value == "1"),
             _ => {}
         }
     }
-    let flags = if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    let flags = if sampled.unwrap_or_else(|| trace.is_some_and(undecided)) { TraceFlags::SAMPLED } else { TraceFlags::default() };
     Some(SpanContext::new(trace?, span?, flags, true, TraceState::default())).filter(SpanContext::is_valid)
 }
 
@@ -75,7 +77,12 @@ mod tests {
     }
 
     fn told(traceparent: Option<&str>, trace_header: Option<&str>) -> Option<String> {
-        context(&message(traceparent, trace_header))
+        told_where(true, traceparent, trace_header)
+    }
+
+    /// `undecided` is what is decided where the producer has not.
+    fn told_where(undecided: bool, traceparent: Option<&str>, trace_header: Option<&str>) -> Option<String> {
+        context(&message(traceparent, trace_header), |_| undecided)
             .map(|span| format!("{}-{}-{}-{}", span.trace_id(), span.span_id(), span.is_sampled(), span.trace_state().header()))
     }
 
@@ -84,13 +91,43 @@ mod tests {
     #[test]
     fn a_producer_is_found_in_either_attribute_and_in_the_w3c_one_first() {
         let w3c = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let of_w3c = Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-true-vendor=1".to_owned());
+        let of_w3c = Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-true-".to_owned());
         let of_xray = Some("5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-true-".to_owned());
         assert_eq!(told(Some(w3c), None), of_w3c);
         assert_eq!(told(Some(w3c), Some(XRAY)), of_w3c);
         assert_eq!(told(None, Some(XRAY)), of_xray);
         assert_eq!(told(Some("00-xyz"), Some(XRAY)), of_xray, "what cannot be read is absent");
         assert_eq!(told(None, None), None);
+    }
+
+    #[test]
+    fn a_traceparent_is_read_to_the_letter() {
+        let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        assert!(told(Some(&format!("01-{trace}-{span}-00-more")), None).is_some(), "a later version may have more");
+        for odd in [
+            "00-1-1-01".to_owned(),
+            format!("00-+{}-{span}-01", &trace[1..]),
+            format!("00-{}-{span}-01", trace.to_uppercase()),
+            format!("ff-{trace}-{span}-01"),
+            format!("00-{trace}-{span}-01-more"),
+            format!("00-{trace}-{span}"),
+            format!("00-{}-{span}-01", "0".repeat(32)),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+        ] {
+            assert_eq!(told(Some(&odd), None), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_a_producer_left_open_is_decided_here() {
+        let open = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
+        for header in [open.to_owned(), format!("{open};Sampled=?")] {
+            for recorded in [true, false] {
+                let told = told_where(recorded, None, Some(&header)).expect("a producer");
+                assert!(told.ends_with(&format!("-{recorded}-")), "{told}");
+            }
+        }
+        assert!(told_where(true, None, Some(&format!("{open};Sampled=0"))).is_some_and(|told| told.ends_with("-false-")));
     }
 
     #[test]
@@ -102,6 +139,7 @@ mod tests {
             "Root=1-5759e988-bd862e3fe1be46a99427279;Parent=53995c3f42cd8ad8",
             "Root=1-5759e98é-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8",
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=0000000000000000",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=+3995c3f42cd8ad8",
             "Root=1-+759e988-bd862e3fe1be46a994272793;Parent=+3995c3f42cd8ad8",
         ] {
             assert_eq!(told(None, Some(header)), None, "{header}");

@@ -1,6 +1,6 @@
 //! The last few things that people ask for first: errors, dead letters, and what the gate did. For the status page alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,9 @@ const TEXT_MAX: usize = 2_000;
 #[derive(Debug, Default)]
 pub struct Recent {
     shows_bodies: AtomicBool,
+    /// Whether the story says that receives fail, and whether that writes do.
+    receives_fail: AtomicBool,
+    writes_fail: AtomicBool,
     story: Mutex<Story>,
 }
 
@@ -25,8 +28,21 @@ pub struct Recent {
 #[derive(Debug, Clone, Default)]
 pub struct Story {
     pub gate: GateStory,
+    /// Since when every receive has failed, and why the last did.
+    pub receives_fail: Option<Trouble>,
+    /// Since when the writes of a collection were not confirmed, and why the last was not.
+    pub writes_fail: BTreeMap<String, Trouble>,
+    /// Since when receiving is slowed, and for which reason of refusal.
+    pub slowed: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
     pub dead_letters: VecDeque<DeadLetterStory>,
+}
+
+/// Something that is wrong and goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub since: Timestamp,
+    pub text: String,
 }
 
 /// When the gate last closed or opened, and why it last closed.
@@ -34,6 +50,7 @@ pub struct Story {
 pub struct GateStory {
     pub is_closed: bool,
     pub since: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
     pub closed_for: Option<(WriteTrouble, String)>,
 }
 
@@ -53,6 +70,8 @@ pub struct DeadLetterStory {
     pub text: String,
     /// The message's own words, only where `admin.show_bodies` says so.
     pub body: Option<String>,
+    /// How many of the same route, reason and text there were, one after the other or between others that are kept.
+    pub times: u64,
 }
 
 impl Recent {
@@ -76,11 +95,54 @@ impl Recent {
     pub(super) fn dead_letter(&self, message_id: &str, route: Option<&str>, reason: &'static str, text: &str, body: &str) {
         let body = self.shows_bodies.load(Ordering::Relaxed).then(|| cut(body).to_owned());
         let (message_id, route, text) = (cut(message_id).to_owned(), route.map(str::to_owned), cut(text).to_owned());
-        keep(&mut self.lock().dead_letters, DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body });
+        let mut story = self.lock();
+        // One producer that sends the same nonsense again and again must not push out all others.
+        let same = |letter: &DeadLetterStory| (letter.reason, &letter.route, &letter.text) == (reason, &route, &text);
+        let times = story.dead_letters.iter().find(|letter| same(letter)).map_or(1, |letter| letter.times + 1);
+        story.dead_letters.retain(|letter| !same(letter));
+        keep(&mut story.dead_letters, DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body, times });
+    }
+
+    pub(super) fn receives_fail(&self, text: &str) {
+        self.receives_fail.store(true, Ordering::Relaxed);
+        goes_on(&mut self.lock().receives_fail, text);
+    }
+
+    /// Called for every receive: without a lock where there is nothing to take back.
+    pub(super) fn received(&self) {
+        if self.receives_fail.swap(false, Ordering::Relaxed) {
+            self.lock().receives_fail = None;
+        }
+    }
+
+    pub(super) fn writes_fail(&self, collection: &str, text: &str) {
+        self.writes_fail.store(true, Ordering::Relaxed);
+        let mut story = self.lock();
+        let mut trouble = story.writes_fail.remove(collection);
+        goes_on(&mut trouble, text);
+        story.writes_fail.extend(trouble.map(|trouble| (collection.to_owned(), trouble)));
+    }
+
+    /// Called for every batch: without a lock where there is nothing to take back.
+    pub(super) fn written(&self, collection: &str) {
+        if self.writes_fail.load(Ordering::Relaxed) {
+            let mut story = self.lock();
+            story.writes_fail.remove(collection);
+            self.writes_fail.store(!story.writes_fail.is_empty(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn slowed(&self, reason: Option<&str>) {
+        let mut story = self.lock();
+        match reason {
+            Some(reason) => goes_on(&mut story.slowed, reason),
+            None => story.slowed = None,
+        }
     }
 
     pub(super) fn gate_closed(&self, trouble: WriteTrouble, cause: &str) {
-        self.lock().gate = GateStory { is_closed: true, since: Some(Timestamp::now()), closed_for: Some((trouble, cut(cause).to_owned())) };
+        let now = Some(Timestamp::now());
+        self.lock().gate = GateStory { is_closed: true, since: now, closed_at: now, closed_for: Some((trouble, cut(cause).to_owned())) };
     }
 
     pub(super) fn gate_opened(&self) {
@@ -91,6 +153,12 @@ impl Recent {
     fn lock(&self) -> MutexGuard<'_, Story> {
         self.story.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// It began when it was first said, and is told in the last words.
+fn goes_on(trouble: &mut Option<Trouble>, text: &str) {
+    let since = trouble.as_ref().map_or_else(Timestamp::now, |trouble| trouble.since);
+    *trouble = Some(Trouble { since, text: cut(text).to_owned() });
 }
 
 fn keep<T>(kept: &mut VecDeque<T>, newest: T) {
@@ -128,5 +196,34 @@ mod tests {
         let story = recent.story();
         assert_eq!(story.dead_letters[0].body.as_deref().map(|body| body.chars().count()), Some(TEXT_MAX));
         assert_eq!(story.dead_letters.len(), 2);
+    }
+
+    #[test]
+    fn the_same_nonsense_stands_there_once_with_how_often_it_came() {
+        let recent = Recent::default();
+        recent.dead_letter("m-0", None, "bad_key", "empty", "");
+        for number in 0..30 {
+            recent.dead_letter(&format!("m-{number}"), None, "unknown_type", "no route has the type `evnet`", "");
+        }
+        let story = recent.story();
+        let seen: Vec<_> = story.dead_letters.iter().map(|letter| (letter.reason, letter.times, letter.message_id.as_str())).collect();
+        assert_eq!(seen, [("unknown_type", 30, "m-29"), ("bad_key", 1, "m-0")]);
+    }
+
+    #[test]
+    fn a_trouble_begins_once_and_ends_with_the_first_success() {
+        let recent = Recent::default();
+        recent.receives_fail("first");
+        let since = recent.story().receives_fail.expect("it goes on").since;
+        recent.receives_fail("second");
+        assert_eq!(recent.story().receives_fail, Some(Trouble { since, text: "second".to_owned() }));
+        recent.received();
+        assert_eq!(recent.story().receives_fail, None);
+        recent.writes_fail("events", "no primary");
+        recent.writes_fail("sessions", "no primary");
+        recent.written("events");
+        assert_eq!(recent.story().writes_fail.keys().collect::<Vec<_>>(), ["sessions"]);
+        recent.written("sessions");
+        assert!(recent.story().writes_fail.is_empty());
     }
 }

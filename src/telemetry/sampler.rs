@@ -9,7 +9,7 @@ use super::spans::MESSAGE_COUNT;
 /// A span with a parent is recorded where the parent is. Of spans without one, those that are linked to producers are recorded where
 /// any of these is: a batch may hold the one message that someone looks for. An empty receive is no news.
 #[derive(Debug, Clone)]
-pub(super) struct ByProducers {
+pub struct ByProducers {
     root: Sampler,
 }
 
@@ -36,6 +36,13 @@ impl ByProducers {
             _ => anyhow::bail!("OTEL_TRACES_SAMPLER={name:?} is none of always_on, always_off, traceidratio and their parentbased_ forms"),
         };
         Ok(Self { root })
+    }
+
+    /// Whether a trace is recorded of which nobody has decided yet.
+    #[must_use]
+    pub fn decides(&self, trace_id: TraceId) -> bool {
+        let result = self.root.should_sample(None, trace_id, "", &SpanKind::Consumer, &[], &[]);
+        result.decision == SamplingDecision::RecordAndSample
     }
 }
 

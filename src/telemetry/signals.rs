@@ -16,7 +16,7 @@ use super::spans::Spans;
 use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
-pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown};
+pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp};
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended,
 };

@@ -16,6 +16,7 @@ use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::producer;
+use super::sampler::ByProducers;
 use crate::message::{QueueMessage, Reason};
 
 /// The target of all spans that are exported.
@@ -29,7 +30,7 @@ pub(super) const MESSAGE_COUNT: &str = "messaging.batch.message_count";
 /// The trace and the span that this is happening in, where one is recorded.
 pub(super) fn recorded_in() -> Option<(TraceId, SpanId)> {
     let span = Context::map_current(|context| context.span().span_context().clone());
-    span.is_valid().then(|| (span.trace_id(), span.span_id()))
+    span.is_sampled().then(|| (span.trace_id(), span.span_id()))
 }
 
 /// What all spans of a worker say. The default names nothing, for those that trace nothing.
@@ -39,6 +40,8 @@ pub struct Spans {
     pub destination: Arc<str>,
     /// The name of the database.
     pub namespace: Arc<str>,
+    /// Decides where a producer has not.
+    pub sampler: Option<ByProducers>,
 }
 
 impl Spans {
@@ -68,7 +71,7 @@ impl Spans {
         if !receive.is_disabled() {
             receive.record(MESSAGE_COUNT, count(messages.len()));
             for message in messages {
-                link(receive, message, None);
+                self.link(receive, message, None);
             }
         }
     }
@@ -101,7 +104,7 @@ impl Spans {
         let messages: Vec<_> = messages.collect();
         if let [(message, reason)] = messages[..] {
             // A parent is one, so only a message that is alone can have its producer for it.
-            if let Some(producer) = producer::context(message) {
+            if let Some(producer) = self.producer(message) {
                 let _ = span.set_parent(Context::new().with_remote_span_context(producer));
             }
             span.record("messaging.message.id", message.message_id.as_str());
@@ -111,9 +114,22 @@ impl Spans {
             span.record(MESSAGE_COUNT, count(messages.len()));
         }
         for (message, reason) in messages {
-            link(&span, message, reason);
+            self.link(&span, message, reason);
         }
         span
+    }
+
+    /// Links `span` to the producer of `message`, where it names one.
+    fn link(&self, span: &Span, message: &QueueMessage, reason: Option<Reason>) {
+        if let Some(producer) = self.producer(message) {
+            let mut attributes = vec![KeyValue::new("messaging.message.id", message.message_id.clone())];
+            attributes.extend(reason.map(|reason| KeyValue::new(REASON, reason.code())));
+            span.add_link_with_attributes(producer, attributes);
+        }
+    }
+
+    fn producer(&self, message: &QueueMessage) -> Option<SpanContext> {
+        producer::context(message, |trace| self.sampler.as_ref().is_some_and(|sampler| sampler.decides(trace)))
     }
 
     /// One write command of a batch, a child of the span that is entered.
@@ -172,15 +188,6 @@ impl Spans {
 /// The one kind of integer that the layer takes for one.
 fn count(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// Links `span` to the producer of `message`, where it names one.
-fn link(span: &Span, message: &QueueMessage, reason: Option<Reason>) {
-    if let Some(producer) = producer::context(message) {
-        let mut attributes = vec![KeyValue::new("messaging.message.id", message.message_id.clone())];
-        attributes.extend(reason.map(|reason| KeyValue::new(REASON, reason.code())));
-        span.add_link_with_attributes(producer, attributes);
-    }
 }
 
 /// Says that what `span` is about failed. `kind` is of a closed list, `text` for people.

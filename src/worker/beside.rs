@@ -9,7 +9,6 @@ use tokio::time::sleep;
 
 use crate::admin::Health;
 use crate::gauges::QueueMessages;
-use crate::held::Held;
 use crate::mongo_manager::MongoManager;
 use crate::queue::sqs::{Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
@@ -20,14 +19,17 @@ use crate::telemetry::signals::Signals;
 /// Between questions about how many messages the queue has: 44,640 requests a month, two cents.
 const DEPTH_EVERY: Duration = Duration::from_mins(1);
 
+/// The same while messages wait, when somebody may be looking: ten cents for a month of it.
+const DEPTH_EVERY_WHILE_THEY_WAIT: Duration = Duration::from_secs(10);
+
 /// What is read where it stands when somebody asks for the metrics.
-pub(super) fn sources(facts: &QueueFacts, held: &Held, queue: &SqsQueue, manager: &MongoManager, otlp: &Otlp) -> Sources {
+pub(super) fn sources(facts: &QueueFacts, health: Health, queue: &SqsQueue, manager: &MongoManager, otlp: &Otlp) -> Sources {
     let (calls, manager) = (Arc::clone(queue.calls()), manager.clone());
     let api_requests = move || {
         let named = [Operation::Receive, Operation::Delete, Operation::ChangeVisibility];
         let mut requests: Vec<_> = named.iter().map(|operation| (operation.name(), calls.of(*operation))).collect();
-        let others = calls.total().saturating_sub(requests.iter().map(|(_, count)| count).sum());
-        requests.push(("other", others));
+        // Summed up, not what is left of the total: a call in between would count among these once, and the next time not.
+        requests.push(("other", calls.of(Operation::Send) + calls.of(Operation::GetAttributes)));
         requests
     };
     let connections = move || {
@@ -36,12 +38,14 @@ pub(super) fn sources(facts: &QueueFacts, held: &Held, queue: &SqsQueue, manager
         Connections { used, idle: counts.open().saturating_sub(used), timeouts: counts.checkouts_failed_total }
     };
     Sources {
-        destination: facts.arn.rsplit(':').next().unwrap_or_default().into(),
+        destination: facts.name().into(),
         fifo: facts.fifo,
-        held: held.clone(),
+        held: health.held.clone(),
         api_requests: Arc::new(api_requests),
         connections: Arc::new(connections),
-        spans_dropped: otlp.dropped(),
+        spans_dropped: otlp.spans_dropped(),
+        metric_exports_failed: otlp.metric_exports_failed(),
+        is_stuck: Arc::new(move || !health.stuck().is_empty()),
     }
 }
 
@@ -54,10 +58,11 @@ pub(super) fn queue_messages(facts: &QueueFacts) -> QueueMessages {
     }
 }
 
-/// Asks the queue once a minute how many messages it has. Dropped with the worker.
+/// Asks the queue how many messages it has. Dropped with the worker.
 pub(super) async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
     loop {
-        sleep(DEPTH_EVERY).await;
+        let is_any_waiting = signals.gauges().queue_messages().is_none_or(|said| said.visible > 0);
+        sleep(if is_any_waiting { DEPTH_EVERY_WHILE_THEY_WAIT } else { DEPTH_EVERY }).await;
         let facts = queue.facts().await;
         // What cannot be asked is told by the receives, which fail too.
         signals.gauges().set_queue_messages(facts.ok().as_ref().map(queue_messages));
@@ -69,18 +74,18 @@ pub(super) async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
 pub(super) async fn tell_systemd(health: Health, stop: Stop) {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let every = sd_notify::watchdog_enabled().map_or(Duration::MAX, |patience| patience / 2);
+    // A drain is bounded by worker.drain_timeout, but may take longer than the watchdog's patience.
+    let mut is_draining = false;
     loop {
         tokio::select! {
-            () = stop.draining() => break,
-            () = sleep(every) => if health.stuck().is_empty() {
-                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            () = stop.draining(), if !is_draining => {
+                is_draining = true;
+                let _ = sd_notify::notify(&[NotifyState::Stopping]);
             }
+            () = sleep(every) => {}
         }
-    }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    // A drain is bounded by worker.drain_timeout, but may take longer than the watchdog's patience.
-    loop {
-        sleep(every).await;
-        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        if health.stuck().is_empty() {
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
     }
 }

@@ -443,6 +443,17 @@ fn a_built_in_route_can_be_changed_key_by_key() {
 }
 
 #[test]
+fn a_slip_of_the_pen_does_not_silence_the_log() {
+    for level in ["warning", "chatty", "longshore=debug,chatty", "longshore::queue"] {
+        let error = with_flags(&[("log.level", level)]).expect_err(level).to_string();
+        assert!(error.contains("must be off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn"), "{error}");
+    }
+    for level in ["INFO", "warn", "longshore=debug,warn", "info,aws_config=debug", "off"] {
+        assert!(with_flags(&[("log.level", level)]).is_ok(), "{level}");
+    }
+}
+
+#[test]
 fn two_variables_for_one_key_are_refused() {
     let error = with_variables(&[("LONGSHORE__QUEUE__WAIT", "1s"), ("longshore__queue__wait", "2s")]).expect_err("twice").to_string();
     let expected = "queue.wait: is set by LONGSHORE__QUEUE__WAIT too: keep one, since their order is not known (longshore__queue__wait)";

@@ -40,6 +40,14 @@ pub struct RedrivePolicy {
     pub max_receive_count: u32,
 }
 
+impl QueueFacts {
+    /// The queue's name: the last part of its ARN.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.arn.rsplit(':').next().unwrap_or_default()
+    }
+}
+
 impl SqsQueue {
     /// Asks the queue for its attributes.
     ///

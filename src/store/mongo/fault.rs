@@ -5,6 +5,8 @@ use mongodb::error::{Error, ErrorKind, SYSTEM_OVERLOADED_ERROR};
 
 use crate::store::{StoreFault, StoreFaultKind};
 
+use super::selection;
+
 /// Bytes of a server's message that are kept.
 const TEXT_BYTES_MAX: usize = 400;
 
@@ -80,7 +82,8 @@ pub fn refusal(error: &Error) -> Refusal {
         ErrorKind::Authentication { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
             (StoreFaultKind::Denied, None, message.clone())
         }
-        ErrorKind::ServerSelection { message, .. } if is_tls(message) => (StoreFaultKind::Denied, None, message.clone()),
+        ErrorKind::ServerSelection { message, .. } if is_tls(message) => (StoreFaultKind::Denied, None, selection::brief(message)),
+        ErrorKind::ServerSelection { message, .. } => (StoreFaultKind::Unavailable, None, selection::brief(message)),
         ErrorKind::Io(source) if is_tls(&source.to_string()) => (StoreFaultKind::Denied, None, source.to_string()),
         // A connection that could not be made broke no command.
         ErrorKind::Io(source) if error.contains_label(SYSTEM_OVERLOADED_ERROR) => (StoreFaultKind::Unavailable, None, source.to_string()),
@@ -102,12 +105,15 @@ pub fn unavailable(text: impl AsRef<str>) -> Refusal {
     Refusal { fault: StoreFault { kind: StoreFaultKind::Unavailable, text: bounded(text.as_ref()) }, code: None }
 }
 
-/// A server's message without the documents that it quotes: it puts them in braces.
+/// A server's message up to the first value of a document that it quotes: it puts documents in braces and coordinates in brackets, and what
+/// stands behind may be values again (`lng: 200 lat: 10`).
 pub fn without_values(message: &str) -> String {
-    match (message.find('{'), message.rfind('}')) {
-        (Some(start), Some(end)) if start < end => bounded(&format!("{}{{..}}{}", &message[..start], &message[end + 1..])),
-        (Some(start), _) => bounded(&message[..start]),
-        _ => bounded(message),
+    const LANGUAGE: &str = "language override unsupported:";
+    let value = message.find(['{', '[']).or_else(|| message.find(LANGUAGE).map(|start| start + LANGUAGE.len()));
+    match value {
+        Some(start) if message[start..].starts_with('{') => bounded(&format!("{}{{..}}", &message[..start])),
+        Some(start) => bounded(&format!("{} ..", message[..start].trim_end())),
+        None => bounded(message),
     }
 }
 
@@ -148,7 +154,7 @@ mod tests {
         ] {
             let refusal = refusal(&command(code));
             assert_eq!((refusal.fault.kind, refusal.code), (kind, Some(code)));
-            assert_eq!(refusal.fault.text, format!("{code} (Name): refused: {{..}} so"));
+            assert_eq!(refusal.fault.text, format!("{code} (Name): refused: {{..}}"));
         }
     }
 
@@ -163,7 +169,15 @@ mod tests {
     fn text_is_bounded_between_characters() {
         let text = bounded(&"é".repeat(TEXT_BYTES_MAX));
         assert!(text.len() <= TEXT_BYTES_MAX + 2 && text.ends_with("é.."));
-        assert_eq!(without_values("cut { off"), "cut ");
+        for (message, shown) in [
+            ("cut { off", "cut {..}"),
+            ("Can't extract geo keys: { _id: 1 }  Longitude/latitude is out of bounds, lng: 200 lat: 10", "Can't extract geo keys: {..}"),
+            ("Loop is not closed: [ [ 1, 2 ], [ 3, 4 ] ]", "Loop is not closed: .."),
+            ("language override unsupported: swordfish", "language override unsupported: .."),
+            ("Document failed validation", "Document failed validation"),
+        ] {
+            assert_eq!(without_values(message), shown);
+        }
     }
 
     #[test]

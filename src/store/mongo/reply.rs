@@ -209,7 +209,7 @@ mod tests {
             [
                 "another document has the same email",
                 "Document failed validation: $jsonSchema, properties, qty, minimum, required, name",
-                "Can't extract geo keys: {..}  Point must be an array",
+                "Can't extract geo keys: {..}",
             ]
         );
         assert_eq!(reply.refused[0].index_fields, ["email"]);

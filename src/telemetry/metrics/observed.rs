@@ -86,7 +86,7 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
     let queue = Arc::clone(gauges);
     meter
         .u64_observable_gauge("longshore.queue_messages")
-        .with_description("Messages of the queue by its own account, which is approximate, asked for once a minute.")
+        .with_description("Messages of the queue by its own account, which is approximate, asked for every 10 s while messages wait, and else once a minute.")
         .with_callback(move |observer| {
             let Some(messages) = queue.queue_messages() else { return };
             for (state, count) in [("visible", messages.visible), ("in_flight", messages.in_flight), ("delayed", messages.delayed)] {
@@ -155,6 +155,22 @@ fn observe_connections(meter: &Meter, sources: &Sources) {
         .with_unit("{timeout}")
         .with_description("The number of times that no connection could be had of the pool.")
         .with_callback(move |observer| observer.observe(connections().timeouts, &[]))
+        .build();
+    observe_health(meter, sources);
+}
+
+fn observe_health(meter: &Meter, sources: &Sources) {
+    let is_stuck = Arc::clone(&sources.is_stuck);
+    meter
+        .u64_observable_gauge("longshore.task_stuck")
+        .with_description("1 while the watchdog finds a task stuck: /livez fails then.")
+        .with_callback(move |observer| observer.observe(u64::from(is_stuck()), &[]))
+        .build();
+    let failed = Arc::clone(&sources.metric_exports_failed);
+    meter
+        .u64_observable_counter("longshore.metric_exports_failed")
+        .with_description("Exports of metrics that the collector did not take; the next one has all of it.")
+        .with_callback(move |observer| observer.observe(failed(), &[]))
         .build();
     let dropped = Arc::clone(&sources.spans_dropped);
     meter

@@ -89,6 +89,7 @@ pub struct SlowedDown {
 impl Signal for SlowedDown {
     fn remember(&self, recent: &Recent) {
         recent.error("receiving slows to a batch a second", &format!("over half of the last messages were rejected: {}", self.reason));
+        recent.slowed(Some(self.reason.code()));
     }
 
     fn count(&self, counters: &Counters) {
@@ -100,6 +101,19 @@ impl Signal for SlowedDown {
             reason = self.reason.code(),
             "over half of the last messages were rejected for one reason: receiving slows to a batch a second; look at the producer"
         );
+    }
+}
+
+/// Receiving was slowed and is no more.
+pub struct SpedUp;
+
+impl Signal for SpedUp {
+    fn remember(&self, recent: &Recent) {
+        recent.slowed(None);
+    }
+
+    fn log(&self) {
+        tracing::info!("receiving is no longer slowed: most of the last messages were not rejected for one reason");
     }
 }
 

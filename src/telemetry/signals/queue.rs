@@ -27,6 +27,10 @@ impl Signal for Received {
         counters.in_flight_bytes_peak.raise(self.in_flight_bytes_peak);
     }
 
+    fn remember(&self, recent: &Recent) {
+        recent.received();
+    }
+
     fn log(&self) {
         tracing::trace!(messages = self.messages, redelivered = self.redelivered, "received");
     }
@@ -68,6 +72,7 @@ impl Signal for ReceiveFailed<'_> {
 
     fn remember(&self, recent: &Recent) {
         recent.error("receive failed", self.fault);
+        recent.receives_fail(self.fault);
     }
 
     fn log(&self) {

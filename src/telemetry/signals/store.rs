@@ -24,6 +24,10 @@ impl Signal for BatchWritten<'_> {
         counters.stale_total.add(self.stale);
     }
 
+    fn remember(&self, recent: &Recent) {
+        recent.written(self.collection.name());
+    }
+
     fn log(&self) {
         tracing::debug!(
             collection = self.collection.name(),
@@ -86,6 +90,10 @@ impl Signal for WriteFailed<'_> {
 
     fn remember(&self, recent: &Recent) {
         recent.error("write not confirmed", self.cause);
+        // Single items that are in doubt say nothing of the others.
+        if self.trouble != WriteTrouble::Item {
+            recent.writes_fail(self.collection, self.cause);
+        }
     }
 
     fn log(&self) {
@@ -125,7 +133,10 @@ impl Signal for GateClosed<'_> {
 }
 
 /// The store is well again, or the next batch is to find out.
-pub struct GateOpened;
+pub struct GateOpened {
+    /// Whether a write was confirmed.
+    pub proven: bool,
+}
 
 impl Signal for GateOpened {
     fn remember(&self, recent: &Recent) {
@@ -133,7 +144,11 @@ impl Signal for GateOpened {
     }
 
     fn log(&self) {
-        tracing::info!("gate opened: receiving again");
+        if self.proven {
+            tracing::info!("gate opened: the database takes writes, receiving again");
+        } else {
+            tracing::info!("gate opened: its batch was given back, and the next one received finds out");
+        }
     }
 }
 

@@ -20,7 +20,7 @@ fn statuses(ran: &Ran, check: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn all_is_looked_at_and_nothing_is_changed() {
-    let here = Surroundings::start().await;
+    let here = Surroundings::start().await.set("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0");
     let ran = here.run(&["check"]).await;
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
     for (check, expected) in [
@@ -34,6 +34,8 @@ async fn all_is_looked_at_and_nothing_is_changed() {
         ("message retention", vec!["ok"]),
         ("permissions", vec!["ok", "note", "ok", "ok"]),
         ("producers", vec!["note"]),
+        ("admin", vec!["ok"]),
+        ("telemetry", vec!["note"]),
     ] {
         assert_eq!(statuses(&ran, check), expected, "{check}: {}", ran.stdout);
     }
@@ -102,6 +104,21 @@ async fn an_index_that_is_not_the_declared_one_is_named() {
     assert_eq!(ran.status, 1);
     let texts: Vec<String> = found(&ran, "indexes").into_iter().map(|(_, text)| text).collect();
     assert!(texts.iter().any(|text| text.contains("user_id_1 is sparse")), "{texts:?}");
+}
+
+#[tokio::test]
+async fn what_the_start_would_refuse_of_telemetry_and_address_is_found() {
+    let here = Surroundings::start().await.set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://u:{SECRET}@127.0.0.1:1"));
+    let ran = here.run(&["check"]).await;
+    assert_eq!(
+        found(&ran, "telemetry")[0].1,
+        "traces to http://***@127.0.0.1:1 by http/protobuf, metrics to http://***@127.0.0.1:1 by http/protobuf"
+    );
+    let here = here.set("OTEL_TRACES_SAMPLER", "ratio").set("LONGSHORE__ADMIN__LISTEN", "192.0.2.1:9690");
+    let ran = here.run(&["check"]).await;
+    assert_eq!((ran.status, statuses(&ran, "telemetry"), statuses(&ran, "admin")), (1, vec!["fail".to_owned()], vec!["fail".to_owned()]));
+    assert!(found(&ran, "telemetry")[0].1.starts_with("OTEL_TRACES_SAMPLER"), "{}", ran.stdout);
+    assert!(found(&ran, "admin")[0].1.contains("give another address"), "{}", ran.stdout);
 }
 
 #[tokio::test]

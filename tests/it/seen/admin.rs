@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::admin::{self, Facts, View};
+use longshore::admin::{self, Facts, Health, View};
 use longshore::config::AdminConfig;
 use longshore::dev::mongod::{Mongod, Options};
 use longshore::held::Held;
@@ -14,6 +14,7 @@ use longshore::telemetry::metrics::{Connections, Metrics, Sources};
 use longshore::telemetry::otlp::Otlp;
 use longshore::telemetry::signals::Signals;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::collector::free_port;
 use super::web::Web;
@@ -121,8 +122,74 @@ async fn a_closed_gate_is_told_with_its_cause_and_what_to_do() {
     assert_eq!(running.worker.ended().await.0.code(), Some(1), "it had to let go");
 }
 
+#[tokio::test]
+async fn a_queue_that_is_gone_is_the_first_thing_that_is_said() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let running = Running::start(&surroundings, &[]);
+    assert_eq!(running.web.status().await["headline"]["kind"], "idle");
+    surroundings.server.call("DeleteQueue", &json!({ "QueueUrl": surroundings.queue_url })).await;
+    let said = async || running.web.status().await["headline"].clone();
+    until("the headline says it", async || said().await["text"].as_str().is_some_and(|text| text.contains("does not exist"))).await;
+    assert_eq!(said().await["word"], "Receives fail");
+    assert!(running.web.get("/").await.text.contains("Receives fail"), "without a script, too");
+    assert_eq!(running.web.get("/livez").await.status, 200, "a restart would not bring it back");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let bad = (0..1_500).map(|number| plain(&json!({ "type": "event", "user_id": number })));
+    surroundings.send(&bad.collect::<Vec<_>>()).await;
+    let mut running = Running::start(&surroundings, &[]);
+    until("receiving is slowed", async || {
+        running.worker.assert_running();
+        running.web.status().await["headline"]["word"] == "Slowed"
+    })
+    .await;
+    let status = running.web.status().await;
+    assert!(status["headline"]["text"].as_str().is_some_and(|text| text.contains("missing_field")), "{}", status["headline"]);
+    let last = &status["dead_letters"]["last"];
+    assert!(last.as_array().is_some_and(|last| last.len() == 1) && last[0]["times"].as_u64() > Some(500), "{last}");
+    running.worker.signal("TERM").await;
+    running.worker.ended().await;
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
+    let signals = Signals::default();
+    let listen = Some("127.0.0.1:0".parse().expect("an address"));
+    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect("bound").expect("on");
+    let served = admin::serve(listener, view(&signals, Duration::from_secs(30))).expect("served");
+    let web = Web::new(served.address.port());
+    let mut pages = Vec::new();
+    for _ in 0..64 {
+        let mut page = tokio::net::TcpStream::connect(served.address).await.expect("a connection");
+        page.write_all(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.expect("sent");
+        let mut head = [0; 12];
+        page.read_exact(&mut head).await.expect("an answer");
+        assert_eq!(&head, b"HTTP/1.1 200");
+        pages.push(page);
+    }
+    assert_eq!(web.get("/events").await.status, 503);
+    assert_eq!(web.get("/livez").await.status, 200, "probes have room");
+    // More than there is room for: they are closed, because they say nothing.
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(tokio::net::TcpStream::connect(served.address).await.expect("a connection"));
+    }
+    until("the first that said nothing is closed", async || {
+        let mut byte = [0; 1];
+        matches!(silent[0].try_read(&mut byte), Ok(0) | Err(_)) && silent[0].peek(&mut byte).await.is_ok_and(|bytes| bytes == 0)
+    })
+    .await;
+    assert_eq!(web.get("/livez").await.status, 200);
+    drop((pages, silent));
+}
+
 /// A view of a worker that has nothing but signals.
 fn view(signals: &Signals, step_max: Duration) -> View {
+    let health = Health { signals: signals.clone(), held: Held::default(), step_max };
     let sources = Sources {
         destination: "portal".into(),
         fifo: false,
@@ -130,6 +197,8 @@ fn view(signals: &Signals, step_max: Duration) -> View {
         api_requests: Arc::new(Vec::new),
         connections: Arc::new(Connections::default),
         spans_dropped: Arc::new(|| 0),
+        metric_exports_failed: Arc::new(|| 0),
+        is_stuck: Arc::new(move || !health.stuck().is_empty()),
     };
     let metrics = Metrics::new(Otlp::default().resource(), None).expect("metrics");
     metrics.observe(signals.counters(), signals.gauges(), &sources);

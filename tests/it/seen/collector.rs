@@ -2,8 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::sync::Arc;
 
+use longshore::dev::mongod::Tls;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::support::child::{Child, command};
 use crate::support::sqs::python;
@@ -64,6 +70,32 @@ pub async fn by_grpc() -> (Child, String) {
     })
     .await;
     (child, format!("http://127.0.0.1:{grpc}"))
+}
+
+/// TLS before a collector that speaks none, by `protocol` alone.
+pub async fn by_tls(tls: &Tls, endpoint: &str, protocol: &[u8]) -> String {
+    let pem = tls.certificate_and_key.expose().as_bytes();
+    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().expect("certificates");
+    let key = PrivateKeyDer::from_pem_slice(pem).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    let mut config = config.with_single_cert(chain, key).expect("a certificate");
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let (acceptor, behind) = (TlsAcceptor::from(Arc::new(config)), endpoint.trim_start_matches("http://").to_owned());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            tokio::spawn(async move {
+                let mut near = acceptor.accept(stream).await.expect("a handshake");
+                let mut far = tokio::net::TcpStream::connect(behind).await.expect("the collector");
+                // Either side may end it.
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    format!("https://{address}")
 }
 
 /// The port is free a moment before it is taken: no other test asks for one by number.

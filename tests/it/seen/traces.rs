@@ -12,6 +12,7 @@ use super::collector::{self, Collector, Place, Span, free_port};
 use super::web::Web;
 use crate::support::child::{Child, command};
 use crate::support::fault_proxy::FaultProxy;
+use crate::support::mongod;
 use crate::support::sqs::python;
 use crate::support::surroundings::Surroundings;
 use crate::support::until;
@@ -253,6 +254,31 @@ async fn spans_arrive_by_grpc_as_well() {
         ["process ", "insert events", "delete ", trace.as_str()].iter().all(|words| printed.contains(words))
     })
     .await;
+}
+
+#[tokio::test]
+async fn spans_arrive_by_tls_over_both_protocols() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let (agent, grpc) = collector::by_grpc().await;
+    let tap = Collector::start().await;
+    let tls = mongod::certificates();
+    let authority = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(authority.path(), &tls.ca).expect("written");
+    let by_grpc = collector::by_tls(&tls, &grpc, b"h2").await;
+    let by_http = collector::by_tls(&tls, &tap.endpoint, b"http/1.1").await;
+    for (number, protocol, endpoint) in [(4, "grpc", by_grpc), (6, "http/protobuf", by_http)] {
+        surroundings.send(&[with_traceparent(number)]).await;
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+            ("SSL_CERT_FILE", authority.path().to_str().expect("UTF-8")),
+        ];
+        unload(&surroundings, &variables).await;
+        let (trace, _) = producer(number);
+        until(&format!("the spans arrive by {protocol}"), async || agent.printed().contains(&trace) || tap.printed().contains(&trace))
+            .await;
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,48 @@
+//! What a worker would be seen by: the address of its status page, and the collector of its traces and metrics.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use crate::config::Config;
+use crate::telemetry::otlp;
+
+use super::finding::Findings;
+
+pub(super) fn check(config: &Config) -> Findings {
+    let mut findings = Findings::default();
+    admin(config, &mut findings);
+    telemetry(&mut findings);
+    findings
+}
+
+fn admin(config: &Config, findings: &mut Findings) {
+    const CHECK: &str = "admin";
+    let Some(address) = config.admin.listen else {
+        return findings.note(CHECK, "admin.listen is \"off\": no status page, no /metrics, no health");
+    };
+    match TcpListener::bind(address) {
+        Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),
+        // A running worker of this configuration has it.
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            findings.note(
+                CHECK,
+                format!("http://{address}/ is taken: by a worker that runs here, or another needs an admin.listen of its own"),
+            );
+        }
+        Err(error) => {
+            findings.fail(CHECK, format!("cannot listen on admin.listen = \"{address}\": {error}; give another address, or \"off\""));
+        }
+    }
+}
+
+/// The collector is not asked: one that is away is no reason not to start.
+fn telemetry(findings: &mut Findings) {
+    const CHECK: &str = "telemetry";
+    match otlp::look() {
+        Ok(Some(said)) => findings.ok(CHECK, said),
+        Ok(None) => {
+            findings.note(CHECK, "no OTLP endpoint is named (OTEL_EXPORTER_OTLP_ENDPOINT): no traces, and metrics by /metrics alone");
+        }
+        Err(error) => findings.fail(CHECK, format!("{error:#}")),
+    }
+}
