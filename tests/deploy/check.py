@@ -39,7 +39,7 @@ def run(*command, **options):
 
 def lint(*command):
     ran = run(*command)
-    expect(ran.returncode == 0, f"{Path(command[0]).name}: {ran.stdout}{ran.stderr}")
+    expect(ran.returncode == 0, f"{command[:3]}: {ran.stdout}{ran.stderr}")
 
 
 def scan(*target):
@@ -87,7 +87,7 @@ def statements(document, has_key):
 
 
 def policies():
-    lint(BIN / "cfn-lint", AWS / "queue.yaml")
+    lint(sys.executable, "-m", "cfnlint", AWS / "queue.yaml")
     template = yaml.load((AWS / "queue.yaml").read_text(), Template)["Resources"]
     files = {path.stem: json.loads(path.read_text()) for path in (AWS / "policies").glob("*.json")}
     alike = {"ConsumerPolicy": ["consumer", "consumer-kms"], "ProducerPolicy": ["producer", "producer-kms"], "ScalerPolicy": ["scaler"]}
@@ -117,7 +117,7 @@ def policies():
 def compose():
     """Against the schema of the Compose specification, and what this one means."""
     document = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    lint(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+    lint(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
     services = document["services"]
     for name, service in services.items():
         for other in service.get("depends_on", {}):
