@@ -38,8 +38,9 @@ def run(*command, **options):
 
 
 def lint(*command):
+    # Scripts of Python are run by name: the first line of those in an environment that was moved names another place.
     ran = run(*command)
-    expect(ran.returncode == 0, f"{command[:3]}: {ran.stdout}{ran.stderr}")
+    expect(ran.returncode == 0, f"{Path(command[-1]).name}: {ran.stdout}{ran.stderr}")
 
 
 def scan(*target):
@@ -87,7 +88,7 @@ def statements(document, has_key):
 
 
 def policies():
-    lint(sys.executable, "-m", "cfnlint", AWS / "queue.yaml")
+    lint(sys.executable, BIN / "cfn-lint", AWS / "queue.yaml")
     template = yaml.load((AWS / "queue.yaml").read_text(), Template)["Resources"]
     files = {path.stem: json.loads(path.read_text()) for path in (AWS / "policies").glob("*.json")}
     alike = {"ConsumerPolicy": ["consumer", "consumer-kms"], "ProducerPolicy": ["producer", "producer-kms"], "ScalerPolicy": ["scaler"]}
@@ -117,7 +118,7 @@ def policies():
 def compose():
     """Against the schema of the Compose specification, and what this one means."""
     document = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    lint(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
+    lint(sys.executable, BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
     services = document["services"]
     for name, service in services.items():
         for other in service.get("depends_on", {}):
