@@ -14,8 +14,8 @@ SOURCE_DATE_EPOCH="$(git log -1 --format=%ct 2>/dev/null || echo 0)"
 export SOURCE_DATE_EPOCH
 
 # No path of this machine gets into the binary. A folder of its own, or other builds would be thrown away over the flags.
-build="${CARGO_TARGET_DIR:-target}/shipped"
-RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+build="$(realpath -m "${CARGO_TARGET_DIR:-target}/shipped")"
+RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$build=target --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
     "$cargo" build --locked --profile "$profile" --no-default-features --target-dir "$build"
 folder="$profile"
 [ "$profile" != dev ] || folder=debug
@@ -24,6 +24,10 @@ program="$build/$folder/longshore"
 rm -rf dist
 mkdir -p "dist/$name"/{completions,man/man1}
 strip -o "dist/$name/longshore" "$program"
+if grep -aqF -e "$PWD/" -e "$build/" -e "${CARGO_HOME:-$HOME/.cargo}/" "dist/$name/longshore"; then
+    echo 'dist: a path of this machine is in the binary' >&2
+    exit 1
+fi
 for shell in bash zsh fish; do "$program" completions "$shell" >"dist/$name/completions/longshore.$shell"; done
 "$program" man --out "dist/$name/man/man1"
 cp -r README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE config docs "dist/$name/"
