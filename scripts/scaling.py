@@ -8,7 +8,7 @@ https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algor
 import math
 import sys
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -242,14 +242,13 @@ def plot(results, rule):
 
 def main():
     rule = rule_of_chart()
-    blind = {**rule.__dict__}
     rules = {
         "as the chart does": rule,
-        "blind to the gate": Rule(**{**blind, "sees_gate": False}),
-        "blind to what is in flight": Rule(**{**blind, "counts_in_flight": False}),
-        f"{2 * rule.target:,} messages for each worker": Rule(**{**blind, "target": 2 * rule.target}),
-        f"always {rule.most}": Rule(**{**blind, "least": rule.most}),
-        f"always {rule.least}": Rule(**{**blind, "most": rule.least}),
+        "blind to the gate": replace(rule, sees_gate=False),
+        "blind to what is in flight": replace(rule, counts_in_flight=False),
+        f"{2 * rule.target:,} messages for each worker": replace(rule, target=2 * rule.target),
+        f"always {rule.most}": replace(rule, least=rule.most),
+        f"always {rule.least}": replace(rule, most=rule.least),
     }
     results = {name: simulate(each) for name, each in rules.items()}
     if "--plot" in sys.argv:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +16,13 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent))
+
 import readme
 from refusals import REFUSALS
+from verdict import end, expect, run
 
-HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 CHART = ROOT / "charts" / "longshore"
 KUBERNETES = "1.34"
@@ -28,22 +30,6 @@ KUBERNETES = "1.34"
 NOT_CORE = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
 UPDATE = os.environ.get("UPDATE") == "1"
 LONGSHORE, HELM = sys.argv[1:3]
-
-failures = []
-checks = 0
-
-
-def expect(holds, what):
-    global checks
-    checks += 1
-    if not holds:
-        failures.append(what)
-        print(f"FAILED: {what}")
-
-
-def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
 
 def helm_template(values, *flags, chart=CHART):
     return run(HELM, "template", "portal", str(chart), "--namespace", "events", "--kube-version", KUBERNETES, "--values", str(values), *flags)
@@ -194,9 +180,9 @@ def no_secrets(name, objects, text):
 
 def refusals():
     minimal = HERE / "values" / "minimal.yaml"
-    for flag, words in REFUSALS:
-        ran = helm_template(minimal, *flag)
-        expect(ran.returncode != 0 and words in ran.stderr, f"{' '.join(flag)}: not refused with {words!r}: {ran.stderr.strip()}")
+    for values, words in REFUSALS:
+        ran = helm_template(minimal, "--set", values)
+        expect(ran.returncode != 0 and words in ran.stderr, f"{values}: not refused with {words!r}: {ran.stderr.strip()}")
     nothing = run(HELM, "template", "portal", str(CHART))
     expect(nothing.returncode != 0 and "mongo.existingSecret: name the Secret" in nothing.stderr, "no values at all: no word of what to give")
 
@@ -283,8 +269,7 @@ def main():
         page.write_text(expected)
     expect(page.read_text() == expected, "charts/longshore/README.md: its table is not that of values.yaml; UPDATE=1 make chart-test writes it")
     rendered = sum(len(objects) for objects in objects_by_set.values())
-    print(f"{len(sets)} value sets, {rendered} objects, {len(REFUSALS)} refusals: {checks - len(failures)} checks passed, {len(failures)} failed")
-    sys.exit(bool(failures))
+    end(f"{len(sets)} value sets, {rendered} objects, {len(REFUSALS)} refusals: ")
 
 
 main()

@@ -4,11 +4,14 @@ against each other. Each finding of a linter that is left stands here with its r
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+sys.path.append(str(Path(__file__).parent.parent))
+
+from verdict import end, expect, run
 
 ROOT = Path(__file__).parent.parent.parent
 AWS = ROOT / "deploy" / "aws"
@@ -21,32 +24,16 @@ ACCEPTED = {
     "AWS-0096": "trivy does not look through Fn::If: the queue is encrypted by SQS or by the key that is given",
 }
 
-failures = []
-checks = 0
-
-
-def expect(holds, what):
-    global checks
-    checks += 1
-    if not holds:
-        failures.append(what)
-        print(f"FAILED: {what}")
-
-
-def run(*command, **options):
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, cwd=ROOT, **options)
-
-
 def lint(*command):
     # Scripts of Python are run by name: the first line of those in an environment that was moved names another place.
-    ran = run(*command)
+    ran = run(*command, cwd=ROOT)
     expect(ran.returncode == 0, f"{Path(command[-1]).name}: {ran.stdout}{ran.stderr}")
 
 
 def scan(*target):
     """trivy, over one target; returns the findings that were accepted."""
     command = (BIN / "trivy", "config", "--quiet", "--skip-check-update", "--skip-version-check", "--format", "json", *target)
-    ran = run(*command)
+    ran = run(*command, cwd=ROOT)
     expect(ran.returncode == 0 and ran.stdout, f"trivy {target}: {ran.stderr}")
     results = json.loads(ran.stdout or "{}").get("Results", [])
     expect(any(result["MisconfSummary"]["Successes"] for result in results), f"trivy {target}: looked at nothing")
@@ -152,8 +139,7 @@ def main():
     expect(accepted == set(ACCEPTED), f"accepted without need: {set(ACCEPTED) - accepted}")
     for finding in sorted(accepted):
         print(f"left: {finding}: {ACCEPTED[finding]}")
-    print(f"{checks - len(failures)} checks passed, {len(failures)} failed")
-    sys.exit(bool(failures))
+    end()
 
 
 main()
