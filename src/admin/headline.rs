@@ -7,9 +7,6 @@ use crate::telemetry::metrics::count;
 
 use super::words::{duration, elapsed, number, rate, time};
 
-/// How full a worker counts as full, of its in-flight messages or bytes.
-const FULL: f64 = 0.9;
-
 /// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there is to say.
 struct Headline {
     kind: &'static str,
@@ -61,8 +58,7 @@ fn closed(status: &Value) -> Option<Headline> {
 }
 
 fn receives_fail(status: &Value) -> Option<Headline> {
-    let trouble = status["receives_fail"].as_object().map(|_| &status["receives_fail"])?;
-    let text = format!(" for {}: {}", since(status, trouble), words(trouble));
+    let text = goes_on(status, trouble(status, "receives_fail")?);
     Some(Headline::new(
         "failing",
         "Receives fail",
@@ -72,14 +68,13 @@ fn receives_fail(status: &Value) -> Option<Headline> {
 }
 
 fn writes_fail(status: &Value) -> Option<Headline> {
-    let trouble = status["writes_fail"].as_object().map(|_| &status["writes_fail"])?;
-    let text = format!(" for {}: {}", since(status, trouble), words(trouble));
+    let text = goes_on(status, trouble(status, "writes_fail")?);
     let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them.";
     Some(Headline::new("failing", "Writes are not confirmed", text, more))
 }
 
 fn slowed(status: &Value) -> Option<Headline> {
-    let trouble = status["slowed"].as_object().map(|_| &status["slowed"])?;
+    let trouble = trouble(status, "slowed")?;
     let text = format!(" for {}: over half of the last 1,000 messages were refused, for {}.", since(status, trouble), words(trouble));
     let more = "What to do: look at the producer, or roll it back. A batch a second is received until then, so that the queue is not drained \
                 into dead letters.";
@@ -88,27 +83,25 @@ fn slowed(status: &Value) -> Option<Headline> {
 
 fn jam(status: &Value) -> Option<Headline> {
     let held = &status["in_flight"];
-    let (messages, top) = (float(&held["messages"]), top(status)?);
-    let in_top = float(&top["messages"]);
-    let share = |of: &str, most: &str| float(&held[of]) / float(&held[most]).max(1.0);
-    let is_full = share("messages", "messages_max").max(share("bytes", "bytes_max")) >= FULL;
-    if !is_full || messages < 10.0 || 2.0 * in_top <= messages {
-        return None;
-    }
-    let word = format!("Jam at {}", top["stage"].as_str().unwrap_or_default().replace('_', " "));
-    let durable = number(float(&status["rates"]["durable_per_s"]));
-    let text = format!(": it holds {} of the {} in flight; {durable} a second become durable.", number(in_top), number(messages));
+    let most = held["most"].as_str().filter(|_| held["is_full"] == true)?;
+    let stage = status["stages"].as_array()?.iter().find(|stage| stage["stage"] == most)?;
+    let word = format!("Jam at {}", most.replace('_', " "));
+    let [in_it, in_flight, durable] =
+        [&stage["messages"], &held["messages"], &status["rates"]["durable_per_s"]].map(|value| number(float(value)));
+    let text = format!(": it holds {in_it} of the {in_flight} in flight; {durable} a second become durable.");
     let more = status["last_errors"].get(0).map_or_else(String::new, |error| {
         format!("Last error, {}: {}: {}", at(&error["at"]), error["what"].as_str().unwrap_or_default(), words(error))
     });
     Some(Headline::new("jam", &word, text, more))
 }
 
-/// The stage that holds the most.
-fn top(status: &Value) -> Option<&Value> {
-    let stages = status["stages"].as_array()?.iter().filter(|stage| stage["messages"].is_number());
-    // The first of several that hold as many.
-    stages.reduce(|best, stage| if float(&stage["messages"]) > float(&best["messages"]) { stage } else { best })
+/// One that goes on.
+fn trouble<'a>(status: &'a Value, name: &str) -> Option<&'a Value> {
+    status.get(name).filter(|trouble| !trouble.is_null())
+}
+
+fn goes_on(status: &Value, trouble: &Value) -> String {
+    format!(" for {}: {}", since(status, trouble), words(trouble))
 }
 
 /// Nothing is wrong.
@@ -135,7 +128,7 @@ fn flow(status: &Value) -> Headline {
     Headline::new("idle", "Idle", ": nothing came in the last ten seconds, nothing is in flight.", more())
 }
 
-/// With the time at which the queue was asked: it is asked once a minute, and a minute is long.
+/// With the time at which the queue was asked: while nothing waits that is once a minute, and a minute is long.
 fn depth(queue: &Value) -> String {
     let depth = &queue["depth"];
     match depth["visible"].as_u64() {
@@ -237,10 +230,11 @@ mod tests {
 
     #[test]
     fn a_jam_is_where_most_of_a_full_worker_stands() {
-        let full = [("/in_flight/messages", json!(95)), ("/stages/2/messages", json!(90)), ("/stages/1/messages", json!(5))];
-        assert_eq!(said(&full).0, "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.");
-        let by_bytes = [("/in_flight/messages", json!(12)), ("/in_flight/bytes", json!(950)), ("/stages/1/messages", json!(10))];
-        assert!(said(&by_bytes).0.starts_with("Jam at waiting"));
-        assert!(said(&[("/in_flight/messages", json!(95)), ("/stages/2/messages", json!(40))]).0.starts_with("Waiting"));
+        let held = |is_full, most: Value| ("/in_flight", json!({ "messages": 95, "is_full": is_full, "most": most }));
+        let writing = ("/stages/2/messages", json!(90));
+        let jam = "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.";
+        assert_eq!(said(&[held(true, json!("writing")), writing.clone()]).0, jam);
+        assert!(said(&[held(false, json!("writing")), writing]).0.starts_with("Waiting"));
+        assert!(said(&[held(true, Value::Null)]).0.starts_with("Waiting"));
     }
 }

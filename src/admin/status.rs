@@ -13,6 +13,12 @@ use super::View;
 use super::headline;
 use super::history::History;
 
+/// How full a worker counts as full, of its in-flight messages or bytes.
+const FULL: f64 = 0.9;
+
+/// Of fewer messages in flight no stage holds most: they pass.
+const FEW: usize = 10;
+
 /// The status but for what does not change and what was.
 pub(super) fn now(view: &View, history: &History, started: Timestamp, stuck: &[String]) -> Value {
     let mut status = figures(view, history, started, stuck);
@@ -141,13 +147,29 @@ fn stages(view: &View) -> Value {
 
 fn in_flight(view: &View) -> Value {
     let gauges = view.signals.gauges();
+    // What receives reserve is not there yet.
+    let (messages, bytes) = (view.held.len(), gauges.in_flight_bytes.get());
+    let (messages_max, bytes_max) = (gauges.in_flight_messages_max.get(), gauges.in_flight_bytes_max.get());
+    let fill = fill([(messages as u64, messages_max), (bytes, bytes_max)]);
     json!({
-        // What receives reserve is not there yet.
-        "messages": view.held.len(),
-        "messages_max": gauges.in_flight_messages_max.get(),
-        "bytes": gauges.in_flight_bytes.get(),
-        "bytes_max": gauges.in_flight_bytes_max.get(),
+        "messages": messages,
+        "messages_max": messages_max,
+        "bytes": bytes,
+        "bytes_max": bytes_max,
+        "fill": fill,
+        "is_full": fill >= FULL,
+        "most": most(view.held.by_stage().map(|(stage, messages)| (stage.name(), messages)), messages),
     })
+}
+
+/// How full the fuller of some limits is, up to 1.
+fn fill<const N: usize>(of_limits: [(u64, u64); N]) -> f64 {
+    of_limits.map(|(held, max)| count(held) / count(max.max(1))).into_iter().fold(0.0, f64::max).min(1.0)
+}
+
+/// The stage that holds more than half of what is in flight, where that is more than a few.
+fn most(stages: impl Iterator<Item = (&'static str, usize)>, in_flight: usize) -> Option<&'static str> {
+    stages.filter(|(_, messages)| in_flight >= FEW && 2 * messages > in_flight).map(|(name, _)| name).next()
 }
 
 fn totals(view: &View, history: &History) -> Value {
@@ -202,4 +224,24 @@ fn api(view: &View) -> Value {
 /// To the second: nobody reads more of it, and what does not change need not be drawn again.
 fn second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_as_full_as_the_fuller_of_its_limits() {
+        assert_eq!([fill([(95, 100), (0, 1_000)]), fill([(12, 100), (950, 1_000)])].map(|fill| fill >= FULL), [true, true]);
+        assert!(fill([(89, 100), (899, 1_000)]) < FULL);
+        assert_eq!((fill([(3, 1), (0, 0)]).to_string(), fill([(0, 0)]).to_string()), ("1".to_owned(), "0".to_owned()));
+    }
+
+    #[test]
+    fn most_is_more_than_half_of_more_than_a_few() {
+        assert_eq!(most([("waiting", 5), ("writing", 90)].into_iter(), 95), Some("writing"));
+        assert_eq!(most([("waiting", 10), ("writing", 2)].into_iter(), 12), Some("waiting"));
+        assert_eq!(most([("waiting", 6), ("writing", 6)].into_iter(), 12), None);
+        assert_eq!(most([("writing", 9)].into_iter(), 9), None);
+    }
 }

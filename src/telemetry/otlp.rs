@@ -152,14 +152,10 @@ fn said(plan: &Plan) -> Option<String> {
 
 fn traces(target: &Target, plan: &Plan, resource: Resource, sender: &Sender, lost: &Arc<Lost>) -> Result<SdkTracerProvider> {
     let exporter = match target.protocol {
-        Protocol::Grpc => {
-            let builder = SpanExporter::builder().with_tonic();
-            if target.is_tls { builder.with_tls_config(roots()).build() } else { builder.build() }
-        }
+        Protocol::Grpc => trusting(SpanExporter::builder().with_tonic(), target).build(),
         Protocol::Http => SpanExporter::builder().with_http().with_http_client(sender.http(target.timeout)?).build(),
     };
-    // Not with the exporter's own words: they may quote an address with a password in it.
-    let exporter = exporter.map_err(|_| anyhow::anyhow!("cannot set up OTLP traces to {}: look at OTEL_EXPORTER_OTLP_*", target.shown))?;
+    let exporter = exporter.map_err(|_| refused("traces", target))?;
     let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(plan.sampler.clone());
     let provider = if plan.bounds_links { provider } else { provider.with_max_links_per_span(LINKS_MAX) };
     Ok(provider.with_span_processor(Bounded::new(exporter, &target.shown, plan.queue_max, lost)).build())
@@ -167,19 +163,21 @@ fn traces(target: &Target, plan: &Plan, resource: Resource, sender: &Sender, los
 
 fn metrics(target: &Target, sender: &Sender, lost: &Arc<Lost>) -> Result<MetricsSent> {
     let exporter = match target.protocol {
-        Protocol::Grpc => {
-            let builder = MetricExporter::builder().with_tonic();
-            if target.is_tls { builder.with_tls_config(roots()).build() } else { builder.build() }
-        }
+        Protocol::Grpc => trusting(MetricExporter::builder().with_tonic(), target).build(),
         Protocol::Http => MetricExporter::builder().with_http().with_http_client(sender.http(target.timeout)?).build(),
     };
-    let exporter = exporter.map_err(|_| anyhow::anyhow!("cannot set up OTLP metrics to {}: look at OTEL_EXPORTER_OTLP_*", target.shown))?;
+    let exporter = exporter.map_err(|_| refused("metrics", target))?;
     Ok(MetricsSent::new(exporter, &target.shown, lost))
 }
 
-/// Those of this machine. Without them no certificate would be trusted.
-fn roots() -> ClientTlsConfig {
-    ClientTlsConfig::new().with_enabled_roots()
+/// With the roots of this machine, where `target` is encrypted: without them no certificate would be trusted.
+fn trusting<B: WithTonicConfig>(builder: B, target: &Target) -> B {
+    if target.is_tls { builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots()) } else { builder }
+}
+
+/// Not with the exporter's own words: they may quote an address with a password in it.
+fn refused(what: &str, target: &Target) -> anyhow::Error {
+    anyhow::anyhow!("cannot set up OTLP {what} to {}: look at OTEL_EXPORTER_OTLP_*", target.shown)
 }
 
 /// `service.name` is longshore unless the variables say otherwise.

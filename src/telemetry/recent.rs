@@ -18,9 +18,6 @@ const TEXT_MAX: usize = 2_000;
 #[derive(Debug, Default)]
 pub struct Recent {
     shows_bodies: AtomicBool,
-    /// Whether the story says that receives fail, and whether that writes do.
-    receives_fail: AtomicBool,
-    writes_fail: AtomicBool,
     story: Mutex<Story>,
 }
 
@@ -104,32 +101,22 @@ impl Recent {
     }
 
     pub(super) fn receives_fail(&self, text: &str) {
-        self.receives_fail.store(true, Ordering::Relaxed);
         goes_on(&mut self.lock().receives_fail, text);
     }
 
-    /// Called for every receive: without a lock where there is nothing to take back.
     pub(super) fn received(&self) {
-        if self.receives_fail.swap(false, Ordering::Relaxed) {
-            self.lock().receives_fail = None;
-        }
+        self.lock().receives_fail = None;
     }
 
     pub(super) fn writes_fail(&self, collection: &str, text: &str) {
-        self.writes_fail.store(true, Ordering::Relaxed);
         let mut story = self.lock();
         let mut trouble = story.writes_fail.remove(collection);
         goes_on(&mut trouble, text);
         story.writes_fail.extend(trouble.map(|trouble| (collection.to_owned(), trouble)));
     }
 
-    /// Called for every batch: without a lock where there is nothing to take back.
     pub(super) fn written(&self, collection: &str) {
-        if self.writes_fail.load(Ordering::Relaxed) {
-            let mut story = self.lock();
-            story.writes_fail.remove(collection);
-            self.writes_fail.store(!story.writes_fail.is_empty(), Ordering::Relaxed);
-        }
+        self.lock().writes_fail.remove(collection);
     }
 
     pub(super) fn slowed(&self, reason: Option<&str>) {

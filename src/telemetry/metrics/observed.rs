@@ -134,6 +134,7 @@ fn observe_sources(meter: &Meter, counters: &Arc<Counters>, sources: &Sources) {
         .with_callback(move |observer| observer.observe(cost.api_cost_dollars(), &[]))
         .build();
     observe_connections(meter, sources);
+    observe_health(meter, sources);
 }
 
 fn observe_connections(meter: &Meter, sources: &Sources) {
@@ -156,7 +157,6 @@ fn observe_connections(meter: &Meter, sources: &Sources) {
         .with_description("The number of times that no connection could be had of the pool.")
         .with_callback(move |observer| observer.observe(connections().timeouts, &[]))
         .build();
-    observe_health(meter, sources);
 }
 
 fn observe_health(meter: &Meter, sources: &Sources) {
