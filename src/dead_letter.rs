@@ -3,16 +3,14 @@
 //! It is one more insert, into the lane of the dead-letter collection. Its `_id` is made of the queue's ARN and the message
 //! id, so that a crash between record and delete doubles nothing: the second record finds the first there already.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bson::{Binary, DateTime, RawArrayBuf, RawBson, RawDocumentBuf, cstr, spec::BinarySubtype};
 
 use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
-use crate::message::{Attribute, Ending, Insert, Key, Part, QueueMessage, Receipt, Rejection, Write};
+use crate::message::{Attribute, Ending, Insert, Key, Origin, Part, QueueMessage, Receipt, Rejection, Write};
 use crate::telemetry::signals::{MessageRejected, Signals};
-use crate::time::from_text;
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -44,7 +42,7 @@ impl DeadLetters {
 
     fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> RawDocumentBuf {
         let message = &receipt.message;
-        let (origin_time_ms, origin_id) = origin(receipt);
+        let origin = origin(receipt);
         let text = |value: Option<&str>| value.map_or(RawBson::Null, |value| RawBson::String(value.to_owned()));
         let mut record = RawDocumentBuf::new();
         record.append(cstr!("_id"), id);
@@ -55,8 +53,11 @@ impl DeadLetters {
         record.append(cstr!("route"), text(receipt.route.as_deref()));
         record.append(cstr!("queue"), &*self.queue_arn);
         record.append(cstr!("message_id"), message.message_id.as_str());
-        record.append(cstr!("origin_time"), DateTime::from_millis(origin_time_ms));
-        record.append(cstr!("origin_id"), &*origin_id);
+        record.append(cstr!("origin_time"), DateTime::from_millis(origin.time.millis()));
+        // Nanoseconds beyond the date, and the digits of a number that no BSON integer holds.
+        record.append(cstr!("origin_nanos"), origin.time.nanos());
+        record.append(cstr!("origin_sequence"), origin.sequence.to_string());
+        record.append(cstr!("origin_id"), &*String::from_utf8_lossy(&origin.id));
         record.append(cstr!("sent"), DateTime::from_millis(message.sent_ms));
         record.append(cstr!("dead_lettered"), DateTime::from_millis(self.clock.now_ms()));
         record.append(cstr!("receive_count"), i64::from(message.receive_count));
@@ -70,14 +71,10 @@ impl DeadLetters {
 
 /// Who sent the message when, so that a replay can say so: by its envelope where that could be opened, else by the attributes
 /// of our producers where they can be read, else by the queue.
-fn origin(receipt: &Receipt) -> (i64, Cow<'_, str>) {
-    if let Some(origin) = &receipt.origin {
-        return (origin.time_ms, String::from_utf8_lossy(&origin.id));
-    }
+fn origin(receipt: &Receipt) -> Origin {
     let message = &receipt.message;
-    let given = message.text("longshore-time").and_then(|text| from_text(text).ok()).zip(message.text("longshore-id"));
-    let (time_ms, id) = given.unwrap_or((message.sent_ms, &message.message_id));
-    (time_ms, Cow::Borrowed(id))
+    let given = || Origin::of_attributes(message).ok().flatten();
+    receipt.origin.clone().or_else(given).unwrap_or_else(|| Origin::of_queue(message))
 }
 
 /// A list of name and value, because an attribute's name may hold dots.
@@ -122,7 +119,8 @@ mod tests {
     use crate::budget::Budget;
     use crate::clock::SystemClock;
     use crate::held::Held;
-    use crate::message::{Origin, Reason};
+    use crate::message::{Identity, Reason};
+    use crate::time::Time;
 
     async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
         let records = DeadLetters::new("arn:aws:sqs:eu-west-1:1:portal".into(), Arc::new(SystemClock::default()), Signals::default());
@@ -162,7 +160,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_origin_is_that_of_the_envelope_else_of_the_producer_else_of_the_queue() {
-        let origin = Origin { time_ms: 1_795_000_000_000, id: Arc::from(b"sns-1".as_slice()) };
+        let time = Time::from_millis(1_795_000_000_000);
+        let origin = Origin { identity: Identity::Given, time, sequence: 0, id: Arc::from(b"sns-1".as_slice()) };
         assert_eq!(origin_of(&record(message(), Some(origin)).await), (1_795_000_000_000, "sns-1"));
         let attribute = |name: &str, text: &str| (name.to_owned(), Attribute::Text(text.to_owned()));
         let attributes = vec![attribute("longshore-id", "mine"), attribute("longshore-time", "2026-11-22T09:00:00Z")];

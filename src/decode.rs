@@ -6,8 +6,8 @@
 //! - **Type.** The body's own `type`; else the attribute `type`, the innermost first; else that of the innermost envelope that
 //!   has one, mapped to a route by `message.types` or else taken as the route's name.
 //! - **Origin.** That of the innermost envelope: it is nearest to the producer, so what a topic or bus delivers twice is one
-//!   message. Else the attributes `longshore-time` and `longshore-id`, else `SentTimestamp` and `MessageId`. All are the same
-//!   at every redelivery.
+//!   message. Else the attributes `longshore-time` and `longshore-id` (and `longshore-sequence`, of a replay), else `SentTimestamp`,
+//!   `SequenceNumber` and `MessageId`. All are the same at every redelivery.
 //!
 //! Whatever the body is, nothing panics, and time and memory stay linear in its size and in the bound on its unpacked size:
 //! - each of at most [`ENVELOPES_MAX`] + 1 layers is searched and parsed once or twice, and an inner one is shorter than the
@@ -30,7 +30,9 @@ mod writer;
 
 use crate::config::MessageConfig;
 use crate::fields::Fields;
-use crate::message::{Attribute, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
+use crate::message::origin::given_time;
+use crate::message::{Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
+use crate::time::Time;
 use encoding::Encoding;
 use envelope::Signature;
 
@@ -168,23 +170,13 @@ impl Opened {
 }
 
 fn origin(signature: Option<Signature>, message: &QueueMessage) -> Result<Origin, Rejection> {
-    const TIME: &str = "longshore-time";
-    const ID: &str = "longshore-id";
-    let attribute_time = || message.text(TIME).map(|time| envelope::origin_time("attribute longshore-time", time)).transpose();
-    if let Some(Signature { time_ms, id, .. }) = signature {
-        let time_ms = match time_ms {
-            Some(time_ms) => time_ms,
-            // A CloudEvents event need not have a time. A replay has the first SentTimestamp in the attribute.
-            None => attribute_time()?.unwrap_or(message.sent_ms),
-        };
-        return Ok(Origin { time_ms, id: id.into() });
-    }
-    match (attribute_time()?, message.text(ID)) {
-        (Some(time_ms), Some(id)) => Ok(Origin { time_ms, id: envelope::origin_id("attribute longshore-id", id)?.into() }),
-        (None, None) => Ok(Origin { time_ms: message.sent_ms, id: message.message_id.as_bytes().into() }),
-        // Taken for nothing, the one given would silently not do what it is there for.
-        _ => {
-            Err(Rejection::new(Reason::BadKey, format!("of the attributes {TIME} and {ID} only one is there as text: send both, or none")))
-        }
-    }
+    let Some(Signature { time, id, .. }) = signature else {
+        return Ok(Origin::of_attributes(message)?.unwrap_or_else(|| Origin::of_queue(message)));
+    };
+    let (identity, time) = match time {
+        Some(time) => (Identity::Given, time),
+        // A replay has the first SentTimestamp in the attribute.
+        None => (Identity::GivenWithoutTime, given_time(message)?.unwrap_or(Time::from_millis(message.sent_ms))),
+    };
+    Ok(Origin { identity, time, sequence: 0, id: id.into() })
 }

@@ -1,5 +1,7 @@
 //! The fields of a message as encoded BSON: what decode writes once and the store sends as it is, never parsed in between.
 
+use crate::time::{Time, element};
+
 /// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
 ///
 /// An element is laid out as in a BSON document: type byte, name, NUL, value.
@@ -8,6 +10,8 @@ pub struct Fields {
     buffer: Vec<u8>,
     /// Where each element begins, and how long its name is.
     starts: Vec<(usize, usize)>,
+    /// The times that numbers were written as, by the field's place, where a double says less.
+    exact_times: Vec<(usize, Time)>,
 }
 
 impl Fields {
@@ -34,6 +38,11 @@ impl Fields {
         self.buffer.extend_from_slice(value);
     }
 
+    /// Notes the time that the number of the element begun last was written as.
+    pub fn note_exact_time(&mut self, time: Time) {
+        self.exact_times.push((self.starts.len().saturating_sub(1), time));
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.starts.len()
@@ -50,16 +59,21 @@ impl Fields {
         self.buffer.len()
     }
 
-    /// Bytes of memory, in use: the elements, and where each begins.
+    /// Bytes of memory, in use: the elements, where each begins, and exact times.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.buffer.len() + self.starts.len() * size_of::<(usize, usize)>()
+        self.buffer.len() + self.starts.len() * size_of::<(usize, usize)>() + self.exact_times.len() * size_of::<(usize, Time)>()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         self.starts.iter().enumerate().map(|(index, &(start, name_len))| {
             let end = self.starts.get(index + 1).map_or(self.buffer.len(), |next| next.0);
-            Field { element: &self.buffer[start..end], name_len }
+            // Sorted, because they were noted in the order of the fields.
+            let exact_time = match self.exact_times.as_slice() {
+                [] => None,
+                noted => noted.binary_search_by_key(&index, |(place, _)| *place).ok().map(|at| noted[at].1),
+            };
+            Field { element: &self.buffer[start..end], name_len, exact_time }
         })
     }
 
@@ -75,6 +89,7 @@ pub struct Field<'a> {
     /// The element as a BSON document holds it.
     pub element: &'a [u8],
     name_len: usize,
+    exact_time: Option<Time>,
 }
 
 impl<'a> Field<'a> {
@@ -97,12 +112,18 @@ impl<'a> Field<'a> {
         &self.element[self.name_len + 2..]
     }
 
+    /// The time that the field's number was written as, where that is known: a double holds 15 to 17 digits, and a time to the
+    /// nanosecond has 19.
+    #[must_use]
+    pub fn exact_time(&self) -> Option<Time> {
+        self.exact_time
+    }
+
     /// The text of a string.
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
-        const STRING: u8 = 0x02;
         // Length, text, NUL.
         let text = self.value().get(4..self.value().len().checked_sub(1)?)?;
-        if self.element_type() == STRING { std::str::from_utf8(text).ok() } else { None }
+        if self.element_type() == element::STRING { std::str::from_utf8(text).ok() } else { None }
     }
 }

@@ -7,6 +7,7 @@
 //! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
 //! counted, said in the log at the end, and fails the tests.
 
+pub mod origin;
 mod receipt;
 mod rejection;
 
@@ -18,6 +19,7 @@ use bson::oid::ObjectId;
 use crate::fields::Fields;
 use crate::version::Change;
 
+pub use origin::{Identity, Origin};
 pub use receipt::Receipt;
 pub use rejection::{Reason, Rejection};
 
@@ -90,17 +92,6 @@ impl QueueMessage {
     pub fn bytes(&self) -> usize {
         self.body.len() + self.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>()
     }
-}
-
-/// The identity of a message, the same at every redelivery: who sent it when, under which id.
-///
-/// Taken from the envelope, else from the attributes `longshore-time` and `longshore-id`, else from `SentTimestamp` and
-/// `MessageId`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// Milliseconds since the epoch.
-    pub time_ms: i64,
-    pub id: Arc<[u8]>,
 }
 
 /// A message whose body was understood: which route it names, who sent it, and its fields as BSON.
@@ -178,8 +169,8 @@ pub struct Insert {
     pub id: Key,
     /// The whole document as BSON, `_id` first.
     pub document: Vec<u8>,
-    /// Where the id is the producer's own: a hash of the message as sent, stored as `_ingest.h`. Another document under the
-    /// same id is told from a redelivery by it.
+    /// Where the identity is not the queue's own: a hash of the message as sent, stored as `_ingest.h`. Another message under
+    /// the same id is told from a redelivery by it.
     pub hash: Option<[u8; 16]>,
 }
 

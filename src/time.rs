@@ -1,9 +1,13 @@
-//! Times as producers write them, read to milliseconds since the epoch. Pure.
+//! Times as producers write them, read exactly, to the nanosecond. Pure.
 //!
 //! Read are RFC 3339 (`2026-11-22T10:00:00Z`), the same without an offset (taken as UTC) and with a space for the `T`, as
-//! Python prints them, and numbers: epoch seconds, fractional too, or milliseconds from 10^11 on. All are cut to
-//! milliseconds before anything compares them, because a BSON date holds no more.
+//! Python prints them, and numbers: epoch seconds, fractional too, or milliseconds from 10^11 on. A BSON date holds
+//! milliseconds, so a time is stored to the millisecond; versions are compared to the nanosecond, or two updates of one
+//! millisecond would have no order. What is finer than a nanosecond is cut, towards the past before 1970 too.
 
+mod decimal;
+
+use std::fmt;
 use std::time::Duration;
 
 use bson::Decimal128;
@@ -35,6 +39,70 @@ pub const MILLISECONDS_FROM: i64 = 100_000_000_000;
 pub const MILLIS_MIN: i64 = -62_135_596_800_000;
 pub const MILLIS_MAX: i64 = 253_402_300_799_999;
 
+/// 2000-01-01T00:00:00Z and 2100-01-01T00:00:00Z: what a version may be. One of the year 2612, read from a number that was
+/// none, would win over every true update for centuries.
+pub const VERSION_MILLIS_MIN: i64 = 946_684_800_000;
+pub const VERSION_MILLIS_MAX: i64 = 4_102_444_800_000;
+
+const NANOS_PER_MILLI: i128 = 1_000_000;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+/// A point in time, to the nanosecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Time {
+    millis: i64,
+    nanos: i32,
+}
+
+impl Time {
+    /// `millis`: since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self { millis, nanos: 0 }
+    }
+
+    /// Since the epoch.
+    ///
+    /// # Errors
+    /// Outside the years 1 to 9999.
+    pub fn from_nanos(nanos: i128) -> Result<Self, TimeError> {
+        let millis = i64::try_from(nanos.div_euclid(NANOS_PER_MILLI)).map_err(|_| TimeError::OutOfRange)?;
+        if !(MILLIS_MIN..=MILLIS_MAX).contains(&millis) {
+            return Err(TimeError::OutOfRange);
+        }
+        let nanos = i32::try_from(nanos.rem_euclid(NANOS_PER_MILLI)).unwrap_or_default();
+        Ok(Self { millis, nanos })
+    }
+
+    /// Milliseconds since the epoch, cut towards the past: what a BSON date holds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.millis
+    }
+
+    /// Nanoseconds beyond the milliseconds, 0 to 999,999.
+    #[must_use]
+    pub const fn nanos(self) -> i32 {
+        self.nanos
+    }
+
+    /// Whether it can be a version.
+    #[must_use]
+    pub fn can_be_a_version(self) -> bool {
+        (VERSION_MILLIS_MIN..=VERSION_MILLIS_MAX).contains(&self.millis)
+    }
+}
+
+/// Epoch seconds with nine digits behind the point, which [`from_text`] reads as this time again, and exactly.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i128::from(self.millis) * NANOS_PER_MILLI + i128::from(self.nanos);
+        let sign = if nanos < 0 { "-" } else { "" };
+        let (seconds, rest) = (nanos.abs() / NANOS_PER_SECOND, nanos.abs() % NANOS_PER_SECOND);
+        write!(f, "{sign}{seconds}.{rest:09}")
+    }
+}
+
 /// Why a time cannot be read. Holds no value of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
@@ -48,46 +116,44 @@ pub enum TimeError {
 ///
 /// # Errors
 /// Where it cannot be read or is outside the years 1 to 9999.
-pub fn from_field(field: Field<'_>) -> Result<i64, TimeError> {
+pub fn from_field(field: Field<'_>) -> Result<Time, TimeError> {
+    if let Some(time) = field.exact_time() {
+        return Ok(time);
+    }
     let value = field.value();
-    let fixed = |length: usize| value.get(..length).ok_or(TimeError::Unreadable);
     match field.element_type() {
-        element::DATE => in_range(i64::from_le_bytes(fixed(8)?.try_into().map_err(|_| TimeError::Unreadable)?)),
-        element::INT64 => from_integer(i64::from_le_bytes(fixed(8)?.try_into().map_err(|_| TimeError::Unreadable)?)),
-        element::INT32 => from_integer(i32::from_le_bytes(fixed(4)?.try_into().map_err(|_| TimeError::Unreadable)?).into()),
-        element::DOUBLE => from_float(f64::from_le_bytes(fixed(8)?.try_into().map_err(|_| TimeError::Unreadable)?)),
-        element::DECIMAL128 => {
-            let bytes: [u8; 16] = fixed(16)?.try_into().map_err(|_| TimeError::Unreadable)?;
-            Decimal128::from_bytes(bytes).to_string().parse().map_err(|_| TimeError::Unreadable).and_then(from_float)
-        }
-        element::STRING => {
-            // Length, text, NUL.
-            let text = value.get(4..value.len().saturating_sub(1)).ok_or(TimeError::Unreadable)?;
-            from_text(std::str::from_utf8(text).map_err(|_| TimeError::Unreadable)?)
-        }
+        element::DATE => in_range(i64::from_le_bytes(fixed(value)?)),
+        element::INT64 => from_integer(i64::from_le_bytes(fixed(value)?)),
+        element::INT32 => from_integer(i32::from_le_bytes(fixed(value)?).into()),
+        element::DOUBLE => from_double(f64::from_le_bytes(fixed(value)?)),
+        element::DECIMAL128 => from_number(&Decimal128::from_bytes(fixed(value)?).to_string()),
+        element::STRING => field.text().ok_or(TimeError::Unreadable).and_then(from_text),
         _ => Err(TimeError::Unreadable),
     }
+}
+
+fn fixed<const LENGTH: usize>(value: &[u8]) -> Result<[u8; LENGTH], TimeError> {
+    value.try_into().map_err(|_| TimeError::Unreadable)
 }
 
 /// Reads a time from text: one of the written forms, or a number in decimal digits.
 ///
 /// # Errors
 /// Where it cannot be read or is outside the years 1 to 9999.
-pub fn from_text(text: &str) -> Result<i64, TimeError> {
+pub fn from_text(text: &str) -> Result<Time, TimeError> {
     let text = text.trim_ascii();
-    if let Ok(integer) = text.parse::<i64>() {
-        return from_integer(integer);
-    }
     // Longer than any form of a time: not worth a parse.
     if text.len() > 64 {
         return Err(TimeError::Unreadable);
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
-        && let Ok(float) = text.parse::<f64>()
-    {
-        return from_float(float);
+    if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E')) {
+        match from_number(text) {
+            Err(TimeError::Unreadable) => {}
+            read => return read,
+        }
     }
-    let pieces = Pieces::parse(text).map_err(|_| TimeError::Unreadable)?;
+    let text = without_digits_beyond_nanoseconds(text);
+    let pieces = Pieces::parse(text.as_bytes()).map_err(|_| TimeError::Unreadable)?;
     // A date alone is not accepted: it is more often a field of another meaning than a time.
     let time = pieces.time().ok_or(TimeError::Unreadable)?;
     if pieces.time_zone_annotation().is_some() {
@@ -96,33 +162,57 @@ pub fn from_text(text: &str) -> Result<i64, TimeError> {
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
     // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
     let civil = DateTime::from_parts(pieces.date(), time).duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    // Cut towards the past, so that times before 1970 keep their order too.
-    let millis = (civil.as_nanos() - offset * 1_000_000_000).div_euclid(1_000_000);
-    in_range(i64::try_from(millis).map_err(|_| TimeError::OutOfRange)?)
+    Time::from_nanos(civil.as_nanos() - offset * NANOS_PER_SECOND)
 }
 
-fn from_integer(number: i64) -> Result<i64, TimeError> {
+/// RFC 3339 has any number of digits behind the point, and jiff reads nine.
+fn without_digits_beyond_nanoseconds(text: &str) -> std::borrow::Cow<'_, str> {
+    const DIGITS: usize = 9;
+    let Some(point) = text.find('.') else { return text.into() };
+    let digits = text[point + 1..].bytes().take_while(u8::is_ascii_digit).count();
+    if digits <= DIGITS {
+        return text.into();
+    }
+    [&text[..=point + DIGITS], &text[point + 1 + digits..]].concat().into()
+}
+
+/// Reads a number in decimal digits, with a point and an exponent or without: seconds, or milliseconds.
+fn from_number(text: &str) -> Result<Time, TimeError> {
+    let scaled = |places| {
+        decimal::scaled(text, places).map_err(|error| match error {
+            decimal::DecimalError::Unreadable => TimeError::Unreadable,
+            decimal::DecimalError::TooLarge => TimeError::OutOfRange,
+        })
+    };
+    let as_seconds = scaled(9)?;
+    let is_seconds = as_seconds.abs() < i128::from(MILLISECONDS_FROM) * NANOS_PER_SECOND;
+    Time::from_nanos(if is_seconds { as_seconds } else { scaled(6)? })
+}
+
+fn from_integer(number: i64) -> Result<Time, TimeError> {
     if number.unsigned_abs() >= MILLISECONDS_FROM.unsigned_abs() {
         return in_range(number);
     }
     in_range(number * 1_000)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "floats beyond the range saturate and are then refused")]
-fn from_float(number: f64) -> Result<i64, TimeError> {
+/// By the shortest text that is this double, which is what a producer's library prints: 1795341605.123 times 1000 would be
+/// 1795341605122.9999.
+fn from_double(number: f64) -> Result<Time, TimeError> {
+    /// Beyond any time, and within what has few digits.
+    const LARGEST: f64 = 1e18;
     if !number.is_finite() {
         return Err(TimeError::Unreadable);
     }
-    if number.abs() >= MILLISECONDS_FROM as f64 {
-        return in_range(number.floor() as i64);
+    if number.abs() >= LARGEST {
+        return Err(TimeError::OutOfRange);
     }
-    // Through text-like rounding to microseconds: 1795341605.123 * 1000 is 1795341605122.9999 in binary.
-    let micros = (number * 1_000_000.0).round();
-    in_range((micros / 1_000.0).floor() as i64)
+    // `{:e}` is as exact and has no hundreds of zeros for what is next to nothing.
+    from_number(&format!("{number:e}"))
 }
 
-fn in_range(millis: i64) -> Result<i64, TimeError> {
-    if (MILLIS_MIN..=MILLIS_MAX).contains(&millis) { Ok(millis) } else { Err(TimeError::OutOfRange) }
+fn in_range(millis: i64) -> Result<Time, TimeError> {
+    if (MILLIS_MIN..=MILLIS_MAX).contains(&millis) { Ok(Time::from_millis(millis)) } else { Err(TimeError::OutOfRange) }
 }
 
 /// A duration in whole milliseconds, saturating.
@@ -135,6 +225,10 @@ pub fn millis(duration: Duration) -> i64 {
 mod tests {
     use super::*;
 
+    fn nanos(text: &str) -> Result<i128, TimeError> {
+        from_text(text).map(|time| i128::from(time.millis()) * NANOS_PER_MILLI + i128::from(time.nanos()))
+    }
+
     #[test]
     fn every_written_form_of_one_instant_is_that_instant() {
         for text in [
@@ -143,40 +237,103 @@ mod tests {
             "2026-11-22T10:00:05.123",
             "2026-11-22 10:00:05.123",
             "2026-11-22 10:00:05.123+00:00",
-            "2026-11-22T12:00:05.123456+02:00",
+            "2026-11-22T12:00:05.123000+02:00",
             "1795341605.123",
             "1795341605123",
+            "1795341605123.0",
+            "1.795341605123e9",
         ] {
-            assert_eq!(from_text(text), Ok(1_795_341_605_123), "{text}");
+            assert_eq!(nanos(text), Ok(1_795_341_605_123_000_000), "{text}");
         }
-        assert_eq!(from_text("2026-11-22 10:00"), Ok(1_795_341_600_000));
-        assert_eq!(from_text("1795341605"), Ok(1_795_341_605_000));
-        assert_eq!(from_text("1969-12-31T23:59:59.9999Z"), Ok(-1));
+        assert_eq!(nanos("2026-11-22 10:00"), Ok(1_795_341_600_000_000_000));
+        assert_eq!(nanos("1795341605"), Ok(1_795_341_605_000_000_000));
+    }
+
+    #[test]
+    fn a_time_is_read_to_the_nanosecond_and_exactly() {
+        for (text, wanted) in [
+            ("2026-11-22T10:00:05.123456789Z", 1_795_341_605_123_456_789),
+            ("2026-11-22T10:00:05.1234567899999Z", 1_795_341_605_123_456_789),
+            ("2026-11-22 12:00:05.123456+02:00", 1_795_341_605_123_456_000),
+            ("1795341605.123456789", 1_795_341_605_123_456_789),
+            ("1795341605.1234567891", 1_795_341_605_123_456_789),
+            ("1795341605123.456789", 1_795_341_605_123_456_789),
+            ("1795341605123456.789e-3", 1_795_341_605_123_456_789),
+        ] {
+            assert_eq!(nanos(text), Ok(wanted), "{text}");
+        }
+        // Towards the past, so that times before 1970 keep their order too.
+        assert_eq!(nanos("1969-12-31T23:59:59.9999999999Z"), Ok(-1));
+        assert_eq!(nanos("-0.0000000001"), Ok(-1));
+        assert_eq!((from_text("-0.0001").unwrap().millis(), from_text("-0.0001").unwrap().nanos()), (-1, 900_000));
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "now", "2026-13-01T00:00:00Z", "2026-11-22", "22/11/2026 10:00", "nan", "inf", "2026-11-22T10:00:05Zjunk", "1e400"]
-        {
+        for text in [
+            "",
+            "now",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22",
+            "22/11/2026 10:00",
+            "nan",
+            "inf",
+            "2026-11-22T10:00:05Zjunk",
+            "1.2.3",
+            "e5",
+            "-",
+        ] {
             assert_eq!(from_text(text), Err(TimeError::Unreadable), "{text}");
         }
-        for text in ["99999999999999999", "-99999999999999", "0000-12-31T00:00:00Z", "1e30"] {
+        for text in ["99999999999999999", "-99999999999999", "0000-12-31T00:00:00Z", "1e30", "1e400", "1e99999999999999999999"] {
             assert_eq!(from_text(text), Err(TimeError::OutOfRange), "{text}");
         }
-        assert_eq!(from_text("0001-01-01T00:00:00Z"), Ok(MILLIS_MIN));
-        assert_eq!(from_text("9999-12-31T23:59:59.999Z"), Ok(MILLIS_MAX));
+        assert_eq!(from_text("0001-01-01T00:00:00Z"), Ok(Time::from_millis(MILLIS_MIN)));
+        assert_eq!(from_text("9999-12-31T23:59:59.999Z"), Ok(Time::from_millis(MILLIS_MAX)));
+    }
+
+    #[test]
+    fn a_version_lies_from_2000_to_2100() {
+        for (text, can_be) in [
+            ("1999-12-31T23:59:59.999999999Z", false),
+            ("2000-01-01T00:00:00Z", true),
+            ("2099-12-31T23:59:59Z", true),
+            ("2612-01-27T00:00:00Z", false),
+        ] {
+            assert_eq!(from_text(text).unwrap().can_be_a_version(), can_be, "{text}");
+        }
     }
 
     proptest::proptest! {
         #[test]
-        fn fractional_seconds_keep_their_milliseconds(millis in 0_i64..4_000_000_000_000) {
+        fn a_time_reads_as_itself_again(nanos in i128::from(MILLIS_MIN) * NANOS_PER_MILLI..i128::from(MILLIS_MAX) * NANOS_PER_MILLI) {
+            let time = Time::from_nanos(nanos).unwrap();
+            // Beyond 10^11 seconds digits are milliseconds.
+            proptest::prop_assume!(time.millis().unsigned_abs() < MILLISECONDS_FROM.unsigned_abs() * 1_000);
+            proptest::prop_assert_eq!(from_text(&time.to_string()), Ok(time));
+        }
+
+        #[test]
+        fn fractional_seconds_keep_their_microseconds(micros in 0_i64..4_000_000_000_000_000) {
             #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-            let seconds = millis as f64 / 1_000.0;
-            proptest::prop_assert_eq!(from_float(seconds), Ok(millis));
+            let seconds = micros as f64 / 1_000_000.0;
+            proptest::prop_assert_eq!(from_double(seconds), Time::from_nanos(i128::from(micros) * 1_000));
+        }
+
+        #[test]
+        fn doubles_keep_their_order(a in -1e10_f64..1e10, b in -1e10_f64..1e10) {
+            if a <= b {
+                proptest::prop_assert!(from_double(a).unwrap() <= from_double(b).unwrap());
+            }
         }
 
         #[test]
         fn no_text_panics(text in ".{0,80}") {
+            let _ = from_text(&text);
+        }
+
+        #[test]
+        fn no_number_panics(text in "[-+0-9.eE]{0,70}") {
             let _ = from_text(&text);
         }
     }

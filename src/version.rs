@@ -1,38 +1,62 @@
 //! Versions and their join: what makes the order of delivery irrelevant. Pure.
 //!
-//! A [`Version`] is (version field, origin time, origin id), compared in that order: total, and the same here and on the
+//! A [`Version`] is (version field, origin time, sequence, place, origin id, content), compared in that order: total, and the same here and on the
 //! server. A whole-state update is a last-writer-wins register, a partial one a last-writer-wins map; [`join`] is
 //! associative, commutative and idempotent. So it does not matter in which order updates of one key arrive, how often, or how
 //! many of them are joined before they are written: here in a lane, or on the server by the same comparison.
 //!
-//! All of it rests on one thing: two changes at one version are the same change, because a version holds the origin of the
-//! message that made it. The terms are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
+//! All of it rests on one thing: two changes at one version are the same change, because a version ends with a hash of what
+//! the message says. The terms are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
 //! Replicated Data Types" (2011).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::fields::Fields;
+use crate::time::Time;
+
+/// Bytes of SHA-256 over a message that end its version.
+pub const CONTENT_HASH_BYTES: usize = 8;
 
 /// When a value was made, by its own account; ties are broken by the message that carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// The route's version field, milliseconds since the epoch; the origin's time where the message has none.
-    pub time_ms: i64,
+    /// The route's version field, to the nanosecond; the origin's time where the message has none.
+    pub time: Time,
     /// Milliseconds since the epoch.
     pub origin_time_ms: i64,
+    /// The place in a FIFO queue; 0 elsewhere.
+    pub sequence: u128,
+    /// The place among the messages that came packed in one; 0 where it came alone.
+    pub place: u32,
     /// Stored as binary, so that no collation orders it.
     pub origin_id: Arc<[u8]>,
+    /// Decides between two contents under one identity, which a sender should not give twice and may.
+    pub content_hash: [u8; CONTENT_HASH_BYTES],
+}
+
+impl Version {
+    /// Sequence and place as 20 bytes, of which the greater are of the greater.
+    #[must_use]
+    pub fn sequence_and_place(&self) -> [u8; 20] {
+        let mut bytes = [0; 20];
+        bytes[..16].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.place.to_be_bytes());
+        bytes
+    }
 }
 
 impl Ord for Version {
     /// The server compares binary values by length, then by bytes (MongoDB manual, "BSON comparison order"); so does this.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.time_ms
-            .cmp(&other.time_ms)
+        self.time
+            .cmp(&other.time)
             .then(self.origin_time_ms.cmp(&other.origin_time_ms))
+            .then(self.sequence.cmp(&other.sequence))
+            .then(self.place.cmp(&other.place))
             .then(self.origin_id.len().cmp(&other.origin_id.len()))
             .then_with(|| self.origin_id.cmp(&other.origin_id))
+            .then(self.content_hash.cmp(&other.content_hash))
     }
 }
 
@@ -61,7 +85,7 @@ pub fn join(left: Change, right: Change) -> Change {
     match (left, right) {
         (Change::Partial { fields: left }, Change::Partial { fields: right }) => Change::Partial { fields: merge(left, right) },
         (Change::Whole { version: a, fields: x }, Change::Whole { version: b, fields: y }) => {
-            // Equal versions are one message, delivered twice.
+            // Equal versions are one message, delivered twice, or two that say the same.
             if a >= b { Change::Whole { version: a, fields: x } } else { Change::Whole { version: b, fields: y } }
         }
         (whole @ Change::Whole { .. }, _) | (_, whole) => whole,
@@ -103,11 +127,14 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a", "b", "c"];
 
-    /// One message, as its producer sent it: few times, so that ties are many. Its place in the list is its origin's id.
+    /// One message, as its producer sent it: few times and ids, so that ties are many. Its number in the list is its content.
     #[derive(Debug, Clone)]
     struct Message {
-        time_ms: i64,
+        nanos: i32,
         origin_time_ms: i64,
+        sequence: u128,
+        place: u32,
+        id: usize,
         whole: bool,
         /// Which of [`NAMES`] it carries.
         names: [bool; 3],
@@ -128,7 +155,18 @@ mod tests {
     }
 
     fn version(number: usize, message: &Message) -> Version {
-        Version { time_ms: message.time_ms, origin_time_ms: message.origin_time_ms, origin_id: origin_id(number) }
+        Version {
+            time: time(message.nanos),
+            origin_time_ms: message.origin_time_ms,
+            sequence: message.sequence,
+            place: message.place,
+            origin_id: origin_id(message.id),
+            content_hash: u64::try_from(number).expect("few messages").to_be_bytes(),
+        }
+    }
+
+    fn time(nanos: i32) -> Time {
+        Time::from_nanos(nanos.into()).expect("a time")
     }
 
     fn change(number: usize, message: &Message) -> Change {
@@ -157,12 +195,19 @@ mod tests {
             Shape::Partial => Just(false).boxed(),
             Shape::Mixed => any::<bool>().boxed(),
         };
-        let message = (0_i64..3, 0_i64..3, whole, any::<[bool; 3]>()).prop_map(|(time_ms, origin_time_ms, whole, names)| Message {
-            time_ms,
-            origin_time_ms,
-            whole,
-            names,
-        });
+        // A millisecond is a million: times tie in it, and below it.
+        let nanos = select(vec![0, 1, 1_000_000]);
+        let message = (nanos, 0_i64..2, 0_u128..2, 0_u32..2, 0_usize..3, whole, any::<[bool; 3]>()).prop_map(
+            |(nanos, origin_time_ms, sequence, place, id, whole, names)| Message {
+                nanos,
+                origin_time_ms,
+                sequence,
+                place,
+                id,
+                whole,
+                names,
+            },
+        );
         prop::collection::vec(message, 1..8)
             .prop_map(|messages| messages.iter().enumerate().map(|(number, message)| change(number, message)).collect())
     }
@@ -185,33 +230,48 @@ mod tests {
     }
 
     #[test]
-    fn versions_compare_by_time_then_origin_time_then_length_then_bytes_of_the_id() {
-        let version = |time_ms, origin_time_ms, id: &[u8]| Version { time_ms, origin_time_ms, origin_id: id.into() };
+    fn versions_compare_by_each_part_in_turn_and_ids_by_length_first() {
+        let version = |nanos, origin_time_ms, sequence, place, id: &[u8], content| Version {
+            time: time(nanos),
+            origin_time_ms,
+            sequence,
+            place,
+            origin_id: id.into(),
+            content_hash: [content; CONTENT_HASH_BYTES],
+        };
         let rising = [
-            version(-1, 9, &[9]),
-            version(0, 1, &[9, 9]),
-            version(0, 2, &[]),
-            version(0, 2, &[0xff]),
-            version(0, 2, &[0, 1]),
-            version(0, 2, &[1, 0]),
-            version(1, 0, &[]),
+            version(-1, 9, 9, 9, &[9], 9),
+            version(0, 9, 9, 9, &[9], 9),
+            version(1, 1, 9, 9, &[9, 9], 9),
+            version(1, 2, 0, 9, &[9], 9),
+            version(1, 2, 1, 0, &[9], 9),
+            version(1, 2, 1, 1, &[], 9),
+            version(1, 2, 1, 1, &[0xff], 9),
+            version(1, 2, 1, 1, &[0, 1], 9),
+            version(1, 2, 1, 1, &[1, 0], 0),
+            version(1, 2, 1, 1, &[1, 0], 1),
+            version(2, 0, 0, 0, &[], 0),
         ];
         assert!(rising.is_sorted_by(|a, b| a < b));
+        let bytes: Vec<_> = [(0, 1), (1, 0), (1, 256), (256, 0)]
+            .map(|(sequence, place)| Version { sequence, place, ..rising[0].clone() }.sequence_and_place())
+            .to_vec();
+        assert!(bytes.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
     fn a_newer_whole_state_drops_the_fields_of_the_older() {
-        let message = |time_ms, names| Message { time_ms, origin_time_ms: 0, whole: true, names };
+        let message = |nanos, names| Message { nanos, origin_time_ms: 0, sequence: 0, place: 0, id: 0, whole: true, names };
         let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, false])));
         assert_eq!(join(newer.clone(), older), newer);
     }
 
     #[test]
     fn partial_changes_keep_the_newest_of_each_field() {
-        let message = |time_ms, names| Message { time_ms, origin_time_ms: 0, whole: false, names };
+        let message = |nanos, names| Message { nanos, origin_time_ms: 0, sequence: 0, place: 0, id: 0, whole: false, names };
         let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, true])));
         let Change::Partial { fields } = join(older, newer) else { panic!("partial") };
-        let kept: Vec<_> = fields.iter().map(|(name, version, _)| (name.as_str(), version.time_ms)).collect();
+        let kept: Vec<_> = fields.iter().map(|(name, version, _)| (name.as_str(), version.time.nanos())).collect();
         assert_eq!(kept, [("a", 2), ("b", 1), ("c", 2)]);
     }
 

@@ -2,6 +2,7 @@
 
 mod batches;
 mod delivery;
+mod identity;
 mod lines;
 mod message;
 mod pace;

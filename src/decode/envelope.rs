@@ -14,19 +14,17 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::message::origin::{read_id, read_time};
 use crate::message::{Attribute, Reason, Rejection, attribute_text};
-use crate::time;
-
-/// Bytes of an id of an origin: it is stored with every document that it wrote last.
-pub const ORIGIN_ID_BYTES_MAX: usize = 1_024;
+use crate::time::Time;
 
 /// Who sent a message and which type the sender gave it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Signature {
     /// In the sender's words, not yet mapped to a route.
     pub kind: Option<String>,
-    /// Milliseconds since the epoch, where the envelope has a time.
-    pub time_ms: Option<i64>,
+    /// Where the envelope has a time.
+    pub time: Option<Time>,
     pub id: Vec<u8>,
 }
 
@@ -118,8 +116,7 @@ fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
     }
     let Some(body) = string(names.message) else { return Ok(None) };
     let Some(timestamp) = string(names.timestamp) else { return Err(broken("SNS: Timestamp is missing, or not a string")) };
-    let signature =
-        Signature { kind: None, time_ms: Some(origin_time("SNS Timestamp", &timestamp)?), id: origin_id("SNS MessageId", &id)? };
+    let signature = Signature { kind: None, time: Some(read_time("SNS Timestamp", &timestamp)?), id: read_id("SNS MessageId", &id)? };
     Ok(Some(Envelope { signature, body, attributes: sns_attributes(names.message_attributes)? }))
 }
 
@@ -148,11 +145,8 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
     if !detail.get().starts_with('{') {
         return Ok(None);
     }
-    let signature = Signature {
-        kind: Some(kind.into_owned()),
-        time_ms: Some(origin_time("EventBridge time", &time)?),
-        id: origin_id("EventBridge id", &id)?,
-    };
+    let signature =
+        Signature { kind: Some(kind.into_owned()), time: Some(read_time("EventBridge time", &time)?), id: read_id("EventBridge id", &id)? };
     Ok(Some(Envelope { signature, body: Cow::Borrowed(detail.get()), attributes: Vec::new() }))
 }
 
@@ -207,27 +201,8 @@ fn cloudevent_signature(kind: &str, source: &str, id: &str, time: Option<&str>) 
     if source.is_empty() || id.is_empty() || source.chars().chain(id.chars()).any(char::is_control) {
         return Err(Rejection::new(Reason::BadKey, "CloudEvents: source or id is empty or has control characters"));
     }
-    let time_ms = time.map(|time| origin_time("CloudEvents time", time)).transpose()?;
-    Ok(Signature { kind: Some(kind.to_owned()), time_ms, id: origin_id("CloudEvents source and id", &format!("{source}\n{id}"))? })
-}
-
-/// Reads the time of an origin.
-///
-/// # Errors
-/// Where it cannot be read or is outside the years 1 to 9999.
-pub fn origin_time(what: &str, text: &str) -> Result<i64, Rejection> {
-    time::from_text(text).map_err(|error| Rejection::new(Reason::BadTime, format!("{what} {error}")))
-}
-
-/// Checks the id of an origin.
-///
-/// # Errors
-/// Where it is empty or longer than [`ORIGIN_ID_BYTES_MAX`].
-pub fn origin_id(what: &str, id: &str) -> Result<Vec<u8>, Rejection> {
-    if id.is_empty() || id.len() > ORIGIN_ID_BYTES_MAX {
-        return Err(Rejection::new(Reason::BadKey, format!("{what} must have 1 to {ORIGIN_ID_BYTES_MAX} bytes")));
-    }
-    Ok(id.as_bytes().to_vec())
+    let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;
+    Ok(Signature { kind: Some(kind.to_owned()), time, id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))? })
 }
 
 fn broken(text: &str) -> Rejection {

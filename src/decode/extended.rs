@@ -46,6 +46,11 @@ pub fn read<'de, A: MapAccess<'de>>(writer: &mut Writer<'_>, open: Open, name: N
     match written {
         Ok(element_type) => {
             writer.set_type(open, element_type);
+            if element_type == element::DATE
+                && let Some(text) = text(operand.get())
+            {
+                writer.note_written_time(&text);
+            }
             writer.check_size()
         }
         Err((reason, problem)) => Err(writer.refuse(reason, problem)),
@@ -131,7 +136,7 @@ fn date(operand: &str) -> Result<i64, Problem> {
     }
 
     if let Some(text) = text(operand) {
-        return time::from_text(&text).map_err(|error| (Reason::BadTime, error.to_string()));
+        return time::from_text(&text).map(time::Time::millis).map_err(|error| (Reason::BadTime, error.to_string()));
     }
     let millis = match serde_json::from_str::<Long>(operand) {
         Ok(long) => i64::from_str(&long.millis).ok(),

@@ -4,6 +4,8 @@
 //! never become a float here. Only doubles that could have been one are looked up, in the source, and each byte of it is
 //! walked at most once however many there are.
 
+use crate::time::{VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
+
 /// A walk over the number literals of a text that the parser has accepted so far.
 pub struct Literals<'t> {
     text: &'t str,
@@ -71,6 +73,16 @@ pub fn may_be_an_integer(number: f64) -> bool {
     // 2^63, which is also where the negative ones begin once they are rounded.
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     number.abs() >= BEYOND || (number == 0.0 && number.is_sign_negative())
+}
+
+/// Characters of a number that is the nearest one to its double: 15 digits, and the point.
+pub const EXACT_DIGITS: usize = 16;
+
+/// Whether a double, as seconds or as milliseconds, can be a time of the years 2000 to 2100.
+#[expect(clippy::cast_precision_loss, reason = "bounds below 2^53")]
+pub fn may_be_a_version(number: f64) -> bool {
+    let versions = VERSION_MILLIS_MIN as f64..=VERSION_MILLIS_MAX as f64;
+    versions.contains(&number) || versions.contains(&(number * 1_000.0))
 }
 
 /// Whether a literal is an integer by the way it is written.

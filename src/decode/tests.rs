@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::decode::envelope::ORIGIN_ID_BYTES_MAX;
+use crate::message::origin::ID_BYTES_MAX;
 
 pub fn settings() -> MessageConfig {
     MessageConfig {
@@ -43,7 +43,7 @@ pub fn refused(body: &str, attributes: &[(&str, &str)]) -> (Reason, String) {
 }
 
 pub fn origin_of(record: &Record) -> (i64, String) {
-    (record.origin.time_ms, String::from_utf8_lossy(&record.origin.id).into_owned())
+    (record.origin.time.millis(), String::from_utf8_lossy(&record.origin.id).into_owned())
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_origin_is_the_producers_where_both_attributes_are_there() {
         assert_eq!(refused(body, &[*one]).0, Reason::BadKey, "{one:?}");
     }
     assert_eq!(refused(body, &[("longshore-id", "a"), ("longshore-time", "soon")]).0, Reason::BadTime);
-    let long = "x".repeat(ORIGIN_ID_BYTES_MAX + 1);
+    let long = "x".repeat(ID_BYTES_MAX + 1);
     assert_eq!(refused(body, &[("longshore-id", &long), ("longshore-time", "0")]).0, Reason::BadKey);
 }
 

@@ -17,7 +17,7 @@ use super::numbers::{self, Literals};
 use super::place::{self, NameSpan, Step};
 use crate::fields::Fields;
 use crate::message::{Reason, Rejection};
-use crate::time::element;
+use crate::time::{self, element};
 
 /// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is a value, not a level.
 pub const LEVELS_MAX: usize = 100;
@@ -262,7 +262,28 @@ impl<'t> Writer<'t> {
             return Ok(());
         }
         self.write(type_at, element::DOUBLE, &number.to_le_bytes());
+        self.note_exact_time(number);
         Ok(())
+    }
+
+    /// Keeps the time that a number of the body itself was written as, where it can be a version of more digits than a double has.
+    fn note_exact_time(&mut self, number: f64) {
+        if self.steps.len() == 1
+            && numbers::may_be_a_version(number)
+            && let Some(literal) = self.literals.nth(self.numbers)
+            && literal.len() > numbers::EXACT_DIGITS
+        {
+            self.note_written_time(literal);
+        }
+    }
+
+    /// Keeps the time that the value of a field of the body itself, which was written last, stood for in the text.
+    pub fn note_written_time(&mut self, text: &str) {
+        if self.steps.len() == 1
+            && let Ok(time) = time::from_text(text)
+        {
+            self.fields.note_exact_time(time);
+        }
     }
 
     pub fn refuse_integer<E: de::Error>(&mut self) -> E {

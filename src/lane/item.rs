@@ -107,5 +107,5 @@ fn newest_version(write: &Write) -> Option<&crate::version::Version> {
 /// The version field of an update, milliseconds since the epoch.
 #[must_use]
 pub fn newest_time_ms(write: &Write) -> Option<i64> {
-    newest_version(write).map(|version| version.time_ms)
+    newest_version(write).map(|version| version.time.millis())
 }

@@ -181,7 +181,7 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
     world.store.then(|writes| {
         let Write::Update(update) = writes[0] else { panic!("an update") };
         let crate::version::Change::Whole { version, .. } = &update.change else { panic!("a whole state") };
-        assert_eq!(version.time_ms % 60_000, 4_000, "oldest version first");
+        assert_eq!(version.time.millis() % 60_000, 4_000, "oldest version first");
         WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 }
     });
     world.until(|world| world.queue.remaining().is_empty()).await;

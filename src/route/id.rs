@@ -3,26 +3,42 @@
 use sha2::{Digest, Sha256};
 
 use crate::fields::Field;
-use crate::message::{Origin, Record};
+use crate::message::{Identity, Origin, Record};
+use crate::version::CONTENT_HASH_BYTES;
 
 use super::{ID, TYPE};
 
-/// A UUID of version 7 (RFC 9562, section 5.7) made only from the origin: the same at every redelivery, on every worker, and rising
-/// with the origin's time, so that the index on `_id` grows at its right edge.
+/// A UUID made only from the identity: the same at every redelivery, on every worker.
 ///
-/// Where RFC 9562 asks for random bits stand bits of SHA-256 over time and id. Times before 1970 or beyond 48 bits (the year
-/// 10889) count as the nearest that the layout holds.
+/// Of version 7 (RFC 9562, section 5.7), and so rising with the origin's time, so that the index on `_id` grows at its right
+/// edge. Where RFC 9562 asks for random bits stand bits of SHA-256 over time, sequence and id. Times before 1970 or beyond 48
+/// bits (the year 10889) count as the nearest that the layout holds. Of an identity without a time it is a UUID of version 8
+/// (section 5.8), bits of SHA-256 over the id.
 pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
     const TIME_MS_MAX: i64 = (1 << 48) - 1;
-    let digest = Sha256::new().chain_update(origin.time_ms.to_be_bytes()).chain_update(&origin.id).finalize();
-    let time = origin.time_ms.clamp(0, TIME_MS_MAX).to_be_bytes();
     let mut uuid = [0; 16];
-    uuid[..6].copy_from_slice(&time[2..]);
-    uuid[6..].copy_from_slice(&digest[..10]);
-    // Version 7, variant 0b10.
-    uuid[6] = uuid[6] & 0x0f | 0x70;
+    let version = if origin.identity == Identity::GivenWithoutTime {
+        uuid.copy_from_slice(&Sha256::digest(&origin.id)[..16]);
+        8
+    } else {
+        let (time, sequence) = (origin.time.to_string(), origin.sequence.to_be_bytes());
+        let digest = Sha256::new().chain_update(time).chain_update([0]).chain_update(sequence).chain_update(&origin.id).finalize();
+        let millis = origin.time.millis().clamp(0, TIME_MS_MAX).to_be_bytes();
+        uuid[..6].copy_from_slice(&millis[2..]);
+        uuid[6..].copy_from_slice(&digest[..10]);
+        7
+    };
+    uuid[6] = uuid[6] & 0x0f | version << 4;
+    // Variant 0b10.
     uuid[8] = uuid[8] & 0x3f | 0x80;
     uuid
+}
+
+/// The end of the message's version: what it says decides between two messages that have all else in common.
+pub(super) fn content_hash(record: &Record) -> [u8; CONTENT_HASH_BYTES] {
+    let mut hash = [0; CONTENT_HASH_BYTES];
+    hash.copy_from_slice(&message_hash(record)[..CONTENT_HASH_BYTES]);
+    hash
 }
 
 /// The first half of SHA-256 over the message as it was sent: its type, and its fields but for `type` and `id`.
@@ -52,18 +68,31 @@ mod tests {
 
     use super::super::sample::record;
     use super::*;
+    use crate::time::Time;
 
     fn origin(time_ms: i64, id: &[u8]) -> Origin {
-        Origin { time_ms, id: id.into() }
+        Origin { identity: Identity::Given, time: Time::from_millis(time_ms), sequence: 0, id: id.into() }
     }
 
     #[test]
     fn an_id_from_an_origin_never_changes() {
         // Held as a constant: another id after an upgrade would double what is redelivered.
         let uuid = bson::Uuid::from_bytes(from_origin(&origin(1_795_341_605_123, b"5fea7756-0ea4-451a-a703-a558b933e274")));
-        assert_eq!(uuid.to_string(), "01a202b2-d903-716e-8b0d-33c99ded82b5");
+        assert_eq!(uuid.to_string(), "01a202b2-d903-71ce-a081-d03f7023d5b4");
         assert_eq!(from_origin(&origin(-1, b"a"))[..6], [0; 6]);
         assert_eq!(from_origin(&origin(i64::MAX, b"a"))[..6], [0xff; 6]);
+    }
+
+    #[test]
+    fn time_and_sequence_are_part_of_an_identity_but_for_one_without_a_time() {
+        let given = origin(1_795_341_605_123, b"a");
+        let later = Origin { time: Time::from_nanos(1_795_341_605_123_000_001).unwrap(), ..given.clone() };
+        let next = Origin { sequence: 1, ..given.clone() };
+        assert_ne!(from_origin(&given), from_origin(&later));
+        assert_ne!(from_origin(&given), from_origin(&next));
+        let timeless = |origin: Origin| from_origin(&Origin { identity: Identity::GivenWithoutTime, ..origin });
+        let uuid = timeless(given);
+        assert_eq!((uuid, uuid[6] >> 4, uuid[8] >> 6), (timeless(later), 8, 0b10));
     }
 
     #[test]

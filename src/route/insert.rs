@@ -1,7 +1,7 @@
 //! Insert: a document of all fields of the message, made once.
 
 use crate::config::Route;
-use crate::message::{Insert, Key, Record, Rejection};
+use crate::message::{Identity, Insert, Key, Record, Rejection};
 use crate::time::element;
 
 use super::document::{DocumentWriter, subtype};
@@ -12,22 +12,25 @@ const DOCUMENT_ID: &str = "_id";
 /// Bytes for `_id`, a default time and `_ingest`, with all names: what a document holds beside the message's fields.
 const ADDED_BYTES: usize = 128;
 
-/// Makes the document: `_id`, the fields in the order of the message, the default time if it is absent, and, where the id is
-/// the producer's own, `_ingest.h`.
+/// Makes the document: `_id`, the fields in the order of the message, the default time if it is absent, and, where the
+/// identity is not the queue's own, `_ingest.h`.
 ///
 /// # Errors
 /// Where a field breaks a rule of the route; the text names it.
 pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection> {
     let mut document = DocumentWriter::new(record.fields.bytes() + ADDED_BYTES);
-    let (id, hash) = if let Some(field) = record.fields.get(ID) {
+    let id = if let Some(field) = record.fields.get(ID) {
         let id = key::from_field(field)?;
         document.element(DOCUMENT_ID, field.element_type(), field.value());
-        (id, Some(id::message_hash(record)))
+        id
     } else {
         let uuid = id::from_origin(&record.origin);
         document.binary(DOCUMENT_ID, subtype::UUID, &uuid);
-        (Key::Uuid(uuid), None)
+        Key::Uuid(uuid)
     };
+    // Whoever gives an identity may give it twice, or one that another gave.
+    let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
+    let hash = is_given.then(|| id::message_hash(record));
     check_required(route, record, &[TYPE])?;
     append_fields(&mut document, route, record)?;
     if let Some(hash) = &hash {
@@ -50,17 +53,17 @@ fn append_fields(document: &mut DocumentWriter, route: &Route, record: &Record) 
         if default_time == Some(name) {
             default_time = None;
             let time = times::read(field)?.map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
-            document.date(name, time);
+            document.date(name, time.millis());
         } else if route.times.iter().any(|time| time == name)
             && let Some(time) = times::read(field)?
         {
-            document.date(name, time);
+            document.date(name, time.millis());
         } else {
             document.copy(field);
         }
     }
     if let Some(name) = default_time {
-        document.date(name, times::of_origin(&record.origin, name)?);
+        document.date(name, times::of_origin(&record.origin, name)?.millis());
     }
     Ok(())
 }
@@ -79,6 +82,7 @@ mod tests {
     use super::super::{DOCUMENT_BYTES_MAX, sample};
     use super::*;
     use crate::message::Reason;
+    use crate::time::Time;
 
     fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
         let made = super::insert(&sample::config().routes["event"], &sample::record("event", fields))?;
@@ -179,7 +183,7 @@ mod tests {
             assert!(refused.text.starts_with("`timestamp` ") && refused.text.contains(why), "{}", refused.text);
         }
         let mut record = sample::record("event", &event(doc! {}));
-        record.origin.time_ms = i64::MAX;
+        record.origin.time = Time::from_millis(i64::MAX);
         let refused = super::insert(&sample::config().routes["event"], &record).unwrap_err();
         assert_eq!(refused.reason, Reason::BadTime);
     }

@@ -3,16 +3,16 @@
 use crate::config::{Route, WriteKind};
 use crate::fields::{Field, Fields};
 use crate::message::{Key, Reason, Record, Rejection, Update};
-use crate::time::element;
-use crate::version::Change;
-use crate::version::Version;
+use crate::time::{Time, element};
+use crate::version::{Change, Version};
 
-use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, key, times};
+use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is counted by field.
 const INGEST_BYTES: usize = 16 * 1_024;
-/// Bytes of one version in `_ingest` beside the field's name and the origin's id: two dates, their names, the headers.
-const VERSION_BYTES: usize = 64;
+/// Bytes of one version in `_ingest` beside the field's name and the origin's id: two dates, the nanoseconds, sequence and
+/// place, the hash, their names, the headers.
+const VERSION_BYTES: usize = 96;
 
 /// A record on a route with a key.
 pub(super) struct Keyed<'a> {
@@ -65,37 +65,51 @@ impl<'a> Keyed<'a> {
         Ok(())
     }
 
-    /// The version: the version field's time, or the origin's where that is absent or null.
+    /// The version: the version field's time, or the origin's where that is absent or null, with all that breaks ties.
     fn version(&self, skew_max_ms: i64) -> Result<Version, Rejection> {
         let Record { origin, sent_ms, fields, .. } = self.record;
-        let time_ms = match fields.get(self.version_field).map(times::read).transpose()?.flatten() {
-            Some(time_ms) => time_ms,
+        let time = match fields.get(self.version_field).map(times::read).transpose()?.flatten() {
+            Some(time) => time,
             None => times::of_origin(origin, self.version_field)?,
         };
-        if time_ms > sent_ms.saturating_add(skew_max_ms) {
+        if !time.can_be_a_version() {
+            let text = format!(
+                "{} is outside the years 2000 to 2100, in which a version must lie: give RFC 3339, epoch seconds or epoch milliseconds",
+                Name(self.version_field)
+            );
+            return Err(Rejection::new(Reason::BadTime, text));
+        }
+        if time.millis() > sent_ms.saturating_add(skew_max_ms) {
             // Once stored, it would win over every true update until that time comes.
             let text = format!(
                 "{} is {} s ahead of the time of sending: set the producer's clock right, or raise `message.version_skew_max`",
                 Name(self.version_field),
-                time_ms.saturating_sub(*sent_ms) / 1_000
+                time.millis().saturating_sub(*sent_ms) / 1_000
             );
             return Err(Rejection::new(Reason::BadTime, text));
         }
-        Ok(Version { time_ms, origin_time_ms: origin.time_ms, origin_id: origin.id.clone() })
+        Ok(Version {
+            time,
+            origin_time_ms: origin.time.millis(),
+            sequence: origin.sequence,
+            place: 0,
+            origin_id: origin.id.clone(),
+            content_hash: id::content_hash(self.record),
+        })
     }
 
     /// All fields at one version, in the order of the message.
     fn whole(&self, version: Version) -> Result<Change, Rejection> {
         let mut fields = Fields::default();
         fields.buffer().reserve(self.record.fields.bytes() + 16 + self.version_field.len());
-        self.each_stored(version.time_ms, |name, value| value.push_to(&mut fields, name))?;
+        self.each_stored(version.time.millis(), |name, value| value.push_to(&mut fields, name))?;
         Ok(Change::Whole { version, fields })
     }
 
     /// Each field with its version, sorted by name.
     fn partial(&self, version: &Version) -> Result<Change, Rejection> {
         let mut fields = Vec::with_capacity(self.record.fields.len() + 1);
-        self.each_stored(version.time_ms, |name, value| {
+        self.each_stored(version.time.millis(), |name, value| {
             let mut single = Fields::default();
             value.push_to(&mut single, name);
             fields.push((name.to_owned(), version.clone(), single));
@@ -116,7 +130,7 @@ impl<'a> Keyed<'a> {
                 has_version = true;
                 Some(version_ms)
             } else if self.route.times.iter().any(|time| time == name) {
-                times::read(field)?
+                times::read(field)?.map(Time::millis)
             } else {
                 None
             };
@@ -171,6 +185,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::message::Write;
+    use crate::time::VERSION_MILLIS_MIN;
 
     fn route(config: &Config, kind: &str, fields: &Document) -> Result<Update, Rejection> {
         match Router::new(config).route(&sample::record(kind, fields))?.write {
@@ -213,7 +228,7 @@ mod tests {
         .unwrap();
         assert_eq!(update.key, Key::Text("s-81".into()));
         let (version, fields) = whole(update);
-        assert_eq!((version.time_ms, version.origin_time_ms), (1_795_341_600_123, ORIGIN_MS));
+        assert_eq!((version.time, version.origin_time_ms), (Time::from_millis(1_795_341_600_123), ORIGIN_MS));
         assert_eq!(&*version.origin_id, b"5fea7756-0ea4-451a-a703-a558b933e274");
         assert_eq!(fields, sample::fields(&doc! { "last_accessed": date(1_795_341_600_123), "data": data }));
     }
@@ -236,7 +251,7 @@ mod tests {
             let mut fields = doc! { "session_id": 1, "data": 1 };
             fields.extend(more);
             let (version, fields) = whole(update("session", &fields).unwrap());
-            assert_eq!(version.time_ms, ORIGIN_MS);
+            assert_eq!(version.time, Time::from_millis(ORIGIN_MS));
             assert_eq!(fields, sample::fields(&doc! { "data": 1, "last_accessed": date(ORIGIN_MS) }));
         }
     }
@@ -252,7 +267,7 @@ mod tests {
             let expected = [("a", Bson::Null), ("data", 1.into()), ("last_accessed", date(ORIGIN_MS))];
             assert_eq!(fields.len(), expected.len());
             for ((name, version, single), (expected_name, value)) in fields.iter().zip(expected) {
-                assert_eq!((name.as_str(), version.time_ms), (expected_name, ORIGIN_MS));
+                assert_eq!((name.as_str(), version.time), (expected_name, Time::from_millis(ORIGIN_MS)));
                 assert_eq!(*single, sample::fields(&doc! { expected_name: value }));
             }
         }
@@ -325,12 +340,39 @@ mod tests {
     #[test]
     fn a_version_may_be_ahead_of_the_sending_by_the_skew_and_no_more() {
         let at = |millis: i64| update("cache", &doc! { "user_id": 1, "data": 1, "updated": millis });
-        assert_eq!(whole(at(SENT_MS + 3_600_000).unwrap()).0.time_ms, SENT_MS + 3_600_000);
+        assert_eq!(whole(at(SENT_MS + 3_600_000).unwrap()).0.time.millis(), SENT_MS + 3_600_000);
         let refused = at(SENT_MS + 3_600_001).unwrap_err();
         assert_eq!(refused.reason, Reason::BadTime);
         assert!(refused.text.starts_with("`updated` is 3600 s ahead"), "{}", refused.text);
         // Far in the past is merely stale.
-        assert!(at(-1).is_ok());
+        assert!(at(VERSION_MILLIS_MIN).is_ok());
+    }
+
+    #[test]
+    fn a_version_outside_2000_to_2100_is_refused_whoever_says_it() {
+        let mut config = sample::config();
+        config.message.version_skew_max = std::time::Duration::from_hours(24 * 365 * 1_000);
+        for time in [Bson::from(-1), "1999-12-31T23:59:59Z".into(), "2100-01-01T00:00:00.001Z".into(), 20_261_122_100_005_i64.into()] {
+            let refused = route(&config, "cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
+            assert_eq!((refused.reason, refused.text.starts_with("`updated` is outside")), (Reason::BadTime, true), "{}", refused.text);
+        }
+        let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
+        record.origin.time = Time::from_millis(VERSION_MILLIS_MIN - 1);
+        assert_eq!(Router::new(&config).route(&record).unwrap_err().reason, Reason::BadTime);
+    }
+
+    #[test]
+    fn two_messages_of_one_millisecond_have_the_order_that_their_producer_said() {
+        let at = |time: &str| whole(update("session", &doc! { "session_id": 1, "data": 1, "last_accessed": time }).unwrap()).0;
+        let rising = ["2026-11-22 10:00:00.000300", "2026-11-22T10:00:00.0003001Z", "1795341600.000600", "1795341600000.601"];
+        assert!(rising.map(at).is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn two_contents_under_one_identity_have_two_versions() {
+        let of = |data: i32| whole(update("session", &doc! { "session_id": 1, "data": data, "last_accessed": ORIGIN_MS }).unwrap()).0;
+        assert_ne!(of(1), of(2));
+        assert_eq!(of(1), of(1));
     }
 
     #[test]
@@ -338,7 +380,7 @@ mod tests {
         let router = Router::new(&sample::config());
         for (time_ms, text) in [(SENT_MS + 4_000_000, "`updated` is 4000 s ahead"), (i64::MAX, "the message's own time")] {
             let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
-            record.origin.time_ms = time_ms;
+            record.origin.time = Time::from_millis(time_ms);
             let refused = router.route(&record).unwrap_err();
             assert_eq!(refused.reason, Reason::BadTime);
             assert!(refused.text.starts_with(text), "{}", refused.text);

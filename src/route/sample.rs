@@ -10,7 +10,8 @@ use crate::config::{
     MessageConfig, QueueConfig, RetryConfig, Route, WorkerConfig, WriteConcern, WriteKind,
 };
 use crate::fields::Fields;
-use crate::message::{Origin, Record};
+use crate::message::{Identity, Origin, Record};
+use crate::time::Time;
 
 /// 2026-11-22T10:00:00.042Z, and when the queue says that it was sent.
 pub const ORIGIN_MS: i64 = 1_795_341_600_042;
@@ -28,7 +29,8 @@ pub fn fields(document: &Document) -> Fields {
 
 pub fn record(kind: &str, document: &Document) -> Record {
     let fields = fields(document);
-    let origin = Origin { time_ms: ORIGIN_MS, id: b"5fea7756-0ea4-451a-a703-a558b933e274".as_slice().into() };
+    let id = b"5fea7756-0ea4-451a-a703-a558b933e274".as_slice().into();
+    let origin = Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
     Record { kind: kind.to_owned(), origin, sent_ms: SENT_MS, bytes: fields.bytes(), fields }
 }
 

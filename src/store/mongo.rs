@@ -9,10 +9,12 @@ mod encode;
 mod fault;
 mod guard;
 pub mod indexes;
+mod made_id;
 mod probe;
 mod redelivery;
 mod reply;
 mod selection;
+mod updates;
 
 use std::time::Duration;
 
@@ -23,10 +25,10 @@ use mongodb::error::ErrorKind;
 use self::connection::{Anew, Connection, Current};
 use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
-use self::guard::{Form, Target};
+use self::guard::Target;
 use self::reply::Refused;
 use crate::config::Collection;
-use crate::message::{Insert, Reason, Rejection, Update, Write};
+use crate::message::{Insert, Reason, Rejection, Write};
 use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
 
 /// What a call may take beyond choosing a server and waiting for the write concern, before a frozen server is given up.
@@ -75,89 +77,6 @@ impl MongoStore {
         }
         self.compare_hashes(collection, inserts, &contested, &mut items).await;
         Ok(Applied { items, stale: 0 })
-    }
-
-    /// Applies updates in their short form, and at once a second time, in the long form, those that lost a race between
-    /// upserts or met a version field that is not a date.
-    async fn update(&self, collection: &Collection, target: &Target<'_>, updates: &[&Update]) -> Result<Applied, Refusal> {
-        let mut applied = self.update_in(collection, target, updates, Form::Short).await?;
-        let again: Vec<usize> = (0..updates.len()).filter(|index| applied.asked_again(*index)).collect();
-        if again.is_empty() {
-            return Ok(applied.into_applied());
-        }
-        let second: Vec<&Update> = again.iter().map(|index| updates[*index]).collect();
-        let mut settled = self.update_in(collection, target, &second, Form::Long).await?;
-        let mut foreign = 0;
-        for (position, index) in again.into_iter().enumerate() {
-            let second = std::mem::replace(&mut settled.items[position], Tried::KeyTaken);
-            foreign += usize::from(applied.items[index] == Tried::Unread && second == Tried::Done(ItemOutcome::Written));
-            applied.items[index] = match second {
-                Tried::KeyTaken => Tried::Done(self.explain_taken_key(collection, target, updates[index]).await),
-                tried => tried,
-            };
-        }
-        self.warn_of_foreign_versions(collection, foreign);
-        applied.stale += settled.stale;
-        Ok(applied.into_applied())
-    }
-
-    async fn update_in(&self, collection: &Collection, target: &Target<'_>, updates: &[&Update], form: Form) -> Result<Attempt, Refusal> {
-        let mut attempt = Attempt { items: Vec::with_capacity(updates.len()), stale: 0 };
-        let mut sent = 0;
-        while sent < updates.len() {
-            let batch = encode::update(&collection.name, &collection.write_concern, target, form, updates[sent..].iter().copied());
-            let mut items = vec![ItemOutcome::Written; batch.writes];
-            sent += batch.writes;
-            let answer = self.send(collection, batch, &mut items).await?;
-            let first = attempt.items.len();
-            attempt.items.extend(items.into_iter().map(Tried::Done));
-            let Some(answer) = answer else { continue };
-            attempt.stale += answer.unchanged;
-            for refused in answer.refused {
-                let item = &mut attempt.items[first + refused.index];
-                *item = if refused.code == fault::DUPLICATE_KEY && refused.index_fields == [target.key] {
-                    Tried::KeyTaken
-                } else if form == Form::Short && fault::blame(refused.code) == Blame::Unclear {
-                    Tried::Unread
-                } else {
-                    Tried::Done(refused_item(refused))
-                };
-            }
-        }
-        Ok(attempt)
-    }
-
-    /// A key that was taken twice is no race between upserts.
-    async fn explain_taken_key(&self, collection: &Collection, target: &Target<'_>, update: &Update) -> ItemOutcome {
-        let rejection = |text: String| Rejection { reason: Reason::StoreRejected, text, code: Some(fault::DUPLICATE_KEY) };
-        let reply = match self.call(collection, conflict::find_key(&collection.name, target.key, &update.key)).await {
-            Ok(reply) => reply,
-            Err(refusal) => return ItemOutcome::Unconfirmed(refusal.fault.text),
-        };
-        match conflict::documents(&reply).as_deref() {
-            Some([holder, ..]) if conflict::is_array(holder, target.key) => {
-                let text = format!("a document of {} holds this {} inside an array: make it a single value", collection.name, target.key);
-                ItemOutcome::Rejected(rejection(text))
-            }
-            Some([]) => {
-                let text =
-                    format!("the unique index on {} of {} has this key, but no document with it is found", target.key, collection.name);
-                ItemOutcome::Doubtful(rejection(text))
-            }
-            _ => ItemOutcome::Unconfirmed("lost two races between upserts of one key".to_owned()),
-        }
-    }
-
-    fn warn_of_foreign_versions(&self, collection: &Collection, documents: usize) {
-        if documents > 0 {
-            tracing::warn!(
-                db.name = self.database().name(),
-                db.collection = %collection.name,
-                documents,
-                "version field {} holds something else than a date; read as in messages, and as oldest where that fails",
-                collection.kind.version_field().unwrap_or_default(),
-            );
-        }
     }
 
     /// Sends a batch. None where its only write is refused before or as a whole, which `items` then says.
@@ -242,35 +161,6 @@ impl Store for MongoStore {
 struct Applied {
     items: Vec<ItemOutcome>,
     stale: usize,
-}
-
-/// What became of each update when it was first asked.
-struct Attempt {
-    items: Vec<Tried>,
-    stale: usize,
-}
-
-#[derive(Debug, PartialEq)]
-enum Tried {
-    Done(ItemOutcome),
-    /// The unique index on the key has it already: another upsert was faster.
-    KeyTaken,
-    /// Refused for what may be a version field that the short form cannot read.
-    Unread,
-}
-
-impl Attempt {
-    fn asked_again(&self, index: usize) -> bool {
-        !matches!(self.items[index], Tried::Done(_))
-    }
-
-    fn into_applied(self) -> Applied {
-        let items = self.items.into_iter().map(|tried| match tried {
-            Tried::Done(outcome) => outcome,
-            Tried::KeyTaken | Tried::Unread => ItemOutcome::Unconfirmed("asked once and not again".to_owned()),
-        });
-        Applied { items: items.collect(), stale: self.stale }
-    }
 }
 
 fn refused_item(refused: Refused) -> ItemOutcome {

@@ -11,6 +11,7 @@ use longshore::fields::Fields;
 use longshore::message::{Insert, Key, Reason, Update, Write};
 use longshore::store::mongo::MongoStore;
 use longshore::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome};
+use longshore::time::{Time, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 use longshore::version::Change;
 use longshore::version::Version;
 use mongodb::bson::{self, Bson, Document, doc};
@@ -72,7 +73,8 @@ fn fields(document: &Document) -> Fields {
 }
 
 fn version(time_ms: i64, id: &str) -> Version {
-    Version { time_ms, origin_time_ms: NOON, origin_id: Arc::from(id.as_bytes()) }
+    let (time, origin_id) = (Time::from_millis(time_ms), Arc::from(id.as_bytes()));
+    Version { time, origin_time_ms: NOON, sequence: 0, place: 0, origin_id, content_hash: [0; 8] }
 }
 
 /// The whole state at `time_ms`, which the version field holds too.
@@ -358,7 +360,14 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
         "1795341600.5".into(),
         "1795341600500".into(),
     ];
-    let oldest: [Bson; 8] = [
+    let oldest: [Bson; 14] = [
+        // Outside the years of versions, by a date, a number and text: such a one would freeze its key.
+        bson::DateTime::from_millis(20_261_122_100_005_000).into(),
+        bson::DateTime::from_millis(VERSION_MILLIS_MAX + 1).into(),
+        bson::DateTime::from_millis(VERSION_MILLIS_MIN - 1).into(),
+        20_261_122_100_005_i64.into(),
+        "2612-01-27T00:00:00Z".into(),
+        "20261122100005".into(),
         Bson::Null,
         "yesterday".into(),
         true.into(),
@@ -388,7 +397,7 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
             assert!(beats(&collection, stored, NOON + 500).await, "{stored} of the same time is older than any message");
         }
         for stored in &oldest {
-            assert!(beats(&collection, stored, -1).await, "{stored} counts as oldest");
+            assert!(beats(&collection, stored, VERSION_MILLIS_MIN).await, "{stored} counts as oldest");
         }
     }
 }

@@ -6,12 +6,10 @@ use anyhow::{Result, bail};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::identity::Identities;
 use crate::message::Attribute;
+use crate::message::origin::{ID_ATTRIBUTE as ID, TIME_ATTRIBUTE as TIME};
 use crate::queue::sqs::{Outgoing, SEND_BYTES_MAX};
-
-/// What a worker takes for the identity of a message, whatever the queue makes of it.
-const ID: &str = "longshore-id";
-const TIME: &str = "longshore-time";
 
 /// Attributes of one message (SQS).
 const ATTRIBUTES_MAX: usize = 10;
@@ -37,8 +35,8 @@ pub(super) enum Grouping {
 pub(super) struct Recipe {
     attributes: Vec<(String, Attribute)>,
     grouping: Grouping,
-    /// Whether each message gets an identity of its own.
-    identity: bool,
+    /// Whether each message gets an identity of its own, and which.
+    identities: Option<Identities>,
     /// Of the queue: only a FIFO queue takes a deduplication id.
     fifo: bool,
 }
@@ -68,14 +66,14 @@ impl Recipe {
             }
         }
         let attributes = attributes.into_iter().map(|(name, value)| (name, Attribute::Text(value))).collect();
-        Ok(Self { attributes, grouping, identity, fifo })
+        Ok(Self { attributes, grouping, identities: identity.then(Identities::default), fifo })
     }
 
     /// Makes a message of a line that was read at `now_ms`.
     ///
     /// # Errors
     /// What is wrong with the line.
-    pub(super) fn message(&self, body: String, now_ms: i64) -> Result<Outgoing, String> {
+    pub(super) fn message(&mut self, body: String, now_ms: i64) -> Result<Outgoing, String> {
         check_body(&body)?;
         let group = match &self.grouping {
             Grouping::None => None,
@@ -84,11 +82,11 @@ impl Recipe {
         };
         let mut attributes = self.attributes.clone();
         let mut deduplication = None;
-        if self.identity {
-            let id = bson::Uuid::new().to_string();
-            deduplication = self.fifo.then(|| id.clone());
-            attributes.push((ID.to_owned(), Attribute::Text(id)));
-            attributes.push((TIME.to_owned(), Attribute::Text(now_ms.to_string())));
+        if let Some(identities) = &mut self.identities {
+            let identity = identities.next(now_ms);
+            deduplication = self.fifo.then(|| identity.id.clone());
+            attributes.push((ID.to_owned(), Attribute::Text(identity.id)));
+            attributes.push((TIME.to_owned(), Attribute::Text(identity.time_ms.to_string())));
         }
         let message = Outgoing { body, attributes, group, deduplication };
         let bytes = message.bytes();
@@ -169,12 +167,12 @@ mod tests {
 
     #[test]
     fn each_message_has_an_identity_of_its_own_that_a_retry_keeps() {
-        let recipe = recipe(Grouping::None, false);
-        let message = |now_ms| recipe.message("{}".to_owned(), now_ms).expect("good");
+        let mut recipe = recipe(Grouping::None, false);
+        let mut message = |now_ms| recipe.message("{}".to_owned(), now_ms).expect("good");
         let (first, second) = (message(1_795_341_605_123), message(1_795_341_605_123));
         let id = |message: &Outgoing| attribute_text(&message.attributes, ID).expect("an id").to_owned();
         assert_eq!(id(&first).len(), 36);
-        assert_ne!(id(&first), id(&second));
+        assert!(id(&first) < id(&second));
         assert_eq!(attribute_text(&first.attributes, TIME), Some("1795341605123"));
         assert_eq!(attribute_text(&first.attributes, "source"), Some("import"));
         // A standard queue refuses a deduplication id.
@@ -183,13 +181,13 @@ mod tests {
 
     #[test]
     fn a_fifo_message_is_grouped_and_deduplicated_by_its_identity() {
-        let recipe = recipe(Grouping::Field("user".to_owned()), true);
+        let mut recipe = recipe(Grouping::Field("user".to_owned()), true);
         for (body, group) in [(r#"{"user":"a-1"}"#, "a-1"), (r#"{"user":123}"#, "123"), (r#"{"user":"\u0061"}"#, "a")] {
             let message = recipe.message(body.to_owned(), 0).expect("good");
             assert_eq!(message.group.as_deref(), Some(group));
             assert_eq!(message.deduplication.as_deref(), attribute_text(&message.attributes, ID));
         }
-        let plain = Recipe::new(Vec::new(), Grouping::Id("all".to_owned()), false, true).expect("sound");
+        let mut plain = Recipe::new(Vec::new(), Grouping::Id("all".to_owned()), false, true).expect("sound");
         let message = plain.message("{}".to_owned(), 0).expect("good");
         assert_eq!((message.group.as_deref(), message.deduplication, message.attributes), (Some("all"), None, Vec::new()));
     }
@@ -213,10 +211,10 @@ mod tests {
 
     #[test]
     fn a_message_may_be_as_large_as_sqs_takes_with_its_attributes() {
-        let recipe = recipe(Grouping::None, false);
+        let mut recipe = recipe(Grouping::None, false);
         let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
         let overhead = recipe.message(body(100), 1_795_341_605_123).expect("good").bytes() - 100;
-        let message = |bytes| recipe.message(body(bytes), 1_795_341_605_123);
+        let mut message = |bytes| recipe.message(body(bytes), 1_795_341_605_123);
         assert_eq!(message(SEND_BYTES_MAX - overhead).map(|message| message.bytes()), Ok(SEND_BYTES_MAX));
         assert!(message(SEND_BYTES_MAX - overhead + 1).is_err_and(|text| text.contains("1048577 bytes with its attributes")));
     }

@@ -1,7 +1,7 @@
 //! Envelopes by example: what each yields, what only looks like one, and what is refused.
 
 use super::*;
-use crate::decode::envelope::ORIGIN_ID_BYTES_MAX;
+use crate::message::origin::ID_BYTES_MAX;
 
 const NOTIFICATION: &str = r#"{
   "Type" : "Notification",
@@ -169,7 +169,7 @@ fn a_broken_envelope_is_refused() {
         (BadJson, notification("[]", "{}")),
         (BadTime, BUS_EVENT.replace("2026-11-22", "0000-11-22")),
         (BadKey, BUS_EVENT.replace(id, "")),
-        (BadKey, BUS_EVENT.replace(id, &"i".repeat(ORIGIN_ID_BYTES_MAX + 1))),
+        (BadKey, BUS_EVENT.replace(id, &"i".repeat(ID_BYTES_MAX + 1))),
         (BadEnvelope, CLOUD_EVENT.replace("\"1.0\"", "\"0.3\"")),
         (BadEnvelope, CLOUD_EVENT.replace("\"data\"", "\"payload\"")),
         (BadEnvelope, CLOUD_EVENT.replace("{\"n\":3}", "{\"n\":3},\"data_base64\":\"e30=\"")),

@@ -20,16 +20,22 @@ pub enum Held {
     Absent,
 }
 
-/// A `find` of the documents with these ids and the hash of the message that made them.
+/// A `find` of the documents with these ids and the hash of the message that made them. By the collection's own collation:
+/// by that one, too, the index on `_id` has refused them.
 pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
-    find(collection, "_ingest.h", ids.len(), |filter| {
-        filter.doc("_id", |within| within.list("$in", |list| ids.iter().for_each(|id| list.key(id))));
+    find(collection, "_ingest.h", ids.len(), |command| {
+        command.doc("filter", |filter| {
+            filter.doc("_id", |within| within.list("$in", |list| ids.iter().for_each(|id| list.key(id))));
+        });
     })
 }
 
 /// A `find` of a document with this key, alone or inside an array.
 pub fn find_key(collection: &str, field: &str, key: &Key) -> Vec<u8> {
-    find(collection, field, 1, |filter| filter.key(field, key))
+    find(collection, field, 1, |command| {
+        command.doc("filter", |filter| filter.key(field, key));
+        command.doc("collation", encode::collation_simple);
+    })
 }
 
 fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mut encode::Doc<'_>)) -> Vec<u8> {
@@ -37,7 +43,7 @@ fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mu
     let documents = i32::try_from(documents).unwrap_or(i32::MAX);
     encode::document(&mut out, |command| {
         command.text("find", collection);
-        command.doc("filter", filter);
+        filter(command);
         command.doc("projection", |projection| projection.int32(shown, 1));
         command.int32("limit", documents);
         command.int32("batchSize", documents);

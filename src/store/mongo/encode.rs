@@ -216,6 +216,11 @@ fn command<T>(
     Batch { command: out, writes }
 }
 
+/// Plain comparison, whatever the collection's own collation is.
+pub fn collation_simple(doc: &mut Doc<'_>) {
+    doc.text("locale", "simple");
+}
+
 pub fn write_concern(doc: &mut Doc<'_>, concern: &WriteConcern) {
     match &concern.w {
         Acknowledgement::Majority => doc.text("w", "majority"),

@@ -8,9 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::config::load::defaults;
 use longshore::config::{Config, MessageConfig};
-use longshore::decode::envelope::ORIGIN_ID_BYTES_MAX;
 use longshore::decode::{bson as json, decode};
 use longshore::fields::Fields;
+use longshore::message::origin::ID_BYTES_MAX;
 use longshore::message::{Attribute, QueueMessage, Record, Rejection};
 use longshore::route::Router;
 
@@ -89,7 +89,7 @@ fn written(bytes: &[u8]) -> QueueMessage {
 
 fn check_record(record: &Record, body_bytes: usize) {
     assert!(!record.kind.is_empty(), "a record without a type");
-    assert!((1..=ORIGIN_ID_BYTES_MAX).contains(&record.origin.id.len()), "an origin's id of {} bytes", record.origin.id.len());
+    assert!((1..=ID_BYTES_MAX).contains(&record.origin.id.len()), "an origin's id of {} bytes", record.origin.id.len());
     assert!(record.bytes <= body_bytes.max(UNPACKED_BYTES_MAX), "{} bytes of a body of {body_bytes}", record.bytes);
     let bytes = document(&record.fields);
     assert!(bytes.len() <= json::DOCUMENT_BYTES_MAX, "a document of {} bytes", bytes.len());

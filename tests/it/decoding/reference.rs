@@ -80,7 +80,7 @@ fn extended(name: &str, operand: &Tree) -> Option<Bson> {
 
 fn millis(operand: &Tree) -> Option<i64> {
     let millis = match operand {
-        Tree::Text(text) => longshore::time::from_text(text).ok()?,
+        Tree::Text(text) => longshore::time::from_text(text).ok()?.millis(),
         Tree::Number(literal) => literal.parse().ok()?,
         Tree::Object(entries) => match &entries[..] {
             [(name, Tree::Text(digits))] if name == "$numberLong" => digits.parse().ok()?,

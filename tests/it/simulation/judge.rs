@@ -135,7 +135,7 @@ fn order(left: &Stamp, right: &Stamp) -> Ordering {
 /// A version as the product writes it, as one of ours.
 fn stamp(version: &Version) -> Stamp {
     let origin_id = String::from_utf8_lossy(&version.origin_id).into_owned();
-    Stamp { time_ms: version.time_ms, origin_ms: version.origin_time_ms, origin_id }
+    Stamp { time_ms: version.time.millis(), origin_ms: version.origin_time_ms, origin_id }
 }
 
 fn compare(stored: &Version, sent: &Stamp) -> Ordering {

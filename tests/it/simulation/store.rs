@@ -224,7 +224,10 @@ fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemO
 
 /// As the server compares what it stores of a version: two dates, then binary values by length and bytes.
 fn compare(left: &Version, right: &Version) -> Ordering {
-    let parts = |version: &Version| (version.time_ms, version.origin_time_ms, version.origin_id.len(), version.origin_id.to_vec());
+    let parts = |version: &Version| {
+        let of_message = (version.sequence, version.place, version.origin_id.len(), version.origin_id.to_vec());
+        (version.time.millis(), version.time.nanos(), version.origin_time_ms, of_message, version.content_hash)
+    };
     parts(left).cmp(&parts(right))
 }
 

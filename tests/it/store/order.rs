@@ -22,14 +22,21 @@ pub fn partial(key: &str, version: &Version, document: Document) -> Write {
 }
 
 fn partial_change(version: &Version, mut document: Document) -> Change {
-    document.insert("last_accessed", bson::DateTime::from_millis(version.time_ms));
+    document.insert("last_accessed", bson::DateTime::from_millis(version.time.millis()));
     let fields: BTreeMap<_, _> = document.into_iter().map(|(name, value)| (name.clone(), fields(&doc! { name: value }))).collect();
     Change::Partial { fields: fields.into_iter().map(|(name, value)| (name, version.clone(), value)).collect() }
 }
 
 fn change(kind: Kind, message: &Message) -> Change {
     let stamp = &message.stamp;
-    let version = Version { time_ms: stamp.time_ms, origin_time_ms: stamp.origin_ms, origin_id: stamp.id.as_slice().into() };
+    let version = Version {
+        time: Time::from_nanos(i128::from(stamp.time_ms) * 1_000_000 + i128::from(stamp.nanos)).expect("a time"),
+        origin_time_ms: stamp.origin_ms,
+        sequence: stamp.sequence.into(),
+        place: stamp.place.into(),
+        origin_id: stamp.id.as_slice().into(),
+        content_hash: [stamp.content; 8],
+    };
     let mut document: Document = message.fields.clone().into_iter().collect();
     if kind == Kind::Partial {
         return partial_change(&version, document);

@@ -1,11 +1,15 @@
 //! The version of a document that another program wrote or changed: expressions that read its version field.
+//!
+//! What it says counts within the bounds of a message's version, the years 2000 to 2100: a date of the year 2612 would freeze
+//! its key. What cannot be read, or lies beyond, counts as oldest.
 
-use bson::{Document, doc};
+use bson::spec::BinarySubtype;
+use bson::{Binary, DateTime, Document, doc};
 
-use crate::time::{MILLIS_MAX, MILLIS_MIN, MILLISECONDS_FROM};
+use crate::time::{MILLISECONDS_FROM, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 
-pub(super) fn epoch() -> bson::DateTime {
-    bson::DateTime::from_millis(0)
+pub(super) fn epoch() -> DateTime {
+    DateTime::from_millis(0)
 }
 
 /// Milliseconds of the version field where it is a date, null where it is absent; an error where it is anything else.
@@ -13,17 +17,28 @@ pub(super) fn foreign_short(version_field: &str) -> Document {
     doc! { "$subtract": [format!("${version_field}"), epoch()] }
 }
 
-/// Milliseconds of the version field, null where it is absent or cannot be converted.
+/// An error where `foreign` is beyond a version, so that the write is asked again in its long form; else false.
+pub(super) fn beyond(version_field: &str, foreign: impl Into<bson::Bson>) -> Document {
+    doc! { "$and": [{ "$gt": [foreign.into(), VERSION_MILLIS_MAX] }, failure(version_field)] }
+}
+
+/// Text minus a date. Not a constant: the server would try that before it looks at any document.
+fn failure(version_field: &str) -> Document {
+    doc! { "$subtract": [{ "$type": format!("${version_field}") }, epoch()] }
+}
+
+/// Milliseconds of the version field, null where it is absent, cannot be converted or is no version.
 pub(super) fn foreign_long(version_field: &str) -> Document {
     let field = format!("${version_field}");
     let convert = |to: &str| doc! { "$convert": { "input": &field, "to": to, "onError": null, "onNull": null } };
+    let millis_of_date = |date: bson::Bson| within_versions(&doc! { "$subtract": [date, epoch()] });
     let text = doc! { "$let": {
         "vars": { "number": convert("double") },
-        "in": { "$cond": [{ "$eq": ["$$number", null] }, { "$subtract": [convert("date"), epoch()] }, millis_of_number("$$number")] },
+        "in": { "$cond": [{ "$eq": ["$$number", null] }, millis_of_date(convert("date").into()), millis_of_number("$$number")] },
     } };
     doc! { "$switch": {
         "branches": [
-            { "case": { "$eq": [{ "$type": &field }, "date"] }, "then": { "$subtract": [&field, epoch()] } },
+            { "case": { "$eq": [{ "$type": &field }, "date"] }, "then": millis_of_date(field.as_str().into()) },
             { "case": { "$isNumber": &field }, "then": { "$let": {
                 "vars": { "number": convert("double") },
                 "in": millis_of_number("$$number"),
@@ -34,19 +49,23 @@ pub(super) fn foreign_long(version_field: &str) -> Document {
     } }
 }
 
-/// Seconds or milliseconds to milliseconds, with the bounds and the rounding of [`crate::time`]; null outside the years 1
-/// to 9999, which null and NaN are too.
+/// Seconds or milliseconds to milliseconds, with the rounding of [`crate::time`]; null for null and NaN too.
 #[expect(clippy::cast_precision_loss, reason = "bounds below 2^53")]
 fn millis_of_number(number: &str) -> Document {
     let bound = MILLISECONDS_FROM as f64;
+    within_versions(&doc! { "$cond": [
+        { "$and": [{ "$lt": [number, bound] }, { "$gt": [number, -bound] }] },
+        { "$round": [{ "$multiply": [number, 1_000] }, 3] },
+        number,
+    ] })
+}
+
+/// Whole milliseconds, or null where they are no version's.
+fn within_versions(millis: &Document) -> Document {
     doc! { "$let": {
-        "vars": { "millis": { "$cond": [
-            { "$and": [{ "$lt": [number, bound] }, { "$gt": [number, -bound] }] },
-            { "$round": [{ "$multiply": [number, 1_000] }, 3] },
-            number,
-        ] } },
+        "vars": { "millis": millis },
         "in": { "$cond": [
-            { "$and": [{ "$gte": ["$$millis", MILLIS_MIN] }, { "$lte": ["$$millis", MILLIS_MAX] }] },
+            { "$and": [{ "$gte": ["$$millis", VERSION_MILLIS_MIN] }, { "$lt": ["$$millis", VERSION_MILLIS_MAX + 1] }] },
             { "$toLong": { "$floor": "$$millis" } },
             null,
         ] },
@@ -57,13 +76,16 @@ fn millis_of_number(number: &str) -> Document {
 /// version field to after this one wrote it. Null where there is neither.
 pub(super) fn base(version_field: &str, foreign: &Document) -> Document {
     let written = doc! { "$subtract": [format!("$_ingest.f.{version_field}.t"), epoch()] };
-    // Older than any message of that time: dates and binary values have no lesser ones.
-    let oldest = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: Vec::new() };
+    let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };
+    // Older than any message of that time: each part is the least that there is.
+    let version = doc! {
+        "t": { "$add": [epoch(), "$$foreign"] }, "n": 0, "o": DateTime::MIN, "s": binary(vec![0; 20]), "i": binary(Vec::new()),
+    };
     doc! { "$max": ["$_ingest.v", { "$let": {
         "vars": { "foreign": foreign.clone() },
         "in": { "$cond": [
             { "$gt": ["$$foreign", written] },
-            { "t": { "$add": [epoch(), "$$foreign"] }, "o": bson::DateTime::MIN, "i": oldest },
+            { "$cond": [beyond(version_field, "$$foreign"), null, version] },
             null,
         ] },
     } }] }

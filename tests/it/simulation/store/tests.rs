@@ -1,6 +1,6 @@
 //! That the simulated store does what MongoDB does: what the worlds show is worth no more than this.
 
-use longshore::time::element;
+use longshore::time::{Time, element};
 
 use super::*;
 use crate::simulation::dice::Dice;
@@ -24,7 +24,8 @@ fn fields(name: &str, value: i32) -> Fields {
 }
 
 fn version(time_ms: i64, origin_id: &str) -> Version {
-    Version { time_ms, origin_time_ms: 0, origin_id: origin_id.as_bytes().into() }
+    let (time, origin_id) = (Time::from_millis(time_ms), origin_id.as_bytes().into());
+    Version { time, origin_time_ms: 0, sequence: 0, place: 0, origin_id, content_hash: [0; 8] }
 }
 
 fn whole(time_ms: i64, origin_id: &str, value: i32) -> Write {
@@ -81,7 +82,7 @@ fn a_partial_update_is_decided_field_by_field() {
     write(&store, &[partial(5, &["a", "b"], 1)]);
     assert_eq!(items(write(&store, &[partial(4, &["b", "c"], 2)])).1, 0);
     let Some(Document::Partial(document)) = stored(&store) else { panic!("a partial document") };
-    let times: Vec<_> = document.iter().map(|(name, (version, _))| (name.as_str(), version.time_ms)).collect();
+    let times: Vec<_> = document.iter().map(|(name, (version, _))| (name.as_str(), version.time.millis())).collect();
     assert_eq!(times, [("a", 5), ("b", 5), ("c", 4)]);
 }
 

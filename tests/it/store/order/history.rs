@@ -82,7 +82,14 @@ fn readable(rng: &mut Rng) -> TheirVersion {
 }
 
 fn unreadable(rng: &mut Rng) -> TheirVersion {
-    let values: [Bson; 15] = [
+    let values: [Bson; 21] = [
+        // No version: before 2000 or after 2100.
+        DateTime::from_millis(i64::MAX).into(),
+        DateTime::from_millis(4_102_444_800_001).into(),
+        DateTime::from_millis(946_684_799_999).into(),
+        20_261_122_100_005_i64.into(),
+        "20261122100005".into(),
+        "2612-01-27 10:00:00".into(),
         Bson::Null,
         "soon".into(),
         "".into(),
@@ -111,13 +118,26 @@ fn theirs(rng: &mut Rng, version: TheirVersion) -> Theirs {
     Theirs { set, version }
 }
 
-fn stamp(rng: &mut Rng, id: &str) -> Stamp {
-    Stamp { time_ms: time_ms(rng), origin_ms: NOON + rng.i64(0..2), id: id.as_bytes().to_vec() }
+fn stamp(rng: &mut Rng, id: &str, content: u8) -> Stamp {
+    Stamp {
+        time_ms: time_ms(rng),
+        nanos: [0, 1, 999_999][rng.usize(..3)],
+        origin_ms: NOON + rng.i64(0..2),
+        sequence: rng.u8(0..2),
+        place: rng.u8(0..2),
+        id: id.as_bytes().to_vec(),
+        content,
+    }
 }
 
+/// Sequence and place, and the id with what follows it, as the bytes that are stored.
 fn stored(stamp: &Stamp) -> Bson {
-    let id = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: stamp.id.clone() };
-    doc! { "t": DateTime::from_millis(stamp.time_ms), "o": DateTime::from_millis(stamp.origin_ms), "i": id }.into()
+    let binary = |bytes| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes };
+    let mut order = vec![0; 20];
+    (order[15], order[19]) = (stamp.sequence, stamp.place);
+    let id = [&stamp.id[..], &[stamp.content; 8]].concat();
+    let (time, origin) = (DateTime::from_millis(stamp.time_ms), DateTime::from_millis(stamp.origin_ms));
+    doc! { "t": time, "n": stamp.nanos, "o": origin, "s": binary(order), "i": binary(id) }.into()
 }
 
 /// A document that was there before us: perhaps ours once, under another configuration, perhaps copied from elsewhere.
@@ -134,11 +154,11 @@ fn first(rng: &mut Rng, kind: Kind, others: Others) -> Option<First> {
     if others != Others::WroteOurs {
         return Some(first);
     }
-    let whole = stamp(rng, "w");
+    let whole = stamp(rng, "w", 0);
     let mut each = BTreeMap::new();
     for name in NAMES.iter().chain(&[VERSION_FIELD]) {
         if rng.bool() {
-            each.insert((*name).to_owned(), stamp(rng, "e"));
+            each.insert((*name).to_owned(), stamp(rng, "e", 0));
         }
     }
     let of_each: Document = each.iter().map(|(name, stamp)| (name.clone(), stored(stamp))).collect();
@@ -171,9 +191,9 @@ fn messages(rng: &mut Rng) -> Vec<Message> {
     let count = rng.usize(1..7);
     let message = |number: usize| {
         let fields = NAMES.iter().filter(|_| rng.bool()).map(|name| ((*name).to_owned(), format!("{name} of {number}").into())).collect();
-        // The number makes each message its own; versions may tie up to it.
+        // What it says makes each message its own; versions may tie up to it, and two have one identity.
         let id = ["", "a", "b", "ab"][rng.usize(..4)];
-        Message { stamp: stamp(rng, &format!("{id}{number}")), fields }
+        Message { stamp: stamp(rng, id, u8::try_from(number).expect("few")), fields }
     };
     (0..count).map(message).collect()
 }

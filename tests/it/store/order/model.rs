@@ -16,24 +16,32 @@ pub enum Kind {
     Partial,
 }
 
-/// When something was written: its own time, then its message's time and id.
+/// When something was written: its own time in milliseconds and nanoseconds, then its message's time, sequence, place and id, and
+/// what it says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamp {
     pub time_ms: i64,
+    pub nanos: i32,
     pub origin_ms: i64,
+    pub sequence: u8,
+    pub place: u8,
     pub id: Vec<u8>,
+    pub content: u8,
 }
 
 impl Stamp {
     /// What another program writes has a time and nothing more, so it is older than any message of that time.
     fn of_another(time_ms: i64) -> Self {
-        Self { time_ms, origin_ms: i64::MIN, id: Vec::new() }
+        Self { time_ms, nanos: 0, origin_ms: i64::MIN, sequence: 0, place: 0, id: Vec::new(), content: 0 }
     }
 }
 
 impl Ord for Stamp {
     fn cmp(&self, other: &Self) -> Ordering {
-        let whole = |stamp: &Self| (stamp.time_ms, stamp.origin_ms, stamp.id.len(), stamp.id.clone());
+        let whole = |stamp: &Self| {
+            let of_message = (stamp.sequence, stamp.place, stamp.id.len(), stamp.id.clone());
+            (stamp.time_ms, stamp.nanos, stamp.origin_ms, of_message, stamp.content)
+        };
         whole(self).cmp(&whole(other))
     }
 }
