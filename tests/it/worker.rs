@@ -4,6 +4,7 @@ mod configured_routes;
 mod demo;
 mod dry_run;
 mod interruptions;
+mod newest;
 mod producers;
 mod servers;
 mod wrapped;
