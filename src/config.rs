@@ -217,6 +217,8 @@ pub struct Route {
     pub times: Vec<String>,
     /// `insert` only: a time field that is filled with the origin's time where it is absent.
     pub default_time: Option<String>,
+    /// `insert` only: fields that a producer's own retry changes, and that do not make it another message.
+    pub volatile: Vec<String>,
 }
 
 /// What a write does with the document that is there. All routes of one collection agree in it.

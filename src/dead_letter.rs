@@ -54,8 +54,7 @@ impl DeadLetters {
         record.append(cstr!("queue"), &*self.queue_arn);
         record.append(cstr!("message_id"), message.message_id.as_str());
         record.append(cstr!("origin_time"), DateTime::from_millis(origin.time.millis()));
-        // Nanoseconds beyond the date, and the digits of a number that no BSON integer holds.
-        record.append(cstr!("origin_nanos"), origin.time.nanos());
+        // As text: no BSON integer holds its 20 digits.
         record.append(cstr!("origin_sequence"), origin.sequence.to_string());
         record.append(cstr!("origin_id"), &*String::from_utf8_lossy(&origin.id));
         record.append(cstr!("sent"), DateTime::from_millis(message.sent_ms));

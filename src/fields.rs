@@ -1,5 +1,7 @@
 //! The fields of a message as encoded BSON: what decode writes once and the store sends as it is, never parsed in between.
 
+mod moment;
+
 use crate::time::{Time, element};
 
 /// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
@@ -89,6 +91,8 @@ pub struct Field<'a> {
     /// The element as a BSON document holds it.
     pub element: &'a [u8],
     name_len: usize,
+    /// The time that the number was written as, where that is known: a double holds 15 to 17 digits, and a time to the
+    /// nanosecond has 19.
     exact_time: Option<Time>,
 }
 
@@ -110,13 +114,6 @@ impl<'a> Field<'a> {
     #[must_use]
     pub fn value(&self) -> &'a [u8] {
         &self.element[self.name_len + 2..]
-    }
-
-    /// The time that the field's number was written as, where that is known: a double holds 15 to 17 digits, and a time to the
-    /// nanosecond has 19.
-    #[must_use]
-    pub fn exact_time(&self) -> Option<Time> {
-        self.exact_time
     }
 
     /// The text of a string.

@@ -10,11 +10,8 @@ mod decimal;
 use std::fmt;
 use std::time::Duration;
 
-use bson::Decimal128;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
-
-use crate::fields::Field;
 
 /// BSON element types that a time is read from.
 pub mod element {
@@ -112,30 +109,6 @@ pub enum TimeError {
     OutOfRange,
 }
 
-/// Reads a time from a field of any type that can hold one.
-///
-/// # Errors
-/// Where it cannot be read or is outside the years 1 to 9999.
-pub fn from_field(field: Field<'_>) -> Result<Time, TimeError> {
-    if let Some(time) = field.exact_time() {
-        return Ok(time);
-    }
-    let value = field.value();
-    match field.element_type() {
-        element::DATE => in_range(i64::from_le_bytes(fixed(value)?)),
-        element::INT64 => from_integer(i64::from_le_bytes(fixed(value)?)),
-        element::INT32 => from_integer(i32::from_le_bytes(fixed(value)?).into()),
-        element::DOUBLE => from_double(f64::from_le_bytes(fixed(value)?)),
-        element::DECIMAL128 => from_number(&Decimal128::from_bytes(fixed(value)?).to_string()),
-        element::STRING => field.text().ok_or(TimeError::Unreadable).and_then(from_text),
-        _ => Err(TimeError::Unreadable),
-    }
-}
-
-fn fixed<const LENGTH: usize>(value: &[u8]) -> Result<[u8; LENGTH], TimeError> {
-    value.try_into().map_err(|_| TimeError::Unreadable)
-}
-
 /// Reads a time from text: one of the written forms, or a number in decimal digits.
 ///
 /// # Errors
@@ -177,7 +150,10 @@ fn without_digits_beyond_nanoseconds(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// Reads a number in decimal digits, with a point and an exponent or without: seconds, or milliseconds.
-fn from_number(text: &str) -> Result<Time, TimeError> {
+///
+/// # Errors
+/// Where it cannot be read or is outside the years 1 to 9999.
+pub fn from_number(text: &str) -> Result<Time, TimeError> {
     let scaled = |places| {
         decimal::scaled(text, places).map_err(|error| match error {
             decimal::DecimalError::Unreadable => TimeError::Unreadable,
@@ -189,16 +165,23 @@ fn from_number(text: &str) -> Result<Time, TimeError> {
     Time::from_nanos(if is_seconds { as_seconds } else { scaled(6)? })
 }
 
-fn from_integer(number: i64) -> Result<Time, TimeError> {
+/// Seconds, or milliseconds.
+///
+/// # Errors
+/// Outside the years 1 to 9999.
+pub fn from_integer(number: i64) -> Result<Time, TimeError> {
     if number.unsigned_abs() >= MILLISECONDS_FROM.unsigned_abs() {
         return in_range(number);
     }
     in_range(number * 1_000)
 }
 
-/// By the shortest text that is this double, which is what a producer's library prints: 1795341605.123 times 1000 would be
-/// 1795341605122.9999.
-fn from_double(number: f64) -> Result<Time, TimeError> {
+/// Seconds, or milliseconds, by the shortest text that is this double, which is what a producer's library prints:
+/// 1795341605.123 times 1000 would be 1795341605122.9999.
+///
+/// # Errors
+/// Where it is no number, or outside the years 1 to 9999.
+pub fn from_double(number: f64) -> Result<Time, TimeError> {
     /// Beyond any time, and within what has few digits.
     const LARGEST: f64 = 1e18;
     if !number.is_finite() {
@@ -211,7 +194,11 @@ fn from_double(number: f64) -> Result<Time, TimeError> {
     from_number(&format!("{number:e}"))
 }
 
-fn in_range(millis: i64) -> Result<Time, TimeError> {
+/// `millis` since the epoch.
+///
+/// # Errors
+/// Outside the years 1 to 9999.
+pub fn in_range(millis: i64) -> Result<Time, TimeError> {
     if (MILLIS_MIN..=MILLIS_MAX).contains(&millis) { Ok(Time::from_millis(millis)) } else { Err(TimeError::OutOfRange) }
 }
 

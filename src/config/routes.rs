@@ -37,7 +37,7 @@ struct RouteReader<'a> {
 }
 
 /// What tables of each kind of write hold.
-const OF_INSERT: [&str; 2] = ["default_time", "ttl_field"];
+const OF_INSERT: [&str; 3] = ["default_time", "ttl_field", "volatile"];
 const OF_KEYED: [&str; 2] = ["key", "version_field"];
 const OF_SET: [&str; 2] = ["partial", "fields"];
 const OF_ALL: [&str; 8] =
@@ -104,12 +104,14 @@ impl<'a> RouteReader<'a> {
             if write == "set" { self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
         let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
         let default_time = if write == "insert" { self.reader.given(&self.key("default_time"), &names::FIELD) } else { None };
+        let volatile =
+            if write == "insert" { self.reader.given(&self.key("volatile"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
 
         // Where the key is in error, what is said about it would be guesswork.
         let key_known = kind.is_some();
         let kind = kind.cloned().unwrap_or(WriteKind::Insert);
         let (key, version_field) = (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
-        for (name, list) in [("required", &required), ("fields", &fields), ("times", &times)] {
+        for (name, list) in [("required", &required), ("fields", &fields), ("times", &times), ("volatile", &volatile)] {
             if key_known {
                 self.check_list(name, list, key.as_deref());
             }
@@ -122,7 +124,7 @@ impl<'a> RouteReader<'a> {
         }
         self.reader.amend(&self.key("required"), literal::texts(&required));
         self.reader.amend(&self.key("times"), literal::texts(&times));
-        Route { name: self.name.to_owned(), collection, kind, required, fields, times, default_time }
+        Route { name: self.name.to_owned(), collection, kind, required, fields, times, default_time, volatile }
     }
 
     fn check_list(&mut self, name: &str, list: &[String], key: Option<&str>) {

@@ -6,6 +6,8 @@
 //! Layout: <https://bsonspec.org/spec.html>. Bounds: "MongoDB Limits and Thresholds" in the MongoDB manual (16 MiB,
 //! 100 levels).
 
+mod number;
+
 use std::collections::HashSet;
 use std::fmt;
 
@@ -13,11 +15,11 @@ use serde::de;
 use serde_json::error::Category;
 
 use super::Undecoded;
-use super::numbers::{self, Literals};
+use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
 use crate::fields::Fields;
 use crate::message::{Reason, Rejection};
-use crate::time::{self, element};
+use crate::time::element;
 
 /// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is a value, not a level.
 pub const LEVELS_MAX: usize = 100;
@@ -218,11 +220,6 @@ impl<'t> Writer<'t> {
         self.fields.buffer()[open.type_at] = element_type;
     }
 
-    /// Counts a number that the parser went past without a visit.
-    pub fn count_number(&mut self) {
-        self.numbers += 1;
-    }
-
     /// Refuses a name that is twice among those of the object that ends here.
     fn check_names<E: de::Error>(&mut self, names_before: usize) -> Result<(), E> {
         let twice = first_twice(&self.names[names_before..], self.fields.buffer());
@@ -241,53 +238,6 @@ impl<'t> Writer<'t> {
         let buffer = self.fields.buffer();
         buffer[type_at] = element_type;
         buffer.extend_from_slice(value);
-    }
-
-    pub fn integer(&mut self, type_at: usize, number: i64) {
-        match i32::try_from(number) {
-            Ok(small) => self.write(type_at, element::INT32, &small.to_le_bytes()),
-            Err(_) => self.write(type_at, element::INT64, &number.to_le_bytes()),
-        }
-    }
-
-    pub fn double<E: de::Error>(&mut self, type_at: usize, number: f64) -> Result<(), E> {
-        if numbers::may_be_an_integer(number)
-            && let Some(literal) = self.literals.nth(self.numbers)
-            && numbers::is_integer(literal)
-        {
-            if number != 0.0 {
-                return Err(self.refuse_integer());
-            }
-            self.integer(type_at, 0);
-            return Ok(());
-        }
-        self.write(type_at, element::DOUBLE, &number.to_le_bytes());
-        self.note_exact_time(number);
-        Ok(())
-    }
-
-    /// Keeps the time that a number of the body itself was written as, where it can be a version of more digits than a double has.
-    fn note_exact_time(&mut self, number: f64) {
-        if self.steps.len() == 1
-            && numbers::may_be_a_version(number)
-            && let Some(literal) = self.literals.nth(self.numbers)
-            && literal.len() > numbers::EXACT_DIGITS
-        {
-            self.note_written_time(literal);
-        }
-    }
-
-    /// Keeps the time that the value of a field of the body itself, which was written last, stood for in the text.
-    pub fn note_written_time(&mut self, text: &str) {
-        if self.steps.len() == 1
-            && let Ok(time) = time::from_text(text)
-        {
-            self.fields.note_exact_time(time);
-        }
-    }
-
-    pub fn refuse_integer<E: de::Error>(&mut self) -> E {
-        self.refuse(Reason::BadValue, "is an integer beyond 64 bits: send it as a string or as $numberDecimal")
     }
 
     pub fn text<E: de::Error>(&mut self, type_at: usize, text: &str) -> Result<(), E> {

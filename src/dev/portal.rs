@@ -23,6 +23,9 @@ const UPDATE_TWICE: usize = 10;
 /// 2026-11-22T08:00:00Z: in the past of any clock that runs this, so that no version is ahead of its time.
 const STARTED_MS: i64 = 1_795_334_400_000;
 
+/// Microseconds between two updates: few, so that many updates of one session or user fall into one millisecond.
+const STEP_US: i64 = 3;
+
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalMessage {
@@ -108,17 +111,17 @@ fn session_updates(random: &mut fastrand::Rng, expected: &mut Expected, count: u
             break;
         }
         let id = format!("s-{}", random.usize(..SESSIONS));
-        let accessed_ms = STARTED_MS + step * 1_000 + i64::from(random.u16(..1_000));
+        let accessed_us = STARTED_MS * 1_000 + step * STEP_US;
         let cart: Vec<_> = (0..random.usize(..4)).map(|item| json!({"sku": format!("sku-{item}"), "qty": random.u8(1..9)})).collect();
         let message = plain(&json!({
-            "type": "session", "session_id": id, "last_accessed": python_time(accessed_ms), "data": {"step": step, "cart": cart},
+            "type": "session", "session_id": id, "last_accessed": python_time_us(accessed_us), "data": {"step": step, "cart": cart},
         }));
         if random.usize(..UPDATE_TWICE) == 0 && messages.len() + 1 < count {
             messages.push(message.clone());
         }
         messages.push(message);
         // Steps only grow, so the last one is the newest.
-        expected.sessions.insert(id, (accessed_ms, step));
+        expected.sessions.insert(id, (accessed_us / 1_000, step));
     }
     messages
 }
@@ -129,10 +132,10 @@ fn cache_entries(random: &mut fastrand::Rng, expected: &mut Expected, count: usi
         .take(count)
         .map(|visits| {
             let user_id = i64::try_from(random.usize(..USERS)).unwrap_or_default();
-            let updated_ms = STARTED_MS + visits * 1_000;
-            expected.cache.insert(user_id, (updated_ms, visits));
+            let updated_us = STARTED_MS * 1_000 + visits * STEP_US;
+            expected.cache.insert(user_id, (updated_us / 1_000, visits));
             plain(&json!({
-                "type": "cache", "user_id": user_id, "updated": updated_ms / 1_000,
+                "type": "cache", "user_id": user_id, "updated": epoch_seconds(updated_us),
                 "data": {"plan": plans[random.usize(..plans.len())], "visits": visits},
             }))
         })
@@ -163,7 +166,17 @@ fn plain(body: &serde_json::Value) -> PortalMessage {
 
 /// A time as `str(datetime)` prints it in Python: no offset, a space for the `T`, microseconds.
 fn python_time(millis: i64) -> String {
-    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+    python_time_us(millis * 1_000)
+}
+
+/// As `time.time()` gives it.
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+fn epoch_seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+fn python_time_us(micros: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
     time.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 

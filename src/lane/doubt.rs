@@ -62,7 +62,7 @@ enum Shown {
     /// It has its end, or is refused and taken apart: what is left of it to try.
     Answer(Vec<Item>),
     Nothing {
-        doubted: Doubted,
+        doubted: Box<Doubted>,
         cause: String,
         /// The next item would hear the same.
         of_the_store: bool,
@@ -90,7 +90,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
                 Shown::Answer(items) => still.extend(items.into_iter().map(Doubted::not_yet)),
                 Shown::Nothing { doubted, cause: why, of_the_store } => {
                     cause = why;
-                    still.push(doubted);
+                    still.push(*doubted);
                     if of_the_store {
                         break;
                     }
@@ -128,7 +128,7 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     let started = Instant::now();
     let confirmed_before = context.doubts.confirmed();
     let writes = [item.write()];
-    let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Doubted { item, doubt }, cause, of_the_store };
+    let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Box::new(Doubted { item, doubt }), cause, of_the_store };
     let outcome = tokio::select! {
         biased;
         outcome = context.ask(&writes) => outcome,

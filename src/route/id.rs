@@ -37,18 +37,19 @@ pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
 /// The end of the message's version: what it says decides between two messages that have all else in common.
 pub(super) fn content_hash(record: &Record) -> [u8; CONTENT_HASH_BYTES] {
     let mut hash = [0; CONTENT_HASH_BYTES];
-    hash.copy_from_slice(&message_hash(record)[..CONTENT_HASH_BYTES]);
+    hash.copy_from_slice(&message_hash(record, &[])[..CONTENT_HASH_BYTES]);
     hash
 }
 
-/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for `type` and `id`.
+/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for `type`, `id` and the `volatile`
+/// ones, which a producer's own retry changes.
 ///
 /// It is taken before any time is converted or filled in, so that a change of the route's `times` or `default_time` does not
 /// make a redelivery look like another document. The type is the one that the message was routed by, whether body, attribute
 /// or envelope gave it. Top-level fields are sorted by name, because a producer that sends once more may have built its
 /// object in another order; below that, the order of names is part of a BSON value.
-pub(super) fn message_hash(record: &Record) -> [u8; 16] {
-    let mut fields: Vec<Field<'_>> = record.fields.iter().filter(|field| ![TYPE, ID].contains(&field.name())).collect();
+pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
+    let mut fields: Vec<Field<'_>> = record.fields.iter().filter(|field| is_hashed(field.name(), volatile)).collect();
     fields.sort_unstable_by_key(Field::name);
     // Lengths and elements end themselves: no two messages run together into the same bytes.
     let kind_bytes = u64::try_from(record.kind.len()).unwrap_or(u64::MAX);
@@ -59,6 +60,10 @@ pub(super) fn message_hash(record: &Record) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&hash.finalize()[..16]);
     half
+}
+
+fn is_hashed(name: &str, volatile: &[String]) -> bool {
+    name != TYPE && name != ID && volatile.iter().all(|left_out| left_out != name)
 }
 
 #[cfg(test)]
@@ -84,6 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_retry_changes_may_be_left_out_of_the_hash() {
+        let volatile = ["sentAt".to_owned()];
+        let hash = |sent_at: &str| message_hash(&record("event", &doc! { "user_id": 1, "sentAt": sent_at, "a": 1 }), &volatile);
+        assert_eq!(hash("first"), hash("again"));
+        assert_eq!(hash("first"), message_hash(&record("event", &doc! { "user_id": 1, "a": 1 }), &[]));
+        assert_ne!(hash("first"), message_hash(&record("event", &doc! { "user_id": 1, "a": 2 }), &volatile));
+    }
+
+    #[test]
     fn time_and_sequence_are_part_of_an_identity_but_for_one_without_a_time() {
         let given = origin(1_795_341_605_123, b"a");
         let later = Origin { time: Time::from_nanos(1_795_341_605_123_000_001).unwrap(), ..given.clone() };
@@ -97,13 +111,14 @@ mod tests {
 
     #[test]
     fn a_hash_never_changes() {
-        let hash = message_hash(&record("event", &doc! { "type": "event", "id": "a", "user_id": 1, "event_type": "login" }));
+        let fields = doc! { "type": "event", "id": "a", "user_id": 1, "event_type": "login" };
+        let hash = message_hash(&record("event", &fields), &[]);
         assert_eq!(bson::Uuid::from_bytes(hash).to_string(), "32bede79-0db0-8b0a-02a8-c9362c71cc54");
     }
 
     #[test]
     fn a_hash_tells_types_names_and_values_apart_but_not_where_the_type_was_given() {
-        let hash = |kind, fields: &Document| message_hash(&record(kind, fields));
+        let hash = |kind, fields: &Document| message_hash(&record(kind, fields), &[]);
         let login = hash("event", &doc! { "type": "event", "id": 1, "user_id": 1 });
         assert_eq!(login, hash("event", &doc! { "user_id": 1 }));
         assert_ne!(login, hash("audit", &doc! { "user_id": 1 }));
@@ -140,7 +155,10 @@ mod tests {
                 turned.rotate_left(shuffled.index(fields.len()));
                 turned.reverse();
             }
-            let hash = |fields: Vec<(String, i64)>| message_hash(&record("event", &fields.into_iter().map(|(name, value)| (name, value.into())).collect()));
+            let hash = |fields: Vec<(String, i64)>| {
+                let fields = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+                message_hash(&record("event", &fields), &[])
+            };
             prop_assert_eq!(hash(fields), hash(turned));
         }
     }

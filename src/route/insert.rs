@@ -30,7 +30,7 @@ pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection
     };
     // Whoever gives an identity may give it twice, or one that another gave.
     let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
-    let hash = is_given.then(|| id::message_hash(record));
+    let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, &[TYPE])?;
     append_fields(&mut document, route, record)?;
     if let Some(hash) = &hash {
@@ -154,7 +154,7 @@ mod tests {
         let origin = Bson::from(DateTime::from_millis(sample::ORIGIN_MS));
         let (absent, document) = insert(&event(doc! { "id": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));
-        assert_eq!(absent.hash, Some(id::message_hash(&sample::record("event", &event(doc! {})))));
+        assert_eq!(absent.hash, Some(id::message_hash(&sample::record("event", &event(doc! {})), &[])));
         let (_, document) = insert(&event(doc! { "timestamp": null, "metadata": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));
         assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp", "metadata"]);

@@ -49,6 +49,7 @@ fn routes() -> Vec<Route> {
         fields: Vec::new(),
         times: Vec::new(),
         default_time: None,
+        volatile: Vec::new(),
     };
     vec![
         Route {

@@ -2,7 +2,7 @@
 
 use crate::fields::Field;
 use crate::message::{Origin, Reason, Rejection};
-use crate::time::{MILLIS_MAX, MILLIS_MIN, Time, TimeError, element, from_field};
+use crate::time::{MILLIS_MAX, MILLIS_MIN, Time, TimeError, element};
 
 use super::Name;
 
@@ -14,7 +14,7 @@ pub(super) fn read(field: Field<'_>) -> Result<Option<Time>, Rejection> {
     if field.element_type() == element::NULL {
         return Ok(None);
     }
-    from_field(field).map(Some).map_err(|error| Rejection::new(Reason::BadTime, format!("{} {error}", Name(field.name()))))
+    field.time().map(Some).map_err(|error| Rejection::new(Reason::BadTime, format!("{} {error}", Name(field.name()))))
 }
 
 /// The origin's time, where it stands in for the field `name`.

@@ -1,5 +1,6 @@
 //! The queue: that it answers, what it says about itself, and what this process may do with it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -23,18 +24,21 @@ const RETENTION_MAX_DAYS: u64 = 14;
 
 pub(super) async fn check(config: &Config) -> Findings {
     let mut findings = Findings::default();
-    if timeout(SERVER_MAX, ask(config, &mut findings)).await.is_err() {
+    // Unless it says otherwise: a standard queue promises less.
+    let mut is_fifo = false;
+    if timeout(SERVER_MAX, ask(config, &mut is_fifo, &mut findings)).await.is_err() {
         findings.fail("queue", format!("not all was answered within {} s: check the network to SQS", SERVER_MAX.as_secs()));
     }
-    producers(&mut findings);
+    producers(config, is_fifo, &mut findings);
     findings
 }
 
-async fn ask(config: &Config, findings: &mut Findings) {
+async fn ask(config: &Config, is_fifo: &mut bool, findings: &mut Findings) {
     let (queue, facts) = match SqsQueue::connect(&config.queue, Credentials::Chain).await {
         Ok(connected) => connected,
         Err(fault) => return findings.fail("queue", fault.text),
     };
+    *is_fifo = facts.fifo;
     attributes(&facts, findings);
     visibility_timeout(config, &facts, findings);
     redrive_policy(&facts, findings);
@@ -133,11 +137,33 @@ fn permissions(probes: Vec<Probe>, findings: &mut Findings) {
 }
 
 /// What no look at the queue can find out.
-fn producers(findings: &mut Findings) {
+fn producers(config: &Config, is_fifo: bool, findings: &mut Findings) {
+    const CHECK: &str = "producers";
     findings.note(
-        "producers",
+        CHECK,
         "without the message attributes longshore-id and longshore-time, or an envelope or event id of its own, a message that is sent \
          again or redriven counts as a new one",
+    );
+    let version_fields: BTreeSet<&str> = config.routes.values().filter_map(|route| route.kind.version_field()).collect();
+    if version_fields.is_empty() {
+        return;
+    }
+    let fields = version_fields.into_iter().collect::<Vec<_>>().join(", ");
+    if !is_fifo {
+        findings.note(
+            CHECK,
+            format!(
+                "of two updates of one key that were sent within one millisecond, a standard queue does not tell which is newer: give them \
+                 their version field ({fields}) with microseconds, or a longshore-id that rises"
+            ),
+        );
+    }
+    findings.note(
+        CHECK,
+        format!(
+            "EventBridge gives the time in whole seconds: where updates of one key come through it within a second, give them their version \
+             field ({fields})"
+        ),
     );
 }
 
@@ -201,6 +227,23 @@ mod tests {
         assert!(status == Status::Warn && text.contains("maxReceiveCount is 9") && text.contains("arn:d"), "{text}");
         let (status, text) = look(None);
         assert!(status == Status::Warn && text.contains("comes again until its retention ends"), "{text}");
+    }
+
+    #[test]
+    fn what_no_queue_can_order_is_noted() {
+        let mut config = config::defaults();
+        let look = |config: &Config, is_fifo| {
+            let mut findings = Findings::default();
+            producers(config, is_fifo, &mut findings);
+            findings.of("producers").into_iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()
+        };
+        let standard = look(&config, false);
+        assert_eq!(standard.len(), 3);
+        assert!(standard[1].contains("within one millisecond") && standard[1].contains("(last_accessed, updated)"), "{standard:?}");
+        assert!(standard[2].contains("EventBridge gives the time in whole seconds"), "{standard:?}");
+        assert_eq!(look(&config, true), [standard[0].clone(), standard[2].clone()]);
+        config.routes.retain(|name, _| name == "event");
+        assert_eq!(look(&config, false), [standard[0].clone()], "events have no order to keep");
     }
 
     #[test]

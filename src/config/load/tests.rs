@@ -399,6 +399,10 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         ]
     );
     assert_eq!(
+        route("write = \"replace\"\nkey = \"a\"\nversion_field = \"v\"\nvolatile = [\"b\"]\n"),
+        ["routes.order.volatile: has a meaning only where write = \"insert\", not \"replace\" (a.toml:6)"]
+    );
+    assert_eq!(
         route("write = \"replace\"\nkey = \"a\"\nversion_field = \"a\"\npartial = true\nttl = \"1500ms\"\n"),
         [
             "routes.order.partial: has a meaning only where write = \"set\", not \"replace\" (a.toml:6)",

@@ -22,6 +22,7 @@
 //! quarter more for a fresh write and a half more for a stale one (MongoDB 6.0: 192 and 122 us against 168 and 74).
 
 mod foreign;
+mod partial;
 
 use bson::{Document, RawDocumentBuf};
 
@@ -135,7 +136,7 @@ impl<'a> Target<'a> {
                 });
                 cond.doc(|changed| {
                     changed.list("$mergeObjects", |merge| {
-                        self.kept(merge, self.made_id(key, form), fields);
+                        self.kept(merge, self.made_id(key, form).as_ref(), fields);
                         merge.doc(|literal| {
                             literal.doc("$literal", |document| {
                                 fields.iter().for_each(|field| document.element(field.element));
@@ -168,10 +169,10 @@ impl<'a> Target<'a> {
 
     /// What stays of the stored document under the new fields: the identity only (`replace`), or all but the declared
     /// fields that are absent now (`set`), among which another program's fields remain.
-    fn kept(&self, merge: &mut List<'_>, made_id: Option<Key>, fields: &Fields) {
+    fn kept(&self, merge: &mut List<'_>, made_id: Option<&Key>, fields: &Fields) {
         if self.replace {
             return merge.doc(|identity| {
-                match &made_id {
+                match made_id {
                     Some(made_id) => identity.doc("_id", |id| {
                         id.list("$ifNull", |id| {
                             id.text("$_id");
@@ -185,7 +186,7 @@ impl<'a> Target<'a> {
                 }
             });
         }
-        under(merge, made_id.as_ref());
+        under(merge, made_id);
         let absent: Vec<&str> = self.declared.iter().map(String::as_str).filter(|name| fields.get(name).is_none()).collect();
         if absent.is_empty() {
             return merge.text("$$ROOT");
@@ -209,63 +210,6 @@ impl<'a> Target<'a> {
             });
         });
     }
-
-    /// A last-writer-wins map: each field on its own, against its own version and the document's base.
-    ///
-    /// `_ingest.v` is the base: the version at which a document stood that another program wrote. Partial writes never raise
-    /// it by their own version (a late write of another field would be lost), but keep it, because they overwrite the field
-    /// that it was read from.
-    fn partial(&self, stage: &mut Doc<'_>, key: &Key, fields: &[(String, Version, Fields)], form: Form) {
-        let made_id = self.made_id(key, form);
-        let newer = |index: usize| format!("n{index}");
-        let is_newer = |index: usize| format!("$$n{index}");
-        let changed = |merge: &mut List<'_>| {
-            under(merge, made_id.as_ref());
-            merge.text("$$ROOT");
-            for (index, (_, _, value)) in fields.iter().enumerate() {
-                merge.doc(|cond| write_if(cond, &is_newer(index), |literal| value.iter().for_each(|field| literal.element(field.element))));
-            }
-            merge.doc(|document| {
-                document.doc(OWN, |own| {
-                    own.doc("v", |base| {
-                        base.list("$ifNull", |base| {
-                            base.text("$$base");
-                            base.text("$$REMOVE");
-                        });
-                    });
-                    own.doc("f", |versions| {
-                        versions.list("$mergeObjects", |merge| {
-                            merge.text("$_ingest.f");
-                            for (index, (name, version, _)) in fields.iter().enumerate() {
-                                merge.doc(|cond| write_if(cond, &is_newer(index), |literal| write_version(literal, name, version)));
-                            }
-                        });
-                    });
-                });
-            });
-        };
-        stage.doc("$replaceWith", |replace| {
-            replace.doc("$let", |outer| {
-                outer.doc("vars", |vars| vars.encoded("base", self.base.of(form)));
-                outer.doc("in", |outer| {
-                    outer.doc("$let", |inner| {
-                        inner.doc("vars", |vars| {
-                            for (index, (name, version, _)) in fields.iter().enumerate() {
-                                vars.doc(&newer(index), |newer| write_newer(newer, name, version));
-                            }
-                        });
-                        inner.doc("in", |inner| {
-                            inner.list("$cond", |cond| {
-                                cond.doc(|any| any.list("$or", |any| (0..fields.len()).for_each(|index| any.text(&is_newer(index)))));
-                                cond.doc(|document| document.list("$mergeObjects", changed));
-                                cond.text("$$ROOT");
-                            });
-                        });
-                    });
-                });
-            });
-        });
-    }
 }
 
 /// The made `_id` stands under what is merged upon it: an `_id` that is there.
@@ -273,29 +217,6 @@ fn under(merge: &mut List<'_>, made_id: Option<&Key>) {
     if let Some(made_id) = made_id {
         merge.doc(|document| document.key("_id", made_id));
     }
-}
-
-/// `{$and: [version > base, version > the field's own]}`.
-fn write_newer(newer: &mut Doc<'_>, name: &str, version: &Version) {
-    newer.list("$and", |both| {
-        for stored in ["$$base".to_owned(), format!("$_ingest.f.{name}")] {
-            both.doc(|gt| {
-                gt.list("$gt", |gt| {
-                    gt.doc(|literal| write_version(literal, "$literal", version));
-                    gt.text(&stored);
-                });
-            });
-        }
-    });
-}
-
-/// `{$cond: [condition, {$literal: {..}}, null]}`; `$mergeObjects` passes over null.
-fn write_if(cond: &mut Doc<'_>, condition: &str, literal: impl FnOnce(&mut Doc<'_>)) {
-    cond.list("$cond", |cond| {
-        cond.text(condition);
-        cond.doc(|doc| doc.doc("$literal", literal));
-        cond.null();
-    });
 }
 
 fn write_version(doc: &mut Doc<'_>, name: &str, version: &Version) {

@@ -33,7 +33,7 @@ async fn all_is_looked_at_and_nothing_is_changed() {
         ("redrive policy", vec!["warn"]),
         ("message retention", vec!["ok"]),
         ("permissions", vec!["ok", "note", "ok", "ok"]),
-        ("producers", vec!["note"]),
+        ("producers", vec!["note"; 3]),
         ("admin", vec!["ok"]),
         ("telemetry", vec!["note"]),
     ] {

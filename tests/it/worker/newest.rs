@@ -175,6 +175,22 @@ async fn another_event_under_an_identity_that_was_given_before_is_a_dead_letter_
 }
 
 #[tokio::test]
+async fn what_a_producers_own_retry_changes_does_not_make_another_event() {
+    let surroundings = surroundings().await;
+    let mut config = surroundings.config();
+    config.routes.get_mut("event").expect("built in").volatile = vec!["sentAt".to_owned()];
+    for (sent_at, kind) in [("10:00:00", "login"), ("10:00:30", "login"), ("10:01:00", "logout")] {
+        let body = json!({ "type": "event", "id": "a", "user_id": 1, "event_type": kind, "sentAt": sent_at });
+        surroundings.send(&[plain(&body)]).await;
+        surroundings.unload(config.clone()).await;
+    }
+    let events = surroundings.documents("events").await;
+    assert_eq!(events.iter().map(|event| event.get_str("sentAt").expect("text")).collect::<Vec<_>>(), ["10:00:00"]);
+    let letters = surroundings.documents("dead_letters").await;
+    assert_eq!(letters.iter().map(|letter| letter.get_str("reason").expect("text")).collect::<Vec<_>>(), ["id_conflict"]);
+}
+
+#[tokio::test]
 async fn a_cloudevent_without_a_time_that_is_sent_again_is_the_same_event() {
     let surroundings = surroundings().await;
     let send = async || surroundings.send(&of_each_identity(0)[4..]).await;
