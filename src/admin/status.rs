@@ -46,6 +46,7 @@ fn figures(view: &View, history: &History, started: Timestamp, stuck: &[String])
         "dead_letters": dead_letters(view, &story),
         "receives_fail": story.receives_fail.as_ref().map(trouble),
         "writes_fail": longest(&story).map(trouble),
+        "indexes": indexes(&story),
         "slowed": story.slowed.as_ref().map(trouble),
         "spans_dropped": (view.sources.spans_dropped)(),
         "api": api(view),
@@ -64,6 +65,15 @@ pub(super) fn whole(mut now: Value, view: &View, history: &History) -> Value {
 /// Of the collections whose writes are not confirmed, the one that has waited the longest.
 fn longest(story: &Story) -> Option<&Trouble> {
     story.writes_fail.values().min_by_key(|trouble| trouble.since)
+}
+
+/// Declared indexes that are not there.
+fn indexes(story: &Story) -> Value {
+    let troubles =
+        story.indexes_missing.iter().flat_map(|(collection, troubles)| troubles.iter().map(move |trouble| (collection, trouble)));
+    let shown =
+        troubles.map(|(collection, trouble)| json!({ "collection": collection, "since": second(trouble.since), "text": trouble.text }));
+    shown.collect()
 }
 
 fn trouble(trouble: &Trouble) -> Value {

@@ -29,6 +29,8 @@ pub struct Story {
     pub receives_fail: Option<Trouble>,
     /// Since when the writes of a collection were not confirmed, and why the last was not.
     pub writes_fail: BTreeMap<String, Trouble>,
+    /// Declared indexes that are not there, by collection: since when, and what to know of each.
+    pub indexes_missing: BTreeMap<String, Vec<Trouble>>,
     /// Since when receiving is slowed, and for which reason of refusal.
     pub slowed: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
@@ -117,6 +119,19 @@ impl Recent {
 
     pub(super) fn written(&self, collection: &str) {
         self.lock().writes_fail.remove(collection);
+    }
+
+    /// What is missing of a collection now, each in a sentence; none where all is there.
+    pub fn indexes_missing(&self, collection: &str, texts: Vec<String>) {
+        let mut story = self.lock();
+        let before = story.indexes_missing.remove(collection).unwrap_or_default();
+        if texts.is_empty() {
+            return;
+        }
+        let since = |place: usize| before.get(place).map_or_else(Timestamp::now, |trouble| trouble.since);
+        let troubles = texts.iter().enumerate().map(|(place, text)| Trouble { since: since(place), text: cut(text).to_owned() });
+        let troubles = troubles.collect();
+        story.indexes_missing.insert(collection.to_owned(), troubles);
     }
 
     pub(super) fn slowed(&self, reason: Option<&str>) {
