@@ -122,7 +122,7 @@ impl Recent {
     }
 
     /// What is missing of a collection now, each in a sentence; none where all is there.
-    pub fn indexes_missing(&self, collection: &str, texts: Vec<String>) {
+    pub fn indexes_missing(&self, collection: &str, texts: &[String]) {
         let mut story = self.lock();
         let before = story.indexes_missing.remove(collection).unwrap_or_default();
         if texts.is_empty() {

@@ -206,7 +206,7 @@ impl IndexWatch {
             self.signals.emit(&IndexFound { collection: &collection.name, index });
         }
         self.signals.gauges().set_indexes_missing(&collection.name, missing);
-        self.signals.recent().indexes_missing(&collection.name, told);
+        self.signals.recent().indexes_missing(&collection.name, &told);
     }
 
     /// Starts to make the first of those that are missing and may be made. On a collection with documents that are those that were

@@ -120,15 +120,10 @@ impl IndexReport {
     /// What mongosh would be told to make the unique index on the key.
     fn create_index(&self, key: &str) -> String {
         let index = Index { keys: vec![(key.to_owned(), 1)], unique: true, expire_after: None };
-        let mut options = "unique: true".to_owned();
-        if self.collation.is_some() {
-            options.push_str(", collation: {locale: \"simple\"}");
-        }
-        let name = self.free_name(&index);
-        if name != default_name(&index) {
-            options.push_str(&format!(", name: {name:?}"));
-        }
-        shell(&self.collection, &format!("createIndex({{{key:?}: 1}}, {{{options}}})"))
+        let (name, usual) = (self.free_name(&index), default_name(&index));
+        let collation = self.collation.as_ref().map_or("", |_| ", collation: {locale: \"simple\"}");
+        let name = if name == usual { String::new() } else { format!(", name: {name:?}") };
+        shell(&self.collection, &format!("createIndex({{{key:?}: 1}}, {{unique: true{collation}{name}}})"))
     }
 
     /// A name that no index there has. An index on the same fields with a collation may have the usual one.

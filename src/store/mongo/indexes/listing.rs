@@ -13,7 +13,7 @@ use super::Contents;
 /// The collection went away between two questions.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// FailedToParse, InvalidOptions and an unknown field of a command: a server that does not know how to name builds in `listIndexes`.
+/// `FailedToParse`, `InvalidOptions` and an unknown field of a command: the server cannot name builds in `listIndexes`.
 const UNKNOWN_FIELD: [i32; 3] = [9, 72, 40_415];
 
 /// What there is.
@@ -30,6 +30,7 @@ pub(super) struct There {
 
 /// An index that is there, or will be.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the server's own")]
 pub(super) struct Found {
     pub name: String,
     pub keys: Document,
@@ -71,7 +72,9 @@ impl MongoStore {
             Err(error) if code(&error).is_some_and(|code| UNKNOWN_FIELD.contains(&code)) => {
                 let mut indexes = self.listed(doc! { "listIndexes": name }).await?;
                 let building = building(&self.database().run_command(doc! { "collStats": name }).await?);
-                indexes.iter_mut().for_each(|index| index.is_building = building.contains(&index.name));
+                for index in &mut indexes {
+                    index.is_building = building.contains(&index.name);
+                }
                 Ok(indexes)
             }
             listed => listed,
