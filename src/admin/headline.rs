@@ -146,7 +146,7 @@ fn indexes(status: &Value) -> Option<String> {
         1 => String::new(),
         len => format!(" Other indexes that are not there: {}.", len - 1),
     };
-    let first = missing.iter().find(|one| words(one).contains("no unique index")).unwrap_or(&missing[0]);
+    let first = missing.iter().find(|one| one["is_on_key"] == true).unwrap_or(&missing[0]);
     Some(format!("Mind: {}.{others}", words(first)))
 }
 
@@ -223,8 +223,11 @@ mod tests {
 
     #[test]
     fn an_index_that_is_not_there_is_said_beside_what_flows_and_never_hides_what_is_wrong() {
-        let lacks = |text: &str| json!({ "collection": "sessions", "since": "2026-11-23T10:00:00Z", "text": text });
-        let both = ("/indexes", json!([lacks("sessions lacks the index {a: 1}"), lacks("sessions has no unique index on session_id")]));
+        let lacks = |text: &str, is_on_key| json!({ "collection": "sessions", "is_on_key": is_on_key, "since": "2026-11-23T10:00:00Z", "text": text });
+        let both = (
+            "/indexes",
+            json!([lacks("sessions lacks the index {a: 1}", false), lacks("sessions has no unique index on session_id", true)]),
+        );
         let (text, more) = said(std::slice::from_ref(&both));
         assert!(text.starts_with("Idle"), "{text}");
         assert!(

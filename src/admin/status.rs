@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::gauges::QueueMessages;
 use crate::telemetry::counters::Label;
 use crate::telemetry::metrics::count;
-use crate::telemetry::recent::{GateStory, Story, Trouble};
+use crate::telemetry::recent::{GateStory, IndexStory, Story, Trouble};
 use crate::telemetry::signals::WriteTrouble;
 
 use super::View;
@@ -69,10 +69,9 @@ fn longest(story: &Story) -> Option<&Trouble> {
 
 /// Declared indexes that are not there.
 fn indexes(story: &Story) -> Value {
-    let troubles =
-        story.indexes_missing.iter().flat_map(|(collection, troubles)| troubles.iter().map(move |trouble| (collection, trouble)));
-    let shown =
-        troubles.map(|(collection, trouble)| json!({ "collection": collection, "since": second(trouble.since), "text": trouble.text }));
+    let shown = story.indexes_missing.iter().map(|((collection, index), IndexStory { is_on_key, trouble })| {
+        json!({ "collection": collection, "index": index, "is_on_key": is_on_key, "since": second(trouble.since), "text": trouble.text })
+    });
     shown.collect()
 }
 

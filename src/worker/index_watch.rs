@@ -20,7 +20,7 @@ use crate::stop::Stop;
 use crate::store::StoreFault;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
-use crate::telemetry::signals::{IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Signals};
+use crate::telemetry::signals::{IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy, Signals};
 
 /// Between two looks at each collection: three small commands.
 pub const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -57,6 +57,18 @@ struct Watched {
     lost: BTreeMap<String, IndexState>,
     is_unreadable: bool,
     failures: BTreeMap<String, Failure>,
+}
+
+impl Watched {
+    /// Whether a missing index is for the worker to make. Where there are documents that takes long, so only what was there before, and
+    /// all of a collection that was itself made anew.
+    fn is_to_make(&self, report: &IndexReport, index: &Index) -> bool {
+        match report.contents {
+            Contents::Missing | Contents::Empty => true,
+            Contents::Filled => report.uuid != self.uuid || self.seen.contains(index),
+            Contents::TimeSeries | Contents::View => false,
+        }
+    }
 }
 
 /// The last failure to make an index.
@@ -166,61 +178,56 @@ impl IndexWatch {
 
     /// Tells what has changed, and keeps what is shown.
     fn judge(&mut self, place: usize, report: &IndexReport) {
-        let Watched { collection, seen, lost, failures, .. } = &mut self.watched[place];
-        for index in report.present.iter().filter(|index| !seen.contains(index)).collect::<Vec<_>>() {
-            seen.push(index.clone());
-        }
-        let mut now = BTreeMap::new();
-        let states = [(&report.missing, IndexState::Missing), (&report.building, IndexState::Building)];
-        for (indexes, state) in states {
-            now.extend(indexes.iter().map(|index| (index.to_string(), (index, state, None))));
-        }
-        now.extend(
-            report.conflicting.iter().map(|conflict| {
-                (conflict.declared.to_string(), (&conflict.declared, IndexState::Conflicting, Some(conflict.text.as_str())))
-            }),
-        );
-        let mut told = Vec::with_capacity(now.len());
-        let mut missing = IndexesMissing::default();
-        for (name, (index, state, conflict)) in &now {
-            let is_on_key = collection.kind.key().is_some_and(|key| index.unique && index.keys.len() == 1 && index.keys[0].0 == key);
-            *if is_on_key { &mut missing.key } else { &mut missing.other } += 1;
-            let failure = failures.get(name).map(|failure| failure.cause.as_str());
+        let creates = self.creates;
+        let watched = &mut self.watched[place];
+        let unseen: Vec<Index> = report.present.iter().filter(|index| !watched.seen.contains(index)).cloned().collect();
+        watched.seen.extend(unseen);
+        let missing = report.missing.iter().map(|index| (index, IndexState::Missing, None));
+        let building = report.building.iter().map(|index| (index, IndexState::Building, None));
+        let conflicting = report.conflicting.iter();
+        let conflicting = conflicting.map(|conflict| (&conflict.declared, IndexState::Conflicting, Some(conflict.text.as_str())));
+        let (mut lost, mut shown, mut counts) = (BTreeMap::new(), Vec::new(), IndexesMissing::default());
+        for (index, state, conflict) in missing.chain(building).chain(conflicting) {
+            let name = index.to_string();
+            let key = watched.collection.kind.key().filter(|key| index.unique && index.keys.len() == 1 && index.keys[0].0 == *key);
+            *if key.is_some() { &mut counts.key } else { &mut counts.other } += 1;
             let signal = IndexLost {
-                collection: &collection.name,
-                index: name,
-                key: is_on_key.then(|| index.keys[0].0.as_str()),
-                state: *state,
-                conflict: *conflict,
-                failure,
-                creates: self.creates,
+                collection: &watched.collection.name,
+                index: &name,
+                key,
+                state,
+                conflict,
+                failure: watched.failures.get(&name).map(|failure| failure.cause.as_str()),
+                remedy: match creates {
+                    false => Remedy::Switched,
+                    true if watched.is_to_make(report, index) => Remedy::Made,
+                    true => Remedy::Asked,
+                },
             };
-            told.push(signal.text());
-            if lost.get(name) != Some(state) {
+            shown.push((name.clone(), key.is_some(), signal.text()));
+            if watched.lost.get(&name) != Some(&state) {
                 self.signals.emit(&signal);
             }
+            lost.insert(name, state);
         }
-        let before = std::mem::replace(lost, now.iter().map(|(name, (_, state, _))| (name.clone(), *state)).collect());
-        for index in before.keys().filter(|name| !now.contains_key(*name)) {
-            failures.remove(index);
-            self.signals.emit(&IndexFound { collection: &collection.name, index });
+        let before = std::mem::replace(&mut watched.lost, lost);
+        for index in before.keys().filter(|index| !watched.lost.contains_key(*index)) {
+            watched.failures.remove(index);
+            self.signals.emit(&IndexFound { collection: &watched.collection.name, index });
         }
-        self.signals.gauges().set_indexes_missing(&collection.name, missing);
-        self.signals.recent().indexes_missing(&collection.name, &told);
+        self.signals.gauges().set_indexes_missing(&watched.collection.name, counts);
+        self.signals.recent().indexes_missing(&watched.collection.name, &shown);
     }
 
-    /// Starts to make the first of those that are missing and may be made. On a collection with documents that are those that were
-    /// there before, and all of a collection that was itself made anew.
+    /// Starts to make the first of those that are missing and to be made.
     fn make(&mut self, place: usize, report: &IndexReport) {
-        let Watched { uuid, seen, failures, .. } = &self.watched[place];
-        let all = match report.contents {
-            Contents::Missing | Contents::Empty => true,
-            Contents::Filled => report.uuid != *uuid,
-            Contents::TimeSeries | Contents::View => return,
-        };
-        let is_due = |index: &Index| failures.get(&index.to_string()).is_none_or(|failure| failure.again_at <= Instant::now());
-        let next = report.missing.iter().find(|index| (all || seen.contains(index)) && is_due(index));
-        let (Some(index), true, true) = (next.cloned(), self.creates, self.making.is_empty()) else { return };
+        if !self.creates || !self.making.is_empty() {
+            return;
+        }
+        let watched = &self.watched[place];
+        let is_due = |index: &Index| watched.failures.get(&index.to_string()).is_none_or(|failure| failure.again_at <= Instant::now());
+        let next = report.missing.iter().find(|index| watched.is_to_make(report, index) && is_due(index));
+        let Some(index) = next.cloned() else { return };
         let (store, report) = (Arc::clone(&self.store), report.clone());
         self.making.spawn(async move {
             let began = Instant::now();

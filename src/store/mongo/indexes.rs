@@ -169,7 +169,7 @@ impl MongoStore {
             .build();
         let model = IndexModel::builder().keys(keys(index)).options(options).build();
         let made = self.database().collection::<Document>(&report.collection).create_index(model).await;
-        made.map(|_| ()).map_err(|error| told(&error))
+        made.map(|_| ()).map_err(|error| last_cause(told(&error)))
     }
 }
 
@@ -228,6 +228,14 @@ fn unguarded(key: &str, there: &There) -> Option<Unguarded> {
 fn told(error: &mongodb::error::Error) -> StoreFault {
     let Refusal { fault, .. } = refusal(error);
     fault
+}
+
+/// Of a build that failed its last cause alone: what stands before names the build by an id that is another one each time.
+fn last_cause(fault: StoreFault) -> StoreFault {
+    match (fault.text.split_once(": "), fault.text.rsplit_once(" :: caused by :: ")) {
+        (Some((code, _)), Some((_, cause))) => StoreFault { text: format!("{code}: {cause}"), ..fault },
+        _ => fault,
+    }
 }
 
 /// Byte by byte, whatever the collection's default is.

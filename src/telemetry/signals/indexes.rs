@@ -15,6 +15,17 @@ pub enum IndexState {
     Conflicting,
 }
 
+/// Who makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The worker, now.
+    Made,
+    /// A person: it was not there when the worker started, and a build over the documents may take long.
+    Asked,
+    /// A person, because `db.create_indexes` is false.
+    Switched,
+}
+
 /// A declared index is not there, or no longer.
 pub struct IndexLost<'a> {
     pub collection: &'a str,
@@ -27,8 +38,7 @@ pub struct IndexLost<'a> {
     pub conflict: Option<&'a str>,
     /// Why it could not be made.
     pub failure: Option<&'a str>,
-    /// Whether the worker makes indexes at all (`db.create_indexes`).
-    pub creates: bool,
+    pub remedy: Remedy,
 }
 
 impl IndexLost<'_> {
@@ -42,14 +52,13 @@ impl IndexLost<'_> {
             ),
             None => format!("{collection} lacks the index {index}"),
         };
-        let then = match (self.state, self.conflict, self.failure) {
-            (_, Some(conflict), _) => conflict.to_owned(),
-            (IndexState::Building, ..) => "it is being built".to_owned(),
-            (_, _, Some(cause)) => format!("it could not be made ({cause}): `longshore check --create-indexes` names what is in the way"),
-            (_, _, None) if self.creates => {
-                "it is made again where it was there before, otherwise run `longshore check --create-indexes`".to_owned()
-            }
-            (_, _, None) => "run `longshore check --create-indexes`: db.create_indexes is false".to_owned(),
+        let then = match (self.conflict, self.failure, self.state, self.remedy) {
+            (Some(conflict), ..) => conflict.to_owned(),
+            (_, _, IndexState::Building, _) => "it is being built".to_owned(),
+            (_, Some(cause), ..) => format!("it could not be made ({cause}): `longshore check --create-indexes` names what is in the way"),
+            (.., Remedy::Made) => "the worker makes it".to_owned(),
+            (.., Remedy::Asked) => "run `longshore check --create-indexes`: it was not there at the start".to_owned(),
+            (.., Remedy::Switched) => "run `longshore check --create-indexes`: db.create_indexes is false".to_owned(),
         };
         format!("{what}; {then}")
     }

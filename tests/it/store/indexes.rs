@@ -60,7 +60,7 @@ async fn what_would_make_a_unique_index_fail_is_named() {
         ]
     );
     let fault = store.create_indexes(&report).await.expect_err("duplicates");
-    assert!(fault.text.contains("11000"), "{fault}");
+    assert!(fault.text.starts_with("11000 (DuplicateKey): E11000 duplicate key"), "{fault}");
 }
 
 #[tokio::test]
