@@ -1,5 +1,6 @@
 //! What holds at this moment: set by whoever knows it, read by metrics and the status page.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ macro_rules! gauges {
             /// How long the oldest message of the last receive had waited, in milliseconds; 0 after an empty receive.
             pub oldest_message_age_ms: Gauge,
             queue_messages: Mutex<Option<QueueMessages>>,
+            indexes_missing: Mutex<BTreeMap<String, IndexesMissing>>,
         }
 
         impl Gauges {
@@ -51,7 +53,25 @@ pub struct QueueMessages {
     pub asked_at: Timestamp,
 }
 
+/// Declared indexes of a collection that are not there, are being built, or are not what was declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexesMissing {
+    /// The unique index on the key: 1 or 0.
+    pub key: u64,
+    pub other: u64,
+}
+
 impl Gauges {
+    pub fn set_indexes_missing(&self, collection: &str, missing: IndexesMissing) {
+        self.indexes_missing.lock().unwrap_or_else(PoisonError::into_inner).insert(collection.to_owned(), missing);
+    }
+
+    /// By collection, as the worker last found it.
+    #[must_use]
+    pub fn indexes_missing(&self) -> BTreeMap<String, IndexesMissing> {
+        self.indexes_missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn set_queue_messages(&self, messages: Option<QueueMessages>) {
         *self.queue_messages.lock().unwrap_or_else(PoisonError::into_inner) = messages;
     }

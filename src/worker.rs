@@ -1,6 +1,7 @@
 //! Composition root: builds the adapters, starts the pipeline, and drains it.
 
 mod beside;
+pub mod index_watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::index_watch::IndexWatch;
 use crate::admin::{self, Health, View};
 use crate::clock::SystemClock;
-use crate::config::Config;
 use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
+use crate::config::{Collection, Config};
 use crate::dead_letter;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -22,7 +24,7 @@ use crate::pipeline::{Pipeline, QueueTraits};
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::indexes::Contents;
+use crate::store::mongo::indexes::{Contents, IndexReport};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
@@ -45,6 +47,8 @@ pub struct Worker {
     queue: Arc<SqsQueue>,
     queue_traits: QueueTraits,
     store: Arc<MongoStore>,
+    /// Each collection with its indexes at the start.
+    indexes: Vec<(Collection, IndexReport)>,
     held: Held,
     view: Option<Box<(TcpListener, View)>>,
     metrics: Arc<Metrics>,
@@ -98,7 +102,7 @@ impl Worker {
             settings,
         };
         let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
-        prepare_indexes(&config, &store).await?;
+        let indexes = prepare_indexes(&config, &store).await?;
         // Last: a worker that cannot start has nothing to show.
         let view = admin::bind(&config.admin)?.map(|listener| {
             let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
@@ -108,7 +112,7 @@ impl Worker {
             ))
         });
         let queue = Arc::new(queue.told_to(signals.clone()));
-        Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), held, view, metrics, otlp, signals })
+        Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), indexes, held, view, metrics, otlp, signals })
     }
 
     #[must_use]
@@ -147,6 +151,9 @@ impl Worker {
             tracing::info!("telemetry: {said}");
         }
         let mut tasks = JoinSet::new();
+        let (store, indexes) = (Arc::clone(&self.store), std::mem::take(&mut self.indexes));
+        let watch = IndexWatch::new(store, indexes, &self.config.db, signals.clone(), stop.clone());
+        tasks.spawn(signals.watchdog().watch("watch of the indexes", watch.run()));
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX }, stop.clone()));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
@@ -231,9 +238,9 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
 
 /// Makes missing indexes on empty and missing collections, and refuses to run without a key's unique index: two workers could
 /// make one document twice.
-async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<()> {
+async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
     let dead_letters = dead_letter::collection(config);
-    let mut refusals = Vec::new();
+    let (mut refusals, mut reports) = (Vec::new(), Vec::new());
     for collection in config.collections.values().chain([&dead_letters]) {
         let mut report = store.indexes(collection).await?;
         if config.db.create_indexes && !report.missing.is_empty() && matches!(report.contents, Contents::Missing | Contents::Empty) {
@@ -242,14 +249,12 @@ async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<
             report = store.indexes(collection).await?;
         }
         refusals.extend(report.refusals());
-        for index in &report.missing {
-            tracing::warn!(collection = collection.name, keys = ?index.keys, "a declared index is missing: run longshore check --create-indexes");
-        }
+        reports.push((collection.clone(), report));
     }
     if !refusals.is_empty() {
         bail!("{}", refusals.join("; "));
     }
-    Ok(())
+    Ok(reports)
 }
 
 /// Turns SIGTERM and SIGINT into a drain, and a second one into letting go.

@@ -111,7 +111,7 @@ fn flow(status: &Value) -> Headline {
     let written = float(&rates["durable_per_s"]) - refused;
     let more = || {
         let dead_letters = (refused > 0.0).then(|| format!("Dead letters: {} a second.", rate(refused)));
-        [Some(depth(&status["queue"])), oldest(status), dead_letters].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [indexes(status), Some(depth(&status["queue"])), oldest(status), dead_letters].into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
     if float(&rates["durable_per_s"]) > 0.0 {
         let after = rates["latency_p50_s"].as_f64().map_or_else(String::new, |p50| format!(", durable after {}", duration(p50)));
@@ -136,6 +136,18 @@ fn depth(queue: &Value) -> String {
         Some(0) => format!("The queue was empty at {}.", at(&depth["asked_at"])),
         Some(visible) => format!("About {} waited in the queue at {}.", number(float(&visible.into())), at(&depth["asked_at"])),
     }
+}
+
+/// The first declared index that is not there: writes flow all the same.
+fn indexes(status: &Value) -> Option<String> {
+    let missing = status["indexes"].as_array()?;
+    let others = match missing.len() {
+        0 => return None,
+        1 => String::new(),
+        len => format!(" Other indexes that are not there: {}.", len - 1),
+    };
+    let first = missing.iter().find(|one| one["is_on_key"] == true).unwrap_or(&missing[0]);
+    Some(format!("Mind: {}.{others}", words(first)))
 }
 
 fn oldest(status: &Value) -> Option<String> {
@@ -179,7 +191,7 @@ mod tests {
             "rates": { "received_per_s": 0.0, "durable_per_s": 0.0, "dead_letters_per_s": 0.0, "latency_p50_s": null, "latency_p99_s": null },
             "stages": [{ "stage": "receive", "messages": null }, { "stage": "waiting", "messages": 0 }, { "stage": "writing", "messages": 0 }],
             "in_flight": { "messages": 0, "messages_max": 100, "bytes": 0, "bytes_max": 1000 },
-            "receives_fail": null, "writes_fail": null, "slowed": null, "last_errors": [],
+            "receives_fail": null, "writes_fail": null, "indexes": [], "slowed": null, "last_errors": [],
         })
     }
 
@@ -207,6 +219,22 @@ mod tests {
         assert!(text == "Flowing: 5.0 messages a second." && more.ends_with("Dead letters: 15 a second."), "{text} {more}");
         assert!(said(&[("/rates/received_per_s", json!(1.0))]).0.starts_with("Receiving: nothing became durable"));
         assert!(said(&[("/in_flight/messages", json!(3))]).0.starts_with("Waiting: 3 in flight"));
+    }
+
+    #[test]
+    fn an_index_that_is_not_there_is_said_beside_what_flows_and_never_hides_what_is_wrong() {
+        let lacks = |text: &str, is_on_key| json!({ "collection": "sessions", "is_on_key": is_on_key, "since": "2026-11-23T10:00:00Z", "text": text });
+        let both = (
+            "/indexes",
+            json!([lacks("sessions lacks the index {a: 1}", false), lacks("sessions has no unique index on session_id", true)]),
+        );
+        let (text, more) = said(std::slice::from_ref(&both));
+        assert!(text.starts_with("Idle"), "{text}");
+        assert!(
+            more.starts_with("Mind: sessions has no unique index on session_id. Other indexes that are not there: 1. The queue"),
+            "{more}"
+        );
+        assert!(said(&[both, ("/gate/open", json!(false))]).0.starts_with("Gate closed"));
     }
 
     #[test]

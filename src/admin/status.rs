@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::gauges::QueueMessages;
 use crate::telemetry::counters::Label;
 use crate::telemetry::metrics::count;
-use crate::telemetry::recent::{GateStory, Story, Trouble};
+use crate::telemetry::recent::{GateStory, IndexStory, Story, Trouble};
 use crate::telemetry::signals::WriteTrouble;
 
 use super::View;
@@ -46,6 +46,7 @@ fn figures(view: &View, history: &History, started: Timestamp, stuck: &[String])
         "dead_letters": dead_letters(view, &story),
         "receives_fail": story.receives_fail.as_ref().map(trouble),
         "writes_fail": longest(&story).map(trouble),
+        "indexes": indexes(&story),
         "slowed": story.slowed.as_ref().map(trouble),
         "spans_dropped": (view.sources.spans_dropped)(),
         "api": api(view),
@@ -64,6 +65,14 @@ pub(super) fn whole(mut now: Value, view: &View, history: &History) -> Value {
 /// Of the collections whose writes are not confirmed, the one that has waited the longest.
 fn longest(story: &Story) -> Option<&Trouble> {
     story.writes_fail.values().min_by_key(|trouble| trouble.since)
+}
+
+/// Declared indexes that are not there.
+fn indexes(story: &Story) -> Value {
+    let shown = story.indexes_missing.iter().map(|((collection, index), IndexStory { is_on_key, trouble })| {
+        json!({ "collection": collection, "index": index, "is_on_key": is_on_key, "since": second(trouble.since), "text": trouble.text })
+    });
+    shown.collect()
 }
 
 fn trouble(trouble: &Trouble) -> Value {

@@ -1,5 +1,7 @@
 //! Declared indexes: `{ keys = ["user_id", "-timestamp"], unique = true, expire_after = "30d" }`.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::kinds::{self, Kind, Switch};
@@ -42,6 +44,15 @@ impl Kind for Indexes {
     fn show(&self, value: &Vec<Index>) -> String {
         let shown: Vec<String> = value.iter().map(show).collect();
         format!("[{}]", shown.join(", "))
+    }
+}
+
+/// As mongosh would be told: `{session_id: 1} unique`.
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.iter().map(|(field, direction)| format!("{field}: {direction}")).collect::<Vec<_>>().join(", ");
+        write!(f, "{{{keys}}}{}", if self.unique { " unique" } else { "" })?;
+        self.expire_after.map_or(Ok(()), |after| write!(f, " expiring after {} s", after.as_secs()))
     }
 }
 

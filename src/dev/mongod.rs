@@ -40,13 +40,15 @@ pub struct Options {
     pub login: Option<Login>,
     /// Refuses connections without TLS.
     pub tls: Option<Tls>,
+    /// Takes commands that are for tests alone, such as `configureFailPoint`, which holds the server at a point of its code.
+    pub test_commands: bool,
 }
 
 impl Options {
     /// One member, no login, no TLS.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, members: Members::One, login: None, tls: None }
+        Self { program, members: Members::One, login: None, tls: None, test_commands: false }
     }
 }
 
@@ -216,6 +218,9 @@ fn arguments(options: &Options) -> Vec<&'static str> {
     // 256 MB of cache is the smallest that the server takes, 512 MB of oplog bounds the disk.
     arguments.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
     arguments.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    if options.test_commands {
+        arguments.extend(["--setParameter", "enableTestCommands=1"]);
+    }
     if options.login.is_some() {
         arguments.extend(["--keyFile", KEY_FILE]);
         // The fewest rounds that the server takes: each login costs a client 15,000 otherwise, a second in a debug build.

@@ -29,6 +29,8 @@ pub struct Story {
     pub receives_fail: Option<Trouble>,
     /// Since when the writes of a collection were not confirmed, and why the last was not.
     pub writes_fail: BTreeMap<String, Trouble>,
+    /// Declared indexes that are not there, by collection and index.
+    pub indexes_missing: BTreeMap<(String, String), IndexStory>,
     /// Since when receiving is slowed, and for which reason of refusal.
     pub slowed: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
@@ -49,6 +51,13 @@ pub struct GateStory {
     pub since: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub closed_for: Option<(WriteTrouble, String)>,
+}
+
+/// A declared index that is not there: since when, and what to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexStory {
+    pub is_on_key: bool,
+    pub trouble: Trouble,
 }
 
 #[derive(Debug, Clone)]
@@ -117,6 +126,19 @@ impl Recent {
 
     pub(super) fn written(&self, collection: &str) {
         self.lock().writes_fail.remove(collection);
+    }
+
+    /// What is missing of a collection now, each by its index, whether that is the one on the key, and a sentence.
+    pub fn indexes_missing(&self, collection: &str, missing: &[(String, bool, String)]) {
+        let mut story = self.lock();
+        let is_over = |index: &String| missing.iter().all(|(name, ..)| name != index);
+        story.indexes_missing.retain(|(of, index), _| of != collection || !is_over(index));
+        for (index, is_on_key, text) in missing {
+            let place = (collection.to_owned(), index.clone());
+            let mut trouble = story.indexes_missing.remove(&place).map(|story| story.trouble);
+            goes_on(&mut trouble, text);
+            story.indexes_missing.extend(trouble.map(|trouble| (place, IndexStory { is_on_key: *is_on_key, trouble })));
+        }
     }
 
     pub(super) fn slowed(&self, reason: Option<&str>) {
@@ -212,5 +234,21 @@ mod tests {
         assert_eq!(recent.story().writes_fail.keys().collect::<Vec<_>>(), ["sessions"]);
         recent.written("sessions");
         assert!(recent.story().writes_fail.is_empty());
+    }
+
+    #[test]
+    fn an_index_is_missing_since_it_was_first_missed_and_until_it_is_not() {
+        let recent = Recent::default();
+        let missing = |index: &str, text: &str| (index.to_owned(), false, text.to_owned());
+        recent.indexes_missing("events", &[missing("{a: 1}", "gone")]);
+        recent.indexes_missing("sessions", &[missing("{a: 1}", "gone"), missing("{b: 1}", "gone")]);
+        let since = recent.story().indexes_missing[&("sessions".to_owned(), "{b: 1}".to_owned())].trouble.since;
+        recent.indexes_missing("sessions", &[missing("{b: 1}", "being built")]);
+        let story = recent.story().indexes_missing;
+        let trouble = Trouble { since, text: "being built".to_owned() };
+        assert_eq!(story[&("sessions".to_owned(), "{b: 1}".to_owned())], IndexStory { is_on_key: false, trouble });
+        assert_eq!(story.len(), 2, "{story:?}");
+        recent.indexes_missing("sessions", &[]);
+        assert_eq!(recent.story().indexes_missing.keys().map(|(collection, _)| collection.as_str()).collect::<Vec<_>>(), ["events"]);
     }
 }

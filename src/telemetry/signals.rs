@@ -2,6 +2,7 @@
 //!
 //! A signal logs no body, no key and no secret: ids, counts, codes and the texts of faults only.
 
+mod indexes;
 mod message;
 mod queue;
 mod store;
@@ -16,6 +17,7 @@ use super::spans::Spans;
 use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
+pub use indexes::{IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy};
 pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp};
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended,

@@ -1,6 +1,7 @@
 //! The built program, run as a user runs it: what it prints and how it exits, against real servers.
 
 mod check;
+mod indexes;
 mod send;
 mod start;
 

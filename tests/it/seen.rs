@@ -2,6 +2,7 @@
 
 mod admin;
 mod collector;
+mod indexes;
 mod secrets;
 mod traces;
 mod web;

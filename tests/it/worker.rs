@@ -3,6 +3,7 @@
 mod configured_routes;
 mod demo;
 mod dry_run;
+mod index_watch;
 mod interruptions;
 mod newest;
 mod producers;

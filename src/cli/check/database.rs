@@ -58,7 +58,7 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
     match manager.privileges().await {
-        Ok(granted) => privileges(&granted, collections, findings),
+        Ok(granted) => privileges(&granted, collections, config.db.create_indexes, findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
     let store = MongoStore::new(manager.database().clone(), db.server_selection_timeout, Box::new(|| None));
@@ -104,12 +104,24 @@ fn actions(kind: &WriteKind) -> &'static [&'static str] {
     }
 }
 
-fn privileges(granted: &Privileges, collections: &[&Collection], findings: &mut Findings) {
+fn privileges(granted: &Privileges, collections: &[&Collection], create_indexes: bool, findings: &mut Findings) {
     for collection in collections {
         let missing = granted.missing(&collection.name, actions(&collection.kind));
         if !missing.is_empty() {
             let (actions, name) = (missing.join(", "), &collection.name);
             findings.fail("privileges", format!("{name}: the user may not {actions}; grant it the role readWrite on the database"));
+        }
+        // Nothing that is written needs it.
+        let makes_indexes = create_indexes && !collection.indexes.is_empty();
+        if makes_indexes && !granted.missing(&collection.name, &["createIndex"]).is_empty() {
+            let name = &collection.name;
+            findings.warn(
+                "privileges",
+                format!(
+                    "{name}: the user may not createIndex, so that run cannot make an index that is missing or is dropped; grant it the role \
+                     readWrite on the database, or set db.create_indexes to false"
+                ),
+            );
         }
     }
 }

@@ -10,42 +10,48 @@ pub(super) const CHECK: &str = "indexes";
 
 /// Judges a report. `run_creates`: `run` makes what is missing on a collection without documents.
 pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Findings) {
-    let name = &report.collection;
     let is_odd = matches!(report.contents, Contents::TimeSeries | Contents::View);
+    if is_odd {
+        // Of what cannot hold documents only that it cannot.
+        report.refusals().into_iter().take(1).for_each(|refusal| findings.fail(CHECK, refusal));
+        return;
+    }
+    let name = &report.collection;
     let comes_with_run = run_creates && matches!(report.contents, Contents::Missing | Contents::Empty);
-    for conflict in &report.conflicting {
+    // What a failure says of the index on the key needs no line of its own.
+    let on_key = |index: &Index| report.unguarded.as_ref().is_some_and(|unguarded| guards(index, &unguarded.key));
+    for conflict in report.conflicting.iter().filter(|conflict| !on_key(&conflict.declared)) {
         findings.warn(CHECK, format!("{name}: {}", conflict.text));
     }
     // The missing index on the key is no trouble where `run` makes it before the first write.
-    let key_is_missing = report.key_unguarded.as_ref().is_some_and(|key| report.missing.iter().any(|index| guards(index, key)));
-    if is_odd || !(comes_with_run && key_is_missing) {
-        // Of what cannot hold documents only that it cannot.
-        let count = if is_odd { 1 } else { usize::MAX };
-        report.refusals().into_iter().take(count).for_each(|refusal| findings.fail(CHECK, refusal));
+    let is_made = comes_with_run && report.missing.iter().any(&on_key);
+    if !is_made {
+        report.refusals().into_iter().for_each(|refusal| findings.fail(CHECK, refusal));
     }
-    if is_odd {
-        return;
+    let shown = |indexes: &[Index]| {
+        let shown = indexes.iter().filter(|index| is_made || !on_key(index)).map(Index::to_string).collect::<Vec<_>>();
+        (!shown.is_empty()).then(|| shown.join(", "))
+    };
+    if let Some(building) = shown(&report.building) {
+        findings.warn(CHECK, format!("{name}: {building} is being built, and of no use before it is ready: wait"));
     }
-    let reported = report.key_unguarded.as_deref().filter(|_| !comes_with_run);
-    let missing: Vec<&Index> = report.missing.iter().filter(|index| !reported.is_some_and(|key| guards(index, key))).collect();
-    if !missing.is_empty() {
-        let shown = missing.iter().map(|index| shown(index)).collect::<Vec<_>>().join(", ");
+    if let Some(missing) = shown(&report.missing) {
         if comes_with_run {
-            findings.ok(CHECK, format!("{name} has no documents: run makes {shown}"));
+            findings.ok(CHECK, format!("{name} has no documents: run makes {missing}"));
         } else {
-            findings.warn(CHECK, format!("{name} lacks {shown}: run `longshore check --create-indexes`"));
+            findings.warn(CHECK, format!("{name} lacks {missing}: run `longshore check --create-indexes`"));
         }
-    }
-    if missing.is_empty() && report.conflicting.is_empty() && report.key_unguarded.is_none() {
+    } else if report.building.is_empty() && report.conflicting.is_empty() && report.unguarded.is_none() {
         findings.ok(CHECK, present(report));
     }
+    report.notes.iter().for_each(|note| findings.note(CHECK, note));
 }
 
 fn present(report: &IndexReport) -> String {
     let name = &report.collection;
     let there = match report.present.as_slice() {
         [] => "none declared".to_owned(),
-        present => present.iter().map(shown).collect::<Vec<_>>().join(", "),
+        present => present.iter().map(Index::to_string).collect::<Vec<_>>().join(", "),
     };
     let made = if report.contents == Contents::Missing { "; the first write makes the collection" } else { "" };
     format!("{name}: {there}{made}")
@@ -91,19 +97,11 @@ fn guards(index: &Index, key: &str) -> bool {
     index.unique && matches!(index.keys.as_slice(), [(field, _)] if field == key)
 }
 
-/// As mongosh would be told.
-fn shown(index: &Index) -> String {
-    let keys = index.keys.iter().map(|(field, direction)| format!("{field}: {direction}")).collect::<Vec<_>>().join(", ");
-    let unique = if index.unique { " unique" } else { "" };
-    let expires = index.expire_after.map_or_else(String::new, |after| format!(" expiring after {} s", after.as_secs()));
-    format!("{{{keys}}}{unique}{expires}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::finding::Status;
     use super::*;
-    use crate::store::mongo::indexes::Conflict;
+    use crate::store::mongo::indexes::{Conflict, Unguarded, Why};
 
     fn key() -> Index {
         Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None }
@@ -114,9 +112,20 @@ mod tests {
     }
 
     fn report(contents: Contents, present: &[Index], missing: &[Index]) -> IndexReport {
-        let key_unguarded = (!present.contains(&key())).then(|| "session_id".to_owned());
-        let (present, missing) = (present.to_vec(), missing.to_vec());
-        IndexReport { collection: "sessions".to_owned(), contents, present, missing, conflicting: Vec::new(), key_unguarded }
+        let unguarded = (!present.contains(&key())).then(|| Unguarded { key: "session_id".to_owned(), why: Why::Missing });
+        IndexReport {
+            collection: "sessions".to_owned(),
+            contents,
+            uuid: None,
+            present: present.to_vec(),
+            missing: missing.to_vec(),
+            building: Vec::new(),
+            conflicting: Vec::new(),
+            unguarded,
+            notes: Vec::new(),
+            collation: None,
+            names: Vec::new(),
+        }
     }
 
     fn found(report: &IndexReport, run_creates: bool) -> Vec<(Status, String)> {
@@ -160,8 +169,23 @@ mod tests {
     fn an_index_that_does_something_else_is_told_also_where_run_makes_indexes() {
         let mut report = report(Contents::Empty, &[], &[]);
         report.conflicting = vec![Conflict { declared: key(), text: "index session_id_1 is not unique: drop it".to_owned() }];
-        let told: Vec<Status> = found(&report, true).into_iter().map(|(status, _)| status).collect();
-        assert_eq!(told, [Status::Warn, Status::Fail]);
+        let found = found(&report, true);
+        assert!(found.len() == 1 && found[0].0 == Status::Fail && found[0].1.ends_with("is not unique: drop it"), "{found:?}");
+        report.unguarded = None;
+        assert_eq!(self::found(&report, true), [(Status::Warn, "sessions: index session_id_1 is not unique: drop it".to_owned())]);
+    }
+
+    #[test]
+    fn an_index_that_is_being_built_is_waited_for_and_not_made() {
+        let mut report = report(Contents::Filled, &[key()], &[]);
+        report.building = vec![other()];
+        let expected = "sessions: {user_id: 1, timestamp: -1} is being built, and of no use before it is ready: wait";
+        assert_eq!(found(&report, true), [(Status::Warn, expected.to_owned())]);
+        report.present.clear();
+        report.building = vec![key()];
+        report.unguarded = Some(Unguarded { key: "session_id".to_owned(), why: Why::Building });
+        let found = found(&report, true);
+        assert!(found.len() == 1 && found[0].0 == Status::Fail && found[0].1.contains("is being built"), "{found:?}");
     }
 
     #[test]

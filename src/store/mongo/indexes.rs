@@ -1,21 +1,24 @@
 //! Declared indexes against those that are there, and how to make the missing ones.
 //!
-//! A keyed collection without the unique index on its key would hold one key twice. `run` makes indexes on empty and missing
-//! collections; on others a person asks for it, after [`MongoStore::obstacles`] has named what would make the build fail.
+//! A keyed collection without the unique index on its key can hold one key twice. `run` makes indexes on empty and missing
+//! collections; on others a person asks for it, after [`MongoStore::obstacles`] has named what would make the build fail. An index
+//! that is being built takes duplicates until its end, and one with a collation folds keys that differ: neither is a guard.
 
-use bson::{Bson, Document, doc};
-use futures_util::TryStreamExt;
+mod arrival;
+mod comparison;
+mod listing;
+mod obstacles;
+
+use bson::{Bson, Document};
 use mongodb::IndexModel;
-use mongodb::options::IndexOptions;
-use mongodb::results::CollectionType;
+use mongodb::options::{Collation, IndexOptions};
 
+use self::comparison::{difference, expires, guards, same_keys};
+use self::listing::{Found, There};
 use super::MongoStore;
-use super::fault::{Refusal, bounded, refusal};
+use super::fault::{Refusal, refusal};
 use crate::config::{Collection, Index};
 use crate::store::StoreFault;
-
-/// How many groups of duplicates are named for one index.
-const DUPLICATES_NAMED_MAX: i64 = 5;
 
 /// What is there of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +36,22 @@ pub enum Contents {
 pub struct IndexReport {
     pub collection: String,
     pub contents: Contents,
+    /// Of the collection: another one after it was dropped and made anew. `None` where there is none.
+    pub uuid: Option<Vec<u8>>,
     pub present: Vec<Index>,
     pub missing: Vec<Index>,
+    /// Not there yet, and nothing to make.
+    pub building: Vec<Index>,
     /// An index on the same fields that does something else.
     pub conflicting: Vec<Conflict>,
-    /// The key of a keyed collection, where no unique index is on it.
-    pub key_unguarded: Option<String>,
+    /// Where nothing refuses a second document with one key.
+    pub unguarded: Option<Unguarded>,
+    /// What makes the order of arrival matter, or good messages be refused. For a person to know.
+    pub notes: Vec<String>,
+    /// The default collation of the collection, unless it is simple.
+    pub collation: Option<String>,
+    /// Of all indexes that are there.
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +59,23 @@ pub struct Conflict {
     pub declared: Index,
     /// What is there instead, and what to do.
     pub text: String,
+}
+
+/// A key without a guard, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unguarded {
+    pub key: String,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// No unique index is on it.
+    Missing,
+    /// The one on it is still being built.
+    Building,
+    /// The key is `_id`, and the collection's default collation folds it.
+    Folding,
 }
 
 impl IndexReport {
@@ -61,13 +91,46 @@ impl IndexReport {
             Contents::View => refusals.push(format!("{name} is a view: write to the collection under it")),
             Contents::Missing | Contents::Empty | Contents::Filled => {}
         }
-        if let Some(key) = &self.key_unguarded {
-            refusals.push(format!(
-                "{name} has no unique index on {key}, so one key could be stored twice: run `longshore check --create-indexes`, or in \
-                 mongosh db.getCollection({name:?}).createIndex({{{key:?}: 1}}, {{unique: true}})"
-            ));
-        }
+        refusals.extend(self.unguarded.as_ref().map(|unguarded| self.refusal(unguarded)));
         refusals
+    }
+
+    fn refusal(&self, Unguarded { key, why }: &Unguarded) -> String {
+        let name = &self.collection;
+        match why {
+            Why::Building => format!(
+                "the unique index on {key} of {name} is being built, and until it is ready one key could be stored twice: wait until `longshore \
+                 check` finds it, then start (db.currentOp() shows how far it is)"
+            ),
+            Why::Folding => format!(
+                "{name} has a default collation ({}), by which two values of _id that differ count as one, and _id is the key of its route: \
+                 write to a collection without a collation, or give the route another key",
+                self.collation.as_deref().unwrap_or_default()
+            ),
+            Why::Missing => {
+                let no_index = format!("{name} has no unique index on {key}, so one key could be stored twice");
+                match self.conflicting.iter().find(|conflict| is_on(&conflict.declared, key)) {
+                    Some(conflict) => format!("{no_index}: {}", conflict.text),
+                    None => format!("{no_index}: run `longshore check --create-indexes`, or in mongosh {}", self.create_index(key)),
+                }
+            }
+        }
+    }
+
+    /// What mongosh would be told to make the unique index on the key.
+    fn create_index(&self, key: &str) -> String {
+        let index = Index { keys: vec![(key.to_owned(), 1)], unique: true, expire_after: None };
+        let (name, usual) = (self.free_name(&index), default_name(&index));
+        let collation = self.collation.as_ref().map_or("", |_| ", collation: {locale: \"simple\"}");
+        let name = if name == usual { String::new() } else { format!(", name: {name:?}") };
+        shell(&self.collection, &format!("createIndex({{{key:?}: 1}}, {{unique: true{collation}{name}}})"))
+    }
+
+    /// A name that no index there has. An index on the same fields with a collation may have the usual one.
+    fn free_name(&self, index: &Index) -> String {
+        let usual = default_name(index);
+        let others = (1_u32..).map(|number| if number == 1 { format!("{usual}_simple") } else { format!("{usual}_simple_{number}") });
+        std::iter::once(usual.clone()).chain(others).find(|name| !self.names.contains(name)).unwrap_or(usual)
     }
 }
 
@@ -77,54 +140,8 @@ impl MongoStore {
     /// # Errors
     /// Where the server cannot be reached or does not allow `listCollections` or `listIndexes`.
     pub async fn indexes(&self, collection: &Collection) -> Result<IndexReport, StoreFault> {
-        self.report(collection).await.map_err(|error| told(&error))
-    }
-
-    async fn report(&self, collection: &Collection) -> mongodb::error::Result<IndexReport> {
-        let contents = self.contents(&collection.name).await?;
-        let there = match contents {
-            Contents::Empty | Contents::Filled => {
-                self.database().collection::<Document>(&collection.name).list_indexes().await?.try_collect().await?
-            }
-            Contents::Missing | Contents::TimeSeries | Contents::View => Vec::new(),
-        };
-        let mut report = IndexReport {
-            collection: collection.name.clone(),
-            contents,
-            present: Vec::new(),
-            missing: Vec::new(),
-            conflicting: Vec::new(),
-            key_unguarded: collection.kind.key().filter(|key| !is_guarded(key, &there)).map(str::to_owned),
-        };
-        for declared in &collection.indexes {
-            // Every collection has the index on `_id`, and none lets it be declared.
-            if is_id(declared) {
-                report.present.push(declared.clone());
-                continue;
-            }
-            match there.iter().find(|index| same_keys(declared, &index.keys)) {
-                None => report.missing.push(declared.clone()),
-                Some(index) => match difference(declared, index) {
-                    None => report.present.push(declared.clone()),
-                    Some(text) => report.conflicting.push(Conflict { declared: declared.clone(), text }),
-                },
-            }
-        }
-        Ok(report)
-    }
-
-    async fn contents(&self, name: &str) -> mongodb::error::Result<Contents> {
-        let found: Vec<_> = self.database().list_collections().filter(doc! { "name": name }).await?.try_collect().await?;
-        Ok(match found.first().map(|found| &found.collection_type) {
-            None => Contents::Missing,
-            Some(CollectionType::Timeseries) => Contents::TimeSeries,
-            Some(CollectionType::View) => Contents::View,
-            // A count from metadata can be wrong after a crash; a look is not.
-            Some(_) => match self.database().collection::<Document>(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await? {
-                None => Contents::Empty,
-                Some(_) => Contents::Filled,
-            },
-        })
+        let there = self.look(&collection.name).await.map_err(|error| told(&error))?;
+        Ok(report(collection, there))
     }
 
     /// Makes the missing indexes of a report. On a filled collection this takes as long as the collection is large, and fails
@@ -133,66 +150,79 @@ impl MongoStore {
     /// # Errors
     /// Where the server refuses one, with its reason; those before it are made.
     pub async fn create_indexes(&self, report: &IndexReport) -> Result<(), StoreFault> {
-        let collection = self.database().collection::<Document>(&report.collection);
         for index in &report.missing {
-            let options = IndexOptions::builder().unique(index.unique.then_some(true)).expire_after(index.expire_after).build();
-            let model = IndexModel::builder().keys(keys(index)).options(options).build();
-            collection.create_index(model).await.map_err(|error| told(&error))?;
+            self.create_index(report, index).await?;
         }
         Ok(())
     }
 
-    /// What stands in the way of the missing unique indexes of a report: keys that several documents have, documents without
-    /// the key, keys that are arrays. Reads the whole collection.
+    /// Makes one of them, that compares plainly whatever the collection's default is.
     ///
     /// # Errors
-    /// Where the server cannot be asked.
-    pub async fn obstacles(&self, report: &IndexReport) -> Result<Vec<String>, StoreFault> {
-        let mut obstacles = Vec::new();
-        if report.contents == Contents::Filled {
-            for index in report.missing.iter().filter(|index| index.unique) {
-                self.obstacles_of(report, index, &mut obstacles).await.map_err(|error| told(&error))?;
-            }
-        }
-        Ok(obstacles)
+    /// Where the server refuses it, with its reason.
+    pub async fn create_index(&self, report: &IndexReport, index: &Index) -> Result<(), StoreFault> {
+        let options = IndexOptions::builder()
+            .name(report.free_name(index))
+            .unique(index.unique.then_some(true))
+            .expire_after(index.expire_after)
+            .collation(simple())
+            .build();
+        let model = IndexModel::builder().keys(keys(index)).options(options).build();
+        let made = self.database().collection::<Document>(&report.collection).create_index(model).await;
+        made.map(|_| ()).map_err(|error| last_cause(told(&error)))
     }
+}
 
-    async fn obstacles_of(&self, report: &IndexReport, index: &Index, obstacles: &mut Vec<String>) -> mongodb::error::Result<()> {
-        let collection = self.database().collection::<Document>(&report.collection);
-        let name = &report.collection;
-        let fields: Vec<&str> = index.keys.iter().map(|(field, _)| field.as_str()).collect();
-        let title = fields.join(", ");
-        // To the index null is a value, and so is an absent field: one document may have it.
-        let without: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Null)).collect();
-        let without = collection.count_documents(without).limit(1_000).await?;
-        if without > 1 {
-            let many = if without == 1_000 { "or more " } else { "" };
-            obstacles.push(format!("{without} {many}documents of {name} have no {title}: give them one, or delete them"));
+fn report(collection: &Collection, there: There) -> IndexReport {
+    let mut report = IndexReport {
+        collection: collection.name.clone(),
+        contents: there.contents,
+        present: Vec::new(),
+        missing: Vec::new(),
+        building: Vec::new(),
+        conflicting: Vec::new(),
+        unguarded: collection.kind.key().and_then(|key| unguarded(key, &there)),
+        notes: arrival::notes(collection, &there),
+        names: there.indexes.iter().map(|index| index.name.clone()).collect(),
+        collation: there.collation,
+        uuid: there.uuid,
+    };
+    for declared in &collection.indexes {
+        // Every collection has the index on `_id`, and none lets it be declared.
+        if is_id(declared) {
+            report.present.push(declared.clone());
+            continue;
         }
-        let present: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::from(doc! { "$ne": null }))).collect();
-        let group: Vec<Bson> = fields.iter().map(|field| Bson::String(format!("${field}"))).collect();
-        let duplicates = vec![
-            doc! { "$match": present },
-            doc! { "$group": { "_id": group, "documents": { "$sum": 1_i64 } } },
-            doc! { "$match": { "documents": { "$gt": 1_i64 } } },
-            doc! { "$limit": DUPLICATES_NAMED_MAX },
-        ];
-        let mut found = collection.aggregate(duplicates).allow_disk_use(true).await?;
-        while let Some(group) = found.try_next().await? {
-            let count = group.get_i64("documents").unwrap_or_default();
-            let values = group.get_array("_id").map(|values| values.iter().map(Bson::to_string).collect::<Vec<_>>().join(", "));
-            let values = bounded(&values.unwrap_or_default());
-            obstacles.push(format!("{count} documents of {name} have the same {title}, {values}: keep one"));
+        let alike = || there.indexes.iter().filter(|index| same_keys(declared, &index.keys));
+        // One with a collation is another index, and does not stand in the way.
+        let plain = || alike().filter(|index| index.collation.is_none());
+        let conflict = |index: &Found| difference(&collection.name, declared, index);
+        if let Some(index) = plain().find(|index| conflict(index).is_none()) {
+            if index.is_building { &mut report.building } else { &mut report.present }.push(declared.clone());
+        } else if let Some(text) = plain().find_map(conflict) {
+            report.conflicting.push(Conflict { declared: declared.clone(), text });
+        } else {
+            report.missing.push(declared.clone());
         }
-        for field in fields {
-            if let Some(document) = collection.find_one(doc! { field: { "$type": "array" } }).projection(doc! { "_id": 1 }).await? {
-                let id = bounded(&document.get("_id").map(Bson::to_string).unwrap_or_default());
-                obstacles
-                    .push(format!("{field} of the document with _id {id} of {name} is an array, and perhaps of others: make it one value"));
-            }
-        }
-        Ok(())
+        // Unless it removes documents earlier than the declared one would.
+        report.conflicting.extend(alike().filter(|index| index.collation.is_some()).find_map(|index| {
+            let text = index.expire_after.filter(|after| declared.expire_after.is_none_or(|declared| *after < declared))?;
+            Some(Conflict { declared: declared.clone(), text: expires(&collection.name, declared, index, text) })
+        }));
     }
+    report
+}
+
+fn unguarded(key: &str, there: &There) -> Option<Unguarded> {
+    let on_key = || there.indexes.iter().filter(|index| guards(key, index));
+    let why = match key {
+        "_id" if there.collation.is_none() => return None,
+        "_id" => Why::Folding,
+        _ if on_key().any(|index| !index.is_building) => return None,
+        _ if on_key().count() > 0 => Why::Building,
+        _ => Why::Missing,
+    };
+    Some(Unguarded { key: key.to_owned(), why })
 }
 
 fn told(error: &mongodb::error::Error) -> StoreFault {
@@ -200,60 +230,38 @@ fn told(error: &mongodb::error::Error) -> StoreFault {
     fault
 }
 
+/// Of a build that failed its last cause alone: what stands before names the build by an id that is another one each time.
+fn last_cause(fault: StoreFault) -> StoreFault {
+    match (fault.text.split_once(": "), fault.text.rsplit_once(" :: caused by :: ")) {
+        (Some((code, _)), Some((_, cause))) => StoreFault { text: format!("{code}: {cause}"), ..fault },
+        _ => fault,
+    }
+}
+
+/// Byte by byte, whatever the collection's default is.
+fn simple() -> Collation {
+    Collation::builder().locale("simple").build()
+}
+
+/// What to type into mongosh about a collection.
+fn shell(collection: &str, call: &str) -> String {
+    format!("db.getCollection({collection:?}).{call}")
+}
+
 fn keys(index: &Index) -> Document {
     index.keys.iter().map(|(field, direction)| (field.clone(), Bson::Int32(*direction))).collect()
 }
 
-/// Directions by value: the old shell wrote them as doubles.
-fn same_keys(declared: &Index, there: &Document) -> bool {
-    declared.keys.len() == there.len()
-        && declared.keys.iter().zip(there).all(|((field, direction), (name, value))| {
-            let value = match value {
-                Bson::Int32(number) => f64::from(*number),
-                Bson::Int64(1) => 1.0,
-                Bson::Int64(-1) => -1.0,
-                Bson::Double(number) => *number,
-                _ => return false,
-            };
-            field == name && (f64::from(*direction) - value).abs() < f64::EPSILON
-        })
+/// As drivers and mongosh name an index.
+fn default_name(index: &Index) -> String {
+    index.keys.iter().map(|(field, direction)| format!("{field}_{direction}")).collect::<Vec<_>>().join("_")
 }
 
 fn is_id(index: &Index) -> bool {
-    matches!(index.keys.as_slice(), [(field, _)] if field == "_id")
+    is_on(index, "_id")
 }
 
-/// Whether an index refuses a second document with one key: on the key alone, over all documents, by plain comparison.
-fn is_guarded(key: &str, there: &[IndexModel]) -> bool {
-    key == "_id"
-        || there.iter().any(|index| {
-            let options = index.options.as_ref();
-            index.keys.len() == 1
-                && index.keys.get(key).is_some_and(|direction| matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_)))
-                && options.is_some_and(|options| options.unique == Some(true) && covers_all(options))
-        })
-}
-
-fn covers_all(options: &IndexOptions) -> bool {
-    options.sparse != Some(true) && options.partial_filter_expression.is_none() && options.collation.is_none()
-}
-
-/// In what an index on the declared fields is not the declared one, and what to do; None where it serves.
-fn difference(declared: &Index, there: &IndexModel) -> Option<String> {
-    let options = there.options.clone().unwrap_or_default();
-    let name = options.name.as_deref().unwrap_or_default();
-    if declared.unique && options.unique != Some(true) {
-        return Some(format!("index {name} is not unique: drop it and run `longshore check --create-indexes`"));
-    }
-    if !covers_all(&options) {
-        return Some(format!("index {name} is sparse, partial or has a collation: drop it and run `longshore check --create-indexes`"));
-    }
-    if declared.expire_after != options.expire_after {
-        let seconds = |time: Option<std::time::Duration>| time.map_or("never".to_owned(), |time| format!("after {} s", time.as_secs()));
-        let (there, wanted) = (seconds(options.expire_after), seconds(declared.expire_after));
-        return Some(format!(
-            "index {name} expires documents {there}, declared is {wanted}: change the route's ttl, or the index by collMod"
-        ));
-    }
-    None
+/// Whether it is on this field alone.
+fn is_on(index: &Index, key: &str) -> bool {
+    matches!(index.keys.as_slice(), [(field, _)] if field == key)
 }

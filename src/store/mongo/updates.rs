@@ -91,6 +91,7 @@ impl MongoStore {
             for refused in answer.refused {
                 let item = &mut attempt.items[first + refused.index];
                 *item = if refused.code == fault::DUPLICATE_KEY {
+                    self.doubt_indexes(collection);
                     Tried::Duplicate(refused)
                 } else if form == Form::Short && fault::blame(refused.code) == Blame::Unclear {
                     Tried::Unread

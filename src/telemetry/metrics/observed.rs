@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 
 use super::{Connections, Sources, count};
-use crate::gauges::Gauges;
+use crate::gauges::{Gauges, IndexesMissing};
 use crate::held::Stage;
 use crate::telemetry::counters::{Counters, Label};
 use crate::telemetry::instruments::destination_attributes;
@@ -76,6 +76,18 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
             .with_callback(move |observer| observer.observe(gauge(&gauges).get(), &[]))
             .build();
     }
+    let missing = Arc::clone(gauges);
+    meter
+        .u64_observable_gauge("longshore.indexes_missing")
+        .with_description("Declared indexes that are not there, by collection: the unique one on its key, and others.")
+        .with_callback(move |observer| {
+            for (collection, IndexesMissing { key, other }) in missing.indexes_missing() {
+                for (index, count) in [("key", key), ("other", other)] {
+                    observer.observe(count, &[KeyValue::new("db.collection.name", collection.clone()), KeyValue::new("index", index)]);
+                }
+            }
+        })
+        .build();
     let age = Arc::clone(gauges);
     meter
         .f64_observable_gauge("longshore.oldest_message_age")

@@ -26,20 +26,20 @@ use crate::support::until;
 
 const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>";
 
-struct Running {
-    worker: Child,
-    web: Web,
+pub struct Running {
+    pub worker: Child,
+    pub web: Web,
 }
 
 impl Running {
-    fn start(surroundings: &Surroundings, variables: &[(&str, &str)]) -> Self {
+    pub fn start(surroundings: &Surroundings, variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         let mut worker = surroundings.longshore(&["run"]);
         worker.env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{port}")).envs(variables.iter().copied());
         Self { worker: Child::start(worker), web: Web::new(port) }
     }
 
-    async fn until_unloaded(&mut self, surroundings: &Surroundings) {
+    pub async fn until_unloaded(&mut self, surroundings: &Surroundings) {
         until("the queue is empty", async || {
             self.worker.assert_running();
             surroundings.left().await == 0
@@ -47,7 +47,7 @@ impl Running {
         .await;
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.worker.signal("TERM").await;
         let (status, printed) = self.worker.ended().await;
         assert!(status.success(), "{printed}");
@@ -335,6 +335,7 @@ async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_
         "reason",
         "cause",
         "state",
+        "index",
         "stage",
         "version",
         "error_type",

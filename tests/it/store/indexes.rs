@@ -1,7 +1,7 @@
 //! Declared indexes against real ones.
 
 use longshore::config::Index;
-use longshore::store::mongo::indexes::Contents;
+use longshore::store::mongo::indexes::{Contents, Unguarded, Why};
 
 use super::*;
 
@@ -37,7 +37,7 @@ async fn an_index_that_does_something_else_is_a_conflict() {
     assert_eq!(report.contents, Contents::Filled);
     assert!(texts[0].contains("session_id_1 is not unique"), "{texts:?}");
     assert!(texts[1].contains("never") && texts[1].contains("3600 s"), "{texts:?}");
-    assert_eq!(report.key_unguarded.as_deref(), Some("session_id"));
+    assert_eq!(report.unguarded, Some(Unguarded { key: "session_id".to_owned(), why: Why::Missing }));
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn what_would_make_a_unique_index_fail_is_named() {
         ]
     );
     let fault = store.create_indexes(&report).await.expect_err("duplicates");
-    assert!(fault.text.contains("11000"), "{fault}");
+    assert!(fault.text.starts_with("11000 (DuplicateKey): E11000 duplicate key"), "{fault}");
 }
 
 #[tokio::test]
@@ -91,4 +91,19 @@ async fn a_collection_keyed_by_id_needs_no_index_of_its_own() {
     }
     let document = only(&database).await;
     assert_eq!((document.get_str("_id").ok(), document.get_i64("data").ok()), (Some("k"), Some(NOON + 1)));
+}
+
+#[tokio::test]
+async fn keys_that_differ_in_case_are_no_obstacle_also_where_the_collection_folds_them() {
+    let database = database("folded_obstacles").await;
+    let collation = mongodb::options::Collation::builder().locale("en").strength(mongodb::options::CollationStrength::Secondary).build();
+    database.create_collection("things").collation(collation).await.expect("made");
+    let things = database.collection::<Document>("things");
+    things.insert_many([doc! { "session_id": "S-81" }, doc! { "session_id": "s-81" }]).await.expect("inserted");
+    let store = store(&database);
+    let report = store.indexes(&with_indexes()).await.expect("a report");
+    assert_eq!(store.obstacles(&report).await.expect("read"), Vec::<String>::new());
+    store.create_indexes(&report).await.expect("made");
+    let report = store.indexes(&with_indexes()).await.expect("a report");
+    assert_eq!((report.present.len(), report.refusals()), (2, Vec::new()));
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use longshore::config::{DbConfig, Secret};
 use longshore::dev::mongod::{self, Login, Mongod, Options, Tls};
 use longshore::mongo_manager::MongoManager;
+use mongodb::bson::doc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use tokio::sync::OnceCell;
 
@@ -38,6 +39,23 @@ pub fn settings(mongod: &Mongod) -> DbConfig {
 /// A client of the plain replica set, with a database that no other test uses.
 pub async fn manager() -> MongoManager {
     MongoManager::connect(&settings(plain().await)).await.expect("a plain replica set")
+}
+
+/// A server of the test's own that holds every build of an index, from now on or until [`let_builds_end`].
+pub async fn holding_builds() -> Mongod {
+    let mongod = start(Options { test_commands: true, ..Options::new(program().await) }).await;
+    hold_builds(&mongod, "alwaysOn").await;
+    mongod
+}
+
+pub async fn let_builds_end(mongod: &Mongod) {
+    hold_builds(mongod, "off").await;
+}
+
+async fn hold_builds(mongod: &Mongod, mode: &str) {
+    let admin = MongoManager::connect(&DbConfig { mongo_uri: Some(mongod.uri("admin")), ..DbConfig::default() }).await.expect("a server");
+    let hold = doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode };
+    admin.database().run_command(hold).await.expect("a server that takes test commands");
 }
 
 pub async fn program() -> std::path::PathBuf {

@@ -1,0 +1,184 @@
+//! Indexes as `run` and `check` judge them: what is no guard yet, what compares keys otherwise, and that the two agree.
+
+use longshore::dev::mongod::Mongod;
+use mongodb::options::{Collation, CollationStrength, IndexOptions};
+use mongodb::{Database, IndexModel};
+
+use crate::support::child::Child;
+use crate::support::until;
+
+use super::*;
+
+impl Surroundings {
+    async fn on(mongod: &Mongod) -> Self {
+        let mut here = Self::start().await;
+        here.db = mongod::settings(mongod);
+        let uri = here.db.mongo_uri.clone().expect("a URI");
+        here.set("MONGO_CACHE_URI", uri.expose())
+    }
+
+    /// A worker that runs until it is told to stop.
+    fn worker(&self) -> Child {
+        let mut command = crate::support::child::longshore();
+        command.arg("run").envs(self.variables.iter().cloned());
+        command.envs([("LONGSHORE__ADMIN__LISTEN", "off"), ("LONGSHORE__QUEUE__WAIT", "1s")]);
+        Child::start(command)
+    }
+
+    /// Texts of what `check` says about indexes, with the status in front.
+    async fn indexes(&self, arguments: &[&str]) -> (i32, Vec<String>) {
+        let ran = self.run(arguments).await;
+        let text = |line: &Value| format!("{}: {}", line["status"].as_str().expect("a status"), line["text"].as_str().expect("text"));
+        (ran.status, ran.lines().iter().filter(|line| line["check"] == "indexes").map(text).collect())
+    }
+}
+
+fn only(texts: &[String], of: &str) -> String {
+    let found: Vec<_> = texts.iter().filter(|text| text.contains(of)).collect();
+    assert_eq!(found.len(), 1, "{texts:?}");
+    found[0].clone()
+}
+
+async fn starts_and_stops(here: &Surroundings) {
+    let mut worker = here.worker();
+    until("it says that it has started", async || {
+        worker.assert_running();
+        worker.printed().contains("\"started\"")
+    })
+    .await;
+    worker.signal("TERM").await;
+    let (status, printed) = worker.ended().await;
+    assert!(status.success(), "{printed}");
+}
+
+/// Texts that differ in case only are one to it.
+async fn folding(database: &Database, collection: &str) {
+    let collation = Collation::builder().locale("en").strength(CollationStrength::Secondary).numeric_ordering(true).build();
+    database.create_collection(collection).collation(collation).await.expect("made");
+}
+
+async fn index(database: &Database, collection: &str, field: &str, unique: bool) {
+    let options = IndexOptions::builder().unique(unique).build();
+    let model = IndexModel::builder().keys(doc! { field: 1 }).options(options).build();
+    database.collection::<Document>(collection).create_index(model).await.expect("an index");
+}
+
+#[tokio::test]
+async fn an_index_that_is_being_built_guards_nothing_and_is_waited_for() {
+    let mongod = mongod::holding_builds().await;
+    let here = Surroundings::on(&mongod).await;
+    here.insert("sessions", &[doc! { "session_id": "s-1", "data": {} }]).await;
+    let database = here.database().await;
+    let building = tokio::spawn({
+        let database = database.clone();
+        async move { index(&database, "sessions", "session_id", true).await }
+    });
+    until("the build is under way", async || {
+        let stats = database.run_command(doc! { "collStats": "sessions" }).await.expect("statistics");
+        stats.get_array("indexBuilds").is_ok_and(|builds| !builds.is_empty())
+    })
+    .await;
+
+    let ran = here.run(&["run"]).await;
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the unique index on session_id of sessions is being built") && ran.stderr.contains("wait"),
+        "{}",
+        ran.stderr
+    );
+    for arguments in [&["check"][..], &["check", "--create-indexes"]] {
+        let (status, texts) = here.indexes(arguments).await;
+        let text = only(&texts, "sessions");
+        assert!(
+            status == 1 && text.starts_with("fail:") && text.contains("is being built") && !text.contains("--create-indexes"),
+            "{text}"
+        );
+    }
+
+    mongod::let_builds_end(&mongod).await;
+    building.await.expect("the index is built");
+    starts_and_stops(&here).await;
+}
+
+#[tokio::test]
+async fn in_a_folding_collection_run_and_check_lead_to_an_index_that_compares_plainly() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    folding(&database, "sessions").await;
+    index(&database, "sessions", "session_id", true).await;
+    here.insert("sessions", &[doc! { "session_id": "S-81", "data": {} }]).await;
+
+    let ran = here.run(&["run"]).await;
+    assert!(ran.status == 2 && ran.stderr.contains("run `longshore check --create-indexes`"), "{}", ran.stderr);
+    let (status, texts) = here.indexes(&["check"]).await;
+    assert!(status == 1 && texts.iter().any(|text| text.contains("run `longshore check --create-indexes`")), "{texts:?}");
+
+    let (status, texts) = here.indexes(&["check", "--create-indexes"]).await;
+    assert_eq!(status, 0, "{texts:?}");
+    let note = texts.iter().find(|text| text.starts_with("note:") && text.contains("session_id_1")).unwrap_or_else(|| panic!("{texts:?}"));
+    assert!(note.contains("strength") && note.contains("dropIndex(\"session_id_1\")"), "{note}");
+    starts_and_stops(&here).await;
+
+    let sessions = database.collection::<Document>("sessions");
+    sessions.drop_index("session_id_1").await.expect("dropped, as the note says");
+    here.insert("sessions", &[doc! { "session_id": "s-81", "data": {} }]).await;
+    sessions.insert_one(doc! { "session_id": "s-81" }).await.expect_err("the index that was made compares byte by byte");
+    assert_eq!(here.indexes(&["check"]).await.0, 0);
+    starts_and_stops(&here).await;
+}
+
+#[tokio::test]
+async fn an_empty_folding_collection_gets_its_indexes_from_run() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    folding(&database, "sessions").await;
+    starts_and_stops(&here).await;
+    here.insert("sessions", &[doc! { "session_id": "S-81" }, doc! { "session_id": "s-81" }]).await;
+    starts_and_stops(&here).await;
+}
+
+#[tokio::test]
+async fn a_collection_that_folds_the_id_is_no_home_for_a_key_that_is_the_id() {
+    let here = Surroundings::start().await.set("LONGSHORE__ROUTES__SESSION__KEY", "_id");
+    folding(&here.database().await, "sessions").await;
+    let ran = here.run(&["run"]).await;
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("sessions") && ran.stderr.contains("collation") && ran.stderr.contains("_id"), "{}", ran.stderr);
+    let (status, texts) = here.indexes(&["check"]).await;
+    assert!(status == 1 && only(&texts, "sessions").starts_with("fail:"), "{texts:?}");
+}
+
+#[tokio::test]
+async fn an_index_that_stands_in_the_way_is_told_alike_by_run_and_check_with_what_to_do() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    index(&database, "sessions", "session_id", false).await;
+    here.insert("sessions", &[doc! { "session_id": "s-1" }]).await;
+    let dropping = "db.getCollection(\"sessions\").dropIndex(\"session_id_1\")";
+    let ran = here.run(&["run"]).await;
+    assert!(ran.status == 2 && ran.stderr.contains(dropping) && ran.stderr.contains("longshore check --create-indexes"), "{}", ran.stderr);
+    let (status, texts) = here.indexes(&["check", "--create-indexes"]).await;
+    assert!(status == 1 && only(&texts, "sessions").contains(dropping), "{texts:?}");
+    database.collection::<Document>("sessions").drop_index("session_id_1").await.expect("dropped");
+    assert_eq!(here.indexes(&["check", "--create-indexes"]).await.0, 0);
+    starts_and_stops(&here).await;
+}
+
+#[tokio::test]
+async fn what_makes_the_order_of_arrival_matter_is_noted() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    let rule = doc! { "$jsonSchema": { "required": ["session_id", "data"], "properties": { "owner": { "bsonType": "string" } } } };
+    database.create_collection("sessions").validator(rule).await.expect("made");
+    index(&database, "user_cache", "email", true).await;
+    index(&database, "events", "event_type", true).await;
+    folding(&database, "dead_letters").await;
+    let (status, texts) = here.indexes(&["check"]).await;
+    assert_eq!(status, 0, "{texts:?}");
+    let notes: Vec<_> = texts.iter().filter(|text| text.starts_with("note:")).collect();
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    let note = |of: &str| notes.iter().find(|note| note.contains(of)).unwrap_or_else(|| panic!("{notes:?}"));
+    assert!(note("email_1").contains("user_cache") && note("email_1").contains("order of arrival"), "{notes:?}");
+    assert!(note("validator").contains("data, owner, session_id") && note("validator").contains("order of arrival"), "{notes:?}");
+    assert!(note("dead_letters").contains("collation"), "{notes:?}");
+}

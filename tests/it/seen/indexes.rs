@@ -1,0 +1,93 @@
+//! An index that goes missing while a worker runs: told in the log, on the status page and in the metrics, and made again.
+
+use longshore::dev::mongod::Mongod;
+use mongodb::bson::{Document, doc};
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, IndexModel};
+use serde_json::json;
+
+use super::admin::Running;
+use crate::support::mongod;
+use crate::support::sqs::Kind;
+use crate::support::surroundings::{Surroundings, plain};
+use crate::support::until;
+
+const MISSING: &str = "longshore_indexes_missing";
+
+async fn session(surroundings: &Surroundings, id: &str, data: &str) {
+    surroundings.send(&[plain(&json!({ "type": "session", "session_id": id, "data": data }))]).await;
+}
+
+/// A second unique index, so that an upsert can be refused for a duplicate whatever became of the one on the key.
+async fn sessions_with_a_second_unique_index(surroundings: &Surroundings) -> Collection<Document> {
+    let sessions = surroundings.manager.database().collection::<Document>("sessions");
+    let unique = IndexOptions::builder().unique(true).build();
+    sessions.create_index(IndexModel::builder().keys(doc! { "data": 1 }).options(unique).build()).await.expect("an index");
+    sessions
+}
+
+async fn surroundings(mongod: &Mongod) -> Surroundings {
+    Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), mongod).await
+}
+
+#[tokio::test]
+async fn a_duplicate_sets_off_a_look_that_finds_dropped_indexes_and_makes_them_again() {
+    let surroundings = surroundings(mongod::plain().await).await;
+    let sessions = sessions_with_a_second_unique_index(&surroundings).await;
+    let mut running = Running::start(&surroundings, &[("LONGSHORE__ROUTES__SESSION__TTL", "1h")]);
+    session(&surroundings, "s-1", "one").await;
+    running.until_unloaded(&surroundings).await;
+    assert_eq!(running.web.metric(MISSING).await, 0);
+
+    sessions.drop_index("session_id_1").await.expect("dropped");
+    sessions.drop_index("last_accessed_1").await.expect("dropped");
+    session(&surroundings, "s-2", "one").await;
+    until("both are there again", async || {
+        running.worker.assert_running();
+        let names = sessions.list_index_names().await.expect("names");
+        names.contains(&"session_id_1".to_owned()) && names.contains(&"last_accessed_1".to_owned())
+    })
+    .await;
+    until("the metric says so", async || running.web.metric(MISSING).await == 0).await;
+    let printed = running.worker.printed();
+    for said in ["no unique index on session_id", "index made", "index is there now"] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+    running.end().await;
+}
+
+#[tokio::test]
+async fn where_indexes_are_not_to_be_made_a_dropped_one_is_told_and_shown_and_the_worker_goes_on() {
+    let surroundings = surroundings(mongod::plain().await).await;
+    let sessions = sessions_with_a_second_unique_index(&surroundings).await;
+    let unique = IndexOptions::builder().unique(true).build();
+    for (collection, key) in [("sessions", "session_id"), ("user_cache", "user_id")] {
+        let collection = surroundings.manager.database().collection::<Document>(collection);
+        collection.create_index(IndexModel::builder().keys(doc! { key: 1 }).options(unique.clone()).build()).await.expect("an index");
+    }
+    let mut running = Running::start(&surroundings, &[("LONGSHORE__DB__CREATE_INDEXES", "false")]);
+    session(&surroundings, "s-1", "one").await;
+    running.until_unloaded(&surroundings).await;
+    // The built-in route of events declares one, which was not made.
+    assert_eq!(running.web.metric(MISSING).await, 1);
+    sessions.drop_index("session_id_1").await.expect("dropped");
+    session(&surroundings, "s-2", "one").await;
+    until("it is counted", async || {
+        running.worker.assert_running();
+        running.web.metric(MISSING).await == 2
+    })
+    .await;
+    let status = running.web.status().await;
+    let said = status["indexes"].as_array().expect("a list");
+    let of_sessions = said.iter().find(|one| one["collection"] == "sessions").expect("sessions");
+    assert!(of_sessions["text"].as_str().is_some_and(|text| text.contains("no unique index on session_id")), "{of_sessions}");
+    let more = status["headline"]["more"].as_str().expect("text");
+    assert!(more.contains("sessions has no unique index on session_id"), "{more}");
+    assert!(running.web.get("/").await.text.contains("sessions has no unique index on session_id"));
+    assert_eq!(running.web.get("/readyz").await.status, 200);
+    // It goes on.
+    session(&surroundings, "s-3", "three").await;
+    running.until_unloaded(&surroundings).await;
+    assert!(!sessions.list_index_names().await.expect("names").contains(&"session_id_1".to_owned()));
+    running.end().await;
+}
