@@ -162,6 +162,7 @@ fn expected_of_hostile(messages: usize) -> (u64, u64) {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_backlog_of_the_largest_messages_takes_no_more_memory_than_the_budget_allows() {
     // Held at once with what is made of them, they would take 320 MiB beside what a worker takes anyway.
     let (messages, largest) = (160, |number| of_size(number, LARGEST));
@@ -179,6 +180,7 @@ async fn bombs_and_the_largest_documents_take_no_more_memory_than_the_budget_all
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 400 MiB.
     let (messages, large) = (3_200, |number| session_of_size(number, LARGE / 4));
@@ -187,6 +189,7 @@ async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn an_outage_of_the_database_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 200 MiB.
     let (messages, large) = (400, |number| of_size(number, LARGE));
