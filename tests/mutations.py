@@ -208,8 +208,8 @@ def copy_sources(to):
 def run(at, target):
     """How many worlds failed, of how many, and the first of them; what was said where it did not come to that."""
     environment = dict(os.environ, SEEDS=SEEDS, ENOUGH=ENOUGH, FIRST_SEED="0", CARGO_TARGET_DIR=str(target), RUST_BACKTRACE="0")
-    test = "simulation::every_promise_holds_in_two_thousand_worlds"
-    command = [CARGO, "test", "--locked", "--profile", "demo", "--test", "it", "--", "--exact", "--nocapture", test]
+    test = "simulation::every_promise_holds_in_as_many_worlds_as_you_like"
+    command = [CARGO, "test", "--locked", "--profile", "demo", "--test", "it", "--", "--ignored", "--exact", "--nocapture", test]
     try:
         done = subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -102,11 +102,30 @@ fn nothing_of_the_machine_it_was_written_on_is_committed() {
     assert_none(&leaks);
 }
 
+/// The texts of all files with this extension.
+fn texts(extension: &str) -> impl Iterator<Item = (PathBuf, String)> {
+    let files = files().into_iter().filter(move |file| file.extension().is_some_and(|found| found == extension));
+    files.map(|file| {
+        let text = text(&file).expect("UTF-8");
+        (file, text)
+    })
+}
+
 #[test]
 fn every_test_that_the_documentation_names_exists() {
-    let code = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    let functions = code.flat_map(|file| names::functions(&text(&file).expect("Rust is UTF-8")).collect::<Vec<_>>()).collect();
-    let pages = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "md"));
-    let unknown = pages.flat_map(|page| names::unknown_tests(&page, &text(&page).expect("text"), &functions)).collect::<Vec<_>>();
+    let functions = texts("rs").flat_map(|(_, text)| names::functions(&text).collect::<Vec<_>>()).collect();
+    let unknown = texts("md").flat_map(|(page, text)| names::unknown_tests(&page, &text, &functions)).collect::<Vec<_>>();
     assert_none(&unknown);
+}
+
+#[test]
+fn the_documentation_says_which_tests_are_long() {
+    let ignored = texts("rs").flat_map(|(_, text)| names::ignored(&text)).collect::<Vec<_>>();
+    assert_none(&texts("md").flat_map(|(page, text)| names::wrong_marks(&page, &text, &ignored)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_ignored_test_is_run_by_a_target_or_by_another_test() {
+    let ignored = texts("rs").flat_map(|(_, text)| names::ignored(&text)).collect::<Vec<_>>();
+    assert_none(&names::run_by_nobody(&text(Path::new("Makefile")).expect("UTF-8"), &ignored));
 }

@@ -43,6 +43,7 @@ async fn receive_all(queue: &SqsQueue) -> BTreeSet<String> {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_batch_longer_than_the_visibility_timeout_is_kept_hidden_and_written_once() {
     let place = Place::new(Kind::Embedded, VISIBILITY_TIMEOUT).await;
     let mut worker = place.worker(&[]);

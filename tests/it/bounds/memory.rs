@@ -76,8 +76,12 @@ struct Outcome {
 async fn run(case: &Case) -> Outcome {
     let place = Place::new(case.kind, "600").await;
     let (budget, unpacked) = (format!("{}MiB", case.budget_mib), format!("{}MiB", case.unpacked_mib));
-    let settings =
-        [("LONGSHORE__IN_FLIGHT__BYTES_MAX", budget.as_str()), ("LONGSHORE__MESSAGE__DECOMPRESSED_BYTES_MAX", unpacked.as_str())];
+    let mut settings =
+        vec![("LONGSHORE__IN_FLIGHT__BYTES_MAX", budget.as_str()), ("LONGSHORE__MESSAGE__DECOMPRESSED_BYTES_MAX", unpacked.as_str())];
+    if case.frozen == Some(Duration::ZERO) {
+        // A busy machine may send the backlog for longer than the default of 30 s. The gate must not close: it gives messages back.
+        settings.push(("LONGSHORE__RETRY__BUDGET", "10m"));
+    }
     let mut messages = (0..case.messages).map(case.message);
     let mut worker = match case.frozen {
         None => {
@@ -158,6 +162,7 @@ fn expected_of_hostile(messages: usize) -> (u64, u64) {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_backlog_of_the_largest_messages_takes_no_more_memory_than_the_budget_allows() {
     // Held at once with what is made of them, they would take 320 MiB beside what a worker takes anyway.
     let (messages, largest) = (160, |number| of_size(number, LARGEST));
@@ -175,6 +180,7 @@ async fn bombs_and_the_largest_documents_take_no_more_memory_than_the_budget_all
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 400 MiB.
     let (messages, large) = (3_200, |number| session_of_size(number, LARGE / 4));
@@ -183,6 +189,7 @@ async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn an_outage_of_the_database_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 200 MiB.
     let (messages, large) = (400, |number| of_size(number, LARGE));

@@ -232,32 +232,38 @@ async fn a_primary_that_is_killed_costs_nothing_but_time() {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_primary_that_steps_down_costs_nothing_but_time() {
     costs_nothing_but_time(Fault::PrimaryStepsDown, Duration::ZERO).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_frozen_primary_costs_nothing_but_time() {
     costs_nothing_but_time(Fault::PrimaryFrozen, SHORT).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn an_acknowledgement_that_does_not_come_costs_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::SecondaryFrozen, LONG).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_primary_without_its_secondaries_costs_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::SecondariesFrozen, LONG).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_network_cut_to_the_primary_costs_nothing_but_time() {
     costs_nothing_but_time(Fault::PrimaryCutOff, SHORT).await;
     costs_nothing_but_time(Fault::PrimaryRefusesConnections, SHORT).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_frozen_set_closes_the_gate_and_costs_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::SetFrozen, LONG).await;
 }
@@ -269,22 +275,26 @@ async fn a_set_that_is_killed_closes_the_gate_and_costs_nothing_but_time() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn full_disks_cost_nothing_but_time() {
     costs_nothing_but_time(Fault::PrimaryDiskFull, SHORT).await;
     closes_the_gate_and_costs_nothing_but_time(Fault::SetDisksFull, LONG).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_user_that_is_dropped_and_made_again_costs_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::UserDropped, LONG).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn rights_that_are_revoked_and_granted_cost_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::RolesRevoked, LONG).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_password_that_is_changed_and_restored_costs_nothing_but_time() {
     closes_the_gate_and_costs_nothing_but_time(Fault::PasswordChanged, LONG).await;
 }

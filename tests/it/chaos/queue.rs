@@ -57,18 +57,21 @@ async fn under_load(fault: Fault, probability: f64, operations: &[Operation], ti
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_slow_queue_costs_nothing_but_time() {
     let seen = under_load(Fault::Latency(Duration::from_millis(400)), 0.5, &ALL, 10).await;
     assert_eq!(seen.extra_receives(), 0);
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn calls_that_never_reach_the_queue_cost_nothing_but_time() {
     let seen = under_load(Fault::ResetBefore, 0.3, &ALL, 10).await;
     assert_eq!(seen.extra_receives(), 0);
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn deletes_whose_answer_is_lost_are_asked_again_and_change_nothing() {
     let seen = under_load(Fault::ResetAfter, 0.5, &SETTLING, 4).await;
     assert_eq!(seen.extra_receives(), 0, "they were deleted");
@@ -76,6 +79,7 @@ async fn deletes_whose_answer_is_lost_are_asked_again_and_change_nothing() {
 
 /// What such a receive took comes back after its visibility timeout, once.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn receives_whose_answer_is_lost_lose_nothing() {
     let seen = under_load(Fault::ResetAfter, 0.4, &[Receive], 3).await;
     let (received, delivered): (u64, u64) = (seen.received.values().sum(), seen.delivered.values().sum());
@@ -84,18 +88,21 @@ async fn receives_whose_answer_is_lost_lose_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn errors_inside_the_queue_cost_nothing_but_time() {
     let seen = under_load(Fault::Unavailable, 0.3, &ALL, 10).await;
     assert_eq!(seen.extra_receives(), 0);
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn throttling_costs_nothing_but_time() {
     let seen = under_load(Fault::Throttled, 0.3, &ALL, 10).await;
     assert_eq!(seen.extra_receives(), 0);
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn entries_that_fail_are_asked_again_without_those_that_did_not() {
     let seen = under_load(Fault::PartialFailure, 0.5, &SETTLING, 4).await;
     assert_eq!(seen.extra_receives(), 0);
@@ -103,6 +110,7 @@ async fn entries_that_fail_are_asked_again_without_those_that_did_not() {
 
 /// The queue keeps such a message, and gives it out once more.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn handles_that_went_stale_double_nothing() {
     let seen = under_load(Fault::StaleHandles, 0.5, &SETTLING, 3).await;
     assert!(seen.extra_receives() > 0, "what was not deleted came back");
@@ -148,6 +156,7 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn all_faults_of_the_queue_at_once_lose_and_double_nothing() {
     let set = replica_set::shared().await;
     mixture(&set, 81).await.assert_promises_kept();

@@ -18,6 +18,7 @@ use super::replica_set;
 const VISIBILITY_TIMEOUT: &str = "5";
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn what_is_held_at_a_sigterm_while_the_queue_answers_errors_is_not_lost() {
     let set = replica_set::shared().await;
     let (row, seen) = endure(&set, "SIGTERM while the queue answers errors", 81, async |proxy, world| {
@@ -35,6 +36,7 @@ async fn what_is_held_at_a_sigterm_while_the_queue_answers_errors_is_not_lost() 
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn what_is_held_at_a_sigterm_is_deleted_when_the_queue_recovers_in_time() {
     let (surroundings, proxy) = surroundings(&json!({ "VisibilityTimeout": "600" })).await;
     let messages = visits(100, None);
@@ -56,6 +58,7 @@ async fn what_is_held_at_a_sigterm_is_deleted_when_the_queue_recovers_in_time() 
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn one_visibility_call_that_hangs_does_not_let_the_other_messages_expire() {
     let (surroundings, proxy) = surroundings(&json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
     let messages = visits(40, None);
@@ -77,6 +80,7 @@ async fn one_visibility_call_that_hangs_does_not_let_the_other_messages_expire()
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_fifo_receive_whose_answer_is_lost_is_asked_again_by_the_same_attempt() {
     let (surroundings, proxy) =
         surroundings(&json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "600" })).await;
@@ -109,6 +113,7 @@ async fn a_fifo_receive_whose_answer_is_lost_is_asked_again_by_the_same_attempt(
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_queue_that_refuses_is_named_with_its_reason_and_what_to_do() {
     for (fault, words) in [
         (Fault::ExpiredToken, ["not allowed to receive from queue", "AWS credentials"]),

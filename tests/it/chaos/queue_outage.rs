@@ -62,21 +62,25 @@ fn tries_max(within: Duration) -> u64 {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn expired_credentials_are_waited_out_with_growing_pauses() {
     outage(Fault::ExpiredToken).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_queue_that_is_denied_for_a_time_is_asked_with_growing_pauses() {
     outage(Fault::Denied).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_queue_that_is_gone_for_a_time_is_asked_with_growing_pauses() {
     outage(Fault::Missing).await;
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_queue_that_throttles_everything_is_asked_with_growing_pauses() {
     outage(Fault::Throttled).await;
 }
@@ -86,6 +90,7 @@ const DENIED_DELETES: u64 = 700;
 
 /// The queue's own redrive policy counts receives: what is written and comes back again and again would become a dead letter.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_queue_that_denies_deletes_burns_no_receives() {
     let set = replica_set::shared().await;
     let (row, seen) = endure(&set, "deletes denied for a time", 81, async |proxy, world| {

@@ -115,6 +115,7 @@ async fn costs_nothing(fault: Fault, extra_receives_max: u64) -> Row {
 
 /// What it held comes back when its visibility timeout is over, once: nobody is killed with it in his hands again.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_worker_that_is_killed_under_load_loses_and_doubles_nothing() {
     let row = costs_nothing(Fault::Killed, 1).await;
     assert!(row.extra_receives > 0, "it died with messages in its hands");
@@ -122,6 +123,7 @@ async fn a_worker_that_is_killed_under_load_loses_and_doubles_nothing() {
 
 /// What its last receives still bring goes back, and comes to a worker that is not stopped.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn a_worker_that_is_stopped_under_load_loses_and_doubles_nothing() {
     costs_nothing(Fault::Stopped, 1).await;
 }
@@ -140,6 +142,7 @@ async fn what_a_unique_index_rejects_is_dead_lettered_and_nothing_else() {
 
 /// As above.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn what_a_validator_rejects_is_dead_lettered_and_nothing_else() {
     costs_nothing(Fault::ValidatorRejects, 0).await;
 }

@@ -1,6 +1,7 @@
 //! Many worlds, on all processors, and what to say of them.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -28,14 +29,14 @@ pub struct Sum {
     pub took: Duration,
 }
 
-/// Runs the worlds of `from..from + count`, and starts no more once `enough` have failed.
-pub fn run(from: u64, count: u64, enough: u64) -> Sum {
-    let (next, failed, started) = (AtomicU64::new(from), AtomicU64::new(0), Instant::now());
+/// Runs the worlds of these seeds, and starts no more once `enough` have failed.
+pub fn run(seeds: Range<u64>, enough: u64) -> Sum {
+    let (next, failed, started) = (AtomicU64::new(seeds.start), AtomicU64::new(0), Instant::now());
     let work = || {
         let mut sum = Sum::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= from + count || failed.load(Ordering::Relaxed) >= enough {
+            if seed >= seeds.end || failed.load(Ordering::Relaxed) >= enough {
                 return sum;
             }
             let report = world::run(seed, false);
@@ -77,6 +78,11 @@ impl Sum {
         self.failed += other.failed;
         self.first.extend(other.first);
         self.coverage.add(&other.coverage);
+    }
+
+    /// What is not tried is not shown.
+    pub fn assert_all_struck(&self) {
+        assert_eq!(self.unseen(), [], "faults that struck in no world");
     }
 
     /// Faults that struck in none of the worlds, though they should.

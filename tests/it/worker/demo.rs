@@ -31,6 +31,7 @@ async fn turn() -> SemaphorePermit<'static> {
 }
 
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn an_interrupted_demo_leaves_no_process_and_no_file() {
     let _turn = turn().await;
     let seed = fastrand::u64(..);

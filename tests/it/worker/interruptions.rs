@@ -63,6 +63,7 @@ async fn sudden_deaths_in_the_middle_of_the_load_lose_and_double_nothing() {
 
 /// Workers that share a queue while messages come in, one of them dying and being replaced again and again.
 #[tokio::test]
+#[ignore = "long: make test-long"]
 async fn three_workers_of_which_one_dies_every_few_seconds_lose_and_double_nothing() {
     const ROUNDS: usize = 6;
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "5" })).await;
