@@ -84,6 +84,8 @@ const OF_MESSAGES: &[Fault] = &[
     Fault::SentTwice,
     Fault::SentOutOfOrder,
     Fault::IdConflict,
+    Fault::IdentityTwice,
+    Fault::Replayed,
     Fault::Poison,
     Fault::SentTooLate,
     Fault::Large,
@@ -93,12 +95,30 @@ const OF_MESSAGES: &[Fault] = &[
 const OF_TIME: &[Fault] = &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
 
 /// Faults of producers that cost no message a second receive.
-const OF_PRODUCERS: &[Fault] =
-    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Large, Fault::ItemRefused];
+const OF_PRODUCERS: &[Fault] = &[
+    Fault::SentTwice,
+    Fault::SentOutOfOrder,
+    Fault::IdConflict,
+    Fault::IdentityTwice,
+    Fault::Replayed,
+    Fault::Poison,
+    Fault::SentTooLate,
+    Fault::Large,
+    Fault::ItemRefused,
+];
 
 /// Faults that disturb no worker in what it does. Large messages do: at a stop those go back that outgrew their share.
-const HARMLESS: &[Fault] =
-    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Drained, Fault::LetGo];
+const HARMLESS: &[Fault] = &[
+    Fault::SentTwice,
+    Fault::SentOutOfOrder,
+    Fault::IdConflict,
+    Fault::IdentityTwice,
+    Fault::Replayed,
+    Fault::Poison,
+    Fault::SentTooLate,
+    Fault::Drained,
+    Fault::LetGo,
+];
 
 impl Plan {
     pub fn draw(dice: &Dice) -> Self {
@@ -163,6 +183,14 @@ impl Plan {
         if let Some(fault) = only {
             self.rates[fault as usize] = 1.0;
         }
+    }
+
+    /// The same without anything that fails.
+    pub fn without_faults(mut self) -> Self {
+        self.set_rates(None);
+        self.outages.clear();
+        self.trial = None;
+        self
     }
 
     /// Whether no fault of this world keeps a worker from writing and deleting what it holds.

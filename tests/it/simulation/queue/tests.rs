@@ -21,14 +21,7 @@ fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
     let surroundings = Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan));
     let queue = Queue::new(surroundings, VISIBILITY_TIMEOUT, fifo);
     for group in groups {
-        queue.send(Sent {
-            body: String::new(),
-            attributes: Vec::new(),
-            group: (*group).to_owned(),
-            at_ms: 0,
-            meaning: Meaning::Poison("bad_json"),
-            mark: None,
-        });
+        queue.send(Sent::plain(String::new(), (*group).to_owned(), 0, Meaning::Poison("bad_json")));
     }
     queue
 }
@@ -75,14 +68,7 @@ async fn a_long_poll_ends_with_the_first_message() {
         async move { receive(&queue, 20).await.len() }
     });
     sleep(Duration::from_secs(5)).await;
-    queue.send(Sent {
-        body: String::new(),
-        attributes: Vec::new(),
-        group: String::new(),
-        at_ms: 0,
-        meaning: Meaning::Poison("bad_json"),
-        mark: None,
-    });
+    queue.send(Sent::plain(String::new(), String::new(), 0, Meaning::Poison("bad_json")));
     let asked = Instant::now();
     assert_eq!(waiting.await.expect("no panic"), 1);
     assert!(asked.elapsed() < Duration::from_secs(1), "not at the end of its wait");
@@ -97,6 +83,30 @@ async fn a_group_is_delivered_in_order_and_nothing_of_it_while_some_is_in_flight
     assert_eq!(others.iter().map(|one| one.0.as_str()).collect::<Vec<_>>(), ["m2"], "the group a is in flight");
     queue.delete(&[Arc::clone(&brought[0].message.receipt_handle)]);
     assert_eq!(receive(&queue, 0).await[0].0, "m1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sequence_number_grows_within_its_group_and_is_as_long_as_aws_makes_it() {
+    let queue = queue(&["a", "b", "a", "a"], None);
+    let brought = queue.receive(10, Duration::ZERO, None).await;
+    let of = |group: &str| {
+        brought
+            .iter()
+            .filter_map(|one| one.message.fifo.clone())
+            .filter(|fifo| fifo.group == group)
+            .map(|fifo| fifo.sequence)
+            .collect::<Vec<_>>()
+    };
+    assert!(of("a").is_sorted_by(|earlier, later| earlier < later) && of("a").len() == 3, "{:?}", of("a"));
+    assert!(of("a").iter().chain(&of("b")).all(|sequence| *sequence > u64::MAX.into() && sequence.to_string().len() == 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shuffled_fifo_queue_brings_a_later_message_of_a_group_first() {
+    let queue = queue(&["a"; 8], None);
+    queue.shuffle();
+    let brought: Vec<_> = receive(&queue, 0).await.into_iter().map(|one| one.0).collect();
+    assert!(brought.len() == 8 && !brought.is_sorted(), "{brought:?}");
 }
 
 #[tokio::test(start_paused = true)]
