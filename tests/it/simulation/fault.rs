@@ -59,6 +59,17 @@ faults! {
     DeadLettersDenied = "the store denies all dead letters for a time, and nothing else",
     ItemUnconfirmed = "the store confirms an item not and refuses it not, for a time",
     ItemBreaksConnection = "an item breaks its connection, alone too, for a time",
+    SecondIndex = "the store refuses an item, because another document has a value that a second index keeps unique",
+    SecondIndexRaced = "an upsert meets another one at a second unique index",
+    Validated = "a validator over several fields refuses an item for what is stored",
+    // Other programs at the store.
+    OthersWrote = "another program writes a document that has a key of ours",
+    OthersWroteBeyond = "another program writes a version field of the year 2612",
+    OthersChanged = "another program changes a document that we made",
+    OthersDeleted = "another program deletes a document",
+    OthersMadeAnew = "another program makes a document anew",
+    OthersRenamed = "another program changes the key of a document that we made",
+    Expired = "a TTL index removes a document",
     // The workers.
     KilledBeforeAct = "a worker dies after it asked and before the server acted",
     KilledAfterAct = "a worker dies after the server acted and before it heard so",

@@ -2,6 +2,8 @@
 //! it stores: a stored content is known for the message that carried it, and that stands where its producer meant it to.
 
 mod contents;
+mod others;
+mod ruled;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,8 @@ use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
 pub use contents::{Subject, subject};
 use contents::{content as content_of, event_content, letter_body, letter_receive_count, whole_content};
+pub use others::Deed;
+use others::{Act, Acts, is_excused};
 use verdict::Verdict;
 
 /// The queue's name in dead letters.
@@ -24,6 +28,11 @@ pub const DEAD_LETTERS: &str = "dead_letters";
 
 /// Collections in which the order of arrival does not matter, whatever happens.
 pub const KEYED: &[&str] = &["sessions", "user_cache", "seats", "leases", "profiles"];
+
+/// One in which other programs write as well, and two with rules that look at more than one field or document.
+pub const DESKS: &str = "desks";
+const BADGES: &str = "badges";
+const SHIFTS: &str = "shifts";
 
 pub struct Judge {
     store: Arc<Store>,
@@ -35,6 +44,8 @@ struct State {
     sent: Vec<Sent>,
     /// Of each content of an update, where it stands. The same message sent twice has one.
     stamps: BTreeMap<usize, Stamp>,
+    /// What other programs did.
+    acts: Acts,
 }
 
 impl Judge {
@@ -49,6 +60,13 @@ impl Judge {
             state.stamps.insert(content, stamp.clone());
         }
         state.sent.push(message);
+    }
+
+    /// Takes note of what another program did to the desk with this key, at the moment when it did.
+    pub fn others_did(&self, key: &str, deed: Deed) {
+        let mut state = self.lock();
+        let sent_before = state.sent.len();
+        state.acts.entry(key.to_owned()).or_default().push(Act { deed, sent_before });
     }
 
     /// All that was sent, by number.
@@ -68,11 +86,16 @@ impl Judge {
         let is_durable = match &meaning {
             Meaning::Event { content, .. } => self.store.durable_of("events").iter().any(|event| event_content(event) == Some(*content)),
             Meaning::Whole { expired: true, .. } => true,
+            Meaning::Whole { collection: DESKS, key, .. } if is_excused(&self.lock().acts, key, number) => true,
             Meaning::Whole { collection, key, stamp, .. } => match self.store.durable(&named(collection, key)) {
                 Some(Document::Whole { fields, .. }) => self.is_not_older(whole_content(&fields).0, stamp),
+                Some(Document::Foreign { theirs, over }) => {
+                    theirs.counts_as_ms() > stamp.version_ms()
+                        || over.is_some_and(|(_, fields)| self.is_not_older(whole_content(&fields).0, stamp))
+                }
                 _ => false,
             },
-            Meaning::Partial { key, stamp, fields, .. } => match self.store.durable(&named("profiles", key)) {
+            Meaning::Partial { collection, key, stamp, fields, .. } => match self.store.durable(&named(collection, key)) {
                 Some(Document::Partial(stored)) => fields
                     .iter()
                     .all(|field| stored.get(*field).is_some_and(|(_, value)| self.is_not_older(content_of(value, field), stamp))),
@@ -92,8 +115,9 @@ impl Judge {
     pub fn subjects(&self, number: usize) -> Vec<Subject> {
         let effect = match &self.lock().sent[number].meaning {
             Meaning::Event { content, .. } => Some(("events".to_owned(), content.to_string())),
-            Meaning::Whole { collection, key, .. } => Some(((*collection).to_owned(), key.clone())),
-            Meaning::Partial { key, .. } => Some(("profiles".to_owned(), key.clone())),
+            Meaning::Whole { collection, key, .. } | Meaning::Partial { collection, key, .. } => {
+                Some(((*collection).to_owned(), key.clone()))
+            }
             Meaning::Poison(_) => None,
         };
         effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
@@ -137,7 +161,8 @@ impl Judge {
     pub fn judge(&self, history: &History) {
         let sent = self.all_sent();
         let documents = self.store.documents();
-        Verdict::new(history, &sent, &documents).give();
+        let acts = self.lock().acts.clone();
+        Verdict::new(history, &sent, &documents).give(&acts);
     }
 
     /// Whether this content was sent, and is not older than an update with this stamp.

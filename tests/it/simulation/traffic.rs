@@ -65,8 +65,9 @@ impl Sent {
     /// Where it stands among the updates of its key, which are those of one collection.
     pub fn place(&self) -> Option<(&'static str, &str, &Stamp)> {
         match &self.meaning {
-            Meaning::Whole { collection, key, stamp, expired: false, .. } => Some((collection, key, stamp)),
-            Meaning::Partial { key, stamp, .. } => Some(("profiles", key, stamp)),
+            Meaning::Whole { collection, key, stamp, expired: false, .. } | Meaning::Partial { collection, key, stamp, .. } => {
+                Some((collection, key, stamp))
+            }
             _ => None,
         }
     }
@@ -82,9 +83,9 @@ pub enum Meaning {
     /// A document of its own with this content. Where the producer gives an identity, of all that have it one is stored.
     Event { content: usize, identity: Option<String> },
     /// All of the document `key`, at `stamp`.
-    Whole { collection: &'static str, key: String, stamp: Stamp, content: usize, extra: bool, expired: bool },
+    Whole { collection: &'static str, key: String, stamp: Stamp, content: usize, extra: bool, badge: Option<usize>, expired: bool },
     /// Some fields of the document `key`, at `stamp`.
-    Partial { key: String, stamp: Stamp, content: usize, fields: Vec<&'static str> },
+    Partial { collection: &'static str, key: String, stamp: Stamp, content: usize, fields: Vec<&'static str> },
     /// Nothing: it is to be dead-lettered for this reason.
     Poison(&'static str),
 }
@@ -139,9 +140,9 @@ impl Mark {
     }
 }
 
-/// The id that the queue gives to the message with this number.
+/// The id that the queue gives to the message with this number. At AWS it is a random UUID: it tells no order.
 pub fn message_id(number: usize) -> String {
-    format!("m{number}")
+    format!("{:04x}-m{number:06}", number.wrapping_mul(40_503) & 0xffff)
 }
 
 /// The place that a FIFO queue gives to the message with this number: it grows within a group, has 20 digits, and is more than 64
@@ -168,7 +169,7 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
         }
         strikes
     };
-    let habits: Vec<Habit> = (0..PRODUCERS * plan.keys).map(|_| Habit::draw(dice)).collect();
+    let habits: Vec<Habit> = (0..PRODUCERS * plan.keys).map(|_| Habit::draw(dice, plan.fifo)).collect();
     let mut moment_ns = 0;
     for (number, at_ms) in at.into_iter().enumerate() {
         let last = sent.last().filter(|_| dice.chance(FOLLOWS));
@@ -187,22 +188,9 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
             sent.push(Sent { at_ms, ..replay });
             continue;
         }
-        moment_ns = (sent_ms(at_ms) as i128 * 1_000_000).max(moment_ns + dice.pick(&[1, 400, 1_000, 7_000]));
-        let (keys, is_flood) = (plan.keys, plan.is_flood);
-        let mut draft = Draft {
-            number,
-            at_ms,
-            moment_ns,
-            dice,
-            keys,
-            is_flood,
-            fifo: plan.fifo,
-            habits: &habits,
-            draws: &draws,
-            saw: &saw,
-            strikes: &strikes,
-            is_replay: false,
-        };
+        moment_ns = (i128::from(sent_ms(at_ms)) * 1_000_000).max(moment_ns + dice.pick(&[1, 400, 1_000, 7_000]));
+        let mut draft =
+            Draft { number, at_ms, moment_ns, dice, plan, habits: &habits, is_replay: false, draws: &draws, saw: &saw, strikes: &strikes };
         let before = before.map(|before| &sent[before]);
         if draws(Fault::Replayed) {
             let replay = Draft { is_replay: true, ..draft.clone() }.message(None, last);

@@ -2,6 +2,7 @@
 
 mod again;
 mod lives;
+mod others;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -97,6 +98,7 @@ impl World {
             self.surroundings.history.saw(Fault::ManyWorkers);
         }
         let seats: Vec<_> = (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
+        tokio::spawn(Arc::clone(self).others());
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
         let messages = traffic::draw(plan, &self.surroundings.dice, &self.surroundings.history);

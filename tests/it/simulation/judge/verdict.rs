@@ -8,16 +8,17 @@ use crate::simulation::store::{Document, Name};
 use crate::simulation::traffic::{Meaning, Sent, Stamp};
 
 use super::contents::{content, date, event_content, letter_body, letter_reason, whole_content};
-use super::{DEAD_LETTERS, dead_letter, named};
+use super::others::Acts;
+use super::{DEAD_LETTERS, KEYED, dead_letter, named};
 
 pub struct Verdict<'a> {
-    history: &'a History,
-    sent: &'a [Sent],
-    documents: &'a BTreeMap<Name, Document>,
+    pub(super) history: &'a History,
+    pub(super) sent: &'a [Sent],
+    pub(super) documents: &'a BTreeMap<Name, Document>,
     /// Reasons of the dead letters that must be there, by message.
     letters_due: BTreeMap<usize, &'static str>,
     /// Messages that the store may have refused, or not: it depends on what was there before.
-    letters_allowed: BTreeSet<usize>,
+    pub(super) letters_allowed: BTreeSet<usize>,
 }
 
 impl<'a> Verdict<'a> {
@@ -25,11 +26,13 @@ impl<'a> Verdict<'a> {
         Self { history, sent, documents, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() }
     }
 
-    pub fn give(&mut self) {
+    pub fn give(&mut self, acts: &Acts) {
         self.poison();
         self.events();
         self.wholes();
         self.partials();
+        self.desks(acts);
+        self.ruled();
         self.letters();
     }
 
@@ -91,10 +94,16 @@ impl<'a> Verdict<'a> {
         let mut newest: BTreeMap<Name, Newest> = BTreeMap::new();
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
+            if !KEYED.contains(collection) {
+                continue;
+            }
             newest.entry(named(collection, key)).or_default().meets(number, stamp, self.sent);
         }
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
+            if !KEYED.contains(collection) {
+                continue;
+            }
             let best = newest.get(&named(collection, key));
             self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
@@ -125,13 +134,13 @@ impl<'a> Verdict<'a> {
         let mut newest: BTreeMap<(Name, &str), Newest> = BTreeMap::new();
         let of = |key: &str, field: &'static str| (named("profiles", key), field);
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
             for field in fields.iter().copied().chain([version_field("profiles")]) {
                 newest.entry(of(key, field)).or_default().meets(number, stamp, self.sent);
             }
         }
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
             let best = newest.get(&of(key, fields[0]));
             self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
@@ -214,7 +223,7 @@ impl fmt::Display for Newest {
     }
 }
 
-fn version_field(collection: &str) -> &'static str {
+pub fn version_field(collection: &str) -> &'static str {
     match collection {
         "sessions" => "last_accessed",
         "user_cache" => "updated",
@@ -222,6 +231,6 @@ fn version_field(collection: &str) -> &'static str {
     }
 }
 
-fn stamp_of(sent: &Sent) -> &Stamp {
+pub fn stamp_of(sent: &Sent) -> &Stamp {
     sent.place().expect("only updates are compared").2
 }

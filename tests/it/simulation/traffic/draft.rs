@@ -4,10 +4,14 @@ use longshore::message::Attribute;
 
 use crate::simulation::dice::Dice;
 use crate::simulation::fault::Fault;
+use crate::simulation::plan::Plan;
 
 use super::habit::{Form, Given, Habit, Naming};
 use super::stamp::{Line, Stamp};
 use super::{Mark, Meaning, PRODUCERS, Sent, sent_ms, sequence, text_attribute};
+
+/// Badges that are given out: few, so that two want one.
+const BADGES: usize = 4;
 
 #[derive(Clone)]
 pub struct Draft<'a> {
@@ -16,9 +20,7 @@ pub struct Draft<'a> {
     /// When the producer makes it, by its own clock, which never stands still.
     pub moment_ns: i128,
     pub dice: &'a Dice,
-    pub keys: usize,
-    pub is_flood: bool,
-    pub fifo: bool,
+    pub plan: &'a Plan,
     /// By producer and key.
     pub habits: &'a [Habit],
     /// Whether it is not sent, but replayed later: to the queue it is another message then.
@@ -89,14 +91,28 @@ impl Draft<'_> {
         {
             return self.update(self.said(said.kind, said.key, said.producer), mark);
         }
-        let kind = match if self.is_flood { 0 } else { self.dice.below(6) } {
+        if let Some(kind) = self.kind_of_others() {
+            return self.update(self.said(kind, self.dice.below(self.plan.keys), self.dice.below(PRODUCERS)), mark);
+        }
+        let kind = match if self.plan.is_flood { 0 } else { self.dice.below(6) } {
             0 | 1 => return self.event(mark, before),
             2 | 3 => ["session", "cache"][self.dice.below(2)],
             4 => ["seat", "lease"][self.dice.below(2)],
             _ => "profile",
         };
-        let (key, producer) = (self.dice.below(self.keys), self.dice.below(PRODUCERS));
+        let (key, producer) = (self.dice.below(self.plan.keys), self.dice.below(PRODUCERS));
         self.update(self.said(kind, key, producer), mark)
+    }
+
+    /// An update about which more than its version decides.
+    fn kind_of_others(&self) -> Option<&'static str> {
+        let has = |faults: &[Fault]| faults.iter().any(|fault| self.plan.rate(*fault) > 0.0);
+        let kinds = [
+            ("desk", self.plan.has_others()),
+            ("badge", has(&[Fault::SecondIndex, Fault::SecondIndexRaced])),
+            ("shift", has(&[Fault::Validated])),
+        ];
+        kinds.into_iter().find(|(_, is_there)| *is_there && self.dice.chance(0.25)).map(|(kind, _)| kind)
     }
 
     /// No two messages have the same.
@@ -105,7 +121,7 @@ impl Draft<'_> {
     }
 
     fn any_group(&self) -> String {
-        group(self.dice.below(self.keys))
+        group(self.dice.below(self.plan.keys))
     }
 
     fn event(&self, mark: Option<Mark>, before: Option<&Sent>) -> Sent {
@@ -156,7 +172,7 @@ impl Draft<'_> {
 
     /// An update of this key by this producer, which tells what it always tells.
     fn said(&self, kind: &'static str, key: usize, producer: usize) -> Said {
-        let Habit { form, naming } = self.habits[producer * self.keys + key];
+        let Habit { form, naming } = self.habits[producer * self.plan.keys + key];
         let expired = kind == "lease" && !self.is_replay && (self.strikes)(Fault::SentTooLate);
         let ahead_ms = if expired { -60 * 3_600_000 } else { self.ahead_ms(form) };
         let form = if expired { Form::Millis } else { form };
@@ -165,7 +181,7 @@ impl Draft<'_> {
         let sent_ms = sent_ms(self.at_ms);
         let given = naming.give(producer, place, sent_ms);
         let origin_ms = given.as_ref().map_or(sent_ms, |given| given.origin_ms);
-        let line = given.as_ref().map(|given| given.line).or_else(|| self.fifo.then_some(Line::Group(key)));
+        let line = given.as_ref().map(|given| given.line).or_else(|| self.plan.fifo.then_some(Line::Group(key)));
         let version_ns = told.as_ref().map_or(i128::from(origin_ms) * 1_000_000, |(_, told_ns)| *told_ns);
         let stamp = Stamp { version_ns, origin_ms, place: line.map(|line| (line, place)) };
         let version = told.map(|(value, _)| format!(r#","{}":{value}"#, version_field(kind))).unwrap_or_default();
@@ -181,7 +197,7 @@ impl Draft<'_> {
     fn replayed(&self, key: usize, sent_ms: i64) -> Vec<(String, Attribute)> {
         let mut attributes =
             vec![text_attribute("longshore-id", &format!("r{}", self.number)), text_attribute("longshore-time", &sent_ms.to_string())];
-        if self.fifo {
+        if self.plan.fifo {
             // Before the one that has this number now.
             let sequence = sequence(&group(key), self.number) - 1;
             attributes.push(text_attribute("longshore-sequence", &sequence.to_string()));
@@ -202,7 +218,7 @@ impl Draft<'_> {
     }
 
     fn update(&self, said: Said, mark: Option<Mark>) -> Sent {
-        let (body, meaning) = if said.kind == "profile" { self.partial(&said, mark) } else { self.whole(&said, mark) };
+        let (body, meaning) = if ["profile", "shift"].contains(&said.kind) { self.partial(&said, mark) } else { self.whole(&said, mark) };
         let (attributes, producer) = (said.attributes.clone(), said.producer);
         let plain = Sent::plain(body, group(said.key), self.at_ms, meaning);
         Sent { attributes, mark, named: Named::Update(said), producer, ..plain }
@@ -214,14 +230,19 @@ impl Draft<'_> {
             "session" => ("sessions", "session_id"),
             "cache" => ("user_cache", "user_id"),
             "seat" => ("seats", "seat"),
+            "desk" => ("desks", "desk"),
+            "badge" => ("badges", "who"),
             _ => ("leases", "lease"),
         };
         let (key, content) = (format!("k{}", said.key), self.content());
         let extra = collection == "seats" && self.dice.chance(0.5);
         let extra_field = if extra { format!(r#","extra":{content}"#) } else { String::new() };
+        let badge = (collection == "badges").then(|| self.dice.below(BADGES));
+        let badge_field = badge.map(|badge| format!(r#","badge":{badge}"#)).unwrap_or_default();
         let mark = mark.map_or("", Mark::text);
-        let body = format!(r#"{{"type":"{kind}","{key_field}":"{key}"{version},"data":{{"n":{content},"mark":"{mark}"}}{extra_field}}}"#);
-        (body, Meaning::Whole { collection, key, stamp: stamp.clone(), content, extra, expired: *expired })
+        let data = format!(r#""data":{{"n":{content},"mark":"{mark}"}}"#);
+        let body = format!(r#"{{"type":"{kind}","{key_field}":"{key}"{version},{data}{extra_field}{badge_field}}}"#);
+        (body, Meaning::Whole { collection, key, stamp: stamp.clone(), content, extra, badge, expired: *expired })
     }
 
     fn partial(&self, said: &Said, mark: Option<Mark>) -> (String, Meaning) {
@@ -234,8 +255,9 @@ impl Draft<'_> {
         }
         let mark = mark.map_or("", Mark::text);
         let values = fields.iter().map(|field| format!(r#","{field}":{{"n":{content},"mark":"{mark}"}}"#)).collect::<Vec<_>>().concat();
-        let body = format!(r#"{{"type":"profile","who":"{key}"{}{values}}}"#, said.version);
-        (body, Meaning::Partial { key, stamp: said.stamp.clone(), content, fields })
+        let (collection, key_field) = if said.kind == "shift" { ("shifts", "shift") } else { ("profiles", "who") };
+        let body = format!(r#"{{"type":"{}","{key_field}":"{key}"{}{values}}}"#, said.kind, said.version);
+        (body, Meaning::Partial { collection, key, stamp: said.stamp.clone(), content, fields })
     }
 
     fn poison(&self) -> (String, Meaning) {

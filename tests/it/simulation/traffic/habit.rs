@@ -47,7 +47,11 @@ pub enum Naming {
 }
 
 impl Habit {
-    pub fn draw(dice: &Dice) -> Self {
+    /// Who pays for a FIFO queue often leaves the order to it.
+    pub fn draw(dice: &Dice, fifo: bool) -> Self {
+        if fifo && dice.chance(0.5) {
+            return Self { form: dice.pick(&[Form::Absent, Form::Constant]), naming: Naming::Queue };
+        }
         let forms = [Form::Absent, Form::Absent, Form::Constant, Form::Millis, Form::Rfc3339, Form::Python, Form::Number, Form::Text];
         let namings = [Naming::Queue, Naming::Queue, Naming::Uuid, Naming::Counter];
         Self { form: dice.pick(&forms), naming: dice.pick(&namings) }

@@ -29,7 +29,7 @@ impl World {
         let second = Arc::new(World::new(Arc::new(second)));
         second.queue.shuffle();
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
-            let is_wanted = message.place().is_some() && !message.is_refused();
+            let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0)) && !message.is_refused();
             second.send(message);
             if !is_wanted {
                 second.queue.forget(number);
