@@ -1,14 +1,15 @@
-//! What must be true of queue and database, from what the producers sent. Nothing here asks the product: versions are compared
-//! and updates are joined as the message contract says, once more.
+//! What must be true of queue and database, from what the producers sent. Nothing here asks the product, or reads the versions that
+//! it stores: a stored content is known for the message that carried it, and that stands where its producer meant it to.
 
 mod contents;
+mod others;
+mod ruled;
 mod verdict;
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore::message::Key;
-use longshore::version::Version;
 
 use super::history::History;
 use super::store::{Document, Name, Store};
@@ -16,6 +17,8 @@ use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
 pub use contents::{Subject, subject};
 use contents::{content as content_of, event_content, letter_body, letter_receive_count, whole_content};
+pub use others::Deed;
+use others::{Act, Acts, is_excused};
 use verdict::Verdict;
 
 /// The queue's name in dead letters.
@@ -23,19 +26,52 @@ pub const QUEUE_ARN: &str = "arn:aws:sqs:eu-west-1:1:simulated";
 
 pub const DEAD_LETTERS: &str = "dead_letters";
 
+/// Collections in which the order of arrival does not matter, whatever happens.
+pub const KEYED: &[&str] = &["sessions", "user_cache", "seats", "leases", "profiles"];
+
+/// One in which other programs write as well, and two with rules that look at more than one field or document.
+pub const DESKS: &str = "desks";
+const BADGES: &str = "badges";
+const SHIFTS: &str = "shifts";
+
 pub struct Judge {
     store: Arc<Store>,
-    sent: Mutex<Vec<Sent>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sent: Vec<Sent>,
+    /// Of each content of an update, where it stands. The same message sent twice has one.
+    stamps: BTreeMap<usize, Stamp>,
+    /// What other programs did.
+    acts: Acts,
 }
 
 impl Judge {
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, sent: Mutex::default() }
+        Self { store, state: Mutex::default() }
     }
 
     /// Takes note of the next message, in the order of their numbers.
     pub fn sent(&self, message: Sent) {
-        self.lock().push(message);
+        let mut state = self.lock();
+        if let (Some(content), Some((_, _, stamp))) = (message.content(), message.place()) {
+            state.stamps.insert(content, stamp.clone());
+        }
+        state.sent.push(message);
+    }
+
+    /// Takes note of what another program did to the desk with this key, at the moment when it did.
+    pub fn others_did(&self, key: &str, deed: Deed) {
+        let mut state = self.lock();
+        let sent_before = state.sent.len();
+        state.acts.entry(key.to_owned()).or_default().push(Act { deed, sent_before });
+    }
+
+    /// All that was sent, by number.
+    pub fn all_sent(&self) -> Vec<Sent> {
+        self.lock().sent.clone()
     }
 
     /// Whether the message may leave the queue: its effect is durable, or its dead letter is, or it has none.
@@ -43,22 +79,26 @@ impl Judge {
     /// # Errors
     /// What is lacking.
     pub fn is_durable(&self, number: usize) -> Result<(), String> {
-        let Sent { meaning, body, .. } = self.lock()[number].clone();
+        let Sent { meaning, body, .. } = self.lock().sent[number].clone();
         if self.store.durable(&dead_letter(number)).is_some_and(|letter| letter_body(&letter) == Some(body)) {
             return Ok(());
         }
         let is_durable = match &meaning {
             Meaning::Event { content, .. } => self.store.durable_of("events").iter().any(|event| event_content(event) == Some(*content)),
             Meaning::Whole { expired: true, .. } => true,
-            Meaning::Whole { collection, key, stamp, content, .. } => match self.store.durable(&named(collection, key)) {
-                Some(Document::Whole { version, fields }) => holds(&version, stamp, || whole_content(&fields).0 == Some(*content)),
+            Meaning::Whole { collection: DESKS, key, .. } if is_excused(&self.lock().acts, key, number) => true,
+            Meaning::Whole { collection, key, stamp, .. } => match self.store.durable(&named(collection, key)) {
+                Some(Document::Whole { fields, .. }) => self.is_not_older(whole_content(&fields).0, stamp),
+                Some(Document::Foreign { theirs, over }) => {
+                    theirs.counts_as_ms() > stamp.version_ms()
+                        || over.is_some_and(|(_, fields)| self.is_not_older(whole_content(&fields).0, stamp))
+                }
                 _ => false,
             },
-            Meaning::Partial { key, stamp, fields, content } => match self.store.durable(&named("profiles", key)) {
-                Some(Document::Partial(stored)) => fields.iter().all(|field| {
-                    let stored = stored.get(*field);
-                    stored.is_some_and(|(version, value)| holds(version, stamp, || content_of(value, field) == Some(*content)))
-                }),
+            Meaning::Partial { collection, key, stamp, fields, .. } => match self.store.durable(&named(collection, key)) {
+                Some(Document::Partial(stored)) => fields
+                    .iter()
+                    .all(|field| stored.get(*field).is_some_and(|(_, value)| self.is_not_older(content_of(value, field), stamp))),
                 _ => false,
             },
             Meaning::Poison(_) => false,
@@ -68,15 +108,16 @@ impl Judge {
 
     /// Whether the message is too old to be written.
     pub fn is_without_effect(&self, number: usize) -> bool {
-        matches!(self.lock()[number].meaning, Meaning::Whole { expired: true, .. })
+        matches!(self.lock().sent[number].meaning, Meaning::Whole { expired: true, .. })
     }
 
     /// What may be written for the message: its effect, or its dead letter.
     pub fn subjects(&self, number: usize) -> Vec<Subject> {
-        let effect = match &self.lock()[number].meaning {
+        let effect = match &self.lock().sent[number].meaning {
             Meaning::Event { content, .. } => Some(("events".to_owned(), content.to_string())),
-            Meaning::Whole { collection, key, .. } => Some(((*collection).to_owned(), key.clone())),
-            Meaning::Partial { key, .. } => Some(("profiles".to_owned(), key.clone())),
+            Meaning::Whole { collection, key, .. } | Meaning::Partial { collection, key, .. } => {
+                Some(((*collection).to_owned(), key.clone()))
+            }
             Meaning::Poison(_) => None,
         };
         effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
@@ -84,12 +125,12 @@ impl Judge {
 
     /// When each message was sent, in milliseconds of the world.
     pub fn sent_at(&self) -> Vec<u64> {
-        self.lock().iter().map(|sent| sent.at_ms).collect()
+        self.lock().sent.iter().map(|sent| sent.at_ms).collect()
     }
 
     /// How many of the messages that were sent bear one of these marks.
     pub fn marked(&self, marks: &[Mark]) -> usize {
-        self.lock().iter().filter(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark))).count()
+        self.lock().sent.iter().filter(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark))).count()
     }
 
     /// Where nothing failed: each message was received once, and so say the dead letters.
@@ -109,45 +150,29 @@ impl Judge {
     /// Messages that were sent before `at_ms`, and for which the store has no reason but one that it has for all.
     pub fn unconcerned(&self, at_ms: u64) -> Vec<usize> {
         let is_meant = |sent: &Sent| {
-            sent.at_ms < at_ms && sent.mark.is_none() && !matches!(sent.meaning, Meaning::Poison(_) | Meaning::Event { id: Some(_), .. })
+            sent.at_ms < at_ms
+                && sent.mark.is_none()
+                && !matches!(sent.meaning, Meaning::Poison(_) | Meaning::Event { identity: Some(_), .. })
         };
-        self.lock().iter().enumerate().filter(|(_, sent)| is_meant(sent)).map(|(number, _)| number).collect()
+        self.lock().sent.iter().enumerate().filter(|(_, sent)| is_meant(sent)).map(|(number, _)| number).collect()
     }
 
     /// Holds the database against all that was sent.
     pub fn judge(&self, history: &History) {
-        let sent = self.lock().clone();
+        let sent = self.all_sent();
         let documents = self.store.documents();
-        Verdict::new(history, &sent, &documents).give();
+        let acts = self.lock().acts.clone();
+        Verdict::new(history, &sent, &documents).give(&acts);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Sent>> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether this content was sent, and is not older than an update with this stamp.
+    fn is_not_older(&self, content: Option<usize>, stamp: &Stamp) -> bool {
+        let state = self.lock();
+        content.and_then(|content| state.stamps.get(&content)).is_some_and(|stored| !stamp.is_newer_than(stored))
     }
-}
 
-/// Time, then the origin's time, then its id: shorter before longer, then byte by byte.
-fn order(left: &Stamp, right: &Stamp) -> Ordering {
-    let by_id = left.origin_id.len().cmp(&right.origin_id.len()).then_with(|| left.origin_id.as_bytes().cmp(right.origin_id.as_bytes()));
-    left.time_ms.cmp(&right.time_ms).then(left.origin_ms.cmp(&right.origin_ms)).then(by_id)
-}
-
-/// A version as the product writes it, as one of ours.
-fn stamp(version: &Version) -> Stamp {
-    let origin_id = String::from_utf8_lossy(&version.origin_id).into_owned();
-    Stamp { time_ms: version.time.millis(), origin_ms: version.origin_time_ms, origin_id }
-}
-
-fn compare(stored: &Version, sent: &Stamp) -> Ordering {
-    order(&stamp(stored), sent)
-}
-
-/// Whether something newer is stored, or the very same.
-fn holds(stored: &Version, stamp: &Stamp, is_same: impl FnOnce() -> bool) -> bool {
-    match compare(stored, stamp) {
-        Ordering::Less => false,
-        Ordering::Equal => is_same(),
-        Ordering::Greater => true,
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

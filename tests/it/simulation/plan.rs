@@ -1,5 +1,6 @@
 //! What a world is made of, drawn from its seed before it begins.
 
+mod rates;
 mod trial;
 
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct Plan {
     rates: [f64; Fault::ALL.len()],
 }
 
+pub use rates::OF_OTHERS;
+use rates::{HARMLESS, OF_PRODUCERS, OF_TIME, holds_only, rates};
 pub use trial::Trial;
 
 const MIB: usize = 1 << 20;
@@ -43,62 +46,6 @@ pub struct Outage {
     pub until: Duration,
     pub fault: Fault,
 }
-
-/// Faults that strike single calls and items.
-const OF_CALLS: &[Fault] = &[
-    Fault::Throttled,
-    Fault::QueueUnavailable,
-    Fault::QueueAnswerLost,
-    Fault::QueueDenied,
-    Fault::QueueMissing,
-    Fault::QueueSlow,
-    Fault::QueueHangs,
-    Fault::EntryFailed,
-    Fault::EntryFailedDone,
-    Fault::HandleRefused,
-    Fault::DeleteForgotten,
-    Fault::DeletedByOldHandle,
-    Fault::DeliveredWhileHidden,
-    Fault::DeliveredAfterDelete,
-    Fault::ShortAnswer,
-    Fault::StoreUnavailable,
-    Fault::WriteAnswerLost,
-    Fault::HalfApplied,
-    Fault::ConnectionLost,
-    Fault::WriteConcernUnmet,
-    Fault::SteppedDown,
-    Fault::AppliedLate,
-    Fault::ItemDoubted,
-    Fault::UpsertRaced,
-    Fault::StoreSlow,
-    Fault::KilledBeforeAct,
-    Fault::KilledAfterAct,
-];
-
-/// Faults of what producers send, by message.
-const OF_MESSAGES: &[Fault] = &[
-    Fault::ItemRefused,
-    Fault::ItemUnknownCode,
-    Fault::ReplyTooLarge,
-    Fault::CommandRefused,
-    Fault::SentTwice,
-    Fault::SentOutOfOrder,
-    Fault::IdConflict,
-    Fault::Poison,
-    Fault::SentTooLate,
-    Fault::Large,
-];
-
-/// Faults of workers and machines, by the second.
-const OF_TIME: &[Fault] = &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
-
-/// Faults of producers that cost no message a second receive.
-const OF_PRODUCERS: &[Fault] =
-    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Large, Fault::ItemRefused];
-
-/// Faults that disturb no worker in what it does. Large messages do: at a stop those go back that outgrew their share.
-const HARMLESS: &[Fault] =
-    &[Fault::SentTwice, Fault::SentOutOfOrder, Fault::IdConflict, Fault::Poison, Fault::SentTooLate, Fault::Drained, Fault::LetGo];
 
 impl Plan {
     pub fn draw(dice: &Dice) -> Self {
@@ -165,6 +112,14 @@ impl Plan {
         }
     }
 
+    /// The same without anything that fails.
+    pub fn without_faults(mut self) -> Self {
+        self.set_rates(None);
+        self.outages.clear();
+        self.trial = None;
+        self
+    }
+
     /// Whether no fault of this world keeps a worker from writing and deleting what it holds.
     pub fn is_undisturbed(&self) -> bool {
         self.has_no_spell() && holds_only(&self.rates, HARMLESS)
@@ -175,6 +130,11 @@ impl Plan {
         self.has_no_spell() && holds_only(&self.rates, OF_PRODUCERS)
     }
 
+    /// Whether other programs write to the store, too.
+    pub fn has_others(&self) -> bool {
+        OF_OTHERS.iter().any(|fault| self.rate(*fault) > 0.0)
+    }
+
     fn has_no_spell(&self) -> bool {
         self.outages.is_empty() && self.trial.is_none()
     }
@@ -183,40 +143,6 @@ impl Plan {
     pub fn rate(&self, fault: Fault) -> f64 {
         self.rates[fault as usize]
     }
-}
-
-/// Whether no other faults than these can strike.
-fn holds_only(rates: &[f64], faults: &[Fault]) -> bool {
-    Fault::ALL.iter().all(|fault| rates[*fault as usize] <= 0.0 || faults.contains(fault))
-}
-
-fn rates(dice: &Dice) -> [f64; Fault::ALL.len()] {
-    let mut rates = [0.0; Fault::ALL.len()];
-    // A world without faults must do well, too.
-    if dice.chance(0.05) {
-        return rates;
-    }
-    let mut draw = |faults: &[Fault], share: f64, least: f64, most: f64| {
-        for fault in faults {
-            if dice.chance(share) {
-                rates[*fault as usize] = least + (most - least) * dice.fraction();
-            }
-        }
-    };
-    if dice.chance(0.05) {
-        // Bad producers alone.
-        draw(OF_PRODUCERS, 0.5, 0.02, 0.2);
-        return rates;
-    }
-    if dice.chance(0.08) {
-        // Deploys: then whatever was received is written.
-        draw(HARMLESS, 0.5, 0.02, 0.2);
-        return rates;
-    }
-    draw(OF_CALLS, 0.25, 0.01, 0.25);
-    draw(OF_MESSAGES, 0.35, 0.02, 0.3);
-    draw(OF_TIME, 0.25, 0.01, 0.1);
-    rates
 }
 
 fn outages(dice: &Dice, faults_until: &mut Duration) -> Vec<Outage> {

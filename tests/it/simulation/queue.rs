@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::fault::Fault;
 use super::surroundings::Surroundings;
-use super::traffic::{EPOCH_MS, Sent, message_id};
+use super::traffic::{EPOCH_MS, Sent, message_id, sequence};
 
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`: five minutes).
 const ATTEMPT_KEPT: Duration = Duration::from_mins(5);
@@ -39,6 +39,7 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     slots: Vec<Slot>,
+    is_shuffled: bool,
     attempts: BTreeMap<String, Attempt>,
 }
 
@@ -91,6 +92,16 @@ impl Queue {
         number
     }
 
+    /// A message leaves the queue without a worker's doing.
+    pub fn forget(&self, number: usize) {
+        self.lock().slots[number].deleted = true;
+    }
+
+    /// From now on messages come in any order, whatever kind of queue it is.
+    pub fn shuffle(&self) {
+        self.lock().is_shuffled = true;
+    }
+
     /// Numbers of the messages that are still there.
     pub fn left(&self) -> Vec<usize> {
         let state = self.lock();
@@ -131,7 +142,7 @@ impl Queue {
         if let Some(again) = attempt.and_then(|attempt| self.repeat(state, attempt)) {
             return again;
         }
-        let mut chosen = if self.fifo { fifo_candidates(state) } else { self.candidates(state) };
+        let mut chosen = if self.fifo && !state.is_shuffled { fifo_candidates(state) } else { self.candidates(state) };
         if chosen.len() > 1 && self.surroundings.draws(Fault::ShortAnswer) {
             let fewer = self.dice().below(chosen.len());
             if fewer < max {
@@ -212,7 +223,7 @@ impl Queue {
     }
 
     fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
-        let fifo = self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: number as u128 });
+        let fifo = self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: sequence(&slot.sent.group, number) });
         QueueMessage {
             message_id: message_id(number),
             receipt_handle: handle(number, slot.handle).into(),

@@ -3,15 +3,17 @@
 //! Items are applied one by one, guarded by their versions. What was applied is durable once a later write is acknowledged by
 //! the majority; until then a stepdown may take it back (MongoDB manual, "Rollbacks During Replica Set Failover").
 
+mod applied;
 pub mod client;
+mod others;
+mod rules;
 mod tests;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore::fields::Fields;
-use longshore::message::{Insert, Key, Reason, Rejection, Update, Write};
+use longshore::message::{Key, Reason, Rejection, Update, Write};
 use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
 use longshore::version::{Change, Version};
 
@@ -19,9 +21,13 @@ use super::fault::Fault;
 use super::surroundings::Surroundings;
 use super::traffic::Mark;
 
+use applied::applied;
+pub use others::Theirs;
+
 /// A server's code that no list knows.
 const UNKNOWN_CODE: i32 = 31_337;
 const VALIDATION_FAILED: i32 = 121;
+const DUPLICATE_KEY: i32 = 11_000;
 
 pub struct Store {
     surroundings: Arc<Surroundings>,
@@ -44,9 +50,20 @@ struct State {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {
-    Inserted { document: Vec<u8>, hash: Option<[u8; 16]> },
-    Whole { version: Version, fields: Fields },
+    Inserted {
+        document: Vec<u8>,
+        hash: Option<[u8; 16]>,
+    },
+    Whole {
+        version: Version,
+        fields: Fields,
+    },
     Partial(BTreeMap<String, (Version, Fields)>),
+    /// What another program wrote, over what was there.
+    Foreign {
+        theirs: Theirs,
+        over: Option<(Version, Fields)>,
+    },
 }
 
 /// What an application came to, before it is acknowledged.
@@ -89,7 +106,11 @@ impl Store {
             }
             mark.filter(|mark| !mark.is_of_commands()).into_iter().for_each(saw);
             let outcome = mark.map(refusal).or_else(|| self.trouble(&mut state, collection, write));
-            items.push(outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged)));
+            let outcome = outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged));
+            if let Some(fault) = rules::fault(collection, &outcome) {
+                self.surroundings.history.saw(fault);
+            }
+            items.push(outcome);
         }
         if writes.len() > 1 && marks.contains(&Some(Mark::ReplyTooLarge)) {
             saw(Mark::ReplyTooLarge);
@@ -145,6 +166,10 @@ impl Store {
         if self.surroundings.strikes(Fault::UpsertRaced) {
             return Some(ItemOutcome::Unconfirmed("two upserts met".to_owned()));
         }
+        // Refused by the second index, asked once more as the contract demands, and nothing was heard of that.
+        if collection == "badges" && self.surroundings.strikes(Fault::SecondIndexRaced) {
+            return Some(ItemOutcome::Unconfirmed("another document had the same badge, and no answer came since".to_owned()));
+        }
         let name = name(collection, write);
         if !state.doubted.contains(&name) && self.surroundings.strikes(Fault::ItemDoubted) {
             state.doubted.insert(name);
@@ -163,6 +188,9 @@ impl State {
         let name = name(collection, write);
         let before = self.documents.get(&name).cloned();
         let (after, outcome) = applied(before.as_ref(), write);
+        if let Some(rejection) = after.as_ref().and_then(|after| rules::refusal(&self.documents, &name, after)) {
+            return ItemOutcome::Rejected(rejection);
+        }
         if after.is_none() && matches!(write, Write::Update(_)) {
             *stale += 1;
         }
@@ -189,46 +217,6 @@ impl State {
         };
         mark.filter(|_| !is_stale())
     }
-}
-
-/// The document after the write, if that changes it, and what is answered.
-fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemOutcome) {
-    match (write, before) {
-        (Write::Insert(Insert { document, hash, .. }), None) => {
-            (Some(Document::Inserted { document: document.clone(), hash: *hash }), ItemOutcome::Written)
-        }
-        (Write::Insert(Insert { hash, .. }), Some(Document::Inserted { hash: stored, .. })) if hash == stored => {
-            (None, ItemOutcome::AlreadyThere)
-        }
-        (Write::Insert(_), Some(_)) => (None, ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, "another document has this id"))),
-        (Write::Update(Update { change: Change::Whole { version, fields }, .. }), before) => {
-            let is_newer = match before {
-                Some(Document::Whole { version: stored, .. }) => compare(version, stored) == Ordering::Greater,
-                _ => true,
-            };
-            (is_newer.then(|| Document::Whole { version: version.clone(), fields: fields.clone() }), ItemOutcome::Written)
-        }
-        (Write::Update(Update { change: Change::Partial { fields }, .. }), before) => {
-            let mut stored = if let Some(Document::Partial(stored)) = before { stored.clone() } else { BTreeMap::new() };
-            let mut is_newer = false;
-            for (field, version, value) in fields {
-                if stored.get(field).is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater) {
-                    stored.insert(field.clone(), (version.clone(), value.clone()));
-                    is_newer = true;
-                }
-            }
-            (is_newer.then_some(Document::Partial(stored)), ItemOutcome::Written)
-        }
-    }
-}
-
-/// As the server compares what it stores of a version: two dates, then binary values by length and bytes.
-fn compare(left: &Version, right: &Version) -> Ordering {
-    let parts = |version: &Version| {
-        let of_message = (version.sequence, version.place, version.origin_id.len(), version.origin_id.to_vec());
-        (version.time.millis(), version.time.nanos(), version.origin_time_ms, of_message, version.content_hash)
-    };
-    parts(left).cmp(&parts(right))
 }
 
 fn name(collection: &str, write: &Write) -> Name {

@@ -1,5 +1,12 @@
 //! What the producers send, and what each message means by the message contract. The meaning is written down when the body
 //! is, so that nothing here reads a body as the product does.
+//!
+//! [`draft`] makes a message, [`habit`] is how a producer tells which is newer, [`stamp`] what of that can be told.
+
+mod draft;
+mod habit;
+mod stamp;
+mod tests;
 
 use longshore::message::Attribute;
 
@@ -7,6 +14,11 @@ use super::dice::Dice;
 use super::fault::Fault;
 use super::history::History;
 use super::plan::Plan;
+
+use draft::{Draft, Named};
+use habit::Habit;
+pub use stamp::Stamp;
+use stamp::Told;
 
 /// 2026-11-22T10:00:00Z, when every world begins.
 pub const EPOCH_MS: i64 = 1_795_341_600_000;
@@ -17,6 +29,11 @@ pub const MESSAGE_BYTES_MAX: usize = 2_048;
 /// A message that is sent twice or that conflicts follows its like at most this far behind.
 const REPEATED_WITHIN: usize = 20;
 
+/// How many messages have the millisecond of the one before.
+const FOLLOWS: f64 = 0.4;
+
+const PRODUCERS: usize = 3;
+
 #[derive(Clone)]
 pub struct Sent {
     pub body: String,
@@ -26,9 +43,35 @@ pub struct Sent {
     pub meaning: Meaning,
     /// What the store makes of it.
     pub mark: Option<Mark>,
+    /// By what another message could be taken for this one.
+    named: Named,
+    producer: usize,
 }
 
 impl Sent {
+    /// A message without attributes that nothing happens to.
+    pub fn plain(body: String, group: String, at_ms: u64, meaning: Meaning) -> Self {
+        Self { body, attributes: Vec::new(), group, at_ms, meaning, mark: None, named: Named::Nothing, producer: 0 }
+    }
+
+    /// What its documents are known by.
+    pub fn content(&self) -> Option<usize> {
+        match self.meaning {
+            Meaning::Event { content, .. } | Meaning::Whole { content, .. } | Meaning::Partial { content, .. } => Some(content),
+            Meaning::Poison(_) => None,
+        }
+    }
+
+    /// Where it stands among the updates of its key, which are those of one collection.
+    pub fn place(&self) -> Option<(&'static str, &str, &Stamp)> {
+        match &self.meaning {
+            Meaning::Whole { collection, key, stamp, expired: false, .. } | Meaning::Partial { collection, key, stamp, .. } => {
+                Some((collection, key, stamp))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the store will never take it.
     pub fn is_refused(&self) -> bool {
         self.mark.is_some_and(|mark| !mark.is_taken_in_the_end())
@@ -37,22 +80,14 @@ impl Sent {
 
 #[derive(Debug, Clone)]
 pub enum Meaning {
-    /// A document of its own with this content. `id` is the producer's; else the origin names it.
-    Event { content: usize, id: Option<String> },
+    /// A document of its own with this content. Where the producer gives an identity, of all that have it one is stored.
+    Event { content: usize, identity: Option<String> },
     /// All of the document `key`, at `stamp`.
-    Whole { collection: &'static str, key: String, stamp: Stamp, content: usize, extra: bool, expired: bool },
+    Whole { collection: &'static str, key: String, stamp: Stamp, content: usize, extra: bool, badge: Option<usize>, expired: bool },
     /// Some fields of the document `key`, at `stamp`.
-    Partial { key: String, stamp: Stamp, content: usize, fields: Vec<&'static str> },
+    Partial { collection: &'static str, key: String, stamp: Stamp, content: usize, fields: Vec<&'static str> },
     /// Nothing: it is to be dead-lettered for this reason.
     Poison(&'static str),
-}
-
-/// A version: the version field's time, the origin's time, the origin's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    pub time_ms: i64,
-    pub origin_ms: i64,
-    pub origin_id: String,
 }
 
 /// What makes the store refuse an item.
@@ -105,9 +140,16 @@ impl Mark {
     }
 }
 
-/// The id that the queue gives to the message with this number.
+/// The id that the queue gives to the message with this number. At AWS it is a random UUID: it tells no order.
 pub fn message_id(number: usize) -> String {
-    format!("m{number}")
+    format!("{:04x}-m{number:06}", number.wrapping_mul(40_503) & 0xffff)
+}
+
+/// The place that a FIFO queue gives to the message with this number: it grows within a group, has 20 digits, and is more than 64
+/// bits hold, as at AWS. Nothing is said of two groups.
+pub fn sequence(group: &str, number: usize) -> u128 {
+    let of_group: u128 = group.bytes().map(u128::from).sum::<u128>() % 7 * 1_000_000_000;
+    18_849_496_460_467_696_128 + of_group + 256 * number as u128
 }
 
 /// Draws all messages of a world, in the order of sending.
@@ -116,6 +158,8 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
     let mut at: Vec<u64> = (0..plan.messages).map(|_| u64::try_from(dice.between_ms(0, span).as_millis()).expect("minutes")).collect();
     at.sort_unstable();
     let mut sent: Vec<Sent> = Vec::with_capacity(plan.messages);
+    // What was dead-lettered before the world began, or so it seems, and is replayed.
+    let mut replays: Vec<Sent> = Vec::new();
     let draws = |fault: Fault| dice.chance(plan.rate(fault));
     let saw = |fault: Fault| history.saw(fault);
     let strikes = |fault: Fault| {
@@ -125,7 +169,11 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
         }
         strikes
     };
+    let habits: Vec<Habit> = (0..PRODUCERS * plan.keys).map(|_| Habit::draw(dice, plan.fifo)).collect();
+    let mut moment_ns = 0;
     for (number, at_ms) in at.into_iter().enumerate() {
+        let last = sent.last().filter(|_| dice.chance(FOLLOWS));
+        let at_ms = last.map_or(at_ms, |last| last.at_ms);
         let before = (number > 0).then(|| number - 1 - dice.below(number.min(REPEATED_WITHIN)));
         if let Some(before) = before
             && draws(Fault::SentTwice)
@@ -135,150 +183,59 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
             sent.push(again);
             continue;
         }
-        let draft = Draft { number, at_ms, dice, keys: plan.keys, is_flood: plan.is_flood, draws: &draws, saw: &saw, strikes: &strikes };
-        sent.push(draft.message(before.map(|before| &sent[before])));
+        if let Some(replay) = replays.pop_if(|_| dice.chance(0.3)) {
+            saw(Fault::Replayed);
+            sent.push(Sent { at_ms, ..replay });
+            continue;
+        }
+        moment_ns = (i128::from(sent_ms(at_ms)) * 1_000_000).max(moment_ns + dice.pick(&[1, 400, 1_000, 7_000]));
+        let mut draft =
+            Draft { number, at_ms, moment_ns, dice, plan, habits: &habits, is_replay: false, draws: &draws, saw: &saw, strikes: &strikes };
+        let before = before.map(|before| &sent[before]);
+        if draws(Fault::Replayed) {
+            let replay = Draft { is_replay: true, ..draft.clone() }.message(None, last);
+            if replay.place().is_some() {
+                replays.push(replay);
+            }
+            moment_ns += 1_000;
+            draft.moment_ns = moment_ns;
+        }
+        sent.push(draft.message(before, last));
     }
+    look_at_ties(&sent, history);
     sent
+}
+
+/// Counts how little tells the next update of a key from the one before.
+fn look_at_ties(sent: &[Sent], history: &History) {
+    for (number, next) in sent.iter().enumerate() {
+        let Some((collection, key, stamp)) = next.place() else { continue };
+        let before = sent[..number].iter().rev().filter_map(Sent::place).find(|before| (before.0, before.1) == (collection, key));
+        match before.map(|before| stamp.told_from(before.2)) {
+            Some(Told::BelowMilliseconds) => history.saw(Fault::TiedToTheMillisecond),
+            Some(Told::BySequence) => history.saw(Fault::TiedToTheSequence),
+            Some(Told::ById) => history.saw(Fault::TiedToTheId),
+            Some(Told::NotAtAll) => history.saw(Fault::Tied),
+            Some(Told::Plainly) | None => {}
+        }
+    }
 }
 
 /// The same message sent once more by its producer. Only one that says who it is can be recognised.
 fn again(message: &Sent, at_ms: u64) -> Option<Sent> {
-    let named = message.attributes.iter().any(|(name, _)| name == "longshore-id");
-    let has_id = matches!(&message.meaning, Meaning::Event { id: Some(_), .. });
-    (named || has_id).then(|| Sent { at_ms, ..message.clone() })
+    let is_named = match &message.named {
+        Named::Update(said) => said.given.is_some(),
+        Named::Event(_) => true,
+        Named::Nothing => false,
+    };
+    is_named.then(|| Sent { at_ms, ..message.clone() })
 }
 
-struct Draft<'a> {
-    number: usize,
-    at_ms: u64,
-    dice: &'a Dice,
-    keys: usize,
-    is_flood: bool,
-    /// Whether a fault is to be sent; how to count it; and both at once.
-    draws: &'a dyn Fn(Fault) -> bool,
-    saw: &'a dyn Fn(Fault),
-    strikes: &'a dyn Fn(Fault) -> bool,
+/// Of a moment of the world, the time of day.
+fn sent_ms(at_ms: u64) -> i64 {
+    EPOCH_MS + i64::try_from(at_ms).expect("minutes")
 }
 
-impl Draft<'_> {
-    fn message(&self, before: Option<&Sent>) -> Sent {
-        let mark = Mark::ALL.iter().find(|(_, fault)| (self.draws)(*fault)).map(|(mark, _)| *mark);
-        let named = self.dice.chance(0.3);
-        // A clock of tens of seconds: often the ids alone tell which is newer.
-        let origin_ms = if named { self.sent_ms() / 10_000 * 10_000 } else { self.sent_ms() };
-        // The longer is the newer, though by its letters it is the older.
-        let prefix = ["zz", "yyy", "xxxx"][self.number % 3];
-        let origin_id = if named { format!("{prefix}-{}", self.number) } else { message_id(self.number) };
-        let origin = Stamp { time_ms: origin_ms, origin_ms, origin_id };
-        let (body, meaning) = if (self.strikes)(Fault::Poison) {
-            self.poison()
-        } else {
-            match if self.is_flood { 0 } else { self.dice.below(6) } {
-                0 | 1 => self.event(mark, before),
-                2 | 3 => self.whole(["session", "cache"][self.dice.below(2)], origin.clone(), mark),
-                4 => self.whole(["seat", "lease"][self.dice.below(2)], origin.clone(), mark),
-                _ => self.partial(origin.clone(), mark),
-            }
-        };
-        let text = |name: &str, value: String| (name.to_owned(), Attribute::Text(value));
-        let attributes =
-            if named { vec![text("longshore-id", origin.origin_id), text("longshore-time", (origin_ms).to_string())] } else { Vec::new() };
-        let mark = if matches!(meaning, Meaning::Poison(_)) { None } else { mark };
-        let group = format!("g{}", self.dice.below(self.keys));
-        Sent { body, attributes, group, at_ms: self.at_ms, meaning, mark }
-    }
-
-    fn sent_ms(&self) -> i64 {
-        EPOCH_MS + i64::try_from(self.at_ms).expect("minutes")
-    }
-
-    fn event(&self, mark: Option<Mark>, before: Option<&Sent>) -> (String, Meaning) {
-        let conflict = before.and_then(|before| match &before.meaning {
-            Meaning::Event { id: Some(id), .. } if (self.strikes)(Fault::IdConflict) => Some(id.clone()),
-            _ => None,
-        });
-        let id = conflict.or_else(|| self.dice.chance(0.5).then(|| format!("e{}", self.number)));
-        let given = id.as_ref().map(|id| format!(r#""id":"{id}","#)).unwrap_or_default();
-        let kind = mark.map_or("login", Mark::text);
-        let content = self.number;
-        // Zeros grow: each is two bytes of JSON, and six times as many in the store.
-        let zeros = if (self.strikes)(Fault::Large) { vec!["0"; self.dice.below(850)].join(",") } else { String::new() };
-        let body = format!(
-            r#"{{"type":"event",{given}"user_id":{content},"event_type":"{kind}","metadata":{{"n":{content},"zeros":[{zeros}]}}}}"#
-        );
-        (body, Meaning::Event { content, id })
-    }
-
-    /// The version field, as the body has it, and the version. Without the field the origin's time stands in.
-    fn version(&self, field: &str, origin: Stamp, expired: bool) -> (String, Stamp) {
-        let ahead_ms = if expired {
-            -60 * 3_600_000
-        } else if (self.draws)(Fault::SentOutOfOrder) {
-            // Within the skew that is allowed, and not past any TTL.
-            let ahead_ms = i64::try_from(self.dice.between_ms(0, 1_200_000).as_millis()).expect("minutes") - 600_000;
-            if ahead_ms < 0 {
-                (self.saw)(Fault::SentOutOfOrder);
-            }
-            ahead_ms
-        } else if self.dice.chance(0.3) {
-            // Many at one moment: the origin decides.
-            EPOCH_MS - self.sent_ms()
-        } else {
-            0
-        };
-        let time_ms = self.sent_ms() + ahead_ms;
-        if ahead_ms == 0 && self.dice.chance(0.3) {
-            return (String::new(), Stamp { time_ms: origin.origin_ms, ..origin });
-        }
-        (format!(r#","{field}":{time_ms}"#), Stamp { time_ms, ..origin })
-    }
-
-    fn whole(&self, kind: &str, origin: Stamp, mark: Option<Mark>) -> (String, Meaning) {
-        let (collection, key_field, version_field) = match kind {
-            "session" => ("sessions", "session_id", "last_accessed"),
-            "cache" => ("user_cache", "user_id", "updated"),
-            "seat" => ("seats", "seat", "at"),
-            _ => ("leases", "lease", "at"),
-        };
-        let expired = collection == "leases" && (self.strikes)(Fault::SentTooLate);
-        let (version, stamp) = self.version(version_field, origin, expired);
-        let key = format!("k{}", self.dice.below(self.keys));
-        let content = self.number;
-        let extra = collection == "seats" && self.dice.chance(0.5);
-        let extra_field = if extra { format!(r#","extra":{content}"#) } else { String::new() };
-        let mark = mark.map_or("", Mark::text);
-        let body = format!(r#"{{"type":"{kind}","{key_field}":"{key}"{version},"data":{{"n":{content},"mark":"{mark}"}}{extra_field}}}"#);
-        (body, Meaning::Whole { collection, key, stamp, content, extra, expired })
-    }
-
-    fn partial(&self, origin: Stamp, mark: Option<Mark>) -> (String, Meaning) {
-        let (version, stamp) = self.version("at", origin, false);
-        let key = format!("k{}", self.dice.below(self.keys));
-        let content = self.number;
-        let mut fields: Vec<&'static str> = ["a", "b", "c"].into_iter().filter(|_| self.dice.chance(0.5)).collect();
-        // A refused message with several fields would be refused for those that are new: then the rest is lost with it,
-        // which is as it should be, but depends on the order. One field depends on nothing.
-        if fields.is_empty() || mark.is_some() {
-            fields = vec!["a"];
-        }
-        let mark = mark.map_or("", Mark::text);
-        let values = fields.iter().map(|field| format!(r#","{field}":{{"n":{content},"mark":"{mark}"}}"#)).collect::<Vec<_>>().concat();
-        let body = format!(r#"{{"type":"profile","who":"{key}"{version}{values}}}"#);
-        (body, Meaning::Partial { key, stamp, content, fields })
-    }
-
-    fn poison(&self) -> (String, Meaning) {
-        let content = self.number;
-        let (body, reason) = match self.dice.below(8) {
-            0 => (format!(r#"{{"type":"event","user_id":{content}"#), "bad_json"),
-            1 => (format!(r#"{{"type":"unheard-of","n":{content}}}"#), "unknown_type"),
-            2 => (format!(r#"{{"user_id":{content}}}"#), "missing_type"),
-            3 => (format!(r#"{{"type":"event","user_id":{content}}}"#), "missing_field"),
-            4 => (format!(r#"{{"type":"session","session_id":[{content}],"data":{{}}}}"#), "bad_key"),
-            5 => (format!(r#"{{"type":"cache","user_id":"k0","updated":"soon","data":{content}}}"#), "bad_time"),
-            6 => (format!(r#"{{"type":"cache","user_id":"k0","a.b":{content},"data":1}}"#), "bad_name"),
-            _ => (format!(r#"{{"type":"seat","seat":"k0","data":{content},"colour":1}}"#), "unknown_field"),
-        };
-        (body, Meaning::Poison(reason))
-    }
+fn text_attribute(name: &str, value: &str) -> (String, Attribute) {
+    (name.to_owned(), Attribute::Text(value.to_owned()))
 }

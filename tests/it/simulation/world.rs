@@ -1,6 +1,8 @@
 //! One world: producers, a queue, a store, and workers that come and go, from a seed to a verdict.
 
+mod again;
 mod lives;
+mod others;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -62,6 +64,9 @@ pub fn run(seed: u64, told: bool) -> Report {
         let surroundings = Arc::new(Surroundings::new(dice, History::new(told), plan));
         let world = Arc::new(World::new(Arc::clone(&surroundings)));
         let messages = world.live().await;
+        if surroundings.history.is_clean() {
+            world.again(seed).await;
+        }
         let history = &surroundings.history;
         Report { seed, messages, violations: history.violations(), coverage: history.coverage(), lines: history.lines() }
     })
@@ -87,14 +92,15 @@ impl World {
     }
 
     /// Gives the number of messages.
-    async fn live(self: Arc<Self>) -> usize {
+    async fn live(self: &Arc<Self>) -> usize {
         let plan = &self.surroundings.plan;
         if plan.workers > 1 {
             self.surroundings.history.saw(Fault::ManyWorkers);
         }
-        let seats: Vec<_> = (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(&self).seat(seat))).collect();
-        let trial = tokio::spawn(Arc::clone(&self).trial());
-        let machine = tokio::spawn(Arc::clone(&self).machine());
+        let seats: Vec<_> = (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
+        tokio::spawn(Arc::clone(self).others());
+        let trial = tokio::spawn(Arc::clone(self).trial());
+        let machine = tokio::spawn(Arc::clone(self).machine());
         let messages = traffic::draw(plan, &self.surroundings.dice, &self.surroundings.history);
         for message in messages {
             sleep(Duration::from_millis(message.at_ms).saturating_sub(self.surroundings.age())).await;
@@ -184,9 +190,8 @@ impl World {
         *sent += 1;
         let body = format!(r#"{{"type":"event","user_id":1,"event_type":"evidence","metadata":{{"n":{number}}}}}"#);
         let at_ms = self.surroundings.history.now_ms();
-        let meaning = Meaning::Event { content: number, id: None };
-        let group = format!("late{}", number % 3);
-        self.send(Sent { body, attributes: Vec::new(), group, at_ms, meaning, mark: None });
+        let meaning = Meaning::Event { content: number, identity: None };
+        self.send(Sent::plain(body, format!("late{}", number % 3), at_ms, meaning));
     }
 
     /// While one thing is wrong, whatever is not concerned goes on.

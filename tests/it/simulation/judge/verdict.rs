@@ -1,23 +1,24 @@
 //! The database held against all that was sent.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::simulation::history::History;
 use crate::simulation::store::{Document, Name};
 use crate::simulation::traffic::{Meaning, Sent, Stamp};
 
 use super::contents::{content, date, event_content, letter_body, letter_reason, whole_content};
-use super::{DEAD_LETTERS, compare, dead_letter, named, order, stamp};
+use super::others::Acts;
+use super::{DEAD_LETTERS, KEYED, dead_letter, named};
 
 pub struct Verdict<'a> {
-    history: &'a History,
-    sent: &'a [Sent],
-    documents: &'a BTreeMap<Name, Document>,
+    pub(super) history: &'a History,
+    pub(super) sent: &'a [Sent],
+    pub(super) documents: &'a BTreeMap<Name, Document>,
     /// Reasons of the dead letters that must be there, by message.
     letters_due: BTreeMap<usize, &'static str>,
     /// Messages that the store may have refused, or not: it depends on what was there before.
-    letters_allowed: BTreeSet<usize>,
+    pub(super) letters_allowed: BTreeSet<usize>,
 }
 
 impl<'a> Verdict<'a> {
@@ -25,11 +26,13 @@ impl<'a> Verdict<'a> {
         Self { history, sent, documents, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() }
     }
 
-    pub fn give(&mut self) {
+    pub fn give(&mut self, acts: &Acts) {
         self.poison();
         self.events();
         self.wholes();
         self.partials();
+        self.desks(acts);
+        self.ruled();
         self.letters();
     }
 
@@ -41,7 +44,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Each content once; of those that share an id, one.
+    /// Each content once; of those that share an identity, one.
     fn events(&mut self) {
         let mut stored: BTreeMap<usize, usize> = BTreeMap::new();
         for ((_, id), document) in self.of("events") {
@@ -54,10 +57,10 @@ impl<'a> Verdict<'a> {
         let mut good: BTreeSet<usize> = BTreeSet::new();
         for sent in self.sent.iter().filter(|sent| !sent.is_refused()) {
             match &sent.meaning {
-                Meaning::Event { content, id: Some(id) } => {
+                Meaning::Event { content, identity: Some(id) } => {
                     by_id.entry(id).or_default().insert(*content);
                 }
-                Meaning::Event { content, id: None } => {
+                Meaning::Event { content, identity: None } => {
                     good.insert(*content);
                 }
                 _ => {}
@@ -66,7 +69,7 @@ impl<'a> Verdict<'a> {
         for (id, contents) in &by_id {
             let winners: Vec<_> = contents.iter().filter(|content| stored.contains_key(*content)).collect();
             if winners.len() != 1 {
-                self.history.violation(|| format!("the id {id} was sent with the contents {contents:?}, stored are {winners:?}"));
+                self.history.violation(|| format!("the identity {id} was sent with the contents {contents:?}, stored are {winners:?}"));
             }
             good.extend(winners);
         }
@@ -86,24 +89,23 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Each key at its newest version.
+    /// Each key at its newest update, or at one of those of which nothing tells that another is newer.
     fn wholes(&mut self) {
-        let mut newest: BTreeMap<Name, usize> = BTreeMap::new();
-        for (number, sent) in self.sent.iter().enumerate() {
+        let mut newest: BTreeMap<Name, Newest> = BTreeMap::new();
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
-            if !sent.is_refused() {
-                let best = newest.entry(named(collection, key)).or_insert(number);
-                if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
-                    *best = number;
-                }
+            if !KEYED.contains(collection) {
+                continue;
             }
+            newest.entry(named(collection, key)).or_default().meets(number, stamp, self.sent);
         }
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Whole { collection, key, stamp, expired, .. } = &sent.meaning else { continue };
-            if sent.is_refused() && !expired {
-                let best = newest.get(&named(collection, key));
-                self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
+            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
+            if !KEYED.contains(collection) {
+                continue;
             }
+            let best = newest.get(&named(collection, key));
+            self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
         for collection in ["sessions", "user_cache", "seats", "leases"] {
             for (name, document) in self.of(collection) {
@@ -112,66 +114,55 @@ impl<'a> Verdict<'a> {
                 }
             }
         }
-        for (name, number) in newest {
-            let Meaning::Whole { collection, stamp, content, extra, .. } = &self.sent[number].meaning else { continue };
-            let (content, extra) = (*content, extra.then_some(*content));
-            let version_field = version_field(collection);
-            let is_right = match self.documents.get(&name) {
-                Some(Document::Whole { version, fields }) => {
-                    compare(version, stamp) == Ordering::Equal
-                        && date(fields, version_field) == Some(stamp.time_ms)
-                        && whole_content(fields) == (Some(content), extra)
+        for (name, newest) in newest {
+            let stored = self.documents.get(&name);
+            let is_stored = |number: &usize| match (stored, &self.sent[*number].meaning) {
+                (Some(Document::Whole { fields, .. }), Meaning::Whole { collection, stamp, content, extra, .. }) => {
+                    date(fields, version_field(collection)) == Some(stamp.version_ms())
+                        && whole_content(fields) == (Some(*content), extra.then_some(*content))
                 }
                 _ => false,
             };
-            if !is_right {
-                self.history.violation(|| format!("{name:?} should be at m{number}, {stamp:?}, but is {:?}", self.documents.get(&name)));
+            if !newest.0.iter().any(is_stored) {
+                self.history.violation(|| format!("{name:?} should be at {newest}, but is {stored:?}"));
             }
         }
     }
 
-    /// Each field of each key at its newest version, and the version field at the newest of all.
+    /// The same for each field of each key, and the version field at the newest of all.
     fn partials(&mut self) {
-        let mut newest: BTreeMap<(Name, &str), usize> = BTreeMap::new();
+        let mut newest: BTreeMap<(Name, &str), Newest> = BTreeMap::new();
         let of = |key: &str, field: &'static str| (named("profiles", key), field);
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            for field in fields.iter().copied().chain([version_field("profiles")]).filter(|_| !sent.is_refused()) {
-                let best = newest.entry(of(key, field)).or_insert(number);
-                if order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater {
-                    *best = number;
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
+            for field in fields.iter().copied().chain([version_field("profiles")]) {
+                newest.entry(of(key, field)).or_default().meets(number, stamp, self.sent);
+            }
+        }
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
+            let best = newest.get(&of(key, fields[0]));
+            self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
+        }
+        for (name, document) in self.of("profiles") {
+            let Document::Partial(fields) = document else { continue };
+            for (field, (_, value)) in fields {
+                let Some(newest) = newest.remove(&(name.clone(), field.as_str())) else {
+                    self.history.violation(|| format!("{name:?} has a field {field} that nobody sent: {value:?}"));
+                    continue;
+                };
+                let is_stored = |number: &usize| match &self.sent[*number].meaning {
+                    Meaning::Partial { stamp, .. } if field == version_field("profiles") => date(value, field) == Some(stamp.version_ms()),
+                    Meaning::Partial { content: sent, .. } => content(value, field) == Some(*sent),
+                    _ => false,
+                };
+                if !newest.0.iter().any(is_stored) {
+                    self.history.violation(|| format!("the field {field} of {name:?} should be at {newest}, but is {value:?}"));
                 }
             }
         }
-        for (number, sent) in self.sent.iter().enumerate() {
-            let Meaning::Partial { key, stamp, fields, .. } = &sent.meaning else { continue };
-            if sent.is_refused() {
-                let best = newest.get(&of(key, fields[0]));
-                self.refused(number, best.is_none_or(|best| order(stamp, stamp_of(&self.sent[*best])) == Ordering::Greater));
-            }
-        }
-        let mut stored: BTreeMap<(Name, &str), Held> = BTreeMap::new();
-        for (name, document) in self.of("profiles") {
-            let Document::Partial(fields) = document else { continue };
-            stored.extend(fields.iter().map(|(field, (version, value))| {
-                let value = if field == version_field("profiles") { date(value, field) } else { content(value, field).map(number_of) };
-                ((name.clone(), field.as_str()), Held { version: stamp(version), value })
-            }));
-        }
-        let expected: BTreeMap<(Name, &str), Held> = newest
-            .into_iter()
-            .map(|(place, number)| {
-                let Meaning::Partial { content, stamp, .. } = &self.sent[number].meaning else {
-                    unreachable!("only partial ones were taken")
-                };
-                let value = if place.1 == version_field("profiles") { stamp.time_ms } else { number_of(*content) };
-                (place, Held { version: stamp.clone(), value: Some(value) })
-            })
-            .collect();
-        if stored != expected {
-            let wrong: Vec<_> = stored.iter().filter(|(name, content)| expected.get(*name) != Some(content)).collect();
-            let lost: Vec<_> = expected.iter().filter(|(name, content)| stored.get(*name) != Some(content)).collect();
-            self.history.violation(|| format!("fields should be {lost:?}, but are {wrong:?}"));
+        if !newest.is_empty() {
+            self.history.violation(|| format!("these fields are lost: {:?}", newest.keys()));
         }
     }
 
@@ -208,18 +199,31 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// A field of a document, and its version.
-#[derive(Debug, PartialEq)]
-struct Held {
-    version: Stamp,
-    value: Option<i64>,
+/// The updates of one key, by number, that are older than no other.
+#[derive(Default)]
+struct Newest(Vec<usize>);
+
+impl Newest {
+    fn meets(&mut self, number: usize, stamp: &Stamp, sent: &[Sent]) {
+        if self.0.iter().all(|other| !stamp_of(&sent[*other]).is_newer_than(stamp)) {
+            self.0.retain(|other| !stamp.is_newer_than(stamp_of(&sent[*other])));
+            self.0.push(number);
+        }
+    }
+
+    fn are_older_than(&self, stamp: &Stamp, sent: &[Sent]) -> bool {
+        self.0.iter().all(|number| stamp.is_newer_than(stamp_of(&sent[*number])))
+    }
 }
 
-fn number_of(content: usize) -> i64 {
-    i64::try_from(content).expect("a few")
+impl fmt::Display for Newest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<_> = self.0.iter().map(|number| format!("m{number}")).collect();
+        f.write_str(&numbers.join(" or "))
+    }
 }
 
-fn version_field(collection: &str) -> &'static str {
+pub fn version_field(collection: &str) -> &'static str {
     match collection {
         "sessions" => "last_accessed",
         "user_cache" => "updated",
@@ -227,9 +231,6 @@ fn version_field(collection: &str) -> &'static str {
     }
 }
 
-fn stamp_of(sent: &Sent) -> &Stamp {
-    match &sent.meaning {
-        Meaning::Whole { stamp, .. } | Meaning::Partial { stamp, .. } => stamp,
-        Meaning::Event { .. } | Meaning::Poison(_) => unreachable!("only updates are compared"),
-    }
+pub fn stamp_of(sent: &Sent) -> &Stamp {
+    sent.place().expect("only updates are compared").2
 }

@@ -21,14 +21,7 @@ fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
     let surroundings = Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan));
     let queue = Queue::new(surroundings, VISIBILITY_TIMEOUT, fifo);
     for group in groups {
-        queue.send(Sent {
-            body: String::new(),
-            attributes: Vec::new(),
-            group: (*group).to_owned(),
-            at_ms: 0,
-            meaning: Meaning::Poison("bad_json"),
-            mark: None,
-        });
+        queue.send(Sent::plain(String::new(), (*group).to_owned(), 0, Meaning::Poison("bad_json")));
     }
     queue
 }
@@ -42,11 +35,11 @@ async fn receive(queue: &Queue, wait_s: u64) -> Vec<(String, Arc<str>, u32)> {
 async fn a_received_message_is_hidden_for_its_timeout_and_comes_back_under_another_handle() {
     let queue = queue(&[""], None);
     let first = receive(&queue, 0).await;
-    assert_eq!((first[0].0.as_str(), first[0].2), ("m0", 1));
+    assert_eq!((&first[0].0, first[0].2), (&message_id(0), 1));
     let asked = Instant::now();
     let second = receive(&queue, 60).await;
     assert!(asked.elapsed() >= VISIBILITY_TIMEOUT, "it was hidden");
-    assert_eq!((second[0].0.as_str(), second[0].2), ("m0", 2));
+    assert_eq!((&second[0].0, second[0].2), (&message_id(0), 2));
     assert_ne!(first[0].1, second[0].1);
     assert_eq!(queue.delete(&[Arc::clone(&first[0].1)]), [EntryOutcome::Stale], "the earlier handle deletes nothing");
     assert_eq!(queue.left(), [0]);
@@ -75,14 +68,7 @@ async fn a_long_poll_ends_with_the_first_message() {
         async move { receive(&queue, 20).await.len() }
     });
     sleep(Duration::from_secs(5)).await;
-    queue.send(Sent {
-        body: String::new(),
-        attributes: Vec::new(),
-        group: String::new(),
-        at_ms: 0,
-        meaning: Meaning::Poison("bad_json"),
-        mark: None,
-    });
+    queue.send(Sent::plain(String::new(), String::new(), 0, Meaning::Poison("bad_json")));
     let asked = Instant::now();
     assert_eq!(waiting.await.expect("no panic"), 1);
     assert!(asked.elapsed() < Duration::from_secs(1), "not at the end of its wait");
@@ -92,11 +78,35 @@ async fn a_long_poll_ends_with_the_first_message() {
 async fn a_group_is_delivered_in_order_and_nothing_of_it_while_some_is_in_flight() {
     let queue = queue(&["a", "a", "b"], None);
     let brought = queue.receive(1, Duration::ZERO, None).await;
-    assert_eq!(brought[0].message.message_id, "m0");
+    assert_eq!(brought[0].message.message_id, message_id(0));
     let others = receive(&queue, 0).await;
-    assert_eq!(others.iter().map(|one| one.0.as_str()).collect::<Vec<_>>(), ["m2"], "the group a is in flight");
+    assert_eq!(others.into_iter().map(|one| one.0).collect::<Vec<_>>(), [message_id(2)], "the group a is in flight");
     queue.delete(&[Arc::clone(&brought[0].message.receipt_handle)]);
-    assert_eq!(receive(&queue, 0).await[0].0, "m1");
+    assert_eq!(receive(&queue, 0).await[0].0, message_id(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sequence_number_grows_within_its_group_and_is_as_long_as_aws_makes_it() {
+    let queue = queue(&["a", "b", "a", "a"], None);
+    let brought = queue.receive(10, Duration::ZERO, None).await;
+    let of = |group: &str| {
+        brought
+            .iter()
+            .filter_map(|one| one.message.fifo.clone())
+            .filter(|fifo| fifo.group == group)
+            .map(|fifo| fifo.sequence)
+            .collect::<Vec<_>>()
+    };
+    assert!(of("a").is_sorted_by(|earlier, later| earlier < later) && of("a").len() == 3, "{:?}", of("a"));
+    assert!(of("a").iter().chain(&of("b")).all(|sequence| *sequence > u64::MAX.into() && sequence.to_string().len() == 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shuffled_fifo_queue_brings_a_later_message_of_a_group_first() {
+    let queue = queue(&["a"; 8], None);
+    queue.shuffle();
+    let brought: Vec<_> = receive(&queue, 0).await.into_iter().map(|one| parse(&one.1).0).collect();
+    assert!(brought.len() == 8 && !brought.is_sorted(), "{brought:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! That the simulated store does what MongoDB does: what the worlds show is worth no more than this.
 
+use longshore::message::Insert;
 use longshore::time::{Time, element};
 
 use super::*;
@@ -148,4 +149,79 @@ fn a_good_item_is_doubted_once_at_most() {
     let (first, _) = items(write(&store, &[insert("a", b"1")]));
     assert!(matches!(&first[0], ItemOutcome::Doubtful(_)));
     assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
+}
+
+fn at(collection: &str) -> Name {
+    (collection.to_owned(), Key::Text("k".to_owned()))
+}
+
+/// A field that is a document with the number `n`.
+fn numbered(name: &str, n: i32) -> Fields {
+    let inner = bson::serialize_to_vec(&bson::doc! { "n": n }).expect("BSON");
+    let mut fields = Fields::default();
+    fields.push(name, element::DOCUMENT, &inner);
+    fields
+}
+
+#[test]
+fn what_another_program_wrote_counts_as_its_date_and_keeps_the_version_below() {
+    let store = store(None);
+    let year = |year: i64| 1_600_000_000_000 + (year - 2020) * 31_557_600_000;
+    write(&store, &[whole(year(2025), "m", 1)]);
+    store.they_write(&at("c"), Theirs { at_ms: year(2027), number: 7 });
+    assert_eq!(items(write(&store, &[whole(year(2026), "m", 2)])).1, 1, "older than theirs");
+    store.they_write(&at("c"), Theirs { at_ms: year(2612), number: 8 });
+    assert_eq!(items(write(&store, &[whole(year(2024), "m", 3)])).1, 1, "older than ours below");
+    assert_eq!(items(write(&store, &[whole(year(2026), "m", 4)])).1, 0, "a date beyond all versions counts as oldest");
+    store.they_make_anew(&at("c"), Theirs { at_ms: year(2021), number: 9 });
+    assert_eq!(items(write(&store, &[whole(year(2022), "m", 5)])).1, 0, "nothing of ours is left in a document made anew");
+}
+
+#[test]
+fn what_another_program_did_is_not_taken_back_by_a_stepdown() {
+    let store = store(None);
+    store.apply("c", &[whole(1, "o", 1)], || true);
+    assert!(store.they_delete(&at("c")) && !store.they_delete(&at("c")));
+    store.step_down();
+    assert_eq!(stored(&store), None);
+    write(&store, &[whole(2, "o", 2)]);
+    assert!(store.they_rename(&at("c"), "gone"));
+    assert_eq!((stored(&store), store.documents().len()), (None, 1));
+}
+
+#[test]
+fn a_ttl_index_removes_what_is_old_enough_whoever_wrote_it() {
+    let store = store(None);
+    write(&store, &[whole(10, "o", 1)]);
+    assert!(!store.they_expire(&at("c"), 10) && store.they_expire(&at("c"), 11));
+    store.they_write(&at("c"), Theirs { at_ms: 10, number: 1 });
+    assert!(!store.they_expire(&at("c"), 10) && store.they_expire(&at("c"), 11) && !store.they_expire(&at("c"), 11));
+}
+
+#[test]
+fn a_second_unique_index_refuses_what_another_document_has_until_that_gives_it_up() {
+    let store = store(None);
+    let badge = |key: &str, time_ms, badge: i32| {
+        let change = Change::Whole { version: version(time_ms, "o"), fields: fields("badge", badge) };
+        [Write::Update(Update { key: Key::Text(key.to_owned()), change })]
+    };
+    let written = |writes: &[Write]| items(store.acknowledge(store.apply("badges", writes, || true))).0 == [ItemOutcome::Written];
+    assert!(written(&badge("k", 5, 1)) && written(&badge("k", 6, 1)));
+    assert!(!written(&badge("other", 5, 1)));
+    assert!(written(&badge("k", 7, 2)) && written(&badge("other", 5, 1)));
+    assert!(written(&badge("k", 5, 1)), "a stale one changes nothing, and so is not refused");
+}
+
+#[test]
+fn a_validator_over_two_fields_refuses_the_one_that_comes_second() {
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let store = store(None);
+        let shift = |name: &str, n| {
+            let fields = vec![(name.to_owned(), version(5, "o"), numbered(name, n))];
+            [Write::Update(Update { key: Key::Text("k".to_owned()), change: Change::Partial { fields } })]
+        };
+        let written = |writes: &[Write]| items(store.acknowledge(store.apply("shifts", writes, || true))).0 == [ItemOutcome::Written];
+        assert!(written(&shift(first, 1)) && !written(&shift(second, 2)) && written(&shift("c", 2)));
+        assert!(written(&shift(second, 3)));
+    }
 }
