@@ -1,7 +1,8 @@
 //! Times as producers write them, read exactly, to the nanosecond. Pure.
 //!
 //! Read are RFC 3339 (`2026-11-22T10:00:00Z`), the same without an offset (taken as UTC) and with a space for the `T`, as
-//! Python prints them, and numbers: epoch seconds, fractional too, or milliseconds from 10^11 on. A BSON date holds
+//! Python prints them, and numbers, whose unit is told by their size: epoch seconds, fractional too,
+//! or milliseconds from 10^11 on. A BSON date holds
 //! milliseconds, so a time is stored to the millisecond; versions are compared to the nanosecond, or two updates of one
 //! millisecond would have no order. What is finer than a nanosecond is cut, towards the past before 1970 too.
 
@@ -90,7 +91,8 @@ impl Time {
     }
 }
 
-/// Epoch seconds with nine digits behind the point, which [`from_text`] reads as this time again, and exactly.
+/// Epoch seconds with nine digits behind the point. Up to the year 5138 [`from_text`] reads them as this time again, exactly; from
+/// there on it takes such a number for milliseconds.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = i128::from(self.millis) * NANOS_PER_MILLI + i128::from(self.nanos);
@@ -115,10 +117,6 @@ pub enum TimeError {
 /// Where it cannot be read or is outside the years 1 to 9999.
 pub fn from_text(text: &str) -> Result<Time, TimeError> {
     let text = text.trim_ascii();
-    // Longer than any form of a time: not worth a parse.
-    if text.len() > 64 {
-        return Err(TimeError::Unreadable);
-    }
     if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E')) {
         match from_number(text) {
             Err(TimeError::Unreadable) => {}
@@ -126,6 +124,10 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
         }
     }
     let text = without_digits_beyond_nanoseconds(text);
+    // Longer than any form of a time: not worth a parse.
+    if text.len() > 64 {
+        return Err(TimeError::Unreadable);
+    }
     let pieces = Pieces::parse(text.as_bytes()).map_err(|_| TimeError::Unreadable)?;
     // A date alone is not accepted: it is more often a field of another meaning than a time.
     let time = pieces.time().ok_or(TimeError::Unreadable)?;
@@ -135,7 +137,12 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
     // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
     let civil = DateTime::from_parts(pieces.date(), time).duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    Time::from_nanos(civil.as_nanos() - offset * NANOS_PER_SECOND)
+    Time::from_nanos(civil.as_nanos() + leap_second(&text, time) - offset * NANOS_PER_SECOND)
+}
+
+/// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time back.
+fn leap_second(text: &str, time: jiff::civil::Time) -> i128 {
+    if time.second() == 59 && text.contains(":60") { NANOS_PER_SECOND } else { 0 }
 }
 
 /// RFC 3339 has any number of digits behind the point, and jiff reads nine.
@@ -249,6 +256,11 @@ mod tests {
         ] {
             assert_eq!(nanos(text), Ok(wanted), "{text}");
         }
+        let many = "9".repeat(1_000);
+        assert_eq!(nanos(&format!("2026-11-22T10:00:05.123456789{many}Z")), Ok(1_795_341_605_123_456_789));
+        assert_eq!(nanos(&format!("1795341605.123456789{many}")), Ok(1_795_341_605_123_456_789));
+        // Leap seconds do not turn time back.
+        assert_eq!(nanos("2016-12-31T23:59:60.5Z"), nanos("2017-01-01T00:00:00.5Z"));
         // Towards the past, so that times before 1970 keep their order too.
         assert_eq!(nanos("1969-12-31T23:59:59.9999999999Z"), Ok(-1));
         assert_eq!(nanos("-0.0000000001"), Ok(-1));
@@ -264,6 +276,7 @@ mod tests {
             "2026-11-22",
             "22/11/2026 10:00",
             "nan",
+            "2026-11-22T24:00:00Z",
             "inf",
             "2026-11-22T10:00:05Zjunk",
             "1.2.3",

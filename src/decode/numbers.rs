@@ -76,7 +76,7 @@ pub fn may_be_an_integer(number: f64) -> bool {
 }
 
 /// Characters of a number that is the nearest one to its double: 15 digits, and the point.
-pub const EXACT_DIGITS: usize = 16;
+pub const EXACT_CHARS_MAX: usize = 16;
 
 /// Whether a double, as seconds or as milliseconds, can be a time of the years 2000 to 2100.
 #[expect(clippy::cast_precision_loss, reason = "bounds below 2^53")]

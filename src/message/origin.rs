@@ -57,14 +57,17 @@ impl Origin {
     /// Where one of them is there alone, or cannot be read.
     pub fn of_attributes(message: &QueueMessage) -> Result<Option<Self>, Rejection> {
         match (given_time(message)?, message.text(ID_ATTRIBUTE)) {
-            (None, None) => Ok(None),
+            (None, None) if message.text(SEQUENCE_ATTRIBUTE).is_none() => Ok(None),
             (Some(time), Some(id)) => {
                 let id = read_id("attribute longshore-id", id)?.into();
                 Ok(Some(Self { identity: Identity::Given, time, sequence: given_sequence(message)?, id }))
             }
             // Taken for nothing, the one given would silently not do what it is there for.
             _ => {
-                let text = format!("of the attributes {TIME_ATTRIBUTE} and {ID_ATTRIBUTE} only one is there as text: send both, or none");
+                let text = format!(
+                    "of the attributes {TIME_ATTRIBUTE} and {ID_ATTRIBUTE} only one is there as text, or {SEQUENCE_ATTRIBUTE} without them: \
+                     send both, or none"
+                );
                 Err(Rejection::new(Reason::BadKey, text))
             }
         }
@@ -81,8 +84,8 @@ pub fn given_time(message: &QueueMessage) -> Result<Option<Time>, Rejection> {
 
 fn given_sequence(message: &QueueMessage) -> Result<u128, Rejection> {
     let Some(text) = message.text(SEQUENCE_ATTRIBUTE) else { return Ok(0) };
-    let text = text.parse().ok();
-    text.ok_or_else(|| {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
         Rejection::new(Reason::BadKey, format!("attribute {SEQUENCE_ATTRIBUTE} is not a sequence number: give its digits alone"))
     })
 }

@@ -170,7 +170,7 @@ impl IndexWatch {
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => format!("no reply within {} s", self.look_max.as_secs()),
         };
-        // What stood there last is as good as anything that could be said now.
+        // The look failed, so nothing is known: what was said last stays.
         if !std::mem::replace(&mut self.watched[place].is_unreadable, true) {
             self.signals.emit(&IndexesNotRead { collection: &self.watched[place].collection.name, cause: &cause });
         }

@@ -5,7 +5,7 @@ use serde::de;
 use super::super::numbers;
 use super::Writer;
 use crate::message::Reason;
-use crate::time::{self, element};
+use crate::time::{self, Time, TimeError, element};
 
 impl Writer<'_> {
     /// Counts a number that the parser went past without a visit.
@@ -41,17 +41,21 @@ impl Writer<'_> {
         if self.steps.len() == 1
             && numbers::may_be_a_version(number)
             && let Some(literal) = self.literals.nth(self.numbers)
-            && literal.len() > numbers::EXACT_DIGITS
+            && literal.len() > numbers::EXACT_CHARS_MAX
         {
-            self.note_written_time(literal);
+            self.note(time::from_number(literal));
         }
     }
 
     /// Keeps the time that the value of a field of the body itself, which was written last, stood for in the text.
     pub fn note_written_time(&mut self, text: &str) {
-        if self.steps.len() == 1
-            && let Ok(time) = time::from_text(text)
-        {
+        if self.steps.len() == 1 {
+            self.note(time::from_text(text));
+        }
+    }
+
+    fn note(&mut self, time: Result<Time, TimeError>) {
+        if let Ok(time) = time {
             self.fields.note_exact_time(time);
         }
     }

@@ -30,12 +30,37 @@ pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
     })
 }
 
-/// A `find` of a document with this key, alone or inside an array.
-pub fn find_key(collection: &str, field: &str, key: &Key) -> Vec<u8> {
-    find(collection, field, 1, |command| {
-        command.doc("filter", |filter| filter.key(field, key));
+/// A `find` of the documents with these keys, alone or inside an array.
+pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
+    find(collection, field, keys.len(), |command| {
+        command.doc("filter", |filter| {
+            filter.doc(field, |within| within.list("$in", |list| keys.iter().for_each(|key| list.key(key))));
+        });
         command.doc("collation", encode::collation_simple);
     })
+}
+
+/// Who has a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    Document,
+    /// A document that has it inside an array.
+    InsideArray,
+    Nobody,
+}
+
+/// Who of the documents that [`find_keys`] found has this key.
+pub fn holder(found: &[&Document], field: &str, asked: &Key) -> Holder {
+    let is_it = |value: &Bson| key(value).as_ref() == Some(asked);
+    let mut holder = Holder::Nobody;
+    for value in found.iter().filter_map(|document| document.get(field)) {
+        match value {
+            Bson::Array(list) if list.iter().any(is_it) => return Holder::InsideArray,
+            value if is_it(value) => holder = Holder::Document,
+            _ => {}
+        }
+    }
+    holder
 }
 
 fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mut encode::Doc<'_>)) -> Vec<u8> {
@@ -92,11 +117,6 @@ fn hash(document: &Document) -> Option<&[u8]> {
     document.get_document("_ingest").ok()?.get_binary_generic("h").ok().map(Vec::as_slice)
 }
 
-/// Whether the key of this document is an array.
-pub fn is_array(document: &Document, field: &str) -> bool {
-    matches!(document.get(field), Some(Bson::Array(_)))
-}
-
 /// A value that can be a key. Numbers of any width are one, as they are to the server.
 fn key(value: &Bson) -> Option<Key> {
     match value {
@@ -116,6 +136,15 @@ mod tests {
     use bson::doc;
 
     use super::*;
+
+    #[test]
+    fn the_holder_of_a_key_is_a_document_one_with_an_array_or_nobody() {
+        let (one, array) = (doc! { "k": 1.0 }, doc! { "k": ["a", 2] });
+        let found = [&one, &array];
+        assert_eq!(holder(&found, "k", &Key::Integer(1)), Holder::Document);
+        assert_eq!(holder(&found, "k", &Key::Integer(2)), Holder::InsideArray);
+        assert_eq!(holder(&found, "k", &Key::Text("b".into())), Holder::Nobody);
+    }
 
     #[test]
     fn the_same_message_is_told_from_another_by_its_hash() {

@@ -173,6 +173,13 @@ impl MongoStore {
     }
 }
 
+/// An index with a collation that removes documents before the declared one would, and what to do.
+fn expires_early(collection: &str, declared: &Index, index: &Found) -> Option<String> {
+    let after = index.expire_after.filter(|_| index.collation.is_some())?;
+    let is_early = declared.expire_after.is_none_or(|declared| after < declared);
+    is_early.then(|| expires(collection, declared, index, after))
+}
+
 fn report(collection: &Collection, there: There) -> IndexReport {
     let mut report = IndexReport {
         collection: collection.name.clone(),
@@ -197,18 +204,16 @@ fn report(collection: &Collection, there: There) -> IndexReport {
         // One with a collation is another index, and does not stand in the way.
         let plain = || alike().filter(|index| index.collation.is_none());
         let conflict = |index: &Found| difference(&collection.name, declared, index);
+        let early = alike().find_map(|index| expires_early(&collection.name, declared, index));
+        let mut conflicts = |text| report.conflicting.push(Conflict { declared: declared.clone(), text });
         if let Some(index) = plain().find(|index| conflict(index).is_none()) {
+            early.into_iter().for_each(&mut conflicts);
             if index.is_building { &mut report.building } else { &mut report.present }.push(declared.clone());
-        } else if let Some(text) = plain().find_map(conflict) {
-            report.conflicting.push(Conflict { declared: declared.clone(), text });
+        } else if let Some(text) = plain().find_map(conflict).or(early) {
+            conflicts(text);
         } else {
             report.missing.push(declared.clone());
         }
-        // Unless it removes documents earlier than the declared one would.
-        report.conflicting.extend(alike().filter(|index| index.collation.is_some()).find_map(|index| {
-            let text = index.expire_after.filter(|after| declared.expire_after.is_none_or(|declared| *after < declared))?;
-            Some(Conflict { declared: declared.clone(), text: expires(&collection.name, declared, index, text) })
-        }));
     }
     report
 }

@@ -23,6 +23,8 @@ pub struct Refused {
     pub text: String,
     /// Of a duplicate key: the fields of the index that has it already.
     pub index_fields: Vec<String>,
+    /// Whether that index has a collation, by which values that differ may be equal.
+    pub index_folds: bool,
 }
 
 /// Reads the reply to a command of `writes` writes.
@@ -76,7 +78,10 @@ fn read_refused(error: &Bson) -> Option<Refused> {
         None if code == fault::DUPLICATE_KEY => format!("another document has the same {}", index_fields.join(", ")),
         None => without_values(message),
     };
-    Some(Refused { index, code, text, index_fields })
+    // The error names the collation of the index, and so does the message before the value.
+    let said = message.split("dup key:").next().unwrap_or_default();
+    let index_folds = code == fault::DUPLICATE_KEY && (error.contains_key("collation") || said.contains(" collation: "));
+    Some(Refused { index, code, text, index_fields, index_folds })
 }
 
 /// From `keyPattern`; a server in between may leave that out, so the index's name in the message is looked at too.
@@ -220,6 +225,16 @@ mod tests {
         let error =
             doc! { "index": 0, "code": 11_000, "errmsg": "E11000 duplicate key error collection: t.e index: _id_ dup key: { : 1 }" };
         let reply = read(&doc! { "n": 0, "writeErrors": [error], "ok": 1.0 }, 1).expect("an answer");
-        assert_eq!(reply.refused[0].index_fields, ["_id"]);
+        assert_eq!((reply.refused[0].index_fields[0].as_str(), reply.refused[0].index_folds), ("_id", false));
+    }
+
+    #[test]
+    fn an_index_that_folds_is_told_from_one_that_does_not() {
+        let folds = |message: &str| {
+            let error = doc! { "index": 0, "code": 11_000, "keyPattern": { "k": 1 }, "errmsg": message };
+            read(&doc! { "n": 0, "writeErrors": [error], "ok": 1.0 }, 1).expect("an answer").refused[0].index_folds
+        };
+        assert!(folds("E11000 duplicate key error collection: t.e index: k_1 collation: { locale: \"en\" } dup key: { k: \"0x3d\" }"));
+        assert!(!folds("E11000 duplicate key error collection: t.e index: k_1 dup key: { k: \" collation: \" }"));
     }
 }

@@ -4,17 +4,25 @@
 //! server refuses the second on whichever unique index it looks at first, that on `_id`, on the key or any other. Asked once
 //! more, the document is there, and is changed.
 
-use super::conflict;
+use std::collections::BTreeSet;
+
+use super::conflict::{self, Holder};
 use super::encode;
 use super::fault::{self, Blame, Refusal};
 use super::guard::{Form, Target};
 use super::reply::Refused;
 use super::{Applied, MongoStore, refused_item};
 use crate::config::Collection;
-use crate::message::{Reason, Rejection, Update};
+use crate::message::{Key, Reason, Rejection, Update};
 use crate::store::ItemOutcome;
 
-/// What became of an update in one form.
+/// The form of each round. Nearly all updates need the first round alone. The second is for races and for values of other programs, the
+/// third for a race that was met in the second.
+const ROUNDS: [Form; 4] = [Form::Short, Form::Long, Form::Long, Form::OfServersId];
+/// The round for documents whose key another program has changed.
+const RENAMED: usize = 3;
+
+/// What became of an update in one round.
 enum Tried {
     Done(ItemOutcome),
     /// A unique index has it already.
@@ -23,7 +31,7 @@ enum Tried {
     Unread,
 }
 
-/// What became of each in one form, in their order.
+/// What became of each in one round, in their order.
 struct Attempt {
     items: Vec<Tried>,
     stale: usize,
@@ -37,38 +45,42 @@ enum Explained {
 }
 
 impl MongoStore {
-    /// Applies updates, each in as many forms as it takes: nearly all need the first alone.
+    /// Applies updates, each in as many rounds as it takes.
     pub(super) async fn update(&self, collection: &Collection, target: &Target<'_>, updates: &[&Update]) -> Result<Applied, Refusal> {
         let never_asked = || ItemOutcome::Unconfirmed("not asked".to_owned());
         let mut applied = Applied { items: updates.iter().map(|_| never_asked()).collect(), stale: 0 };
-        let mut pending: Vec<usize> = (0..updates.len()).collect();
-        let (mut unread, mut renamed) = (Vec::new(), 0);
-        for form in [Form::Short, Form::Long, Form::OfServersId] {
+        let mut rounds: [Vec<usize>; 4] = [(0..updates.len()).collect(), Vec::new(), Vec::new(), Vec::new()];
+        let (mut unread, mut raced, mut renamed) = (Vec::new(), BTreeSet::new(), 0);
+        for (round, form) in ROUNDS.into_iter().enumerate() {
+            let pending = std::mem::take(&mut rounds[round]);
             if pending.is_empty() {
-                break;
+                continue;
             }
             let asked: Vec<&Update> = pending.iter().map(|index| updates[*index]).collect();
             let attempt = self.update_in(collection, target, &asked, form).await?;
             applied.stale += attempt.stale;
-            let mut again = Vec::new();
+            let mut duplicates = Vec::new();
             for (index, tried) in pending.into_iter().zip(attempt.items) {
                 match tried {
                     Tried::Done(outcome) => applied.items[index] = outcome,
                     Tried::Unread => {
                         unread.push(index);
-                        again.push(index);
+                        rounds[round + 1].push(index);
                     }
-                    Tried::Duplicate(_) if form == Form::Short => again.push(index),
-                    Tried::Duplicate(refused) => match self.explain(collection, target, updates[index], refused, form).await {
-                        Explained::Outcome(outcome) => applied.items[index] = outcome,
-                        Explained::KeyChanged => {
-                            renamed += 1;
-                            again.push(index);
-                        }
-                    },
+                    // The first one is a race until shown otherwise.
+                    Tried::Duplicate(_) if round < RENAMED - 1 && raced.insert(index) => rounds[round + 1].push(index),
+                    Tried::Duplicate(refused) => duplicates.push((index, refused)),
                 }
             }
-            pending = again;
+            for (index, explained) in self.explain(collection, target, updates, duplicates, round).await {
+                match explained {
+                    Explained::Outcome(outcome) => applied.items[index] = outcome,
+                    Explained::KeyChanged => {
+                        renamed += 1;
+                        rounds[RENAMED].push(index);
+                    }
+                }
+            }
         }
         let foreign = unread.iter().filter(|index| applied.items[**index] == ItemOutcome::Written).count();
         self.warn_of_foreign_versions(collection, foreign);
@@ -103,30 +115,39 @@ impl MongoStore {
         Ok(attempt)
     }
 
-    /// A duplicate key that came twice.
-    async fn explain(&self, collection: &Collection, target: &Target<'_>, update: &Update, refused: Refused, form: Form) -> Explained {
-        let is_of_key = refused.index_fields == [target.key];
-        if !is_of_key && refused.index_fields != ["_id"] {
-            return Explained::Outcome(refused_item(refused));
+    /// Duplicate keys that came twice: what each is, by its index of `updates`.
+    async fn explain(
+        &self,
+        collection: &Collection,
+        target: &Target<'_>,
+        updates: &[&Update],
+        duplicates: Vec<(usize, Refused)>,
+        round: usize,
+    ) -> Vec<(usize, Explained)> {
+        let is_of_key = |refused: &Refused| refused.index_fields == [target.key] && !refused.index_folds;
+        let is_looked_up = |refused: &Refused| is_of_key(refused) || refused.index_fields == ["_id"];
+        let (looked_up, others): (Vec<_>, Vec<_>) = duplicates.into_iter().partition(|(_, refused)| is_looked_up(refused));
+        let mut explained: Vec<_> = others.into_iter().map(|(index, refused)| (index, Explained::Outcome(refused_item(refused)))).collect();
+        if looked_up.is_empty() {
+            return explained;
         }
-        let rejection = |text: String| Rejection { reason: Reason::StoreRejected, text, code: Some(fault::DUPLICATE_KEY) };
-        let reply = match self.call(collection, conflict::find_key(&collection.name, target.key, &update.key)).await {
-            Ok(reply) => reply,
-            Err(refusal) => return Explained::Outcome(ItemOutcome::Unconfirmed(refusal.fault.text)),
+        let keys: Vec<&Key> = looked_up.iter().map(|(index, _)| &updates[*index].key).collect();
+        let reply = self.call(collection, conflict::find_keys(&collection.name, target.key, &keys)).await;
+        let found = match &reply {
+            Ok(reply) => conflict::documents(reply).ok_or("the reply to a find is not of the documented form"),
+            Err(refusal) => Err(refusal.fault.text.as_str()),
         };
-        Explained::Outcome(match conflict::documents(&reply).as_deref() {
-            Some([holder, ..]) if conflict::is_array(holder, target.key) => {
-                let text = format!("a document of {} holds this {} inside an array: make it a single value", collection.name, target.key);
-                ItemOutcome::Rejected(rejection(text))
-            }
-            Some([]) if is_of_key => {
-                let text =
-                    format!("the unique index on {} of {} has this key, but no document with it is found", target.key, collection.name);
-                ItemOutcome::Doubtful(rejection(text))
-            }
-            Some([]) if form == Form::Long => return Explained::KeyChanged,
-            _ => ItemOutcome::Unconfirmed("lost two races between upserts of one key".to_owned()),
-        })
+        for (index, refused) in looked_up {
+            let what = match &found {
+                Ok(found) => {
+                    let holder = conflict::holder(found, target.key, &updates[index].key);
+                    explain_one(collection, target, holder, is_of_key(&refused), round)
+                }
+                Err(text) => Explained::Outcome(ItemOutcome::Unconfirmed((*text).to_owned())),
+            };
+            explained.push((index, what));
+        }
+        explained
     }
 
     fn warn_of_foreign_versions(&self, collection: &Collection, documents: usize) {
@@ -153,4 +174,21 @@ impl MongoStore {
             );
         }
     }
+}
+
+fn explain_one(collection: &Collection, target: &Target<'_>, holder: Holder, is_of_key: bool, round: usize) -> Explained {
+    let (name, key) = (&collection.name, target.key);
+    let rejection = |text: String| Rejection { reason: Reason::StoreRejected, text, code: Some(fault::DUPLICATE_KEY) };
+    Explained::Outcome(match holder {
+        Holder::InsideArray => {
+            let text = format!("a document of {name} holds this {key} inside an array: make it a single value");
+            ItemOutcome::Rejected(rejection(text))
+        }
+        Holder::Nobody if is_of_key || key == "_id" => {
+            let text = format!("the unique index on {key} of {name} has this key, but no document with it is found");
+            ItemOutcome::Doubtful(rejection(text))
+        }
+        Holder::Nobody if round < RENAMED => return Explained::KeyChanged,
+        Holder::Nobody | Holder::Document => ItemOutcome::Unconfirmed("lost two races between upserts of one key".to_owned()),
+    })
 }

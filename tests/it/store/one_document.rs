@@ -157,6 +157,33 @@ async fn a_race_that_names_another_unique_index_costs_no_message() {
 }
 
 #[tokio::test]
+async fn a_key_that_a_folding_unique_index_takes_for_another_is_rejected_and_its_neighbours_are_written() {
+    let database = database("folding_index").await;
+    unique(&database, "session_id").await;
+    let collation = mongodb::options::Collation::builder().locale("en").strength(mongodb::options::CollationStrength::Secondary).build();
+    let options = IndexOptions::builder().unique(true).name("folding".to_owned()).collation(collation).build();
+    let model = IndexModel::builder().keys(doc! { "session_id": 1 }).options(options).build();
+    database.collection::<Document>("things").create_index(model).await.expect("an index");
+    write(&store(&database), &sessions(), &[whole("S-81", NOON, doc! {})]).await;
+    let (items, _) = write(&store(&database), &sessions(), &[whole("s-81", NOON, doc! {}), whole("c", NOON, doc! {})]).await;
+    assert_eq!(rejected(&items[0]), (Reason::StoreRejected, Some(11_000), "another document has the same session_id"));
+    assert_eq!(items[1], ItemOutcome::Written);
+}
+
+#[tokio::test]
+async fn many_keys_that_another_program_has_changed_are_made_anew_in_one_batch() {
+    let database = database("renamed_many").await;
+    unique(&database, "session_id").await;
+    let writes = |time: i64| (0..KEYS).map(|key| whole(key, time, doc! { "data": time })).collect::<Vec<_>>();
+    write(&store(&database), &sessions(), &writes(NOON)).await;
+    let rename = vec![doc! { "$set": { "session_id": { "$add": ["$session_id", 10_000] } } }];
+    database.collection::<Document>("things").update_many(doc! {}, rename).await.expect("renamed");
+    let (items, _) = write(&store(&database), &sessions(), &writes(NOON + 1)).await;
+    assert!(items.iter().all(|item| *item == ItemOutcome::Written), "{items:?}");
+    assert_eq!(all(&database).await.len(), 200);
+}
+
+#[tokio::test]
 async fn what_a_second_unique_index_refuses_for_good_is_rejected() {
     let database = database("second_taken").await;
     unique(&database, "dev").await;

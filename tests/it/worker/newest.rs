@@ -50,7 +50,7 @@ async fn of_two_updates_within_one_millisecond_the_later_wins_in_every_form_of_a
     for (form, written) in forms.into_iter().enumerate() {
         let surroundings = surroundings().await;
         let pair = |number: usize| {
-            [("earlier", 123_100_000), ("later", 123_400_000)].map(|(state, nanos)| session(number, state, written(number, nanos)))
+            [("earlier", 123_456_000), ("later", 123_457_000)].map(|(state, nanos)| session(number, state, written(number, nanos)))
         };
         let messages: Vec<_> = (0..SESSIONS).flat_map(pair).map(|body| plain(&body)).collect();
         surroundings.send(&messages).await;

@@ -43,7 +43,9 @@ fn of_index(name: &str, key: &str, index: &Found) -> Option<String> {
     let has_key = index.keys.contains_key(key);
     match &index.collation {
         _ if !index.is_unique || guards(key, index) => None,
-        // What differs in the key differs there too.
+        // Every collection has it, and a clustered one says that it is unique.
+        _ if index.keys.len() == 1 && index.keys.contains_key("_id") && key != "_id" => None,
+        // Two documents that differ in the key differ in this index too.
         None if has_key => None,
         Some(collation) if has_key => Some(format!(
             "{name} has the unique index {} with a collation ({collation}): it refuses a key that it takes for equal to another, as one that \

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bson::spec::BinarySubtype;
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
+use mongodb::Collection;
 use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 
 use super::super::MongoStore;
 use super::Contents;
@@ -51,7 +53,7 @@ impl MongoStore {
         let mut there = found.first().map_or_else(absent, of_collection);
         if there.contents == Contents::Filled {
             // A count from metadata can be wrong after a crash; a look is not.
-            let any = self.database().collection::<Document>(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await?;
+            let any = self.on_primary(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await?;
             if any.is_none() {
                 there.contents = Contents::Empty;
             }
@@ -62,6 +64,12 @@ impl MongoStore {
             }
         }
         Ok(there)
+    }
+
+    /// A collection for the worker's own questions: they go to the primary, whatever the connection string prefers.
+    pub(super) fn on_primary(&self, name: &str) -> Collection<Document> {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        self.database().collection_with_options(name, CollectionOptions::builder().selection_criteria(primary).build())
     }
 
     /// MongoDB says which indexes are being built where it is asked with `includeBuildUUIDs`: its own members ask so when they copy

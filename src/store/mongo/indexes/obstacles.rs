@@ -29,7 +29,7 @@ impl MongoStore {
     }
 
     async fn obstacles_of(&self, report: &IndexReport, index: &Index, obstacles: &mut Vec<String>) -> mongodb::error::Result<()> {
-        let collection = self.database().collection::<Document>(&report.collection);
+        let collection = self.on_primary(&report.collection);
         let name = &report.collection;
         let fields: Vec<&str> = index.keys.iter().map(|(field, _)| field.as_str()).collect();
         let title = fields.join(", ");
