@@ -1,11 +1,12 @@
 //! Worlds in which one thing alone is wrong for a long time: what else there is must go on meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::simulation::dice::Dice;
 use crate::simulation::fault::Fault;
 
-use super::{OF_PRODUCERS, Outage, Plan};
+use super::{MIB, OF_PRODUCERS, Outage, Plan};
 
 /// What is tried. In the first, what was left in doubt comes back in a second spell, after others were written: it is no bad
 /// message for that.
@@ -87,7 +88,12 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
             // What is written is kept until it can be deleted: every receive of it would bring it nearer to the redrive limit.
             (others_stay_max, tried_and_left) = (None, Some((Duration::MAX, Duration::ZERO)));
         }
-        _ => plan.rates[fault as usize] = 0.1,
+        _ => {
+            plan.rates[fault as usize] = 0.1;
+            // With room for one message alone, each that is tried takes the place of all others, for two retry budgets.
+            let config = Arc::make_mut(&mut plan.config);
+            config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
+        }
     }
     plan.faults_until = until;
     plan.trial = Some(Trial { spells, others_stay_max, tried_and_left });
