@@ -143,11 +143,7 @@ fn date(operand: &str) -> Result<i64, Problem> {
         Err(_) => i64::from_str(operand).ok(),
     };
     let millis = millis.ok_or_else(|| (Reason::BadTime, time::TimeError::Unreadable.to_string()))?;
-    if (time::MILLIS_MIN..=time::MILLIS_MAX).contains(&millis) {
-        Ok(millis)
-    } else {
-        Err((Reason::BadTime, time::TimeError::OutOfRange.to_string()))
-    }
+    time::in_range(millis).map(time::Time::millis).map_err(|error| (Reason::BadTime, error.to_string()))
 }
 
 /// A decimal, exactly: what would have to be rounded is none.

@@ -2,7 +2,7 @@
 
 use crate::fields::Field;
 use crate::message::{Origin, Reason, Rejection};
-use crate::time::{MILLIS_MAX, MILLIS_MIN, Time, TimeError, element};
+use crate::time::{self, Time, element};
 
 use super::Name;
 
@@ -22,9 +22,8 @@ pub(super) fn read(field: Field<'_>) -> Result<Option<Time>, Rejection> {
 /// # Errors
 /// `bad_time` where it is outside the years 1 to 9999: an envelope or attribute may claim any.
 pub(super) fn of_origin(origin: &Origin, name: &str) -> Result<Time, Rejection> {
-    if (MILLIS_MIN..=MILLIS_MAX).contains(&origin.time.millis()) {
-        return Ok(origin.time);
-    }
-    let text = format!("the message's own time, which stands in for {}, {}", Name(name), TimeError::OutOfRange);
-    Err(Rejection::new(Reason::BadTime, text))
+    time::in_range(origin.time.millis()).map(|_| origin.time).map_err(|error| {
+        let text = format!("the message's own time, which stands in for {}, {error}", Name(name));
+        Rejection::new(Reason::BadTime, text)
+    })
 }

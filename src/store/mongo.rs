@@ -5,7 +5,7 @@
 
 mod conflict;
 mod connection;
-mod doubts;
+mod doubted;
 mod encode;
 mod fault;
 mod guard;
@@ -24,7 +24,7 @@ use mongodb::Database;
 use mongodb::error::ErrorKind;
 
 use self::connection::{Anew, Connection, Current};
-use self::doubts::Doubts;
+use self::doubted::DoubtedIndexes;
 use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::Target;
@@ -41,7 +41,7 @@ const CALL_MARGIN: Duration = Duration::from_secs(10);
 pub struct MongoStore {
     connection: Connection,
     server_selection_timeout: Duration,
-    doubts: Doubts,
+    doubted: DoubtedIndexes,
 }
 
 impl MongoStore {
@@ -49,7 +49,7 @@ impl MongoStore {
     /// `anew` makes the same database of a new client, for when the server no longer knows our login; `None` where it cannot.
     #[must_use]
     pub fn new(database: Database, server_selection_timeout: Duration, anew: Anew) -> Self {
-        Self { connection: Connection::new(database, anew), server_selection_timeout, doubts: Doubts::default() }
+        Self { connection: Connection::new(database, anew), server_selection_timeout, doubted: DoubtedIndexes::default() }
     }
 
     fn database(&self) -> Database {

@@ -34,6 +34,10 @@ const LOOK_MARGIN: Duration = Duration::from_secs(10);
 /// A build that failed is tried again after growing pauses, of up to so many looks: an hour.
 const PAUSE_LOOKS_MAX: u32 = 60;
 
+/// Indexes that are made at a time: each takes a connection for as long as its collection is large. One may wait for a server that is
+/// away (a commit quorum), and is not to keep the others from theirs.
+const MAKING_MAX: usize = 2;
+
 /// The watch of one worker.
 pub struct IndexWatch {
     store: Arc<MongoStore>,
@@ -43,7 +47,7 @@ pub struct IndexWatch {
     look_max: Duration,
     signals: Signals,
     stop: Stop,
-    /// At most one index is made at a time: each takes a connection for as long as its collection is large.
+    /// At most one for a collection, and [`MAKING_MAX`] in all.
     making: JoinSet<Attempt>,
 }
 
@@ -56,6 +60,7 @@ struct Watched {
     seen: Vec<Index>,
     lost: BTreeMap<String, IndexState>,
     is_unreadable: bool,
+    has_one_made: bool,
     failures: BTreeMap<String, Failure>,
 }
 
@@ -96,7 +101,15 @@ impl IndexWatch {
         let mut watch = Self { store, watched, creates, every: LOOK_EVERY, look_max, signals, stop, making };
         for (collection, report) in start {
             let (seen, lost, failures) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-            watch.watched.push(Watched { collection, uuid: report.uuid.clone(), seen, lost, is_unreadable: false, failures });
+            watch.watched.push(Watched {
+                collection,
+                uuid: report.uuid.clone(),
+                seen,
+                lost,
+                is_unreadable: false,
+                has_one_made: false,
+                failures,
+            });
             watch.judge(watch.watched.len() - 1, &report);
         }
         watch
@@ -221,13 +234,14 @@ impl IndexWatch {
 
     /// Starts to make the first of those that are missing and to be made.
     fn make(&mut self, place: usize, report: &IndexReport) {
-        if !self.creates || !self.making.is_empty() {
+        let watched = &mut self.watched[place];
+        if !self.creates || watched.has_one_made || self.making.len() >= MAKING_MAX {
             return;
         }
-        let watched = &self.watched[place];
         let is_due = |index: &Index| watched.failures.get(&index.to_string()).is_none_or(|failure| failure.again_at <= Instant::now());
         let next = report.missing.iter().find(|index| watched.is_to_make(report, index) && is_due(index));
         let Some(index) = next.cloned() else { return };
+        watched.has_one_made = true;
         let (store, report) = (Arc::clone(&self.store), report.clone());
         self.making.spawn(async move {
             let began = Instant::now();
@@ -240,6 +254,7 @@ impl IndexWatch {
         let Some(place) = self.watched.iter().position(|watched| watched.collection.name == collection) else { return };
         let name = index.to_string();
         let pauses = RetryConfig { initial: self.every, max: self.every * PAUSE_LOOKS_MAX, multiplier: 2.0, budget: Duration::ZERO };
+        self.watched[place].has_one_made = false;
         let failures = &mut self.watched[place].failures;
         match result {
             Ok(()) => {

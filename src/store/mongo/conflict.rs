@@ -49,18 +49,26 @@ pub enum Holder {
     Nobody,
 }
 
-/// Who of the documents that [`find_keys`] found has this key.
-pub fn holder(found: &[&Document], field: &str, asked: &Key) -> Holder {
-    let is_it = |value: &Bson| key(value).as_ref() == Some(asked);
-    let mut holder = Holder::Nobody;
-    for value in found.iter().filter_map(|document| document.get(field)) {
-        match value {
-            Bson::Array(list) if list.iter().any(is_it) => return Holder::InsideArray,
-            value if is_it(value) => holder = Holder::Document,
-            _ => {}
+/// Who has which key. Looked up only, never iterated.
+pub struct Holders(HashMap<Key, Holder>);
+
+impl Holders {
+    /// Of the documents that [`find_keys`] found.
+    pub fn of(found: &[&Document], field: &str) -> Self {
+        let mut holders = HashMap::with_capacity(found.len());
+        for value in found.iter().filter_map(|document| document.get(field)) {
+            match value {
+                Bson::Array(list) => holders.extend(list.iter().filter_map(|value| Some((key(value)?, Holder::InsideArray)))),
+                // That of an array stays: it is what the update cannot reach.
+                value => key(value).into_iter().for_each(|key| _ = holders.entry(key).or_insert(Holder::Document)),
+            }
         }
+        Self(holders)
     }
-    holder
+
+    pub fn holder(&self, key: &Key) -> Holder {
+        self.0.get(key).copied().unwrap_or(Holder::Nobody)
+    }
 }
 
 fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mut encode::Doc<'_>)) -> Vec<u8> {
@@ -140,10 +148,13 @@ mod tests {
     #[test]
     fn the_holder_of_a_key_is_a_document_one_with_an_array_or_nobody() {
         let (one, array) = (doc! { "k": 1.0 }, doc! { "k": ["a", 2] });
-        let found = [&one, &array];
-        assert_eq!(holder(&found, "k", &Key::Integer(1)), Holder::Document);
-        assert_eq!(holder(&found, "k", &Key::Integer(2)), Holder::InsideArray);
-        assert_eq!(holder(&found, "k", &Key::Text("b".into())), Holder::Nobody);
+        let both = doc! { "k": 2 };
+        for found in [[&one, &array, &both], [&both, &array, &one]] {
+            let holders = Holders::of(&found, "k");
+            assert_eq!(holders.holder(&Key::Integer(1)), Holder::Document);
+            assert_eq!(holders.holder(&Key::Integer(2)), Holder::InsideArray);
+            assert_eq!(holders.holder(&Key::Text("b".into())), Holder::Nobody);
+        }
     }
 
     #[test]

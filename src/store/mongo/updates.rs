@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::conflict::{self, Holder};
+use super::conflict::{self, Holder, Holders};
 use super::encode;
 use super::fault::{self, Blame, Refusal};
 use super::guard::{Form, Target};
@@ -133,16 +133,15 @@ impl MongoStore {
         }
         let keys: Vec<&Key> = looked_up.iter().map(|(index, _)| &updates[*index].key).collect();
         let reply = self.call(collection, conflict::find_keys(&collection.name, target.key, &keys)).await;
-        let found = match &reply {
-            Ok(reply) => conflict::documents(reply).ok_or("the reply to a find is not of the documented form"),
+        let holders = match &reply {
+            Ok(reply) => conflict::documents(reply)
+                .map(|found| Holders::of(&found, target.key))
+                .ok_or("the reply to a find is not of the documented form"),
             Err(refusal) => Err(refusal.fault.text.as_str()),
         };
         for (index, refused) in looked_up {
-            let what = match &found {
-                Ok(found) => {
-                    let holder = conflict::holder(found, target.key, &updates[index].key);
-                    explain_one(collection, target, holder, is_of_key(&refused), round)
-                }
+            let what = match &holders {
+                Ok(holders) => explain_one(collection, target, holders.holder(&updates[index].key), is_of_key(&refused), round),
                 Err(text) => Explained::Outcome(ItemOutcome::Unconfirmed((*text).to_owned())),
             };
             explained.push((index, what));

@@ -40,6 +40,10 @@ impl World {
         while !second.queue.left().is_empty() && started.elapsed() < LASTS_MAX {
             sleep(Duration::from_millis(250)).await;
         }
+        let left = second.queue.left();
+        if !left.is_empty() {
+            self.violation(|| format!("given all once more, and after {LASTS_MAX:?} still in the queue: {left:?}"));
+        }
         second.over.store(true, Ordering::Relaxed);
         if let Err(error) = seat.await {
             self.violation(|| format!("a worker panicked when it was given all once more: {error}"));

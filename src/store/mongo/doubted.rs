@@ -10,7 +10,7 @@ use crate::config::Collection;
 
 /// Collections whose indexes are to be looked at. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doubts {
+pub(super) struct DoubtedIndexes {
     collections: Arc<Mutex<BTreeSet<String>>>,
     raised: Arc<Notify>,
 }
@@ -18,27 +18,27 @@ pub(super) struct Doubts {
 impl MongoStore {
     /// An upsert into this collection met a duplicate.
     pub(super) fn doubt_indexes(&self, collection: &Collection) {
-        let mut collections = self.doubts.collections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut collections = self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner);
         if !collections.contains(&collection.name) {
             collections.insert(collection.name.clone());
         }
         // Kept for who listens next.
-        self.doubts.raised.notify_one();
+        self.doubted.raised.notify_one();
     }
 
     /// Waits until an upsert has met a duplicate. One listens at a time.
     pub async fn indexes_doubted(&self) {
         loop {
-            if !self.doubts.collections.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            if !self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
                 return;
             }
-            self.doubts.raised.notified().await;
+            self.doubted.raised.notified().await;
         }
     }
 
     /// The names of the collections where that was, since this was last asked.
     #[must_use]
     pub fn take_doubted(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.doubts.collections.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
