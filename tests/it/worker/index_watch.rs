@@ -43,12 +43,21 @@ struct Watched {
 
 impl Watched {
     async fn start(manager: &MongoManager, creates: bool) -> Self {
+        Self::start_with(manager, creates, vec![sessions()]).await
+    }
+
+    /// Of these collections, of which sessions is one.
+    async fn start_with(manager: &MongoManager, creates: bool, collections: Vec<Collection>) -> Self {
         let (store, signals, stop) = (store(manager), Signals::default(), Stop::default());
         // As the pipeline has it while the database takes writes.
         signals.gauges().gate_open.set(1);
-        let report = store.indexes(&sessions()).await.expect("a report");
+        let mut start = Vec::new();
+        for collection in collections {
+            let report = store.indexes(&collection).await.expect("a report");
+            start.push((collection, report));
+        }
         let db = DbConfig { create_indexes: creates, ..DbConfig::default() };
-        let watch = IndexWatch::new(store, vec![(sessions(), report)], &db, signals.clone(), stop.clone());
+        let watch = IndexWatch::new(store, start, &db, signals.clone(), stop.clone());
         let running = tokio::spawn(watch.looking_every(Duration::from_millis(50)).run());
         Self { signals, sessions: manager.database().collection("sessions"), stop, running }
     }
@@ -190,6 +199,30 @@ async fn an_index_is_not_there_before_its_build_has_ended() {
     watched.sessions.insert_one(doc! { "session_id": 1 }).await.expect("inserted");
     watched.sessions.drop_index("session_id_1").await.expect("dropped");
     until("it is being built", async || watched.told().iter().any(|text| text.ends_with("it is being built"))).await;
+    assert_eq!(watched.missing(), IndexesMissing { key: 1, other: 0 });
+    mongod::let_builds_end(&mongod).await;
+    watched.until_all_there().await;
+    watched.end().await;
+}
+
+#[tokio::test]
+async fn a_build_that_does_not_end_keeps_no_other_collection_from_its_index() {
+    let mongod = mongod::holding_builds().await;
+    let manager = MongoManager::connect(&mongod::settings(&mongod)).await.expect("a database");
+    let cache = defaults().collections["user_cache"].clone();
+    let store = store(&manager);
+    for collection in [&sessions(), &cache] {
+        let report = store.indexes(collection).await.expect("a report");
+        store.create_indexes(&report).await.expect("made");
+    }
+    let watched = Watched::start_with(&manager, true, vec![sessions(), cache]).await;
+    watched.sessions.insert_one(doc! { "session_id": 1 }).await.expect("inserted");
+    watched.sessions.drop_index("session_id_1").await.expect("dropped");
+    until("it is being built", async || watched.told().iter().any(|text| text.ends_with("it is being built"))).await;
+    // Without documents there is nothing to build.
+    let cache = manager.database().collection::<Document>("user_cache");
+    cache.drop_index("user_id_1").await.expect("dropped");
+    until("that one is made", async || cache.list_index_names().await.expect("names").contains(&"user_id_1".to_owned())).await;
     assert_eq!(watched.missing(), IndexesMissing { key: 1, other: 0 });
     mongod::let_builds_end(&mongod).await;
     watched.until_all_there().await;
