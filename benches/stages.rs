@@ -1,6 +1,7 @@
-//! Nanoseconds per message of the pure stages, decode and route, on the portal's load: to compare two versions of them, and
-//! small enough for a profiler that makes everything fifty times slower. Then nanoseconds per byte of bodies that are meant to
-//! be costly, at two sizes: where the second column is the greater by far, something is not linear.
+//! Nanoseconds per message of the pure stages, decode and route, on the portal's load: to compare
+//! two versions of them, and small enough for a profiler that makes everything fifty times slower.
+//! Then nanoseconds per byte of bodies that are meant to be costly, at two sizes: where the second
+//! column is the greater by far, something is not linear.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -29,9 +30,13 @@ fn main() {
     for kind in ["event", "session", "cache"] {
         // By what they are: one that cannot be read has none, and its price is another.
         let mut messages = all.clone();
-        messages.retain(|message| decode(message, &config.message).is_ok_and(|record| record.kind == kind));
-        let records: Vec<Record> = messages.iter().filter_map(|message| decode(message, &config.message).ok()).collect();
-        let decoding = fastest(ROUNDS, &messages, |message| drop(black_box(decode(message, &config.message))));
+        messages.retain(|message| {
+            decode(message, &config.message).is_ok_and(|record| record.kind == kind)
+        });
+        let records: Vec<Record> =
+            messages.iter().filter_map(|message| decode(message, &config.message).ok()).collect();
+        let decoding =
+            fastest(ROUNDS, &messages, |message| drop(black_box(decode(message, &config.message))));
         let routing = fastest(ROUNDS, &records, |record| drop(black_box(router.route(record))));
         println!(
             "{kind:10} {:>10} {:>12.0} {:>12.0}",
@@ -52,7 +57,9 @@ const COSTLY_ROUNDS: usize = 5;
 /// Bodies of about `bytes`, with what they are.
 fn costly(bytes: usize) -> Vec<(&'static str, QueueMessage)> {
     let of = |body: String| QueueMessage { body, ..QueueMessage::default() };
-    let filled = |before: &str, unit: &str, after: &str| of(format!("{before}{}{after}", unit.repeat(bytes / unit.len())));
+    let filled = |before: &str, unit: &str, after: &str| {
+        of(format!("{before}{}{after}", unit.repeat(bytes / unit.len())))
+    };
     let names = |name: fn(usize) -> String| (0..bytes / 12).map(name).collect::<Vec<_>>().join(",");
     let empty_member = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let mut packed = of(STANDARD.encode(empty_member.repeat(bytes * 3 / 4 / empty_member.len())));
@@ -74,11 +81,18 @@ fn costly(bytes: usize) -> Vec<(&'static str, QueueMessage)> {
 
 fn print_costly() {
     let config = defaults();
-    println!("\n{:24} {:>14} {:>14}", "ns per byte, decode", format!("{} KiB", COSTLY[0] / 1_024), format!("{} KiB", COSTLY[1] / 1_024));
+    println!(
+        "\n{:24} {:>14} {:>14}",
+        "ns per byte, decode",
+        format!("{} KiB", COSTLY[0] / 1_024),
+        format!("{} KiB", COSTLY[1] / 1_024)
+    );
     let [small, large] = COSTLY.map(costly);
     for ((what, small), (_, large)) in small.iter().zip(&large) {
         let each = [small, large].map(|message| {
-            let time = fastest(COSTLY_ROUNDS, std::slice::from_ref(message), |message| drop(black_box(decode(message, &config.message))));
+            let time = fastest(COSTLY_ROUNDS, std::slice::from_ref(message), |message| {
+                drop(black_box(decode(message, &config.message)))
+            });
             nanos_each(time, message.body.len())
         });
         println!("{what:24} {:>14.1} {:>14.1}", each[0], each[1]);
@@ -91,7 +105,11 @@ fn messages() -> Vec<QueueMessage> {
         message_id: format!("00000000-0000-4000-8000-{number:012x}"),
         receipt_handle: "handle".into(),
         body: sent.body,
-        attributes: sent.attributes.into_iter().map(|(name, value)| (name, Attribute::Text(value))).collect(),
+        attributes: sent
+            .attributes
+            .into_iter()
+            .map(|(name, value)| (name, Attribute::Text(value)))
+            .collect(),
         // After every time in the load.
         sent_ms: 1_800_000_000_000,
         receive_count: 1,

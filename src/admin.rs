@@ -1,7 +1,8 @@
-//! What an operator and a supervisor ask a running worker: `/livez`, `/readyz`, `/metrics`, `/status.json` and the status page.
+//! What an operator and a supervisor ask a running worker: `/livez`, `/readyz`, `/metrics`,
+//! `/status.json` and the status page.
 //!
-//! It has a thread and a runtime of its own, so that it answers, and says so, when the worker's threads are stuck. It reads; nothing
-//! that is asked here changes anything.
+//! It has a thread and a runtime of its own, so that it answers, and says so, when the worker's
+//! threads are stuck. It reads; nothing that is asked here changes anything.
 
 mod connections;
 mod figures;
@@ -56,8 +57,8 @@ pub struct Facts {
     pub settings: Vec<[String; 3]>,
 }
 
-/// Takes the address that is configured. Where it is taken by another, that is an error if the address was chosen, and else a
-/// warning: the worker's work is worth more than the look at it.
+/// Takes the address that is configured. Where it is taken by another, that is an error if the
+/// address was chosen, and else a warning: the worker's work is worth more than the look at it.
 ///
 /// # Errors
 /// Where a chosen address cannot be had.
@@ -68,9 +69,11 @@ pub fn bind(config: &AdminConfig) -> Result<Option<TcpListener>> {
             listener.set_nonblocking(true).context("cannot set up the admin server")?;
             Ok(Some(listener))
         }
-        Err(error) if config.is_chosen => {
-            Err(error).with_context(|| format!("cannot listen on admin.listen = \"{address}\": give another address, or \"off\""))
-        }
+        Err(error) if config.is_chosen => Err(error).with_context(|| {
+            format!(
+                "cannot listen on admin.listen = \"{address}\": give another address, or \"off\""
+            )
+        }),
         Err(error) => {
             tracing::warn!(%address, %error, "no status page and no /metrics: give this worker an address of its own with admin.listen");
             Ok(None)
@@ -92,7 +95,10 @@ pub struct Admin {
 /// Where the system gives no thread.
 pub fn serve(listener: TcpListener, view: View) -> Result<Admin> {
     let address = listener.local_addr().context("cannot set up the admin server")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot set up the admin server")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot set up the admin server")?;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serve = move || {
         runtime.block_on(async move {
@@ -106,6 +112,9 @@ pub fn serve(listener: TcpListener, view: View) -> Result<Admin> {
             }
         });
     };
-    std::thread::Builder::new().name("admin".to_owned()).spawn(serve).context("cannot set up the admin server")?;
+    std::thread::Builder::new()
+        .name("admin".to_owned())
+        .spawn(serve)
+        .context("cannot set up the admin server")?;
     Ok(Admin { address, _end: end })
 }

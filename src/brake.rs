@@ -1,6 +1,7 @@
 //! The brake: when most of the last messages were refused for one reason, receiving slows down.
 //!
-//! A bad deploy of a producer should not drain the queue into dead letters before anyone has looked.
+//! A bad deploy of a producer should not drain the queue into dead letters before anyone has
+//! looked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,7 +69,10 @@ impl State {
         {
             self.by_reason[gone as usize] -= 1;
         }
-        let worst = Reason::ALL.iter().copied().find(|reason| self.by_reason[*reason as usize] > WINDOW / 2);
+        let worst = Reason::ALL
+            .iter()
+            .copied()
+            .find(|reason| self.by_reason[*reason as usize] > WINDOW / 2);
         let before = std::mem::replace(&mut self.slowed, worst);
         match (before, worst) {
             (None, Some(reason)) => Some(Change::Slows(reason)),
@@ -92,7 +96,10 @@ mod tests {
         brake.settled(Ending::DeadLettered(Reason::BadJson), &signals);
         assert_eq!(brake.pause(), Some(PAUSE));
         assert_eq!(signals.counters().slowed_total.get(), 1);
-        assert_eq!(signals.recent().story().slowed.map(|slowed| slowed.text), Some("bad_json".to_owned()));
+        assert_eq!(
+            signals.recent().story().slowed.map(|slowed| slowed.text),
+            Some("bad_json".to_owned())
+        );
         for _ in 0..1_000 {
             brake.settled(Ending::Written, &signals);
         }

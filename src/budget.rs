@@ -1,8 +1,8 @@
-//! The in-flight budget: how many messages, and how many bytes of them, this process holds at most. It is the
-//! backpressure: a receive waits until there is room for the most that it may bring.
+//! The in-flight budget: how many messages, and how many bytes of them, this process holds at most.
+//! It is the backpressure: a receive waits until there is room for the most that it may bring.
 //!
-//! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than its share finds room even
-//! while they hold all that they may.
+//! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than
+//! its share finds room even while they hold all that they may.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +24,8 @@ struct Shared {
     headroom: usize,
     gauges: Arc<Gauges>,
     state: Mutex<State>,
-    /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up and not fit.
+    /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up
+    /// and not fit.
     freed: Notify,
     /// For the one that waits to grow.
     freed_to_grow: Notify,
@@ -68,11 +69,26 @@ impl Budget {
 
     /// A budget whose use stands in `gauges`.
     #[must_use]
-    pub fn shown_in(gauges: &Arc<Gauges>, messages_max: usize, bytes_max: usize, headroom: usize) -> Self {
+    pub fn shown_in(
+        gauges: &Arc<Gauges>,
+        messages_max: usize,
+        bytes_max: usize,
+        headroom: usize,
+    ) -> Self {
         gauges.in_flight_messages_max.set(messages_max);
         gauges.in_flight_bytes_max.set(bytes_max);
         let (gauges, freed, freed_to_grow) = (Arc::clone(gauges), Notify::new(), Notify::new());
-        Self { shared: Arc::new(Shared { messages_max, bytes_max, headroom, gauges, state: Mutex::default(), freed, freed_to_grow }) }
+        Self {
+            shared: Arc::new(Shared {
+                messages_max,
+                bytes_max,
+                headroom,
+                gauges,
+                state: Mutex::default(),
+                freed,
+                freed_to_grow,
+            }),
+        }
     }
 
     #[must_use]
@@ -91,8 +107,8 @@ impl Budget {
         self.lock().peak
     }
 
-    /// Waits for room for `messages` and `bytes` beside the headroom, and takes it. What is more than the whole is never
-    /// granted. Cancel safe: a dropped wait took nothing.
+    /// Waits for room for `messages` and `bytes` beside the headroom, and takes it. What is more
+    /// than the whole is never granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
         let bytes_max = self.shared.bytes_max.saturating_sub(self.shared.headroom);
         let permit = self.wait(&self.shared.freed, messages, bytes, bytes_max).await;
@@ -101,13 +117,19 @@ impl Budget {
         permit
     }
 
-    /// Waits for `bytes` for messages that are in the budget already, the headroom included, and takes them. One at a time
-    /// waits so. Cancel safe.
+    /// Waits for `bytes` for messages that are in the budget already, the headroom included, and
+    /// takes them. One at a time waits so. Cancel safe.
     pub async fn grow(&self, bytes: usize) -> Permit {
         self.wait(&self.shared.freed_to_grow, 0, bytes, self.shared.bytes_max).await
     }
 
-    async fn wait(&self, notify: &Notify, messages: usize, bytes: usize, bytes_max: usize) -> Permit {
+    async fn wait(
+        &self,
+        notify: &Notify,
+        messages: usize,
+        bytes: usize,
+        bytes_max: usize,
+    ) -> Permit {
         loop {
             let freed = notify.notified();
             tokio::pin!(freed);
@@ -122,8 +144,10 @@ impl Budget {
 
     fn try_take(&self, messages: usize, bytes: usize, bytes_max: usize) -> Option<Permit> {
         let mut state = self.lock();
-        let has_places = messages == 0 || state.used.messages + messages <= self.shared.messages_max;
-        // Those beyond do not count, or a message larger than all there is could wait for its own end.
+        let has_places =
+            messages == 0 || state.used.messages + messages <= self.shared.messages_max;
+        // Those beyond do not count, or a message larger than all there is could wait for its own
+        // end.
         if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {
             return None;
         }
@@ -149,11 +173,13 @@ pub struct Permit {
 impl Permit {
     /// Splits one message of `bytes` off.
     ///
-    /// What this permit lacks is taken over the budget, as the message is in memory already. That happens only with a queue
-    /// that delivers more than was asked for, or larger messages than it says.
+    /// What this permit lacks is taken over the budget, as the message is in memory already. That
+    /// happens only with a queue that delivers more than was asked for, or larger messages than it
+    /// says.
     #[must_use]
     pub fn split_message(&mut self, bytes: usize) -> Permit {
-        let (lacking_messages, lacking_bytes) = (1_usize.saturating_sub(self.messages), bytes.saturating_sub(self.bytes));
+        let (lacking_messages, lacking_bytes) =
+            (1_usize.saturating_sub(self.messages), bytes.saturating_sub(self.bytes));
         if lacking_messages + lacking_bytes > 0 {
             let mut state = self.budget.lock();
             state.take(lacking_messages, lacking_bytes, &self.budget.shared.gauges);
@@ -166,7 +192,10 @@ impl Permit {
 
     /// Moves `bytes` to `other`, a permit of the same budget; at most all that there are.
     pub fn give(&mut self, other: &mut Permit, bytes: usize) {
-        debug_assert!(Arc::ptr_eq(&self.budget.shared, &other.budget.shared), "permits of one budget");
+        debug_assert!(
+            Arc::ptr_eq(&self.budget.shared, &other.budget.shared),
+            "permits of one budget"
+        );
         debug_assert!(bytes <= self.bytes, "{bytes} of {} bytes", self.bytes);
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
@@ -221,7 +250,10 @@ mod tests {
         let second = waiting.await.expect("no panic");
         assert_eq!(budget.used(), Used { messages: 2, bytes: 300 });
         drop((message, second));
-        assert_eq!((budget.used(), budget.peak()), (Used::default(), Used { messages: 10, bytes: 500 }));
+        assert_eq!(
+            (budget.used(), budget.peak()),
+            (Used::default(), Used { messages: 10, bytes: 500 })
+        );
     }
 
     #[tokio::test]
@@ -266,7 +298,10 @@ mod tests {
         let mut reserved = budget.acquire(1, 600).await;
         let (message, more) = (reserved.split_message(5_000), reserved.split_message(10));
         drop(reserved);
-        assert_eq!((budget.used(), budget.peak().bytes), (Used { messages: 2, bytes: 5_010 }, 5_010));
+        assert_eq!(
+            (budget.used(), budget.peak().bytes),
+            (Used { messages: 2, bytes: 5_010 }, 5_010)
+        );
         assert!(budget.acquire(1, 1).now_or_never().is_none());
         assert!(budget.grow(400).now_or_never().is_some());
         drop((message, more));

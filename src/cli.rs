@@ -1,4 +1,5 @@
-//! The command line: one file per command. Output is for people on a terminal, JSON lines otherwise.
+//! The command line: one file per command. Output is for people on a terminal, JSON lines
+//! otherwise.
 
 pub mod check;
 #[cfg(feature = "dev")]
@@ -23,7 +24,8 @@ use crate::config::load::{Loaded, Sources, environment, load};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Seen;
 
-/// Something the user must mend before the command can do its work: configuration, credentials, a server that is not there.
+/// Something the user must mend before the command can do its work: configuration, credentials, a
+/// server that is not there.
 pub const EXIT_START: u8 = 2;
 
 /// The command ran and what it found or left is not in order.
@@ -106,21 +108,31 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => {
             let loaded = settings.load()?;
-            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| run::run(config, args, Seen { otlp, settings: shown(&loaded) }))
+            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| {
+                run::run(config, args, Seen { otlp, settings: shown(&loaded) })
+            })
         }
         Command::Check(args) => {
             let loaded = settings.load()?;
             with_runtime(&loaded.config, async |_| Ok(check::check(&loaded, args).await))
         }
-        Command::Send(args) => with_runtime(&settings.load()?.config, |config| send::send(config, args)),
-        Command::Stats(args) => with_runtime(&settings.load()?.config, |config| stats::stats(config, args)),
+        Command::Send(args) => {
+            with_runtime(&settings.load()?.config, |config| send::send(config, args))
+        }
+        Command::Stats(args) => {
+            with_runtime(&settings.load()?.config, |config| stats::stats(config, args))
+        }
         #[cfg(feature = "dev")]
         Command::Dev(args) => {
             let loaded = settings.load_local("info,rustack_sqs_core=warn")?;
-            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| dev::dev(config, args, Seen { otlp, settings: shown(&loaded) }))
+            with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| {
+                dev::dev(config, args, Seen { otlp, settings: shown(&loaded) })
+            })
         }
         #[cfg(feature = "dev")]
-        Command::Demo(args) => with_runtime(&settings.load_local("error")?.config, |config| demo::demo(config, args)),
+        Command::Demo(args) => {
+            with_runtime(&settings.load_local("error")?.config, |config| demo::demo(config, args))
+        }
         Command::Completions(args) => Ok(pages::completions(Cli::command(), &args)),
         Command::Man(args) => pages::man(Cli::command(), &args),
     }
@@ -135,15 +147,21 @@ impl Settings {
         self.load_from(environment())
     }
 
-    /// Reads all layers but what names a real queue or database in the environment, for commands that never touch one.
-    /// Where no layer sets a log level it is `log_level`.
+    /// Reads all layers but what names a real queue or database in the environment, for commands
+    /// that never touch one. Where no layer sets a log level it is `log_level`.
     ///
     /// # Errors
     /// All that is wrong with them, one line each.
     #[cfg(feature = "dev")]
     pub fn load_local(&self, log_level: &str) -> anyhow::Result<Loaded> {
-        let mut loaded = self.load_from(environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect())?;
-        if loaded.effective.iter().any(|setting| setting.key == "log.level" && setting.source == Source::Default) {
+        let mut loaded = self.load_from(
+            environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect(),
+        )?;
+        if loaded
+            .effective
+            .iter()
+            .any(|setting| setting.key == "log.level" && setting.source == Source::Default)
+        {
             log_level.clone_into(&mut loaded.config.log.level);
         }
         Ok(loaded)
@@ -154,18 +172,27 @@ impl Settings {
     }
 }
 
-/// Whether a variable points at a queue or database that somebody uses. As when they are read, case does not matter but in
-/// the portal's own.
+/// Whether a variable points at a queue or database that somebody uses. As when they are read, case
+/// does not matter but in the portal's own.
 #[cfg(feature = "dev")]
 fn names_what_is_real(name: &str) -> bool {
-    const VARIABLES: [&str; 4] =
-        ["LONGSHORE__DB__MONGO_URI", "LONGSHORE__DB__MONGO_URI_FILE", "LONGSHORE__QUEUE__URL", "LONGSHORE__QUEUE__ENDPOINT_URL"];
-    name == "MONGO_CACHE_URI" || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
+    const VARIABLES: [&str; 4] = [
+        "LONGSHORE__DB__MONGO_URI",
+        "LONGSHORE__DB__MONGO_URI_FILE",
+        "LONGSHORE__QUEUE__URL",
+        "LONGSHORE__QUEUE__ENDPOINT_URL",
+    ];
+    name == "MONGO_CACHE_URI"
+        || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
 }
 
 /// Every setting in force, as the status page shows it.
 fn shown(loaded: &Loaded) -> Vec<[String; 3]> {
-    loaded.effective.iter().map(|setting| [setting.key.clone(), setting.value.clone(), setting.source.to_string()]).collect()
+    loaded
+        .effective
+        .iter()
+        .map(|setting| [setting.key.clone(), setting.value.clone(), setting.source.to_string()])
+        .collect()
 }
 
 /// Starts the runtime and logging, and runs the command.
@@ -184,7 +211,10 @@ fn with_telemetry<F: Future<Output = anyhow::Result<ExitCode>>>(
 ) -> anyhow::Result<ExitCode> {
     let runtime = match config.worker.threads {
         1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-        threads => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?,
+        threads => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .build()?,
     };
     let ended = {
         // What sends has its connections on this runtime.
@@ -211,7 +241,8 @@ mod tests {
     fn all_commands() -> Vec<clap::Command> {
         let mut command = Cli::command();
         command.build();
-        let below: Vec<_> = command.get_subcommands().filter(|below| below.get_name() != "help").cloned().collect();
+        let below: Vec<_> =
+            command.get_subcommands().filter(|below| below.get_name() != "help").cloned().collect();
         below.into_iter().chain([command]).collect()
     }
 
@@ -225,10 +256,17 @@ mod tests {
         for command in all_commands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let name = command.get_name();
-            let examples: Vec<&str> = help.lines().skip_while(|line| *line != "Examples:").take_while(|line| !line.is_empty()).collect();
+            let examples: Vec<&str> = help
+                .lines()
+                .skip_while(|line| *line != "Examples:")
+                .take_while(|line| !line.is_empty())
+                .collect();
             assert!(examples.iter().any(|line| line.contains("longshore")), "{name}: {help}");
             // A wider one would be broken in two and could not be copied.
-            assert!(help.lines().filter(|line| line.starts_with("  ")).all(|line| line.len() <= WIDTH), "{name}: {help}");
+            assert!(
+                help.lines().filter(|line| line.starts_with("  ")).all(|line| line.len() <= WIDTH),
+                "{name}: {help}"
+            );
         }
     }
 
@@ -239,7 +277,8 @@ mod tests {
             for line in help.lines().filter(|line| line.starts_with("  ")) {
                 // Variables before it and what its output goes to behind it are the shell's.
                 let Some((_, arguments)) = line.split_once("longshore ") else { continue };
-                let arguments = arguments.split(['|', '>']).next().unwrap_or_default().split_whitespace();
+                let arguments =
+                    arguments.split(['|', '>']).next().unwrap_or_default().split_whitespace();
                 let parsed = Cli::try_parse_from(std::iter::once("longshore").chain(arguments));
                 assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("refused"));
             }
@@ -249,7 +288,12 @@ mod tests {
     #[cfg(feature = "dev")]
     #[test]
     fn what_is_local_reads_no_variable_that_names_what_is_real() {
-        for name in ["MONGO_CACHE_URI", "LONGSHORE__DB__MONGO_URI", "LONGSHORE__DB__MONGO_URI_FILE", "longshore__queue__url"] {
+        for name in [
+            "MONGO_CACHE_URI",
+            "LONGSHORE__DB__MONGO_URI",
+            "LONGSHORE__DB__MONGO_URI_FILE",
+            "longshore__queue__url",
+        ] {
             assert!(names_what_is_real(name), "{name}");
         }
         for name in ["LONGSHORE__QUEUE__WAIT", "LONGSHORE__DB__CREATE_INDEXES", "PATH"] {

@@ -1,4 +1,5 @@
-//! Wall clock and randomness behind a trait, so that a simulation can seed the one and jump the other.
+//! Wall clock and randomness behind a trait, so that a simulation can seed the one and jump the
+//! other.
 //!
 //! Time that is waited for or measured is tokio's, never this.
 

@@ -1,6 +1,8 @@
-//! Typed settings, with bounds and reasons. [`load::load`] fills them from the layers and reports every error at once.
+//! Typed settings, with bounds and reasons. [`load::load`] fills them from the layers and reports
+//! every error at once.
 //!
-//! What a key means, its default, unit and bounds stand in `config/longshore.toml`, which a test holds against this.
+//! What a key means, its default, unit and bounds stand in `config/longshore.toml`, which a test
+//! holds against this.
 
 mod collections;
 mod connection_options;
@@ -71,9 +73,11 @@ pub struct QueueConfig {
 
 #[derive(Clone)]
 pub struct DbConfig {
-    /// From `MONGO_CACHE_URI`, `db.mongo_uri` or the file that `db.mongo_uri_file` names. Required by commands that touch the database.
+    /// From `MONGO_CACHE_URI`, `db.mongo_uri` or the file that `db.mongo_uri_file` names. Required
+    /// by commands that touch the database.
     pub mongo_uri: Option<Secret>,
-    /// Options of the connection string by their names there (`maxPoolSize`, `retryWrites`), under those in the URI.
+    /// Options of the connection string by their names there (`maxPoolSize`, `retryWrites`), under
+    /// those in the URI.
     pub connection_options: BTreeMap<String, String>,
     pub create_indexes: bool,
     pub write_concern: WriteConcern,
@@ -81,7 +85,8 @@ pub struct DbConfig {
     pub server_selection_timeout: Duration,
 }
 
-/// Without the values of the connection options: `authMechanismProperties` may hold a session token.
+/// Without the values of the connection options: `authMechanismProperties` may hold a session
+/// token.
 impl fmt::Debug for DbConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DbConfig")
@@ -109,7 +114,8 @@ pub struct WriteConcern {
     pub timeout: Duration,
 }
 
-/// How many members must have a write before it counts. Zero is refused: a delete needs an acknowledgement.
+/// How many members must have a write before it counts. Zero is refused: a delete needs an
+/// acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acknowledgement {
     Majority,
@@ -126,7 +132,8 @@ pub struct BatchConfig {
     pub bytes_max: usize,
     /// How long a free writer waits for more: 0 to 10 s.
     pub linger: Duration,
-    /// Writes in flight for one collection at most; a second starts only when a full batch is waiting. 1 to 16.
+    /// Writes in flight for one collection at most; a second starts only when a full batch is
+    /// waiting. 1 to 16.
     pub writers_max: usize,
 }
 
@@ -186,7 +193,8 @@ pub struct LogConfig {
 pub struct AdminConfig {
     /// Where health, metrics and the status page are served; `None` where they are not.
     pub listen: Option<SocketAddr>,
-    /// Whether the address is another than the default, and so the user's own choice: what cannot be had then is an error, and else a warning.
+    /// Whether the address is another than the default, and so the user's own choice: what cannot
+    /// be had then is an error, and else a warning.
     pub is_chosen: bool,
     /// Whether the status page shows the bodies of the last dead letters.
     pub show_bodies: bool,
@@ -217,7 +225,8 @@ pub struct Route {
     pub times: Vec<String>,
     /// `insert` only: a time field that is filled with the origin's time where it is absent.
     pub default_time: Option<String>,
-    /// `insert` only: fields that a producer's own retry changes, and that do not make it another message.
+    /// `insert` only: fields that a producer's own retry changes, and that do not make it another
+    /// message.
     pub volatile: Vec<String>,
 }
 
@@ -247,7 +256,9 @@ impl WriteKind {
     pub fn version_field(&self) -> Option<&str> {
         match self {
             Self::Insert => None,
-            Self::Set { version_field, .. } | Self::Replace { version_field, .. } => Some(version_field),
+            Self::Set { version_field, .. } | Self::Replace { version_field, .. } => {
+                Some(version_field)
+            }
         }
     }
 }
@@ -257,11 +268,13 @@ impl WriteKind {
 pub struct Collection {
     pub name: String,
     pub kind: WriteKind,
-    /// `set` only: the declared fields, sorted, without the key. Where it is not partial, absent ones are removed.
+    /// `set` only: the declared fields, sorted, without the key. Where it is not partial, absent
+    /// ones are removed.
     pub declared: Vec<String>,
     pub write_concern: WriteConcern,
     pub indexes: Vec<Index>,
-    /// Keyed writes whose version is older than this are not written: the TTL index would remove them at once.
+    /// Keyed writes whose version is older than this are not written: the TTL index would remove
+    /// them at once.
     pub ttl: Option<Duration>,
 }
 

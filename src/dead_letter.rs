@@ -1,7 +1,9 @@
-//! The dead letter: a record of a refused message, with its reason and all that is needed to replay it.
+//! The dead letter: a record of a refused message, with its reason and all that is needed to replay
+//! it.
 //!
-//! It is one more insert, into the lane of the dead-letter collection. Its `_id` is made of the queue's ARN and the message
-//! id, so that a crash between record and delete doubles nothing: the second record finds the first there already.
+//! It is one more insert, into the lane of the dead-letter collection. Its `_id` is made of the
+//! queue's ARN and the message id, so that a crash between record and delete doubles nothing: the
+//! second record finds the first there already.
 
 use std::sync::Arc;
 
@@ -9,7 +11,9 @@ use bson::{Binary, DateTime, RawArrayBuf, RawBson, RawDocumentBuf, cstr, spec::B
 
 use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
-use crate::message::{Attribute, Ending, Insert, Key, Origin, Part, QueueMessage, Receipt, Rejection, Write};
+use crate::message::{
+    Attribute, Ending, Insert, Key, Origin, Part, QueueMessage, Receipt, Rejection, Write,
+};
 use crate::telemetry::signals::{MessageRejected, Signals};
 
 /// Grows when the record's fields change their meaning.
@@ -29,11 +33,17 @@ impl DeadLetters {
         Self { queue_arn, clock, signals }
     }
 
-    /// The message as its dead letter, for the dead-letter lane, which settles it once the record is durable.
+    /// The message as its dead letter, for the dead-letter lane, which settles it once the record
+    /// is durable.
     #[must_use]
     pub fn part(&self, receipt: Receipt, rejection: &Rejection) -> Part {
         let route = receipt.route.as_deref();
-        self.signals.emit(&MessageRejected { message_id: &receipt.message.message_id, route, rejection, body: &receipt.message.body });
+        self.signals.emit(&MessageRejected {
+            message_id: &receipt.message.message_id,
+            route,
+            rejection,
+            body: &receipt.message.body,
+        });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
         let document = self.record(&id, &receipt, rejection).into_bytes();
         let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });
@@ -43,7 +53,9 @@ impl DeadLetters {
     fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> RawDocumentBuf {
         let message = &receipt.message;
         let origin = origin(receipt);
-        let text = |value: Option<&str>| value.map_or(RawBson::Null, |value| RawBson::String(value.to_owned()));
+        let text = |value: Option<&str>| {
+            value.map_or(RawBson::Null, |value| RawBson::String(value.to_owned()))
+        };
         let mut record = RawDocumentBuf::new();
         record.append(cstr!("_id"), id);
         record.append(cstr!("schema_version"), SCHEMA_VERSION);
@@ -61,15 +73,18 @@ impl DeadLetters {
         record.append(cstr!("dead_lettered"), DateTime::from_millis(self.clock.now_ms()));
         record.append(cstr!("receive_count"), i64::from(message.receive_count));
         record.append(cstr!("group"), text(message.fifo.as_ref().map(|fifo| fifo.group.as_str())));
-        record.append(cstr!("trace"), text(message.text("traceparent").or(message.trace_header.as_deref())));
+        record.append(
+            cstr!("trace"),
+            text(message.text("traceparent").or(message.trace_header.as_deref())),
+        );
         record.append(cstr!("attributes"), attributes(message));
         record.append(cstr!("body"), message.body.as_str());
         record
     }
 }
 
-/// Who sent the message when, so that a replay can say so: by its envelope where that could be opened, else by the attributes
-/// of our producers where they can be read, else by the queue.
+/// Who sent the message when, so that a replay can say so: by its envelope where that could be
+/// opened, else by the attributes of our producers where they can be read, else by the queue.
 fn origin(receipt: &Receipt) -> Origin {
     let message = &receipt.message;
     let given = || Origin::of_attributes(message).ok().flatten();
@@ -85,7 +100,10 @@ fn attributes(message: &QueueMessage) -> RawArrayBuf {
         match value {
             Attribute::Text(text) => entry.append(cstr!("value"), text.as_str()),
             Attribute::Binary(bytes) => {
-                entry.append(cstr!("value"), Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() });
+                entry.append(
+                    cstr!("value"),
+                    Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() },
+                );
             }
         }
         list.push(entry);
@@ -96,8 +114,11 @@ fn attributes(message: &QueueMessage) -> RawArrayBuf {
 /// The collection of dead letters as a lane writes it: inserts at the default write concern.
 #[must_use]
 pub fn collection(config: &Config) -> Collection {
-    let indexes =
-        config.dead_letters.ttl.map(|ttl| Index { keys: vec![("dead_lettered".to_owned(), 1)], unique: false, expire_after: Some(ttl) });
+    let indexes = config.dead_letters.ttl.map(|ttl| Index {
+        keys: vec![("dead_lettered".to_owned(), 1)],
+        unique: false,
+        expire_after: Some(ttl),
+    });
     Collection {
         name: config.dead_letters.collection.clone(),
         kind: WriteKind::Insert,
@@ -122,7 +143,11 @@ mod tests {
     use crate::time::Time;
 
     async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
-        let records = DeadLetters::new("arn:aws:sqs:eu-west-1:1:portal".into(), Arc::new(SystemClock::default()), Signals::default());
+        let records = DeadLetters::new(
+            "arn:aws:sqs:eu-west-1:1:portal".into(),
+            Arc::new(SystemClock::default()),
+            Signals::default(),
+        );
         let (held, now) = (Held::default(), Instant::now());
         let permit = Budget::new(10, 10_000, 0).acquire(1, 0).await;
         let mut receipt = Receipt::new(message, now, now + Duration::from_secs(20), permit, &held);
@@ -131,7 +156,9 @@ mod tests {
         assert_eq!(part.ending, Ending::DeadLettered(Reason::BadJson));
         part.receipt.settled();
         let Write::Insert(insert) = part.write else { panic!("a dead letter is an insert") };
-        RawDocumentBuf::from_bytes(insert.document).and_then(|raw| bson::Document::try_from(&raw)).expect("a document")
+        RawDocumentBuf::from_bytes(insert.document)
+            .and_then(|raw| bson::Document::try_from(&raw))
+            .expect("a document")
     }
 
     fn message() -> QueueMessage {
@@ -145,26 +172,48 @@ mod tests {
     }
 
     fn origin_of(record: &bson::Document) -> (i64, &str) {
-        (record.get_datetime("origin_time").expect("a time").timestamp_millis(), record.get_str("origin_id").expect("an id"))
+        (
+            record.get_datetime("origin_time").expect("a time").timestamp_millis(),
+            record.get_str("origin_id").expect("an id"),
+        )
     }
 
     #[tokio::test]
     async fn a_record_has_the_same_id_at_every_delivery_and_holds_the_message_as_it_came() {
         let first = record(message(), None).await;
-        let again = record(QueueMessage { receive_count: 2, receipt_handle: "other".into(), ..message() }, None).await;
+        let again = record(
+            QueueMessage { receive_count: 2, receipt_handle: "other".into(), ..message() },
+            None,
+        )
+        .await;
         assert_eq!(first.get_str("_id").ok(), Some("arn:aws:sqs:eu-west-1:1:portal/m-1"));
         assert_eq!(first.get("_id"), again.get("_id"));
-        assert_eq!((first.get_str("body").ok(), first.get_str("reason").ok()), (Some("{"), Some("bad_json")));
+        assert_eq!(
+            (first.get_str("body").ok(), first.get_str("reason").ok()),
+            (Some("{"), Some("bad_json"))
+        );
     }
 
     #[tokio::test]
     async fn the_origin_is_that_of_the_envelope_else_of_the_producer_else_of_the_queue() {
         let time = Time::from_millis(1_795_000_000_000);
-        let origin = Origin { identity: Identity::Given, time, sequence: 0, id: Arc::from(b"sns-1".as_slice()) };
+        let origin = Origin {
+            identity: Identity::Given,
+            time,
+            sequence: 0,
+            id: Arc::from(b"sns-1".as_slice()),
+        };
         assert_eq!(origin_of(&record(message(), Some(origin)).await), (1_795_000_000_000, "sns-1"));
-        let attribute = |name: &str, text: &str| (name.to_owned(), Attribute::Text(text.to_owned()));
-        let attributes = vec![attribute("longshore-id", "mine"), attribute("longshore-time", "2026-11-22T09:00:00Z")];
-        assert_eq!(origin_of(&record(QueueMessage { attributes, ..message() }, None).await), (1_795_338_000_000, "mine"));
+        let attribute =
+            |name: &str, text: &str| (name.to_owned(), Attribute::Text(text.to_owned()));
+        let attributes = vec![
+            attribute("longshore-id", "mine"),
+            attribute("longshore-time", "2026-11-22T09:00:00Z"),
+        ];
+        assert_eq!(
+            origin_of(&record(QueueMessage { attributes, ..message() }, None).await),
+            (1_795_338_000_000, "mine")
+        );
         assert_eq!(origin_of(&record(message(), None).await), (1_795_341_600_000, "m-1"));
     }
 }

@@ -1,22 +1,32 @@
-//! From a body to a record: unpack, open envelopes, convert JSON to BSON, and find out type and origin. Pure.
+//! From a body to a record: unpack, open envelopes, convert JSON to BSON, and find out type and
+//! origin. Pure.
 //!
-//! - **Body.** One JSON object, plain or in at most [`ENVELOPES_MAX`] envelopes ([`envelope`]), packed at most once
-//!   ([`encoding`]). An attribute `content-encoding` is about the layer that it came with: the body of the SQS message, or the
-//!   `Message` of an SNS notification that carries it among its own attributes.
-//! - **Type.** The body's own `type`; else the attribute `type`, the innermost first; else that of the innermost envelope that
-//!   has one, mapped to a route by `message.types` or else taken as the route's name.
-//! - **Origin.** That of the innermost envelope: it is nearest to the producer, so what a topic or bus delivers twice is one
-//!   message. Else the attributes `longshore-time` and `longshore-id` (and `longshore-sequence`, of a replay), else `SentTimestamp`,
-//!   `SequenceNumber` and `MessageId`. All are the same at every redelivery.
+//! - **Body.** One JSON object, plain or in at most [`ENVELOPES_MAX`] envelopes ([`envelope`]),
+//!   packed at most once ([`encoding`]). An attribute `content-encoding` is about the layer that it
+//!   came with: the body of the SQS message, or the `Message` of an SNS notification that carries
+//!   it among its own attributes.
+//! - **Type.** The body's own `type`; else the attribute `type`, the innermost first; else that of
+//!   the innermost envelope that has one, mapped to a route by `message.types` or else taken as the
+//!   route's name.
+//! - **Origin.** That of the innermost envelope: it is nearest to the producer, so what a topic or
+//!   bus delivers twice is one message. Else the attributes `longshore-time` and `longshore-id`
+//!   (and `longshore-sequence`, of a replay), else `SentTimestamp`, `SequenceNumber` and
+//!   `MessageId`. All are the same at every redelivery.
 //!
-//! Whatever the body is, nothing panics, and time and memory stay linear in its size and in the bound on its unpacked size:
-//! - each of at most [`ENVELOPES_MAX`] + 1 layers is searched and parsed once or twice, and an inner one is shorter than the
-//!   one around it;
-//! - the parser goes 100 levels deep at most, and no value is looked at again at the level around it;
-//! - names are hashed to find one that is there twice, and numbers that need a second look are found in one walk of the text;
-//! - 16 MiB of BSON, and the bound on what is unpacked, end the work where they are passed, not after it;
-//! - only the attributes of an SNS notification are sorted (by name), and so are top-level names for the hash of an insert.
-//! - where even that is more memory than there is room for now, [`decode_within`] stops there and says so.
+//! Whatever the body is, nothing panics, and time and memory stay linear in its size and in the
+//! bound on its unpacked size:
+//! - each of at most [`ENVELOPES_MAX`] + 1 layers is searched and parsed once or twice, and an
+//!   inner one is shorter than the one around it;
+//! - the parser goes 100 levels deep at most, and no value is looked at again at the level around
+//!   it;
+//! - names are hashed to find one that is there twice, and numbers that need a second look are
+//!   found in one walk of the text;
+//! - 16 MiB of BSON, and the bound on what is unpacked, end the work where they are passed, not
+//!   after it;
+//! - only the attributes of an SNS notification are sorted (by name), and so are top-level names
+//!   for the hash of an insert.
+//! - where even that is more memory than there is room for now, [`decode_within`] stops there and
+//!   says so.
 
 pub mod bson;
 pub mod encoding;
@@ -31,18 +41,22 @@ mod writer;
 use crate::config::MessageConfig;
 use crate::fields::Fields;
 use crate::message::origin::given_time;
-use crate::message::{Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text};
+use crate::message::{
+    Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,
+};
 use crate::time::Time;
 use encoding::Encoding;
 use envelope::Signature;
 
-/// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further is a loop or an attack.
+/// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
+/// is a loop or an attack.
 pub const ENVELOPES_MAX: usize = 3;
 
 /// Why there is no record of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undecoded {
-    /// It cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another attempt ends the same.
+    /// It cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another
+    /// attempt ends the same.
     Rejected(Rejection),
     /// It takes more memory than it was given. With more it may be read.
     Outgrown,
@@ -59,9 +73,10 @@ impl From<Undecoded> for Rejection {
     fn from(undecoded: Undecoded) -> Self {
         match undecoded {
             Undecoded::Rejected(rejection) => rejection,
-            Undecoded::Outgrown => {
-                Self::new(Reason::TooLarge, "the message takes more memory than one may: send less, or fewer fields, in one")
-            }
+            Undecoded::Outgrown => Self::new(
+                Reason::TooLarge,
+                "the message takes more memory than one may: send less, or fewer fields, in one",
+            ),
         }
     }
 }
@@ -74,11 +89,16 @@ pub fn decode(message: &QueueMessage, settings: &MessageConfig) -> Result<Record
     Ok(decode_within(message, settings, usize::MAX)?)
 }
 
-/// Reads a message with at most `room` bytes of memory for its unpacked text and the record together.
+/// Reads a message with at most `room` bytes of memory for its unpacked text and the record
+/// together.
 ///
 /// # Errors
 /// Where it is rejected, or needs more room.
-pub fn decode_within(message: &QueueMessage, settings: &MessageConfig, room: usize) -> Result<Record, Undecoded> {
+pub fn decode_within(
+    message: &QueueMessage,
+    settings: &MessageConfig,
+    room: usize,
+) -> Result<Record, Undecoded> {
     let mut opened = Opened { room, ..Opened::default() };
     let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
     let kind = opened.kind(&fields, settings)?;
@@ -99,17 +119,28 @@ struct Opened {
 }
 
 impl Opened {
-    /// Goes through one layer, and so inwards to the body. Gives its fields and the size of its text.
-    fn layer(&mut self, text: &str, attributes: &[(String, Attribute)], settings: &MessageConfig) -> Result<(Fields, usize), Undecoded> {
+    /// Goes through one layer, and so inwards to the body. Gives its fields and the size of its
+    /// text.
+    fn layer(
+        &mut self,
+        text: &str,
+        attributes: &[(String, Attribute)],
+        settings: &MessageConfig,
+    ) -> Result<(Fields, usize), Undecoded> {
         if let Some(kind) = attribute_text(attributes, "type") {
             self.attribute_kind = Some(kind.to_owned());
         }
         match attribute_text(attributes, encoding::ATTRIBUTE).map(Encoding::named).transpose()? {
             None | Some(Encoding::Identity) => self.unpacked_layer(text, attributes, settings),
-            Some(_) if self.is_unpacked => Err(Rejection::new(Reason::BadEncoding, "the message is packed twice: pack it once").into()),
+            Some(_) if self.is_unpacked => Err(Rejection::new(
+                Reason::BadEncoding,
+                "the message is packed twice: pack it once",
+            )
+            .into()),
             Some(packed) => {
                 self.is_unpacked = true;
-                let text = packed.unpack_within(text, settings.decompressed_bytes_max, self.room)?;
+                let text =
+                    packed.unpack_within(text, settings.decompressed_bytes_max, self.room)?;
                 self.room -= text.len();
                 self.unpacked_layer(&text, attributes, settings)
             }
@@ -154,16 +185,26 @@ impl Opened {
             None => None,
             Some(field) => match field.text() {
                 Some(text) => Some(text.to_owned()),
-                None => return Err(Rejection::new(Reason::MissingType, "field type is not a string: it names the route of the message")),
+                None => {
+                    return Err(Rejection::new(
+                        Reason::MissingType,
+                        "field type is not a string: it names the route of the message",
+                    ));
+                }
             },
         };
-        let mapped = || self.envelope_kind.take().map(|kind| settings.types.get(&kind).cloned().unwrap_or(kind));
+        let mapped = || {
+            self.envelope_kind.take().map(|kind| settings.types.get(&kind).cloned().unwrap_or(kind))
+        };
         match body_kind.or(self.attribute_kind.take()).or_else(mapped) {
             None => Err(Rejection::new(
                 Reason::MissingType,
                 "the message has no type: give a field type, a message attribute type, or an envelope with a type",
             )),
-            Some(kind) if kind.is_empty() => Err(Rejection::new(Reason::MissingType, "the message's type is empty: it names the route")),
+            Some(kind) if kind.is_empty() => Err(Rejection::new(
+                Reason::MissingType,
+                "the message's type is empty: it names the route",
+            )),
             Some(kind) => Ok(kind),
         }
     }
@@ -176,7 +217,10 @@ fn origin(signature: Option<Signature>, message: &QueueMessage) -> Result<Origin
     let (identity, time) = match time {
         Some(time) => (Identity::Given, time),
         // A replay has the first SentTimestamp in the attribute.
-        None => (Identity::GivenWithoutTime, given_time(message)?.unwrap_or(Time::from_millis(message.sent_ms))),
+        None => (
+            Identity::GivenWithoutTime,
+            given_time(message)?.unwrap_or(Time::from_millis(message.sent_ms)),
+        ),
     };
     Ok(Origin { identity, time, sequence: 0, id: id.into() })
 }

@@ -1,4 +1,5 @@
-//! Development parts, behind the feature `dev`: a queue and a database on this machine, and a load to try the worker with.
+//! Development parts, behind the feature `dev`: a queue and a database on this machine, and a load
+//! to try the worker with.
 
 pub mod local;
 pub mod mongod;

@@ -1,4 +1,5 @@
-//! The fields of a message as encoded BSON: what decode writes once and the store sends as it is, never parsed in between.
+//! The fields of a message as encoded BSON: what decode writes once and the store sends as it is,
+//! never parsed in between.
 
 mod moment;
 
@@ -22,8 +23,9 @@ impl Fields {
         &mut self.buffer
     }
 
-    /// Starts an element: writes a placeholder type byte, the name and its NUL, and returns where the type byte is, to be
-    /// set once the value is known. The caller has refused names with a NUL and names that are there already.
+    /// Starts an element: writes a placeholder type byte, the name and its NUL, and returns where
+    /// the type byte is, to be set once the value is known. The caller has refused names with a NUL
+    /// and names that are there already.
     pub fn begin(&mut self, name: &str) -> usize {
         let start = self.buffer.len();
         self.starts.push((start, name.len()));
@@ -64,7 +66,9 @@ impl Fields {
     /// Bytes of memory, in use: the elements, where each begins, and exact times.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.buffer.len() + self.starts.len() * size_of::<(usize, usize)>() + self.exact_times.len() * size_of::<(usize, Time)>()
+        self.buffer.len()
+            + self.starts.len() * size_of::<(usize, usize)>()
+            + self.exact_times.len() * size_of::<(usize, Time)>()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
@@ -73,7 +77,10 @@ impl Fields {
             // Sorted, because they were noted in the order of the fields.
             let exact_time = match self.exact_times.as_slice() {
                 [] => None,
-                noted => noted.binary_search_by_key(&index, |(place, _)| *place).ok().map(|at| noted[at].1),
+                noted => noted
+                    .binary_search_by_key(&index, |(place, _)| *place)
+                    .ok()
+                    .map(|at| noted[at].1),
             };
             Field { element: &self.buffer[start..end], name_len, exact_time }
         })
@@ -91,8 +98,8 @@ pub struct Field<'a> {
     /// The element as a BSON document holds it.
     pub element: &'a [u8],
     name_len: usize,
-    /// The time that the number was written as, where that is known: a double holds 15 to 17 digits, and a time to the
-    /// nanosecond has 19.
+    /// The time that the number was written as, where that is known: a double holds 15 to 17
+    /// digits, and a time to the nanosecond has 19.
     exact_time: Option<Time>,
 }
 

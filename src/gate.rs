@@ -1,11 +1,12 @@
 //! When to stop asking: the gate between the queue and a sick store.
 //!
-//! Open, messages are received. A batch that could not be written within its retry budget closes it; from then on nothing
-//! is received, because each receive burns a count that the queue's redrive policy reads. The batch that closed the gate
-//! becomes the [`Probe`]: it alone is kept and tried on under backoff, and opens the gate when the store takes it.
+//! Open, messages are received. A batch that could not be written within its retry budget closes
+//! it; from then on nothing is received, because each receive burns a count that the queue's
+//! redrive policy reads. The batch that closed the gate becomes the [`Probe`]: it alone is kept and
+//! tried on under backoff, and opens the gate when the store takes it.
 //!
-//! Everything else that is held is given back, but only once the gate is shut: closed, and with no receive in progress that
-//! would bring it straight back.
+//! Everything else that is held is given back, but only once the gate is shut: closed, and with no
+//! receive in progress that would bring it straight back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,8 @@ pub struct Gate {
     signals: Signals,
 }
 
-/// Not a `watch` channel, which wakes those who wait in random order: the same calls shall make the same run.
+/// Not a `watch` channel, which wakes those who wait in random order: the same calls shall make the
+/// same run.
 #[derive(Default)]
 struct Shared {
     inner: Mutex<Inner>,
@@ -87,7 +89,8 @@ impl Gate {
         self.until(|inner| inner.receiving == 0).await;
     }
 
-    /// Takes leave to receive, if the gate is open. The receive is in progress until the [`Receiving`] is dropped.
+    /// Takes leave to receive, if the gate is open. The receive is in progress until the
+    /// [`Receiving`] is dropped.
     #[must_use]
     pub fn receive(&self) -> Option<Receiving> {
         let is_open = self.change(|inner| {
@@ -97,7 +100,8 @@ impl Gate {
         is_open.then(|| Receiving { gate: self.clone() })
     }
 
-    /// Closes the gate for `cause`. The one that closed it gets the probe; `None` says that another has it.
+    /// Closes the gate for `cause`. The one that closed it gets the probe; `None` says that another
+    /// has it.
     #[must_use = "without the probe the batch is to be given back"]
     pub fn close(&self, trouble: WriteTrouble, cause: &str) -> Option<Probe> {
         let closed_now = self.change(|inner| !std::mem::replace(&mut inner.closed, true));
@@ -142,10 +146,11 @@ impl Drop for Receiving {
     }
 }
 
-/// The right and the duty to find out whether the store is well again. There is one while the gate is closed.
+/// The right and the duty to find out whether the store is well again. There is one while the gate
+/// is closed.
 ///
-/// When it is dropped the gate opens: either its batch was written, or it was given back and the next batch received must
-/// find out.
+/// When it is dropped the gate opens: either its batch was written, or it was given back and the
+/// next batch received must find out.
 pub struct Probe {
     gate: Gate,
     proven: bool,
@@ -173,7 +178,9 @@ mod tests {
     #[tokio::test]
     async fn only_one_batch_probes_and_its_end_opens_the_gate() {
         let gate = Gate::new(Signals::default());
-        let probe = gate.close(WriteTrouble::Unavailable, "no primary").expect("the first to close it probes");
+        let probe = gate
+            .close(WriteTrouble::Unavailable, "no primary")
+            .expect("the first to close it probes");
         assert!(gate.close(WriteTrouble::Unavailable, "no primary").is_none());
         assert!(gate.receive().is_none());
         drop(probe);

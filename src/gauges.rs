@@ -12,7 +12,8 @@ macro_rules! gauges {
         #[derive(Debug, Default)]
         pub struct Gauges {
             $($(#[doc = $doc])* pub $name: Gauge,)*
-            /// How long the oldest message of the last receive had waited, in milliseconds; 0 after an empty receive.
+            /// How long the oldest message of the last receive had waited, in milliseconds; 0 after
+            /// an empty receive.
             pub oldest_message_age_ms: Gauge,
             queue_messages: Mutex<Option<QueueMessages>>,
             indexes_missing: Mutex<BTreeMap<String, IndexesMissing>>,
@@ -27,7 +28,8 @@ macro_rules! gauges {
 }
 
 gauges! {
-    /// 1 while messages are received, 0 while the gate is closed because the database takes no writes.
+    /// 1 while messages are received, 0 while the gate is closed because the database takes no
+    /// writes.
     gate_open,
     /// Messages reserved and held, against the most that may be.
     in_flight_messages,
@@ -53,7 +55,8 @@ pub struct QueueMessages {
     pub asked_at: Timestamp,
 }
 
-/// Declared indexes of a collection that are not there, are being built, or are not what was declared.
+/// Declared indexes of a collection that are not there, are being built, or are not what was
+/// declared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IndexesMissing {
     /// The unique index on the key: 1 or 0.
@@ -63,7 +66,10 @@ pub struct IndexesMissing {
 
 impl Gauges {
     pub fn set_indexes_missing(&self, collection: &str, missing: IndexesMissing) {
-        self.indexes_missing.lock().unwrap_or_else(PoisonError::into_inner).insert(collection.to_owned(), missing);
+        self.indexes_missing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(collection.to_owned(), missing);
     }
 
     /// By collection, as the worker last found it.

@@ -1,7 +1,8 @@
 //! The table of what this process holds: every [`crate::message::Receipt`] that is not settled yet.
 //!
-//! A receipt enters when it is made and leaves when it is settled; [`crate::queue::visibility`] keeps what stands here
-//! hidden from other receivers. An empty table at the end is the proof that nothing was forgotten.
+//! A receipt enters when it is made and leaves when it is settled; [`crate::queue::visibility`]
+//! keeps what stands here hidden from other receivers. An empty table at the end is the proof that
+//! nothing was forgotten.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +34,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Self; 5] = [Self::Room, Self::Waiting, Self::Writing, Self::DeadLetter, Self::Settling];
+    pub const ALL: [Self; 5] =
+        [Self::Room, Self::Waiting, Self::Writing, Self::DeadLetter, Self::Settling];
 
     /// As it stands in metrics and on the status page.
     #[must_use]
@@ -73,7 +75,8 @@ pub struct Due {
 }
 
 impl Held {
-    /// Enters a message that was received at `received_at` and must be extended at `due`, and gives it its number.
+    /// Enters a message that was received at `received_at` and must be extended at `due`, and gives
+    /// it its number.
     #[must_use]
     pub fn enter(&self, receipt_handle: Arc<str>, received_at: Instant, due: Instant) -> u64 {
         let mut table = self.lock();
@@ -116,7 +119,9 @@ impl Held {
 
     /// How many are at each stage.
     pub fn by_stage(&self) -> impl Iterator<Item = (Stage, usize)> {
-        Stage::ALL.into_iter().map(|stage| (stage, self.stages[stage as usize].load(Ordering::Relaxed)))
+        Stage::ALL
+            .into_iter()
+            .map(|stage| (stage, self.stages[stage as usize].load(Ordering::Relaxed)))
     }
 
     /// A message has come to a stage, or left one.
@@ -145,17 +150,24 @@ impl Held {
         table.forgotten += 1;
     }
 
-    /// Takes all that must be extended by `now` off the schedule; [`Held::extended`] puts them back. Where calls of `call` messages
-    /// would not be full, those due by `soon` fill them: a call costs the same for one message as for ten.
+    /// Takes all that must be extended by `now` off the schedule; [`Held::extended`] puts them
+    /// back. Where calls of `call` messages would not be full, those due by `soon` fill them: a
+    /// call costs the same for one message as for ten.
     #[must_use]
     pub fn take_due(&self, now: Instant, soon: Instant, call: usize) -> Vec<Due> {
         let mut table = self.lock();
         let mut taken: Vec<Due> = Vec::new();
-        while table.due.front().is_some_and(|(due, _)| *due <= if taken.len().is_multiple_of(call) { now } else { soon }) {
+        while table.due.front().is_some_and(|(due, _)| {
+            *due <= if taken.len().is_multiple_of(call) { now } else { soon }
+        }) {
             if let Some((_, number)) = table.due.pop_front()
                 && let Some(message) = table.messages.get(&number)
             {
-                taken.push(Due { number, receipt_handle: Arc::clone(&message.receipt_handle), received_at: message.received_at });
+                taken.push(Due {
+                    number,
+                    receipt_handle: Arc::clone(&message.receipt_handle),
+                    received_at: message.received_at,
+                });
             }
         }
         taken
@@ -172,7 +184,10 @@ impl Held {
     /// How long until the next extension is due, at most `longest`.
     #[must_use]
     pub fn until_due(&self, now: Instant, longest: Duration) -> Duration {
-        self.lock().due.front().map_or(longest, |(due, _)| due.saturating_duration_since(now).min(longest))
+        self.lock()
+            .due
+            .front()
+            .map_or(longest, |(due, _)| due.saturating_duration_since(now).min(longest))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -184,7 +199,8 @@ impl Held {
 const SWEEP_FROM: usize = 1_024;
 
 impl Table {
-    /// Sweeps the schedule when most of it is settled: with a visibility timeout of hours it would else grow for hours.
+    /// Sweeps the schedule when most of it is settled: with a visibility timeout of hours it would
+    /// else grow for hours.
     fn remove(&mut self, number: u64) {
         self.messages.remove(&number);
         if self.due.len() > SWEEP_FROM + 2 * self.messages.len() {
@@ -194,7 +210,8 @@ impl Table {
 
     /// Nearly always at the back: all messages of a queue have one visibility timeout.
     fn schedule(&mut self, due: Instant, number: u64) {
-        let position = self.due.iter().rposition(|(other, _)| *other <= due).map_or(0, |before| before + 1);
+        let position =
+            self.due.iter().rposition(|(other, _)| *other <= due).map_or(0, |before| before + 1);
         self.due.insert(position, (due, number));
     }
 }
@@ -213,7 +230,9 @@ mod tests {
         for seconds in 10..30 {
             let _ = held.enter("a".into(), now, now + Duration::from_secs(seconds));
         }
-        let taken = |at, soon| held.take_due(now + Duration::from_secs(at), now + Duration::from_secs(soon), 10).len();
+        let taken = |at, soon| {
+            held.take_due(now + Duration::from_secs(at), now + Duration::from_secs(soon), 10).len()
+        };
         assert_eq!(taken(9, 29), 0, "nothing is due: no call is made for what is due soon");
         assert_eq!(taken(10, 12), 3, "one is due, two are soon");
         assert_eq!(taken(13, 29), 10, "one is due and fills its call");
@@ -228,8 +247,18 @@ mod tests {
             let number = held.enter("passing".into(), now, now + Duration::from_hours(8));
             held.settle(number);
         }
-        assert!(held.lock().due.len() <= SWEEP_FROM + 3, "{} entries for one message", held.lock().due.len());
-        assert_eq!(due_by(&held, now + Duration::from_hours(9)).iter().map(|due| due.number).collect::<Vec<_>>(), [kept]);
+        assert!(
+            held.lock().due.len() <= SWEEP_FROM + 3,
+            "{} entries for one message",
+            held.lock().due.len()
+        );
+        assert_eq!(
+            due_by(&held, now + Duration::from_hours(9))
+                .iter()
+                .map(|due| due.number)
+                .collect::<Vec<_>>(),
+            [kept]
+        );
     }
 
     #[tokio::test(start_paused = true)]

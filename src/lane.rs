@@ -1,8 +1,8 @@
 //! One lane per collection: what waits is written in one batch as soon as a writer is free.
 //!
-//! So latency is lowest at low load and batches are largest at high load, without a timer. A second write starts only when
-//! a full batch is waiting, and never with a key that another write carries: two writers at one key would make each other
-//! stale or conflict on the server.
+//! So latency is lowest at low load and batches are largest at high load, without a timer. A second
+//! write starts only when a full batch is waiting, and never with a key that another write carries:
+//! two writers at one key would make each other stale or conflict on the server.
 
 mod doubt;
 mod doubts;
@@ -35,8 +35,8 @@ use crate::telemetry::signals::{Expired, Joined, Signals};
 pub use doubts::Doubts;
 use waiting::Waiting;
 
-/// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The lane ends when all of its
-/// ways in are gone and everything was settled.
+/// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The
+/// lane ends when all of its ways in are gone and everything was settled.
 #[derive(Debug, Clone)]
 pub struct Lane {
     parts: mpsc::UnboundedSender<Vec<Part>>,
@@ -57,12 +57,14 @@ impl Lane {
 
     /// Hands parts over; from here on the lane settles them.
     pub fn send(&self, parts: Vec<Part>) {
-        // A lane ends only after all of its senders, so this fails only in a teardown, where dropping is what happens.
+        // A lane ends only after all of its senders, so this fails only in a teardown, where
+        // dropping is what happens.
         let _ = self.parts.send(parts);
     }
 }
 
-/// The way of a rejected message: its dead letter is made, and handed to the lane that writes dead letters.
+/// The way of a rejected message: its dead letter is made, and handed to the lane that writes dead
+/// letters.
 #[derive(Clone)]
 pub struct Rejects {
     pub dead_letters: DeadLetters,
@@ -86,7 +88,8 @@ pub struct LaneContext<S> {
     pub retry: RetryConfig,
     pub gate: Gate,
     pub settle: Settle,
-    /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go back to the queue.
+    /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
+    /// back to the queue.
     pub rejects: Option<Rejects>,
     pub clock: Arc<dyn Clock>,
     pub stop: Stop,
@@ -96,8 +99,8 @@ pub struct LaneContext<S> {
 }
 
 impl<S> LaneContext<S> {
-    /// Waits until what is not written must be given back: the worker lets go, and no receive is in progress that would bring
-    /// it straight back and burn a count.
+    /// Waits until what is not written must be given back: the worker lets go, and no receive is in
+    /// progress that would bring it straight back and burn a count.
     async fn letting_go(&self) {
         self.stop.letting_go().await;
         self.gate.quiet().await;
@@ -176,7 +179,8 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     }
 }
 
-/// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full batch.
+/// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full
+/// batch.
 fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -> Option<Instant> {
     if batch.linger.is_zero() || waiting.is_empty() || waiting.is_full() {
         *until = None;
@@ -198,10 +202,14 @@ fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
     }
 }
 
-/// Whether the update was past its TTL when it was sent: such a late one must not make a document anew. The queue's clock alone
-/// decides, because this machine's may be ahead, and a fresh update must not be lost for that. What grew too old in the queue is
-/// written, and removed by the TTL index within a minute.
+/// Whether the update was past its TTL when it was sent: such a late one must not make a document
+/// anew. The queue's clock alone decides, because this machine's may be ahead, and a fresh update
+/// must not be lost for that. What grew too old in the queue is written, and removed by the TTL
+/// index within a minute.
 fn was_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
-    let (Some(ttl), Some(time_ms)) = (context.collection.ttl, item::newest_time_ms(&part.write)) else { return false };
+    let (Some(ttl), Some(time_ms)) = (context.collection.ttl, item::newest_time_ms(&part.write))
+    else {
+        return false;
+    };
     time_ms.saturating_add(crate::time::millis(ttl)) < part.receipt.message.sent_ms
 }

@@ -8,19 +8,23 @@
 //!                     +----------+------- refused, with a reason ------+--> dead letter --> settle
 //! ```
 //!
-//! 1. [`queue::pollers`] receive, as many as there is room for in the [`budget`], while the [`gate`] is open and the
-//!    [`brake`] is off. Each message is owned by one [`message::Receipt`] from here on, and [`held`] until it is settled.
+//! 1. [`queue::pollers`] receive, as many as there is room for in the [`budget`], while the
+//!    [`gate`] is open and the [`brake`] is off. Each message is owned by one [`message::Receipt`]
+//!    from here on, and [`held`] until it is settled.
 //! 2. [`decode`] makes a record of the body, [`route`] makes a write of the record. Both are pure.
-//! 3. A [`lane`] writes what waits for its collection as soon as a writer is free, joining updates of one key
-//!    ([`version`]). The [`store`] says of each write what became of it; [`retry`] and the gate decide about asking again.
-//! 4. [`settle`] deletes what is durable and gives back the rest; what is refused becomes a [`dead_letter`] first.
-//!    Meanwhile [`queue::visibility`] keeps what is held hidden from other receivers.
+//! 3. A [`lane`] writes what waits for its collection as soon as a writer is free, joining updates
+//!    of one key ([`version`]). The [`store`] says of each write what became of it; [`retry`] and
+//!    the gate decide about asking again.
+//! 4. [`settle`] deletes what is durable and gives back the rest; what is refused becomes a
+//!    [`dead_letter`] first. Meanwhile [`queue::visibility`] keeps what is held hidden from other
+//!    receivers.
 //!
 //! [`pipeline`] joins these stages and knows neither SQS nor MongoDB; [`worker`] gives it both.
 //!
 //! # What holds everywhere
 //!
-//! - A message is deleted only after its write, or its dead letter, is acknowledged at the configured write concern.
+//! - A message is deleted only after its write, or its dead letter, is acknowledged at the
+//!   configured write concern.
 //! - A receipt is settled exactly once.
 //! - Ids and versions come from the message alone, so that deciding again decides the same.
 //! - What is the message's fault costs that message; what is the store's fault costs time.

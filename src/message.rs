@@ -4,8 +4,8 @@
 //! QueueMessage --receive--> Receipt --decode--> Record --route--> Write --lane--> Part --settle--> (gone)
 //! ```
 //!
-//! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug: it is
-//! counted, said in the log at the end, and fails the tests.
+//! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug:
+//! it is counted, said in the log at the end, and fails the tests.
 
 pub mod origin;
 mod receipt;
@@ -86,11 +86,12 @@ impl QueueMessage {
         attribute_text(&self.attributes, name)
     }
 
-    /// What the message costs in memory, and so in the in-flight budget: body, names and values. At most the queue's
-    /// `MaximumMessageSize`, which counts the names of the attributes' types too.
+    /// What the message costs in memory, and so in the in-flight budget: body, names and values. At
+    /// most the queue's `MaximumMessageSize`, which counts the names of the attributes' types too.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.body.len() + self.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>()
+        self.body.len()
+            + self.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>()
     }
 }
 
@@ -100,9 +101,11 @@ pub struct Record {
     /// The message's type, which names its route.
     pub kind: String,
     pub origin: Origin,
-    /// `SentTimestamp` of the queue, milliseconds: the clock that `version_skew_max` is measured against.
+    /// `SentTimestamp` of the queue, milliseconds: the clock that `version_skew_max` is measured
+    /// against.
     pub sent_ms: i64,
-    /// All top-level fields in the order of the body, `type` and `id` included, with nothing converted but JSON to BSON.
+    /// All top-level fields in the order of the body, `type` and `id` included, with nothing
+    /// converted but JSON to BSON.
     pub fields: Fields,
     /// Bytes of the decoded body, after decompression.
     pub bytes: usize,
@@ -111,7 +114,8 @@ pub struct Record {
 /// A key or a document id: one of the values that name exactly one document.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
-    /// Compared as one number whatever its width: the server holds 1 and `NumberLong(1)` to be equal.
+    /// Compared as one number whatever its width: the server holds 1 and `NumberLong(1)` to be
+    /// equal.
     Integer(i64),
     Text(String),
     ObjectId(ObjectId),
@@ -138,7 +142,8 @@ pub enum Write {
 }
 
 impl Write {
-    /// Upper bound of the bytes this takes in an encoded command, its share of statement and array overhead included.
+    /// Upper bound of the bytes this takes in an encoded command, its share of statement and array
+    /// overhead included.
     #[must_use]
     pub fn command_bytes(&self) -> usize {
         match self {
@@ -152,10 +157,13 @@ impl Write {
     pub fn memory_bytes(&self) -> usize {
         match self {
             Self::Insert(insert) => insert.document.len(),
-            Self::Update(Update { change: Change::Whole { fields, .. }, .. }) => fields.memory_bytes(),
-            Self::Update(Update { change: Change::Partial { fields }, .. }) => {
-                fields.iter().map(|field| size_of_val(field) + field.0.len() + field.2.memory_bytes()).sum()
+            Self::Update(Update { change: Change::Whole { fields, .. }, .. }) => {
+                fields.memory_bytes()
             }
+            Self::Update(Update { change: Change::Partial { fields }, .. }) => fields
+                .iter()
+                .map(|field| size_of_val(field) + field.0.len() + field.2.memory_bytes())
+                .sum(),
         }
     }
 
@@ -169,8 +177,8 @@ pub struct Insert {
     pub id: Key,
     /// The whole document as BSON, `_id` first.
     pub document: Vec<u8>,
-    /// Where the identity is not the queue's own: a hash of the message as sent, stored as `_ingest.h`. Another message under
-    /// the same id is told from a redelivery by it.
+    /// Where the identity is not the queue's own: a hash of the message as sent, stored as
+    /// `_ingest.h`. Another message under the same id is told from a redelivery by it.
     pub hash: Option<[u8; 16]>,
 }
 
@@ -187,11 +195,15 @@ impl Update {
         const STATEMENT: usize = 1_024;
         const PER_FIELD: usize = 768;
         match &self.change {
-            Change::Whole { version, fields } => STATEMENT + fields.bytes() + 3 * version.origin_id.len() + PER_FIELD * 2,
+            Change::Whole { version, fields } => {
+                STATEMENT + fields.bytes() + 3 * version.origin_id.len() + PER_FIELD * 2
+            }
             Change::Partial { fields } => {
                 let each: usize = fields
                     .iter()
-                    .map(|(name, version, value)| PER_FIELD + 8 * name.len() + value.bytes() + 3 * version.origin_id.len())
+                    .map(|(name, version, value)| {
+                        PER_FIELD + 8 * name.len() + value.bytes() + 3 * version.origin_id.len()
+                    })
                     .sum();
                 STATEMENT + each
             }

@@ -1,12 +1,12 @@
 //! One MongoDB client per process, made at its first use however many tasks ask at once.
 //!
-//! [`MongoManager::get`] gives the default database of the connection string from anywhere in a program. The connection
-//! string is that of [`MongoManager::configure`], else of the environment variable `MONGO_CACHE_URI`, else `db.mongo_uri` of the
-//! file that `LONGSHORE_CONFIG` names. Programs that want a client of their own, as tests do, make one with
-//! [`MongoManager::connect`].
+//! [`MongoManager::get`] gives the default database of the connection string from anywhere in a
+//! program. The connection string is that of [`MongoManager::configure`], else of the environment
+//! variable `MONGO_CACHE_URI`, else `db.mongo_uri` of the file that `LONGSHORE_CONFIG` names.
+//! Programs that want a client of their own, as tests do, make one with [`MongoManager::connect`].
 //!
-//! What a Python program does with a helper of this name reads here as follows. Each example is a test of the same name in
-//! `tests/it/mongo_manager.rs`, against a real server.
+//! What a Python program does with a helper of this name reads here as follows. Each example is a
+//! test of the same name in `tests/it/mongo_manager.rs`, against a real server.
 //!
 //! # Collections
 //! `db = MongoManager.get(); events = db.events`
@@ -87,7 +87,8 @@
 //! ```
 //!
 //! # Replica sets, credentials, TLS
-//! All of these stand in the connection string. Options beside it (`db.connection_options`) apply unless it has them too.
+//! All of these stand in the connection string. Options beside it (`db.connection_options`) apply
+//! unless it has them too.
 //! ```no_run
 //! # use longshore::config::{DbConfig, Secret};
 //! # use longshore::mongo_manager::{MongoManager, MongoManagerError};
@@ -129,7 +130,8 @@ pub use self::privileges::Privileges;
 use crate::config::DbConfig;
 use crate::telemetry::signals::Signals;
 
-/// How long a ping may take beyond the search for a server: a server that stalls must not stall those who ask for it.
+/// How long a ping may take beyond the search for a server: a server that stalls must not stall
+/// those who ask for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connected client with its default database. Clones share it.
@@ -150,8 +152,9 @@ impl MongoManager {
     /// The client belongs to the tokio runtime that this runs on and ends with it.
     ///
     /// # Errors
-    /// At once where the settings cannot be read, else within the server selection timeout (`serverSelectionTimeoutMS` in
-    /// the URI, else [`DbConfig::server_selection_timeout`]) and 3 s.
+    /// At once where the settings cannot be read, else within the server selection timeout
+    /// (`serverSelectionTimeoutMS` in the URI, else [`DbConfig::server_selection_timeout`]) and 3
+    /// s.
     pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
         let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
         let ping_timeout = settings::selection_timeout(&options).saturating_add(ANSWER_TIMEOUT);
@@ -165,9 +168,11 @@ impl MongoManager {
             let diagnosis = Arc::clone(&diagnosis);
             EventHandler::callback(move |event| diagnosis.record(event))
         });
-        let client = Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
+        let client =
+            Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
-        let manager = Self { client, options: Arc::new(options), database, pool, diagnosis, ping_timeout };
+        let manager =
+            Self { client, options: Arc::new(options), database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -183,13 +188,15 @@ impl MongoManager {
         &self.database
     }
 
-    /// The same database of a new client, which logs in on connections of its own. For when the server no longer knows the login
-    /// of the old ones: it forgets that for good where a user is dropped, though one of the same name be made again.
+    /// The same database of a new client, which logs in on connections of its own. For when the
+    /// server no longer knows the login of the old ones: it forgets that for good where a user is
+    /// dropped, though one of the same name be made again.
     ///
     /// # Errors
     /// Where the driver no longer takes the options that it has taken before.
     pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
-        let client = Client::with_options(ClientOptions::clone(&self.options)).map_err(|error| self.explain(&error))?;
+        let client = Client::with_options(ClientOptions::clone(&self.options))
+            .map_err(|error| self.explain(&error))?;
         Ok(client.database(self.database.name()))
     }
 
@@ -213,8 +220,9 @@ impl MongoManager {
         answered.unwrap_or_else(|_| Err(self.diagnosis.silent())).map(|_| ())
     }
 
-    /// The server's `collStats` of a collection: `count`, `size`, `storageSize`, `nindexes` and more. All are 0 where there is
-    /// no such collection. <https://www.mongodb.com/docs/manual/reference/command/collStats/>
+    /// The server's `collStats` of a collection: `count`, `size`, `storageSize`, `nindexes` and
+    /// more. All are 0 where there is no such collection.
+    /// <https://www.mongodb.com/docs/manual/reference/command/collStats/>
     ///
     /// # Errors
     /// Where the server cannot be reached, or does not allow it.
@@ -224,17 +232,20 @@ impl MongoManager {
 
     /// Runs a command on the primary, as it is. A write concern that was not met is an error.
     pub(crate) async fn run(&self, command: Document) -> Result<Document, MongoManagerError> {
-        let reply = self.database.run_command(command).await.map_err(|error| self.explain(&error))?;
+        let reply =
+            self.database.run_command(command).await.map_err(|error| self.explain(&error))?;
         match reply.get_document("writeConcernError") {
             Ok(unmet) => {
-                let detail = unmet.get_str("errmsg").unwrap_or("the write concern was not met").to_owned();
+                let detail =
+                    unmet.get_str("errmsg").unwrap_or("the write concern was not met").to_owned();
                 Err(MongoManagerError::Failed { hosts: self.diagnosis.hosts().to_owned(), detail })
             }
             Err(_) => Ok(reply),
         }
     }
 
-    /// An error of this client, from any call of the driver, in words that say what to do and hold no credentials.
+    /// An error of this client, from any call of the driver, in words that say what to do and hold
+    /// no credentials.
     #[must_use]
     pub fn explain(&self, error: &mongodb::error::Error) -> MongoManagerError {
         self.diagnosis.explain(error)

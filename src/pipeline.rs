@@ -1,5 +1,5 @@
-//! The only place that joins the stages. Generic over [`Queue`] and [`Store`]: it knows neither SQS nor MongoDB, and a
-//! simulation runs this very code.
+//! The only place that joins the stages. Generic over [`Queue`] and [`Store`]: it knows neither SQS
+//! nor MongoDB, and a simulation runs this very code.
 
 pub mod dry_run;
 mod intake;
@@ -56,12 +56,13 @@ pub struct Pipeline<Q, S> {
 }
 
 impl<Q: Queue, S: Store> Pipeline<Q, S> {
-    /// Moves messages until `stop`, then drains: stages end in the order of the flow, each when its ways in are gone.
-    /// Dropping the future is a crash: what is held comes back after its visibility timeout.
+    /// Moves messages until `stop`, then drains: stages end in the order of the flow, each when its
+    /// ways in are gone. Dropping the future is a crash: what is held comes back after its
+    /// visibility timeout.
     ///
     /// # Panics
-    /// Where `in_flight.bytes_max` cannot hold one message of the queue: nothing would ever be received. The loader and the
-    /// worker refuse that.
+    /// Where `in_flight.bytes_max` cannot hold one message of the queue: nothing would ever be
+    /// received. The loader and the worker refuse that.
     pub async fn run(self) {
         let gate = Gate::new(self.signals.clone());
         let brake = Brake::default();
@@ -127,12 +128,23 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = dead_letter::collection(&self.config);
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &doubts));
-        let dead_letters = DeadLetters::new(Arc::clone(&self.queue_traits.arn), Arc::clone(&self.clock), self.signals.clone());
+        let dead_letters = DeadLetters::new(
+            Arc::clone(&self.queue_traits.arn),
+            Arc::clone(&self.clock),
+            self.signals.clone(),
+        );
         let rejects = Rejects { dead_letters, lane: dead_letter_lane };
         let mut by_collection = Vec::with_capacity(self.config.collections.len());
         for collection in self.config.collections.values() {
             let (lane, waiters) = Lane::new();
-            stages.spawn(self.lane(collection.clone(), waiters, gate, settle, Some(rejects.clone()), &doubts));
+            stages.spawn(self.lane(
+                collection.clone(),
+                waiters,
+                gate,
+                settle,
+                Some(rejects.clone()),
+                &doubts,
+            ));
             by_collection.push(lane);
         }
         Lanes { by_collection, rejects }
@@ -165,15 +177,36 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         self.signals.watchdog().watch(name, lane::run(context, waiters))
     }
 
-    /// The pollers, with decode and route behind them. They and the stage of those that outgrow their share own the only ways
-    /// into the lanes.
-    fn start_receiving(self, stages: &mut JoinSet<()>, gate: Gate, brake: Brake, lanes: Lanes, settle: Settle) {
+    /// The pollers, with decode and route behind them. They and the stage of those that outgrow
+    /// their share own the only ways into the lanes.
+    fn start_receiving(
+        self,
+        stages: &mut JoinSet<()>,
+        gate: Gate,
+        brake: Brake,
+        lanes: Lanes,
+        settle: Settle,
+    ) {
         let in_flight = &self.config.in_flight;
         let message_bytes_max = self.queue_traits.message_bytes_max;
-        let shares = Shares::new(&self.config, message_bytes_max).expect("the configuration has room for one message: see config::shares");
-        let budget = Budget::shown_in(self.signals.gauges(), in_flight.messages_max, in_flight.bytes_max, shares.growth);
-        let (message, router, stop) = (self.config.message.clone(), Router::new(&self.config), self.stop.clone());
-        let intake = Arc::new(Intake { message, router, lanes, settle, stop: stop.clone(), late: Mutex::default() });
+        let shares = Shares::new(&self.config, message_bytes_max)
+            .expect("the configuration has room for one message: see config::shares");
+        let budget = Budget::shown_in(
+            self.signals.gauges(),
+            in_flight.messages_max,
+            in_flight.bytes_max,
+            shares.growth,
+        );
+        let (message, router, stop) =
+            (self.config.message.clone(), Router::new(&self.config), self.stop.clone());
+        let intake = Arc::new(Intake {
+            message,
+            router,
+            lanes,
+            settle,
+            stop: stop.clone(),
+            late: Mutex::default(),
+        });
         let (outgrown, to_grow) = mpsc::unbounded_channel();
         let growing = OutgrownContext {
             budget: budget.clone(),
@@ -203,7 +236,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         };
         let polling = pollers::run(context, move |receipts, room| {
             for receipt in intake.take(receipts, room) {
-                // The stage ends after its ways in, so this fails only in a teardown, where dropping is what happens.
+                // The stage ends after its ways in, so this fails only in a teardown, where
+                // dropping is what happens.
                 let _ = outgrown.send(receipt);
             }
         });

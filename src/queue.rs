@@ -1,4 +1,5 @@
-//! The queue, by its delivery contract. [`sqs`] is the one real implementation; the simulation has another.
+//! The queue, by its delivery contract. [`sqs`] is the one real implementation; the simulation has
+//! another.
 
 pub mod pollers;
 pub mod sqs;
@@ -16,20 +17,26 @@ pub const BATCH_MAX: usize = 10;
 /// The longest long poll (SQS).
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// The longest a message may be held from its receive on (SQS: 12 h); a message is released an hour before.
+/// The longest a message may be held from its receive on (SQS: 12 h); a message is released an hour
+/// before.
 pub const HOLD_MAX: Duration = Duration::from_hours(11);
 
-/// How long after its receive a message is hidden at most. SQS refuses what would end more than 12 h after it.
+/// How long after its receive a message is hidden at most. SQS refuses what would end more than 12
+/// h after it.
 pub const HIDDEN_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
-/// A queue that delivers at least once, in any order, and takes a message back when nobody says that it is done.
+/// A queue that delivers at least once, in any order, and takes a message back when nobody says
+/// that it is done.
 ///
-/// None of the calls retries; all are safe to retry. Dropping the future of a call says nothing about whether it happened.
+/// None of the calls retries; all are safe to retry. Dropping the future of a call says nothing
+/// about whether it happened.
 pub trait Queue: Send + Sync + 'static {
-    /// Takes up to `max` (1 to [`BATCH_MAX`]) messages, waiting up to `wait` for the first. Each is hidden from other
-    /// receivers for the queue's visibility timeout from about now, and its receive count has grown by one.
+    /// Takes up to `max` (1 to [`BATCH_MAX`]) messages, waiting up to `wait` for the first. Each is
+    /// hidden from other receivers for the queue's visibility timeout from about now, and its
+    /// receive count has grown by one.
     ///
-    /// A FIFO queue gives the same messages again for the same `attempt`, if the answer to an earlier try was lost.
+    /// A FIFO queue gives the same messages again for the same `attempt`, if the answer to an
+    /// earlier try was lost.
     fn receive(
         &self,
         max: usize,
@@ -37,11 +44,15 @@ pub trait Queue: Send + Sync + 'static {
         attempt: Option<&str>,
     ) -> impl Future<Output = Result<Vec<QueueMessage>, QueueFault>> + Send;
 
-    /// Deletes by receipt handle, at most [`BATCH_MAX`]. The answers stand in the order of `handles`, one each; an `Err` of
-    /// the whole says that nothing is known about any of them.
-    fn delete(&self, handles: &[Arc<str>]) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
+    /// Deletes by receipt handle, at most [`BATCH_MAX`]. The answers stand in the order of
+    /// `handles`, one each; an `Err` of the whole says that nothing is known about any of them.
+    fn delete(
+        &self,
+        handles: &[Arc<str>],
+    ) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
 
-    /// Hides each message for `timeout` from now (whole seconds, 0 to 12 h; 0 gives it back at once). Answers as `delete`.
+    /// Hides each message for `timeout` from now (whole seconds, 0 to 12 h; 0 gives it back at
+    /// once). Answers as `delete`.
     fn change_visibility(
         &self,
         handles: &[Arc<str>],
@@ -53,7 +64,8 @@ pub trait Queue: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryOutcome {
     Done,
-    /// The handle is of an earlier receive, or the message is gone or no longer in flight. Nothing to do.
+    /// The handle is of an earlier receive, or the message is gone or no longer in flight. Nothing
+    /// to do.
     Stale,
     /// Failed for now; worth another try.
     Failed(String),

@@ -1,7 +1,8 @@
 //! How to ask again: intervals that grow, with jitter. The only user of the crate `backoff`.
 //!
-//! The crate gives the intervals only: its clock is the standard library's and its jitter unseeded, which neither paused
-//! time nor a seeded simulation could reach. So its randomization is 0, and jitter and budget are ours.
+//! The crate gives the intervals only: its clock is the standard library's and its jitter unseeded,
+//! which neither paused time nor a seeded simulation could reach. So its randomization is 0, and
+//! jitter and budget are ours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use backoff::backoff::Backoff as _;
 use crate::clock::Clock;
 use crate::config::RetryConfig;
 
-/// A growing interval between tries, of which a random half is taken off so that many workers do not ask in step.
+/// A growing interval between tries, of which a random half is taken off so that many workers do
+/// not ask in step.
 pub struct Backoff {
     intervals: ExponentialBackoff,
     clock: Arc<dyn Clock>,
@@ -62,7 +64,11 @@ mod tests {
         let mut bound = config.initial;
         for _ in 0..20 {
             let interval = backoff.next_interval();
-            assert!(interval >= bound / 2 && interval <= bound, "{interval:?} is not within {:?} and {bound:?}", bound / 2);
+            assert!(
+                interval >= bound / 2 && interval <= bound,
+                "{interval:?} is not within {:?} and {bound:?}",
+                bound / 2
+            );
             bound = (bound * 2).min(config.max);
         }
         backoff.reset();

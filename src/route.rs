@@ -1,15 +1,21 @@
 //! Record to write: what the route of a message's type makes of its fields. Pure.
 //!
-//! - `insert` makes a document under the producer's id, or under one made from the origin (`route/insert.rs`).
-//! - `set` and `replace` make an order-free update of the document with the message's key (`route/keyed.rs`).
+//! - `insert` makes a document under the producer's id, or under one made from the origin
+//!   (`route/insert.rs`).
+//! - `set` and `replace` make an order-free update of the document with the message's key
+//!   (`route/keyed.rs`).
 //!
-//! Fields are copied as encoded elements; only ids, keys and times are looked into. What a route takes:
+//! Fields are copied as encoded elements; only ids, keys and times are looked into. What a route
+//! takes:
 //!
-//! - `type` and `id` are the message's own: they pick the route and the `_id` of an insert, and are not stored beside that.
-//! - `null` is no value. Where a required field is null it counts as missing; where the version field or the default time is
-//!   null the origin's time stands in, as if it were absent. Any other field that is null is stored as null, a time as well:
-//!   "never" is something that a producer may say.
-//! - Names that the store gives a meaning of its own are refused: a producer's data never acts on the server.
+//! - `type` and `id` are the message's own: they pick the route and the `_id` of an insert, and are
+//!   not stored beside that.
+//! - `null` is no value. Where a required field is null it counts as missing; where the version
+//!   field or the default time is null the origin's time stands in, as if it were absent. Any other
+//!   field that is null is stored as null, a time as well: "never" is something that a producer may
+//!   say.
+//! - Names that the store gives a meaning of its own are refused: a producer's data never acts on
+//!   the server.
 
 mod document;
 mod id;
@@ -30,7 +36,8 @@ use crate::time::{element, millis};
 
 use keyed::Keyed;
 
-/// The largest document that MongoDB stores (manual, "MongoDB Limits and Thresholds": 16 mebibytes).
+/// The largest document that MongoDB stores (manual, "MongoDB Limits and Thresholds": 16
+/// mebibytes).
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 /// The field that Longshore keeps for itself in every collection.
@@ -70,14 +77,23 @@ impl Router {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let destination = |route: &Route| {
-            let lane = config.collections.keys().position(|collection| *collection == route.collection);
+            let lane =
+                config.collections.keys().position(|collection| *collection == route.collection);
             let mut route = route.clone();
             // Sorted for the search by each field's name.
             route.fields.sort_unstable();
-            Destination { name: route.name.as_str().into(), lane: lane.expect("every route's collection is configured"), route }
+            Destination {
+                name: route.name.as_str().into(),
+                lane: lane.expect("every route's collection is configured"),
+                route,
+            }
         };
         Self {
-            routes: config.routes.iter().map(|(name, route)| (name.clone(), destination(route))).collect(),
+            routes: config
+                .routes
+                .iter()
+                .map(|(name, route)| (name.clone(), destination(route)))
+                .collect(),
             version_skew_max_ms: millis(config.message.version_skew_max),
         }
     }
@@ -91,16 +107,21 @@ impl Router {
     /// Makes the write that `record` asks for. The same record always makes the same write.
     ///
     /// # Errors
-    /// Where no route has the record's type, or the record breaks a rule of its route. It will do so at every delivery.
+    /// Where no route has the record's type, or the record breaks a rule of its route. It will do
+    /// so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed, Rejection> {
         let Some(destination) = self.routes.get(&record.kind) else {
-            let text = format!("no route has the type {}: correct the producer, or configure such a route", Name(&record.kind));
+            let text = format!(
+                "no route has the type {}: correct the producer, or configure such a route",
+                Name(&record.kind)
+            );
             return Err(Rejection::new(Reason::UnknownType, text));
         };
         let route = &destination.route;
         let write = match &route.kind {
             WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
-            WriteKind::Set { key, version_field, .. } | WriteKind::Replace { key, version_field } => {
+            WriteKind::Set { key, version_field, .. }
+            | WriteKind::Replace { key, version_field } => {
                 let message = Keyed { route, record, key, version_field };
                 Write::Update(message.update(self.version_skew_max_ms)?)
             }
@@ -109,7 +130,8 @@ impl Router {
     }
 }
 
-/// Refuses a record without a value for each of `required`, but for the fields that `settled` have an answer of their own.
+/// Refuses a record without a value for each of `required`, but for the fields that `settled` have
+/// an answer of their own.
 fn check_required(route: &Route, record: &Record, settled: &[&str]) -> Result<(), Rejection> {
     for name in route.required.iter().filter(|name| !settled.contains(&name.as_str())) {
         let lack = match record.fields.get(name) {
@@ -117,7 +139,8 @@ fn check_required(route: &Route, record: &Record, settled: &[&str]) -> Result<()
             Some(field) if field.element_type() == element::NULL => "is null",
             Some(_) => continue,
         };
-        let text = format!("{} {lack}: the route {} requires a value", Name(name), Name(&route.name));
+        let text =
+            format!("{} {lack}: the route {} requires a value", Name(name), Name(&route.name));
         return Err(Rejection::new(Reason::MissingField, text));
     }
     Ok(())
@@ -126,7 +149,9 @@ fn check_required(route: &Route, record: &Record, settled: &[&str]) -> Result<()
 /// Refuses a document that the server would not take for its size.
 fn check_size(bytes: usize) -> Result<(), Rejection> {
     if bytes > DOCUMENT_BYTES_MAX {
-        let text = format!("the document would have {bytes} bytes, MongoDB stores at most {DOCUMENT_BYTES_MAX}: send less in one message");
+        let text = format!(
+            "the document would have {bytes} bytes, MongoDB stores at most {DOCUMENT_BYTES_MAX}: send less in one message"
+        );
         return Err(Rejection::new(Reason::TooLarge, text));
     }
     Ok(())
@@ -136,7 +161,8 @@ fn bad_name(name: &str, why: &str) -> Rejection {
     Rejection::new(Reason::BadName, format!("{} {why}", Name(name)))
 }
 
-/// A name from a message as it stands in a rejection: quoted, on one line, and cut where it is long.
+/// A name from a message as it stands in a rejection: quoted, on one line, and cut where it is
+/// long.
 struct Name<'a>(&'a str);
 
 impl fmt::Display for Name<'_> {
@@ -171,7 +197,9 @@ mod tests {
 
     #[test]
     fn a_type_without_a_route_is_refused_by_name() {
-        let refused = Router::new(&sample::config()).route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
+        let refused = Router::new(&sample::config())
+            .route(&record("evnet", &doc! { "user_id": 1 }))
+            .unwrap_err();
         assert_eq!(refused.reason, Reason::UnknownType);
         assert!(refused.text.contains("`evnet`"), "{}", refused.text);
     }

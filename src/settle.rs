@@ -1,7 +1,9 @@
-//! The end of a message: deleted, dead-lettered and deleted, or released. Nothing else consumes a [`Receipt`].
+//! The end of a message: deleted, dead-lettered and deleted, or released. Nothing else consumes a
+//! [`Receipt`].
 //!
-//! Deletes go by tens across receives, several calls in flight, waiting a little for ten: latency is measured to the write,
-//! and a call costs the same for one as for ten. Releases wait for nobody.
+//! Deletes go by tens across receives, several calls in flight, waiting a little for ten: latency
+//! is measured to the write, and a call costs the same for one as for ten. Releases wait for
+//! nobody.
 
 mod calls;
 mod groups;
@@ -30,8 +32,9 @@ use groups::Groups;
 /// The longest that a delete waits for nine others.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
-/// The same for a FIFO queue, which gives no more of a group until what it gave is deleted. Long enough for the neighbours of
-/// the same receive, which are written together, and short beside a round trip to a queue.
+/// The same for a FIFO queue, which gives no more of a group until what it gave is deleted. Long
+/// enough for the neighbours of the same receive, which are written together, and short beside a
+/// round trip to a queue.
 const LINGER_FIFO_MAX: Duration = Duration::from_millis(20);
 
 /// The longest that a message is left hidden, unless the visibility timeout is longer.
@@ -85,14 +88,16 @@ impl Settle {
         self.send(receipt, How::Release);
     }
 
-    /// The message goes back to the queue after another visibility timeout at least: there is a reason not to see it again at once.
+    /// The message goes back to the queue after another visibility timeout at least: there is a
+    /// reason not to see it again at once.
     pub fn leave(&self, receipt: Receipt) {
         self.send(receipt, How::Leave);
     }
 
     fn send(&self, mut receipt: Receipt, how: How) {
         receipt.enter(Stage::Settling);
-        // Settling ends after all of its senders, so this fails only in a teardown, where dropping is what happens.
+        // Settling ends after all of its senders, so this fails only in a teardown, where dropping
+        // is what happens.
         let _ = self.settlements.send(Settlement { receipt, how });
     }
 }
@@ -130,7 +135,10 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
         if !open && calls.is_empty() {
             return;
         }
-        let with_room = calls::OPERATIONS.iter().zip(&lots).filter(|(operation, _)| calls.len() < operation.calls_max(is_letting_go));
+        let with_room = calls::OPERATIONS
+            .iter()
+            .zip(&lots)
+            .filter(|(operation, _)| calls.len() < operation.calls_max(is_letting_go));
         let wake = with_room.filter_map(|(_, lot)| lot.wake()).min();
         tokio::select! {
             biased;
@@ -144,7 +152,12 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, mut settlements: Settlemen
     }
 }
 
-fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3], settlement: Settlement) {
+fn sort<Q>(
+    context: &SettleContext<Q>,
+    groups: &mut Groups,
+    lots: &mut [Lot; 3],
+    settlement: Settlement,
+) {
     let Settlement { receipt, how } = settlement;
     let how = groups.permit(&receipt, how);
     let index = match how {
@@ -156,16 +169,21 @@ fn sort<Q>(context: &SettleContext<Q>, groups: &mut Groups, lots: &mut [Lot; 3],
         How::Leave => 1,
     };
     let ending = if let How::Delete(ending) = how { Some(ending) } else { None };
-    let hide = if how == How::Leave { hidden_for(&receipt, context.visibility_timeout) } else { Duration::ZERO };
+    let hide = if how == How::Leave {
+        hidden_for(&receipt, context.visibility_timeout)
+    } else {
+        Duration::ZERO
+    };
     lots[index].entries.push_back(Entry { receipt, ending, hide });
     lots[index].since.get_or_insert_with(Instant::now);
 }
 
-/// How long a message that is left stays hidden: twice as long at each receive, so that a trouble of hours does not use up the
-/// receives that the queue's redrive policy allows.
+/// How long a message that is left stays hidden: twice as long at each receive, so that a trouble
+/// of hours does not use up the receives that the queue's redrive policy allows.
 fn hidden_for(receipt: &Receipt, visibility_timeout: Duration) -> Duration {
     let doubled = receipt.message.receive_count.saturating_sub(1).min(LEFT_DOUBLED_MAX);
-    let grown = visibility_timeout.saturating_mul(1 << doubled).min(LEFT_MAX.max(visibility_timeout));
+    let grown =
+        visibility_timeout.saturating_mul(1 << doubled).min(LEFT_MAX.max(visibility_timeout));
     grown.min(HIDDEN_MAX.saturating_sub(receipt.received_at.elapsed())).max(Duration::from_secs(1))
 }
 
@@ -188,7 +206,10 @@ impl Lot {
     }
 
     fn is_due(&self, closing: bool) -> bool {
-        !self.entries.is_empty() && (closing || self.entries.len() >= BATCH_MAX || self.wake().is_some_and(|wake| wake <= Instant::now()))
+        !self.entries.is_empty()
+            && (closing
+                || self.entries.len() >= BATCH_MAX
+                || self.wake().is_some_and(|wake| wake <= Instant::now()))
     }
 
     /// The oldest ten that are to be hidden for the same time.

@@ -1,4 +1,5 @@
-//! How a worker is told to stop: first to drain, then, at the deadline or a second signal, to let go.
+//! How a worker is told to stop: first to drain, then, at the deadline or a second signal, to let
+//! go.
 
 use tokio_util::sync::CancellationToken;
 

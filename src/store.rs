@@ -1,4 +1,5 @@
-//! The store, by what its answers mean. [`mongo`] is the one real implementation; the simulation has another.
+//! The store, by what its answers mean. [`mongo`] is the one real implementation; the simulation
+//! has another.
 
 pub mod mongo;
 
@@ -10,14 +11,19 @@ use crate::telemetry::signals::WriteTrouble;
 
 /// A store that applies writes one by one and says of each what became of it.
 pub trait Store: Send + Sync + 'static {
-    /// Applies all `writes` to `collection`, in any order, each on its own. All are of the collection's kind of write, and
-    /// no two have one key.
+    /// Applies all `writes` to `collection`, in any order, each on its own. All are of the
+    /// collection's kind of write, and no two have one key.
     ///
-    /// Safe to repeat: an insert whose id is there already and an update that is not newer change nothing.
-    fn write(&self, collection: &Collection, writes: &[&Write]) -> impl Future<Output = WriteOutcome> + Send;
+    /// Safe to repeat: an insert whose id is there already and an update that is not newer change
+    /// nothing.
+    fn write(
+        &self,
+        collection: &Collection,
+        writes: &[&Write],
+    ) -> impl Future<Output = WriteOutcome> + Send;
 
-    /// Whether `collection` acknowledges a write just now, tried by one that changes nothing. It tells a store that is away from
-    /// one that is brought down by the items themselves.
+    /// Whether `collection` acknowledges a write just now, tried by one that changes nothing. It
+    /// tells a store that is away from one that is brought down by the items themselves.
     fn is_well(&self, collection: &Collection) -> impl Future<Output = bool> + Send;
 }
 
@@ -49,7 +55,8 @@ pub enum ItemOutcome {
     Unconfirmed(String),
 }
 
-/// Why nothing is known. The kind decides what to do, the text is for people and holds no credentials.
+/// Why nothing is known. The kind decides what to do, the text is for people and holds no
+/// credentials.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{text}")]
 pub struct StoreFault {
@@ -65,8 +72,8 @@ pub enum StoreFaultKind {
     Unavailable,
     /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
     Denied,
-    /// The command as a whole was refused in a way that one of its writes can cause: halve it. A single write so refused is
-    /// [`ItemOutcome::Doubtful`], never this.
+    /// The command as a whole was refused in a way that one of its writes can cause: halve it. A
+    /// single write so refused is [`ItemOutcome::Doubtful`], never this.
     Refused,
 }
 

@@ -1,10 +1,11 @@
 //! Times as producers write them, read exactly, to the nanosecond. Pure.
 //!
-//! Read are RFC 3339 (`2026-11-22T10:00:00Z`), the same without an offset (taken as UTC) and with a space for the `T`, as
-//! Python prints them, and numbers, whose unit is told by their size: epoch seconds, fractional too,
-//! or milliseconds from 10^11 on. A BSON date holds
-//! milliseconds, so a time is stored to the millisecond; versions are compared to the nanosecond, or two updates of one
-//! millisecond would have no order. What is finer than a nanosecond is cut, towards the past before 1970 too.
+//! Read are RFC 3339 (`2026-11-22T10:00:00Z`), the same without an offset (taken as UTC) and with a
+//! space for the `T`, as Python prints them, and numbers, whose unit is told by their size: epoch
+//! seconds, fractional too, or milliseconds from 10^11 on. A BSON date holds milliseconds, so a
+//! time is stored to the millisecond; versions are compared to the nanosecond, or two updates of
+//! one millisecond would have no order. What is finer than a nanosecond is cut, towards the past
+//! before 1970 too.
 
 mod decimal;
 
@@ -30,15 +31,16 @@ pub mod element {
     pub const DECIMAL128: u8 = 0x13;
 }
 
-/// Numbers below this are seconds, from here on milliseconds: 10^11 s is the year 5138, 10^11 ms is 1973.
+/// Numbers below this are seconds, from here on milliseconds: 10^11 s is the year 5138, 10^11 ms is
+/// 1973.
 pub const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// 0001-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z.
 pub const MILLIS_MIN: i64 = -62_135_596_800_000;
 pub const MILLIS_MAX: i64 = 253_402_300_799_999;
 
-/// 2000-01-01T00:00:00Z and 2100-01-01T00:00:00Z: what a version may be. One of the year 2612, read from a number that was
-/// none, would win over every true update for centuries.
+/// 2000-01-01T00:00:00Z and 2100-01-01T00:00:00Z: what a version may be. One of the year 2612, read
+/// from a number that was none, would win over every true update for centuries.
 pub const VERSION_MILLIS_MIN: i64 = 946_684_800_000;
 pub const VERSION_MILLIS_MAX: i64 = 4_102_444_800_000;
 
@@ -64,7 +66,8 @@ impl Time {
     /// # Errors
     /// Outside the years 1 to 9999.
     pub fn from_nanos(nanos: i128) -> Result<Self, TimeError> {
-        let millis = i64::try_from(nanos.div_euclid(NANOS_PER_MILLI)).map_err(|_| TimeError::OutOfRange)?;
+        let millis =
+            i64::try_from(nanos.div_euclid(NANOS_PER_MILLI)).map_err(|_| TimeError::OutOfRange)?;
         if !(MILLIS_MIN..=MILLIS_MAX).contains(&millis) {
             return Err(TimeError::OutOfRange);
         }
@@ -91,8 +94,8 @@ impl Time {
     }
 }
 
-/// Epoch seconds with nine digits behind the point. Up to the year 5138 [`from_text`] reads them as this time again, exactly; from
-/// there on it takes such a number for milliseconds.
+/// Epoch seconds with nine digits behind the point. Up to the year 5138 [`from_text`] reads them as
+/// this time again, exactly; from there on it takes such a number for milliseconds.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = i128::from(self.millis) * NANOS_PER_MILLI + i128::from(self.nanos);
@@ -105,7 +108,9 @@ impl fmt::Display for Time {
 /// Why a time cannot be read. Holds no value of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    #[error("is not a time: give RFC 3339 (2026-11-22T10:00:00Z), epoch seconds or epoch milliseconds")]
+    #[error(
+        "is not a time: give RFC 3339 (2026-11-22T10:00:00Z), epoch seconds or epoch milliseconds"
+    )]
     Unreadable,
     #[error("is outside the years 1 to 9999")]
     OutOfRange,
@@ -117,7 +122,10 @@ pub enum TimeError {
 /// Where it cannot be read or is outside the years 1 to 9999.
 pub fn from_text(text: &str) -> Result<Time, TimeError> {
     let text = text.trim_ascii();
-    if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E')) {
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
+    {
         match from_number(text) {
             Err(TimeError::Unreadable) => {}
             read => return read,
@@ -136,11 +144,13 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
     }
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
     // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
-    let civil = DateTime::from_parts(pieces.date(), time).duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let civil = DateTime::from_parts(pieces.date(), time)
+        .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
     Time::from_nanos(civil.as_nanos() + leap_second(&text, time) - offset * NANOS_PER_SECOND)
 }
 
-/// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time back.
+/// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time
+/// back.
 fn leap_second(text: &str, time: jiff::civil::Time) -> i128 {
     if time.second() == 59 && text.contains(":60") { NANOS_PER_SECOND } else { 0 }
 }
@@ -156,7 +166,8 @@ fn without_digits_beyond_nanoseconds(text: &str) -> std::borrow::Cow<'_, str> {
     [&text[..=point + DIGITS], &text[point + 1 + digits..]].concat().into()
 }
 
-/// Reads a number in decimal digits, with a point and an exponent or without: seconds, or milliseconds.
+/// Reads a number in decimal digits, with a point and an exponent or without: seconds, or
+/// milliseconds.
 ///
 /// # Errors
 /// Where it cannot be read or is outside the years 1 to 9999.
@@ -183,8 +194,8 @@ pub fn from_integer(number: i64) -> Result<Time, TimeError> {
     in_range(number * 1_000)
 }
 
-/// Seconds, or milliseconds, by the shortest text that is this double, which is what a producer's library prints:
-/// 1795341605.123 times 1000 would be 1795341605122.9999.
+/// Seconds, or milliseconds, by the shortest text that is this double, which is what a producer's
+/// library prints: 1795341605.123 times 1000 would be 1795341605122.9999.
 ///
 /// # Errors
 /// Where it is no number, or outside the years 1 to 9999.
@@ -206,7 +217,11 @@ pub fn from_double(number: f64) -> Result<Time, TimeError> {
 /// # Errors
 /// Outside the years 1 to 9999.
 pub fn in_range(millis: i64) -> Result<Time, TimeError> {
-    if (MILLIS_MIN..=MILLIS_MAX).contains(&millis) { Ok(Time::from_millis(millis)) } else { Err(TimeError::OutOfRange) }
+    if (MILLIS_MIN..=MILLIS_MAX).contains(&millis) {
+        Ok(Time::from_millis(millis))
+    } else {
+        Err(TimeError::OutOfRange)
+    }
 }
 
 /// A duration in whole milliseconds, saturating.
@@ -220,7 +235,8 @@ mod tests {
     use super::*;
 
     fn nanos(text: &str) -> Result<i128, TimeError> {
-        from_text(text).map(|time| i128::from(time.millis()) * NANOS_PER_MILLI + i128::from(time.nanos()))
+        from_text(text)
+            .map(|time| i128::from(time.millis()) * NANOS_PER_MILLI + i128::from(time.nanos()))
     }
 
     #[test]
@@ -257,14 +273,20 @@ mod tests {
             assert_eq!(nanos(text), Ok(wanted), "{text}");
         }
         let many = "9".repeat(1_000);
-        assert_eq!(nanos(&format!("2026-11-22T10:00:05.123456789{many}Z")), Ok(1_795_341_605_123_456_789));
+        assert_eq!(
+            nanos(&format!("2026-11-22T10:00:05.123456789{many}Z")),
+            Ok(1_795_341_605_123_456_789)
+        );
         assert_eq!(nanos(&format!("1795341605.123456789{many}")), Ok(1_795_341_605_123_456_789));
         // Leap seconds do not turn time back.
         assert_eq!(nanos("2016-12-31T23:59:60.5Z"), nanos("2017-01-01T00:00:00.5Z"));
         // Towards the past, so that times before 1970 keep their order too.
         assert_eq!(nanos("1969-12-31T23:59:59.9999999999Z"), Ok(-1));
         assert_eq!(nanos("-0.0000000001"), Ok(-1));
-        assert_eq!((from_text("-0.0001").unwrap().millis(), from_text("-0.0001").unwrap().nanos()), (-1, 900_000));
+        assert_eq!(
+            (from_text("-0.0001").unwrap().millis(), from_text("-0.0001").unwrap().nanos()),
+            (-1, 900_000)
+        );
     }
 
     #[test]
@@ -285,7 +307,14 @@ mod tests {
         ] {
             assert_eq!(from_text(text), Err(TimeError::Unreadable), "{text}");
         }
-        for text in ["99999999999999999", "-99999999999999", "0000-12-31T00:00:00Z", "1e30", "1e400", "1e99999999999999999999"] {
+        for text in [
+            "99999999999999999",
+            "-99999999999999",
+            "0000-12-31T00:00:00Z",
+            "1e30",
+            "1e400",
+            "1e99999999999999999999",
+        ] {
             assert_eq!(from_text(text), Err(TimeError::OutOfRange), "{text}");
         }
         assert_eq!(from_text("0001-01-01T00:00:00Z"), Ok(Time::from_millis(MILLIS_MIN)));

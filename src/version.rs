@@ -1,13 +1,15 @@
 //! Versions and their join: what makes the order of delivery irrelevant. Pure.
 //!
-//! A [`Version`] is (version field, origin time, sequence, place, origin id, content), compared in that order: total, and the same here and on the
-//! server. A whole-state update is a last-writer-wins register, a partial one a last-writer-wins map; [`join`] is
-//! associative, commutative and idempotent. So it does not matter in which order updates of one key arrive, how often, or how
-//! many of them are joined before they are written: here in a lane, or on the server by the same comparison.
+//! A [`Version`] is (version field, origin time, sequence, place, origin id, content), compared in
+//! that order: total, and the same here and on the server. A whole-state update is a
+//! last-writer-wins register, a partial one a last-writer-wins map; [`join`] is associative,
+//! commutative and idempotent. So it does not matter in which order updates of one key arrive, how
+//! often, or how many of them are joined before they are written: here in a lane, or on the server
+//! by the same comparison.
 //!
-//! All of it rests on one thing: two changes at one version are the same change, because a version ends with a hash of what
-//! the message says. The terms are those of M. Shapiro and others, "A comprehensive study of Convergent and Commutative
-//! Replicated Data Types" (2011).
+//! All of it rests on one thing: two changes at one version are the same change, because a version
+//! ends with a hash of what the message says. The terms are those of M. Shapiro and others, "A
+//! comprehensive study of Convergent and Commutative Replicated Data Types" (2011).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -31,7 +33,8 @@ pub struct Version {
     pub place: u32,
     /// Stored as binary, so that no collation orders it.
     pub origin_id: Arc<[u8]>,
-    /// Decides between two contents under one identity, which a sender should not give twice and may.
+    /// Decides between two contents under one identity, which a sender should not give twice and
+    /// may.
     pub content_hash: [u8; CONTENT_HASH_BYTES],
 }
 
@@ -47,7 +50,8 @@ impl Version {
 }
 
 impl Ord for Version {
-    /// The server compares binary values by length, then by bytes (MongoDB manual, "BSON comparison order"); so does this.
+    /// The server compares binary values by length, then by bytes (MongoDB manual, "BSON comparison
+    /// order"); so does this.
     fn cmp(&self, other: &Self) -> Ordering {
         self.time
             .cmp(&other.time)
@@ -69,8 +73,8 @@ impl PartialOrd for Version {
 /// What an update carries, and at which version. [`join`] says how two of them become one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The whole state at one version: a last-writer-wins register. `fields` are all there are; what is declared and
-    /// absent is removed.
+    /// The whole state at one version: a last-writer-wins register. `fields` are all there are;
+    /// what is declared and absent is removed.
     Whole { version: Version, fields: Fields },
     /// Some fields, each with its own version: a last-writer-wins map. Sorted by name.
     Partial { fields: Vec<(String, Version, Fields)> },
@@ -78,15 +82,21 @@ pub enum Change {
 
 /// Joins two changes of one key: the newer whole state, or the newer of each field.
 ///
-/// Both are of one shape, because all routes of one collection agree in it (the configuration refuses others); where they
-/// are not, the whole state wins, so that the function is total.
+/// Both are of one shape, because all routes of one collection agree in it (the configuration
+/// refuses others); where they are not, the whole state wins, so that the function is total.
 #[must_use]
 pub fn join(left: Change, right: Change) -> Change {
     match (left, right) {
-        (Change::Partial { fields: left }, Change::Partial { fields: right }) => Change::Partial { fields: merge(left, right) },
+        (Change::Partial { fields: left }, Change::Partial { fields: right }) => {
+            Change::Partial { fields: merge(left, right) }
+        }
         (Change::Whole { version: a, fields: x }, Change::Whole { version: b, fields: y }) => {
             // Equal versions are one message, delivered twice, or two that say the same.
-            if a >= b { Change::Whole { version: a, fields: x } } else { Change::Whole { version: b, fields: y } }
+            if a >= b {
+                Change::Whole { version: a, fields: x }
+            } else {
+                Change::Whole { version: b, fields: y }
+            }
         }
         (whole @ Change::Whole { .. }, _) | (_, whole) => whole,
     }
@@ -110,7 +120,11 @@ fn merge(left: Vec<VersionedField>, right: Vec<VersionedField>) -> Vec<Versioned
             Ordering::Greater => right.next(),
             Ordering::Equal => {
                 let (a, b) = (left.next(), right.next());
-                if a.as_ref().map(|field| &field.1) >= b.as_ref().map(|field| &field.1) { a } else { b }
+                if a.as_ref().map(|field| &field.1) >= b.as_ref().map(|field| &field.1) {
+                    a
+                } else {
+                    b
+                }
             }
         };
         merged.extend(next);
@@ -127,7 +141,8 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a", "b", "c"];
 
-    /// One message, as its producer sent it: few times and ids, so that ties are many. Its number in the list is its content.
+    /// One message, as its producer sent it: few times and ids, so that ties are many. Its number
+    /// in the list is its content.
     #[derive(Debug, Clone)]
     struct Message {
         nanos: i32,
@@ -151,7 +166,11 @@ mod tests {
     /// Distinct for each number, and of two lengths that bytes alone would order otherwise.
     fn origin_id(number: usize) -> Arc<[u8]> {
         let byte = u8::try_from(number).expect("few messages");
-        if number.is_multiple_of(2) { [0xff - byte].as_slice().into() } else { [byte, 0].as_slice().into() }
+        if number.is_multiple_of(2) {
+            [0xff - byte].as_slice().into()
+        } else {
+            [byte, 0].as_slice().into()
+        }
     }
 
     fn version(number: usize, message: &Message) -> Version {
@@ -171,9 +190,14 @@ mod tests {
 
     fn change(number: usize, message: &Message) -> Change {
         let version = version(number, message);
-        let carried = NAMES.iter().zip(message.names).filter_map(|(name, carried)| carried.then_some(*name));
+        let carried =
+            NAMES.iter().zip(message.names).filter_map(|(name, carried)| carried.then_some(*name));
         let value = |fields: &mut Fields, name: &str| {
-            fields.push(name, element::INT64, &u64::try_from(number).expect("few messages").to_le_bytes());
+            fields.push(
+                name,
+                element::INT64,
+                &u64::try_from(number).expect("few messages").to_le_bytes(),
+            );
         };
         if message.whole {
             let mut fields = Fields::default();
@@ -197,8 +221,8 @@ mod tests {
         };
         // A millisecond is a million: times tie in it, and below it.
         let nanos = select(vec![0, 1, 1_000_000]);
-        let message = (nanos, 0_i64..2, 0_u128..2, 0_u32..2, 0_usize..3, whole, any::<[bool; 3]>()).prop_map(
-            |(nanos, origin_time_ms, sequence, place, id, whole, names)| Message {
+        let message = (nanos, 0_i64..2, 0_u128..2, 0_u32..2, 0_usize..3, whole, any::<[bool; 3]>())
+            .prop_map(|(nanos, origin_time_ms, sequence, place, id, whole, names)| Message {
                 nanos,
                 origin_time_ms,
                 sequence,
@@ -206,10 +230,10 @@ mod tests {
                 id,
                 whole,
                 names,
-            },
-        );
-        prop::collection::vec(message, 1..8)
-            .prop_map(|messages| messages.iter().enumerate().map(|(number, message)| change(number, message)).collect())
+            });
+        prop::collection::vec(message, 1..8).prop_map(|messages| {
+            messages.iter().enumerate().map(|(number, message)| change(number, message)).collect()
+        })
     }
 
     fn any_shape() -> impl Strategy<Value = Vec<Change>> {
@@ -254,24 +278,49 @@ mod tests {
         ];
         assert!(rising.is_sorted_by(|a, b| a < b));
         let bytes: Vec<_> = [(0, 1), (1, 0), (1, 256), (256, 0)]
-            .map(|(sequence, place)| Version { sequence, place, ..rising[0].clone() }.sequence_and_place())
+            .map(|(sequence, place)| {
+                Version { sequence, place, ..rising[0].clone() }.sequence_and_place()
+            })
             .to_vec();
         assert!(bytes.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
     fn a_newer_whole_state_drops_the_fields_of_the_older() {
-        let message = |nanos, names| Message { nanos, origin_time_ms: 0, sequence: 0, place: 0, id: 0, whole: true, names };
-        let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, false])));
+        let message = |nanos, names| Message {
+            nanos,
+            origin_time_ms: 0,
+            sequence: 0,
+            place: 0,
+            id: 0,
+            whole: true,
+            names,
+        };
+        let (older, newer) = (
+            change(0, &message(1, [true, true, false])),
+            change(1, &message(2, [true, false, false])),
+        );
         assert_eq!(join(newer.clone(), older), newer);
     }
 
     #[test]
     fn partial_changes_keep_the_newest_of_each_field() {
-        let message = |nanos, names| Message { nanos, origin_time_ms: 0, sequence: 0, place: 0, id: 0, whole: false, names };
-        let (older, newer) = (change(0, &message(1, [true, true, false])), change(1, &message(2, [true, false, true])));
+        let message = |nanos, names| Message {
+            nanos,
+            origin_time_ms: 0,
+            sequence: 0,
+            place: 0,
+            id: 0,
+            whole: false,
+            names,
+        };
+        let (older, newer) = (
+            change(0, &message(1, [true, true, false])),
+            change(1, &message(2, [true, false, true])),
+        );
         let Change::Partial { fields } = join(older, newer) else { panic!("partial") };
-        let kept: Vec<_> = fields.iter().map(|(name, version, _)| (name.as_str(), version.time.nanos())).collect();
+        let kept: Vec<_> =
+            fields.iter().map(|(name, version, _)| (name.as_str(), version.time.nanos())).collect();
         assert_eq!(kept, [("a", 2), ("b", 1), ("c", 2)]);
     }
 

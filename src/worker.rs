@@ -38,7 +38,8 @@ const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 const TELEMETRY_MAX: Duration = Duration::from_secs(2);
 const TELEMETRY_MIN: Duration = Duration::from_millis(200);
 
-/// Below this, messages come back while they are being written. As the bound of `queue.visibility_timeout`.
+/// Below this, messages come back while they are being written. As the bound of
+/// `queue.visibility_timeout`.
 pub const VISIBILITY_TIMEOUT_MIN: Duration = Duration::from_secs(5);
 
 /// A worker whose queue and database answered.
@@ -60,7 +61,8 @@ pub struct Worker {
 #[derive(Default)]
 pub struct Seen {
     pub otlp: Otlp,
-    /// Every setting in force, for the status page: key, value with secrets as stars, and where it came from.
+    /// Every setting in force, for the status page: key, value with secrets as stars, and where it
+    /// came from.
     pub settings: Vec<[String; 3]>,
 }
 
@@ -74,20 +76,31 @@ pub enum Ended {
 }
 
 impl Worker {
-    /// Connects to the queue and the database, and makes or asks for the indexes that the routes need.
+    /// Connects to the queue and the database, and makes or asks for the indexes that the routes
+    /// need.
     ///
     /// # Errors
-    /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without; where `admin.listen` is taken.
-    pub async fn start(config: Config, credentials: Credentials, seen: Seen) -> anyhow::Result<Self> {
+    /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without;
+    /// where `admin.listen` is taken.
+    pub async fn start(
+        config: Config,
+        credentials: Credentials,
+        seen: Seen,
+    ) -> anyhow::Result<Self> {
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
-        let (database, selection_timeout) = (manager.database().clone(), config.db.server_selection_timeout);
+        let (database, selection_timeout) =
+            (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
         let Seen { mut otlp, settings } = seen;
         let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
         let destination = facts.name();
-        let spans = Spans { destination: destination.into(), namespace: database.name().into(), sampler: otlp.sampler() };
+        let spans = Spans {
+            destination: destination.into(),
+            namespace: database.name().into(),
+            sampler: otlp.sampler(),
+        };
         let signals = Signals::new(metrics.instruments(destination), spans);
         let health = Health { signals: signals.clone(), held: held.clone(), step_max: STEP_MAX };
         let sources = beside::sources(&facts, health, &queue, &manager, &otlp);
@@ -101,18 +114,41 @@ impl Worker {
             database: database.name().to_owned(),
             settings,
         };
-        let store = MongoStore::new(database, selection_timeout, Box::new(move || manager.database_anew().ok()));
+        let store = MongoStore::new(
+            database,
+            selection_timeout,
+            Box::new(move || manager.database_anew().ok()),
+        );
         let indexes = prepare_indexes(&config, &store).await?;
         // Last: a worker that cannot start has nothing to show.
         let view = admin::bind(&config.admin)?.map(|listener| {
             let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
             Box::new((
                 listener,
-                View { signals, metrics, sources, held, stop: Stop::default(), facts: Arc::new(view_facts), step_max: STEP_MAX },
+                View {
+                    signals,
+                    metrics,
+                    sources,
+                    held,
+                    stop: Stop::default(),
+                    facts: Arc::new(view_facts),
+                    step_max: STEP_MAX,
+                },
             ))
         });
         let queue = Arc::new(queue.told_to(signals.clone()));
-        Ok(Self { config: Arc::new(config), queue, queue_traits, store: Arc::new(store), indexes, held, view, metrics, otlp, signals })
+        Ok(Self {
+            config: Arc::new(config),
+            queue,
+            queue_traits,
+            store: Arc::new(store),
+            indexes,
+            held,
+            view,
+            metrics,
+            otlp,
+            signals,
+        })
     }
 
     #[must_use]
@@ -126,12 +162,14 @@ impl Worker {
         self.view.as_ref().and_then(|view| view.0.local_addr().ok())
     }
 
-    /// Runs until `stop` and everything held is settled, and says in one log line what it did. At `worker.drain_timeout` after
-    /// the stop what is left is given back, whatever hangs.
+    /// Runs until `stop` and everything held is settled, and says in one log line what it did. At
+    /// `worker.drain_timeout` after the stop what is left is given back, whatever hangs.
     ///
-    /// Meanwhile systemd is told, where it listens, and the admin server answers, where it is configured.
+    /// Meanwhile systemd is told, where it listens, and the admin server answers, where it is
+    /// configured.
     pub async fn run(mut self, stop: Stop) -> Ended {
-        let (signals, calls, started) = (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
+        let (signals, calls, started) =
+            (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
         let admin = self.view.take().map(|view| {
             let (listener, view) = *view;
             admin::serve(listener, View { stop: stop.clone(), ..view })
@@ -155,20 +193,30 @@ impl Worker {
         let watch = IndexWatch::new(store, indexes, &self.config.db, signals.clone(), stop.clone());
         tasks.spawn(signals.watchdog().watch("watch of the indexes", watch.run()));
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
-        tasks.spawn(beside::tell_systemd(Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX }, stop.clone()));
+        tasks.spawn(beside::tell_systemd(
+            Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX },
+            stop.clone(),
+        ));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let drain_timeout = self.config.worker.drain_timeout;
         let (ended, since_stop) = self.run_pipeline(stop).await;
         let of = |operation| calls.of(operation);
-        let (receive, delete, change_visibility) = (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
+        let (receive, delete, change_visibility) =
+            (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
         signals.emit(&WorkerEnded {
             drained: ended == Ended::Drained,
             ran: started.elapsed(),
             counts: signals.counters().counts(),
-            calls: QueueCalls { receive, delete, change_visibility, other: calls.total() - receive - delete - change_visibility },
+            calls: QueueCalls {
+                receive,
+                delete,
+                change_visibility,
+                other: calls.total() - receive - delete - change_visibility,
+            },
         });
         // The deadline holds for this too.
-        let within = drain_timeout.saturating_sub(since_stop.elapsed()).clamp(TELEMETRY_MIN, TELEMETRY_MAX);
+        let within =
+            drain_timeout.saturating_sub(since_stop.elapsed()).clamp(TELEMETRY_MIN, TELEMETRY_MAX);
         let sent = tokio::task::spawn_blocking(move || {
             otlp.shut_down(within / 2);
             metrics.shut_down(within / 2);
@@ -210,7 +258,10 @@ impl Worker {
         tracing::error!(held = held.len(), "giving back what is not settled");
         stop.let_go();
         if timeout(LET_GO_BEFORE, running).await.is_err() {
-            tracing::error!(held = held.len(), "not all could be given back: the rest comes back after its visibility timeout");
+            tracing::error!(
+                held = held.len(),
+                "not all could be given back: the rest comes back after its visibility timeout"
+            );
         }
         (Ended::LetGo, asked)
     }
@@ -224,7 +275,8 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
              {VISIBILITY_TIMEOUT_MIN:?} or more"
         );
     }
-    // The queue may be set to larger messages while this runs, so no less counts than what SQS takes at most.
+    // The queue may be set to larger messages while this runs, so no less counts than what SQS
+    // takes at most.
     let message_bytes_max = facts.message_bytes_max.max(MESSAGE_BYTES_MAX);
     if Shares::new(config, message_bytes_max).is_none() {
         let bytes_min = Shares::bytes_min(config, message_bytes_max);
@@ -233,19 +285,34 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
              more to hold one"
         );
     }
-    Ok(QueueTraits { arn: facts.arn.as_str().into(), visibility_timeout, fifo: facts.fifo, message_bytes_max })
+    Ok(QueueTraits {
+        arn: facts.arn.as_str().into(),
+        visibility_timeout,
+        fifo: facts.fifo,
+        message_bytes_max,
+    })
 }
 
-/// Makes missing indexes on empty and missing collections, and refuses to run without a key's unique index: two workers could
-/// make one document twice.
-async fn prepare_indexes(config: &Config, store: &MongoStore) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
+/// Makes missing indexes on empty and missing collections, and refuses to run without a key's
+/// unique index: two workers could make one document twice.
+async fn prepare_indexes(
+    config: &Config,
+    store: &MongoStore,
+) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
     let dead_letters = dead_letter::collection(config);
     let (mut refusals, mut reports) = (Vec::new(), Vec::new());
     for collection in config.collections.values().chain([&dead_letters]) {
         let mut report = store.indexes(collection).await?;
-        if config.db.create_indexes && !report.missing.is_empty() && matches!(report.contents, Contents::Missing | Contents::Empty) {
+        if config.db.create_indexes
+            && !report.missing.is_empty()
+            && matches!(report.contents, Contents::Missing | Contents::Empty)
+        {
             store.create_indexes(&report).await?;
-            tracing::info!(collection = collection.name, indexes = report.missing.len(), "indexes made");
+            tracing::info!(
+                collection = collection.name,
+                indexes = report.missing.len(),
+                "indexes made"
+            );
             report = store.indexes(collection).await?;
         }
         refusals.extend(report.refusals());

@@ -1,4 +1,5 @@
-//! The floor: receive ten, delete ten, on the SDK and nothing else. No worker on this SDK can cost less.
+//! The floor: receive ten, delete ten, on the SDK and nothing else. No worker on this SDK can cost
+//! less.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,15 +45,23 @@ impl BareLoop {
         eprintln!("{}", json!({"message": "started"}));
         let mut loops = JoinSet::new();
         for _ in 0..LOOPS {
-            loops.spawn(receive_and_delete(client.clone(), self.queue_url.clone(), Arc::clone(&calls)));
+            loops.spawn(receive_and_delete(
+                client.clone(),
+                self.queue_url.clone(),
+                Arc::clone(&calls),
+            ));
         }
         tokio::select! {
             _ = terminate.recv() => {}
             // None ends but by a failure.
             Some(ended) = loops.join_next() => return ended?,
         }
-        let [receive, delete] = [&calls.receive, &calls.delete].map(|counter| counter.load(Ordering::Relaxed));
-        eprintln!("{}", json!({"message": "ended", "calls.receive": receive, "calls.delete": delete}));
+        let [receive, delete] =
+            [&calls.receive, &calls.delete].map(|counter| counter.load(Ordering::Relaxed));
+        eprintln!(
+            "{}",
+            json!({"message": "ended", "calls.receive": receive, "calls.delete": delete})
+        );
         Ok(())
     }
 }
@@ -60,17 +69,33 @@ impl BareLoop {
 async fn receive_and_delete(client: Client, queue_url: String, calls: Arc<Calls>) -> Result<()> {
     loop {
         calls.receive.fetch_add(1, Ordering::Relaxed);
-        let received = client.receive_message().queue_url(&queue_url).max_number_of_messages(BATCH).wait_time_seconds(WAIT).send().await?;
+        let received = client
+            .receive_message()
+            .queue_url(&queue_url)
+            .max_number_of_messages(BATCH)
+            .wait_time_seconds(WAIT)
+            .send()
+            .await?;
         let mut entries = Vec::with_capacity(received.messages().len());
         for (place, message) in received.messages.unwrap_or_default().into_iter().enumerate() {
             let handle = message.receipt_handle.context("a message without receipt handle")?;
-            entries.push(DeleteMessageBatchRequestEntry::builder().id(place.to_string()).receipt_handle(handle).build()?);
+            entries.push(
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(place.to_string())
+                    .receipt_handle(handle)
+                    .build()?,
+            );
         }
         if entries.is_empty() {
             continue;
         }
         calls.delete.fetch_add(1, Ordering::Relaxed);
-        let deleted = client.delete_message_batch().queue_url(&queue_url).set_entries(Some(entries)).send().await?;
+        let deleted = client
+            .delete_message_batch()
+            .queue_url(&queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await?;
         ensure!(deleted.failed.is_empty(), "deletes failed: {:?}", deleted.failed);
     }
 }

@@ -1,5 +1,5 @@
-//! A collector that takes whatever is sent by OTLP over HTTP, and counts the requests. It runs in the conductor's process, which is
-//! not measured.
+//! A collector that takes whatever is sent by OTLP over HTTP, and counts the requests. It runs in
+//! the conductor's process, which is not measured.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -39,7 +39,10 @@ impl Collector {
                         Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
                     }
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), take));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), take),
+                );
             }
         });
         Ok(Self { endpoint, requests })

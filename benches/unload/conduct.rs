@@ -1,4 +1,5 @@
-//! One run after the other: fill a queue, let a process drain it, see what that cost, and look at the result.
+//! One run after the other: fill a queue, let a process drain it, see what that cost, and look at
+//! the result.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -73,7 +74,9 @@ impl Stage {
             report.longshore.push(self.longshore(&format!("run-{run}"), &load, perf, false).await?);
             if plan.telemetry {
                 eprintln!("run {run} of {}: longshore with telemetry", plan.runs);
-                report.with_telemetry.push(self.longshore(&format!("run-{run}-telemetry"), &load, None, true).await?);
+                report.with_telemetry.push(
+                    self.longshore(&format!("run-{run}-telemetry"), &load, None, true).await?,
+                );
                 let requests = self.collector.requests.swap(0, Ordering::Relaxed);
                 ensure!(requests > 0, "nothing was sent to the collector");
             }
@@ -85,40 +88,73 @@ impl Stage {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bare-loop", &self.sqs.endpoint, queue.url()]);
-        let (figures, _) = drain(command, &queue, load.messages.len(), None).await.context("the bare loop")?;
+        let (figures, _) =
+            drain(command, &queue, load.messages.len(), None).await.context("the bare loop")?;
         Ok(figures)
     }
 
-    /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did it wrongly.
-    async fn longshore(&self, name: &str, load: &Load, perf: Option<&Path>, telemetry: bool) -> Result<Figures> {
+    /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did
+    /// it wrongly.
+    async fn longshore(
+        &self,
+        name: &str,
+        load: &Load,
+        perf: Option<&Path>,
+        telemetry: bool,
+    ) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let uri = self.mongod.uri(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("run").env_clear();
-        // To try settings and allocators. Nothing else of the environment: what is real must not be touched.
-        let is_passed_on = |name: &str| name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name);
+        // To try settings and allocators. Nothing else of the environment: what is real must not be
+        // touched.
+        let is_passed_on = |name: &str| {
+            name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name)
+        };
         command.envs(std::env::vars().filter(|(name, _)| is_passed_on(name)));
-        command.envs([("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local"), ("AWS_REGION", REGION)]);
-        command.envs([("LONGSHORE__QUEUE__URL", queue.url()), ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs.endpoint)]);
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", REGION),
+        ]);
+        command.envs([
+            ("LONGSHORE__QUEUE__URL", queue.url()),
+            ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs.endpoint),
+        ]);
         // A stop waits for the long poll.
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("MONGO_CACHE_URI", uri.expose())]);
         if telemetry {
-            command.envs([("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()), ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0")]);
+            command.envs([
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()),
+                ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0"),
+            ]);
         } else {
             command.env("LONGSHORE__ADMIN__LISTEN", "off");
         }
-        let (figures, ended) = drain(command, &queue, load.messages.len(), perf).await.context("longshore")?;
+        let (figures, ended) =
+            drain(command, &queue, load.messages.len(), perf).await.context("longshore")?;
         ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
-        let manager = MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() }).await?;
+        let manager =
+            MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() })
+                .await?;
         let verdict = verify(&manager, &load.expected).await?;
-        ensure!(verdict.problems.is_empty(), "the database does not hold what was sent: {}", verdict.problems.join("; "));
+        ensure!(
+            verdict.problems.is_empty(),
+            "the database does not hold what was sent: {}",
+            verdict.problems.join("; ")
+        );
         Ok(figures)
     }
 }
 
-/// Starts the process and measures it from its start until the queue is empty; the rate counts from the moment that it says
-/// that it has started. Gives its last words, too.
-async fn drain(command: Command, queue: &SqsQueue, messages: usize, perf: Option<&Path>) -> Result<(Figures, Value)> {
+/// Starts the process and measures it from its start until the queue is empty; the rate counts from
+/// the moment that it says that it has started. Gives its last words, too.
+async fn drain(
+    command: Command,
+    queue: &SqsQueue,
+    messages: usize,
+    perf: Option<&Path>,
+) -> Result<(Figures, Value)> {
     let mut subject = Subject::start(command).await?;
     let started = Instant::now();
     let profiler = perf.map(|file| profile(subject.process_id, file)).transpose()?;
@@ -156,6 +192,11 @@ async fn drain(command: Command, queue: &SqsQueue, messages: usize, perf: Option
 /// Samples the process until it ends. The rate is a prime, so that it beats with nothing.
 fn profile(process_id: u32, file: &Path) -> Result<Child> {
     let mut perf = Command::new("perf");
-    perf.args(["record", "--quiet", "--freq=997", "--pid"]).arg(process_id.to_string()).arg("--output").arg(file);
-    perf.kill_on_drop(true).spawn().context("cannot run perf: install it (Debian: linux-perf), or unset PERF")
+    perf.args(["record", "--quiet", "--freq=997", "--pid"])
+        .arg(process_id.to_string())
+        .arg("--output")
+        .arg(file);
+    perf.kill_on_drop(true)
+        .spawn()
+        .context("cannot run perf: install it (Debian: linux-perf), or unset PERF")
 }

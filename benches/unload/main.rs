@@ -1,8 +1,8 @@
-//! What one message costs: a worker drains a queue into a database, three processes, and beside it, in the same run, the bare
-//! loop that any worker on this SDK has to have.
+//! What one message costs: a worker drains a queue into a database, three processes, and beside it,
+//! in the same run, the bare loop that any worker on this SDK has to have.
 //!
-//! This program is several: without a subcommand it conducts, and starts itself again as the queue's server and as the bare
-//! loop, so that each has a process of its own to be measured.
+//! This program is several: without a subcommand it conducts, and starts itself again as the
+//! queue's server and as the bare loop, so that each has a process of its own to be measured.
 
 mod bare_loop;
 mod collector;
@@ -44,7 +44,8 @@ pub struct Plan {
     /// Let `perf record` fill this file while the worker of the last run drains its queue
     #[arg(long, env = "PERF", value_name = "FILE")]
     perf: Option<PathBuf>,
-    /// Give every message a producer's trace, of which 1 % are recorded, and run the worker once more with all telemetry on
+    /// Give every message a producer's trace, of which 1 % are recorded, and run the worker once
+    /// more with all telemetry on
     #[arg(long, env = "TELEMETRY")]
     telemetry: bool,
     /// One JSON object instead of a table
@@ -68,9 +69,15 @@ enum Part {
 fn main() -> Result<()> {
     match Bench::parse() {
         // As a worker by default.
-        Bench { part: Some(Part::BareLoop(bare_loop)), .. } => block_on(Builder::new_current_thread(), bare_loop.run()),
-        Bench { part: Some(Part::ServeSqs), .. } => block_on(Builder::new_multi_thread(), servers::serve_sqs()),
-        Bench { part: None, plan } => block_on(Builder::new_multi_thread(), conduct::conduct(&plan)),
+        Bench { part: Some(Part::BareLoop(bare_loop)), .. } => {
+            block_on(Builder::new_current_thread(), bare_loop.run())
+        }
+        Bench { part: Some(Part::ServeSqs), .. } => {
+            block_on(Builder::new_multi_thread(), servers::serve_sqs())
+        }
+        Bench { part: None, plan } => {
+            block_on(Builder::new_multi_thread(), conduct::conduct(&plan))
+        }
     }
 }
 

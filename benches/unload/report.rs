@@ -24,7 +24,9 @@ const COLUMNS: [Column; 7] = [
     ("peak_rss_mib", "peak RSS MiB", 1, |figures| figures.peak_rss_mib),
     ("receives_per_message", "receives/message", 3, |figures| figures.receives_per_message),
     ("deletes_per_message", "deletes/message", 3, |figures| figures.deletes_per_message),
-    ("visibility_changes_per_message", "visibility changes/message", 3, |figures| figures.visibility_changes_per_message),
+    ("visibility_changes_per_message", "visibility changes/message", 3, |figures| {
+        figures.visibility_changes_per_message
+    }),
     ("commands_per_message", "commands/message", 3, |figures| figures.commands_per_message),
 ];
 
@@ -40,8 +42,14 @@ pub struct Report {
 
 impl Report {
     fn rows(&self) -> impl Iterator<Item = (&'static str, &[Figures])> {
-        let rows = [("longshore", &self.longshore), ("longshore with telemetry", &self.with_telemetry), ("bare loop", &self.bare_loop)];
-        rows.into_iter().map(|(name, runs)| (name, runs.as_slice())).filter(|(_, runs)| !runs.is_empty())
+        let rows = [
+            ("longshore", &self.longshore),
+            ("longshore with telemetry", &self.with_telemetry),
+            ("bare loop", &self.bare_loop),
+        ];
+        rows.into_iter()
+            .map(|(name, runs)| (name, runs.as_slice()))
+            .filter(|(_, runs)| !runs.is_empty())
     }
 
     /// How many times the CPU of the worker alone the worker with all telemetry needs.
@@ -57,10 +65,18 @@ impl Report {
     }
 
     pub fn json(&self) -> Value {
-        let figures = |figures: &Figures| COLUMNS.iter().map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures)))).collect();
+        let figures = |figures: &Figures| {
+            COLUMNS
+                .iter()
+                .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))))
+                .collect()
+        };
         let mut report = json!({"messages": self.messages, "cpu_ratio": self.cpu_ratio(), "telemetry_ratio": self.telemetry_ratio()});
         for (name, runs) in self.rows() {
-            let medians: Value = COLUMNS.iter().map(|(name, _, _, value)| ((*name).to_owned(), json!(median(runs, *value)))).collect();
+            let medians: Value = COLUMNS
+                .iter()
+                .map(|(name, _, _, value)| ((*name).to_owned(), json!(median(runs, *value))))
+                .collect();
             let each: Vec<Value> = runs.iter().map(figures).collect();
             report[name.replace(' ', "_")] = json!({"median": medians, "runs": each});
         }
@@ -70,17 +86,32 @@ impl Report {
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-        table.set_header([String::new()].into_iter().chain(COLUMNS.iter().map(|(_, heading, _, _)| (*heading).to_owned())));
+        table.set_header(
+            [String::new()]
+                .into_iter()
+                .chain(COLUMNS.iter().map(|(_, heading, _, _)| (*heading).to_owned())),
+        );
         for (name, runs) in self.rows() {
             let cells = COLUMNS.iter().map(|(_, _, decimals, value)| {
-                Cell::new(format!("{:.decimals$}", median(runs, *value))).set_alignment(CellAlignment::Right)
+                Cell::new(format!("{:.decimals$}", median(runs, *value)))
+                    .set_alignment(CellAlignment::Right)
             });
             table.add_row([Cell::new(name)].into_iter().chain(cells));
         }
-        let runs = if self.longshore.len() > 1 { format!(", medians of {} runs", self.longshore.len()) } else { String::new() };
-        let telemetry = self.telemetry_ratio().map(|ratio| format!(", and with telemetry {ratio:.3} times its own")).unwrap_or_default();
+        let runs = if self.longshore.len() > 1 {
+            format!(", medians of {} runs", self.longshore.len())
+        } else {
+            String::new()
+        };
+        let telemetry = self
+            .telemetry_ratio()
+            .map(|ratio| format!(", and with telemetry {ratio:.3} times its own"))
+            .unwrap_or_default();
         let ratio = self.cpu_ratio();
-        format!("{table}\n{} messages{runs}; longshore needs {ratio:.2} times the CPU of the bare loop{telemetry}", self.messages)
+        format!(
+            "{table}\n{} messages{runs}; longshore needs {ratio:.2} times the CPU of the bare loop{telemetry}",
+            self.messages
+        )
     }
 }
 

@@ -23,7 +23,10 @@ const VISIBILITY_TIMEOUT_S: &str = "600";
 
 /// Resolves when stdin ends: the process that started this one is gone or done with it.
 pub async fn stdin_ended() -> Result<()> {
-    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())).await??;
+    tokio::task::spawn_blocking(|| {
+        std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())
+    })
+    .await??;
     Ok(())
 }
 
@@ -60,10 +63,17 @@ impl SqsServer {
 
     /// Makes a queue and sends it the load.
     pub async fn filled_queue(&self, name: &str, load: &Load, config: &Config) -> Result<SqsQueue> {
-        let made =
-            client(&self.endpoint).create_queue().queue_name(name).attributes("VisibilityTimeout".into(), VISIBILITY_TIMEOUT_S).send();
+        let made = client(&self.endpoint)
+            .create_queue()
+            .queue_name(name)
+            .attributes("VisibilityTimeout".into(), VISIBILITY_TIMEOUT_S)
+            .send();
         let url = made.await?.queue_url.context("the queue's server gave no URL")?;
-        let settings = QueueConfig { url: Some(url), endpoint_url: Some(self.endpoint.clone()), ..config.queue.clone() };
+        let settings = QueueConfig {
+            url: Some(url),
+            endpoint_url: Some(self.endpoint.clone()),
+            ..config.queue.clone()
+        };
         let (queue, _) = SqsQueue::connect(&settings, Credentials::Local).await?;
         fill(&queue, load).await?;
         Ok(queue)

@@ -1,4 +1,5 @@
-//! A process to be measured. It logs JSON lines to stderr: `started`, and at its end, which SIGTERM asks for, `ended`.
+//! A process to be measured. It logs JSON lines to stderr: `started`, and at its end, which SIGTERM
+//! asks for, `ended`.
 
 use std::process::Stdio;
 
@@ -12,15 +13,23 @@ use tokio::task::JoinHandle;
 pub struct Subject {
     pub process_id: u32,
     process: Child,
-    /// Reads on all the time, so that a full pipe never holds up the process. Gives the line `ended`.
+    /// Reads on all the time, so that a full pipe never holds up the process. Gives the line
+    /// `ended`.
     reader: JoinHandle<Result<Value>>,
 }
 
 impl Subject {
     /// Starts it and returns when it says that it has.
     pub async fn start(mut command: Command) -> Result<Self> {
-        let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().context("cannot start")?;
-        let (Some(process_id), Some(stderr)) = (process.id(), process.stderr.take()) else { bail!("it has no id or no stderr") };
+        let mut process = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start")?;
+        let (Some(process_id), Some(stderr)) = (process.id(), process.stderr.take()) else {
+            bail!("it has no id or no stderr")
+        };
         let (started, has_started) = oneshot::channel();
         let reader = tokio::spawn(read(stderr, started));
         if has_started.await.is_err() {
@@ -35,14 +44,19 @@ impl Subject {
 
     /// Asks it to end, and returns what it said at its end.
     pub async fn end(mut self) -> Result<Value> {
-        Command::new("kill").arg(self.process_id.to_string()).status().await.context("cannot run kill")?;
+        Command::new("kill")
+            .arg(self.process_id.to_string())
+            .status()
+            .await
+            .context("cannot run kill")?;
         let status = self.process.wait().await?;
         ensure!(status.success(), "it ended with {status}");
         self.reader.await?
     }
 }
 
-/// Reads all lines. Those that are not JSON and those of level ERROR are passed on: they tell why a run is void.
+/// Reads all lines. Those that are not JSON and those of level ERROR are passed on: they tell why a
+/// run is void.
 async fn read(stderr: ChildStderr, started: oneshot::Sender<()>) -> Result<Value> {
     let (mut lines, mut started) = (BufReader::new(stderr).lines(), Some(started));
     let mut ended = None;

@@ -1,4 +1,5 @@
-//! What the fuzz targets check: the same files that `make test` runs on the corpus and on mutations of it.
+//! What the fuzz targets check: the same files that `make test` runs on the corpus and on mutations
+//! of it.
 
 #[path = "../../tests/it/decoding/checks.rs"]
 pub mod checks;

@@ -1,5 +1,5 @@
-//! The connections of the admin server: bounded, because their descriptors are those that the queue and the database need, and because
-//! whoever reaches the address may open them and say nothing.
+//! The connections of the admin server: bounded, because their descriptors are those that the queue
+//! and the database need, and because whoever reaches the address may open them and say nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

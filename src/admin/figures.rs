@@ -32,28 +32,38 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// `latency_max_s` is the longest of those in between: within a wide bucket a quantile would else be longer than anything was.
+    /// `latency_max_s` is the longest of those in between: within a wide bucket a quantile would
+    /// else be longer than anything was.
     pub fn between(before: &Sample, after: &Sample, latency_max_s: f64) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
-        let rate = |before: u64, after: u64| if seconds > 0.0 { count(after.saturating_sub(before)) / seconds } else { 0.0 };
+        let rate = |before: u64, after: u64| {
+            if seconds > 0.0 { count(after.saturating_sub(before)) / seconds } else { 0.0 }
+        };
         let batches = after.batches.saturating_sub(before.batches);
         Self {
             received_per_s: rate(before.received, after.received),
             durable_per_s: rate(before.latency.count, after.latency.count),
             dead_letters_per_s: rate(before.dead_lettered, after.dead_lettered),
-            latency_p50_s: quantile(0.5, &before.latency, &after.latency).map(|p50| p50.min(latency_max_s)),
-            latency_p99_s: quantile(0.99, &before.latency, &after.latency).map(|p99| p99.min(latency_max_s)),
-            batch_documents: (batches > 0).then(|| count(after.items.saturating_sub(before.items)) / count(batches)),
+            latency_p50_s: quantile(0.5, &before.latency, &after.latency)
+                .map(|p50| p50.min(latency_max_s)),
+            latency_p99_s: quantile(0.99, &before.latency, &after.latency)
+                .map(|p99| p99.min(latency_max_s)),
+            batch_documents: (batches > 0)
+                .then(|| count(after.items.saturating_sub(before.items)) / count(batches)),
         }
     }
 }
 
-/// The value below which the share `q` of what was recorded in between lies: linear within its bucket, as Prometheus has it. Beyond
-/// the last bound nothing finer is known than that bound.
+/// The value below which the share `q` of what was recorded in between lies: linear within its
+/// bucket, as Prometheus has it. Beyond the last bound nothing finer is known than that bound.
 fn quantile(q: f64, before: &HistogramNow, after: &HistogramNow) -> Option<f64> {
     let earlier = |index: usize| before.buckets.get(index).map_or(0, |(_, count)| *count);
-    let cumulative: Vec<_> =
-        after.buckets.iter().enumerate().map(|(index, (bound, now))| (*bound, now.saturating_sub(earlier(index)))).collect();
+    let cumulative: Vec<_> = after
+        .buckets
+        .iter()
+        .enumerate()
+        .map(|(index, (bound, now))| (*bound, now.saturating_sub(earlier(index))))
+        .collect();
     let total = cumulative.last().map_or(0, |(_, total)| *total);
     if total == 0 {
         return None;
@@ -80,7 +90,11 @@ mod tests {
 
     fn histogram(counts: [u64; 4]) -> HistogramNow {
         let bounds = [0.1, 1.0, 10.0, f64::INFINITY];
-        HistogramNow { buckets: bounds.into_iter().zip(counts).collect(), count: counts[3], sum: 0.0 }
+        HistogramNow {
+            buckets: bounds.into_iter().zip(counts).collect(),
+            count: counts[3],
+            sum: 0.0,
+        }
     }
 
     #[test]
@@ -91,8 +105,16 @@ mod tests {
         assert!((at(0.7) - 0.55).abs() < 1e-9, "{}", at(0.7));
         assert!((at(0.99) - 9.1).abs() < 1e-9, "{}", at(0.99));
         assert_eq!(quantile(0.5, &some, &some), None, "nothing since");
-        assert_eq!(quantile(0.99, &none, &histogram([0, 0, 0, 5])), Some(10.0), "beyond the last bound");
-        assert_eq!(quantile(0.5, &HistogramNow::default(), &some), Some(0.1), "before it was there at all");
+        assert_eq!(
+            quantile(0.99, &none, &histogram([0, 0, 0, 5])),
+            Some(10.0),
+            "beyond the last bound"
+        );
+        assert_eq!(
+            quantile(0.5, &HistogramNow::default(), &some),
+            Some(0.1),
+            "before it was there at all"
+        );
     }
 
     #[test]
@@ -108,9 +130,16 @@ mod tests {
             latency_max_s: 7.5,
         };
         let before = sample(at, 100, histogram([0; 4]), 2, 20);
-        let figures = Figures::between(&before, &sample(at + Duration::from_secs(10), 200, histogram([50, 90, 100, 100]), 6, 120), 7.5);
+        let figures = Figures::between(
+            &before,
+            &sample(at + Duration::from_secs(10), 200, histogram([50, 90, 100, 100]), 6, 120),
+            7.5,
+        );
         assert_eq!(figures.latency_p99_s, Some(7.5), "9.1 by its bucket, but nothing took longer");
-        assert_eq!((figures.received_per_s, figures.durable_per_s, figures.dead_letters_per_s), (10.0, 10.0, 1.0));
+        assert_eq!(
+            (figures.received_per_s, figures.durable_per_s, figures.dead_letters_per_s),
+            (10.0, 10.0, 1.0)
+        );
         assert_eq!(figures.batch_documents, Some(25.0));
         assert_eq!(Figures::between(&before, &before, 0.0), Figures::default(), "no time, no rate");
     }

@@ -1,4 +1,5 @@
-//! What the status page says first: in one sentence, whether events flow, and if not, why and what to do.
+//! What the status page says first: in one sentence, whether events flow, and if not, why and what
+//! to do.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,7 +8,8 @@ use crate::telemetry::metrics::count;
 
 use super::words::{duration, elapsed, number, rate, time};
 
-/// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there is to say.
+/// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there
+/// is to say.
 struct Headline {
     kind: &'static str,
     word: String,
@@ -16,7 +18,12 @@ struct Headline {
 }
 
 impl Headline {
-    fn new(kind: &'static str, word: &str, text: impl Into<String>, more: impl Into<String>) -> Self {
+    fn new(
+        kind: &'static str,
+        word: &str,
+        text: impl Into<String>,
+        more: impl Into<String>,
+    ) -> Self {
         Self { kind, word: word.to_owned(), text: text.into(), more: more.into() }
     }
 }
@@ -37,7 +44,8 @@ pub(super) fn of(status: &Value) -> Value {
 fn stuck(status: &Value) -> Option<Headline> {
     let tasks: Vec<_> = status["stuck"].as_array()?.iter().filter_map(Value::as_str).collect();
     let more = "A task has not moved in time. /livez fails now, so that whatever runs this worker can restart it.";
-    (!tasks.is_empty()).then(|| Headline::new("stuck", "Stuck", format!(": {}.", tasks.join(", ")), more))
+    (!tasks.is_empty())
+        .then(|| Headline::new("stuck", "Stuck", format!(": {}.", tasks.join(", ")), more))
 }
 
 fn draining(status: &Value) -> Option<Headline> {
@@ -53,7 +61,8 @@ fn draining(status: &Value) -> Option<Headline> {
 fn closed(status: &Value) -> Option<Headline> {
     let gate = &status["gate"];
     let text = format!(" for {}: {}", since(status, gate), cause(gate));
-    let more = gate["advice"].as_str().map_or_else(String::new, |advice| format!("What to do: {advice}"));
+    let more =
+        gate["advice"].as_str().map_or_else(String::new, |advice| format!("What to do: {advice}"));
     (gate["open"] == false).then(|| Headline::new("closed", "Gate closed", text, more))
 }
 
@@ -75,7 +84,11 @@ fn writes_fail(status: &Value) -> Option<Headline> {
 
 fn slowed(status: &Value) -> Option<Headline> {
     let trouble = trouble(status, "slowed")?;
-    let text = format!(" for {}: over half of the last 1,000 messages were refused, for {}.", since(status, trouble), words(trouble));
+    let text = format!(
+        " for {}: over half of the last 1,000 messages were refused, for {}.",
+        since(status, trouble),
+        words(trouble)
+    );
     let more = "What to do: look at the producer, or roll it back. A batch a second is received until then, so that the queue is not drained \
                 into dead letters.";
     Some(Headline::new("failing", "Slowed", text, more))
@@ -87,10 +100,18 @@ fn jam(status: &Value) -> Option<Headline> {
     let stage = status["stages"].as_array()?.iter().find(|stage| stage["stage"] == most)?;
     let word = format!("Jam at {}", most.replace('_', " "));
     let [in_it, in_flight, durable] =
-        [&stage["messages"], &held["messages"], &status["rates"]["durable_per_s"]].map(|value| number(float(value)));
-    let text = format!(": it holds {in_it} of the {in_flight} in flight; {durable} a second become durable.");
+        [&stage["messages"], &held["messages"], &status["rates"]["durable_per_s"]]
+            .map(|value| number(float(value)));
+    let text = format!(
+        ": it holds {in_it} of the {in_flight} in flight; {durable} a second become durable."
+    );
     let more = status["last_errors"].get(0).map_or_else(String::new, |error| {
-        format!("Last error, {}: {}: {}", at(&error["at"]), error["what"].as_str().unwrap_or_default(), words(error))
+        format!(
+            "Last error, {}: {}: {}",
+            at(&error["at"]),
+            error["what"].as_str().unwrap_or_default(),
+            words(error)
+        )
     });
     Some(Headline::new("jam", &word, text, more))
 }
@@ -110,31 +131,63 @@ fn flow(status: &Value) -> Headline {
     let refused = float(&rates["dead_letters_per_s"]);
     let written = float(&rates["durable_per_s"]) - refused;
     let more = || {
-        let dead_letters = (refused > 0.0).then(|| format!("Dead letters: {} a second.", rate(refused)));
-        [indexes(status), Some(depth(&status["queue"])), oldest(status), dead_letters].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let dead_letters =
+            (refused > 0.0).then(|| format!("Dead letters: {} a second.", rate(refused)));
+        [indexes(status), Some(depth(&status["queue"])), oldest(status), dead_letters]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     if float(&rates["durable_per_s"]) > 0.0 {
-        let after = rates["latency_p50_s"].as_f64().map_or_else(String::new, |p50| format!(", durable after {}", duration(p50)));
-        let p99 = rates["latency_p99_s"].as_f64().map_or_else(String::new, |p99| format!(" (p99 {})", duration(p99)));
-        return Headline::new("flowing", "Flowing", format!(": {} messages a second{after}{p99}.", rate(written.max(0.0))), more());
+        let after = rates["latency_p50_s"]
+            .as_f64()
+            .map_or_else(String::new, |p50| format!(", durable after {}", duration(p50)));
+        let p99 = rates["latency_p99_s"]
+            .as_f64()
+            .map_or_else(String::new, |p99| format!(" (p99 {})", duration(p99)));
+        return Headline::new(
+            "flowing",
+            "Flowing",
+            format!(": {} messages a second{after}{p99}.", rate(written.max(0.0))),
+            more(),
+        );
     }
     if float(&rates["received_per_s"]) > 0.0 {
-        return Headline::new("receiving", "Receiving", ": nothing became durable in the last ten seconds.", more());
+        return Headline::new(
+            "receiving",
+            "Receiving",
+            ": nothing became durable in the last ten seconds.",
+            more(),
+        );
     }
     if held > 0.0 {
-        let text = format!(": {} in flight, nothing became durable in the last ten seconds.", number(held));
+        let text = format!(
+            ": {} in flight, nothing became durable in the last ten seconds.",
+            number(held)
+        );
         return Headline::new("waiting", "Waiting", text, more());
     }
-    Headline::new("idle", "Idle", ": nothing came in the last ten seconds, nothing is in flight.", more())
+    Headline::new(
+        "idle",
+        "Idle",
+        ": nothing came in the last ten seconds, nothing is in flight.",
+        more(),
+    )
 }
 
-/// With the time at which the queue was asked: while nothing waits that is once a minute, and a minute is long.
+/// With the time at which the queue was asked: while nothing waits that is once a minute, and a
+/// minute is long.
 fn depth(queue: &Value) -> String {
     let depth = &queue["depth"];
     match depth["visible"].as_u64() {
         None => "The queue does not tell its depth.".to_owned(),
         Some(0) => format!("The queue was empty at {}.", at(&depth["asked_at"])),
-        Some(visible) => format!("About {} waited in the queue at {}.", number(float(&visible.into())), at(&depth["asked_at"])),
+        Some(visible) => format!(
+            "About {} waited in the queue at {}.",
+            number(float(&visible.into())),
+            at(&depth["asked_at"])
+        ),
     }
 }
 
@@ -170,7 +223,9 @@ fn at(at: &Value) -> String {
 /// How long `of` has gone on at the time of the status.
 fn since(status: &Value, of: &Value) -> String {
     let moment = |at: &Value| at.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-    let seconds = moment(&status["now"]).zip(moment(&of["since"])).map_or(0, |(now, since)| now.as_second() - since.as_second());
+    let seconds = moment(&status["now"])
+        .zip(moment(&of["since"]))
+        .map_or(0, |(now, since)| now.as_second() - since.as_second());
     elapsed(count(u64::try_from(seconds).unwrap_or(0)))
 }
 
@@ -207,17 +262,35 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_well_says_what_flows_and_as_of_when_the_queue_was_counted() {
-        assert_eq!(said(&[]).0, "Idle: nothing came in the last ten seconds, nothing is in flight.");
+        assert_eq!(
+            said(&[]).0,
+            "Idle: nothing came in the last ten seconds, nothing is in flight."
+        );
         assert_eq!(said(&[]).1, "The queue was empty at 10:00:30 UTC.");
         assert_eq!(said(&[("/queue/depth", Value::Null)]).1, "The queue does not tell its depth.");
-        let flowing =
-            [("/rates/durable_per_s", json!(20.0)), ("/rates/latency_p50_s", json!(0.012)), ("/queue/depth/visible", json!(1_500))];
+        let flowing = [
+            ("/rates/durable_per_s", json!(20.0)),
+            ("/rates/latency_p50_s", json!(0.012)),
+            ("/queue/depth/visible", json!(1_500)),
+        ];
         let flows = "Flowing: 20 messages a second, durable after 12 ms.".to_owned();
-        assert_eq!(said(&flowing), (flows, "About 1,500 waited in the queue at 10:00:30 UTC.".to_owned()));
-        let refused = [("/rates/durable_per_s", json!(20.0)), ("/rates/dead_letters_per_s", json!(15.0))];
+        assert_eq!(
+            said(&flowing),
+            (flows, "About 1,500 waited in the queue at 10:00:30 UTC.".to_owned())
+        );
+        let refused =
+            [("/rates/durable_per_s", json!(20.0)), ("/rates/dead_letters_per_s", json!(15.0))];
         let (text, more) = said(&refused);
-        assert!(text == "Flowing: 5.0 messages a second." && more.ends_with("Dead letters: 15 a second."), "{text} {more}");
-        assert!(said(&[("/rates/received_per_s", json!(1.0))]).0.starts_with("Receiving: nothing became durable"));
+        assert!(
+            text == "Flowing: 5.0 messages a second."
+                && more.ends_with("Dead letters: 15 a second."),
+            "{text} {more}"
+        );
+        assert!(
+            said(&[("/rates/received_per_s", json!(1.0))])
+                .0
+                .starts_with("Receiving: nothing became durable")
+        );
         assert!(said(&[("/in_flight/messages", json!(3))]).0.starts_with("Waiting: 3 in flight"));
     }
 
@@ -226,7 +299,10 @@ mod tests {
         let lacks = |text: &str, is_on_key| json!({ "collection": "sessions", "is_on_key": is_on_key, "since": "2026-11-23T10:00:00Z", "text": text });
         let both = (
             "/indexes",
-            json!([lacks("sessions lacks the index {a: 1}", false), lacks("sessions has no unique index on session_id", true)]),
+            json!([
+                lacks("sessions lacks the index {a: 1}", false),
+                lacks("sessions has no unique index on session_id", true)
+            ]),
         );
         let (text, more) = said(std::slice::from_ref(&both));
         assert!(text.starts_with("Idle"), "{text}");
@@ -241,9 +317,15 @@ mod tests {
     fn what_is_wrong_is_said_first_with_its_cause_and_for_how_long() {
         let since = |seconds: u32, text: &str| json!({ "since": format!("2026-11-23T10:00:{:02}Z", 60 - seconds), "text": text });
         let receives = ("/receives_fail", since(34, "the queue does not exist"));
-        assert_eq!(said(std::slice::from_ref(&receives)).0, "Receives fail for 34 s: the queue does not exist");
+        assert_eq!(
+            said(std::slice::from_ref(&receives)).0,
+            "Receives fail for 34 s: the queue does not exist"
+        );
         let writes = ("/writes_fail", since(12, "no primary"));
-        assert_eq!(said(std::slice::from_ref(&writes)).0, "Writes are not confirmed for 12 s: no primary");
+        assert_eq!(
+            said(std::slice::from_ref(&writes)).0,
+            "Writes are not confirmed for 12 s: no primary"
+        );
         let slowed = ("/slowed", since(50, "missing_field"));
         let flows = ("/rates/durable_per_s", json!(10.0));
         let (text, more) = said(&[slowed.clone(), flows]);
@@ -251,14 +333,26 @@ mod tests {
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = json!({ "open": false, "since": "2026-11-23T09:56:00Z", "cause": "no primary", "advice": "Bring it back." });
         let all = [("/gate", gate), receives, writes, slowed];
-        assert_eq!(said(&all), ("Gate closed for 5 min: no primary".to_owned(), "What to do: Bring it back.".to_owned()));
-        assert!(said(&[("/state", json!("draining")), ("/gate/open", json!(false))]).1.starts_with("The gate is closed: no cause given"));
+        assert_eq!(
+            said(&all),
+            (
+                "Gate closed for 5 min: no primary".to_owned(),
+                "What to do: Bring it back.".to_owned()
+            )
+        );
+        assert!(
+            said(&[("/state", json!("draining")), ("/gate/open", json!(false))])
+                .1
+                .starts_with("The gate is closed: no cause given")
+        );
         assert_eq!(said(&[("/stuck", json!(["lane events"]))]).0, "Stuck: lane events.");
     }
 
     #[test]
     fn a_jam_is_where_most_of_a_full_worker_stands() {
-        let held = |is_full, most: Value| ("/in_flight", json!({ "messages": 95, "is_full": is_full, "most": most }));
+        let held = |is_full, most: Value| {
+            ("/in_flight", json!({ "messages": 95, "is_full": is_full, "most": most }))
+        };
         let writing = ("/stages/2/messages", json!(90));
         let jam = "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.";
         assert_eq!(said(&[held(true, json!("writing")), writing.clone()]).0, jam);

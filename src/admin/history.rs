@@ -1,4 +1,5 @@
-//! The last fifteen minutes, in steps of five seconds, and what flows now, over the last ten seconds.
+//! The last fifteen minutes, in steps of five seconds, and what flows now, over the last ten
+//! seconds.
 
 use std::collections::VecDeque;
 
@@ -57,7 +58,8 @@ impl History {
     /// Over the last so many samples.
     fn over(&self, seconds: usize) -> Figures {
         let newest = || self.samples.iter().rev();
-        let latency_max_s = newest().take(seconds).map(|sample| sample.latency_max_s).fold(0.0, f64::max);
+        let latency_max_s =
+            newest().take(seconds).map(|sample| sample.latency_max_s).fold(0.0, f64::max);
         match (newest().nth(seconds).or(self.samples.front()), self.samples.back()) {
             (Some(before), Some(after)) => Figures::between(before, after, latency_max_s),
             _ => Figures::default(),
@@ -99,6 +101,8 @@ fn sample(view: &View) -> Sample {
         latency: latency.unwrap_or_else(HistogramNow::default),
         latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
         batches: counters.batches_written_total.get(),
-        items: counters.written_total.get() + counters.already_there_total.get() + counters.stale_total.get(),
+        items: counters.written_total.get()
+            + counters.already_there_total.get()
+            + counters.stale_total.get(),
     }
 }

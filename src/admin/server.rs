@@ -105,19 +105,30 @@ fn routes(shared: Arc<Shared>, is_loopback: bool) -> Router {
         .route("/metrics", get(metrics))
         .route("/status.json", get(status_json))
         .route("/events", get(events))
-        .fallback(async || plain(StatusCode::NOT_FOUND, "there are / /livez /readyz /metrics /status.json /events\n".to_owned()))
+        .fallback(async || {
+            plain(
+                StatusCode::NOT_FOUND,
+                "there are / /livez /readyz /metrics /status.json /events\n".to_owned(),
+            )
+        })
         .with_state(shared);
     if is_loopback { routes.layer(from_fn(by_own_name)) } else { routes }
 }
 
-/// On loopback, answers only who asks by an address or as localhost. A page of elsewhere, in a browser on this machine, can make its
-/// own name point here and would else be let read the answers (DNS rebinding).
+/// On loopback, answers only who asks by an address or as localhost. A page of elsewhere, in a
+/// browser on this machine, can make its own name point here and would else be let read the answers
+/// (DNS rebinding).
 async fn by_own_name(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host =
+        request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_own = host.parse::<SocketAddr>().is_ok()
         || host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
         || host.split(':').next().is_some_and(|name| name.eq_ignore_ascii_case("localhost"));
-    if is_own { next.run(request).await } else { plain(StatusCode::FORBIDDEN, "ask by address, or as localhost\n".to_owned()) }
+    if is_own {
+        next.run(request).await
+    } else {
+        plain(StatusCode::FORBIDDEN, "ask by address, or as localhost\n".to_owned())
+    }
 }
 
 /// Alive while every task takes its steps.
@@ -129,7 +140,8 @@ async fn livez(State(shared): State<Arc<Shared>>) -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, format!("stuck: {}\n", stuck.join(", ")))
 }
 
-/// Ready once connected, which it is before this is served, and also with the gate closed: a restart would not help.
+/// Ready once connected, which it is before this is served, and also with the gate closed: a
+/// restart would not help.
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     if shared.view.stop.is_draining() {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
@@ -139,7 +151,8 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     match shared.view.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+            .into_response(),
         Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
     }
 }
@@ -151,7 +164,10 @@ async fn status_json(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn events(State(shared): State<Arc<Shared>>) -> Response {
     if shared.events.receiver_count() >= PAGES_MAX {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{PAGES_MAX} pages are open: close one\n"));
+        return plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{PAGES_MAX} pages are open: close one\n"),
+        );
     }
     pages(&shared).into_response()
 }
@@ -179,7 +195,8 @@ fn pages(shared: &Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>> +
 async fn page(State(shared): State<Arc<Shared>>) -> Response {
     match shared.page.render(&shared.whole()) {
         Ok(html) => {
-            let policy = HeaderValue::from_str(shared.page.policy()).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+            let policy = HeaderValue::from_str(shared.page.policy())
+                .unwrap_or(HeaderValue::from_static("default-src 'none'"));
             let headers: [(HeaderName, HeaderValue); 5] = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

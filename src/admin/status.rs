@@ -56,7 +56,11 @@ fn figures(view: &View, history: &History, started: Timestamp, stuck: &[String])
 
 /// The whole status.
 pub(super) fn whole(mut now: Value, view: &View, history: &History) -> Value {
-    let settings = view.facts.settings.iter().map(|[key, value, from]| json!({ "key": key, "value": value, "from": from }));
+    let settings = view
+        .facts
+        .settings
+        .iter()
+        .map(|[key, value, from]| json!({ "key": key, "value": value, "from": from }));
     now["config"] = settings.collect();
     now["history"] = history.to_json();
     now
@@ -158,7 +162,8 @@ fn in_flight(view: &View) -> Value {
     let gauges = view.signals.gauges();
     // What receives reserve is not there yet.
     let (messages, bytes) = (view.held.len(), gauges.in_flight_bytes.get());
-    let (messages_max, bytes_max) = (gauges.in_flight_messages_max.get(), gauges.in_flight_bytes_max.get());
+    let (messages_max, bytes_max) =
+        (gauges.in_flight_messages_max.get(), gauges.in_flight_bytes_max.get());
     let fill = fill([(messages as u64, messages_max), (bytes, bytes_max)]);
     json!({
         "messages": messages,
@@ -173,12 +178,22 @@ fn in_flight(view: &View) -> Value {
 
 /// How full the fuller of some limits is, up to 1.
 fn fill<const N: usize>(of_limits: [(u64, u64); N]) -> f64 {
-    of_limits.map(|(held, max)| count(held) / count(max.max(1))).into_iter().fold(0.0, f64::max).min(1.0)
+    of_limits
+        .map(|(held, max)| count(held) / count(max.max(1)))
+        .into_iter()
+        .fold(0.0, f64::max)
+        .min(1.0)
 }
 
 /// The stage that holds more than half of what is in flight, where that is more than a few.
-fn most(stages: impl Iterator<Item = (&'static str, usize)>, in_flight: usize) -> Option<&'static str> {
-    stages.filter(|(_, messages)| in_flight >= FEW && 2 * messages > in_flight).map(|(name, _)| name).next()
+fn most(
+    stages: impl Iterator<Item = (&'static str, usize)>,
+    in_flight: usize,
+) -> Option<&'static str> {
+    stages
+        .filter(|(_, messages)| in_flight >= FEW && 2 * messages > in_flight)
+        .map(|(name, _)| name)
+        .next()
 }
 
 fn totals(view: &View, history: &History) -> Value {
@@ -224,8 +239,10 @@ fn dead_letters(view: &View, story: &Story) -> Value {
 }
 
 fn api(view: &View) -> Value {
-    let mut api: serde_json::Map<_, _> =
-        (view.sources.api_requests)().into_iter().map(|(operation, count)| (operation.to_owned(), count.into())).collect();
+    let mut api: serde_json::Map<_, _> = (view.sources.api_requests)()
+        .into_iter()
+        .map(|(operation, count)| (operation.to_owned(), count.into()))
+        .collect();
     api.insert("cost_dollars".to_owned(), view.sources.api_cost_dollars().into());
     api.into()
 }
@@ -241,9 +258,16 @@ mod tests {
 
     #[test]
     fn a_worker_is_as_full_as_the_fuller_of_its_limits() {
-        assert_eq!([fill([(95, 100), (0, 1_000)]), fill([(12, 100), (950, 1_000)])].map(|fill| fill >= FULL), [true, true]);
+        assert_eq!(
+            [fill([(95, 100), (0, 1_000)]), fill([(12, 100), (950, 1_000)])]
+                .map(|fill| fill >= FULL),
+            [true, true]
+        );
         assert!(fill([(89, 100), (899, 1_000)]) < FULL);
-        assert_eq!((fill([(3, 1), (0, 0)]).to_string(), fill([(0, 0)]).to_string()), ("1".to_owned(), "0".to_owned()));
+        assert_eq!(
+            (fill([(3, 1), (0, 0)]).to_string(), fill([(0, 0)]).to_string()),
+            ("1".to_owned(), "0".to_owned())
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ fn with_unit(figure: impl std::fmt::Display, unit: &str) -> String {
 /// `1234567` as `1,234,567`; a fraction is rounded.
 pub(super) fn number(value: f64) -> String {
     let rounded = format!("{:.0}", (value + 0.5).floor());
-    let (sign, digits) = rounded.strip_prefix('-').map_or(("", rounded.as_str()), |digits| ("-", digits));
+    let (sign, digits) =
+        rounded.strip_prefix('-').map_or(("", rounded.as_str()), |digits| ("-", digits));
     let mut text = sign.to_owned();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -42,11 +43,19 @@ pub(super) fn duration(seconds: f64) -> String {
         seconds if seconds < 99.5 => with_unit(format_args!("{seconds:.0}"), "s"),
         _ if minutes < 100.0 => with_unit(minutes, "min"),
         seconds if seconds < 48.0 * 3_600.0 => {
-            format!("{} {}", with_unit(hours, "h"), with_unit(((seconds - hours * 3_600.0) / MINUTE).floor(), "min"))
+            format!(
+                "{} {}",
+                with_unit(hours, "h"),
+                with_unit(((seconds - hours * 3_600.0) / MINUTE).floor(), "min")
+            )
         }
         seconds => {
             let days = (seconds / 86_400.0).floor();
-            format!("{} {}", with_unit(days, "d"), with_unit(((seconds - days * 86_400.0) / 3_600.0).floor(), "h"))
+            format!(
+                "{} {}",
+                with_unit(days, "d"),
+                with_unit(((seconds - days * 86_400.0) / 3_600.0).floor(), "h")
+            )
         }
     }
 }
@@ -77,14 +86,37 @@ mod tests {
 
     #[test]
     fn figures_read_as_people_say_them() {
-        let durations = [0.0, 0.000_5, 0.004_2, 0.012, 0.9999, 3.21, 34.0, 240.0, 7_980.0, 198_000.0].map(duration);
+        let durations =
+            [0.0, 0.000_5, 0.004_2, 0.012, 0.9999, 3.21, 34.0, 240.0, 7_980.0, 198_000.0]
+                .map(duration);
         let plain = durations.map(|text| text.replace('\u{a0}', " "));
-        assert_eq!(plain, ["0 s", "<1 ms", "4.2 ms", "12 ms", "1.0 s", "3.2 s", "34 s", "4 min", "2 h 13 min", "2 d 7 h"]);
-        assert_eq!([0.0, 999.5, 1_234_567.4, -1_234.0].map(number), ["0", "1,000", "1,234,567", "-1,234"]);
-        let sizes = [0.0, 1_023.0, 1_048_576.0, 268_435_456.0, 3e10].map(|value| bytes(value).replace('\u{a0}', " "));
+        assert_eq!(
+            plain,
+            [
+                "0 s",
+                "<1 ms",
+                "4.2 ms",
+                "12 ms",
+                "1.0 s",
+                "3.2 s",
+                "34 s",
+                "4 min",
+                "2 h 13 min",
+                "2 d 7 h"
+            ]
+        );
+        assert_eq!(
+            [0.0, 999.5, 1_234_567.4, -1_234.0].map(number),
+            ["0", "1,000", "1,234,567", "-1,234"]
+        );
+        let sizes = [0.0, 1_023.0, 1_048_576.0, 268_435_456.0, 3e10]
+            .map(|value| bytes(value).replace('\u{a0}', " "));
         assert_eq!(sizes, ["0 B", "1023 B", "1.0 MiB", "256.0 MiB", "27.9 GiB"]);
         assert_eq!([0.0, 0.04, 9.94, 34.2].map(rate), ["0", "0.0", "9.9", "34"]);
-        assert_eq!([12.9, 240.0].map(|value| elapsed(value).replace('\u{a0}', " ")), ["12 s", "4 min"]);
+        assert_eq!(
+            [12.9, 240.0].map(|value| elapsed(value).replace('\u{a0}', " ")),
+            ["12 s", "4 min"]
+        );
         assert_eq!(time("2026-11-23T10:20:05Z"), "10:20:05 UTC");
     }
 }

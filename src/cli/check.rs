@@ -1,4 +1,5 @@
-//! `longshore check`: would the worker run here, and what would hurt it later. A line each: fine, or what to do.
+//! `longshore check`: would the worker run here, and what would hurt it later. A line each: fine,
+//! or what to do.
 
 mod database;
 mod finding;
@@ -36,7 +37,8 @@ are tried by calls without an effect.
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct CheckArgs {
-    /// Print the settings in force and where each comes from, with secrets as stars, and check nothing
+    /// Print the settings in force and where each comes from, with secrets as stars, and check
+    /// nothing
     #[arg(long, conflicts_with = "create_indexes")]
     print: bool,
     /// Make the indexes that are missing, after naming the documents that would make that fail
@@ -63,14 +65,19 @@ pub async fn check(loaded: &Loaded, args: CheckArgs) -> ExitCode {
         settings::print(loaded, output);
         return ExitCode::SUCCESS;
     }
-    let found = if args.live { live::check(&loaded.config).await } else { all(loaded, args.create_indexes).await };
+    let found = if args.live {
+        live::check(&loaded.config).await
+    } else {
+        all(loaded, args.create_indexes).await
+    };
     found.print(output);
     if found.failed() { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
 }
 
 async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
     let mut all = settings::check(loaded);
-    let (database, queue) = tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
+    let (database, queue) =
+        tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
     all.extend(database);
     all.extend(queue);
     all.extend(seen::check(&loaded.config));

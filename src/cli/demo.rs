@@ -1,4 +1,5 @@
-//! `longshore demo`: a portal's load through `longshore dev`, and a look at what the database then holds.
+//! `longshore demo`: a portal's load through `longshore dev`, and a look at what the database then
+//! holds.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -48,7 +49,9 @@ pub struct DemoArgs {
 pub async fn demo(config: Config, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
+    eprintln!(
+        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored."
+    );
     let Some(local) = Local::start(&stop).await? else { return Ok(interrupted()) };
     let shown = tokio::select! {
         shown = show(local.point(config), &args, &stop) => shown,
@@ -100,7 +103,9 @@ async fn send(queue: &SqsQueue, load: &Load, stop: &Stop) -> anyhow::Result<bool
         let (entries, bar) = (chunk.iter().map(PortalMessage::outgoing).collect::<Vec<_>>(), &bar);
         async move {
             let outcomes = queue.send_batch(&entries).await.context("cannot send the load")?;
-            if let Some(outcome) = outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
+            if let Some(outcome) =
+                outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. }))
+            {
                 bail!("cannot send the load: {outcome:?}");
             }
             bar.inc(outcomes.len() as u64);
@@ -140,8 +145,8 @@ async fn drain(worker: &WorkerThread, messages: usize, stop: &Stop) -> Run {
 }
 
 fn bar(what: &'static str, length: usize) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{msg:>10} {bar:40} {human_pos}/{human_len}  {rate}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg:>10} {bar:40} {human_pos}/{human_len}  {rate}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
         let _ = write!(out, "{:.0}/s", state.per_sec());
     });
@@ -154,7 +159,10 @@ fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     let mut row = |name: &str, value: String| {
-        table.add_row([comfy_table::Cell::new(name), comfy_table::Cell::new(value).set_alignment(comfy_table::CellAlignment::Right)]);
+        table.add_row([
+            comfy_table::Cell::new(name),
+            comfy_table::Cell::new(value).set_alignment(comfy_table::CellAlignment::Right),
+        ]);
     };
     row("received", counts.received_total.to_string());
     row("written", (counts.written_total - counts.dead_lettered.values().sum::<u64>()).to_string());
@@ -170,7 +178,10 @@ fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
     if let Some(seconds) = run.cpu_seconds {
         // `make demo` builds to start soon; `make bench` measures what is built to run.
         let build = if cfg!(debug_assertions) { " (hardly optimized build)" } else { "" };
-        row(&format!("worker CPU seconds per million{build}"), format!("{:.0}", seconds / messages * 1e6));
+        row(
+            &format!("worker CPU seconds per million{build}"),
+            format!("{:.0}", seconds / messages * 1e6),
+        );
     }
     table
 }

@@ -27,7 +27,9 @@ pub struct DevArgs {}
 pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    eprintln!("Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored.");
+    eprintln!(
+        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored."
+    );
     let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
     let seen = Seen { settings: replaced(seen.settings, &local.settings()), ..seen };
     let worker = WorkerThread::start(local.point(config), stop.clone(), seen).await;
@@ -46,13 +48,16 @@ pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitC
 
 /// `settings` with those of `ours` in their places.
 fn replaced(settings: Vec<[String; 3]>, ours: &[[String; 3]]) -> Vec<[String; 3]> {
-    let own = |setting: [String; 3]| ours.iter().find(|[key, ..]| *key == setting[0]).cloned().unwrap_or(setting);
+    let own = |setting: [String; 3]| {
+        ours.iter().find(|[key, ..]| *key == setting[0]).cloned().unwrap_or(setting)
+    };
     settings.into_iter().map(own).collect()
 }
 
 /// Lines to copy and paste.
 fn instructions(local: &Local, page: Option<SocketAddr>) -> String {
-    let (endpoint, queue, uri) = (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
+    let (endpoint, queue, uri) =
+        (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
     let uri = uri.expose();
     // As it was called: it may be on no PATH.
     let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());

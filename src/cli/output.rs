@@ -31,7 +31,8 @@ impl Output {
     }
 }
 
-/// Prints text and the end of its line. A reader that has gone is no error: `longshore ... | head` ends quietly.
+/// Prints text and the end of its line. A reader that has gone is no error: `longshore ... | head`
+/// ends quietly.
 pub fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }

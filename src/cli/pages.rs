@@ -1,4 +1,5 @@
-//! `longshore completions` and `longshore man`: made from the same definitions as the command line itself.
+//! `longshore completions` and `longshore man`: made from the same definitions as the command line
+//! itself.
 
 use std::fs;
 use std::path::PathBuf;

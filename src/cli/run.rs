@@ -50,7 +50,9 @@ pub async fn run(config: Config, args: RunArgs, seen: Seen) -> anyhow::Result<Ex
 async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Result<ExitCode> {
     let (queue, _) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
     let output = Output::of_stdout();
-    let report = dry_run::run(&queue, &config, messages_max, stop, |verdict| print(output, &verdict)).await?;
+    let report =
+        dry_run::run(&queue, &config, messages_max, stop, |verdict| print(output, &verdict))
+            .await?;
     print_report(output, &report);
     let is_clean = report.rejected == 0 && report.not_given_back == 0;
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })

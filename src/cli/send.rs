@@ -34,7 +34,8 @@ use self::source::{Piece, Source};
 use super::EXIT_FOUND;
 use super::output::Output;
 
-/// Calls in flight to a standard queue. To a FIFO queue it is one, so that no batch overtakes another.
+/// Calls in flight to a standard queue. To a FIFO queue it is one, so that no batch overtakes
+/// another.
 const CALLS_MAX: usize = 8;
 
 #[derive(Debug, Args)]
@@ -65,7 +66,8 @@ pub struct SendArgs {
     /// The field whose value is a message's group
     #[arg(long, value_name = "FIELD")]
     group_by: Option<String>,
-    /// Leave out the attributes longshore-id and longshore-time, and the deduplication id of a FIFO queue
+    /// Leave out the attributes longshore-id and longshore-time, and the deduplication id of a FIFO
+    /// queue
     #[arg(long)]
     no_identity: bool,
     /// JSON lines also on a terminal
@@ -89,7 +91,13 @@ pub async fn send(config: Config, args: SendArgs) -> Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let pace = (Pace::new(args.rate), Pace::entries_max(args.rate));
     let source = Source::new(input, recipe, pace, Arc::clone(&clock), stop.clone());
-    let sending = Sending { queue: &queue, retry: &config.retry, clock, calls_max: if facts.fifo { 1 } else { CALLS_MAX }, stop: &stop };
+    let sending = Sending {
+        queue: &queue,
+        retry: &config.retry,
+        clock,
+        calls_max: if facts.fifo { 1 } else { CALLS_MAX },
+        stop: &stop,
+    };
     let report = Report::new(Output::json_if(args.json), input_bytes);
     let all_sent = sending.run(source, report).await;
     Ok(if all_sent { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
@@ -125,8 +133,10 @@ enum Settled {
 impl Sending<'_> {
     /// Sends all that the source gives. Returns whether that was every line.
     async fn run(&self, source: Source, mut report: Report) -> bool {
-        let pieces = stream::unfold(source, async |mut source| Some((source.next().await?, source)));
-        let mut settled = std::pin::pin!(pieces.map(|piece| self.settle(piece)).buffer_unordered(self.calls_max));
+        let pieces =
+            stream::unfold(source, async |mut source| Some((source.next().await?, source)));
+        let mut settled =
+            std::pin::pin!(pieces.map(|piece| self.settle(piece)).buffer_unordered(self.calls_max));
         let (mut last, mut is_broken) = (0, false);
         loop {
             let settled = tokio::select! {
@@ -163,7 +173,11 @@ impl Sending<'_> {
                 let last_line = batch.iter().map(|message| message.line).max().unwrap_or(0);
                 let line_bytes = batch.iter().map(|message| message.line_bytes).sum();
                 let send = async |messages: &[Outgoing]| self.queue.send_batch(messages).await;
-                Settled::Batch { delivered: deliver(batch, self.retry, Arc::clone(&self.clock), send).await, last_line, line_bytes }
+                Settled::Batch {
+                    delivered: deliver(batch, self.retry, Arc::clone(&self.clock), send).await,
+                    last_line,
+                    line_bytes,
+                }
             }
         }
     }

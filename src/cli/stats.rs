@@ -43,12 +43,18 @@ pub async fn stats(config: Config, args: StatsArgs) -> Result<ExitCode> {
     let mut rows = Vec::with_capacity(names.len());
     for name in names {
         // The server's own answer for a collection that is not there is all zeros.
-        let sizes = if manager.has_collection(&name).await? { Some(Sizes::read(&manager.coll_stats(&name).await?)) } else { None };
+        let sizes = if manager.has_collection(&name).await? {
+            Some(Sizes::read(&manager.coll_stats(&name).await?))
+        } else {
+            None
+        };
         rows.push((name, sizes));
     }
     match Output::json_if(args.json) {
         Output::People => output::print(&table(&rows).to_string()),
-        Output::Json => rows.iter().for_each(|(name, sizes)| output::print(&line(name, sizes.as_ref()).to_string())),
+        Output::Json => rows
+            .iter()
+            .for_each(|(name, sizes)| output::print(&line(name, sizes.as_ref()).to_string())),
     }
     // Before the first message it is no mistake that the routes' collections are missing.
     let is_missing = is_asked_for && rows.iter().any(|(_, sizes)| sizes.is_none());
@@ -83,7 +89,11 @@ impl Sizes {
 }
 
 /// A number of whatever width the server took for it; an average can have a fraction.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and no size is negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, and no size is negative"
+)]
 fn number(value: Option<&Bson>) -> u64 {
     match value {
         Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
@@ -96,7 +106,15 @@ fn number(value: Option<&Bson>) -> u64 {
 fn table(rows: &[(String, Option<Sizes>)]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
-    table.set_header(["collection", "documents", "size", "average", "storage", "indexes", "index size"]);
+    table.set_header([
+        "collection",
+        "documents",
+        "size",
+        "average",
+        "storage",
+        "indexes",
+        "index size",
+    ]);
     for (name, sizes) in rows {
         let Some(sizes) = sizes else {
             table.add_row([name.as_str(), "is missing"]);
@@ -138,21 +156,36 @@ mod tests {
     use super::*;
 
     fn sizes() -> Sizes {
-        Sizes::read(&doc! { "count": 1_200_i32, "size": 3_000_000_000_i64, "avgObjSize": 2_500.5, "storageSize": 4_096.0, "nindexes": 2 })
+        Sizes::read(
+            &doc! { "count": 1_200_i32, "size": 3_000_000_000_i64, "avgObjSize": 2_500.5, "storageSize": 4_096.0, "nindexes": 2 },
+        )
     }
 
     #[test]
     fn numbers_of_every_width_are_read() {
-        let expected =
-            Sizes { documents: 1_200, bytes: 3_000_000_000, average_bytes: 2_500, storage_bytes: 4_096, indexes: 2, index_bytes: 0 };
+        let expected = Sizes {
+            documents: 1_200,
+            bytes: 3_000_000_000,
+            average_bytes: 2_500,
+            storage_bytes: 4_096,
+            indexes: 2,
+            index_bytes: 0,
+        };
         assert_eq!(sizes(), expected);
         assert_eq!(number(Some(&Bson::Int32(-1))), 0);
     }
 
     #[test]
     fn a_missing_collection_says_so() {
-        let table = table(&[("events".to_owned(), Some(sizes())), ("sessions".to_owned(), None)]).to_string();
-        let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{table}")).to_owned();
+        let table = table(&[("events".to_owned(), Some(sizes())), ("sessions".to_owned(), None)])
+            .to_string();
+        let row = |name: &str| {
+            table
+                .lines()
+                .find(|line| line.contains(name))
+                .unwrap_or_else(|| panic!("{table}"))
+                .to_owned()
+        };
         assert!(row("events").contains("1,200") && row("events").contains("2.79 GiB"), "{table}");
         assert!(row("sessions").contains("is missing"), "{table}");
         assert_eq!(line("sessions", None), json!({"collection": "sessions", "missing": true}));

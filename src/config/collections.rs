@@ -15,7 +15,10 @@ pub(crate) fn join(reader: &mut Reader, declared: &[Declared]) -> BTreeMap<Strin
     for one in declared {
         by_name.entry(&one.route.collection).or_default().push(one);
     }
-    by_name.into_iter().filter_map(|(name, members)| Some((name.to_owned(), collection(reader, name, &members)?))).collect()
+    by_name
+        .into_iter()
+        .filter_map(|(name, members)| Some((name.to_owned(), collection(reader, name, &members)?)))
+        .collect()
 }
 
 fn collection(reader: &mut Reader, name: &str, members: &[&Declared]) -> Option<Collection> {
@@ -28,11 +31,21 @@ fn collection(reader: &mut Reader, name: &str, members: &[&Declared]) -> Option<
     let kind = first.route.kind.clone();
     let indexes = merge_indexes(reader, &kind, members);
     if indexes.len() > INDEXES_MAX {
-        reader.error_at(collection_key(first), format!("must have at most {INDEXES_MAX} indexes, not {}", indexes.len()));
+        reader.error_at(
+            collection_key(first),
+            format!("must have at most {INDEXES_MAX} indexes, not {}", indexes.len()),
+        );
     }
     let ttl = routes::ttl_of(&kind, &indexes);
     let write_concern = first.write_concern.clone();
-    Some(Collection { name: name.to_owned(), declared: declared_fields(first), kind, write_concern, indexes, ttl })
+    Some(Collection {
+        name: name.to_owned(),
+        declared: declared_fields(first),
+        kind,
+        write_concern,
+        indexes,
+        ttl,
+    })
 }
 
 /// Sorted, without the key: what a `set` writes or removes.
@@ -43,7 +56,8 @@ fn declared_fields(declared: &Declared) -> Vec<String> {
     fields
 }
 
-/// What the two say differently, and what each says. Two kinds of write have nothing else to compare.
+/// What the two say differently, and what each says. Two kinds of write have nothing else to
+/// compare.
 fn disagreements(left: &Declared, right: &Declared) -> Vec<(String, String, String)> {
     let (a, b) = (&left.route.kind, &right.route.kind);
     let mut pairs = vec![("write", literal::text(write(a)), literal::text(write(b)))];
@@ -53,8 +67,13 @@ fn disagreements(left: &Declared, right: &Declared) -> Vec<(String, String, Stri
         pairs.push(("version_field", field(a.version_field()), field(b.version_field())));
         pairs.push(("partial", partial(a).to_string(), partial(b).to_string()));
         if !partial(a) {
-            // One writes all its fields at once and removes the absent ones: those of the other route too.
-            pairs.push(("fields", literal::texts(&declared_fields(left)), literal::texts(&declared_fields(right))));
+            // One writes all its fields at once and removes the absent ones: those of the other
+            // route too.
+            pairs.push((
+                "fields",
+                literal::texts(&declared_fields(left)),
+                literal::texts(&declared_fields(right)),
+            ));
         }
     }
     pairs.push(("write_concern", show(&left.write_concern), show(&right.write_concern)));
@@ -63,19 +82,31 @@ fn disagreements(left: &Declared, right: &Declared) -> Vec<(String, String, Stri
 }
 
 /// Reported at the route whose collection was configured, where the other's is a default.
-fn report(reader: &mut Reader, first: &Declared, other: &Declared, what: &str, left: &str, right: &str) {
+fn report(
+    reader: &mut Reader,
+    first: &Declared,
+    other: &Declared,
+    what: &str,
+    left: &str,
+    right: &str,
+) {
     let by_default = reader.source_of(&collection_key(other)) == Source::Default;
-    let (blamed, its, against, theirs) = if by_default { (first, left, other, right) } else { (other, right, first, left) };
+    let (blamed, its, against, theirs) =
+        if by_default { (first, left, other, right) } else { (other, right, first, left) };
     let against = &against.route.name;
-    let problem =
-        format!("this route has {what} = {its}, routes.{against} writes there with {what} = {theirs}: routes of one collection agree");
+    let problem = format!(
+        "this route has {what} = {its}, routes.{against} writes there with {what} = {theirs}: routes of one collection agree"
+    );
     reader.error_at(collection_key(blamed), problem);
 }
 
 /// The unique index on the key first: a keyed collection is wrong without it. `_id` has one anyway.
 fn merge_indexes(reader: &mut Reader, kind: &WriteKind, members: &[&Declared]) -> Vec<Index> {
-    let unique_key =
-        kind.key().filter(|key| *key != "_id").map(|key| Index { keys: vec![(key.to_owned(), 1)], unique: true, expire_after: None });
+    let unique_key = kind.key().filter(|key| *key != "_id").map(|key| Index {
+        keys: vec![(key.to_owned(), 1)],
+        unique: true,
+        expire_after: None,
+    });
     let mut merged: Vec<Index> = unique_key.into_iter().collect();
     for member in members {
         for index in &member.indexes {
@@ -88,7 +119,10 @@ fn merge_indexes(reader: &mut Reader, kind: &WriteKind, members: &[&Declared]) -
                         "the index {keys} is declared a second time with another unique or expire_after: the key of a keyed route has a \
                          unique one, ttl makes one, or another route of the collection declares it"
                     );
-                    reader.error_at(KeyPath::from("routes").child(&member.route.name).child("indexes"), problem);
+                    reader.error_at(
+                        KeyPath::from("routes").child(&member.route.name).child("indexes"),
+                        problem,
+                    );
                 }
             }
         }
@@ -118,5 +152,9 @@ fn show(concern: &WriteConcern) -> String {
         Acknowledgement::Members(members) => members.to_string(),
         Acknowledgement::Tag(name) => literal::text(name),
     };
-    format!("{{ w = {w}, journal = {}, timeout = \"{}\" }}", concern.journal, units::show_duration(concern.timeout))
+    format!(
+        "{{ w = {w}, journal = {}, timeout = \"{}\" }}",
+        concern.journal,
+        units::show_duration(concern.timeout)
+    )
 }

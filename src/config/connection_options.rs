@@ -1,7 +1,7 @@
 //! Names of the options that `db.connection_options` may hold.
 
-/// The options of a connection string that the driver reads, as the MongoDB manual writes them ("Connection Strings").
-/// Without compressors and SOCKS5: this build has neither.
+/// The options of a connection string that the driver reads, as the MongoDB manual writes them
+/// ("Connection Strings"). Without compressors and SOCKS5: this build has neither.
 pub(crate) const NAMES: [&str; 36] = [
     "appName",
     "authMechanism",

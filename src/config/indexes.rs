@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::kinds::{self, Kind, Switch};
 use super::{Index, literal, names, sections, units};
 
-/// The server allows 64 in a collection, of which `_id` takes one (MongoDB manual, "Limits and Thresholds").
+/// The server allows 64 in a collection, of which `_id` takes one (MongoDB manual, "Limits and
+/// Thresholds").
 pub(crate) const INDEXES_MAX: usize = 63;
 
 /// Fields of one compound index, by the same page.
@@ -50,7 +51,12 @@ impl Kind for Indexes {
 /// As mongosh would be told: `{session_id: 1} unique`.
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.keys.iter().map(|(field, direction)| format!("{field}: {direction}")).collect::<Vec<_>>().join(", ");
+        let keys = self
+            .keys
+            .iter()
+            .map(|(field, direction)| format!("{field}: {direction}"))
+            .collect::<Vec<_>>()
+            .join(", ");
         write!(f, "{{{keys}}}{}", if self.unique { " unique" } else { "" })?;
         self.expire_after.map_or(Ok(()), |after| write!(f, " expiring after {} s", after.as_secs()))
     }
@@ -61,9 +67,13 @@ fn index(raw: &Value) -> Option<Index> {
     if table.keys().any(|name| !["keys", "unique", "expire_after"].contains(&name.as_str())) {
         return None;
     }
-    let keys: Option<Vec<_>> = kinds::list_of_texts(table.get("keys")?)?.iter().map(|key| index_key(key)).collect();
+    let keys: Option<Vec<_>> =
+        kinds::list_of_texts(table.get("keys")?)?.iter().map(|key| index_key(key)).collect();
     let keys = keys.filter(|keys| (1..=KEYS_MAX).contains(&keys.len()))?;
-    let twice = keys.iter().enumerate().any(|(place, (name, _))| keys[..place].iter().any(|(earlier, _)| earlier == name));
+    let twice = keys
+        .iter()
+        .enumerate()
+        .any(|(place, (name, _))| keys[..place].iter().any(|(earlier, _)| earlier == name));
     let unique = table.get("unique").map_or(Some(false), |raw| Switch.read(raw))?;
     let expire_after = match table.get("expire_after") {
         Some(raw) => Some(sections::TTL.read(raw)?),
@@ -80,12 +90,18 @@ fn index_key(text: &str) -> Option<(String, i32)> {
 
 /// The keys as the configuration writes them.
 pub(crate) fn show_keys(index: &Index) -> String {
-    let keys: Vec<String> = index.keys.iter().map(|(name, direction)| format!("{}{name}", if *direction < 0 { "-" } else { "" })).collect();
+    let keys: Vec<String> = index
+        .keys
+        .iter()
+        .map(|(name, direction)| format!("{}{name}", if *direction < 0 { "-" } else { "" }))
+        .collect();
     literal::texts(&keys)
 }
 
 fn show(index: &Index) -> String {
     let unique = if index.unique { ", unique = true" } else { "" };
-    let expiry = index.expire_after.map(|after| format!(", expire_after = \"{}\"", units::show_duration(after)));
+    let expiry = index
+        .expire_after
+        .map(|after| format!(", expire_after = \"{}\"", units::show_duration(after)));
     format!("{{ keys = {}{unique}{} }}", show_keys(index), expiry.unwrap_or_default())
 }

@@ -1,7 +1,8 @@
 //! A web2py `appconfig.ini` as values with their lines.
 //!
-//! Read as Python's `configparser` does with web2py's settings: names of keys in lower case, `=` or `:`, whole lines as
-//! comments, a value goes on in indented lines, and `%%` is one `%` (that is how a portal escapes a password's `%40`). Interpolation, `%(name)s`, is not followed.
+//! Read as Python's `configparser` does with web2py's settings: names of keys in lower case, `=` or
+//! `:`, whole lines as comments, a value goes on in indented lines, and `%%` is one `%` (that is
+//! how a portal escapes a password's `%40`). Interpolation, `%(name)s`, is not followed.
 
 use super::key_path::KeyPath;
 
@@ -38,20 +39,37 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Line>, Vec<SyntaxError>> {
             open = false;
             section = header.split_once(']').and_then(|(name, _)| section_of(name.trim()));
             if section.is_none() {
-                errors.push(SyntaxError { line, message: "a section needs a name in brackets, such as [db]" });
+                errors.push(SyntaxError {
+                    line,
+                    message: "a section needs a name in brackets, such as [db]",
+                });
             }
             continue;
         }
         match (trimmed.split_once(['=', ':']), &section) {
             (Some((key, value)), Some(section)) if !key.trim().is_empty() => {
                 open = true;
-                lines.push((section.child(&key.trim().to_lowercase()), value.trim().to_owned(), line));
+                lines.push((
+                    section.child(&key.trim().to_lowercase()),
+                    value.trim().to_owned(),
+                    line,
+                ));
             }
-            (Some(_), None) => errors.push(SyntaxError { line, message: "a key needs a section above it, such as [db]" }),
-            _ => errors.push(SyntaxError { line, message: "expected [section], key = value or a comment" }),
+            (Some(_), None) => errors.push(SyntaxError {
+                line,
+                message: "a key needs a section above it, such as [db]",
+            }),
+            _ => errors.push(SyntaxError {
+                line,
+                message: "expected [section], key = value or a comment",
+            }),
         }
     }
-    if errors.is_empty() { Ok(lines.into_iter().filter_map(finished).collect()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(lines.into_iter().filter_map(finished).collect())
+    } else {
+        Err(errors)
+    }
 }
 
 /// A name such as `[routes.order]` is a path; one that cannot be is another program's.
@@ -72,13 +90,21 @@ mod tests {
     fn a_portals_file_is_read_as_configparser_reads_it() {
         let text = "; App configuration\n[app]\nname = Portal\n\n[db]\nMongo_URI: mongodb://u:p%%40w@h/portal\nempty =\n\
                     connection_options = {\n    \"maxPoolSize\": 50,\n    # as measured\n    \"retryWrites\": true\n    }\n";
-        let lines: Vec<_> = parse(text).expect("INI").into_iter().map(|(path, value, line)| (path.to_string(), value, line)).collect();
+        let lines: Vec<_> = parse(text)
+            .expect("INI")
+            .into_iter()
+            .map(|(path, value, line)| (path.to_string(), value, line))
+            .collect();
         assert_eq!(
             lines,
             [
                 ("app.name".to_owned(), "Portal".to_owned(), 3),
                 ("db.mongo_uri".to_owned(), "mongodb://u:p%40w@h/portal".to_owned(), 6),
-                ("db.connection_options".to_owned(), "{\n\"maxPoolSize\": 50,\n\"retryWrites\": true\n}".to_owned(), 8),
+                (
+                    "db.connection_options".to_owned(),
+                    "{\n\"maxPoolSize\": 50,\n\"retryWrites\": true\n}".to_owned(),
+                    8
+                ),
             ]
         );
     }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// `routes.order.collection` as its parts. Ordered by parts, so that a section's keys stand together.
+/// `routes.order.collection` as its parts. Ordered by parts, so that a section's keys stand
+/// together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyPath(Vec<String>);
 
@@ -11,8 +12,8 @@ impl KeyPath {
         Self(parts)
     }
 
-    /// Reads a dotted key as TOML writes it: a part with a dot or a space in it stands in double quotes. `None` where a part
-    /// is empty or a quote is open.
+    /// Reads a dotted key as TOML writes it: a part with a dot or a space in it stands in double
+    /// quotes. `None` where a part is empty or a quote is open.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = Vec::new();
         let mut rest = text.trim();
@@ -67,7 +68,8 @@ impl From<&KeyPath> for KeyPath {
     }
 }
 
-/// As TOML writes it. A part that looks like a URI with a password, put in the wrong place, shows stars.
+/// As TOML writes it. A part that looks like a URI with a password, put in the wrong place, shows
+/// stars.
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.0.iter().enumerate() {

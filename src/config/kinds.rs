@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{Acknowledgement, literal, units};
 
-/// One kind of value. Text is read as the value it spells, in every layer alike: the environment has nothing else.
+/// One kind of value. Text is read as the value it spells, in every layer alike: the environment
+/// has nothing else.
 pub(crate) trait Kind {
     type Value;
 
@@ -30,7 +31,11 @@ pub(crate) struct Time {
 
 impl Time {
     pub(crate) const fn millis(min: u64, max: u64) -> Self {
-        Self { min: Duration::from_millis(min), max: Duration::from_millis(max), whole_seconds: false }
+        Self {
+            min: Duration::from_millis(min),
+            max: Duration::from_millis(max),
+            whole_seconds: false,
+        }
     }
 
     pub(crate) const fn seconds(min: u64, max: u64) -> Self {
@@ -186,7 +191,8 @@ impl Kind for Text {
     }
 }
 
-/// Several texts that a rule accepts, none of them twice: a list, JSON in text, or text with commas.
+/// Several texts that a rule accepts, none of them twice: a list, JSON in text, or text with
+/// commas.
 pub(crate) struct Texts {
     /// Of one of them.
     pub expected: &'static str,
@@ -203,8 +209,10 @@ impl Kind for Texts {
 
     fn read(&self, raw: &Value) -> Option<Vec<String>> {
         let texts = list_of_texts(raw)?;
-        let each_another = texts.iter().enumerate().all(|(index, text)| !texts[..index].contains(text));
-        (texts.len() <= self.max && texts.iter().all(|text| (self.accepts)(text)) && each_another).then_some(texts)
+        let each_another =
+            texts.iter().enumerate().all(|(index, text)| !texts[..index].contains(text));
+        (texts.len() <= self.max && texts.iter().all(|text| (self.accepts)(text)) && each_another)
+            .then_some(texts)
     }
 
     fn show(&self, value: &Vec<String>) -> String {
@@ -217,13 +225,17 @@ pub(crate) fn list_of_texts(raw: &Value) -> Option<Vec<String>> {
     /// Longer than any list here may be.
     const ITEMS_MAX: usize = 1_024;
     let items = match raw {
-        Value::Array(items) => items.iter().take(ITEMS_MAX).map(|item| item.as_str().map(str::to_owned)).collect(),
+        Value::Array(items) => {
+            items.iter().take(ITEMS_MAX).map(|item| item.as_str().map(str::to_owned)).collect()
+        }
         Value::String(text) if text.trim().is_empty() => Some(Vec::new()),
         Value::String(text) if text.trim_start().starts_with('[') => {
             let items: Vec<String> = serde_json::from_str(text).ok()?;
             Some(items)
         }
-        Value::String(text) => Some(text.split(',').take(ITEMS_MAX).map(|item| item.trim().to_owned()).collect()),
+        Value::String(text) => {
+            Some(text.split(',').take(ITEMS_MAX).map(|item| item.trim().to_owned()).collect())
+        }
         _ => None,
     };
     items.filter(|items| items.len() < ITEMS_MAX)
@@ -278,7 +290,11 @@ impl Kind for Members {
             return Some(Acknowledgement::Majority);
         }
         if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            return text.parse().ok().filter(|members| (1..=Self::MAX).contains(members)).map(Acknowledgement::Members);
+            return text
+                .parse()
+                .ok()
+                .filter(|members| (1..=Self::MAX).contains(members))
+                .map(Acknowledgement::Members);
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         (text.len() <= 128 && text.bytes().all(plain)).then_some(Acknowledgement::Tag(text))

@@ -1,4 +1,5 @@
-//! Values by key, each with where it came from. A later layer replaces an earlier one key by key; a list is one value.
+//! Values by key, each with where it came from. A later layer replaces an earlier one key by key; a
+//! list is one value.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,8 @@ pub(crate) struct Entry {
     pub foreign: bool,
 }
 
-/// Another variable of the environment names the same key in another spelling, and neither comes first.
+/// Another variable of the environment names the same key in another spelling, and neither comes
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Twice {
     pub path: KeyPath,
@@ -35,15 +37,21 @@ impl Layers {
         self.insert(path, value, source, false);
     }
 
-    /// Sets a value from a place that knows text only: a JSON object becomes its keys, all else is read as its key expects.
+    /// Sets a value from a place that knows text only: a JSON object becomes its keys, all else is
+    /// read as its key expects.
     pub(crate) fn set_text(&mut self, path: KeyPath, text: &str, source: &Source, foreign: bool) {
         let object = serde_json::from_str(text).ok().filter(Value::is_object);
         self.insert(path, object.unwrap_or_else(|| Value::from(text)), source, foreign);
     }
 
-    /// As [`Layers::set_text`], for a variable of the environment: whose case says nothing, so that a part is the one that is there
-    /// already in whatever case, else in lower case.
-    pub(crate) fn set_variable(&mut self, parts: &[&str], text: &str, name: &str) -> Result<(), Twice> {
+    /// As [`Layers::set_text`], for a variable of the environment: whose case says nothing, so that
+    /// a part is the one that is there already in whatever case, else in lower case.
+    pub(crate) fn set_variable(
+        &mut self,
+        parts: &[&str],
+        text: &str,
+        name: &str,
+    ) -> Result<(), Twice> {
         let path = self.known_case(parts);
         if let Some(Entry { source: Source::Environment(other), .. }) = self.entries.get(&path)
             && other != name
@@ -82,8 +90,15 @@ impl Layers {
 
     /// Where the first value of `section` came from that is not a default, else a default.
     pub(crate) fn source_of_section(&self, section: &KeyPath) -> Source {
-        let inside = self.entries.iter().filter(|(path, _)| *path == section || path.below(section).is_some());
-        inside.map(|(_, entry)| &entry.source).find(|source| **source != Source::Default).cloned().unwrap_or(Source::Default)
+        let inside = self
+            .entries
+            .iter()
+            .filter(|(path, _)| *path == section || path.below(section).is_some());
+        inside
+            .map(|(_, entry)| &entry.source)
+            .find(|source| **source != Source::Default)
+            .cloned()
+            .unwrap_or(Source::Default)
     }
 
     /// What nobody took.
@@ -101,7 +116,10 @@ impl Layers {
             // An empty table says that the section is there, not that it lost its keys.
             Value::Object(_) if self.entries.contains_key(&path) => {}
             value => {
-                self.entries.insert(in_canonical_case(path), Entry { value, source: source.clone(), foreign });
+                self.entries.insert(
+                    in_canonical_case(path),
+                    Entry { value, source: source.clone(), foreign },
+                );
             }
         }
     }
@@ -110,7 +128,8 @@ impl Layers {
         let mut known: Vec<String> = Vec::with_capacity(parts.len());
         for part in parts {
             let prefix = KeyPath::new(known.clone());
-            let mut below = self.entries.keys().filter_map(|path| path.below(&prefix)).map(|below| &below[0]);
+            let mut below =
+                self.entries.keys().filter_map(|path| path.below(&prefix)).map(|below| &below[0]);
             let found = below.find(|name| name.eq_ignore_ascii_case(part));
             known.push(found.map_or_else(|| part.to_ascii_lowercase(), String::clone));
         }
@@ -121,10 +140,12 @@ impl Layers {
 /// Drivers read connection options in any case: two spellings of one option are one key here too.
 fn in_canonical_case(path: KeyPath) -> KeyPath {
     match path.parts() {
-        [db, options, name] if db == "db" && options == "connection_options" => match connection_options::canonical(name) {
-            Some(name) => KeyPath::from("db.connection_options").child(name),
-            None => path,
-        },
+        [db, options, name] if db == "db" && options == "connection_options" => {
+            match connection_options::canonical(name) {
+                Some(name) => KeyPath::from("db.connection_options").child(name),
+                None => path,
+            }
+        }
         _ => path,
     }
 }
@@ -140,10 +161,20 @@ mod tests {
     #[test]
     fn a_later_layer_replaces_one_key_and_leaves_its_neighbours() {
         let mut layers = Layers::default();
-        layers.set("routes.order".into(), serde_json::json!({"key": "a", "write": "set"}), &file(1));
+        layers.set(
+            "routes.order".into(),
+            serde_json::json!({"key": "a", "write": "set"}),
+            &file(1),
+        );
         layers.set("routes.order.key".into(), Value::from("b"), &file(7));
-        assert_eq!(layers.take(&"routes.order.key".into()).map(|entry| (entry.value, entry.source)), Some(("b".into(), file(7))));
-        assert_eq!(layers.take(&"routes.order.write".into()).map(|entry| (entry.value, entry.source)), Some(("set".into(), file(1))));
+        assert_eq!(
+            layers.take(&"routes.order.key".into()).map(|entry| (entry.value, entry.source)),
+            Some(("b".into(), file(7)))
+        );
+        assert_eq!(
+            layers.take(&"routes.order.write".into()).map(|entry| (entry.value, entry.source)),
+            Some(("set".into(), file(1)))
+        );
     }
 
     #[test]
@@ -151,11 +182,23 @@ mod tests {
         let mut layers = Layers::default();
         layers.set("routes.OrderPlaced.key".into(), Value::from("a"), &file(1));
         layers.set("db.connection_options.maxpoolsize".into(), Value::from(5), &file(2));
-        layers.set_variable(&["ROUTES", "ORDERPLACED", "KEY"], "b", "LONGSHORE__ROUTES__ORDERPLACED__KEY").expect("taken");
+        layers
+            .set_variable(
+                &["ROUTES", "ORDERPLACED", "KEY"],
+                "b",
+                "LONGSHORE__ROUTES__ORDERPLACED__KEY",
+            )
+            .expect("taken");
         layers.set_variable(&["DB", "CONNECTION_OPTIONS", "MAXPOOLSIZE"], "9", "V").expect("taken");
         assert_eq!(layers.names_in(&"routes".into()), ["OrderPlaced"]);
-        assert_eq!(layers.take(&"routes.OrderPlaced.key".into()).map(|entry| entry.value), Some("b".into()));
-        assert_eq!(layers.take(&"db.connection_options.maxPoolSize".into()).map(|entry| entry.value), Some("9".into()));
+        assert_eq!(
+            layers.take(&"routes.OrderPlaced.key".into()).map(|entry| entry.value),
+            Some("b".into())
+        );
+        assert_eq!(
+            layers.take(&"db.connection_options.maxPoolSize".into()).map(|entry| entry.value),
+            Some("9".into())
+        );
         assert_eq!(layers.rest().len(), 0);
     }
 }

@@ -1,8 +1,8 @@
-//! From the layers to a [`Config`]: built-in defaults, a file, the environment, flags, each over the one before, and
-//! `MONGO_CACHE_URI` over all for the connection string.
+//! From the layers to a [`Config`]: built-in defaults, a file, the environment, flags, each over
+//! the one before, and `MONGO_CACHE_URI` over all for the connection string.
 //!
-//! Every error is found before any is reported. What the configuration knows is what the code asks for: there is no second
-//! list of keys that could differ.
+//! Every error is found before any is reported. What the configuration knows is what the code asks
+//! for: there is no second list of keys that could differ.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,8 @@ pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
 use super::reader::{Findings, Reader};
 use super::{Config, collections, ini_file, routes, rules, sections, text_file, toml_file};
 
-/// Begins the name of a variable; parts are joined by two underscores, since names hold single ones.
+/// Begins the name of a variable; parts are joined by two underscores, since names hold single
+/// ones.
 const VARIABLE_PREFIX: &str = "LONGSHORE__";
 
 /// Beats every layer: the variable that a portal's own code reads.
@@ -36,11 +37,13 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
 }
 
-/// The variables of this process, for [`Sources`]. Lossy: a variable that is not UTF-8 is none of ours, or its value is then
-/// reported as unreadable.
+/// The variables of this process, for [`Sources`]. Lossy: a variable that is not UTF-8 is none of
+/// ours, or its value is then reported as unreadable.
 #[must_use]
 pub fn environment() -> Vec<(String, String)> {
-    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into())).collect()
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into(), value.to_string_lossy().into()))
+        .collect()
 }
 
 /// A valid configuration, and how it came about.
@@ -56,8 +59,8 @@ pub struct Loaded {
 /// Loads a configuration.
 ///
 /// # Errors
-/// Everything that is wrong with it. Where the file cannot be read or has broken syntax, that alone: what else is wrong would
-/// be guesswork.
+/// Everything that is wrong with it. Where the file cannot be read or has broken syntax, that
+/// alone: what else is wrong would be guesswork.
 pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
     let (config, findings) = read(sources)?;
     if !findings.errors.is_empty() {
@@ -86,14 +89,21 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
     set_environment(&mut layers, &environment, &mut errors);
     set_flags(&mut layers, &flags, &mut errors);
     if let Some((_, uri)) = environment.iter().find(|(name, _)| name == URI_VARIABLE) {
-        layers.set("db.mongo_uri".into(), uri.as_str().into(), &Source::Environment(URI_VARIABLE.to_owned()));
+        layers.set(
+            "db.mongo_uri".into(),
+            uri.as_str().into(),
+            &Source::Environment(URI_VARIABLE.to_owned()),
+        );
     }
 
     let mut reader = Reader::new(layers, errors);
     let mut config = sections::read(&mut reader);
     let declared = routes::read(&mut reader, &config.db.write_concern);
     config.collections = collections::join(&mut reader, &declared);
-    config.routes = declared.into_iter().map(|declared| (declared.route.name.clone(), declared.route)).collect();
+    config.routes = declared
+        .into_iter()
+        .map(|declared| (declared.route.name.clone(), declared.route))
+        .collect();
     rules::check(&mut reader, &config);
     Ok((config, reader.finish()))
 }
@@ -107,38 +117,62 @@ fn set_defaults(layers: &mut Layers) {
 
 fn set_file(layers: &mut Layers, path: &Path) -> Result<(), Vec<ConfigError>> {
     let at = |line: usize| Source::File { path: path.to_owned(), line };
-    let error = |line: usize, problem: String| ConfigError { key: String::new(), value: None, problem, source: at(line) };
-    let text = text_file::read(path, FILE_BYTES_MAX)
-        .map_err(|problem| vec![error(0, format!("{problem}; --config takes the path of a TOML or INI file"))])?;
+    let error = |line: usize, problem: String| ConfigError {
+        key: String::new(),
+        value: None,
+        problem,
+        source: at(line),
+    };
+    let text = text_file::read(path, FILE_BYTES_MAX).map_err(|problem| {
+        vec![error(0, format!("{problem}; --config takes the path of a TOML or INI file"))]
+    })?;
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ini")) {
         let lines = ini_file::parse(&text);
-        let lines =
-            lines.map_err(|errors| errors.iter().map(|e| error(e.line, format!("not valid INI: {}", e.message))).collect::<Vec<_>>())?;
+        let lines = lines.map_err(|errors| {
+            errors
+                .iter()
+                .map(|e| error(e.line, format!("not valid INI: {}", e.message)))
+                .collect::<Vec<_>>()
+        })?;
         for (key, value, line) in lines {
             layers.set_text(key, &value, &at(line), true);
         }
     } else {
         let lines = toml_file::parse(&text);
-        let problem = |e: &toml_file::SyntaxError| error(e.line, format!("not valid TOML, at column {}: {}", e.column, e.message));
-        for (key, value, line) in lines.map_err(|errors| errors.iter().map(problem).collect::<Vec<_>>())? {
+        let problem = |e: &toml_file::SyntaxError| {
+            error(e.line, format!("not valid TOML, at column {}: {}", e.column, e.message))
+        };
+        for (key, value, line) in
+            lines.map_err(|errors| errors.iter().map(problem).collect::<Vec<_>>())?
+        {
             layers.set(key, value, &at(line));
         }
     }
     Ok(())
 }
 
-fn set_environment(layers: &mut Layers, environment: &[(String, String)], errors: &mut Vec<ConfigError>) {
+fn set_environment(
+    layers: &mut Layers,
+    environment: &[(String, String)],
+    errors: &mut Vec<ConfigError>,
+) {
     for (name, value) in environment {
         let prefix = name.get(..VARIABLE_PREFIX.len()).unwrap_or_default();
         if !prefix.eq_ignore_ascii_case(VARIABLE_PREFIX) {
             continue;
         }
         let parts: Vec<&str> = name[VARIABLE_PREFIX.len()..].split("__").collect();
-        let error = |key: String, problem: String| ConfigError { key, value: None, problem, source: Source::Environment(name.clone()) };
+        let error = |key: String, problem: String| ConfigError {
+            key,
+            value: None,
+            problem,
+            source: Source::Environment(name.clone()),
+        };
         if parts.iter().any(|part| part.is_empty()) {
             errors.push(error(String::new(), "must be LONGSHORE__SECTION__KEY".to_owned()));
         } else if let Err(twice) = layers.set_variable(&parts, value, name) {
-            let problem = format!("is set by {} too: keep one, since their order is not known", twice.other);
+            let problem =
+                format!("is set by {} too: keep one, since their order is not known", twice.other);
             errors.push(error(twice.path.to_string(), problem));
         }
     }
@@ -151,7 +185,8 @@ fn set_flags(layers: &mut Layers, flags: &[(String, String)], errors: &mut Vec<C
             None => errors.push(ConfigError {
                 key: String::new(),
                 value: None,
-                problem: "must be section.key=value, with a part that holds dots in double quotes".to_owned(),
+                problem: "must be section.key=value, with a part that holds dots in double quotes"
+                    .to_owned(),
                 source: Source::Flag,
             }),
         }

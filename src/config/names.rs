@@ -2,25 +2,33 @@
 
 use super::kinds::{Text, Texts};
 
-/// A collection's name. The server allows 255 bytes with the database's name before it (MongoDB manual, "Naming Restrictions").
+/// A collection's name. The server allows 255 bytes with the database's name before it (MongoDB
+/// manual, "Naming Restrictions").
 pub(crate) const COLLECTION: Text = Text {
     expected: "a collection's name: 1 to 120 bytes, without $ or control characters, not starting with \"system.\"",
-    accepts: |name| !name.is_empty() && name.len() <= 120 && !name.starts_with("system.") && plain(name),
+    accepts: |name| {
+        !name.is_empty() && name.len() <= 120 && !name.starts_with("system.") && plain(name)
+    },
 };
 
 /// A field that a route names. Also `_id`, which only a key may be.
-pub(crate) const KEY_FIELD: Text = Text { expected: FIELD_EXPECTED, accepts: |name| name == "_id" || is_field(name) };
+pub(crate) const KEY_FIELD: Text =
+    Text { expected: FIELD_EXPECTED, accepts: |name| name == "_id" || is_field(name) };
 
 pub(crate) const FIELD: Text = Text { expected: FIELD_EXPECTED, accepts: is_field };
 
 /// `_id` may stand in the list where it is the key.
-pub(crate) const FIELDS: Texts = Texts { expected: FIELD_EXPECTED, accepts: |name| name == "_id" || is_field(name), max: FIELDS_MAX };
+pub(crate) const FIELDS: Texts = Texts {
+    expected: FIELD_EXPECTED,
+    accepts: |name| name == "_id" || is_field(name),
+    max: FIELDS_MAX,
+};
 
-/// Each field of a partial route is an expression of its own in the update: the server has bounds too.
+/// Each field of a partial route is an expression of its own in the update: the server has bounds
+/// too.
 const FIELDS_MAX: usize = 256;
 
-const FIELD_EXPECTED: &str =
-    "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id or _ingest, and _id only as the key";
+const FIELD_EXPECTED: &str = "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id or _ingest, and _id only as the key";
 
 /// A message type, and so the name of a route.
 pub(crate) fn is_message_type(name: &str) -> bool {
@@ -29,13 +37,19 @@ pub(crate) fn is_message_type(name: &str) -> bool {
 
 /// A field's name in an index, where a path into a document is allowed.
 pub(crate) fn is_index_field(name: &str) -> bool {
-    name.len() <= 255 && name.split('.').all(|part| !part.is_empty() && plain(part)) && name != "_id"
+    name.len() <= 255
+        && name.split('.').all(|part| !part.is_empty() && plain(part))
+        && name != "_id"
 }
 
 fn is_field(name: &str) -> bool {
     // `type` and `id` of a message are not stored; `_ingest` holds the versions.
     let taken = ["type", "id", "_id", "_ingest"];
-    !name.is_empty() && name.len() <= 255 && !name.contains('.') && plain(name) && !taken.contains(&name)
+    !name.is_empty()
+        && name.len() <= 255
+        && !name.contains('.')
+        && plain(name)
+        && !taken.contains(&name)
 }
 
 /// A connection string in the place of a name is a mistake, and would print its password.

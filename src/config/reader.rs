@@ -1,4 +1,5 @@
-//! Takes typed values out of the layers, and keeps what was found: what is in force and from where, and every error.
+//! Takes typed values out of the layers, and keeps what was found: what is in force and from where,
+//! and every error.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +37,14 @@ impl Reader {
         Self { layers, known: Vec::new(), failed: BTreeSet::new(), errors, effective: Vec::new() }
     }
 
-    /// The value of `key`, or `default`, which also stands in after an error, so that reading can go on.
-    pub(crate) fn or<K: Kind>(&mut self, key: impl Into<KeyPath>, kind: &K, default: K::Value) -> K::Value {
+    /// The value of `key`, or `default`, which also stands in after an error, so that reading can
+    /// go on.
+    pub(crate) fn or<K: Kind>(
+        &mut self,
+        key: impl Into<KeyPath>,
+        kind: &K,
+        default: K::Value,
+    ) -> K::Value {
         let key = key.into();
         if let Some(value) = self.given(&key, kind) {
             return value;
@@ -49,7 +56,11 @@ impl Reader {
     }
 
     /// The value of `key`, if there is one.
-    pub(crate) fn optional<K: Kind>(&mut self, key: impl Into<KeyPath>, kind: &K) -> Option<K::Value> {
+    pub(crate) fn optional<K: Kind>(
+        &mut self,
+        key: impl Into<KeyPath>,
+        kind: &K,
+    ) -> Option<K::Value> {
         let key = key.into();
         let value = self.given(&key, kind);
         if value.is_none() && !self.failed.contains(&key.to_string()) {
@@ -64,7 +75,12 @@ impl Reader {
         let value = kind.read(&entry.value);
         match &value {
             Some(value) => self.record(key, kind.show(value), entry.source),
-            None => self.error(key, Some(show_raw(&entry.value)), format!("must be {}", kind.expected()), entry.source),
+            None => self.error(
+                key,
+                Some(show_raw(&entry.value)),
+                format!("must be {}", kind.expected()),
+                entry.source,
+            ),
         }
         value
     }
@@ -91,7 +107,12 @@ impl Reader {
         if let Some(entry) = self.take(&section)
             && !entry.value.is_object()
         {
-            self.error(&section, None, "must be a table, in text a JSON object such as {\"name\": \"value\"}", entry.source);
+            self.error(
+                &section,
+                None,
+                "must be a table, in text a JSON object such as {\"name\": \"value\"}",
+                entry.source,
+            );
         }
         self.layers.keys_in(&section)
     }
@@ -103,10 +124,14 @@ impl Reader {
     /// Where the value in force of `key` came from.
     pub(crate) fn source_of(&self, key: &KeyPath) -> Source {
         let key = key.to_string();
-        self.effective.iter().find(|setting| setting.key == key).map_or(Source::Default, |setting| setting.source.clone())
+        self.effective
+            .iter()
+            .find(|setting| setting.key == key)
+            .map_or(Source::Default, |setting| setting.source.clone())
     }
 
-    /// Whether none of `keys` was in error: a rule over several keys says nothing where one of them is a stand-in.
+    /// Whether none of `keys` was in error: a rule over several keys says nothing where one of them
+    /// is a stand-in.
     pub(crate) fn all_sound(&self, keys: &[&str]) -> bool {
         keys.iter().all(|key| !self.failed.contains(*key))
     }
@@ -130,7 +155,13 @@ impl Reader {
         }
     }
 
-    pub(crate) fn error(&mut self, key: &KeyPath, value: Option<String>, problem: impl Into<String>, source: Source) {
+    pub(crate) fn error(
+        &mut self,
+        key: &KeyPath,
+        value: Option<String>,
+        problem: impl Into<String>,
+        source: Source,
+    ) {
         let key = key.to_string();
         self.failed.insert(key.clone());
         self.errors.push(ConfigError { key, value, problem: problem.into(), source });
@@ -141,7 +172,9 @@ impl Reader {
         let key = key.into();
         let name = key.to_string();
         let setting = self.effective.iter().find(|setting| setting.key == name);
-        let (value, source) = setting.map_or((None, Source::Default), |setting| (Some(setting.value.clone()), setting.source.clone()));
+        let (value, source) = setting.map_or((None, Source::Default), |setting| {
+            (Some(setting.value.clone()), setting.source.clone())
+        });
         self.error(&key, value, problem, source);
     }
 
@@ -150,7 +183,11 @@ impl Reader {
         let mut ignored = Vec::new();
         let mut unknown = 0;
         for (path, entry) in self.layers.rest() {
-            let section = self.known.iter().find(|known| known.below(&path).is_some()).map(KeyPath::to_string);
+            let section = self
+                .known
+                .iter()
+                .find(|known| known.below(&path).is_some())
+                .map(KeyPath::to_string);
             if entry.foreign {
                 ignored.push((path.to_string(), entry.source));
             } else if section.is_some() && entry.value.is_object() {

@@ -1,7 +1,7 @@
 //! What may be shown of a value that can hold a password.
 //!
-//! It shows only what it recognises, because the value may be broken: a password with an unescaped `@` or `/` in it must
-//! stay hidden too.
+//! It shows only what it recognises, because the value may be broken: a password with an unescaped
+//! `@` or `/` in it must stay hidden too.
 
 /// Stands for what is hidden.
 const STARS: &str = "***";
@@ -44,7 +44,8 @@ pub(crate) fn option_is_shown(name: &str) -> bool {
 /// A URI with scheme, hosts, path and harmless options; whatever else it holds as stars.
 pub(crate) fn uri(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return STARS.to_owned() };
-    if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+') {
+    if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+')
+    {
         return STARS.to_owned();
     }
     // Up to the last @: an unescaped one may be part of the password.
@@ -54,10 +55,12 @@ pub(crate) fn uri(value: &str) -> String {
     if !hosts.split(',').all(is_host) {
         return format!("{scheme}://{STARS}");
     }
-    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+    let (path, query) =
+        rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.~%".contains(&byte);
     let path = if path.bytes().all(plain) { path } else { "/***" };
-    let query = query.map(|query| format!("?{}", query.split('&').map(option).collect::<Vec<_>>().join("&")));
+    let query = query
+        .map(|query| format!("?{}", query.split('&').map(option).collect::<Vec<_>>().join("&")));
     format!("{scheme}://{user}{hosts}{path}{}", query.unwrap_or_default())
 }
 
@@ -84,7 +87,11 @@ fn is_host(host: &str) -> bool {
 
 fn option(pair: &str) -> String {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let name = if name.bytes().all(|byte| byte.is_ascii_alphabetic()) && name.len() <= 40 { name } else { STARS };
+    let name = if name.bytes().all(|byte| byte.is_ascii_alphabetic()) && name.len() <= 40 {
+        name
+    } else {
+        STARS
+    };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.$".contains(&byte);
     let value = if option_is_shown(name) && value.bytes().all(plain) { value } else { STARS };
     format!("{name}={value}")
@@ -98,14 +105,23 @@ mod tests {
     fn a_uri_shows_scheme_hosts_database_and_harmless_options() {
         let shown = [
             ("mongodb://127.0.0.1:27017/portal", "mongodb://127.0.0.1:27017/portal"),
-            ("mongodb://u:pw@a:1,b:2/portal?replicaSet=rs0&w=majority", "mongodb://***@a:1,b:2/portal?replicaSet=rs0&w=majority"),
-            ("mongodb+srv://u:pw@cluster.example.net/portal", "mongodb+srv://***@cluster.example.net/portal"),
+            (
+                "mongodb://u:pw@a:1,b:2/portal?replicaSet=rs0&w=majority",
+                "mongodb://***@a:1,b:2/portal?replicaSet=rs0&w=majority",
+            ),
+            (
+                "mongodb+srv://u:pw@cluster.example.net/portal",
+                "mongodb+srv://***@cluster.example.net/portal",
+            ),
             ("mongodb://u@[::1]:27017/portal", "mongodb://***@[::1]:27017/portal"),
             (
                 "mongodb://h/db?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:tok",
                 "mongodb://h/db?authMechanism=MONGODB-AWS&authMechanismProperties=***",
             ),
-            ("https://sqs.eu-west-1.amazonaws.com/123456789012/portal", "https://sqs.eu-west-1.amazonaws.com/123456789012/portal"),
+            (
+                "https://sqs.eu-west-1.amazonaws.com/123456789012/portal",
+                "https://sqs.eu-west-1.amazonaws.com/123456789012/portal",
+            ),
         ];
         for (value, expected) in shown {
             assert_eq!(uri(value), expected);

@@ -27,7 +27,11 @@ pub(crate) fn read(reader: &mut Reader, write_concern: &WriteConcern) -> Vec<Dec
         let problem = format!("must be at most {ROUTES_MAX} routes, not {}", names.len());
         reader.error(&"routes".into(), None, problem, Source::Default);
     }
-    names.iter().take(ROUTES_MAX).filter_map(|name| RouteReader::new(reader, name).read(write_concern)).collect()
+    names
+        .iter()
+        .take(ROUTES_MAX)
+        .filter_map(|name| RouteReader::new(reader, name).read(write_concern))
+        .collect()
 }
 
 struct RouteReader<'a> {
@@ -40,8 +44,16 @@ struct RouteReader<'a> {
 const OF_INSERT: [&str; 3] = ["default_time", "ttl_field", "volatile"];
 const OF_KEYED: [&str; 2] = ["key", "version_field"];
 const OF_SET: [&str; 2] = ["partial", "fields"];
-const OF_ALL: [&str; 8] =
-    ["required", "times", "ttl", "indexes", "write_concern.w", "write_concern.journal", "write_concern.timeout", "write"];
+const OF_ALL: [&str; 8] = [
+    "required",
+    "times",
+    "ttl",
+    "indexes",
+    "write_concern.w",
+    "write_concern.journal",
+    "write_concern.timeout",
+    "write",
+];
 
 impl<'a> RouteReader<'a> {
     fn new(reader: &'a mut Reader, name: &'a str) -> Self {
@@ -72,7 +84,8 @@ impl<'a> RouteReader<'a> {
         let kind = self.kind(write, &source);
         let route = self.fields(collection.unwrap_or_default(), write, kind.as_ref());
         let indexes = self.indexes(&route, kind.is_some());
-        let write_concern = sections::write_concern(self.reader, &self.key("write_concern"), default);
+        let write_concern =
+            sections::write_concern(self.reader, &self.key("write_concern"), default);
         // A route in error is left out of the rules that compare routes.
         let sound = kind.is_some() && !route.collection.is_empty();
         sound.then_some(Declared { route, write_concern, indexes })
@@ -89,7 +102,10 @@ impl<'a> RouteReader<'a> {
         let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
         let (key, version_field) = (key?, version_field?);
         if key == version_field {
-            self.reader.error_at(self.key("version_field"), format!("must be another field than the key of routes.{}", self.name));
+            self.reader.error_at(
+                self.key("version_field"),
+                format!("must be another field than the key of routes.{}", self.name),
+            );
         }
         Some(match write {
             "set" => WriteKind::Set { key, version_field, partial },
@@ -99,19 +115,36 @@ impl<'a> RouteReader<'a> {
 
     /// The lists of fields, each completed by what another one implies.
     fn fields(&mut self, collection: String, write: &str, kind: Option<&WriteKind>) -> Route {
-        let mut required = self.reader.given(&self.key("required"), &names::FIELDS).unwrap_or_default();
-        let mut fields =
-            if write == "set" { self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
+        let mut required =
+            self.reader.given(&self.key("required"), &names::FIELDS).unwrap_or_default();
+        let mut fields = if write == "set" {
+            self.reader.given(&self.key("fields"), &names::FIELDS).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
-        let default_time = if write == "insert" { self.reader.given(&self.key("default_time"), &names::FIELD) } else { None };
-        let volatile =
-            if write == "insert" { self.reader.given(&self.key("volatile"), &names::FIELDS).unwrap_or_default() } else { Vec::new() };
+        let default_time = if write == "insert" {
+            self.reader.given(&self.key("default_time"), &names::FIELD)
+        } else {
+            None
+        };
+        let volatile = if write == "insert" {
+            self.reader.given(&self.key("volatile"), &names::FIELDS).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
 
         // Where the key is in error, what is said about it would be guesswork.
         let key_known = kind.is_some();
         let kind = kind.cloned().unwrap_or(WriteKind::Insert);
-        let (key, version_field) = (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
-        for (name, list) in [("required", &required), ("fields", &fields), ("times", &times), ("volatile", &volatile)] {
+        let (key, version_field) =
+            (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
+        for (name, list) in [
+            ("required", &required),
+            ("fields", &fields),
+            ("times", &times),
+            ("volatile", &volatile),
+        ] {
             if key_known {
                 self.check_list(name, list, key.as_deref());
             }
@@ -124,7 +157,16 @@ impl<'a> RouteReader<'a> {
         }
         self.reader.amend(&self.key("required"), literal::texts(&required));
         self.reader.amend(&self.key("times"), literal::texts(&times));
-        Route { name: self.name.to_owned(), collection, kind, required, fields, times, default_time, volatile }
+        Route {
+            name: self.name.to_owned(),
+            collection,
+            kind,
+            required,
+            fields,
+            times,
+            default_time,
+            volatile,
+        }
     }
 
     fn check_list(&mut self, name: &str, list: &[String], key: Option<&str>) {
@@ -136,7 +178,8 @@ impl<'a> RouteReader<'a> {
         }
     }
 
-    /// The declared indexes, and the one that removes documents. Where the route is in error they are read for their own errors only.
+    /// The declared indexes, and the one that removes documents. Where the route is in error they
+    /// are read for their own errors only.
     fn indexes(&mut self, route: &Route, sound: bool) -> Vec<Index> {
         let ttl = self.reader.given(&self.key("ttl"), &sections::TTL);
         let ttl_field = match &route.kind {
@@ -149,20 +192,40 @@ impl<'a> RouteReader<'a> {
         }
         let is_time = |field: &str| route.times.iter().any(|time| time == field);
         if ttl_field.as_deref().is_some_and(|field| !is_time(field)) {
-            self.reader.error_at(self.key("ttl_field"), format!("must be one of the times {}", literal::texts(&route.times)));
+            self.reader.error_at(
+                self.key("ttl_field"),
+                format!("must be one of the times {}", literal::texts(&route.times)),
+            );
         }
-        let timeless = indexes.iter().find(|index| index.expire_after.is_some() && !is_time(&index.keys[0].0));
+        let timeless =
+            indexes.iter().find(|index| index.expire_after.is_some() && !is_time(&index.keys[0].0));
         if let Some(index) = timeless {
             let (field, times) = (literal::text(&index.keys[0].0), literal::texts(&route.times));
-            self.reader.error_at(self.key("indexes"), format!("expire_after needs a time: {field} is none of {times}"));
+            self.reader.error_at(
+                self.key("indexes"),
+                format!("expire_after needs a time: {field} is none of {times}"),
+            );
         }
-        let field = ttl_field.as_deref().or(route.default_time.as_deref()).or(route.kind.version_field());
+        let field =
+            ttl_field.as_deref().or(route.default_time.as_deref()).or(route.kind.version_field());
         match (ttl, field) {
             (Some(ttl), Some(field)) => {
-                indexes.insert(0, Index { keys: vec![(field.to_owned(), 1)], unique: false, expire_after: Some(ttl) });
+                indexes.insert(
+                    0,
+                    Index {
+                        keys: vec![(field.to_owned(), 1)],
+                        unique: false,
+                        expire_after: Some(ttl),
+                    },
+                );
             }
-            (Some(_), None) => self.reader.error_at(self.key("ttl"), "needs ttl_field or default_time: the time that it is counted from"),
-            (None, _) if ttl_field.is_some() => self.reader.error_at(self.key("ttl_field"), "says nothing without ttl"),
+            (Some(_), None) => self.reader.error_at(
+                self.key("ttl"),
+                "needs ttl_field or default_time: the time that it is counted from",
+            ),
+            (None, _) if ttl_field.is_some() => {
+                self.reader.error_at(self.key("ttl_field"), "says nothing without ttl")
+            }
             (None, _) => {}
         }
         indexes
@@ -179,18 +242,28 @@ impl<'a> RouteReader<'a> {
         }
     }
 
-    /// A key of another kind of write is an error, unless it is a built-in route's own and the kind was changed above it.
+    /// A key of another kind of write is an error, unless it is a built-in route's own and the kind
+    /// was changed above it.
     fn refuse_what_is_not_of(&mut self, write: &str) {
         let keyed_only: &[&str] = if write == "insert" { &OF_KEYED } else { &[] };
         let set_only: &[&str] = if write == "set" { &[] } else { &OF_SET };
         let insert_only: &[&str] = if write == "insert" { &[] } else { &OF_INSERT };
-        for (names, of) in [(keyed_only, "\"set\" or \"replace\""), (set_only, "\"set\""), (insert_only, "\"insert\"")] {
+        for (names, of) in [
+            (keyed_only, "\"set\" or \"replace\""),
+            (set_only, "\"set\""),
+            (insert_only, "\"insert\""),
+        ] {
             for name in names {
                 let key = self.key(name);
                 if let Some(entry) = self.reader.take(&key)
                     && entry.source != Source::Default
                 {
-                    self.reader.error(&key, None, format!("has a meaning only where write = {of}, not \"{write}\""), entry.source);
+                    self.reader.error(
+                        &key,
+                        None,
+                        format!("has a meaning only where write = {of}, not \"{write}\""),
+                        entry.source,
+                    );
                 }
             }
         }
@@ -221,5 +294,8 @@ fn complete<'a>(list: &mut Vec<String>, more: impl Iterator<Item = &'a String>) 
 /// The time after which documents of a keyed collection are removed by their version field.
 pub(crate) fn ttl_of(kind: &WriteKind, indexes: &[Index]) -> Option<Duration> {
     let version_field = kind.version_field()?;
-    indexes.iter().find(|index| index.keys.len() == 1 && index.keys[0].0 == version_field).and_then(|index| index.expire_after)
+    indexes
+        .iter()
+        .find(|index| index.keys.len() == 1 && index.keys[0].0 == version_field)
+        .and_then(|index| index.expire_after)
 }

@@ -7,14 +7,16 @@ use super::reader::Reader;
 use super::shares::{MESSAGE_BYTES_MAX, Shares};
 use super::{Config, literal, units};
 
-/// What a drain needs besides the last long poll: to write what is held, to delete it, to give back the rest.
+/// What a drain needs besides the last long poll: to write what is held, to delete it, to give back
+/// the rest.
 const DRAIN_AFTER_WAIT: Duration = Duration::from_secs(5);
 
 /// Reports what does not fit together.
 pub(crate) fn check(reader: &mut Reader, config: &Config) {
     let wait_max = config.worker.drain_timeout.saturating_sub(DRAIN_AFTER_WAIT);
     if reader.all_sound(&["queue.wait", "worker.drain_timeout"]) && config.queue.wait > wait_max {
-        let (wait_max, source) = (units::show_duration(wait_max), reader.source_of(&"worker.drain_timeout".into()));
+        let (wait_max, source) =
+            (units::show_duration(wait_max), reader.source_of(&"worker.drain_timeout".into()));
         let drain = units::show_duration(config.worker.drain_timeout);
         let problem = format!(
             "must be at most {wait_max}, which is worker.drain_timeout = \"{drain}\" ({source}) less 5s: a receive in progress is not \
@@ -22,15 +24,21 @@ pub(crate) fn check(reader: &mut Reader, config: &Config) {
         );
         reader.error_at("queue.wait", problem);
     }
-    if reader.all_sound(&["retry.initial", "retry.max"]) && config.retry.initial > config.retry.max {
-        let (max, source) = (units::show_duration(config.retry.max), reader.source_of(&"retry.max".into()));
-        reader.error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
+    if reader.all_sound(&["retry.initial", "retry.max"]) && config.retry.initial > config.retry.max
+    {
+        let (max, source) =
+            (units::show_duration(config.retry.max), reader.source_of(&"retry.max".into()));
+        reader
+            .error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
     }
     let sizes = ["message.decompressed_bytes_max", "in_flight.bytes_max"];
     let bytes_min = Shares::bytes_min(config, MESSAGE_BYTES_MAX);
     if reader.all_sound(&sizes) && config.in_flight.bytes_max < bytes_min {
         let max = units::show_size(config.message.decompressed_bytes_max);
-        let (bytes_min, source) = (units::show_size(bytes_min), reader.source_of(&"message.decompressed_bytes_max".into()));
+        let (bytes_min, source) = (
+            units::show_size(bytes_min),
+            reader.source_of(&"message.decompressed_bytes_max".into()),
+        );
         let problem = format!(
             "must be at least {bytes_min} to hold one message, for message.decompressed_bytes_max = \"{max}\" ({source}): raise this or \
              lower that"
@@ -52,7 +60,10 @@ fn check_names(reader: &mut Reader, config: &Config) {
     }
     let dead_letters = &config.dead_letters.collection;
     if let Some(route) = config.routes.values().find(|route| route.collection == *dead_letters) {
-        let problem = format!("must not be the collection of routes.{}: dead letters have one of their own", route.name);
+        let problem = format!(
+            "must not be the collection of routes.{}: dead letters have one of their own",
+            route.name
+        );
         reader.error_at("dead_letters.collection", problem);
     }
 }

@@ -1,4 +1,5 @@
-//! The sections of fixed keys, with default and bounds of each. `config/longshore.toml` says why they are what they are.
+//! The sections of fixed keys, with default and bounds of each. `config/longshore.toml` says why
+//! they are what they are.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,8 +15,9 @@ use super::load::URI_VARIABLE;
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::{
-    Acknowledgement, AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat, MessageConfig,
-    QueueConfig, RetryConfig, Secret, WorkerConfig, WriteConcern, connection_options, literal, names, redact, text_file,
+    Acknowledgement, AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig,
+    LogConfig, LogFormat, MessageConfig, QueueConfig, RetryConfig, Secret, WorkerConfig,
+    WriteConcern, connection_options, literal, names, redact, text_file,
 };
 
 const KIB: usize = 1 << 10;
@@ -34,13 +36,17 @@ const ENDPOINT: Text = Text {
     expected: "an address that begins with https:// or http://",
     accepts: |text| {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && !text.contains(|c: char| c.is_whitespace() || c == '@')
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+            && !text.contains(|c: char| c.is_whitespace() || c == '@')
     },
 };
 
 const REGION: Text = Text {
     expected: "an AWS region such as eu-west-1",
-    accepts: |text| (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+    accepts: |text| {
+        (1..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    },
 };
 
 /// Loopback: the status page has no login.
@@ -53,10 +59,15 @@ const LISTEN: Text = Text {
 
 const FILTER: Text = Text {
     expected: "off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn",
-    accepts: |text| !text.is_empty() && EnvFilter::builder().parse(text).is_ok() && text.split(',').all(is_directive),
+    accepts: |text| {
+        !text.is_empty()
+            && EnvFilter::builder().parse(text).is_ok()
+            && text.split(',').all(is_directive)
+    },
 };
 
-/// A level, or a module with one. A word alone would be the name of a module, and silence all others: a slip of the pen.
+/// A level, or a module with one. A word alone would be the name of a module, and silence all
+/// others: a slip of the pen.
 fn is_directive(text: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     text.contains('=') || LEVELS.iter().any(|level| text.trim().eq_ignore_ascii_case(level))
@@ -87,7 +98,8 @@ fn queue(reader: &mut Reader) -> QueueConfig {
         region: reader.optional("queue.region", &REGION),
         wait: reader.or("queue.wait", &Time::seconds(0, 20), Duration::from_secs(20)),
         pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 8),
-        visibility_timeout: reader.optional("queue.visibility_timeout", &Time::seconds(5, 11 * HOUR)),
+        visibility_timeout: reader
+            .optional("queue.visibility_timeout", &Time::seconds(5, 11 * HOUR)),
     }
 }
 
@@ -96,7 +108,11 @@ fn db(reader: &mut Reader) -> DbConfig {
         mongo_uri: mongo_uri(reader),
         connection_options: connection_options(reader),
         create_indexes: reader.or("db.create_indexes", &Switch, true),
-        server_selection_timeout: reader.or("db.server_selection_timeout", &Time::millis(1_000, 60_000), Duration::from_secs(5)),
+        server_selection_timeout: reader.or(
+            "db.server_selection_timeout",
+            &Time::millis(1_000, 60_000),
+            Duration::from_secs(5),
+        ),
         write_concern: WriteConcern {
             w: reader.or("db.write_concern.w", &Members, Acknowledgement::Majority),
             journal: reader.or("db.write_concern.journal", &Switch, true),
@@ -108,7 +124,11 @@ fn db(reader: &mut Reader) -> DbConfig {
 const WRITE_TIMEOUT: Time = Time::millis(100, 300_000);
 
 /// The write concern of a route: what it does not say, `db.write_concern` says.
-pub(crate) fn write_concern(reader: &mut Reader, section: &KeyPath, default: &WriteConcern) -> WriteConcern {
+pub(crate) fn write_concern(
+    reader: &mut Reader,
+    section: &KeyPath,
+    default: &WriteConcern,
+) -> WriteConcern {
     WriteConcern {
         w: reader.given(&section.child("w"), &Members).unwrap_or_else(|| default.w.clone()),
         journal: reader.given(&section.child("journal"), &Switch).unwrap_or(default.journal),
@@ -122,19 +142,27 @@ fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
     let in_file = uri_file(reader);
     let Some(entry) = reader.take(&key) else {
         let (shown, source) = match &in_file {
-            Some((uri, path)) => (literal::text(&redact::uri(uri)), Source::File { path: path.clone(), line: 0 }),
+            Some((uri, path)) => {
+                (literal::text(&redact::uri(uri)), Source::File { path: path.clone(), line: 0 })
+            }
             None => (Setting::UNSET.to_owned(), Source::Default),
         };
         reader.record(&key, shown, source);
         return in_file.map(|(uri, _)| Secret::new(uri));
     };
-    // Which of the two was meant cannot be known, and the other may be another database. The portal's variable beats everything.
+    // Which of the two was meant cannot be known, and the other may be another database. The
+    // portal's variable beats everything.
     if in_file.is_some() && entry.source != Source::Environment(URI_VARIABLE.to_owned()) {
         reader.error(&key, None, "is set, and db.mongo_uri_file too: keep one", entry.source);
         return None;
     }
     let Some(uri) = entry.value.as_str().map(str::trim).filter(|text| !text.is_empty()) else {
-        reader.error(&key, None, "must be a connection string such as mongodb://host/database, or not be there", entry.source);
+        reader.error(
+            &key,
+            None,
+            "must be a connection string such as mongodb://host/database, or not be there",
+            entry.source,
+        );
         return None;
     };
     reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
@@ -146,13 +174,17 @@ fn uri_file(reader: &mut Reader) -> Option<(String, PathBuf)> {
     let key = KeyPath::from("db.mongo_uri_file");
     let entry = reader.take(&key)?;
     let path = entry.value.as_str().map(str::trim).filter(|path| !path.is_empty());
-    let read = path.ok_or_else(|| "must be the path of a file that holds the connection string".to_owned()).and_then(|path| {
-        let text = text_file::read(Path::new(path), URI_BYTES_MAX)?;
-        match text.trim() {
-            "" => Err("names a file that is empty: put the connection string into it".to_owned()),
-            uri => Ok((uri.to_owned(), PathBuf::from(path))),
-        }
-    });
+    let read = path
+        .ok_or_else(|| "must be the path of a file that holds the connection string".to_owned())
+        .and_then(|path| {
+            let text = text_file::read(Path::new(path), URI_BYTES_MAX)?;
+            match text.trim() {
+                "" => {
+                    Err("names a file that is empty: put the connection string into it".to_owned())
+                }
+                uri => Ok((uri.to_owned(), PathBuf::from(path))),
+            }
+        });
     match read {
         Ok(read) => Some(read),
         Err(problem) => {
@@ -175,14 +207,20 @@ fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {
                 reader.error(&key, Some(text), problem, entry.source);
             }
             Some(text) => {
-                let shown = if redact::option_is_shown(name) { redact::text(&text) } else { "***".to_owned() };
+                let shown = if redact::option_is_shown(name) {
+                    redact::text(&text)
+                } else {
+                    "***".to_owned()
+                };
                 reader.record(&key, literal::text(&shown), entry.source);
                 options.insert(name.to_owned(), text);
             }
             None => reader.error(&key, None, "must be text, a number, true or false", entry.source),
         }
     }
-    reader.know(connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name)));
+    reader.know(
+        connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name)),
+    );
     options
 }
 
@@ -208,7 +246,11 @@ fn batch(reader: &mut Reader) -> BatchConfig {
 fn in_flight(reader: &mut Reader) -> InFlightConfig {
     InFlightConfig {
         messages_max: reader.or("in_flight.messages_max", &Count { min: 10, max: 100_000 }, 10_000),
-        bytes_max: reader.or("in_flight.bytes_max", &Size { min: 10 * MIB, max: 4 * GIB }, 256 * MIB),
+        bytes_max: reader.or(
+            "in_flight.bytes_max",
+            &Size { min: 10 * MIB, max: 4 * GIB },
+            256 * MIB,
+        ),
     }
 }
 
@@ -223,8 +265,16 @@ fn retry(reader: &mut Reader) -> RetryConfig {
 
 fn message(reader: &mut Reader) -> MessageConfig {
     MessageConfig {
-        version_skew_max: reader.or("message.version_skew_max", &Time::millis(0, 3_650 * DAY * 1_000), Duration::from_secs(HOUR)),
-        decompressed_bytes_max: reader.or("message.decompressed_bytes_max", &Size { min: KIB, max: 16 * MIB }, 16 * MIB),
+        version_skew_max: reader.or(
+            "message.version_skew_max",
+            &Time::millis(0, 3_650 * DAY * 1_000),
+            Duration::from_secs(HOUR),
+        ),
+        decompressed_bytes_max: reader.or(
+            "message.decompressed_bytes_max",
+            &Size { min: KIB, max: 16 * MIB },
+            16 * MIB,
+        ),
         types: types(reader),
     }
 }
@@ -242,14 +292,22 @@ fn types(reader: &mut Reader) -> BTreeMap<String, String> {
 
 fn dead_letters(reader: &mut Reader) -> DeadLettersConfig {
     DeadLettersConfig {
-        collection: reader.or("dead_letters.collection", &names::COLLECTION, "dead_letters".to_owned()),
+        collection: reader.or(
+            "dead_letters.collection",
+            &names::COLLECTION,
+            "dead_letters".to_owned(),
+        ),
         ttl: reader.optional("dead_letters.ttl", &Time { min: Duration::from_secs(HOUR), ..TTL }),
     }
 }
 
 fn worker(reader: &mut Reader) -> WorkerConfig {
     WorkerConfig {
-        drain_timeout: reader.or("worker.drain_timeout", &Time::millis(6_000, 900_000), Duration::from_secs(25)),
+        drain_timeout: reader.or(
+            "worker.drain_timeout",
+            &Time::millis(6_000, 900_000),
+            Duration::from_secs(25),
+        ),
         threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 1),
     }
 }
@@ -266,11 +324,12 @@ fn admin(reader: &mut Reader) -> AdminConfig {
 
 fn log(reader: &mut Reader) -> LogConfig {
     let level = reader.or("log.level", &FILTER, "info".to_owned());
-    let format = match reader.or("log.format", &Choice(&["auto", "text", "json", "journal"]), "auto") {
-        "text" => LogFormat::Text,
-        "json" => LogFormat::Json,
-        "journal" => LogFormat::Journal,
-        _ => LogFormat::Auto,
-    };
+    let format =
+        match reader.or("log.format", &Choice(&["auto", "text", "json", "journal"]), "auto") {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            "journal" => LogFormat::Journal,
+            _ => LogFormat::Auto,
+        };
     LogConfig { level, format }
 }

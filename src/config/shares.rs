@@ -1,31 +1,35 @@
-//! How the in-flight bytes are shared out: among receives, and to the one message at a time that needs more than its share.
+//! How the in-flight bytes are shared out: among receives, and to the one message at a time that
+//! needs more than its share.
 
 use super::Config;
 
-/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set to less, and to more
-/// again at any time.
+/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set
+/// to less, and to more again at any time.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Most memory of what is made of one message: a document of 16 MiB, and 16 bytes for each of its top-level fields, of
-/// which it may have a quarter of a million then.
+/// Most memory of what is made of one message: a document of 16 MiB, and 16 bytes for each of its
+/// top-level fields, of which it may have a quarter of a million then.
 const DECODED_BYTES_MAX: usize = 20 * 1024 * 1024;
 
-/// Memory for each byte of JSON at most. The worst are zeros in an array: `0,` becomes a type, an index of up to seven digits,
-/// a NUL and four bytes of value.
+/// Memory for each byte of JSON at most. The worst are zeros in an array: `0,` becomes a type, an
+/// index of up to seven digits, a NUL and four bytes of value.
 const GROWTH_MAX: usize = 7;
 
-/// The parts of `in_flight.bytes_max`. Receives reserve from all but `growth`; so whatever they hold, a message that outgrows
-/// its share finds room once the messages that wait for their writes are done.
+/// The parts of `in_flight.bytes_max`. Receives reserve from all but `growth`; so whatever they
+/// hold, a message that outgrows its share finds room once the messages that wait for their writes
+/// are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     /// What receives may hold and reserve together, with what was made of it all.
     pub receives: usize,
-    /// What one message may need beyond its share while it is decoded: its text unpacked, and what is made of that.
+    /// What one message may need beyond its share while it is decoded: its text unpacked, and what
+    /// is made of that.
     pub growth: usize,
 }
 
 impl Shares {
-    /// For a queue whose messages have at most `message_bytes_max`. `None` where not even one message has room.
+    /// For a queue whose messages have at most `message_bytes_max`. `None` where not even one
+    /// message has room.
     #[must_use]
     pub fn new(config: &Config, message_bytes_max: usize) -> Option<Self> {
         let growth = Self::growth(config, message_bytes_max);
@@ -33,8 +37,8 @@ impl Shares {
         (receives >= Self::of_message(message_bytes_max)).then_some(Self { receives, growth })
     }
 
-    /// What one message takes: as it came, beside what is made of it, which for ordinary JSON is as large, give or take an
-    /// eighth; and its dead letter would be.
+    /// What one message takes: as it came, beside what is made of it, which for ordinary JSON is as
+    /// large, give or take an eighth; and its dead letter would be.
     #[must_use]
     pub const fn of_message(message_bytes_max: usize) -> usize {
         2 * message_bytes_max + message_bytes_max / 8
@@ -63,8 +67,14 @@ mod tests {
     fn by_default_eight_receives_of_the_largest_messages_and_one_that_grows_have_room() {
         let config = defaults();
         let shares = Shares::new(&config, MESSAGE_BYTES_MAX).expect("room");
-        assert_eq!((shares.growth, shares.receives + shares.growth), (36 * MIB, config.in_flight.bytes_max));
-        assert!(shares.receives >= config.queue.pollers_max * 10 * Shares::of_message(MESSAGE_BYTES_MAX));
+        assert_eq!(
+            (shares.growth, shares.receives + shares.growth),
+            (36 * MIB, config.in_flight.bytes_max)
+        );
+        assert!(
+            shares.receives
+                >= config.queue.pollers_max * 10 * Shares::of_message(MESSAGE_BYTES_MAX)
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
     }
 }
 
-/// The known key with the fewest changes between them, if they are few for its length or the last part is the same.
+/// The known key with the fewest changes between them, if they are few for its length or the last
+/// part is the same.
 fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     /// Longer keys are no slips of the pen; the comparison takes the square of it.
     const LENGTH_MAX: usize = 128;
@@ -32,7 +33,8 @@ mod tests {
 
     #[test]
     fn a_slip_and_a_wrong_section_find_the_key_and_nonsense_finds_none() {
-        let known: Vec<KeyPath> = ["queue.wait", "batch.linger", "db.mongo_uri"].into_iter().map(KeyPath::from).collect();
+        let known: Vec<KeyPath> =
+            ["queue.wait", "batch.linger", "db.mongo_uri"].into_iter().map(KeyPath::from).collect();
         let nearest = |text: &str| nearest(&text.into(), &known);
         assert_eq!(nearest("queue.wiat").as_deref(), Some("queue.wait"));
         assert_eq!(nearest("queue.linger").as_deref(), Some("batch.linger"));

@@ -24,31 +24,44 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Line>, Vec<SyntaxError>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let starts = line_starts(text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(|error| syntax_error(text, &starts, error.message(), error.span())).collect());
+        return Err(errors
+            .iter()
+            .map(|error| syntax_error(text, &starts, error.message(), error.span()))
+            .collect());
     }
     let mut lines = Vec::new();
     collect(None, table.get_ref(), &starts, &mut lines);
     Ok(lines)
 }
 
-fn collect(section: Option<&KeyPath>, table: &DeTable<'_>, starts: &[usize], lines: &mut Vec<Line>) {
+fn collect(
+    section: Option<&KeyPath>,
+    table: &DeTable<'_>,
+    starts: &[usize],
+    lines: &mut Vec<Line>,
+) {
     for (name, value) in table {
         let name_text: &str = name.get_ref();
-        let path = section.map_or_else(|| KeyPath::new(vec![name_text.to_owned()]), |section| section.child(name_text));
+        let path = section.map_or_else(
+            || KeyPath::new(vec![name_text.to_owned()]),
+            |section| section.child(name_text),
+        );
         match value.get_ref() {
-            DeValue::Table(table) if !table.is_empty() => collect(Some(&path), table, starts, lines),
+            DeValue::Table(table) if !table.is_empty() => {
+                collect(Some(&path), table, starts, lines)
+            }
             _ => lines.push((path, to_json(value), line_of(starts, name.span().start))),
         }
     }
 }
 
-/// What JSON cannot hold (an integer beyond 64 bits, `nan`, a date) comes as its text: no key takes it, and the error shows it.
+/// What JSON cannot hold (an integer beyond 64 bits, `nan`, a date) comes as its text: no key takes
+/// it, and the error shows it.
 fn to_json(value: &Spanned<DeValue<'_>>) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(integer) => {
-            i64::from_str_radix(integer.as_str(), integer.radix()).map_or_else(|_| Value::from(integer.to_string()), Value::from)
-        }
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or_else(|_| Value::from(integer.to_string()), Value::from),
         DeValue::Float(float) => {
             let number = float.as_str().parse().ok().and_then(Number::from_f64);
             number.map_or_else(|| Value::from(float.to_string()), Value::from)
@@ -57,7 +70,8 @@ fn to_json(value: &Spanned<DeValue<'_>>) -> Value {
         DeValue::Datetime(datetime) => Value::from(datetime.to_string()),
         DeValue::Array(items) => items.iter().map(to_json).collect(),
         DeValue::Table(table) => {
-            let members = table.iter().map(|(name, value)| (name.get_ref().to_string(), to_json(value)));
+            let members =
+                table.iter().map(|(name, value)| (name.get_ref().to_string(), to_json(value)));
             Value::Object(members.collect())
         }
     }
@@ -72,7 +86,12 @@ fn line_of(starts: &[usize], offset: usize) -> usize {
 }
 
 /// Only the parser's message, not its picture of the line: a password may stand there.
-fn syntax_error(text: &str, starts: &[usize], message: &str, span: Option<Range<usize>>) -> SyntaxError {
+fn syntax_error(
+    text: &str,
+    starts: &[usize],
+    message: &str,
+    span: Option<Range<usize>>,
+) -> SyntaxError {
     let offset = span.map_or(0, |span| span.start);
     let line = line_of(starts, offset);
     let start = line.checked_sub(1).and_then(|index| starts.get(index)).copied().unwrap_or(0);
@@ -88,7 +107,10 @@ mod tests {
     fn each_value_has_the_line_of_its_key() {
         let text = "[queue]\nwait = \"5s\"\n\n[routes.\"a.b\"]\nkey = \"x\"\nindexes = [\n  { keys = [\"x\"] },\n]\nwrite_concern = { w = 1 }\n[log]\n";
         let lines = parse(text).expect("TOML");
-        let lines: Vec<_> = lines.into_iter().map(|(path, value, line)| (path.to_string(), value.to_string(), line)).collect();
+        let lines: Vec<_> = lines
+            .into_iter()
+            .map(|(path, value, line)| (path.to_string(), value.to_string(), line))
+            .collect();
         let line = |path: &str, value: &str, line: usize| (path.to_owned(), value.to_owned(), line);
         assert_eq!(
             lines,
@@ -104,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_syntax_error_names_line_and_column_and_shows_no_text_of_the_file() {
-        let errors = parse("[db]\nmongo_uri = \"mongodb://u:hunter22@h/db\n").expect_err("an open quote");
+        let errors =
+            parse("[db]\nmongo_uri = \"mongodb://u:hunter22@h/db\n").expect_err("an open quote");
         assert_eq!((errors[0].line, errors[0].column), (2, 39));
         assert!(!format!("{errors:?}").contains("hunter22"), "{errors:?}");
     }

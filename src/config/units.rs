@@ -1,14 +1,18 @@
-//! Times and sizes as people write them: `"250ms"`, `"15MiB"`. Strict, and printed in the form that is read.
+//! Times and sizes as people write them: `"250ms"`, `"15MiB"`. Strict, and printed in the form that
+//! is read.
 //!
-//! One whole number and one unit: a fraction or a second unit would be a second way to write the same thing.
+//! One whole number and one unit: a fraction or a second unit would be a second way to write the
+//! same thing.
 
 use std::time::Duration;
 
 /// Milliseconds of each unit, the longest first.
-const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const TIME_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Bytes of each unit, the largest first.
-const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const SIZE_UNITS: [(&str, u64); 4] =
+    [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads `250ms`, `30s`, `5m`, `11h`, `30d`; a bare number is seconds.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
@@ -64,17 +68,33 @@ mod tests {
 
     #[test]
     fn each_unit_is_read() {
-        let read: Vec<_> = ["250ms", "30s", "5m", "11h", "30d", "20", " 5 m "].into_iter().map(parse_duration).collect();
+        let read: Vec<_> = ["250ms", "30s", "5m", "11h", "30d", "20", " 5 m "]
+            .into_iter()
+            .map(parse_duration)
+            .collect();
         let millis = [250, 30_000, 300_000, 39_600_000, 2_592_000_000, 20_000, 300_000];
         assert_eq!(read, millis.map(|millis| Some(Duration::from_millis(millis))));
-        let read: Vec<_> = ["100B", "64KiB", "15MiB", "1GiB", "4096"].into_iter().map(parse_size).collect();
+        let read: Vec<_> =
+            ["100B", "64KiB", "15MiB", "1GiB", "4096"].into_iter().map(parse_size).collect();
         assert_eq!(read, [100, 65_536, 15_728_640, 1_073_741_824, 4_096].map(Some));
     }
 
     #[test]
     fn what_could_mean_two_things_is_refused() {
-        for text in ["", "s", "1.5h", "-1s", "+1s", "1h30m", "5 min", "5M", "1w", "0x10", "99999999999999999999s", "18446744073709551615d"]
-        {
+        for text in [
+            "",
+            "s",
+            "1.5h",
+            "-1s",
+            "+1s",
+            "1h30m",
+            "5 min",
+            "5M",
+            "1w",
+            "0x10",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
         for text in ["", "MiB", "1.5MiB", "-1", "15MB", "15mib", "15M", "18446744073709551615GiB"] {

@@ -1,7 +1,8 @@
-//! JSON text to BSON elements in one pass: the parser's visits are written straight into the buffer of [`Fields`].
+//! JSON text to BSON elements in one pass: the parser's visits are written straight into the buffer
+//! of [`Fields`].
 //!
-//! No tree of values is built in between. This file is the parser's side, one visitor for each thing that it can be at;
-//! how elements are laid out and what is refused is in the file `writer`.
+//! No tree of values is built in between. This file is the parser's side, one visitor for each
+//! thing that it can be at; how elements are laid out and what is refused is in the file `writer`.
 
 use std::fmt;
 
@@ -19,7 +20,8 @@ use crate::time::element;
 /// Converts the one JSON object that `text` holds.
 ///
 /// # Errors
-/// Where the text is not one JSON object, or holds something that cannot be stored; the text names the field.
+/// Where the text is not one JSON object, or holds something that cannot be stored; the text names
+/// the field.
 pub fn fields(text: &str) -> Result<Fields, Rejection> {
     Ok(fields_within(text, usize::MAX)?)
 }

@@ -1,7 +1,9 @@
-//! The attribute `content-encoding`: base64 around gzip or zstd. What comes out is bounded while it comes out.
+//! The attribute `content-encoding`: base64 around gzip or zstd. What comes out is bounded while it
+//! comes out.
 //!
-//! A few hundred bytes can ask for gigabytes, so nothing here trusts a size that the sender names. A zstd frame also names
-//! the window that its decoder has to keep; it may be no larger than the bound on the body or 8 MiB.
+//! A few hundred bytes can ask for gigabytes, so nothing here trusts a size that the sender names.
+//! A zstd frame also names the window that its decoder has to keep; it may be no larger than the
+//! bound on the body or 8 MiB.
 
 use std::io::{self, Write};
 
@@ -18,8 +20,8 @@ use crate::message::{Reason, Rejection};
 /// The attribute that names the encoding.
 pub const ATTRIBUTE: &str = "content-encoding";
 
-/// The window that every zstd decoder is asked to support (RFC 8878, 3.1.1.1.2); encoders use up to it unless told
-/// otherwise, however small the body is.
+/// The window that every zstd decoder is asked to support (RFC 8878, 3.1.1.1.2); encoders use up to
+/// it unless told otherwise, however small the body is.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// How a body was packed.
@@ -42,7 +44,10 @@ impl Encoding {
             "zstd" => Ok(Self::Zstd),
             _ => Err(Rejection::new(
                 Reason::BadEncoding,
-                format!("attribute {ATTRIBUTE} names `{}`: gzip, zstd and identity are read", shown_name(name)),
+                format!(
+                    "attribute {ATTRIBUTE} names `{}`: gzip, zstd and identity are read",
+                    shown_name(name)
+                ),
             )),
         }
     }
@@ -59,15 +64,31 @@ impl Encoding {
     ///
     /// # Errors
     /// As [`Encoding::unpack`], or where it needs more room.
-    pub fn unpack_within(self, body: &str, bytes_max: usize, room: usize) -> Result<String, Undecoded> {
+    pub fn unpack_within(
+        self,
+        body: &str,
+        bytes_max: usize,
+        room: usize,
+    ) -> Result<String, Undecoded> {
         if self == Self::Identity {
             return if body.len() <= room { Ok(body.to_owned()) } else { Err(Undecoded::Outgrown) };
         }
         let packed = STANDARD_PAD_INDIFFERENT.decode(body.trim_ascii()).map_err(|_| {
-            Rejection::new(Reason::BadEncoding, format!("the body is not base64, though attribute {ATTRIBUTE} names {}", self.name()))
+            Rejection::new(
+                Reason::BadEncoding,
+                format!(
+                    "the body is not base64, though attribute {ATTRIBUTE} names {}",
+                    self.name()
+                ),
+            )
         })?;
-        let mut bounded = Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(room), is_passed: false };
-        let outcome = if self == Self::Gzip { gunzip(&packed, &mut bounded) } else { unzstd(&packed, &mut bounded, bytes_max) };
+        let mut bounded =
+            Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(room), is_passed: false };
+        let outcome = if self == Self::Gzip {
+            gunzip(&packed, &mut bounded)
+        } else {
+            unzstd(&packed, &mut bounded, bytes_max)
+        };
         if bounded.is_passed && room < bytes_max {
             return Err(Undecoded::Outgrown);
         }
@@ -85,7 +106,8 @@ impl Encoding {
                 format!("the body's zstd window is {bytes} bytes, and at most {bytes_max} are given: pack less, or without long windows"),
             ),
         })?;
-        Ok(String::from_utf8(bounded.bytes).map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))?)
+        Ok(String::from_utf8(bounded.bytes)
+            .map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))?)
     }
 
     const fn name(self) -> &'static str {
@@ -146,7 +168,8 @@ fn gunzip(packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `bytes_max` is the bound on the body, whatever room there is for it now: the window is part of the message's form.
+/// `bytes_max` is the bound on the body, whatever room there is for it now: the window is part of
+/// the message's form.
 fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), Problem> {
     let window_max = bytes_max.max(WINDOW_BYTES) as u64;
     let mut decoder = FrameDecoder::new();
@@ -155,9 +178,14 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), 
     while !packed.is_empty() {
         match decoder.reset(&mut packed) {
             Ok(()) => unzstd_frame(&mut decoder, &mut packed, out)?,
-            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length,
+                ..
+            })) => {
                 let length = usize::try_from(length)?;
-                packed = packed.get(length..).ok_or_else(|| Problem::Broken("a skippable frame is longer than the body".to_owned()))?;
+                packed = packed.get(length..).ok_or_else(|| {
+                    Problem::Broken("a skippable frame is longer than the body".to_owned())
+                })?;
             }
             // A frame in one segment needs a window as large as itself.
             Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
@@ -169,7 +197,11 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), 
     Ok(())
 }
 
-fn unzstd_frame(decoder: &mut FrameDecoder, packed: &mut &[u8], out: &mut Bounded) -> Result<(), Problem> {
+fn unzstd_frame(
+    decoder: &mut FrameDecoder,
+    packed: &mut &[u8],
+    out: &mut Bounded,
+) -> Result<(), Problem> {
     loop {
         // A block is 128 KiB at most, so the decoder holds its window and little more.
         decoder.decode_blocks(&mut *packed, BlockDecodingStrategy::UptoBlocks(1))?;
@@ -179,7 +211,9 @@ fn unzstd_frame(decoder: &mut FrameDecoder, packed: &mut &[u8], out: &mut Bounde
         }
     }
     match (decoder.get_checksum_from_data(), decoder.get_calculated_checksum()) {
-        (Some(sent), Some(found)) if sent != found => Err(Problem::Broken("the checksum does not match".to_owned())),
+        (Some(sent), Some(found)) if sent != found => {
+            Err(Problem::Broken("the checksum does not match".to_owned()))
+        }
         _ => Ok(()),
     }
 }

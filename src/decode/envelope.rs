@@ -1,10 +1,14 @@
-//! What wraps a body on its way: an SNS notification, an EventBridge event, a CloudEvents 1.0 event.
+//! What wraps a body on its way: an SNS notification, an EventBridge event, a CloudEvents 1.0
+//! event.
 //!
-//! An envelope is recognised by the whole set of names that its specification requires, with values of their types, so that
-//! a plain message that happens to have a field `Message` or `detail` stays plain. Forms:
-//! - SNS: "Amazon SNS message formats" (HTTP/HTTPS notification JSON, which SQS gets too unless delivery is raw)
+//! An envelope is recognised by the whole set of names that its specification requires, with values
+//! of their types, so that a plain message that happens to have a field `Message` or `detail` stays
+//! plain. Forms:
+//! - SNS: "Amazon SNS message formats" (HTTP/HTTPS notification JSON, which SQS gets too unless
+//!   delivery is raw)
 //! - EventBridge: "AWS service event metadata" (the fields that every event has)
-//! - CloudEvents 1.0: the specification's required attributes, the JSON event format, and attributes with the prefix `ce-`
+//! - CloudEvents 1.0: the specification's required attributes, the JSON event format, and
+//!   attributes with the prefix `ce-`
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,10 +48,14 @@ pub struct Envelope<'t> {
 /// Where it is an envelope and is broken.
 pub fn open(text: &str) -> Result<Option<Envelope<'_>>, Rejection> {
     // Without one of these there is no envelope, and the text is parsed once only.
-    if ![r#""TopicArn""#, r#""detail-type""#, r#""specversion""#].iter().any(|name| text.contains(name)) {
+    if ![r#""TopicArn""#, r#""detail-type""#, r#""specversion""#]
+        .iter()
+        .any(|name| text.contains(name))
+    {
         return Ok(None);
     }
-    // What is no JSON object, or has a name twice, is reported by the conversion, which knows the place.
+    // What is no JSON object, or has a name twice, is reported by the conversion, which knows the
+    // place.
     let Ok(names) = serde_json::from_str::<Names>(text) else { return Ok(None) };
     if let Some(envelope) = sns(&names)? {
         return Ok(Some(envelope));
@@ -101,22 +109,36 @@ struct Names<'t> {
 fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
     let raw = value?.get();
     let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+    if inside.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
 }
 
 fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
-    let (Some(kind), Some(id), Some(_)) = (string(names.sns_type), string(names.message_id), string(names.topic_arn)) else {
+    let (Some(kind), Some(id), Some(_)) =
+        (string(names.sns_type), string(names.message_id), string(names.topic_arn))
+    else {
         return Ok(None);
     };
     if kind != "Notification" {
         return match string(names.token) {
-            Some(_) => Err(broken("SNS: this is a request to confirm a subscription, not a notification: confirm it by its SubscribeURL")),
+            Some(_) => Err(broken(
+                "SNS: this is a request to confirm a subscription, not a notification: confirm it by its SubscribeURL",
+            )),
             None => Ok(None),
         };
     }
     let Some(body) = string(names.message) else { return Ok(None) };
-    let Some(timestamp) = string(names.timestamp) else { return Err(broken("SNS: Timestamp is missing, or not a string")) };
-    let signature = Signature { kind: None, time: Some(read_time("SNS Timestamp", &timestamp)?), id: read_id("SNS MessageId", &id)? };
+    let Some(timestamp) = string(names.timestamp) else {
+        return Err(broken("SNS: Timestamp is missing, or not a string"));
+    };
+    let signature = Signature {
+        kind: None,
+        time: Some(read_time("SNS Timestamp", &timestamp)?),
+        id: read_id("SNS MessageId", &id)?,
+    };
     Ok(Some(Envelope { signature, body, attributes: sns_attributes(names.message_attributes)? }))
 }
 
@@ -130,63 +152,88 @@ fn sns_attributes(value: Option<&RawValue>) -> Result<Vec<(String, Attribute)>, 
     }
 
     let Some(value) = value else { return Ok(Vec::new()) };
-    let attributes: BTreeMap<String, SnsAttribute> =
-        serde_json::from_str(value.get()).map_err(|_| broken("SNS: MessageAttributes are not objects with Type and Value"))?;
+    let attributes: BTreeMap<String, SnsAttribute> = serde_json::from_str(value.get())
+        .map_err(|_| broken("SNS: MessageAttributes are not objects with Type and Value"))?;
     // Nothing here asks for a binary one.
-    let texts = attributes.into_iter().filter(|(_, attribute)| !attribute.kind.starts_with("Binary"));
+    let texts =
+        attributes.into_iter().filter(|(_, attribute)| !attribute.kind.starts_with("Binary"));
     Ok(texts.map(|(name, attribute)| (name, Attribute::Text(attribute.value))).collect())
 }
 
 fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
-    let (Some(kind), Some(_), Some(_)) = (string(names.detail_type), string(names.source), string(names.account)) else {
+    let (Some(kind), Some(_), Some(_)) =
+        (string(names.detail_type), string(names.source), string(names.account))
+    else {
         return Ok(None);
     };
-    let (Some(id), Some(time), Some(detail)) = (string(names.id), string(names.time), names.detail) else { return Ok(None) };
+    let (Some(id), Some(time), Some(detail)) = (string(names.id), string(names.time), names.detail)
+    else {
+        return Ok(None);
+    };
     if !detail.get().starts_with('{') {
         return Ok(None);
     }
-    let signature =
-        Signature { kind: Some(kind.into_owned()), time: Some(read_time("EventBridge time", &time)?), id: read_id("EventBridge id", &id)? };
+    let signature = Signature {
+        kind: Some(kind.into_owned()),
+        time: Some(read_time("EventBridge time", &time)?),
+        id: read_id("EventBridge id", &id)?,
+    };
     Ok(Some(Envelope { signature, body: Cow::Borrowed(detail.get()), attributes: Vec::new() }))
 }
 
 /// A CloudEvents event in structured mode.
 fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
-    let (Some(version), Some(id), Some(source), Some(kind)) =
-        (string(names.specversion), string(names.id), string(names.source), string(names.event_type))
-    else {
+    let (Some(version), Some(id), Some(source), Some(kind)) = (
+        string(names.specversion),
+        string(names.id),
+        string(names.source),
+        string(names.event_type),
+    ) else {
         return Ok(None);
     };
     check_version(&version)?;
     let time = match names.time {
         None => None,
-        Some(_) => Some(string(names.time).ok_or_else(|| broken("CloudEvents: time is not a string"))?),
+        Some(_) => {
+            Some(string(names.time).ok_or_else(|| broken("CloudEvents: time is not a string"))?)
+        }
     };
     let signature = cloudevent_signature(&kind, &source, &id, time.as_deref())?;
     let body = match (names.data, names.data_base64) {
         (Some(data), None) => Cow::Borrowed(data.get()),
         (None, Some(_)) => {
-            let bytes = string(names.data_base64).and_then(|text| STANDARD_PAD_INDIFFERENT.decode(text.as_bytes()).ok());
+            let bytes = string(names.data_base64)
+                .and_then(|text| STANDARD_PAD_INDIFFERENT.decode(text.as_bytes()).ok());
             let bytes = bytes.ok_or_else(|| broken("CloudEvents: data_base64 is not base64"))?;
-            let text = String::from_utf8(bytes).map_err(|_| Rejection::new(Reason::BadJson, "CloudEvents: data_base64 is not UTF-8"))?;
+            let text = String::from_utf8(bytes).map_err(|_| {
+                Rejection::new(Reason::BadJson, "CloudEvents: data_base64 is not UTF-8")
+            })?;
             Cow::Owned(text)
         }
-        (Some(_), Some(_)) => return Err(broken("CloudEvents: data and data_base64 are both there: send one")),
+        (Some(_), Some(_)) => {
+            return Err(broken("CloudEvents: data and data_base64 are both there: send one"));
+        }
         (None, None) => return Err(broken("CloudEvents: the event has no data")),
     };
     Ok(Some(Envelope { signature, body, attributes: Vec::new() }))
 }
 
-/// The signature of a CloudEvents event in binary mode, whose body is the data and whose attributes have the prefix `ce-`.
+/// The signature of a CloudEvents event in binary mode, whose body is the data and whose attributes
+/// have the prefix `ce-`.
 ///
 /// # Errors
 /// Where `ce-specversion` is there and the others are not as they must be.
-pub fn binary_cloudevent(attributes: &[(String, Attribute)]) -> Result<Option<Signature>, Rejection> {
+pub fn binary_cloudevent(
+    attributes: &[(String, Attribute)],
+) -> Result<Option<Signature>, Rejection> {
     let Some(version) = attribute_text(attributes, "ce-specversion") else { return Ok(None) };
     check_version(version)?;
     let required = |name: &str| {
-        attribute_text(attributes, name)
-            .ok_or_else(|| broken(&format!("CloudEvents: attribute {name} is missing beside ce-specversion, or is not text")))
+        attribute_text(attributes, name).ok_or_else(|| {
+            broken(&format!(
+                "CloudEvents: attribute {name} is missing beside ce-specversion, or is not text"
+            ))
+        })
     };
     let (kind, source, id) = (required("ce-type")?, required("ce-source")?, required("ce-id")?);
     cloudevent_signature(kind, source, id, attribute_text(attributes, "ce-time")).map(Some)
@@ -196,13 +243,27 @@ fn check_version(version: &str) -> Result<(), Rejection> {
     if version == "1.0" { Ok(()) } else { Err(broken("CloudEvents: specversion is not 1.0")) }
 }
 
-fn cloudevent_signature(kind: &str, source: &str, id: &str, time: Option<&str>) -> Result<Signature, Rejection> {
-    // Source and id together are unique (CloudEvents 1.0, "id"). Neither has control characters, so a line feed parts them.
-    if source.is_empty() || id.is_empty() || source.chars().chain(id.chars()).any(char::is_control) {
-        return Err(Rejection::new(Reason::BadKey, "CloudEvents: source or id is empty or has control characters"));
+fn cloudevent_signature(
+    kind: &str,
+    source: &str,
+    id: &str,
+    time: Option<&str>,
+) -> Result<Signature, Rejection> {
+    // Source and id together are unique (CloudEvents 1.0, "id"). Neither has control characters, so
+    // a line feed parts them.
+    if source.is_empty() || id.is_empty() || source.chars().chain(id.chars()).any(char::is_control)
+    {
+        return Err(Rejection::new(
+            Reason::BadKey,
+            "CloudEvents: source or id is empty or has control characters",
+        ));
     }
     let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;
-    Ok(Signature { kind: Some(kind.to_owned()), time, id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))? })
+    Ok(Signature {
+        kind: Some(kind.to_owned()),
+        time,
+        id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))?,
+    })
 }
 
 fn broken(text: &str) -> Rejection {

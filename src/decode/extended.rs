@@ -1,8 +1,8 @@
 //! Extended JSON: the six objects that stand for a BSON type which JSON has not.
 //!
-//! Names and forms: "MongoDB Extended JSON (v2)" in the MongoDB manual. Beyond it, `$date` takes every written form of
-//! [`crate::time`] and whole milliseconds as a number, and `$uuid` 32 hex digits without hyphens: pymongo before 4.0 writes
-//! the last two.
+//! Names and forms: "MongoDB Extended JSON (v2)" in the MongoDB manual. Beyond it, `$date` takes
+//! every written form of [`crate::time`] and whole milliseconds as a number, and `$uuid` 32 hex
+//! digits without hyphens: pymongo before 4.0 writes the last two.
 
 use std::str::FromStr;
 
@@ -30,14 +30,23 @@ mod subtype {
 /// Why a value is refused: the text continues "field x".
 type Problem = (Reason, String);
 
-/// Writes the value that an object stands for whose first name, `name`, begins with `$`. The parser is at its value.
-pub fn read<'de, A: MapAccess<'de>>(writer: &mut Writer<'_>, open: Open, name: NameSpan, mut object: A) -> Result<(), A::Error> {
+/// Writes the value that an object stands for whose first name, `name`, begins with `$`. The parser
+/// is at its value.
+pub fn read<'de, A: MapAccess<'de>>(
+    writer: &mut Writer<'_>,
+    open: Open,
+    name: NameSpan,
+    mut object: A,
+) -> Result<(), A::Error> {
     let Some(wrapper) = Wrapper::named(writer.name(name)) else {
         return Err(writer.refuse_dollar());
     };
     let operand: &RawValue = object.next_value()?;
     if object.next_key::<IgnoredAny>()?.is_some() {
-        return Err(writer.refuse(Reason::BadName, "stands beside other names: an Extended JSON value is alone in its object"));
+        return Err(writer.refuse(
+            Reason::BadName,
+            "stands beside other names: an Extended JSON value is alone in its object",
+        ));
     }
     if operand.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         writer.count_number();
@@ -85,7 +94,9 @@ impl Wrapper {
     fn write(self, operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
         match self {
             Self::ObjectId => {
-                let id = text(operand).and_then(|text| ObjectId::parse_str(text).ok()).ok_or_else(|| bad("$oid", "24 hex digits"))?;
+                let id = text(operand)
+                    .and_then(|text| ObjectId::parse_str(text).ok())
+                    .ok_or_else(|| bad("$oid", "24 hex digits"))?;
                 buffer.extend_from_slice(&id.bytes());
                 Ok(element::OBJECT_ID)
             }
@@ -95,12 +106,18 @@ impl Wrapper {
             }
             Self::Long => {
                 let number = text(operand).and_then(|text| i64::from_str(&text).ok());
-                buffer.extend_from_slice(&number.ok_or_else(|| bad("$numberLong", "an integer of 64 bits as a string"))?.to_le_bytes());
+                buffer.extend_from_slice(
+                    &number
+                        .ok_or_else(|| bad("$numberLong", "an integer of 64 bits as a string"))?
+                        .to_le_bytes(),
+                );
                 Ok(element::INT64)
             }
             Self::Decimal => {
                 let number = text(operand).and_then(|text| decimal(&text));
-                let number = number.ok_or_else(|| bad("$numberDecimal", "a number of at most 34 digits as a string"))?;
+                let number = number.ok_or_else(|| {
+                    bad("$numberDecimal", "a number of at most 34 digits as a string")
+                })?;
                 buffer.extend_from_slice(&number.bytes());
                 Ok(element::DECIMAL128)
             }
@@ -109,8 +126,11 @@ impl Wrapper {
                 Ok(element::BINARY)
             }
             Self::Uuid => {
-                let uuid = text(operand).and_then(|text| uuid(&text)).ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
-                push_binary(buffer, subtype::UUID, &uuid.bytes()).ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
+                let uuid = text(operand)
+                    .and_then(|text| uuid(&text))
+                    .ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
+                push_binary(buffer, subtype::UUID, &uuid.bytes())
+                    .ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
                 Ok(element::BINARY)
             }
         }
@@ -136,14 +156,19 @@ fn date(operand: &str) -> Result<i64, Problem> {
     }
 
     if let Some(text) = text(operand) {
-        return time::from_text(&text).map(time::Time::millis).map_err(|error| (Reason::BadTime, error.to_string()));
+        return time::from_text(&text)
+            .map(time::Time::millis)
+            .map_err(|error| (Reason::BadTime, error.to_string()));
     }
     let millis = match serde_json::from_str::<Long>(operand) {
         Ok(long) => i64::from_str(&long.millis).ok(),
         Err(_) => i64::from_str(operand).ok(),
     };
-    let millis = millis.ok_or_else(|| (Reason::BadTime, time::TimeError::Unreadable.to_string()))?;
-    time::in_range(millis).map(time::Time::millis).map_err(|error| (Reason::BadTime, error.to_string()))
+    let millis =
+        millis.ok_or_else(|| (Reason::BadTime, time::TimeError::Unreadable.to_string()))?;
+    time::in_range(millis)
+        .map(time::Time::millis)
+        .map_err(|error| (Reason::BadTime, error.to_string()))
 }
 
 /// A decimal, exactly: what would have to be rounded is none.
@@ -151,7 +176,8 @@ fn decimal(text: &str) -> Option<Decimal128> {
     // The crate's parser takes "", "." and "-" for zero.
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let has_digits = unsigned.split(['e', 'E']).next()?.bytes().any(|byte| byte.is_ascii_digit());
-    let is_named = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
+    let is_named =
+        ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
     if has_digits || is_named { Decimal128::from_str(text).ok() } else { None }
 }
 
@@ -171,8 +197,10 @@ fn binary(operand: &str, buffer: &mut Vec<u8>) -> Result<(), Problem> {
 
     let wanted = || bad("$binary", r#"{"base64": "...", "subType": "00"}"#);
     let binary: Binary = serde_json::from_str(operand).map_err(|_| wanted())?;
-    let is_hex = matches!(binary.subtype.len(), 1 | 2) && binary.subtype.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let subtype = u8::from_str_radix(&binary.subtype, 16).ok().filter(|_| is_hex).ok_or_else(wanted)?;
+    let is_hex = matches!(binary.subtype.len(), 1 | 2)
+        && binary.subtype.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let subtype =
+        u8::from_str_radix(&binary.subtype, 16).ok().filter(|_| is_hex).ok_or_else(wanted)?;
     let bytes = STANDARD_PAD_INDIFFERENT.decode(&binary.base64).map_err(|_| wanted())?;
     if matches!(subtype, subtype::OLD_UUID | subtype::UUID) && bytes.len() != 16 {
         return Err(bad("$binary of a UUID subtype", "16 bytes"));

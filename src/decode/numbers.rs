@@ -1,8 +1,8 @@
 //! Number literals of a JSON text, found again where the parser hides how a number was written.
 //!
-//! `serde_json` hands over an integer beyond 64 bits, and `-0`, as a double: rightly for most programs, but an integer must
-//! never become a float here. Only doubles that could have been one are looked up, in the source, and each byte of it is
-//! walked at most once however many there are.
+//! `serde_json` hands over an integer beyond 64 bits, and `-0`, as a double: rightly for most
+//! programs, but an integer must never become a float here. Only doubles that could have been one
+//! are looked up, in the source, and each byte of it is walked at most once however many there are.
 
 use crate::time::{VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 
@@ -20,8 +20,8 @@ impl<'t> Literals<'t> {
         Self { text, at: 0, found: 0 }
     }
 
-    /// The literal with this number, the first being 1. Numbers must rise from call to call; one that is passed or beyond
-    /// the end gives nothing.
+    /// The literal with this number, the first being 1. Numbers must rise from call to call; one
+    /// that is passed or beyond the end gives nothing.
     pub fn nth(&mut self, number: u64) -> Option<&'t str> {
         let mut literal = None;
         while self.found < number {
@@ -37,7 +37,8 @@ impl<'t> Literals<'t> {
                 b'"' => self.skip_string(),
                 b'-' | b'0'..=b'9' => {
                     let start = self.at;
-                    let length = bytes[start..].iter().take_while(|byte| is_number_byte(**byte)).count();
+                    let length =
+                        bytes[start..].iter().take_while(|byte| is_number_byte(**byte)).count();
                     self.at += length;
                     self.found += 1;
                     return self.text.get(start..self.at);

@@ -1,4 +1,5 @@
-//! Where in a body something is wrong, as text for people: `data.cart[2].price`. Names only, never values.
+//! Where in a body something is wrong, as text for people: `data.cart[2].price`. Names only, never
+//! values.
 
 /// Characters of one name that are shown.
 const NAME_CHARS_MAX: usize = 64;
@@ -53,14 +54,15 @@ pub fn shown(steps: &[Step], buffer: &[u8]) -> String {
     place
 }
 
-/// A name from outside, fit for a log line: cut to 64 characters, with what is no printable character escaped, and `""`
-/// where it is empty.
+/// A name from outside, fit for a log line: cut to 64 characters, with what is no printable
+/// character escaped, and `""` where it is empty.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
     if name.is_empty() {
         return r#""""#.to_owned();
     }
-    let mut shown: String = name.chars().take(NAME_CHARS_MAX).flat_map(char::escape_debug).collect();
+    let mut shown: String =
+        name.chars().take(NAME_CHARS_MAX).flat_map(char::escape_debug).collect();
     if name.chars().nth(NAME_CHARS_MAX).is_some() {
         shown.push_str("...");
     }

@@ -1,10 +1,11 @@
 //! BSON elements as the parser's visits bring them, and the refusal of what cannot be stored.
 //!
-//! An object's length and an element's type are written as placeholders and set once they are known. A refusal names the
-//! place: the writer keeps the steps to where it is, one per open object or array, and turns them into text only then.
+//! An object's length and an element's type are written as placeholders and set once they are
+//! known. A refusal names the place: the writer keeps the steps to where it is, one per open object
+//! or array, and turns them into text only then.
 //!
-//! Layout: <https://bsonspec.org/spec.html>. Bounds: "MongoDB Limits and Thresholds" in the MongoDB manual (16 MiB,
-//! 100 levels).
+//! Layout: <https://bsonspec.org/spec.html>. Bounds: "MongoDB Limits and Thresholds" in the MongoDB
+//! manual (16 MiB, 100 levels).
 
 mod number;
 
@@ -21,13 +22,15 @@ use crate::fields::Fields;
 use crate::message::{Reason, Rejection};
 use crate::time::element;
 
-/// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is a value, not a level.
+/// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is
+/// a value, not a level.
 pub const LEVELS_MAX: usize = 100;
 /// Bytes of a document that the server takes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A document's length before its elements and the NUL after them.
 const DOCUMENT_FRAME_BYTES: usize = 5;
-/// From this many names on they are hashed to find one that is there twice; fewer are compared in pairs, which is faster.
+/// From this many names on they are hashed to find one that is there twice; fewer are compared in
+/// pairs, which is faster.
 const NAMES_HASHED_FROM: usize = 16;
 
 /// Where the conversion stands.
@@ -70,10 +73,12 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Keeps why the body is refused, and gives the error that stops the parser. `problem` continues "field x".
+    /// Keeps why the body is refused, and gives the error that stops the parser. `problem`
+    /// continues "field x".
     pub fn refuse<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
         let place = place::shown(&self.steps, self.fields.buffer());
-        let subject = if place.is_empty() { "the body".to_owned() } else { format!("field {place}") };
+        let subject =
+            if place.is_empty() { "the body".to_owned() } else { format!("field {place}") };
         self.undecoded = Some(Rejection::new(reason, format!("{subject} {problem}")).into());
         E::custom("refused")
     }
@@ -87,17 +92,24 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// What the parser's own errors mean. Its text names line and column, and no value but in errors of category data.
+    /// What the parser's own errors mean. Its text names line and column, and no value but in
+    /// errors of category data.
     fn unreadable(&mut self, error: &serde_json::Error) -> Undecoded {
         let text = error.to_string();
         match error.classify() {
-            Category::Data => {
-                Rejection::new(Reason::BadJson, "the body is not a JSON object: send one object, not an array or a single value").into()
-            }
+            Category::Data => Rejection::new(
+                Reason::BadJson,
+                "the body is not a JSON object: send one object, not an array or a single value",
+            )
+            .into(),
             Category::Syntax if text.starts_with("number out of range") => {
-                let _: serde_json::Error =
-                    self.refuse(Reason::BadValue, "is a number beyond what a double holds: send it as $numberDecimal");
-                self.undecoded.take().unwrap_or_else(|| Rejection::new(Reason::BadValue, text).into())
+                let _: serde_json::Error = self.refuse(
+                    Reason::BadValue,
+                    "is a number beyond what a double holds: send it as $numberDecimal",
+                );
+                self.undecoded
+                    .take()
+                    .unwrap_or_else(|| Rejection::new(Reason::BadValue, text).into())
             }
             _ => Rejection::new(Reason::BadJson, format!("the body is not JSON: {text}")).into(),
         }
@@ -117,13 +129,16 @@ impl<'t> Writer<'t> {
         self.names.push(span);
         self.step(Step::Name(span));
         if name.as_bytes().contains(&0) {
-            return Err(self.refuse(Reason::BadName, "has a NUL in its name, which cannot be stored"));
+            return Err(
+                self.refuse(Reason::BadName, "has a NUL in its name, which cannot be stored")
+            );
         }
         self.check_size()?;
         Ok(span)
     }
 
-    /// Starts an item of an array: an element whose name is its index. Gives where its type byte is.
+    /// Starts an item of an array: an element whose name is its index. Gives where its type byte
+    /// is.
     pub fn begin_item<E: de::Error>(&mut self, index: usize) -> Result<usize, E> {
         self.step(Step::Index(index));
         self.check_size()?;
@@ -143,7 +158,9 @@ impl<'t> Writer<'t> {
 
     pub fn check_size<E: de::Error>(&mut self) -> Result<(), E> {
         if self.fields.bytes() + DOCUMENT_FRAME_BYTES > DOCUMENT_BYTES_MAX {
-            return Err(self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds"));
+            return Err(
+                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
+            );
         }
         if self.fields.memory_bytes() > self.room {
             self.undecoded = Some(Undecoded::Outgrown);
@@ -154,7 +171,8 @@ impl<'t> Writer<'t> {
 
     pub fn check_level<E: de::Error>(&mut self) -> Result<(), E> {
         if self.steps.len() > LEVELS_MAX {
-            return Err(self.refuse(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
+            return Err(self
+                .refuse(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
         }
         Ok(())
     }
@@ -200,14 +218,17 @@ impl<'t> Writer<'t> {
         let buffer = self.fields.buffer();
         buffer.push(0);
         let Ok(length) = i32::try_from(buffer.len() - open.length_at) else {
-            return Err(self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds"));
+            return Err(
+                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
+            );
         };
         buffer[open.length_at..open.length_at + 4].copy_from_slice(&length.to_le_bytes());
         buffer[open.type_at] = element_type;
         Ok(())
     }
 
-    /// Takes back an object that turned out to be an Extended JSON value, so that the value can be written in its place.
+    /// Takes back an object that turned out to be an Extended JSON value, so that the value can be
+    /// written in its place.
     pub fn reopen_as_value(&mut self, open: Open) -> &mut Vec<u8> {
         self.steps.pop();
         self.names.truncate(open.names_before);
@@ -242,7 +263,9 @@ impl<'t> Writer<'t> {
 
     pub fn text<E: de::Error>(&mut self, type_at: usize, text: &str) -> Result<(), E> {
         let Ok(length) = i32::try_from(text.len() + 1) else {
-            return Err(self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds"));
+            return Err(
+                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
+            );
         };
         self.write(type_at, element::STRING, &length.to_le_bytes());
         self.fields.buffer().extend_from_slice(text.as_bytes());
@@ -258,11 +281,13 @@ fn push_decimal(buffer: &mut Vec<u8>, number: usize) {
     buffer.push(b"0123456789"[number % 10]);
 }
 
-/// A name that is there more than once, if one is. Linear in the names' bytes: the hash is keyed anew in each process, so that
-/// no sender can choose names that collide.
+/// A name that is there more than once, if one is. Linear in the names' bytes: the hash is keyed
+/// anew in each process, so that no sender can choose names that collide.
 fn first_twice(names: &[NameSpan], buffer: &[u8]) -> Option<NameSpan> {
     if names.len() < NAMES_HASHED_FROM {
-        let is_twice = |(index, name): &(usize, &NameSpan)| names[..*index].iter().any(|other| other.bytes(buffer) == name.bytes(buffer));
+        let is_twice = |(index, name): &(usize, &NameSpan)| {
+            names[..*index].iter().any(|other| other.bytes(buffer) == name.bytes(buffer))
+        };
         return names.iter().enumerate().find(is_twice).map(|(_, name)| *name);
     }
     let mut seen = HashSet::with_capacity(names.len());

@@ -1,6 +1,7 @@
 //! A queue and a database on this machine, and the configuration that points at them.
 //!
-//! Nothing real is touched: `MONGO_CACHE_URI`, AWS profiles and credentials of the environment are not read.
+//! Nothing real is touched: `MONGO_CACHE_URI`, AWS profiles and credentials of the environment are
+//! not read.
 
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ impl Local {
             program = mongod::find() => mongod::Options::new(program?),
             () = stop.draining() => return Ok(None),
         };
-        // Dropped half-way, a mongod ends a moment later than we do. So it is waited for, unless somebody asks twice.
+        // Dropped half-way, a mongod ends a moment later than we do. So it is waited for, unless
+        // somebody asks twice.
         let mongod = tokio::select! {
             mongod = Mongod::start(&options) => mongod?,
             () = stop.letting_go() => return Ok(None),
@@ -52,7 +54,10 @@ impl Local {
             return Ok(None);
         }
         let sqs = EmbeddedSqs::start().await?;
-        let queue_url = sqs.create_queue(QUEUE, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)]).await.context("cannot make the queue")?;
+        let queue_url = sqs
+            .create_queue(QUEUE, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)])
+            .await
+            .context("cannot make the queue")?;
         Ok(Some(Self { sqs, mongod, queue_url }))
     }
 
@@ -80,7 +85,8 @@ impl Local {
             // Its server is on loopback and has no login.
             ("db.mongo_uri", uri.expose().to_owned()),
         ];
-        all.map(|(key, value)| [key.to_owned(), format!("\"{value}\""), "longshore dev".to_owned()]).to_vec()
+        all.map(|(key, value)| [key.to_owned(), format!("\"{value}\""), "longshore dev".to_owned()])
+            .to_vec()
     }
 
     /// Ends both and returns when nothing of them is left.

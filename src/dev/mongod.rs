@@ -1,7 +1,7 @@
 //! A private MongoDB replica set on loopback, for `longshore dev`, the demo and the tests.
 //!
-//! Each member is a real mongod that picks a free port itself, keeps its data in a temporary folder, and ends with this
-//! process, however that ends. Data is not kept.
+//! Each member is a real mongod that picks a free port itself, keeps its data in a temporary
+//! folder, and ends with this process, however that ends. Data is not kept.
 
 mod find;
 mod member;
@@ -27,7 +27,8 @@ const KEY_FILE: &str = "key";
 const CERTIFICATE_AND_KEY_FILE: &str = "server.pem";
 const CA_FILE: &str = "ca.pem";
 
-/// How long a started server may take until it is found, and a set until it has a primary and all members are in step.
+/// How long a started server may take until it is found, and a set until it has a primary and all
+/// members are in step.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What kind of replica set to start.
@@ -40,7 +41,8 @@ pub struct Options {
     pub login: Option<Login>,
     /// Refuses connections without TLS.
     pub tls: Option<Tls>,
-    /// Takes commands that are for tests alone, such as `configureFailPoint`, which holds the server at a point of its code.
+    /// Takes commands that are for tests alone, such as `configureFailPoint`, which holds the
+    /// server at a point of its code.
     pub test_commands: bool,
 }
 
@@ -100,18 +102,24 @@ impl Mongod {
         Self::start_behind(options, |port| port).await
     }
 
-    /// As [`Mongod::start`], with something in front of each member that a test can cut: `front` is told the port of the member
-    /// on 127.0.0.1, and gives the port there at which clients and the other members are to find it.
+    /// As [`Mongod::start`], with something in front of each member that a test can cut: `front` is
+    /// told the port of the member on 127.0.0.1, and gives the port there at which clients and the
+    /// other members are to find it.
     ///
     /// # Errors
     /// As [`Mongod::start`].
-    pub async fn start_behind(options: &Options, front: impl Fn(u16) -> u16) -> Result<Self, MongodError> {
+    pub async fn start_behind(
+        options: &Options,
+        front: impl Fn(u16) -> u16,
+    ) -> Result<Self, MongodError> {
         let (arguments, files) = (arguments(options), files(options));
         let count = match options.members {
             Members::One => 1,
             Members::Three => 3,
         };
-        let mut members = try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files))).await?;
+        let mut members =
+            try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files)))
+                .await?;
         for member in &mut members {
             member.found_at = front(member.port);
         }
@@ -120,8 +128,8 @@ impl Mongod {
         Ok(mongod)
     }
 
-    /// Starts a member again that has died, or kills it first, and returns once it listens. It has its data and its place in the
-    /// set; the others may take a moment to notice.
+    /// Starts a member again that has died, or kills it first, and returns once it listens. It has
+    /// its data and its place in the set; the others may take a moment to notice.
     ///
     /// # Errors
     /// Where it does not start, with what it said.
@@ -135,13 +143,15 @@ impl Mongod {
     /// The connection string for `database`, with the login in it where there is one.
     #[must_use]
     pub fn uri(&self, database: &str) -> Secret {
-        let login = self
-            .options
-            .login
-            .as_ref()
-            .map_or_else(String::new, |login| format!("{}:{}@", encode(&login.user), encode(login.password.expose())));
+        let login = self.options.login.as_ref().map_or_else(String::new, |login| {
+            format!("{}:{}@", encode(&login.user), encode(login.password.expose()))
+        });
         let source = if self.options.login.is_some() { "&authSource=admin" } else { "" };
-        Secret::new(format!("mongodb://{login}{}/{database}?replicaSet={REPLICA_SET}{source}{}", self.hosts(), self.tls_options()))
+        Secret::new(format!(
+            "mongodb://{login}{}/{database}?replicaSet={REPLICA_SET}{source}{}",
+            self.hosts(),
+            self.tls_options()
+        ))
     }
 
     /// `127.0.0.1:PORT` of every member, with commas.
@@ -171,20 +181,31 @@ impl Mongod {
         join_all(self.members.into_iter().map(Member::stop)).await;
     }
 
-    /// Makes the members a set. Until the first user exists, the server lets local connections do what this needs.
-    /// <https://www.mongodb.com/docs/manual/core/localhost-exception/>
+    /// Makes the members a set. Until the first user exists, the server lets local connections do
+    /// what this needs. <https://www.mongodb.com/docs/manual/core/localhost-exception/>
     async fn initiate(&self) -> Result<(), MongodError> {
         let first = host(&self.members[0]);
-        let direct = connect(format!("mongodb://{first}/admin?directConnection=true{}", self.tls_options())).await?;
-        let members: Vec<_> = (0..).zip(&self.members).map(|(id, member): (i32, _)| doc! { "_id": id, "host": host(member) }).collect();
+        let direct =
+            connect(format!("mongodb://{first}/admin?directConnection=true{}", self.tls_options()))
+                .await?;
+        let members: Vec<_> = (0..)
+            .zip(&self.members)
+            .map(|(id, member): (i32, _)| doc! { "_id": id, "host": host(member) })
+            .collect();
         // The default election timeout of 10 s is for networks; loopback needs no such patience.
         let settings = doc! { "electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200 };
         direct.run(doc! { "replSetInitiate": { "_id": REPLICA_SET, "members": members, "settings": settings } }).await?;
         if let Some(login) = &self.options.login {
-            let stranger = connect(format!("mongodb://{}/admin?replicaSet={REPLICA_SET}{}", self.hosts(), self.tls_options())).await?;
+            let stranger = connect(format!(
+                "mongodb://{}/admin?replicaSet={REPLICA_SET}{}",
+                self.hosts(),
+                self.tls_options()
+            ))
+            .await?;
             stranger.run(doc! { "createUser": &login.user, "pwd": login.password.expose(), "roles": ["root"] }).await?;
         }
-        // A write that leaves no document, and is acknowledged by a member only when its initial sync is over.
+        // A write that leaves no document, and is acknowledged by a member only when its initial
+        // sync is over.
         let count = i32::try_from(self.members.len()).unwrap_or(i32::MAX);
         let timeout = i64::try_from(READY_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
         connect(self.uri("admin").expose().to_owned())
@@ -195,7 +216,9 @@ impl Mongod {
     }
 
     fn tls_options(&self) -> String {
-        self.ca_file().map_or_else(String::new, |file| format!("&tls=true&tlsCAFile={}", encode(&file.to_string_lossy())))
+        self.ca_file().map_or_else(String::new, |file| {
+            format!("&tls=true&tlsCAFile={}", encode(&file.to_string_lossy()))
+        })
     }
 }
 
@@ -208,7 +231,11 @@ fn encode(text: &str) -> String {
 }
 
 async fn connect(uri: String) -> Result<MongoManager, MongoManagerError> {
-    let config = DbConfig { mongo_uri: Some(Secret::new(uri)), server_selection_timeout: READY_TIMEOUT, ..DbConfig::default() };
+    let config = DbConfig {
+        mongo_uri: Some(Secret::new(uri)),
+        server_selection_timeout: READY_TIMEOUT,
+        ..DbConfig::default()
+    };
     MongoManager::connect(&config).await
 }
 
@@ -223,11 +250,17 @@ fn arguments(options: &Options) -> Vec<&'static str> {
     }
     if options.login.is_some() {
         arguments.extend(["--keyFile", KEY_FILE]);
-        // The fewest rounds that the server takes: each login costs a client 15,000 otherwise, a second in a debug build.
+        // The fewest rounds that the server takes: each login costs a client 15,000 otherwise, a
+        // second in a debug build.
         arguments.extend(["--setParameter", "scramSHA256IterationCount=5000"]);
     }
     if options.tls.is_some() {
-        arguments.extend(["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", CERTIFICATE_AND_KEY_FILE]);
+        arguments.extend([
+            "--tlsMode",
+            "requireTLS",
+            "--tlsCertificateKeyFile",
+            CERTIFICATE_AND_KEY_FILE,
+        ]);
         arguments.extend(["--tlsCAFile", CA_FILE, "--tlsAllowConnectionsWithoutCertificates"]);
     }
     arguments
@@ -236,8 +269,12 @@ fn arguments(options: &Options) -> Vec<&'static str> {
 fn files(options: &Options) -> Vec<File> {
     let mut files = Vec::new();
     if options.login.is_some() {
-        // The members' own shared secret: 6 to 1024 characters of base64, here 64 of 244 random bits.
-        files.push((KEY_FILE, format!("{}{}", bson::Uuid::new(), bson::Uuid::new()).replace('-', "")));
+        // The members' own shared secret: 6 to 1024 characters of base64, here 64 of 244 random
+        // bits.
+        files.push((
+            KEY_FILE,
+            format!("{}{}", bson::Uuid::new(), bson::Uuid::new()).replace('-', ""),
+        ));
     }
     if let Some(tls) = &options.tls {
         files.push((CERTIFICATE_AND_KEY_FILE, tls.certificate_and_key.expose().to_owned()));

@@ -1,5 +1,6 @@
-//! The load of a web portal, made from a seed: events, session updates in shuffled order with duplicates, cache entries, and
-//! seven messages that are broken, each in another way. Beside it, what the database must hold at the end.
+//! The load of a web portal, made from a seed: events, session updates in shuffled order with
+//! duplicates, cache entries, and seven messages that are broken, each in another way. Beside it,
+//! what the database must hold at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +21,12 @@ const EVENT_TWICE: usize = 50;
 /// One session update in so many is sent twice.
 const UPDATE_TWICE: usize = 10;
 
-/// 2026-11-22T08:00:00Z: in the past of any clock that runs this, so that no version is ahead of its time.
+/// 2026-11-22T08:00:00Z: in the past of any clock that runs this, so that no version is ahead of
+/// its time.
 const STARTED_MS: i64 = 1_795_334_400_000;
 
-/// Microseconds between two updates: few, so that many updates of one session or user fall into one millisecond.
+/// Microseconds between two updates: few, so that many updates of one session or user fall into one
+/// millisecond.
 const STEP_US: i64 = 3;
 
 /// A message to send.
@@ -38,7 +41,11 @@ impl PortalMessage {
     /// As it is handed to the queue.
     #[must_use]
     pub fn outgoing(&self) -> Outgoing {
-        let attributes = self.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), Attribute::Text(value.clone())))
+            .collect();
         Outgoing { body: self.body.clone(), attributes, ..Outgoing::default() }
     }
 }
@@ -63,15 +70,16 @@ pub struct Expected {
     pub dead_letters: BTreeMap<Reason, u64>,
 }
 
-/// Makes `count` messages: 70 % events, 20 % session updates, 10 % cache entries, seven of these replaced by broken ones.
-/// The same seed makes the same load.
+/// Makes `count` messages: 70 % events, 20 % session updates, 10 % cache entries, seven of these
+/// replaced by broken ones. The same seed makes the same load.
 #[must_use]
 pub fn load(seed: u64, count: usize) -> Load {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut expected = Expected::default();
     let broken = broken();
     let (updates, entries) = (count / 5, (count / 10).saturating_sub(broken.len()));
-    let mut messages = events(&mut random, &mut expected, count.saturating_sub(updates + entries + broken.len()));
+    let mut messages =
+        events(&mut random, &mut expected, count.saturating_sub(updates + entries + broken.len()));
     messages.extend(session_updates(&mut random, &mut expected, updates));
     messages.extend(cache_entries(&mut random, &mut expected, entries));
     for (reason, message) in broken {
@@ -104,7 +112,11 @@ fn events(random: &mut fastrand::Rng, expected: &mut Expected, count: usize) -> 
     messages
 }
 
-fn session_updates(random: &mut fastrand::Rng, expected: &mut Expected, count: usize) -> Vec<PortalMessage> {
+fn session_updates(
+    random: &mut fastrand::Rng,
+    expected: &mut Expected,
+    count: usize,
+) -> Vec<PortalMessage> {
     let mut messages = Vec::with_capacity(count);
     for step in 0.. {
         if messages.len() >= count {
@@ -112,7 +124,9 @@ fn session_updates(random: &mut fastrand::Rng, expected: &mut Expected, count: u
         }
         let id = format!("s-{}", random.usize(..SESSIONS));
         let accessed_us = STARTED_MS * 1_000 + step * STEP_US;
-        let cart: Vec<_> = (0..random.usize(..4)).map(|item| json!({"sku": format!("sku-{item}"), "qty": random.u8(1..9)})).collect();
+        let cart: Vec<_> = (0..random.usize(..4))
+            .map(|item| json!({"sku": format!("sku-{item}"), "qty": random.u8(1..9)}))
+            .collect();
         let message = plain(&json!({
             "type": "session", "session_id": id, "last_accessed": python_time_us(accessed_us), "data": {"step": step, "cart": cart},
         }));
@@ -126,7 +140,11 @@ fn session_updates(random: &mut fastrand::Rng, expected: &mut Expected, count: u
     messages
 }
 
-fn cache_entries(random: &mut fastrand::Rng, expected: &mut Expected, count: usize) -> Vec<PortalMessage> {
+fn cache_entries(
+    random: &mut fastrand::Rng,
+    expected: &mut Expected,
+    count: usize,
+) -> Vec<PortalMessage> {
     let plans = ["free", "pro", "team"];
     (0_i64..)
         .take(count)
@@ -150,13 +168,22 @@ pub fn broken() -> Vec<(Reason, PortalMessage)> {
         (Reason::BadJson, text(r#"{"type":"event","user_id":1,"#)),
         (
             Reason::BadEncoding,
-            PortalMessage { body: "bm90IGd6aXA=".to_owned(), attributes: vec![("content-encoding".to_owned(), "gzip".to_owned())] },
+            PortalMessage {
+                body: "bm90IGd6aXA=".to_owned(),
+                attributes: vec![("content-encoding".to_owned(), "gzip".to_owned())],
+            },
         ),
         (Reason::UnknownType, text(r#"{"type":"evnet","user_id":1,"event_type":"login"}"#)),
         (Reason::MissingField, text(r#"{"type":"event","user_id":1}"#)),
         (Reason::BadKey, text(r#"{"type":"session","session_id":["s-1"],"data":{}}"#)),
-        (Reason::BadTime, text(r#"{"type":"session","session_id":"s-1","last_accessed":"yesterday","data":{}}"#)),
-        (Reason::BadName, text(r#"{"type":"event","user_id":1,"event_type":"login","metadata":{"$where":"1"}}"#)),
+        (
+            Reason::BadTime,
+            text(r#"{"type":"session","session_id":"s-1","last_accessed":"yesterday","data":{}}"#),
+        ),
+        (
+            Reason::BadName,
+            text(r#"{"type":"event","user_id":1,"event_type":"login","metadata":{"$where":"1"}}"#),
+        ),
     ]
 }
 
@@ -187,7 +214,12 @@ mod tests {
     #[test]
     fn a_load_has_the_shares_it_promises() {
         let load = load(7, 20_000);
-        let of = |kind: &str| load.messages.iter().filter(|message| message.body.contains(&format!(r#""type":"{kind}""#))).count();
+        let of = |kind: &str| {
+            load.messages
+                .iter()
+                .filter(|message| message.body.contains(&format!(r#""type":"{kind}""#)))
+                .count()
+        };
         assert_eq!(load.messages.len(), 20_000);
         assert!((13_990..=14_010).contains(&of("event")), "{}", of("event"));
         assert!((3_990..=4_010).contains(&of("session")), "{}", of("session"));

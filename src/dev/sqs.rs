@@ -1,7 +1,8 @@
-//! An SQS server in this process or, through [`serve`], in one of its own. On loopback only; it forgets everything at its end.
+//! An SQS server in this process or, through [`serve`], in one of its own. On loopback only; it
+//! forgets everything at its end.
 //!
-//! It speaks the protocol that the SDKs speak, but is not AWS: deletes never fail, few limits are checked, `AWSTraceHeader`
-//! is not kept. `tests/it/sqs.rs` lists where it differs for a worker.
+//! It speaks the protocol that the SDKs speak, but is not AWS: deletes never fail, few limits are
+//! checked, `AWSTraceHeader` is not kept. `tests/it/sqs.rs` lists where it differs for a worker.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -38,8 +39,11 @@ impl EmbeddedSqs {
     /// # Errors
     /// Where no port of the loopback address can be had.
     pub async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1 for the embedded SQS")?;
-        let address = listener.local_addr().context("cannot tell the address of the embedded SQS")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("cannot listen on 127.0.0.1 for the embedded SQS")?;
+        let address =
+            listener.local_addr().context("cannot tell the address of the embedded SQS")?;
         let provider = provider(address);
         let server = tokio::spawn(accept(listener, Arc::clone(&provider)));
         Ok(Self { address, provider, server })
@@ -51,15 +55,22 @@ impl EmbeddedSqs {
         format!("http://{}", self.address)
     }
 
-    /// Makes a queue, a FIFO one if the name ends in `.fifo`, and returns its URL. The same queue again is no error.
-    /// `attributes` are those of the API: `VisibilityTimeout`, `RedrivePolicy` and so on.
+    /// Makes a queue, a FIFO one if the name ends in `.fifo`, and returns its URL. The same queue
+    /// again is no error. `attributes` are those of the API: `VisibilityTimeout`, `RedrivePolicy`
+    /// and so on.
     ///
     /// # Errors
     /// Where the name or an attribute is refused, or the queue is there with others.
     pub async fn create_queue(&self, name: &str, attributes: &[(&str, &str)]) -> Result<String> {
-        let attributes: HashMap<_, _> = attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let input = CreateQueueInput { queue_name: name.to_owned(), attributes, tags: HashMap::new() };
-        let output = self.provider.create_queue(input).await.map_err(|error| anyhow!("cannot create queue {name}: {}", error.message))?;
+        let attributes: HashMap<_, _> =
+            attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let input =
+            CreateQueueInput { queue_name: name.to_owned(), attributes, tags: HashMap::new() };
+        let output = self
+            .provider
+            .create_queue(input)
+            .await
+            .map_err(|error| anyhow!("cannot create queue {name}: {}", error.message))?;
         output.queue_url.ok_or_else(|| anyhow!("the embedded SQS gave no URL for queue {name}"))
     }
 }
@@ -75,7 +86,8 @@ impl Drop for EmbeddedSqs {
 /// # Errors
 /// Where the listener has no address.
 pub async fn serve(listener: TcpListener) -> Result<()> {
-    let address = listener.local_addr().context("the listener for the embedded SQS has no address")?;
+    let address =
+        listener.local_addr().context("the listener for the embedded SQS has no address")?;
     accept(listener, provider(address)).await;
     Ok(())
 }
@@ -93,7 +105,11 @@ fn provider(address: SocketAddr) -> Arc<RustackSqs> {
 
 /// Accepts connections for ever. They end with this future, which owns their tasks.
 async fn accept(listener: TcpListener, provider: Arc<RustackSqs>) {
-    let settings = SqsHttpConfig { skip_signature_validation: true, region: REGION.to_owned(), credential_provider: None };
+    let settings = SqsHttpConfig {
+        skip_signature_validation: true,
+        region: REGION.to_owned(),
+        credential_provider: None,
+    };
     let service = SqsHttpService::new(Arc::new(RustackSqsHandler::new(provider)), settings);
     let mut connections = JoinSet::new();
     loop {
@@ -118,7 +134,9 @@ async fn accept(listener: TcpListener, provider: Arc<RustackSqs>) {
         let service = service.clone();
         connections.spawn(async move {
             // No timeout for a request's head: idle clients keep their connections.
-            let connection = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
+            let connection = http1::Builder::new()
+                .header_read_timeout(None)
+                .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to the embedded SQS broke");
             }
@@ -146,9 +164,13 @@ mod tests {
     async fn queue_urls_lead_to_the_server_that_made_them() {
         let (one, two) = (EmbeddedSqs::start().await.unwrap(), EmbeddedSqs::start().await.unwrap());
         for server in [&one, &two] {
-            let url = server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap();
+            let url =
+                server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap();
             assert_eq!(url, format!("{}/{ACCOUNT}/portal.fifo", server.endpoint_url()));
-            assert_eq!(server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap(), url);
+            assert_eq!(
+                server.create_queue("portal.fifo", &[("VisibilityTimeout", "30")]).await.unwrap(),
+                url
+            );
         }
         let error = one.create_queue("no spaces", &[]).await.unwrap_err();
         assert!(error.to_string().starts_with("cannot create queue no spaces"), "{error}");

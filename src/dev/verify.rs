@@ -17,7 +17,8 @@ pub struct Verdict {
     pub sessions: usize,
     pub cache: usize,
     pub dead_letters: BTreeMap<String, u64>,
-    /// One line each; empty where everything holds. Capped, with a last line that says how many more there are.
+    /// One line each; empty where everything holds. Capped, with a last line that says how many
+    /// more there are.
     pub problems: Vec<String>,
 }
 
@@ -29,10 +30,24 @@ const NAMED_MAX: usize = 10;
 pub async fn verify(manager: &MongoManager, expected: &Expected) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::default();
     events(manager, expected, &mut verdict).await?;
-    let sessions = versions(expected.sessions.iter().map(|(id, newest)| (Bson::from(id.clone()), *newest)));
-    verdict.sessions = keyed(manager, "sessions", "session_id", "last_accessed", "step", sessions, &mut verdict.problems).await?;
-    let cache = versions(expected.cache.iter().map(|(user_id, newest)| (Bson::from(i32::try_from(*user_id).unwrap_or_default()), *newest)));
-    verdict.cache = keyed(manager, "user_cache", "user_id", "updated", "visits", cache, &mut verdict.problems).await?;
+    let sessions =
+        versions(expected.sessions.iter().map(|(id, newest)| (Bson::from(id.clone()), *newest)));
+    verdict.sessions = keyed(
+        manager,
+        "sessions",
+        "session_id",
+        "last_accessed",
+        "step",
+        sessions,
+        &mut verdict.problems,
+    )
+    .await?;
+    let cache = versions(expected.cache.iter().map(|(user_id, newest)| {
+        (Bson::from(i32::try_from(*user_id).unwrap_or_default()), *newest)
+    }));
+    verdict.cache =
+        keyed(manager, "user_cache", "user_id", "updated", "visits", cache, &mut verdict.problems)
+            .await?;
     dead_letters(manager, expected, &mut verdict).await?;
     if verdict.problems.len() > NAMED_MAX {
         let more = verdict.problems.len() - NAMED_MAX;
@@ -42,14 +57,21 @@ pub async fn verify(manager: &MongoManager, expected: &Expected) -> anyhow::Resu
     Ok(verdict)
 }
 
-async fn events(manager: &MongoManager, expected: &Expected, verdict: &mut Verdict) -> anyhow::Result<()> {
+async fn events(
+    manager: &MongoManager,
+    expected: &Expected,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
     let mut missing = expected.events.clone();
     for document in all(manager, "events").await? {
         verdict.events += 1;
         // An id holds one document at most; one that was not expected is a double under another id.
         match document.get_str("_id") {
             Ok(id) if missing.remove(id) => {}
-            _ => verdict.problems.push(format!("events holds {:?}, which was not sent or is there twice", document.get("_id"))),
+            _ => verdict.problems.push(format!(
+                "events holds {:?}, which was not sent or is there twice",
+                document.get("_id")
+            )),
         }
     }
     verdict.problems.extend(missing.iter().map(|id| format!("event {id:?} is lost")));
@@ -76,12 +98,17 @@ async fn keyed(
     for document in &documents {
         let name = document.get(key).map(Bson::to_string).unwrap_or_default();
         let Some((time_ms, count)) = newest.remove(&name) else {
-            problems.push(format!("{collection} holds {key} {name}, which was not sent or is there twice"));
+            problems.push(format!(
+                "{collection} holds {key} {name}, which was not sent or is there twice"
+            ));
             continue;
         };
-        let is_newest = document.get_datetime(version_field).is_ok_and(|date| date.timestamp_millis() == time_ms);
-        let has_its_data =
-            document.get_document("data").is_ok_and(|data| data.get_i32(counter).is_ok_and(|value| i64::from(value) == count));
+        let is_newest = document
+            .get_datetime(version_field)
+            .is_ok_and(|date| date.timestamp_millis() == time_ms);
+        let has_its_data = document
+            .get_document("data")
+            .is_ok_and(|data| data.get_i32(counter).is_ok_and(|value| i64::from(value) == count));
         if !is_newest || !has_its_data {
             problems.push(format!("{collection} {key} {name} is stale: it is not at {version_field} {time_ms} with {counter} {count}"));
         }
@@ -90,17 +117,36 @@ async fn keyed(
     Ok(documents.len())
 }
 
-async fn dead_letters(manager: &MongoManager, expected: &Expected, verdict: &mut Verdict) -> anyhow::Result<()> {
+async fn dead_letters(
+    manager: &MongoManager,
+    expected: &Expected,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
     for document in all(manager, "dead_letters").await? {
-        *verdict.dead_letters.entry(document.get_str("reason").unwrap_or("none").to_owned()).or_default() += 1;
+        *verdict
+            .dead_letters
+            .entry(document.get_str("reason").unwrap_or("none").to_owned())
+            .or_default() += 1;
     }
-    let wanted: BTreeMap<_, _> = expected.dead_letters.iter().map(|(reason, count)| (Reason::code(*reason).to_owned(), *count)).collect();
+    let wanted: BTreeMap<_, _> = expected
+        .dead_letters
+        .iter()
+        .map(|(reason, count)| (Reason::code(*reason).to_owned(), *count))
+        .collect();
     if verdict.dead_letters != wanted {
-        verdict.problems.push(format!("dead letters by reason are {:?}, not {wanted:?}", verdict.dead_letters));
+        verdict
+            .problems
+            .push(format!("dead letters by reason are {:?}, not {wanted:?}", verdict.dead_letters));
     }
     Ok(())
 }
 
 async fn all(manager: &MongoManager, collection: &str) -> anyhow::Result<Vec<Document>> {
-    Ok(manager.database().collection::<Document>(collection).find(doc! {}).await?.try_collect().await?)
+    Ok(manager
+        .database()
+        .collection::<Document>(collection)
+        .find(doc! {})
+        .await?
+        .try_collect()
+        .await?)
 }

@@ -1,4 +1,5 @@
-//! The worker on a runtime of its own, so that what it costs can be told from the servers in the same process.
+//! The worker on a runtime of its own, so that what it costs can be told from the servers in the
+//! same process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,18 +35,26 @@ impl WorkerThread {
         let (started, ready) = oneshot::channel();
         let threads = config.worker.threads;
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            let runtime =
-                match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name(THREAD_NAME).enable_all().build() {
-                    Ok(runtime) => runtime,
-                    Err(error) => {
-                        let _ = started.send(Err(anyhow!(error).context("cannot start a runtime")));
-                        return Ended::LetGo;
-                    }
-                };
+            let runtime = match tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(threads)
+                .thread_name(THREAD_NAME)
+                .enable_all()
+                .build()
+            {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = started.send(Err(anyhow!(error).context("cannot start a runtime")));
+                    return Ended::LetGo;
+                }
+            };
             let ended = runtime.block_on(async move {
                 match Worker::start(config, Credentials::Local, seen).await {
                     Ok(worker) => {
-                        let _ = started.send(Ok((worker.signals.clone(), Arc::clone(worker.queue().calls()), worker.page())));
+                        let _ = started.send(Ok((
+                            worker.signals.clone(),
+                            Arc::clone(worker.queue().calls()),
+                            worker.page(),
+                        )));
                         worker.run(stop).await
                     }
                     Err(error) => {
@@ -57,7 +66,8 @@ impl WorkerThread {
             runtime.shutdown_background();
             ended
         })?;
-        let (signals, calls, page) = ready.await.context("the worker ended before it started")??;
+        let (signals, calls, page) =
+            ready.await.context("the worker ended before it started")??;
         Ok(Self { signals, calls, page, thread })
     }
 
@@ -70,11 +80,14 @@ impl WorkerThread {
     /// # Errors
     /// Where the worker panicked.
     pub async fn ended(self) -> Result<Ended> {
-        tokio::task::spawn_blocking(move || self.thread.join()).await?.map_err(|_| anyhow!("the worker panicked"))
+        tokio::task::spawn_blocking(move || self.thread.join())
+            .await?
+            .map_err(|_| anyhow!("the worker panicked"))
     }
 }
 
-/// CPU seconds, user and system, that the worker's threads have used. `None` where the system does not tell (other than Linux).
+/// CPU seconds, user and system, that the worker's threads have used. `None` where the system does
+/// not tell (other than Linux).
 pub fn cpu_seconds() -> Option<f64> {
     /// Of `utime` and `stime` in `/proc`: fixed at 100 in Linux's user interface.
     const TICKS_PER_SECOND: f64 = 100.0;
@@ -84,7 +97,12 @@ pub fn cpu_seconds() -> Option<f64> {
         // `tid (name) state ...`, with utime and stime as the 12th and 13th field after the name.
         let (name, rest) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(") "))?;
         if name == THREAD_NAME {
-            ticks += rest.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum::<u32>();
+            ticks += rest
+                .split(' ')
+                .skip(11)
+                .take(2)
+                .filter_map(|field| field.parse::<u32>().ok())
+                .sum::<u32>();
         }
     }
     Some(f64::from(ticks) / TICKS_PER_SECOND)

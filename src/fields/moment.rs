@@ -20,7 +20,9 @@ impl Field<'_> {
             element::INT64 => time::from_integer(i64::from_le_bytes(fixed(value)?)),
             element::INT32 => time::from_integer(i32::from_le_bytes(fixed(value)?).into()),
             element::DOUBLE => time::from_double(f64::from_le_bytes(fixed(value)?)),
-            element::DECIMAL128 => time::from_number(&Decimal128::from_bytes(fixed(value)?).to_string()),
+            element::DECIMAL128 => {
+                time::from_number(&Decimal128::from_bytes(fixed(value)?).to_string())
+            }
             element::STRING => self.text().ok_or(TimeError::Unreadable).and_then(time::from_text),
             _ => Err(TimeError::Unreadable),
         }

@@ -1,9 +1,10 @@
-//! Items that the store answered for in a way that does not tell whose fault it is. They are tried alone, beside the lane's
-//! batches, so that one bad message holds up nothing but itself.
+//! Items that the store answered for in a way that does not tell whose fault it is. They are tried
+//! alone, beside the lane's batches, so that one bad message holds up nothing but itself.
 //!
-//! An item that is doubted again after other writes were confirmed is at fault itself. On a quiet store nothing tells: then,
-//! after the retry budget, its messages stay in the queue for another visibility timeout, and the gate stays open. That they
-//! were in doubt is remembered ([`super::doubts`]).
+//! An item that is doubted again after other writes were confirmed is at fault itself. On a quiet
+//! store nothing tells: then, after the retry budget, its messages stay in the queue for another
+//! visibility timeout, and the gate stays open. That they were in doubt is remembered
+//! ([`super::doubts`]).
 
 use std::time::Duration;
 
@@ -18,14 +19,15 @@ use super::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
-/// A doubt must be this old, half of the retry budget at most, before what others have meanwhile proves anything: a trouble of a part
-/// of the store may pass in a moment.
+/// A doubt must be this old, half of the retry budget at most, before what others have meanwhile
+/// proves anything: a trouble of a part of the store may pass in a moment.
 const PROVEN_AFTER: Duration = Duration::from_secs(5);
 
 /// An item to be tried alone.
 pub(super) struct Doubted {
     pub item: Item,
-    /// Since the store's answer left it in doubt by itself: not yet, where it was only unconfirmed, or part of a joined one.
+    /// Since the store's answer left it in doubt by itself: not yet, where it was only unconfirmed,
+    /// or part of a joined one.
     doubt: Option<Doubt>,
 }
 
@@ -53,7 +55,11 @@ impl Doubted {
 
 impl Doubt {
     fn now<S>(context: &LaneContext<S>, item: &Item) -> Self {
-        Self { since: Instant::now(), confirmed_then: context.doubts.confirmed(), is_proven: context.doubts.note(item) }
+        Self {
+            since: Instant::now(),
+            confirmed_then: context.doubts.confirmed(),
+            is_proven: context.doubts.note(item),
+        }
     }
 }
 
@@ -69,7 +75,8 @@ enum Shown {
     },
 }
 
-/// Tries each item alone, with a pause before each round, until it has an end or the retry budget is spent.
+/// Tries each item alone, with a pause before each round, until it has an end or the retry budget
+/// is spent.
 pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: Vec<Doubted>) {
     let started = Instant::now();
     let is_spent = || started.elapsed() >= context.retry.budget;
@@ -78,7 +85,13 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut doubted: V
     while !doubted.is_empty() {
         let retry_in = backoff.next_interval();
         let collection = &context.collection.name;
-        context.signals.emit(&WriteFailed { collection, documents: doubted.len(), trouble: WriteTrouble::Item, cause: &cause, retry_in });
+        context.signals.emit(&WriteFailed {
+            collection,
+            documents: doubted.len(),
+            trouble: WriteTrouble::Item,
+            cause: &cause,
+            retry_in,
+        });
         tokio::select! {
             biased;
             () = given_back(context) => return doubted.into_iter().for_each(|doubted| release(context, doubted.item)),
@@ -128,7 +141,11 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     let started = Instant::now();
     let confirmed_before = context.doubts.confirmed();
     let writes = [item.write()];
-    let nothing = |item, doubt, cause, of_the_store| Shown::Nothing { doubted: Box::new(Doubted { item, doubt }), cause, of_the_store };
+    let nothing = |item, doubt, cause, of_the_store| Shown::Nothing {
+        doubted: Box::new(Doubted { item, doubt }),
+        cause,
+        of_the_store,
+    };
     let outcome = tokio::select! {
         biased;
         outcome = context.ask(&writes) => outcome,
@@ -137,7 +154,8 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
     let (answer, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => (items.into_iter().next(), stale),
         WriteOutcome::Unconfirmed(fault) => {
-            let of_the_store = matches!(fault.kind, StoreFaultKind::Unavailable | StoreFaultKind::Denied);
+            let of_the_store =
+                matches!(fault.kind, StoreFaultKind::Unavailable | StoreFaultKind::Denied);
             return nothing(item, doubt, fault.text, of_the_store);
         }
     };
@@ -162,7 +180,9 @@ async fn try_one<S: Store>(context: &LaneContext<S>, Doubted { item, doubt }: Do
             Shown::Answer(refuse(context, item, &rejection))
         }
         // The fault may be that of one of several messages alone.
-        Some(ItemOutcome::Doubtful(_)) if item.parts_len() > 1 => Shown::Answer(item.into_single_items()),
+        Some(ItemOutcome::Doubtful(_)) if item.parts_len() > 1 => {
+            Shown::Answer(item.into_single_items())
+        }
         Some(ItemOutcome::Doubtful(rejection)) => {
             let doubt = doubt.unwrap_or_else(|| Doubt::now(context, &item));
             let is_old = doubt.since.elapsed() >= PROVEN_AFTER.min(context.retry.budget / 2);

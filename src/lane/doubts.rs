@@ -1,10 +1,12 @@
-//! What tells a message's own fault from the store's, over all lanes and holds: how many writes were confirmed, and which messages
-//! were in doubt or in the way of others before.
+//! What tells a message's own fault from the store's, over all lanes and holds: how many writes
+//! were confirmed, and which messages were in doubt or in the way of others before.
 //!
-//! A message whose fault could not be told stays in the queue and comes back. If it is in doubt again, and others were confirmed in
-//! between, that may be its own fault or another trouble of the store; at the third time it is its own.
+//! A message whose fault could not be told stays in the queue and comes back. If it is in doubt
+//! again, and others were confirmed in between, that may be its own fault or another trouble of the
+//! store; at the third time it is its own.
 //!
-//! A message that was set aside because nothing could be written beside it is tried alone from the start when it comes back.
+//! A message that was set aside because nothing could be written beside it is tried alone from the
+//! start when it comes back.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +23,8 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Doubts, each after other writes were confirmed, that prove a message's own fault.
 const DOUBTS_MAX: u32 = 3;
 
-/// How long it is remembered that items were in the way of others while the store was well: more of their kind may come.
+/// How long it is remembered that items were in the way of others while the store was well: more of
+/// their kind may come.
 const TROUBLE_REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
 /// Messages that were in doubt or set aside, until they have an end. One for all lanes.
@@ -65,7 +68,8 @@ impl Doubts {
         self.dead_letters_denied.store(are_denied, Ordering::Relaxed);
     }
 
-    /// Whether they are denied for long: the next one need not be tried as long, and take the place of others meanwhile.
+    /// Whether they are denied for long: the next one need not be tried as long, and take the place
+    /// of others meanwhile.
     pub(super) fn are_dead_letters_denied(&self) -> bool {
         self.dead_letters_denied.load(Ordering::Relaxed)
     }
@@ -94,11 +98,14 @@ impl Doubts {
     /// Whether any message of the item was.
     pub(super) fn was_set_aside(&self, item: &Item) -> bool {
         let memory = self.lock();
-        let was_set_aside = |message_id| memory.by_message.get(message_id).is_some_and(|remembered| remembered.is_set_aside);
+        let was_set_aside = |message_id| {
+            memory.by_message.get(message_id).is_some_and(|remembered| remembered.is_set_aside)
+        };
         memory.set_aside_at.is_some() && item.message_ids().any(was_set_aside)
     }
 
-    /// Whether any item was set aside of late. Of all collections: each with such items would else take its ten minutes from the rest.
+    /// Whether any item was set aside of late. Of all collections: each with such items would else
+    /// take its ten minutes from the rest.
     pub(super) fn is_trouble_known(&self) -> bool {
         self.lock().set_aside_at.is_some_and(|at| at.elapsed() < TROUBLE_REMEMBERED_FOR)
     }

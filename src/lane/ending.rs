@@ -21,8 +21,8 @@ pub(super) fn release<S>(context: &LaneContext<S>, item: Item) {
     }
 }
 
-/// The item is refused for good. A joined one is taken apart, because the fault may be one message's alone: its parts come
-/// back, oldest version first, to be tried singly.
+/// The item is refused for good. A joined one is taken apart, because the fault may be one
+/// message's alone: its parts come back, oldest version first, to be tried singly.
 pub(super) fn refuse<S>(context: &LaneContext<S>, item: Item, rejection: &Rejection) -> Vec<Item> {
     if item.parts_len() > 1 {
         return item.into_single_items();
@@ -41,8 +41,8 @@ fn dead_letter<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     }
 }
 
-/// Notes writes that the store confirmed, but for those that changed nothing: a store that cannot write can say so, too. Dead
-/// letters do not count: each would be evidence for the next.
+/// Notes writes that the store confirmed, but for those that changed nothing: a store that cannot
+/// write can say so, too. Dead letters do not count: each would be evidence for the next.
 pub(super) fn confirmed<S>(context: &LaneContext<S>, written: usize, stale: usize) {
     if context.rejects.is_some() {
         context.doubts.confirm(written.saturating_sub(stale));

@@ -1,4 +1,5 @@
-//! One document's share of a batch: a write, and the receipts of all messages that were joined into it.
+//! One document's share of a batch: a write, and the receipts of all messages that were joined into
+//! it.
 
 use crate::message::{Key, Part, Update, Write};
 use crate::version::Change;
@@ -23,9 +24,10 @@ impl Item {
     pub fn join(&mut self, part: Part) {
         let left = self.joined.take().unwrap_or_else(|| self.parts[0].write.clone());
         self.joined = Some(match (left, &part.write) {
-            (Write::Update(left), Write::Update(right)) => {
-                Write::Update(Update { key: left.key, change: join(left.change, right.change.clone()) })
-            }
+            (Write::Update(left), Write::Update(right)) => Write::Update(Update {
+                key: left.key,
+                change: join(left.change, right.change.clone()),
+            }),
             (left, _) => left,
         });
         self.parts.push(part);
@@ -100,7 +102,9 @@ fn newest_version(write: &Write) -> Option<&crate::version::Version> {
     match write {
         Write::Insert(_) => None,
         Write::Update(Update { change: Change::Whole { version, .. }, .. }) => Some(version),
-        Write::Update(Update { change: Change::Partial { fields }, .. }) => fields.iter().map(|field| &field.1).max(),
+        Write::Update(Update { change: Change::Partial { fields }, .. }) => {
+            fields.iter().map(|field| &field.1).max()
+        }
     }
 }
 

@@ -31,8 +31,19 @@ impl<S: Store> LaneContext<S> {
                 Some(trouble)
             }
         };
-        let (documents, bytes, took) = (writes.len(), writes.iter().map(|write| write.command_bytes()).sum(), started.elapsed());
-        self.signals.emit(&StoreCalled { collection: &self.label, operation, documents, bytes, took, error });
+        let (documents, bytes, took) = (
+            writes.len(),
+            writes.iter().map(|write| write.command_bytes()).sum(),
+            started.elapsed(),
+        );
+        self.signals.emit(&StoreCalled {
+            collection: &self.label,
+            operation,
+            documents,
+            bytes,
+            took,
+            error,
+        });
         outcome
     }
 }
@@ -46,11 +57,18 @@ impl<S> LaneContext<S> {
     /// The span of a batch that is about to be written. Its messages know it from now on.
     pub(super) fn begin<'a>(&self, items: impl Iterator<Item = &'a mut Item>) -> Span {
         let mut parts: Vec<_> = items.flat_map(Item::parts_mut).collect();
-        let span = self.signals.spans().process(self.label.name(), parts.iter().map(|part| (&*part.receipt.message, refused(part))));
+        let span = self.signals.spans().process(
+            self.label.name(),
+            parts.iter().map(|part| (&*part.receipt.message, refused(part))),
+        );
         let recorded = spans::recorded(&span);
         for part in &mut parts {
             part.receipt.processed.clone_from(&recorded);
-            part.receipt.enter(if self.is_of_dead_letters() { Stage::DeadLetter } else { Stage::Writing });
+            part.receipt.enter(if self.is_of_dead_letters() {
+                Stage::DeadLetter
+            } else {
+                Stage::Writing
+            });
         }
         span
     }

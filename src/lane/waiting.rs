@@ -53,7 +53,8 @@ impl Waiting {
     /// Whether what can be taken fills a batch.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.items.len() - self.blocked >= self.docs_max || (self.bytes >= self.bytes_max && self.items.len() > self.blocked)
+        self.items.len() - self.blocked >= self.docs_max
+            || (self.bytes >= self.bytes_max && self.items.len() > self.blocked)
     }
 
     /// Adds a part. Returns whether it was joined with one that waits already.
@@ -77,15 +78,16 @@ impl Waiting {
         false
     }
 
-    /// Takes the next batch, oldest first: up to the bounds, at least one item, none whose key is in flight. `None` where
-    /// nothing can be taken.
+    /// Takes the next batch, oldest first: up to the bounds, at least one item, none whose key is
+    /// in flight. `None` where nothing can be taken.
     pub fn take(&mut self) -> Option<Vec<Item>> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         let mut kept = IndexMap::new();
         let mut waiting = std::mem::take(&mut self.items).into_iter();
         for (slot, item) in waiting.by_ref() {
             let size = item.write().command_bytes();
-            let is_full = !taken.is_empty() && (taken.len() >= self.docs_max || bytes + size > self.bytes_max);
+            let is_full = !taken.is_empty()
+                && (taken.len() >= self.docs_max || bytes + size > self.bytes_max);
             if is_full {
                 kept.insert(slot, item);
                 break;

@@ -16,7 +16,8 @@ use super::doubt::Doubted;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 
-/// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the connection.
+/// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the
+/// connection.
 const LOST_MAX: u32 = 2;
 
 /// Items that are tried in one command.
@@ -54,14 +55,19 @@ impl Group {
 /// Writes `items` and settles every part of them, but for those in doubt, which are returned.
 pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Doubted> {
     // What was in the way before is not to be so again.
-    let (in_the_way, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| context.doubts.was_set_aside(item));
+    let (in_the_way, items): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| context.doubts.was_set_aside(item));
     let mut writing = Writing {
         context,
         backoff: Backoff::new(&context.retry, context.clock.clone()),
         todo: VecDeque::new(),
         failing_since: None,
         probe: None,
-        doubted: in_the_way.into_iter().flat_map(Item::into_single_items).map(Doubted::not_yet).collect(),
+        doubted: in_the_way
+            .into_iter()
+            .flat_map(Item::into_single_items)
+            .map(Doubted::not_yet)
+            .collect(),
     };
     if !items.is_empty() {
         writing.todo.push_back(Group::new(items));
@@ -94,19 +100,28 @@ impl<S: Store> Writing<'_, S> {
             () = context.letting_go() => return self.release_all(group),
         };
         match outcome {
-            WriteOutcome::Answered { items, stale } => self.answered(group, items, stale, started).await,
+            WriteOutcome::Answered { items, stale } => {
+                self.answered(group, items, stale, started).await
+            }
             WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,
         }
     }
 
     /// The store answered for each item.
-    async fn answered(&mut self, group: Group, outcomes: Vec<ItemOutcome>, stale: usize, started: Instant) {
+    async fn answered(
+        &mut self,
+        group: Group,
+        outcomes: Vec<ItemOutcome>,
+        stale: usize,
+        started: Instant,
+    ) {
         let (mut written, mut already_there, mut rejected) = (0, 0, 0);
         let mut unconfirmed: Option<(Vec<Item>, String)> = None;
         let (mut alone, mut doubtful) = (Vec::new(), Vec::new());
         // An adapter that answers for too few leaves the rest unconfirmed.
-        let outcomes =
-            outcomes.into_iter().chain(std::iter::repeat_with(|| ItemOutcome::Unconfirmed("no answer for this item".to_owned())));
+        let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| {
+            ItemOutcome::Unconfirmed("no answer for this item".to_owned())
+        }));
         for (item, outcome) in group.items.into_iter().zip(outcomes) {
             match outcome {
                 ItemOutcome::Written => {
@@ -119,23 +134,42 @@ impl<S: Store> Writing<'_, S> {
                 }
                 ItemOutcome::Rejected(rejection) => {
                     rejected += 1;
-                    self.todo.extend(refuse(self.context, item, &rejection).into_iter().map(|item| Group::new(vec![item])));
+                    self.todo.extend(
+                        refuse(self.context, item, &rejection)
+                            .into_iter()
+                            .map(|item| Group::new(vec![item])),
+                    );
                 }
                 // The fault may be that of one of several messages alone.
-                ItemOutcome::Doubtful(_) if item.parts_len() > 1 => alone.extend(item.into_single_items()),
+                ItemOutcome::Doubtful(_) if item.parts_len() > 1 => {
+                    alone.extend(item.into_single_items())
+                }
                 ItemOutcome::Doubtful(_) => doubtful.push(item),
-                ItemOutcome::Unconfirmed(cause) => unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item),
+                ItemOutcome::Unconfirmed(cause) => {
+                    unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item)
+                }
             }
         }
         confirmed(self.context, written, stale);
-        // After that: what is in the same answer is no evidence, for a trouble may be that of a part of the store.
+        // After that: what is in the same answer is no evidence, for a trouble may be that of a
+        // part of the store.
         self.doubted.extend(doubtful.into_iter().map(|item| Doubted::now(self.context, item)));
         // A store that cannot write answers nonetheless where nothing is to be changed.
         let changed = written.saturating_sub(stale);
-        let is_well = if unconfirmed.is_some() { changed > 0 } else { written + already_there + rejected > 0 };
+        let is_well = if unconfirmed.is_some() {
+            changed > 0
+        } else {
+            written + already_there + rejected > 0
+        };
         if is_well {
             let took = started.elapsed();
-            self.context.signals.emit(&BatchWritten { collection: &self.context.label, written, already_there, stale, took });
+            self.context.signals.emit(&BatchWritten {
+                collection: &self.context.label,
+                written,
+                already_there,
+                stale,
+                took,
+            });
             self.well();
         }
         if is_well && let Some((items, _)) = unconfirmed.take() {
@@ -144,7 +178,12 @@ impl<S: Store> Writing<'_, S> {
         }
         self.doubted.extend(alone.into_iter().map(Doubted::not_yet));
         if let Some((items, cause)) = unconfirmed {
-            self.in_trouble(Group { items, lost: group.lost }, Cause { trouble: WriteTrouble::Item, text: &cause }, false).await;
+            self.in_trouble(
+                Group { items, lost: group.lost },
+                Cause { trouble: WriteTrouble::Item, text: &cause },
+                false,
+            )
+            .await;
         }
     }
 
@@ -156,7 +195,8 @@ impl<S: Store> Writing<'_, S> {
         }
     }
 
-    /// Whether this lane is that of dead letters, and these are denied for longer than the retry budget.
+    /// Whether this lane is that of dead letters, and these are denied for longer than the retry
+    /// budget.
     fn are_dead_letters_denied(&self) -> bool {
         let (doubts, is_of_dead_letters) = (&self.context.doubts, self.context.rejects.is_none());
         if is_of_dead_letters && self.is_budget_spent() {
@@ -181,17 +221,27 @@ impl<S: Store> Writing<'_, S> {
                 return self.todo.push_front(group);
             }
         }
-        if fault.kind == StoreFaultKind::ConnectionLost && group.lost < LOST_MAX && self.is_budget_spent() && self.is_store_well().await {
-            // The one item that breaks connections is looked for, which has an end. Nothing else needs to go back for that: in a FIFO
-            // group all that stands behind would, and be no further when it returns.
+        if fault.kind == StoreFaultKind::ConnectionLost
+            && group.lost < LOST_MAX
+            && self.is_budget_spent()
+            && self.is_store_well().await
+        {
+            // The one item that breaks connections is looked for, which has an end. Nothing else
+            // needs to go back for that: in a FIFO group all that stands behind would, and be no
+            // further when it returns.
             self.open_gate();
             return self.sleep_and_requeue(group, fault.into()).await;
         }
         match fault.kind {
-            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => self.in_trouble(group, fault.into(), true).await,
-            // Dead letters that may not be written stay in the queue: that is no reason to write nothing else.
+            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => {
+                self.in_trouble(group, fault.into(), true).await
+            }
+            // Dead letters that may not be written stay in the queue: that is no reason to write
+            // nothing else.
             StoreFaultKind::Denied if self.are_dead_letters_denied() => self.leave(group),
-            StoreFaultKind::Denied | StoreFaultKind::Unavailable => self.wait_and_retry(group, fault.into()).await,
+            StoreFaultKind::Denied | StoreFaultKind::Unavailable => {
+                self.wait_and_retry(group, fault.into()).await
+            }
         }
     }
 
@@ -206,7 +256,8 @@ impl<S: Store> Writing<'_, S> {
         self.sleep_and_requeue(group, cause).await;
     }
 
-    /// Another batch probes: waits until the gate is shut, and this batch is to be given back, or open again.
+    /// Another batch probes: waits until the gate is shut, and this batch is to be given back, or
+    /// open again.
     async fn is_shut_out(&self) -> bool {
         let state = match self.context.gate.state() {
             GateState::Closed => tokio::select! {
@@ -223,7 +274,13 @@ impl<S: Store> Writing<'_, S> {
         let retry_in = self.backoff.next_interval();
         let documents = group.items.len();
         let collection = &self.context.collection.name;
-        self.context.signals.emit(&WriteFailed { collection, documents, trouble: cause.trouble, cause: cause.text, retry_in });
+        self.context.signals.emit(&WriteFailed {
+            collection,
+            documents,
+            trouble: cause.trouble,
+            cause: cause.text,
+            retry_in,
+        });
         tokio::select! {
             biased;
             () = self.context.letting_go() => return self.release_all(group),
@@ -233,7 +290,8 @@ impl<S: Store> Writing<'_, S> {
             // All goes back but what probes.
             self.doubted.drain(..).for_each(|doubted| release(self.context, doubted.item));
         }
-        // While the gate is closed, each group has its turn: one of them may be what fails. One that was found can wait.
+        // While the gate is closed, each group has its turn: one of them may be what fails. One
+        // that was found can wait.
         let is_last = self.probe.is_some() || group.lost >= LOST_MAX;
         if is_last {
             self.todo.push_back(group);
@@ -248,7 +306,8 @@ impl<S: Store> Writing<'_, S> {
         }
     }
 
-    /// The queue lets a message be held for 12 h; an hour before, it is given back rather than left to expire.
+    /// The queue lets a message be held for 12 h; an hour before, it is given back rather than left
+    /// to expire.
     fn release_overdue(&self, items: Vec<Item>) -> Vec<Item> {
         let is_overdue = |part: &Part| part.receipt.received_at.elapsed() >= HOLD_MAX;
         let mut kept = Vec::with_capacity(items.len());

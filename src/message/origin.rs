@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{QueueMessage, Reason, Rejection};
 use crate::time::{self, Time};
 
-/// The attributes by which a sender gives a message an identity of its own: both of the first two, or none.
+/// The attributes by which a sender gives a message an identity of its own: both of the first two,
+/// or none.
 pub const ID_ATTRIBUTE: &str = "longshore-id";
 pub const TIME_ATTRIBUTE: &str = "longshore-time";
 /// What a replay of a message from a FIFO queue adds.
@@ -16,14 +17,14 @@ pub const ID_BYTES_MAX: usize = 1_024;
 
 /// Who sent a message when, as which in a sequence, under which id.
 ///
-/// Taken from the envelope, else from the attributes `longshore-time` and `longshore-id`, else from `SentTimestamp`,
-/// `SequenceNumber` and `MessageId`.
+/// Taken from the envelope, else from the attributes `longshore-time` and `longshore-id`, else from
+/// `SentTimestamp`, `SequenceNumber` and `MessageId`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub identity: Identity,
     pub time: Time,
-    /// The `SequenceNumber` of a FIFO queue where the identity is the queue's own, or what a replay says that it was; else 0,
-    /// because another sending of the same message gets another one.
+    /// The `SequenceNumber` of a FIFO queue where the identity is the queue's own, or what a replay
+    /// says that it was; else 0, because another sending of the same message gets another one.
     pub sequence: u128,
     pub id: Arc<[u8]>,
 }
@@ -60,7 +61,12 @@ impl Origin {
             (None, None) if message.text(SEQUENCE_ATTRIBUTE).is_none() => Ok(None),
             (Some(time), Some(id)) => {
                 let id = read_id("attribute longshore-id", id)?.into();
-                Ok(Some(Self { identity: Identity::Given, time, sequence: given_sequence(message)?, id }))
+                Ok(Some(Self {
+                    identity: Identity::Given,
+                    time,
+                    sequence: given_sequence(message)?,
+                    id,
+                }))
             }
             // Taken for nothing, the one given would silently not do what it is there for.
             _ => {
@@ -86,7 +92,12 @@ fn given_sequence(message: &QueueMessage) -> Result<u128, Rejection> {
     let Some(text) = message.text(SEQUENCE_ATTRIBUTE) else { return Ok(0) };
     let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
-        Rejection::new(Reason::BadKey, format!("attribute {SEQUENCE_ATTRIBUTE} is not a sequence number: give its digits alone"))
+        Rejection::new(
+            Reason::BadKey,
+            format!(
+                "attribute {SEQUENCE_ATTRIBUTE} is not a sequence number: give its digits alone"
+            ),
+        )
     })
 }
 
@@ -95,7 +106,8 @@ fn given_sequence(message: &QueueMessage) -> Result<u128, Rejection> {
 /// # Errors
 /// Where it cannot be read or is outside the years 1 to 9999.
 pub fn read_time(what: &str, text: &str) -> Result<Time, Rejection> {
-    time::from_text(text).map_err(|error| Rejection::new(Reason::BadTime, format!("{what} {error}")))
+    time::from_text(text)
+        .map_err(|error| Rejection::new(Reason::BadTime, format!("{what} {error}")))
 }
 
 /// Checks the id of an origin.
@@ -104,7 +116,10 @@ pub fn read_time(what: &str, text: &str) -> Result<Time, Rejection> {
 /// Where it is empty or longer than [`ID_BYTES_MAX`].
 pub fn read_id(what: &str, id: &str) -> Result<Vec<u8>, Rejection> {
     if id.is_empty() || id.len() > ID_BYTES_MAX {
-        return Err(Rejection::new(Reason::BadKey, format!("{what} must have 1 to {ID_BYTES_MAX} bytes")));
+        return Err(Rejection::new(
+            Reason::BadKey,
+            format!("{what} must have 1 to {ID_BYTES_MAX} bytes"),
+        ));
     }
     Ok(id.as_bytes().to_vec())
 }

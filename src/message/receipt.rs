@@ -10,7 +10,8 @@ use super::{Origin, QueueMessage};
 use crate::budget::Permit;
 use crate::held::{Held, Stage};
 
-/// A held message. It owns the message, its place in the in-flight budget and the duty to be settled exactly once.
+/// A held message. It owns the message, its place in the in-flight budget and the duty to be
+/// settled exactly once.
 pub struct Receipt {
     /// Grows with every message that this process received; names the receipt in logs and tables.
     pub number: u64,
@@ -33,7 +34,13 @@ pub struct Receipt {
 impl Receipt {
     /// Takes the message into the table of what is held; its visibility is to be extended at `due`.
     #[must_use]
-    pub fn new(message: QueueMessage, received_at: Instant, due: Instant, permit: Permit, held: &Held) -> Self {
+    pub fn new(
+        message: QueueMessage,
+        received_at: Instant,
+        due: Instant,
+        permit: Permit,
+        held: &Held,
+    ) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
         Self {
             number,
@@ -75,7 +82,10 @@ impl Receipt {
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt").field("number", &self.number).field("message_id", &self.message.message_id).finish_non_exhaustive()
+        f.debug_struct("Receipt")
+            .field("number", &self.number)
+            .field("message_id", &self.message.message_id)
+            .finish_non_exhaustive()
     }
 }
 

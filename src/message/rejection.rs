@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Why a message is refused. The code is one word for logs, metrics and the dead letter; the text names the thing, the
-/// place and what to do, and holds no value from the message beyond names.
+/// Why a message is refused. The code is one word for logs, metrics and the dead letter; the text
+/// names the thing, the place and what to do, and holds no value from the message beyond names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub reason: Reason,
@@ -21,7 +21,8 @@ impl Rejection {
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)*) => {
-        /// The reason codes of dead letters. The list is closed, so that a metric by reason has bounded cardinality.
+        /// The reason codes of dead letters. The list is closed, so that a metric by reason has
+        /// bounded cardinality.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason { $($(#[$doc])* $variant,)* }
 
@@ -58,13 +59,15 @@ reasons! {
     BadKey = "bad_key",
     /// A time that cannot be read, is out of range or too far ahead.
     BadTime = "bad_time",
-    /// A name that cannot be stored: `$`, NUL, a dot at the top level, `_ingest`, twice in one object.
+    /// A name that cannot be stored: `$`, NUL, a dot at the top level, `_ingest`, twice in one
+    /// object.
     BadName = "bad_name",
     /// A value that cannot be stored: an integer beyond int64, a broken Extended JSON value.
     BadValue = "bad_value",
     /// The producer's id is there already, with other contents.
     IdConflict = "id_conflict",
-    /// The server refused the document: validator, unique index, type, size, geo or index-key errors.
+    /// The server refused the document: validator, unique index, type, size, geo or index-key
+    /// errors.
     StoreRejected = "store_rejected",
 }
 

@@ -13,35 +13,51 @@ use super::redactor::Redactor;
 /// Holds no error of the driver as its source, since nothing is known of what those print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MongoManagerError {
-    #[error("no MongoDB URI is set: set MONGO_CACHE_URI, or db.mongo_uri in the configuration, to mongodb://HOST/DATABASE")]
+    #[error(
+        "no MongoDB URI is set: set MONGO_CACHE_URI, or db.mongo_uri in the configuration, to mongodb://HOST/DATABASE"
+    )]
     UriUnset,
     #[error("the configuration is not valid: {0}")]
     Configuration(String),
     #[error("the MongoDB URI has {found}: it must begin with mongodb:// or mongodb+srv://")]
     WrongScheme { found: String },
-    #[error("the MongoDB URI names no database: add one after the host, as in mongodb://HOST/DATABASE")]
+    #[error(
+        "the MongoDB URI names no database: add one after the host, as in mongodb://HOST/DATABASE"
+    )]
     NoDatabase,
     #[error(
         "the MongoDB URI cannot be read: {detail}; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)"
     )]
     UnreadableUri { detail: String },
-    #[error("db.connection_options cannot be used: {detail}; see the MongoDB manual's page on connection string options")]
+    #[error(
+        "db.connection_options cannot be used: {detail}; see the MongoDB manual's page on connection string options"
+    )]
     UnreadableOptions { detail: String },
     #[error(
         "the MongoDB URI or db.connection_options ask for w=0: remove that, since nothing counts as written without an acknowledgement"
     )]
     Unacknowledged,
-    #[error("the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service")]
+    #[error(
+        "the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service"
+    )]
     HostUnknown { detail: String },
-    #[error("MongoDB at {hosts} refused the credentials: {detail}; check user name, password and authSource")]
+    #[error(
+        "MongoDB at {hosts} refused the credentials: {detail}; check user name, password and authSource"
+    )]
     BadCredentials { hosts: String, detail: String },
-    #[error("MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database")]
+    #[error(
+        "MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database"
+    )]
     NotAuthorised { hosts: String, detail: String },
-    #[error("no TLS connection to MongoDB at {hosts}: {detail}; check tls and tlsCAFile, and that the server's certificate names the host")]
+    #[error(
+        "no TLS connection to MongoDB at {hosts}: {detail}; check tls and tlsCAFile, and that the server's certificate names the host"
+    )]
     TlsFailed { hosts: String, detail: String },
     #[error("no MongoDB server at {hosts} within {} s: {detail}; check that it runs, its address, and replicaSet", waited.as_secs_f32())]
     NoServer { hosts: String, waited: Duration, detail: String },
-    #[error("the connection to MongoDB at {hosts} was lost: {detail}; the client makes a new one at the next call")]
+    #[error(
+        "the connection to MongoDB at {hosts} was lost: {detail}; the client makes a new one at the next call"
+    )]
     ConnectionLost { hosts: String, detail: String },
     #[error("MongoDB at {hosts} answered with an error: {detail}")]
     Failed { hosts: String, detail: String },
@@ -57,7 +73,9 @@ const AUTHENTICATION_FAILED: i32 = 18;
 pub(super) fn text(error: &Error) -> String {
     match error.kind.as_ref() {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
-        ErrorKind::Command(command) => format!("{} ({}, code {})", command.message, command.code_name, command.code),
+        ErrorKind::Command(command) => {
+            format!("{} ({}, code {})", command.message, command.code_name, command.code)
+        }
         ErrorKind::Io(io) => io.to_string(),
         kind => kind.to_string(),
     }
@@ -67,8 +85,9 @@ pub(super) fn is_dns(error: &Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::DnsResolve { .. })
 }
 
-/// What turns the driver's errors into ours: where it wanted to go, and why it last failed to get there. An error of the
-/// driver says only that no server was found in time; the reason is in the failed heartbeats before it.
+/// What turns the driver's errors into ours: where it wanted to go, and why it last failed to get
+/// there. An error of the driver says only that no server was found in time; the reason is in the
+/// failed heartbeats before it.
 pub(super) struct Diagnosis {
     hosts: String,
     tls: bool,
@@ -103,8 +122,12 @@ impl Diagnosis {
     /// Called by the driver when it looks at its servers.
     pub(super) fn record(&self, event: SdamEvent) {
         match event {
-            SdamEvent::ServerHeartbeatFailed(event) => self.heartbeats().last_failure = Some(event.failure),
-            SdamEvent::ServerHeartbeatSucceeded(_) => *self.heartbeats() = Heartbeats { any_succeeded: true, last_failure: None },
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                self.heartbeats().last_failure = Some(event.failure)
+            }
+            SdamEvent::ServerHeartbeatSucceeded(_) => {
+                *self.heartbeats() = Heartbeats { any_succeeded: true, last_failure: None }
+            }
             _ => {}
         }
     }
@@ -121,7 +144,9 @@ impl Diagnosis {
         let heartbeats = self.heartbeats();
         match &heartbeats.last_failure {
             Some(failure) => self.explain_directly(failure, !heartbeats.any_succeeded),
-            None if answers(error) => self.no_server("servers answer, but none of them is a primary of the wanted replica set".into()),
+            None if answers(error) => self.no_server(
+                "servers answer, but none of them is a primary of the wanted replica set".into(),
+            ),
             None => self.silent(),
         }
     }
@@ -132,7 +157,11 @@ impl Diagnosis {
     }
 
     fn no_server(&self, detail: String) -> MongoManagerError {
-        MongoManagerError::NoServer { hosts: self.hosts.clone(), waited: self.selection_timeout, detail }
+        MongoManagerError::NoServer {
+            hosts: self.hosts.clone(),
+            waited: self.selection_timeout,
+            detail,
+        }
     }
 
     /// `at_first_contact`: the error is of a heartbeat, and no server has answered one yet.
@@ -140,18 +169,28 @@ impl Diagnosis {
         let (hosts, detail) = (self.hosts.clone(), self.redactor.clean(&text(error)));
         match error.kind.as_ref() {
             ErrorKind::Authentication { .. } => MongoManagerError::BadCredentials { hosts, detail },
-            ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => MongoManagerError::BadCredentials { hosts, detail },
-            ErrorKind::Command(command) if command.code == UNAUTHORISED => MongoManagerError::NotAuthorised { hosts, detail },
+            ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => {
+                MongoManagerError::BadCredentials { hosts, detail }
+            }
+            ErrorKind::Command(command) if command.code == UNAUTHORISED => {
+                MongoManagerError::NotAuthorised { hosts, detail }
+            }
             ErrorKind::InvalidTlsConfig { .. } => MongoManagerError::TlsFailed { hosts, detail },
             ErrorKind::DnsResolve { .. } => MongoManagerError::HostUnknown { detail },
-            ErrorKind::Io(io) if self.tls && is_of_tls(io.kind(), at_first_contact) => MongoManagerError::TlsFailed { hosts, detail },
+            ErrorKind::Io(io) if self.tls && is_of_tls(io.kind(), at_first_contact) => {
+                MongoManagerError::TlsFailed { hosts, detail }
+            }
             ErrorKind::Io(io) if at_first_contact && is_hang_up(io.kind()) => {
                 // What a server that insists on TLS does with a client that speaks none.
-                let detail = format!("it closes the connection at once ({detail}): if it requires TLS, add tls=true to the URI");
+                let detail = format!(
+                    "it closes the connection at once ({detail}): if it requires TLS, add tls=true to the URI"
+                );
                 MongoManagerError::TlsFailed { hosts, detail }
             }
             ErrorKind::Io(_) if at_first_contact => self.no_server(detail),
-            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => MongoManagerError::ConnectionLost { hosts, detail },
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
+                MongoManagerError::ConnectionLost { hosts, detail }
+            }
             _ => MongoManagerError::Failed { hosts, detail },
         }
     }
@@ -160,14 +199,20 @@ impl Diagnosis {
 /// Whether the driver has learned of any server what it is.
 fn answers(error: &Error) -> bool {
     let text = error.to_string();
-    ["Type: RS", "Type: Standalone", "Type: Mongos", "Type: LoadBalancer"].iter().any(|kind| text.contains(kind))
+    ["Type: RS", "Type: Standalone", "Type: Mongos", "Type: LoadBalancer"]
+        .iter()
+        .any(|kind| text.contains(kind))
 }
 
-/// rustls reports its own errors as `InvalidData`, and a server that hangs up in a handshake as the end of the stream.
+/// rustls reports its own errors as `InvalidData`, and a server that hangs up in a handshake as the
+/// end of the stream.
 fn is_of_tls(kind: io::ErrorKind, at_first_contact: bool) -> bool {
     kind == io::ErrorKind::InvalidData || (at_first_contact && is_hang_up(kind))
 }
 
 fn is_hang_up(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+    matches!(
+        kind,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }

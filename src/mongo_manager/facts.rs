@@ -57,7 +57,10 @@ fn read(build: &Document, hello: &Document) -> ServerFacts {
     let release = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     let listed = |name: &str| hello.get_array(name).map_or(0, Vec::len);
     let topology = match (hello.get_str("setName"), hello.get_str("msg")) {
-        (Ok(name), _) => Topology::ReplicaSet { name: name.to_owned(), members: listed("hosts") + listed("passives") },
+        (Ok(name), _) => Topology::ReplicaSet {
+            name: name.to_owned(),
+            members: listed("hosts") + listed("passives"),
+        },
         (Err(_), Ok("isdbgrid")) => Topology::Sharded,
         (Err(_), _) => Topology::Standalone,
     };

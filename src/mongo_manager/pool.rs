@@ -7,7 +7,8 @@ use mongodb::event::cmap::CmapEvent;
 
 use crate::telemetry::signals::Signals;
 
-/// Counters over the pools of all servers of one client, since it was made. Updated by the driver, read by metrics.
+/// Counters over the pools of all servers of one client, since it was made. Updated by the driver,
+/// read by metrics.
 #[derive(Debug, Default)]
 pub(super) struct PoolCounters {
     created: AtomicU64,
@@ -53,8 +54,12 @@ impl PoolCounters {
     pub(super) fn record(&self, event: &CmapEvent) {
         if let Some(signals) = self.signals.get() {
             match event {
-                CmapEvent::ConnectionReady(ready) => signals.instruments().connection_created(ready.duration),
-                CmapEvent::ConnectionCheckedOut(checked_out) => signals.instruments().connection_waited(checked_out.duration),
+                CmapEvent::ConnectionReady(ready) => {
+                    signals.instruments().connection_created(ready.duration)
+                }
+                CmapEvent::ConnectionCheckedOut(checked_out) => {
+                    signals.instruments().connection_waited(checked_out.duration)
+                }
                 _ => {}
             }
         }

@@ -30,7 +30,11 @@ impl Privileges {
     #[must_use]
     pub fn missing<'a>(&self, collection: &str, actions: &[&'a str]) -> Vec<&'a str> {
         let Some(granted) = &self.granted else { return Vec::new() };
-        let is_granted = |action: &str| granted.iter().any(|privilege| self.covers(privilege, collection) && allows(privilege, action));
+        let is_granted = |action: &str| {
+            granted
+                .iter()
+                .any(|privilege| self.covers(privilege, collection) && allows(privilege, action))
+        };
         actions.iter().copied().filter(|action| !is_granted(action)).collect()
     }
 
@@ -38,21 +42,31 @@ impl Privileges {
     /// <https://www.mongodb.com/docs/manual/reference/resource-document/>
     fn covers(&self, privilege: &Document, collection: &str) -> bool {
         let Ok(resource) = privilege.get_document("resource") else { return false };
-        let is = |field: &str, name: &str| resource.get_str(field).is_ok_and(|granted| granted.is_empty() || granted == name);
-        resource.get_bool("anyResource").unwrap_or(false) || is("db", &self.database) && is("collection", collection)
+        let is = |field: &str, name: &str| {
+            resource.get_str(field).is_ok_and(|granted| granted.is_empty() || granted == name)
+        };
+        resource.get_bool("anyResource").unwrap_or(false)
+            || is("db", &self.database) && is("collection", collection)
     }
 }
 
 fn allows(privilege: &Document, action: &str) -> bool {
     let actions = privilege.get_array("actions").map(Vec::as_slice).unwrap_or_default();
-    actions.iter().any(|granted| matches!(granted.as_str(), Some("anyAction")) || granted.as_str() == Some(action))
+    actions.iter().any(|granted| {
+        matches!(granted.as_str(), Some("anyAction")) || granted.as_str() == Some(action)
+    })
 }
 
 fn read(status: &Document) -> Option<Vec<Document>> {
     let info = status.get_document("authInfo").ok()?;
     let list = |name: &str| info.get_array(name).map(Vec::as_slice).unwrap_or_default();
     let is_anyone = !list("authenticatedUsers").is_empty();
-    is_anyone.then(|| list("authenticatedUserPrivileges").iter().filter_map(|privilege| privilege.as_document().cloned()).collect())
+    is_anyone.then(|| {
+        list("authenticatedUserPrivileges")
+            .iter()
+            .filter_map(|privilege| privilege.as_document().cloned())
+            .collect()
+    })
 }
 
 #[cfg(test)]
@@ -70,20 +84,26 @@ mod tests {
 
     #[test]
     fn what_no_role_grants_is_missing() {
-        assert_eq!(missing(doc! { "db": "portal", "collection": "" }, &["find", "insert", "remove"]), [""; 0]);
+        assert_eq!(
+            missing(doc! { "db": "portal", "collection": "" }, &["find", "insert", "remove"]),
+            [""; 0]
+        );
         assert_eq!(missing(doc! { "db": "", "collection": "" }, &["find"]), ["insert"]);
         assert_eq!(missing(doc! { "db": "portal", "collection": "events" }, &["insert"]), ["find"]);
         assert_eq!(missing(doc! { "anyResource": true }, &["anyAction"]), [""; 0]);
-        for elsewhere in
-            [doc! { "db": "portal", "collection": "sessions" }, doc! { "db": "admin", "collection": "" }, doc! { "cluster": true }]
-        {
+        for elsewhere in [
+            doc! { "db": "portal", "collection": "sessions" },
+            doc! { "db": "admin", "collection": "" },
+            doc! { "cluster": true },
+        ] {
             assert_eq!(missing(elsewhere, &["find", "insert"]), ["insert", "find"]);
         }
     }
 
     #[test]
     fn where_nobody_must_log_in_nothing_is_missing() {
-        let status = doc! { "authInfo": { "authenticatedUsers": [], "authenticatedUserPrivileges": [] } };
+        let status =
+            doc! { "authInfo": { "authenticatedUsers": [], "authenticatedUserPrivileges": [] } };
         let privileges = Privileges { database: "portal".to_owned(), granted: read(&status) };
         assert_eq!(privileges.missing("events", &["insert"]), [""; 0]);
     }

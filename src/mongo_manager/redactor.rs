@@ -1,23 +1,28 @@
-//! Keeps credentials out of texts that others wrote: the driver quotes what it cannot read, and that may be a password.
+//! Keeps credentials out of texts that others wrote: the driver quotes what it cannot read, and
+//! that may be a password.
 
 use mongodb::options::Credential;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Stands in for a text that repeats a part of the credentials. Cutting the part out would still tell where it was.
+/// Stands in for a text that repeats a part of the credentials. Cutting the part out would still
+/// tell where it was.
 const WITHHELD: &str = "details are withheld because they repeat a part of the credentials";
 
 /// Options of the connection string whose values are secret.
-const SECRET_OPTIONS: [&str; 3] = ["authmechanismproperties", "proxypassword", "tlscertificatekeyfilepassword"];
+const SECRET_OPTIONS: [&str; 3] =
+    ["authmechanismproperties", "proxypassword", "tlscertificatekeyfilepassword"];
 
-/// Knows the secrets of one connection string, in lower case: the driver changes the case of what it quotes.
+/// Knows the secrets of one connection string, in lower case: the driver changes the case of what
+/// it quotes.
 #[derive(Clone, Default)]
 pub(super) struct Redactor {
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// For a connection string that may be malformed: takes everything for secret that may be a part of the password. With an
-    /// unescaped `@`, `/` or `?` in a password, the driver reads a part of it as host, database or option.
+    /// For a connection string that may be malformed: takes everything for secret that may be a
+    /// part of the password. With an unescaped `@`, `/` or `?` in a password, the driver reads a
+    /// part of it as host, database or option.
     pub(super) fn of_text(uri: &str) -> Self {
         let mut redactor = Self::default();
         let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
@@ -25,13 +30,16 @@ impl Redactor {
             && let Some((_, password)) = user_info.split_once(':')
         {
             redactor.add(password);
-            password.split(['@', '/', '?', ':', '&', '=', ',']).for_each(|piece| redactor.add(piece));
+            password
+                .split(['@', '/', '?', ':', '&', '=', ','])
+                .for_each(|piece| redactor.add(piece));
         }
         redactor.add_options_of(uri);
         redactor
     }
 
-    /// For a connection string that the driver could read, with the credentials that it found there.
+    /// For a connection string that the driver could read, with the credentials that it found
+    /// there.
     pub(super) fn of_credential(uri: &str, credential: Option<&Credential>) -> Self {
         let mut redactor = Self::default();
         if let Some(password) = credential.and_then(|credential| credential.password.as_deref()) {
@@ -57,7 +65,8 @@ impl Redactor {
     }
 
     fn add(&mut self, secret: &str) {
-        for form in [secret.to_owned(), percent_decode_str(secret).decode_utf8_lossy().into_owned()] {
+        for form in [secret.to_owned(), percent_decode_str(secret).decode_utf8_lossy().into_owned()]
+        {
             let form = form.to_lowercase();
             if !form.is_empty() && !self.secrets.contains(&form) {
                 self.secrets.push(form);
@@ -97,7 +106,10 @@ mod tests {
     #[test]
     fn other_texts_are_kept_on_one_line() {
         let uri = "mongodb://admin:secret@host/db?appName=shop@home";
-        let credential = Credential::builder().username("admin".to_owned()).password("secret".to_owned()).build();
+        let credential = Credential::builder()
+            .username("admin".to_owned())
+            .password("secret".to_owned())
+            .build();
         let redactor = Redactor::of_credential(uri, Some(&credential));
         assert_eq!(redactor.clean("no host\n  for admin at home"), "no host for admin at home");
         assert_eq!(redactor.clean("it is Secret"), WITHHELD);

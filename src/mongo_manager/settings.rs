@@ -1,4 +1,5 @@
-//! From the configuration to the driver's options. What can be seen to be wrong without a server is refused here.
+//! From the configuration to the driver's options. What can be seen to be wrong without a server is
+//! refused here.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +12,8 @@ use super::error::MongoManagerError;
 use super::redactor::Redactor;
 use crate::config::DbConfig;
 
-/// What the server's log and `currentOp` call our connections, unless the connection string has another name.
+/// What the server's log and `currentOp` call our connections, unless the connection string has
+/// another name.
 const APP_NAME: &str = "longshore";
 
 /// Options for a client, and what keeps its errors clean.
@@ -21,8 +23,8 @@ pub(super) struct Settings {
     pub(super) redactor: Redactor,
 }
 
-/// Reads the connection string, with `connection_options` under the options in it. Resolves `mongodb+srv` names, for as long
-/// as a server is looked for.
+/// Reads the connection string, with `connection_options` under the options in it. Resolves
+/// `mongodb+srv` names, for as long as a server is looked for.
 pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerError> {
     let uri = config.mongo_uri.as_ref().ok_or(MongoManagerError::UriUnset)?.expose().trim();
     if uri.is_empty() {
@@ -41,25 +43,36 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
         let detail = redactor.clean(&super::error::text(error));
         // The connection string alone tells whose fault it is.
         match ConnectionString::parse(uri) {
-            Ok(_) if !config.connection_options.is_empty() => MongoManagerError::UnreadableOptions { detail },
+            Ok(_) if !config.connection_options.is_empty() => {
+                MongoManagerError::UnreadableOptions { detail }
+            }
             _ => MongoManagerError::UnreadableUri { detail },
         }
     };
     let parsed = ConnectionString::parse(&merged).map_err(|error| unreadable(&error))?;
-    let resolved = tokio::time::timeout(config.server_selection_timeout, ClientOptions::parse(parsed)).await;
+    let resolved =
+        tokio::time::timeout(config.server_selection_timeout, ClientOptions::parse(parsed)).await;
     let mut options = match resolved {
         Ok(Ok(options)) => options,
         Ok(Err(error)) if super::error::is_dns(&error) => {
-            return Err(MongoManagerError::HostUnknown { detail: redactor.clean(&super::error::text(&error)) });
+            return Err(MongoManagerError::HostUnknown {
+                detail: redactor.clean(&super::error::text(&error)),
+            });
         }
         Ok(Err(error)) => return Err(unreadable(&error)),
         Err(_) => {
             let seconds = config.server_selection_timeout.as_secs_f32();
-            return Err(MongoManagerError::HostUnknown { detail: format!("no answer to the SRV query within {seconds} s") });
+            return Err(MongoManagerError::HostUnknown {
+                detail: format!("no answer to the SRV query within {seconds} s"),
+            });
         }
     };
     let database = options.default_database.clone().ok_or(MongoManagerError::NoDatabase)?;
-    if options.write_concern.as_ref().is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
+    if options
+        .write_concern
+        .as_ref()
+        .is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0)))
+    {
         return Err(MongoManagerError::Unacknowledged);
     }
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
@@ -73,13 +86,15 @@ pub(super) fn selection_timeout(options: &ClientOptions) -> Duration {
     options.server_selection_timeout.unwrap_or_default()
 }
 
-/// The options in a connection string as they stand there: the driver takes the first `?` for their start.
+/// The options in a connection string as they stand there: the driver takes the first `?` for their
+/// start.
 pub(super) fn options_in(uri: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(|pair| pair.split_once('='))
 }
 
-/// Appends the options that the connection string does not have. Names count without case, as in the driver.
+/// Appends the options that the connection string does not have. Names count without case, as in
+/// the driver.
 fn merge<'a>(uri: &str, options: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
     let present: BTreeSet<String> = options_in(uri).map(|(name, _)| canonical(name)).collect();
     let mut merged = uri.to_owned();
@@ -92,7 +107,10 @@ fn merge<'a>(uri: &str, options: impl IntoIterator<Item = (&'a String, &'a Strin
             Some((_, "")) => "",
             Some(_) => "&",
         };
-        let (name, value) = (utf8_percent_encode(name, NON_ALPHANUMERIC), utf8_percent_encode(value, NON_ALPHANUMERIC));
+        let (name, value) = (
+            utf8_percent_encode(name, NON_ALPHANUMERIC),
+            utf8_percent_encode(value, NON_ALPHANUMERIC),
+        );
         let _ = write!(merged, "{separator}{name}={value}");
     }
     merged
@@ -108,7 +126,9 @@ fn canonical(name: &str) -> String {
 fn scheme(uri: &str, redactor: &Redactor) -> String {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte);
     match uri.split_once("://") {
-        Some((scheme, _)) if !scheme.is_empty() && scheme.len() <= 20 && scheme.bytes().all(allowed) => {
+        Some((scheme, _))
+            if !scheme.is_empty() && scheme.len() <= 20 && scheme.bytes().all(allowed) =>
+        {
             redactor.clean(&format!("the scheme {scheme}://"))
         }
         _ => "no scheme".to_owned(),
@@ -123,7 +143,8 @@ mod tests {
     use crate::config::Secret;
 
     fn config(uri: &str, options: &[(&str, &str)]) -> DbConfig {
-        let connection_options: BTreeMap<_, _> = options.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let connection_options: BTreeMap<_, _> =
+            options.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         DbConfig { mongo_uri: Some(Secret::new(uri)), connection_options, ..DbConfig::default() }
     }
 
@@ -135,7 +156,10 @@ mod tests {
         match read(&config(uri, options)).await {
             Ok(_) => panic!("{uri} was accepted"),
             Err(error) => {
-                assert!(!format!("{error} {error:?}").to_lowercase().contains("hunter2"), "leaks: {error:?}");
+                assert!(
+                    !format!("{error} {error:?}").to_lowercase().contains("hunter2"),
+                    "leaks: {error:?}"
+                );
                 error.to_string()
             }
         }
@@ -143,20 +167,27 @@ mod tests {
 
     #[tokio::test]
     async fn options_apply_under_those_in_the_connection_string() {
-        let both = [("maxPoolSize", "7"), ("RETRYWRITES", "false"), ("tls", "true"), ("appName", "a&b=c")];
+        let both =
+            [("maxPoolSize", "7"), ("RETRYWRITES", "false"), ("tls", "true"), ("appName", "a&b=c")];
         let read = options("mongodb://host/db?maxpoolsize=3&ssl=false", &both).await;
         assert_eq!(read.max_pool_size, Some(3));
         assert_eq!(read.retry_writes, Some(false));
         assert_eq!(read.tls, Some(mongodb::options::Tls::Disabled));
         assert_eq!(read.app_name.as_deref(), Some("a&b=c"));
-        assert_eq!(options("mongodb://host/db?", &[("maxPoolSize", "7")]).await.max_pool_size, Some(7));
+        assert_eq!(
+            options("mongodb://host/db?", &[("maxPoolSize", "7")]).await.max_pool_size,
+            Some(7)
+        );
     }
 
     #[tokio::test]
     async fn what_nobody_set_has_our_defaults() {
         let read = options("mongodb://host/db", &[]).await;
         assert_eq!(read.app_name.as_deref(), Some("longshore"));
-        assert_eq!(read.server_selection_timeout, Some(DbConfig::default().server_selection_timeout));
+        assert_eq!(
+            read.server_selection_timeout,
+            Some(DbConfig::default().server_selection_timeout)
+        );
         let read = options("mongodb://host/db?serverSelectionTimeoutMS=1500", &[]).await;
         assert_eq!(selection_timeout(&read), Duration::from_millis(1_500));
     }
@@ -167,7 +198,11 @@ mod tests {
         assert!(matches!(read(&unset).await, Err(MongoManagerError::UriUnset)));
         for (uri, given, expected) in [
             (" ", vec![], "no MongoDB URI is set: set MONGO_CACHE_URI"),
-            ("postgres://u:hunter2@host/db", vec![], "has the scheme postgres://: it must begin with mongodb://"),
+            (
+                "postgres://u:hunter2@host/db",
+                vec![],
+                "has the scheme postgres://: it must begin with mongodb://",
+            ),
             ("u:hunter2@host/db", vec![], "has no scheme"),
             ("mongodb://u:hunter2@host", vec![], "names no database"),
             ("mongodb://u:hunter2@host/", vec![], "names no database"),
@@ -178,8 +213,16 @@ mod tests {
             ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
             ("mongodb://u:12?hunter2@host/db", vec![], "percent-encoded"),
             ("mongodb://host/db?maxPolSize=3", vec![], "maxpolsize is an invalid option"),
-            ("mongodb://host/db", vec![("maxPolSize", "3")], "db.connection_options cannot be used: maxpolsize is an invalid option"),
-            ("mongodb://host/db", vec![("maxPoolSize", "many")], "`maxpoolsize` argument must be a positive integer"),
+            (
+                "mongodb://host/db",
+                vec![("maxPolSize", "3")],
+                "db.connection_options cannot be used: maxpolsize is an invalid option",
+            ),
+            (
+                "mongodb://host/db",
+                vec![("maxPoolSize", "many")],
+                "`maxpoolsize` argument must be a positive integer",
+            ),
             ("mongodb://host/db", vec![("socketTimeoutMS", "5")], "socketTimeoutMS"),
             ("mongodb://host/db", vec![("authMechanismProperties", "hunter2")], "withheld"),
             ("mongodb://host/db", vec![("x&tls", "true")], "invalid option"),

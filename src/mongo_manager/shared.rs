@@ -11,7 +11,8 @@ use super::{MongoManager, MongoManagerError};
 use crate::config::DbConfig;
 use crate::config::load::{Sources, environment, load};
 
-/// A start, under way or done. All who wait for it get its result, and if it fails, none of them starts a second one.
+/// A start, under way or done. All who wait for it get its result, and if it fails, none of them
+/// starts a second one.
 type Start = Shared<BoxFuture<'static, Result<MongoManager, MongoManagerError>>>;
 
 struct Slot {
@@ -33,8 +34,8 @@ impl MongoManager {
         Self::shared().await.map(|manager| manager.database().clone())
     }
 
-    /// The one manager of the process, made at the first call, or the first after one that failed. Calls during a start
-    /// share it and its result.
+    /// The one manager of the process, made at the first call, or the first after one that failed.
+    /// Calls during a start share it and its result.
     ///
     /// The client belongs to the tokio runtime of the call that made it.
     ///
@@ -62,7 +63,8 @@ impl MongoManager {
         result
     }
 
-    /// Sets what the first [`MongoManager::get`] connects to, instead of what file and environment say.
+    /// Sets what the first [`MongoManager::get`] connects to, instead of what file and environment
+    /// say.
     ///
     /// # Errors
     /// Where the client is there already, or being made.
@@ -80,10 +82,12 @@ fn slot() -> MutexGuard<'static, Slot> {
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The layers that a command would read without flags: the file that `LONGSHORE_CONFIG` names, and the environment, of which
-/// `MONGO_CACHE_URI` comes first.
+/// The layers that a command would read without flags: the file that `LONGSHORE_CONFIG` names, and
+/// the environment, of which `MONGO_CACHE_URI` comes first.
 fn from_environment() -> Result<DbConfig, MongoManagerError> {
     let file = std::env::var_os(FILE_VARIABLE).map(PathBuf::from);
     let loaded = load(Sources { file, environment: environment(), flags: Vec::new() });
-    loaded.map(|loaded| loaded.config.db).map_err(|errors| MongoManagerError::Configuration(errors.to_string().replace('\n', "; ")))
+    loaded
+        .map(|loaded| loaded.config.db)
+        .map_err(|errors| MongoManagerError::Configuration(errors.to_string().replace('\n', "; ")))
 }

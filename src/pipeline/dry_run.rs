@@ -1,4 +1,5 @@
-//! Decodes and routes what is in the queue, reports, writes and deletes nothing, and gives every message back.
+//! Decodes and routes what is in the queue, reports, writes and deletes nothing, and gives every
+//! message back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,8 +33,9 @@ pub struct Report {
     pub not_given_back: usize,
 }
 
-/// Looks at up to `messages_max` messages, until a receive brings nothing or `stop`. Everything is held until the end and
-/// then given back, or the same messages would come again and again. Each receive count grows by one.
+/// Looks at up to `messages_max` messages, until a receive brings nothing or `stop`. Everything is
+/// held until the end and then given back, or the same messages would come again and again. Each
+/// receive count grows by one.
 ///
 /// # Errors
 /// Where the queue fails; what was received until then is given back.
@@ -58,12 +60,22 @@ pub async fn run<Q: Queue>(
             }
         };
         for message in messages {
-            let outcome = decode(&message, &config.message).and_then(|record| router.route(&record)).map(|routed| {
-                (config.routes.get(&*routed.route).map_or_else(String::new, |route| route.collection.clone()), document_key(routed.write))
-            });
+            let outcome = decode(&message, &config.message)
+                .and_then(|record| router.route(&record))
+                .map(|routed| {
+                    (
+                        config
+                            .routes
+                            .get(&*routed.route)
+                            .map_or_else(String::new, |route| route.collection.clone()),
+                        document_key(routed.write),
+                    )
+                });
             report.messages += 1;
             match &outcome {
-                Ok((collection, _)) => *report.by_collection.entry(collection.clone()).or_default() += 1,
+                Ok((collection, _)) => {
+                    *report.by_collection.entry(collection.clone()).or_default() += 1
+                }
                 Err(_) => report.rejected += 1,
             }
             handles.push(Arc::clone(&message.receipt_handle));
@@ -72,7 +84,10 @@ pub async fn run<Q: Queue>(
     }
     for chunk in handles.chunks(BATCH_MAX) {
         let given_back = match queue.change_visibility(chunk, Duration::ZERO).await {
-            Ok(outcomes) => outcomes.iter().filter(|outcome| !matches!(outcome, EntryOutcome::Failed(_))).count(),
+            Ok(outcomes) => outcomes
+                .iter()
+                .filter(|outcome| !matches!(outcome, EntryOutcome::Failed(_)))
+                .count(),
             Err(_) => 0,
         };
         report.not_given_back += chunk.len() - given_back.min(chunk.len());

@@ -1,5 +1,5 @@
-//! From a receive to the lanes: decode, route, or refuse. Nothing here waits: a message for which there is not room enough
-//! goes to those that have [`outgrown`](super::outgrown) their share.
+//! From a receive to the lanes: decode, route, or refuse. Nothing here waits: a message for which
+//! there is not room enough goes to those that have [`outgrown`](super::outgrown) their share.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,8 +21,8 @@ pub(super) struct Intake {
     pub lanes: Lanes,
     pub settle: Settle,
     pub stop: Stop,
-    /// What came after the stop. It is given back when the last receive has run out, or that would bring it straight back and
-    /// burn a count of each.
+    /// What came after the stop. It is given back when the last receive has run out, or that would
+    /// bring it straight back and burn a count of each.
     pub late: Mutex<Vec<Receipt>>,
 }
 
@@ -36,7 +36,8 @@ impl Drop for Intake {
 }
 
 impl Intake {
-    /// Gives a message back that went no further than here: at once, or after the stop when the last receive has run out.
+    /// Gives a message back that went no further than here: at once, or after the stop when the
+    /// last receive has run out.
     pub fn give_back(&self, receipt: Receipt) {
         if self.stop.is_draining() {
             self.late.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
@@ -45,9 +46,10 @@ impl Intake {
         }
     }
 
-    /// Sends each message to its lane or to the dead letters. Each has its own part of the budget, as much again as it takes;
-    /// what it needs beyond that comes from `room`, and those for which that is not enough are returned. What a receive in
-    /// progress still brings after the stop goes back.
+    /// Sends each message to its lane or to the dead letters. Each has its own part of the budget,
+    /// as much again as it takes; what it needs beyond that comes from `room`, and those for which
+    /// that is not enough are returned. What a receive in progress still brings after the stop goes
+    /// back.
     #[must_use]
     pub fn take(&self, receipts: Vec<Receipt>, mut room: Permit) -> Vec<Receipt> {
         let mut parts: BTreeMap<_, Vec<Part>> = BTreeMap::new();
@@ -81,13 +83,19 @@ impl Intake {
         outgrown
     }
 
-    /// Sends a message to the dead letters. Its record is about as large as the message, and so has a part of the budget.
+    /// Sends a message to the dead letters. Its record is about as large as the message, and so has
+    /// a part of the budget.
     pub fn refuse(&self, receipt: Receipt, rejection: &Rejection) {
         self.lanes.rejects.send(receipt, rejection);
     }
 
     /// Makes the write, within the message's own part of the budget and `share` bytes of `room`.
-    fn prepare(&self, receipt: &mut Receipt, room: &mut Permit, share: usize) -> Result<Routed, Undecoded> {
+    fn prepare(
+        &self,
+        receipt: &mut Receipt,
+        room: &mut Permit,
+        share: usize,
+    ) -> Result<Routed, Undecoded> {
         // The message is kept as it came, for its dead letter, beside what is made of it.
         let own = receipt.permit.bytes().saturating_sub(receipt.message.bytes());
         let record = decode_within(&receipt.message, &self.message, own + share)?;

@@ -1,10 +1,12 @@
-//! Messages that outgrow their share of the in-flight bytes: packed ones that unpack to a multiple, or JSON that is larger as
-//! BSON. One at a time, each waits for the most that it may need, and only then is decoded.
+//! Messages that outgrow their share of the in-flight bytes: packed ones that unpack to a multiple,
+//! or JSON that is larger as BSON. One at a time, each waits for the most that it may need, and
+//! only then is decoded.
 //!
-//! Nothing waits for ever here. Receives leave the headroom of the budget alone, so they and the messages that wait here
-//! never hold so much that one of these does not fit beside them. All else that is held is in the lanes and behind them,
-//! where nothing asks the budget for anything: it is written and settled, and its room is free, or the gate closes for the
-//! store's sake. Then, as at a stop, what waits here goes back to the queue.
+//! Nothing waits for ever here. Receives leave the headroom of the budget alone, so they and the
+//! messages that wait here never hold so much that one of these does not fit beside them. All else
+//! that is held is in the lanes and behind them, where nothing asks the budget for anything: it is
+//! written and settled, and its room is free, or the gate closes for the store's sake. Then, as at
+//! a stop, what waits here goes back to the queue.
 
 use std::sync::Arc;
 

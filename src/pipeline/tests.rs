@@ -1,4 +1,5 @@
-//! The whole pipeline on fakes, under paused time: what happens is what would happen in production, only at once.
+//! The whole pipeline on fakes, under paused time: what happens is what would happen in production,
+//! only at once.
 
 mod bounds;
 mod doubts;
@@ -44,7 +45,11 @@ impl World {
         Self::start_as(queue, queue_traits, change)
     }
 
-    fn start_as(queue: FakeQueue, queue_traits: QueueTraits, change: impl FnOnce(&mut Config)) -> Self {
+    fn start_as(
+        queue: FakeQueue,
+        queue_traits: QueueTraits,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = defaults();
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
@@ -115,19 +120,31 @@ fn half_an_hour_of_sessions(config: &mut Config) {
 }
 
 fn session(id: &str, second: usize) -> String {
-    format!(r#"{{"type":"session","session_id":"{id}","last_accessed":"2026-11-22T09:00:{second:02}Z","data":{{"step":{second}}}}}"#)
+    format!(
+        r#"{{"type":"session","session_id":"{id}","last_accessed":"2026-11-22T09:00:{second:02}Z","data":{{"step":{second}}}}}"#
+    )
 }
 
 fn unavailable() -> WriteOutcome {
-    WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::Unavailable, text: "no primary".to_owned() })
+    WriteOutcome::Unconfirmed(StoreFault {
+        kind: StoreFaultKind::Unavailable,
+        text: "no primary".to_owned(),
+    })
 }
 
 fn connection_lost() -> WriteOutcome {
-    WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::ConnectionLost, text: "connection reset".to_owned() })
+    WriteOutcome::Unconfirmed(StoreFault {
+        kind: StoreFaultKind::ConnectionLost,
+        text: "connection reset".to_owned(),
+    })
 }
 
 fn rejection() -> Rejection {
-    Rejection { reason: Reason::StoreRejected, text: "document failed validation".to_owned(), code: Some(121) }
+    Rejection {
+        reason: Reason::StoreRejected,
+        text: "document failed validation".to_owned(),
+        code: Some(121),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,13 +191,20 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
     (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
     let world = World::start(queue, |_| {});
     // The join is refused, and then the newest of its parts, which is tried last.
-    world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 });
+    world.store.then(|_| WriteOutcome::Answered {
+        items: vec![ItemOutcome::Rejected(rejection())],
+        stale: 0,
+    });
     for _ in 0..4 {
-        world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Written], stale: 0 });
+        world
+            .store
+            .then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Written], stale: 0 });
     }
     world.store.then(|writes| {
         let Write::Update(update) = writes[0] else { panic!("an update") };
-        let crate::version::Change::Whole { version, .. } = &update.change else { panic!("a whole state") };
+        let crate::version::Change::Whole { version, .. } = &update.change else {
+            panic!("a whole state")
+        };
         assert_eq!(version.time.millis() % 60_000, 4_000, "oldest version first");
         WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 }
     });
@@ -201,7 +225,10 @@ async fn a_sick_database_costs_nothing_but_time() {
     let receives = world.queue.receives();
     sleep(Duration::from_mins(10)).await;
     assert_eq!(world.queue.receives(), receives, "nothing is received while the gate is closed");
-    assert!(world.queue.remaining().iter().all(|(_, count)| *count <= 1), "no receive count is burned");
+    assert!(
+        world.queue.remaining().iter().all(|(_, count)| *count <= 1),
+        "no receive count is burned"
+    );
     world.store.heal();
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.store.documents("events").len(), 200);
@@ -229,7 +256,10 @@ async fn a_doubted_item_is_dead_lettered_only_when_others_are_written_meanwhile(
     let world = World::start(queue, |_| {});
     world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Doubtful(rejection()));
     world.until(|world| world.store.batches().len() == 4).await;
-    assert!(world.store.documents("dead_letters").is_empty(), "nothing else was written: it may be the server's fault");
+    assert!(
+        world.store.documents("dead_letters").is_empty(),
+        "nothing else was written: it may be the server's fault"
+    );
     world.queue.send("good", &session("s", 1));
     world.until(|world| !world.store.documents("sessions").is_empty()).await;
     world.until(|world| world.queue.remaining().is_empty()).await;
@@ -259,7 +289,11 @@ async fn a_write_longer_than_the_visibility_timeout_is_kept_hidden_and_written_o
     assert!(world.store.documents("events").values().all(|count| *count == 1));
     let counts = world.end().await;
     assert_eq!((counts.received_total, counts.redelivered_total), (10, 0));
-    assert!(counts.extended_total >= 100, "10 messages, extended every 20 s of 300: {}", counts.extended_total);
+    assert!(
+        counts.extended_total >= 100,
+        "10 messages, extended every 20 s of 300: {}",
+        counts.extended_total
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +303,11 @@ async fn a_held_message_is_given_back_before_the_queue_would_take_it() {
     let world = World::start(queue, |_| {});
     world.store.fall_sick(unavailable);
     sleep(Duration::from_hours(12)).await;
-    assert_eq!(world.queue.remaining(), [("m".to_owned(), 2)], "released after 11 h, and received once more");
+    assert_eq!(
+        world.queue.remaining(),
+        [("m".to_owned(), 2)],
+        "released after 11 h, and received once more"
+    );
     world.store.heal();
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
@@ -306,12 +344,20 @@ async fn letting_go_releases_at_once_what_a_hanging_database_holds() {
 async fn a_fifo_group_is_written_and_deleted_in_order_of_its_receives() {
     let queue = queue();
     for (index, id) in (0_u128..).zip(["m0", "m1", "m2", "m3"]) {
-        queue.send_message(fifo_message(id, "g", index, &session("s", usize::try_from(index).expect("small"))));
+        queue.send_message(fifo_message(
+            id,
+            "g",
+            index,
+            &session("s", usize::try_from(index).expect("small")),
+        ));
     }
     let (world, started) = (World::start_on(queue, true, |_| {}), Instant::now());
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.queue.deleted(), ["m0", "m1", "m2", "m3"]);
-    assert!(started.elapsed() < Duration::from_millis(500), "deletes that hold up their group do not wait for company");
+    assert!(
+        started.elapsed() < Duration::from_millis(500),
+        "deletes that hold up their group do not wait for company"
+    );
     world.end().await;
 }
 

@@ -1,11 +1,13 @@
 //! Adaptive receive: one long poll while idle, more while there is a backlog.
 //!
-//! A receive that came back at once and well filled, or with messages that had waited, starts another, up to
-//! `queue.pollers_max` (the queue often returns fewer than ten although there are more); an empty one ends, down to one. So
-//! idling costs one request per `queue.wait`, and load a tenth of a request per message.
+//! A receive that came back at once and well filled, or with messages that had waited, starts
+//! another, up to `queue.pollers_max` (the queue often returns fewer than ten although there are
+//! more); an empty one ends, down to one. So idling costs one request per `queue.wait`, and load a
+//! tenth of a request per message.
 //!
-//! Before it asks, a receive reserves the most that the answer can bring: that many messages of the largest size, each with
-//! room for what is made of it. What they turn out not to need goes back on arrival.
+//! Before it asks, a receive reserves the most that the answer can bring: that many messages of the
+//! largest size, each with room for what is made of it. What they turn out not to need goes back on
+//! arrival.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,8 +44,9 @@ const WAITED_MS: i64 = 1_000;
 /// Between two receives of an empty queue at least.
 const IDLE_MIN: Duration = Duration::from_secs(1);
 
-/// How long a receive in progress may still run when the worker lets go: what is held is given back only after it, and shall
-/// arrive elsewhere within a second. At the drain deadline only a receive that hangs is still there.
+/// How long a receive in progress may still run when the worker lets go: what is held is given back
+/// only after it, and shall arrive elsewhere within a second. At the drain deadline only a receive
+/// that hangs is still there.
 const LETTING_GO_MAX: Duration = Duration::from_millis(500);
 
 /// What receiving works with.
@@ -66,12 +69,17 @@ pub struct PollersContext<Q> {
     pub signals: Signals,
 }
 
-/// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not cancelled, because a cancelled
-/// long poll can leave messages hidden for their whole timeout: they run out, and `intake` releases what they bring. Only a
-/// worker that lets go gives them up. `intake` also gets what is left of the reservation, for what it makes of the messages.
-pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static) {
+/// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not
+/// cancelled, because a cancelled long poll can leave messages hidden for their whole timeout: they
+/// run out, and `intake` releases what they bring. Only a worker that lets go gives them up.
+/// `intake` also gets what is left of the reservation, for what it makes of the messages.
+pub async fn run<Q: Queue>(
+    context: PollersContext<Q>,
+    intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static,
+) {
     let message_bytes_max = AtomicUsize::new(context.message_bytes_max);
-    let poller = Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
+    let poller =
+        Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
     let stop = poller.context.stop.clone();
     let watchdog = poller.context.signals.watchdog().clone();
     let mut backoff = Backoff::new(&poller.context.retry, poller.context.clock.clone());
@@ -84,7 +92,12 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
         }
         if receives.is_empty() {
             let pause = retries.pause.take().unwrap_or_default();
-            receives.spawn(watchdog.watch("poller", Arc::clone(&poller).receive(pause, retries.attempts.pop_front())));
+            receives.spawn(
+                watchdog.watch(
+                    "poller",
+                    Arc::clone(&poller).receive(pause, retries.attempts.pop_front()),
+                ),
+            );
         }
         poller.context.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
@@ -99,19 +112,24 @@ pub async fn run<Q: Queue>(context: PollersContext<Q>, intake: impl Fn(Vec<Recei
                     _ => 1,
                 };
                 for _ in 0..more {
-                    receives.spawn(watchdog.watch("poller", Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front())));
+                    receives.spawn(watchdog.watch(
+                        "poller",
+                        Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()),
+                    ));
                 }
             }
             Seen::Nothing => {
                 backoff.reset();
                 // Without a long poll an empty queue would be asked as fast as it answers.
-                retries.pause = Some(IDLE_MIN.saturating_sub(poller.context.config.wait)).filter(|pause| !pause.is_zero());
+                retries.pause = Some(IDLE_MIN.saturating_sub(poller.context.config.wait))
+                    .filter(|pause| !pause.is_zero());
             }
             Seen::Fault { fault, attempt } => {
                 // Many that fail together are one fault.
                 let retry_in = *retries.pause.get_or_insert_with(|| backoff.next_interval());
                 poller.context.signals.emit(&ReceiveFailed { fault: &fault.text, retry_in });
-                // One asks again; the others end, or many pollers would hammer a queue that is down.
+                // One asks again; the others end, or many pollers would hammer a queue that is
+                // down.
                 retries.attempts.extend(attempt);
             }
             Seen::Stopped => {}
@@ -144,7 +162,8 @@ enum Seen {
 struct Poller<Q, I> {
     context: PollersContext<Q>,
     intake: I,
-    /// The largest message that the queue says it takes, or that it delivered nonetheless: it may be set to more while this runs.
+    /// The largest message that the queue says it takes, or that it delivered nonetheless: it may
+    /// be set to more while this runs.
     message_bytes_max: AtomicUsize,
     /// Names FIFO receive attempts.
     attempts: AtomicUsize,
@@ -158,8 +177,9 @@ struct Reservation {
 }
 
 impl Reservation {
-    /// Ten messages of the largest size, fewer where there is not room for ten, and at least one. A message larger than all
-    /// the room, which SQS does not have, must not keep the worker from receiving.
+    /// Ten messages of the largest size, fewer where there is not room for ten, and at least one. A
+    /// message larger than all the room, which SQS does not have, must not keep the worker from
+    /// receiving.
     fn new(shares: Shares, message_bytes_max: usize, messages_max: usize) -> Self {
         let each = Shares::of_message(message_bytes_max).max(1);
         // Where few are allowed, one that is held for long must leave room for others.
@@ -171,7 +191,11 @@ impl Reservation {
 impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
     fn reservation(&self) -> Reservation {
         let PollersContext { shares, budget, .. } = &self.context;
-        Reservation::new(*shares, self.message_bytes_max.load(Ordering::Relaxed), budget.messages_max())
+        Reservation::new(
+            *shares,
+            self.message_bytes_max.load(Ordering::Relaxed),
+            budget.messages_max(),
+        )
     }
 
     /// No more than have room beside each other: others would only wait.
@@ -225,26 +249,42 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         let (received, seen) = (messages.len(), self.look(&messages, asked));
         let (receipts, room) = self.hold(messages, permit, asked);
-        let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } = context.budget.peak();
-        context.signals.emit(&Received { messages: received, redelivered, in_flight_messages_peak, in_flight_bytes_peak });
+        let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
+            context.budget.peak();
+        context.signals.emit(&Received {
+            messages: received,
+            redelivered,
+            in_flight_messages_peak,
+            in_flight_bytes_peak,
+        });
         if !receipts.is_empty() {
             (self.intake)(receipts, room);
         }
         seen
     }
 
-    /// Gives each message its part of the reservation: what it takes, and as much again for what is made of it. Also returns
-    /// what is left.
-    fn hold(&self, messages: Vec<QueueMessage>, mut reserved: Permit, asked: Instant) -> (Vec<Receipt>, Permit) {
+    /// Gives each message its part of the reservation: what it takes, and as much again for what is
+    /// made of it. Also returns what is left.
+    fn hold(
+        &self,
+        messages: Vec<QueueMessage>,
+        mut reserved: Permit,
+        asked: Instant,
+    ) -> (Vec<Receipt>, Permit) {
         let context = &self.context;
-        let (count, bytes) = (messages.len(), messages.iter().map(|message| 2 * message.bytes()).sum::<usize>());
+        let (count, bytes) =
+            (messages.len(), messages.iter().map(|message| 2 * message.bytes()).sum::<usize>());
         if count > reserved.messages() || bytes > reserved.bytes() {
             let largest = messages.iter().map(QueueMessage::bytes).max().unwrap_or_default();
             self.message_bytes_max.fetch_max(largest, Ordering::Relaxed);
             context.signals.emit(&Overdrawn { messages: count, bytes, reserved: reserved.bytes() });
         }
-        // Hidden since some moment after the question: counted from there, nothing is extended too late.
-        let due = visibility::due(asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)), context.visibility_timeout);
+        // Hidden since some moment after the question: counted from there, nothing is extended too
+        // late.
+        let due = visibility::due(
+            asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)),
+            context.visibility_timeout,
+        );
         let hold = |message: QueueMessage| {
             let permit = reserved.split_message(2 * message.bytes());
             Receipt::new(message, Instant::now(), due, permit, &context.held)
@@ -258,22 +298,36 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             return Seen::Nothing;
         }
         let now_ms = self.context.clock.now_ms();
-        let at_once = asked.elapsed() < AT_ONCE && messages.len() >= self.reservation().messages.min(WELL_FILLED);
-        let waited = messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
+        let at_once = asked.elapsed() < AT_ONCE
+            && messages.len() >= self.reservation().messages.min(WELL_FILLED);
+        let waited =
+            messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
         if at_once || waited { Seen::Backlog } else { Seen::Some }
     }
 
     /// How long the oldest of them had waited.
     fn show_age(&self, messages: &[QueueMessage]) {
         let now_ms = self.context.clock.now_ms();
-        let age_ms = messages.iter().map(|message| now_ms.saturating_sub(message.sent_ms)).max().unwrap_or_default();
-        self.context.signals.gauges().oldest_message_age_ms.set(usize::try_from(age_ms).unwrap_or_default());
+        let age_ms = messages
+            .iter()
+            .map(|message| now_ms.saturating_sub(message.sent_ms))
+            .max()
+            .unwrap_or_default();
+        self.context
+            .signals
+            .gauges()
+            .oldest_message_age_ms
+            .set(usize::try_from(age_ms).unwrap_or_default());
     }
 
     fn next_attempt(&self) -> Option<String> {
         self.context.fifo.then(|| {
             let number = self.attempts.fetch_add(1, Ordering::Relaxed);
-            format!("{}-{number}-{:.0}", self.context.clock.now_ms(), self.context.clock.random() * 1e9)
+            format!(
+                "{}-{number}-{:.0}",
+                self.context.clock.now_ms(),
+                self.context.clock.random() * 1e9
+            )
         })
     }
 }
@@ -289,8 +343,14 @@ mod tests {
     #[test]
     fn a_receive_asks_for_as_many_as_have_room() {
         let each = Shares::of_message(1_000);
-        assert_eq!(reservation(100 * each, 1_000, 100), Reservation { messages: 10, bytes: 10 * each });
-        assert_eq!(reservation(4 * each - 1, 1_000, 100), Reservation { messages: 3, bytes: 3 * each });
+        assert_eq!(
+            reservation(100 * each, 1_000, 100),
+            Reservation { messages: 10, bytes: 10 * each }
+        );
+        assert_eq!(
+            reservation(4 * each - 1, 1_000, 100),
+            Reservation { messages: 3, bytes: 3 * each }
+        );
         assert_eq!(reservation(100 * each, 1_000, 7), Reservation { messages: 3, bytes: 3 * each });
     }
 

@@ -1,8 +1,9 @@
 //! Amazon SQS as a [`Queue`]: the only user of the AWS SDK.
 //!
-//! The SDK does what it is good at (credentials, signing, the wire); what to do about a failure is the pipeline's: the SDK's
-//! own retries are off, each call has a bound of its own, and every error becomes a [`QueueFault`] with a kind and one line
-//! of text. Certificates are checked against the roots of the machine, or those in the file that `SSL_CERT_FILE` names.
+//! The SDK does what it is good at (credentials, signing, the wire); what to do about a failure is
+//! the pipeline's: the SDK's own retries are off, each call has a bound of its own, and every error
+//! becomes a [`QueueFault`] with a kind and one line of text. Certificates are checked against the
+//! roots of the machine, or those in the file that `SSL_CERT_FILE` names.
 
 mod batch;
 mod calls;
@@ -20,7 +21,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    MessageSystemAttributeName,
+};
 use tokio::time::Instant;
 
 use self::place::Place;
@@ -37,7 +41,8 @@ pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 /// The longest that a call other than a receive may take, connecting included.
 const CALL_MAX: Duration = Duration::from_secs(10);
 
-/// How much longer than its long poll a receive may take. Given up too early, it leaves messages hidden that nobody holds.
+/// How much longer than its long poll a receive may take. Given up too early, it leaves messages
+/// hidden that nobody holds.
 const RECEIVE_GRACE: Duration = Duration::from_secs(10);
 
 /// One SQS queue. Its connections are pooled, so one value serves all tasks of a process.
@@ -90,14 +95,26 @@ impl SqsQueue {
             Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
         };
         let error = answer.as_ref().err().map(|fault| fault.kind.name());
-        self.signals.emit(&QueueCalled { operation: operation.name(), took: asked.elapsed(), error });
+        self.signals.emit(&QueueCalled {
+            operation: operation.name(),
+            took: asked.elapsed(),
+            error,
+        });
         answer
     }
 }
 
 impl Queue for SqsQueue {
-    async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
-        debug_assert!((1..=BATCH_MAX).contains(&max), "a receive takes 1 to {BATCH_MAX} messages, not {max}");
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+    ) -> Result<Vec<QueueMessage>, QueueFault> {
+        debug_assert!(
+            (1..=BATCH_MAX).contains(&max),
+            "a receive takes 1 to {BATCH_MAX} messages, not {max}"
+        );
         let request = self
             .client
             .receive_message()
@@ -115,31 +132,61 @@ impl Queue for SqsQueue {
             .set_visibility_timeout(self.visibility_timeout.map(whole_seconds))
             .set_receive_request_attempt_id(attempt.map(str::to_owned));
         let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
-        Ok(output.messages.unwrap_or_default().into_iter().filter_map(|message| received::message(message, self.fifo)).collect())
+        Ok(output
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|message| received::message(message, self.fifo))
+            .collect())
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
-        let entries =
-            batch::entries(handles, |id, handle| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(&*handle).build())?;
-        let request = self.client.delete_message_batch().queue_url(&self.place.url).set_entries(Some(entries));
+        let entries = batch::entries(handles, |id, handle| {
+            DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(&*handle).build()
+        })?;
+        let request = self
+            .client
+            .delete_message_batch()
+            .queue_url(&self.place.url)
+            .set_entries(Some(entries));
         let output = self.call(Operation::Delete, CALL_MAX, request.send()).await?;
-        Ok(batch::outcomes(handles.len(), output.successful.iter().map(|entry| entry.id.as_str()), &output.failed))
+        Ok(batch::outcomes(
+            handles.len(),
+            output.successful.iter().map(|entry| entry.id.as_str()),
+            &output.failed,
+        ))
     }
 
-    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn change_visibility(
+        &self,
+        handles: &[Arc<str>],
+        timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
         let seconds = whole_seconds(timeout);
         let entries = batch::entries(handles, |id, handle| {
-            ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(&*handle).visibility_timeout(seconds).build()
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(id)
+                .receipt_handle(&*handle)
+                .visibility_timeout(seconds)
+                .build()
         })?;
-        let request = self.client.change_message_visibility_batch().queue_url(&self.place.url).set_entries(Some(entries));
+        let request = self
+            .client
+            .change_message_visibility_batch()
+            .queue_url(&self.place.url)
+            .set_entries(Some(entries));
         let output = self.call(Operation::ChangeVisibility, CALL_MAX, request.send()).await?;
-        Ok(batch::outcomes(handles.len(), output.successful.iter().map(|entry| entry.id.as_str()), &output.failed))
+        Ok(batch::outcomes(
+            handles.len(),
+            output.successful.iter().map(|entry| entry.id.as_str()),
+            &output.failed,
+        ))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Keeps what is held hidden from other receivers, until it is settled.
 //!
-//! At two thirds of its visibility timeout a message that is still held is extended by another. Nothing is extended past
-//! [`HIDDEN_MAX`], half an hour after [`super::HOLD_MAX`]: its owner has released it by then, and the queue would refuse.
+//! At two thirds of its visibility timeout a message that is still held is extended by another.
+//! Nothing is extended past [`HIDDEN_MAX`], half an hour after [`super::HOLD_MAX`]: its owner has
+//! released it by then, and the queue would refuse.
 //!
-//! One call that fails or hangs is no reason to let the messages of others expire. When all fail the queue refuses: it is then asked
-//! by a few calls with growing pauses, not by one for every ten messages that are held.
+//! One call that fails or hangs is no reason to let the messages of others expire. When all fail
+//! the queue refuses: it is then asked by a few calls with growing pauses, not by one for every ten
+//! messages that are held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +23,8 @@ use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityEx
 
 use super::{BATCH_MAX, EntryOutcome, HIDDEN_MAX, Queue};
 
-/// Calls in flight: as many as it takes to have all answered within a sixth of the visibility timeout, which is half of what is left
-/// of it, if each takes as long as a slow call does.
+/// Calls in flight: as many as it takes to have all answered within a sixth of the visibility
+/// timeout, which is half of what is left of it, if each takes as long as a slow call does.
 const CALLS_MIN: usize = 8;
 const CALLS_MAX: usize = 64;
 const CALL_TIME: Duration = Duration::from_millis(50);
@@ -46,12 +48,22 @@ pub fn due(now: Instant, visibility_timeout: Duration) -> Instant {
 }
 
 /// Extends whatever is due, for ever: the pipeline drops this when nothing is held any more.
-pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Duration, clock: Arc<dyn Clock>, signals: Signals) {
+pub async fn run<Q: Queue>(
+    queue: Arc<Q>,
+    held: Held,
+    visibility_timeout: Duration,
+    clock: Arc<dyn Clock>,
+    signals: Signals,
+) {
     let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
-    let extender = Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
+    let extender =
+        Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
     loop {
         let now = Instant::now();
-        let due = by_call(extender.held.take_due(now, now + visibility_timeout / 6, BATCH_MAX), visibility_timeout);
+        let due = by_call(
+            extender.held.take_due(now, now + visibility_timeout / 6, BATCH_MAX),
+            visibility_timeout,
+        );
         let mut calls = Vec::with_capacity(due.len());
         for chunk in &due {
             calls.push(extender.extend(chunk));
@@ -70,9 +82,11 @@ pub async fn run<Q: Queue>(queue: Arc<Q>, held: Held, visibility_timeout: Durati
     }
 }
 
-/// What each call is to extend. A call has one timeout for all: what comes near to [`HIDDEN_MAX`] gets calls of its own.
+/// What each call is to extend. A call has one timeout for all: what comes near to [`HIDDEN_MAX`]
+/// gets calls of its own.
 fn by_call(due: Vec<Due>, visibility_timeout: Duration) -> Vec<Vec<Due>> {
-    let (whole, mut last): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| asked_for(due) >= visibility_timeout);
+    let (whole, mut last): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|due| asked_for(due) >= visibility_timeout);
     last.retain(|due| asked_for(due) >= ASKED_FOR_MIN);
     whole.chunks(BATCH_MAX).chain(last.chunks(BATCH_MAX)).map(<[Due]>::to_vec).collect()
 }
@@ -88,7 +102,8 @@ fn calls_at_once(calls: usize, visibility_timeout: Duration) -> usize {
     usize::try_from(at_once).unwrap_or(CALLS_MAX).clamp(CALLS_MIN, CALLS_MAX)
 }
 
-/// Between looks while the queue refuses. A third of the timeout is left when an extension is first tried: time for several.
+/// Between looks while the queue refuses. A third of the timeout is left when an extension is first
+/// tried: time for several.
 fn pauses(visibility_timeout: Duration) -> RetryConfig {
     let max = RETRY_IN.max(visibility_timeout / 12);
     RetryConfig { initial: RETRY_IN, max, multiplier: 2.0, budget: Duration::MAX }
@@ -109,7 +124,8 @@ impl<Q: Queue> Extender<Q> {
     }
 
     async fn extend(&self, chunk: &[Due]) {
-        let visibility_timeout = chunk.iter().map(asked_for).fold(self.visibility_timeout, Duration::min);
+        let visibility_timeout =
+            chunk.iter().map(asked_for).fold(self.visibility_timeout, Duration::min);
         if self.is_refused() {
             return self.put_off(chunk);
         }
@@ -129,7 +145,11 @@ impl<Q: Queue> Extender<Q> {
     }
 
     /// Asks the queue, or says why nothing is known.
-    async fn ask(&self, chunk: &[Due], visibility_timeout: Duration) -> Result<Vec<EntryOutcome>, String> {
+    async fn ask(
+        &self,
+        chunk: &[Due],
+        visibility_timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, String> {
         let handles: Vec<_> = chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect();
         // One call that hangs must not let the others expire; asking once more does no harm.
         let patience = visibility_timeout / 10;
@@ -192,7 +212,10 @@ mod tests {
         }
         let numbers = |seconds| {
             let calls = by_call(due.clone(), Duration::from_secs(seconds));
-            calls.iter().map(|call| call.iter().map(|due| due.number).collect::<Vec<_>>()).collect::<Vec<_>>()
+            calls
+                .iter()
+                .map(|call| call.iter().map(|due| due.number).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
         };
         assert_eq!(numbers(30), [vec![1, 2, 3, 4, 5, 6, 8, 9, 10, 11], vec![12, 13], vec![0, 7]]);
         assert_eq!(numbers(20), [(0..10).collect::<Vec<_>>(), (10..14).collect()]);
@@ -202,7 +225,9 @@ mod tests {
 
     #[test]
     fn the_more_is_due_in_the_less_time_the_more_calls_are_in_flight() {
-        let at_once = |messages: usize, seconds| calls_at_once(messages.div_ceil(BATCH_MAX), Duration::from_secs(seconds));
+        let at_once = |messages: usize, seconds| {
+            calls_at_once(messages.div_ceil(BATCH_MAX), Duration::from_secs(seconds))
+        };
         assert_eq!(at_once(100, 30), CALLS_MIN);
         assert_eq!(at_once(10_000, 30), 10, "1,000 calls of 50 ms in 5 s");
         assert_eq!(at_once(10_000, 5), 61, "in 0.8 s");

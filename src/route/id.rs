@@ -1,4 +1,5 @@
-//! Ids of inserted documents where the producer gives none, and the hash that tells two documents under one id apart.
+//! Ids of inserted documents where the producer gives none, and the hash that tells two documents
+//! under one id apart.
 
 use sha2::{Digest, Sha256};
 
@@ -10,10 +11,11 @@ use super::{ID, TYPE};
 
 /// A UUID made only from the identity: the same at every redelivery, on every worker.
 ///
-/// Of version 7 (RFC 9562, section 5.7), and so rising with the origin's time, so that the index on `_id` grows at its right
-/// edge. Where RFC 9562 asks for random bits stand bits of SHA-256 over time, sequence and id. Times before 1970 or beyond 48
-/// bits (the year 10889) count as the nearest that the layout holds. Of an identity without a time it is a UUID of version 8
-/// (section 5.8), bits of SHA-256 over the id.
+/// Of version 7 (RFC 9562, section 5.7), and so rising with the origin's time, so that the index on
+/// `_id` grows at its right edge. Where RFC 9562 asks for random bits stand bits of SHA-256 over
+/// time, sequence and id. Times before 1970 or beyond 48 bits (the year 10889) count as the nearest
+/// that the layout holds. Of an identity without a time it is a UUID of version 8 (section 5.8),
+/// bits of SHA-256 over the id.
 pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
     const TIME_MS_MAX: i64 = (1 << 48) - 1;
     let mut uuid = [0; 16];
@@ -22,7 +24,12 @@ pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
         8
     } else {
         let (time, sequence) = (origin.time.to_string(), origin.sequence.to_be_bytes());
-        let digest = Sha256::new().chain_update(time).chain_update([0]).chain_update(sequence).chain_update(&origin.id).finalize();
+        let digest = Sha256::new()
+            .chain_update(time)
+            .chain_update([0])
+            .chain_update(sequence)
+            .chain_update(&origin.id)
+            .finalize();
         let millis = origin.time.millis().clamp(0, TIME_MS_MAX).to_be_bytes();
         uuid[..6].copy_from_slice(&millis[2..]);
         uuid[6..].copy_from_slice(&digest[..10]);
@@ -34,22 +41,25 @@ pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
     uuid
 }
 
-/// The end of the message's version: what it says decides between two messages that have all else in common.
+/// The end of the message's version: what it says decides between two messages that have all else
+/// in common.
 pub(super) fn content_hash(record: &Record) -> [u8; CONTENT_HASH_BYTES] {
     let mut hash = [0; CONTENT_HASH_BYTES];
     hash.copy_from_slice(&message_hash(record, &[])[..CONTENT_HASH_BYTES]);
     hash
 }
 
-/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for `type`, `id` and the `volatile`
-/// ones, which a producer's own retry changes.
+/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for
+/// `type`, `id` and the `volatile` ones, which a producer's own retry changes.
 ///
-/// It is taken before any time is converted or filled in, so that a change of the route's `times` or `default_time` does not
-/// make a redelivery look like another document. The type is the one that the message was routed by, whether body, attribute
-/// or envelope gave it. Top-level fields are sorted by name, because a producer that sends once more may have built its
-/// object in another order; below that, the order of names is part of a BSON value.
+/// It is taken before any time is converted or filled in, so that a change of the route's `times`
+/// or `default_time` does not make a redelivery look like another document. The type is the one
+/// that the message was routed by, whether body, attribute or envelope gave it. Top-level fields
+/// are sorted by name, because a producer that sends once more may have built its object in another
+/// order; below that, the order of names is part of a BSON value.
 pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
-    let mut fields: Vec<Field<'_>> = record.fields.iter().filter(|field| is_hashed(field.name(), volatile)).collect();
+    let mut fields: Vec<Field<'_>> =
+        record.fields.iter().filter(|field| is_hashed(field.name(), volatile)).collect();
     fields.sort_unstable_by_key(Field::name);
     // Lengths and elements end themselves: no two messages run together into the same bytes.
     let kind_bytes = u64::try_from(record.kind.len()).unwrap_or(u64::MAX);
@@ -76,13 +86,21 @@ mod tests {
     use crate::time::Time;
 
     fn origin(time_ms: i64, id: &[u8]) -> Origin {
-        Origin { identity: Identity::Given, time: Time::from_millis(time_ms), sequence: 0, id: id.into() }
+        Origin {
+            identity: Identity::Given,
+            time: Time::from_millis(time_ms),
+            sequence: 0,
+            id: id.into(),
+        }
     }
 
     #[test]
     fn an_id_from_an_origin_never_changes() {
         // Held as a constant: another id after an upgrade would double what is redelivered.
-        let uuid = bson::Uuid::from_bytes(from_origin(&origin(1_795_341_605_123, b"5fea7756-0ea4-451a-a703-a558b933e274")));
+        let uuid = bson::Uuid::from_bytes(from_origin(&origin(
+            1_795_341_605_123,
+            b"5fea7756-0ea4-451a-a703-a558b933e274",
+        )));
         assert_eq!(uuid.to_string(), "01a202b2-d903-71ce-a081-d03f7023d5b4");
         assert_eq!(from_origin(&origin(-1, b"a"))[..6], [0; 6]);
         assert_eq!(from_origin(&origin(i64::MAX, b"a"))[..6], [0xff; 6]);
@@ -91,20 +109,34 @@ mod tests {
     #[test]
     fn what_a_retry_changes_may_be_left_out_of_the_hash() {
         let volatile = ["sentAt".to_owned()];
-        let hash = |sent_at: &str| message_hash(&record("event", &doc! { "user_id": 1, "sentAt": sent_at, "a": 1 }), &volatile);
+        let hash = |sent_at: &str| {
+            message_hash(
+                &record("event", &doc! { "user_id": 1, "sentAt": sent_at, "a": 1 }),
+                &volatile,
+            )
+        };
         assert_eq!(hash("first"), hash("again"));
-        assert_eq!(hash("first"), message_hash(&record("event", &doc! { "user_id": 1, "a": 1 }), &[]));
-        assert_ne!(hash("first"), message_hash(&record("event", &doc! { "user_id": 1, "a": 2 }), &volatile));
+        assert_eq!(
+            hash("first"),
+            message_hash(&record("event", &doc! { "user_id": 1, "a": 1 }), &[])
+        );
+        assert_ne!(
+            hash("first"),
+            message_hash(&record("event", &doc! { "user_id": 1, "a": 2 }), &volatile)
+        );
     }
 
     #[test]
     fn time_and_sequence_are_part_of_an_identity_but_for_one_without_a_time() {
         let given = origin(1_795_341_605_123, b"a");
-        let later = Origin { time: Time::from_nanos(1_795_341_605_123_000_001).unwrap(), ..given.clone() };
+        let later =
+            Origin { time: Time::from_nanos(1_795_341_605_123_000_001).unwrap(), ..given.clone() };
         let next = Origin { sequence: 1, ..given.clone() };
         assert_ne!(from_origin(&given), from_origin(&later));
         assert_ne!(from_origin(&given), from_origin(&next));
-        let timeless = |origin: Origin| from_origin(&Origin { identity: Identity::GivenWithoutTime, ..origin });
+        let timeless = |origin: Origin| {
+            from_origin(&Origin { identity: Identity::GivenWithoutTime, ..origin })
+        };
         let uuid = timeless(given);
         assert_eq!((uuid, uuid[6] >> 4, uuid[8] >> 6), (timeless(later), 8, 0b10));
     }
@@ -113,7 +145,10 @@ mod tests {
     fn a_hash_never_changes() {
         let fields = doc! { "type": "event", "id": "a", "user_id": 1, "event_type": "login" };
         let hash = message_hash(&record("event", &fields), &[]);
-        assert_eq!(bson::Uuid::from_bytes(hash).to_string(), "32bede79-0db0-8b0a-02a8-c9362c71cc54");
+        assert_eq!(
+            bson::Uuid::from_bytes(hash).to_string(),
+            "32bede79-0db0-8b0a-02a8-c9362c71cc54"
+        );
     }
 
     #[test]
@@ -126,7 +161,10 @@ mod tests {
         assert_ne!(login, hash("event", &doc! { "user_id": "1" }));
         assert_ne!(login, hash("event", &doc! { "user": 1 }));
         assert_ne!(login, hash("event", &doc! { "user_id": 1, "metadata": {} }));
-        assert_ne!(hash("event", &doc! { "m": { "a": 1, "b": 2 } }), hash("event", &doc! { "m": { "b": 2, "a": 1 } }));
+        assert_ne!(
+            hash("event", &doc! { "m": { "a": 1, "b": 2 } }),
+            hash("event", &doc! { "m": { "b": 2, "a": 1 } })
+        );
     }
 
     proptest! {

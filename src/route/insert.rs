@@ -9,11 +9,12 @@ use super::{ID, INGEST, TYPE, bad_name, check_required, check_size, id, key, tim
 
 /// The field that names a document (MongoDB manual, "Documents").
 const DOCUMENT_ID: &str = "_id";
-/// Bytes for `_id`, a default time and `_ingest`, with all names: what a document holds beside the message's fields.
+/// Bytes for `_id`, a default time and `_ingest`, with all names: what a document holds beside the
+/// message's fields.
 const ADDED_BYTES: usize = 128;
 
-/// Makes the document: `_id`, the fields in the order of the message, the default time if it is absent, and, where the
-/// identity is not the queue's own, `_ingest.h`.
+/// Makes the document: `_id`, the fields in the order of the message, the default time if it is
+/// absent, and, where the identity is not the queue's own, `_ingest.h`.
 ///
 /// # Errors
 /// Where a field breaks a rule of the route; the text names it.
@@ -40,19 +41,26 @@ pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection
     Ok(Insert { id, document: document.finish(), hash })
 }
 
-fn append_fields(document: &mut DocumentWriter, route: &Route, record: &Record) -> Result<(), Rejection> {
+fn append_fields(
+    document: &mut DocumentWriter,
+    route: &Route,
+    record: &Record,
+) -> Result<(), Rejection> {
     let mut default_time = route.default_time.as_deref();
     for field in record.fields.iter() {
         let name = field.name();
         match name {
             TYPE | ID => continue,
-            DOCUMENT_ID => return Err(bad_name(name, "is refused: give the document's id as `id`")),
+            DOCUMENT_ID => {
+                return Err(bad_name(name, "is refused: give the document's id as `id`"));
+            }
             INGEST => return Err(bad_name(name, "is refused: longshore keeps its own data there")),
             _ => {}
         }
         if default_time == Some(name) {
             default_time = None;
-            let time = times::read(field)?.map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
+            let time =
+                times::read(field)?.map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
             document.date(name, time.millis());
         } else if route.times.iter().any(|time| time == name)
             && let Some(time) = times::read(field)?
@@ -85,7 +93,8 @@ mod tests {
     use crate::time::Time;
 
     fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
-        let made = super::insert(&sample::config().routes["event"], &sample::record("event", fields))?;
+        let made =
+            super::insert(&sample::config().routes["event"], &sample::record("event", fields))?;
         let document = Document::from_reader(made.document.as_slice()).unwrap();
         Ok((made, document))
     }
@@ -119,12 +128,21 @@ mod tests {
                 "_ingest": { "h": Binary { subtype: BinarySubtype::Generic, bytes: hash.to_vec() } },
             }
         );
-        assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp", "metadata", "a.b", "", "_ingest"]);
+        assert_eq!(
+            names(&document),
+            ["_id", "user_id", "event_type", "timestamp", "metadata", "a.b", "", "_ingest"]
+        );
     }
 
     #[test]
     fn an_id_keeps_its_type() {
-        for id in [Bson::from("123"), 123.into(), 123_i64.into(), ObjectId::from_bytes([7; 12]).into(), Uuid::from_bytes([9; 16]).into()] {
+        for id in [
+            Bson::from("123"),
+            123.into(),
+            123_i64.into(),
+            ObjectId::from_bytes([7; 12]).into(),
+            Uuid::from_bytes([9; 16]).into(),
+        ] {
             let (_, document) = insert(&event(doc! { "id": id.clone() })).unwrap();
             assert_eq!(document.get("_id"), Some(&id));
         }
@@ -154,7 +172,10 @@ mod tests {
         let origin = Bson::from(DateTime::from_millis(sample::ORIGIN_MS));
         let (absent, document) = insert(&event(doc! { "id": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));
-        assert_eq!(absent.hash, Some(id::message_hash(&sample::record("event", &event(doc! {})), &[])));
+        assert_eq!(
+            absent.hash,
+            Some(id::message_hash(&sample::record("event", &event(doc! {})), &[]))
+        );
         let (_, document) = insert(&event(doc! { "timestamp": null, "metadata": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));
         assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp", "metadata"]);
@@ -168,19 +189,28 @@ mod tests {
             let made = super::insert(&route, &sample::record("event", fields)).unwrap();
             Document::from_reader(made.document.as_slice()).unwrap().get("expires_at").cloned()
         };
-        assert_eq!(made(&event(doc! { "expires_at": 1 })), Some(DateTime::from_millis(1_000).into()));
+        assert_eq!(
+            made(&event(doc! { "expires_at": 1 })),
+            Some(DateTime::from_millis(1_000).into())
+        );
         assert_eq!(made(&event(doc! { "expires_at": null })), Some(Bson::Null));
         assert_eq!(made(&event(doc! {})), None);
     }
 
     #[test]
     fn a_bad_time_is_refused_by_name() {
-        for (time, why) in
-            [(Bson::from("yesterday"), "is not a time"), (true.into(), "is not a time"), (i64::MAX.into(), "years 1 to 9999")]
-        {
+        for (time, why) in [
+            (Bson::from("yesterday"), "is not a time"),
+            (true.into(), "is not a time"),
+            (i64::MAX.into(), "years 1 to 9999"),
+        ] {
             let refused = insert(&event(doc! { "timestamp": time })).unwrap_err();
             assert_eq!(refused.reason, Reason::BadTime);
-            assert!(refused.text.starts_with("`timestamp` ") && refused.text.contains(why), "{}", refused.text);
+            assert!(
+                refused.text.starts_with("`timestamp` ") && refused.text.contains(why),
+                "{}",
+                refused.text
+            );
         }
         let mut record = sample::record("event", &event(doc! {}));
         record.origin.time = Time::from_millis(i64::MAX);
@@ -219,6 +249,9 @@ mod tests {
         let mut route = sample::config().routes["event"].clone();
         route.required.push("id".into());
         let refused = super::insert(&route, &sample::record("event", &event(doc! {}))).unwrap_err();
-        assert_eq!((refused.reason, refused.text.starts_with("`id` is missing")), (Reason::MissingField, true));
+        assert_eq!(
+            (refused.reason, refused.text.starts_with("`id` is missing")),
+            (Reason::MissingField, true)
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Which values name a document.
 //!
-//! A key must be equal to itself alone, on the server too. So: a text, an integer, an [`ObjectId`] or a UUID. Not null (a
-//! missing field equals it), not an array (it equals each of its elements), not an object (the order of its names counts), not
-//! a float (1.0 equals 1, and a rounding makes another key). A text stays a text, whatever it looks like.
+//! A key must be equal to itself alone, on the server too. So: a text, an integer, an [`ObjectId`]
+//! or a UUID. Not null (a missing field equals it), not an array (it equals each of its elements),
+//! not an object (the order of its names counts), not a float (1.0 equals 1, and a rounding makes
+//! another key). A text stays a text, whatever it looks like.
 
 use bson::oid::ObjectId;
 
@@ -19,7 +20,8 @@ const TEXT_BYTES_MAX: usize = 1_024;
 /// Reads a key.
 ///
 /// # Errors
-/// `bad_key` where the value cannot name a document; the text names the field and the kind of value.
+/// `bad_key` where the value cannot name a document; the text names the field and the kind of
+/// value.
 pub(super) fn from_field(field: Field<'_>) -> Result<Key, Rejection> {
     let value = field.value();
     let key = match field.element_type() {
@@ -45,7 +47,10 @@ pub(super) fn missing(name: &str) -> Rejection {
 }
 
 fn bad_key(name: &str, why: &str) -> Rejection {
-    let text = format!("the key {} {why}: give a text of 1 to {TEXT_BYTES_MAX} bytes, an integer, an ObjectId or a UUID", Name(name));
+    let text = format!(
+        "the key {} {why}: give a text of 1 to {TEXT_BYTES_MAX} bytes, an integer, an ObjectId or a UUID",
+        Name(name)
+    );
     Rejection::new(Reason::BadKey, text)
 }
 
@@ -54,7 +59,9 @@ fn text(value: &[u8]) -> Result<Key, &'static str> {
     let text = value.get(4..value.len().saturating_sub(1)).unwrap_or_default();
     match text.len() {
         0 => Err("is an empty text"),
-        1..=TEXT_BYTES_MAX => std::str::from_utf8(text).map(|text| Key::Text(text.to_owned())).map_err(|_| "is not UTF-8"),
+        1..=TEXT_BYTES_MAX => std::str::from_utf8(text)
+            .map(|text| Key::Text(text.to_owned()))
+            .map_err(|_| "is not UTF-8"),
         _ => Err("is too long"),
     }
 }
@@ -99,7 +106,9 @@ mod tests {
 
     #[test]
     fn a_text_stays_a_text_whatever_it_looks_like() {
-        for text in ["123", "65f0c0ffee65f0c0ffee65f0", "0192d5f4-7e4c-7000-8000-000000000000", "null", " "] {
+        for text in
+            ["123", "65f0c0ffee65f0c0ffee65f0", "0192d5f4-7e4c-7000-8000-000000000000", "null", " "]
+        {
             assert_eq!(key(text), Ok(Key::Text(text.into())));
         }
     }
@@ -125,7 +134,11 @@ mod tests {
         ] {
             let refused = key(value.clone()).unwrap_err();
             assert_eq!(refused.reason, Reason::BadKey, "{value}");
-            assert!(refused.text.starts_with("the key `user_id` ") && refused.text.contains(why), "{}", refused.text);
+            assert!(
+                refused.text.starts_with("the key `user_id` ") && refused.text.contains(why),
+                "{}",
+                refused.text
+            );
         }
     }
 }

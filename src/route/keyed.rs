@@ -8,10 +8,11 @@ use crate::version::{Change, Version};
 
 use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, id, key, times};
 
-/// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is counted by field.
+/// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
+/// counted by field.
 const INGEST_BYTES: usize = 16 * 1_024;
-/// Bytes of one version in `_ingest` beside the field's name and the origin's id: two dates, the nanoseconds, sequence and
-/// place, the hash, their names, the headers.
+/// Bytes of one version in `_ingest` beside the field's name and the origin's id: two dates, the
+/// nanoseconds, sequence and place, the hash, their names, the headers.
 const VERSION_BYTES: usize = 96;
 
 /// A record on a route with a key.
@@ -23,13 +24,17 @@ pub(super) struct Keyed<'a> {
 }
 
 impl<'a> Keyed<'a> {
-    /// Makes the update: the key, the version, and the fields but for the key, which the store writes. The version field is
-    /// always among them, as a date.
+    /// Makes the update: the key, the version, and the fields but for the key, which the store
+    /// writes. The version field is always among them, as a date.
     ///
     /// # Errors
     /// Where a field breaks a rule of the route; the text names it.
     pub(super) fn update(&self, version_skew_max_ms: i64) -> Result<Update, Rejection> {
-        let key = self.record.fields.get(self.key).map_or_else(|| Err(key::missing(self.key)), key::from_field)?;
+        let key = self
+            .record
+            .fields
+            .get(self.key)
+            .map_or_else(|| Err(key::missing(self.key)), key::from_field)?;
         self.check_names()?;
         check_required(self.route, self.record, &[TYPE, self.key])?;
         let version = self.version(version_skew_max_ms)?;
@@ -43,20 +48,39 @@ impl<'a> Keyed<'a> {
 
     /// Refuses names that would act on the server, and those that a `set` does not declare.
     fn check_names(&self) -> Result<(), Rejection> {
-        let declared = matches!(self.route.kind, WriteKind::Set { .. }).then_some(&self.route.fields);
+        let declared =
+            matches!(self.route.kind, WriteKind::Set { .. }).then_some(&self.route.fields);
         for field in self.record.fields.iter() {
             match field.name() {
                 TYPE | ID => {}
                 name if name == self.key => {}
-                "" => return Err(bad_name("", "is refused: a document with a key takes no empty name")),
-                "_id" => return Err(bad_name("_id", "is refused: it is not the key of this route")),
-                INGEST => return Err(bad_name(INGEST, "is refused: longshore keeps its own data there")),
-                name if name.contains('.') => {
-                    return Err(bad_name(name, "is refused: the server would take the dot for a path into another field"));
+                "" => {
+                    return Err(bad_name(
+                        "",
+                        "is refused: a document with a key takes no empty name",
+                    ));
                 }
-                name if declared.is_some_and(|fields| fields.binary_search_by(|known| known.as_str().cmp(name)).is_err()) => {
+                "_id" => {
+                    return Err(bad_name("_id", "is refused: it is not the key of this route"));
+                }
+                INGEST => {
+                    return Err(bad_name(INGEST, "is refused: longshore keeps its own data there"));
+                }
+                name if name.contains('.') => {
+                    return Err(bad_name(
+                        name,
+                        "is refused: the server would take the dot for a path into another field",
+                    ));
+                }
+                name if declared.is_some_and(|fields| {
+                    fields.binary_search_by(|known| known.as_str().cmp(name)).is_err()
+                }) =>
+                {
                     let route = Name(&self.route.name);
-                    let text = format!("{} is not declared: remove it, or add it to `fields` of the route {route}", Name(name));
+                    let text = format!(
+                        "{} is not declared: remove it, or add it to `fields` of the route {route}",
+                        Name(name)
+                    );
                     return Err(Rejection::new(Reason::UnknownField, text));
                 }
                 _ => {}
@@ -65,7 +89,8 @@ impl<'a> Keyed<'a> {
         Ok(())
     }
 
-    /// The version: the version field's time, or the origin's where that is absent or null, with all that breaks ties.
+    /// The version: the version field's time, or the origin's where that is absent or null, with
+    /// all that breaks ties.
     fn version(&self, skew_max_ms: i64) -> Result<Version, Rejection> {
         let Record { origin, sent_ms, fields, .. } = self.record;
         let time = match fields.get(self.version_field).map(times::read).transpose()?.flatten() {
@@ -118,8 +143,13 @@ impl<'a> Keyed<'a> {
         Ok(Change::Partial { fields })
     }
 
-    /// Hands over each field that is stored, but for the key; the version field last if the message has none.
-    fn each_stored(&self, version_ms: i64, mut store: impl FnMut(&'a str, Value<'a>)) -> Result<(), Rejection> {
+    /// Hands over each field that is stored, but for the key; the version field last if the message
+    /// has none.
+    fn each_stored(
+        &self,
+        version_ms: i64,
+        mut store: impl FnMut(&'a str, Value<'a>),
+    ) -> Result<(), Rejection> {
         let mut has_version = false;
         for field in self.record.fields.iter() {
             let name = field.name();
@@ -168,8 +198,9 @@ fn check_document_size(key: &Key, change: &Change) -> Result<(), Rejection> {
     let fields_bytes: usize = match change {
         Change::Whole { version, fields } => fields.bytes() + version.origin_id.len(),
         Change::Partial { fields } => {
-            let each =
-                |(name, version, value): &(String, Version, Fields)| value.bytes() + name.len() + version.origin_id.len() + VERSION_BYTES;
+            let each = |(name, version, value): &(String, Version, Fields)| {
+                value.bytes() + name.len() + version.origin_id.len() + VERSION_BYTES
+            };
             fields.iter().map(each).sum()
         }
     };
@@ -202,7 +233,11 @@ mod tests {
     fn partial_sessions() -> Config {
         let mut config = sample::config();
         let session = config.routes.get_mut("session").unwrap();
-        session.kind = WriteKind::Set { key: "session_id".into(), version_field: "last_accessed".into(), partial: true };
+        session.kind = WriteKind::Set {
+            key: "session_id".into(),
+            version_field: "last_accessed".into(),
+            partial: true,
+        };
         session.fields.push("a".into());
         config
     }
@@ -228,9 +263,15 @@ mod tests {
         .unwrap();
         assert_eq!(update.key, Key::Text("s-81".into()));
         let (version, fields) = whole(update);
-        assert_eq!((version.time, version.origin_time_ms), (Time::from_millis(1_795_341_600_123), ORIGIN_MS));
+        assert_eq!(
+            (version.time, version.origin_time_ms),
+            (Time::from_millis(1_795_341_600_123), ORIGIN_MS)
+        );
         assert_eq!(&*version.origin_id, b"5fea7756-0ea4-451a-a703-a558b933e274");
-        assert_eq!(fields, sample::fields(&doc! { "last_accessed": date(1_795_341_600_123), "data": data }));
+        assert_eq!(
+            fields,
+            sample::fields(&doc! { "last_accessed": date(1_795_341_600_123), "data": data })
+        );
     }
 
     #[test]
@@ -242,7 +283,12 @@ mod tests {
         .unwrap();
         assert_eq!(update.key, Key::Integer(123));
         let (_, fields) = whole(update);
-        assert_eq!(fields, sample::fields(&doc! { "data": { "plan": "pro" }, "more": 1, "updated": date(1_795_341_605_000) }));
+        assert_eq!(
+            fields,
+            sample::fields(
+                &doc! { "data": { "plan": "pro" }, "more": 1, "updated": date(1_795_341_605_000) }
+            )
+        );
     }
 
     #[test]
@@ -252,7 +298,10 @@ mod tests {
             fields.extend(more);
             let (version, fields) = whole(update("session", &fields).unwrap());
             assert_eq!(version.time, Time::from_millis(ORIGIN_MS));
-            assert_eq!(fields, sample::fields(&doc! { "data": 1, "last_accessed": date(ORIGIN_MS) }));
+            assert_eq!(
+                fields,
+                sample::fields(&doc! { "data": 1, "last_accessed": date(ORIGIN_MS) })
+            );
         }
     }
 
@@ -264,10 +313,14 @@ mod tests {
             fields.extend(more);
             let update = route(&config, "session", &fields).unwrap();
             let Change::Partial { fields } = update.change else { panic!("partial") };
-            let expected = [("a", Bson::Null), ("data", 1.into()), ("last_accessed", date(ORIGIN_MS))];
+            let expected =
+                [("a", Bson::Null), ("data", 1.into()), ("last_accessed", date(ORIGIN_MS))];
             assert_eq!(fields.len(), expected.len());
             for ((name, version, single), (expected_name, value)) in fields.iter().zip(expected) {
-                assert_eq!((name.as_str(), version.time), (expected_name, Time::from_millis(ORIGIN_MS)));
+                assert_eq!(
+                    (name.as_str(), version.time),
+                    (expected_name, Time::from_millis(ORIGIN_MS))
+                );
                 assert_eq!(*single, sample::fields(&doc! { expected_name: value }));
             }
         }
@@ -277,11 +330,26 @@ mod tests {
     fn other_times_become_dates_or_stay_null() {
         let mut config = sample::config();
         config.routes.get_mut("cache").unwrap().times = sample::strings(&["from", "to"]);
-        let (_, fields) =
-            whole(route(&config, "cache", &doc! { "user_id": 1, "data": 1, "from": "2026-11-22T10:00:00.042Z", "to": null }).unwrap());
-        assert_eq!(fields, sample::fields(&doc! { "data": 1, "from": date(ORIGIN_MS), "to": null, "updated": date(ORIGIN_MS) }));
-        let refused = route(&config, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
-        assert_eq!((refused.reason, refused.text.starts_with("`to` is not a time")), (Reason::BadTime, true));
+        let (_, fields) = whole(
+            route(
+                &config,
+                "cache",
+                &doc! { "user_id": 1, "data": 1, "from": "2026-11-22T10:00:00.042Z", "to": null },
+            )
+            .unwrap(),
+        );
+        assert_eq!(
+            fields,
+            sample::fields(
+                &doc! { "data": 1, "from": date(ORIGIN_MS), "to": null, "updated": date(ORIGIN_MS) }
+            )
+        );
+        let refused =
+            route(&config, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
+        assert_eq!(
+            (refused.reason, refused.text.starts_with("`to` is not a time")),
+            (Reason::BadTime, true)
+        );
     }
 
     #[test]
@@ -294,7 +362,11 @@ mod tests {
         ] {
             let refused = update("cache", &fields).unwrap_err();
             assert_eq!(refused.reason, Reason::BadKey);
-            assert!(refused.text.starts_with(&format!("the key `user_id` {why}")), "{}", refused.text);
+            assert!(
+                refused.text.starts_with(&format!("the key `user_id` {why}")),
+                "{}",
+                refused.text
+            );
         }
     }
 
@@ -304,7 +376,11 @@ mod tests {
             for name in ["a.b", "_ingest", "_ingest.v", "_id", "", ".", "data."] {
                 let refused = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
                 assert_eq!(refused.reason, Reason::BadName, "{kind} {name:?}");
-                assert!(refused.text.starts_with(&format!("`{name}` is refused")), "{}", refused.text);
+                assert!(
+                    refused.text.starts_with(&format!("`{name}` is refused")),
+                    "{}",
+                    refused.text
+                );
             }
         }
     }
@@ -312,14 +388,20 @@ mod tests {
     #[test]
     fn names_below_the_top_level_are_data() {
         let data = doc! { "a.b": 1, "": 2, "_id": 3, "_ingest": 4, "type": 5, "id": 6 };
-        let (_, fields) = whole(update("cache", &doc! { "user_id": 1, "data": data.clone() }).unwrap());
-        assert_eq!(fields.get("data").unwrap().element, sample::fields(&doc! { "data": data }).get("data").unwrap().element);
+        let (_, fields) =
+            whole(update("cache", &doc! { "user_id": 1, "data": data.clone() }).unwrap());
+        assert_eq!(
+            fields.get("data").unwrap().element,
+            sample::fields(&doc! { "data": data }).get("data").unwrap().element
+        );
     }
 
     #[test]
     fn an_undeclared_field_of_a_set_is_refused_by_name() {
         for config in [sample::config(), partial_sessions()] {
-            let refused = route(&config, "session", &doc! { "session_id": 1, "data": 1, "device": "x" }).unwrap_err();
+            let refused =
+                route(&config, "session", &doc! { "session_id": 1, "data": 1, "device": "x" })
+                    .unwrap_err();
             assert_eq!(refused.reason, Reason::UnknownField);
             assert!(refused.text.starts_with("`device` is not declared"), "{}", refused.text);
         }
@@ -334,12 +416,16 @@ mod tests {
         let id = ObjectId::from_bytes([7; 12]);
         let update = route(&config, "cache", &doc! { "_id": id, "data": 1 }).unwrap();
         assert_eq!(update.key, Key::ObjectId(id));
-        assert_eq!(whole(update).1, sample::fields(&doc! { "data": 1, "updated": date(ORIGIN_MS) }));
+        assert_eq!(
+            whole(update).1,
+            sample::fields(&doc! { "data": 1, "updated": date(ORIGIN_MS) })
+        );
     }
 
     #[test]
     fn a_version_may_be_ahead_of_the_sending_by_the_skew_and_no_more() {
-        let at = |millis: i64| update("cache", &doc! { "user_id": 1, "data": 1, "updated": millis });
+        let at =
+            |millis: i64| update("cache", &doc! { "user_id": 1, "data": 1, "updated": millis });
         assert_eq!(whole(at(SENT_MS + 3_600_000).unwrap()).0.time.millis(), SENT_MS + 3_600_000);
         let refused = at(SENT_MS + 3_600_001).unwrap_err();
         assert_eq!(refused.reason, Reason::BadTime);
@@ -352,9 +438,21 @@ mod tests {
     fn a_version_outside_2000_to_2100_is_refused_whoever_says_it() {
         let mut config = sample::config();
         config.message.version_skew_max = std::time::Duration::from_hours(24 * 365 * 1_000);
-        for time in [Bson::from(-1), "1999-12-31T23:59:59Z".into(), "2100-01-01T00:00:00.001Z".into(), 20_261_122_100_005_i64.into()] {
-            let refused = route(&config, "cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
-            assert_eq!((refused.reason, refused.text.starts_with("`updated` is outside")), (Reason::BadTime, true), "{}", refused.text);
+        for time in [
+            Bson::from(-1),
+            "1999-12-31T23:59:59Z".into(),
+            "2100-01-01T00:00:00.001Z".into(),
+            20_261_122_100_005_i64.into(),
+        ] {
+            let refused =
+                route(&config, "cache", &doc! { "user_id": 1, "data": 1, "updated": time })
+                    .unwrap_err();
+            assert_eq!(
+                (refused.reason, refused.text.starts_with("`updated` is outside")),
+                (Reason::BadTime, true),
+                "{}",
+                refused.text
+            );
         }
         let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
         record.origin.time = Time::from_millis(VERSION_MILLIS_MIN - 1);
@@ -363,14 +461,34 @@ mod tests {
 
     #[test]
     fn two_messages_of_one_millisecond_have_the_order_that_their_producer_said() {
-        let at = |time: &str| whole(update("session", &doc! { "session_id": 1, "data": 1, "last_accessed": time }).unwrap()).0;
-        let rising = ["2026-11-22 10:00:00.000300", "2026-11-22T10:00:00.0003001Z", "1795341600.000600", "1795341600000.601"];
+        let at = |time: &str| {
+            whole(
+                update("session", &doc! { "session_id": 1, "data": 1, "last_accessed": time })
+                    .unwrap(),
+            )
+            .0
+        };
+        let rising = [
+            "2026-11-22 10:00:00.000300",
+            "2026-11-22T10:00:00.0003001Z",
+            "1795341600.000600",
+            "1795341600000.601",
+        ];
         assert!(rising.map(at).is_sorted_by(|a, b| a < b));
     }
 
     #[test]
     fn two_contents_under_one_identity_have_two_versions() {
-        let of = |data: i32| whole(update("session", &doc! { "session_id": 1, "data": data, "last_accessed": ORIGIN_MS }).unwrap()).0;
+        let of = |data: i32| {
+            whole(
+                update(
+                    "session",
+                    &doc! { "session_id": 1, "data": data, "last_accessed": ORIGIN_MS },
+                )
+                .unwrap(),
+            )
+            .0
+        };
         assert_ne!(of(1), of(2));
         assert_eq!(of(1), of(1));
     }
@@ -378,7 +496,10 @@ mod tests {
     #[test]
     fn an_origin_far_ahead_cannot_stand_in_for_the_version() {
         let router = Router::new(&sample::config());
-        for (time_ms, text) in [(SENT_MS + 4_000_000, "`updated` is 4000 s ahead"), (i64::MAX, "the message's own time")] {
+        for (time_ms, text) in [
+            (SENT_MS + 4_000_000, "`updated` is 4000 s ahead"),
+            (i64::MAX, "the message's own time"),
+        ] {
             let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
             record.origin.time = Time::from_millis(time_ms);
             let refused = router.route(&record).unwrap_err();
@@ -389,8 +510,11 @@ mod tests {
 
     #[test]
     fn a_version_that_is_no_time_is_refused_by_name() {
-        for time in [Bson::from("now"), false.into(), doc! {}.into(), f64::NAN.into(), i64::MAX.into()] {
-            let refused = update("cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
+        for time in
+            [Bson::from("now"), false.into(), doc! {}.into(), f64::NAN.into(), i64::MAX.into()]
+        {
+            let refused =
+                update("cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
             assert_eq!(refused.reason, Reason::BadTime);
             assert!(refused.text.starts_with("`updated` is "), "{}", refused.text);
         }
@@ -399,9 +523,14 @@ mod tests {
     #[test]
     fn room_is_left_for_the_versions_in_a_document_of_the_largest_size() {
         for config in [sample::config(), partial_sessions()] {
-            let sized = |bytes: usize| route(&config, "session", &doc! { "session_id": 1, "data": "x".repeat(bytes) });
+            let sized = |bytes: usize| {
+                route(&config, "session", &doc! { "session_id": 1, "data": "x".repeat(bytes) })
+            };
             assert!(sized(DOCUMENT_BYTES_MAX - 17 * 1_024).is_ok());
-            assert_eq!(sized(DOCUMENT_BYTES_MAX - 16 * 1_024).unwrap_err().reason, Reason::TooLarge);
+            assert_eq!(
+                sized(DOCUMENT_BYTES_MAX - 16 * 1_024).unwrap_err().reason,
+                Reason::TooLarge
+            );
         }
     }
 }

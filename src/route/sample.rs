@@ -6,8 +6,9 @@ use std::time::Duration;
 use bson::Document;
 
 use crate::config::{
-    Acknowledgement, AdminConfig, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig, LogFormat,
-    MessageConfig, QueueConfig, RetryConfig, Route, WorkerConfig, WriteConcern, WriteKind,
+    Acknowledgement, AdminConfig, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig,
+    InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig, RetryConfig, Route,
+    WorkerConfig, WriteConcern, WriteKind,
 };
 use crate::fields::Fields;
 use crate::message::{Identity, Origin, Record};
@@ -30,7 +31,8 @@ pub fn fields(document: &Document) -> Fields {
 pub fn record(kind: &str, document: &Document) -> Record {
     let fields = fields(document);
     let id = b"5fea7756-0ea4-451a-a703-a558b933e274".as_slice().into();
-    let origin = Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
+    let origin =
+        Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
     Record { kind: kind.to_owned(), origin, sent_ms: SENT_MS, bytes: fields.bytes(), fields }
 }
 
@@ -39,8 +41,13 @@ pub fn strings(names: &[&str]) -> Vec<String> {
 }
 
 fn routes() -> Vec<Route> {
-    let session = WriteKind::Set { key: "session_id".to_owned(), version_field: "last_accessed".to_owned(), partial: false };
-    let cache = WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() };
+    let session = WriteKind::Set {
+        key: "session_id".to_owned(),
+        version_field: "last_accessed".to_owned(),
+        partial: false,
+    };
+    let cache =
+        WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() };
     let route = |name: &str, collection: &str, kind, required: &[&str]| Route {
         name: name.to_owned(),
         collection: collection.to_owned(),
@@ -67,7 +74,11 @@ fn routes() -> Vec<Route> {
 
 /// The built-in routes; the rest is within bounds and of no matter here.
 pub fn config() -> Config {
-    let write_concern = WriteConcern { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(10) };
+    let write_concern = WriteConcern {
+        w: Acknowledgement::Majority,
+        journal: true,
+        timeout: Duration::from_secs(10),
+    };
     let collection = |route: &Route| Collection {
         name: route.collection.clone(),
         kind: route.kind.clone(),
@@ -92,7 +103,12 @@ pub fn config() -> Config {
             write_concern: write_concern.clone(),
             server_selection_timeout: Duration::from_secs(5),
         },
-        batch: BatchConfig { docs_max: 1_000, bytes_max: 1 << 20, linger: Duration::ZERO, writers_max: 2 },
+        batch: BatchConfig {
+            docs_max: 1_000,
+            bytes_max: 1 << 20,
+            linger: Duration::ZERO,
+            writers_max: 2,
+        },
         in_flight: InFlightConfig { messages_max: 1_000, bytes_max: 1 << 26 },
         retry: RetryConfig {
             initial: Duration::from_millis(100),
@@ -100,12 +116,19 @@ pub fn config() -> Config {
             multiplier: 2.0,
             budget: Duration::from_secs(30),
         },
-        message: MessageConfig { version_skew_max: Duration::from_hours(1), decompressed_bytes_max: 1 << 24, types: BTreeMap::new() },
+        message: MessageConfig {
+            version_skew_max: Duration::from_hours(1),
+            decompressed_bytes_max: 1 << 24,
+            types: BTreeMap::new(),
+        },
         dead_letters: DeadLettersConfig { collection: "dead_letters".to_owned(), ttl: None },
         worker: WorkerConfig { drain_timeout: Duration::from_secs(30), threads: 2 },
         log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
         admin: AdminConfig { listen: None, is_chosen: false, show_bodies: false },
-        collections: routes().iter().map(|route| (route.collection.clone(), collection(route))).collect(),
+        collections: routes()
+            .iter()
+            .map(|route| (route.collection.clone(), collection(route)))
+            .collect(),
         routes: routes().into_iter().map(|route| (route.name.clone(), route)).collect(),
     }
 }

@@ -14,7 +14,10 @@ pub(super) fn read(field: Field<'_>) -> Result<Option<Time>, Rejection> {
     if field.element_type() == element::NULL {
         return Ok(None);
     }
-    field.time().map(Some).map_err(|error| Rejection::new(Reason::BadTime, format!("{} {error}", Name(field.name()))))
+    field
+        .time()
+        .map(Some)
+        .map_err(|error| Rejection::new(Reason::BadTime, format!("{} {error}", Name(field.name()))))
 }
 
 /// The origin's time, where it stands in for the field `name`.

@@ -18,14 +18,18 @@ use super::SettleContext;
 /// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
 const CALLS_MAX: usize = 16;
 
-/// The same once the worker lets go, which has about a second and a half for all that is held: 100,000 messages, at 20 ms a call.
+/// The same once the worker lets go, which has about a second and a half for all that is held:
+/// 100,000 messages, at 20 ms a call.
 const CALLS_LETTING_GO: usize = 128;
 
-/// Tries of one call. What still fails then comes back after its visibility timeout, and is found to be there already.
+/// Tries of one call. What still fails then comes back after its visibility timeout, and is found
+/// to be there already.
 ///
-/// A delete that fails as a whole is no try: the queue is sick, or denies it. Its messages are kept, hidden, until the queue takes
-/// deletes again, for a message that comes back every visibility timeout is soon received as often as the queue's redrive policy
-/// allows, and dead-lettered for no fault of its own. What is kept counts against the in-flight budget, so receiving ends too.
+/// A delete that fails as a whole is no try: the queue is sick, or denies it. Its messages are
+/// kept, hidden, until the queue takes deletes again, for a message that comes back every
+/// visibility timeout is soon received as often as the queue's redrive policy allows, and
+/// dead-lettered for no fault of its own. What is kept counts against the in-flight budget, so
+/// receiving ends too.
 const TRIES_MAX: u32 = 8;
 
 /// Tries once the worker has to let go.
@@ -48,13 +52,14 @@ pub(super) enum Operation {
     Leave,
 }
 
-/// In the order of the lots that they take from. What others could have now goes first: it must not wait behind deletes when the
-/// worker lets go.
-pub(super) const OPERATIONS: [Operation; 3] = [Operation::Release, Operation::Leave, Operation::Delete];
+/// In the order of the lots that they take from. What others could have now goes first: it must not
+/// wait behind deletes when the worker lets go.
+pub(super) const OPERATIONS: [Operation; 3] =
+    [Operation::Release, Operation::Leave, Operation::Delete];
 
 impl Operation {
-    /// Calls in flight, of all operations, up to which another of this one may begin. Deletes that the queue refuses keep theirs, and
-    /// must not stand in the way of what others could have now.
+    /// Calls in flight, of all operations, up to which another of this one may begin. Deletes that
+    /// the queue refuses keep theirs, and must not stand in the way of what others could have now.
     pub(super) fn calls_max(self, is_letting_go: bool) -> usize {
         match self {
             Self::Release if is_letting_go => CALLS_LETTING_GO,
@@ -80,13 +85,19 @@ impl Operation {
 }
 
 /// Settles all entries: asks, tries what failed again, and ends every receipt.
-pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Operation, mut entries: Vec<Entry>) {
+pub(super) async fn settle<Q: Queue>(
+    context: &SettleContext<Q>,
+    operation: Operation,
+    mut entries: Vec<Entry>,
+) {
     let mut backoff = Backoff::new(&context.retry, context.clock.clone());
     let mut tries = 0;
     while !entries.is_empty() {
-        let handles: Vec<Arc<str>> = entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
+        let handles: Vec<Arc<str>> =
+            entries.iter().map(|entry| Arc::clone(&entry.receipt.message.receipt_handle)).collect();
         let span = span(context, operation, &entries);
-        let answer = ask(context, operation, &handles, entries[0].hide).instrument(span.clone()).await;
+        let answer =
+            ask(context, operation, &handles, entries[0].hide).instrument(span.clone()).await;
         if let Err(fault) = &answer {
             spans::failed(&span, fault.kind.name(), &fault.text);
         }
@@ -102,7 +113,9 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
                 cause.unwrap_or_else(|| "no answer for the entry".to_owned())
             }
             Err(fault) => {
-                let is_kept = operation == Operation::Delete && !context.stop.is_letting_go() && !is_overdue(&entries);
+                let is_kept = operation == Operation::Delete
+                    && !context.stop.is_letting_go()
+                    && !is_overdue(&entries);
                 tries += u32::from(!is_kept);
                 fault.text
             }
@@ -112,9 +125,15 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, operation: Oper
         }
         let tries_max = if context.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
         let abandoned = tries >= tries_max;
-        context.signals.emit(&SettleFailed { operation: operation.name(), messages: entries.len(), cause: &cause, abandoned });
+        context.signals.emit(&SettleFailed {
+            operation: operation.name(),
+            messages: entries.len(),
+            cause: &cause,
+            abandoned,
+        });
         if abandoned {
-            // Its effect is durable: when it comes back after its visibility timeout, that changes nothing.
+            // Its effect is durable: when it comes back after its visibility timeout, that changes
+            // nothing.
             return entries.into_iter().for_each(|entry| entry.receipt.settled());
         }
         tokio::select! {
@@ -149,12 +168,19 @@ async fn ask<Q: Queue>(
 ) -> Result<Vec<EntryOutcome>, QueueFault> {
     match operation {
         Operation::Delete => context.queue.delete(handles).await,
-        Operation::Release | Operation::Leave => context.queue.change_visibility(handles, hide).await,
+        Operation::Release | Operation::Leave => {
+            context.queue.change_visibility(handles, hide).await
+        }
     }
 }
 
 /// Ends what the queue has answered for, and returns what failed.
-fn end_answered<Q>(context: &SettleContext<Q>, operation: Operation, entries: Vec<Entry>, outcomes: &[EntryOutcome]) -> Vec<Entry> {
+fn end_answered<Q>(
+    context: &SettleContext<Q>,
+    operation: Operation,
+    entries: Vec<Entry>,
+    outcomes: &[EntryOutcome],
+) -> Vec<Entry> {
     let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
         match outcomes.get(index) {
@@ -172,7 +198,9 @@ fn end_answered<Q>(context: &SettleContext<Q>, operation: Operation, entries: Ve
     }
     match operation {
         Operation::Delete if done > 0 => context.signals.emit(&Deleted { messages: done }),
-        Operation::Release | Operation::Leave if done > 0 => context.signals.emit(&Released { messages: done }),
+        Operation::Release | Operation::Leave if done > 0 => {
+            context.signals.emit(&Released { messages: done })
+        }
         _ => {}
     }
     if stale > 0 {

@@ -1,7 +1,8 @@
 //! FIFO groups: nothing is settled past a message that was released.
 //!
-//! When a message of a group goes back to the queue, those behind it that are held now go back too, or the queue would
-//! deliver the group out of order. Nothing is remembered of a group of which nothing is held.
+//! When a message of a group goes back to the queue, those behind it that are held now go back too,
+//! or the queue would deliver the group out of order. Nothing is remembered of a group of which
+//! nothing is held.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,8 @@ use crate::message::Receipt;
 
 use super::How;
 
-/// The groups in which something was released while more of them may be held. Only asked, never iterated.
+/// The groups in which something was released while more of them may be held. Only asked, never
+/// iterated.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// Oldest release first, and each of a higher sequence number than the one before.
@@ -30,8 +32,8 @@ impl Released {
     }
 }
 
-/// Groups remembered at most. Beyond that the oldest knowledge is dropped: order is then as at a crash, and since order
-/// does not matter to what is written, nothing is lost.
+/// Groups remembered at most. Beyond that the oldest knowledge is dropped: order is then as at a
+/// crash, and since order does not matter to what is written, nothing is lost.
 const GROUPS_MAX: usize = 100_000;
 
 impl Groups {
@@ -89,20 +91,38 @@ mod tests {
     const DELETE: How = How::Delete(Ending::Written);
 
     async fn receive(held: &Held, sequence: u128) -> Receipt {
-        let message = QueueMessage { fifo: Some(Fifo { group: "g".to_owned(), sequence }), ..QueueMessage::default() };
+        let message = QueueMessage {
+            fifo: Some(Fifo { group: "g".to_owned(), sequence }),
+            ..QueueMessage::default()
+        };
         let now = Instant::now();
-        Receipt::new(message, now, now + Duration::from_secs(20), Budget::new(10, 10_000, 0).acquire(1, 0).await, held)
+        Receipt::new(
+            message,
+            now,
+            now + Duration::from_secs(20),
+            Budget::new(10, 10_000, 0).acquire(1, 0).await,
+            held,
+        )
     }
 
     #[tokio::test]
     async fn in_a_fifo_group_nothing_is_settled_past_a_message_that_was_released() {
         let (held, mut groups) = (Held::default(), Groups::default());
-        let (first, second, third) = (receive(&held, 1).await, receive(&held, 2).await, receive(&held, 3).await);
+        let (first, second, third) =
+            (receive(&held, 1).await, receive(&held, 2).await, receive(&held, 3).await);
         assert_eq!(groups.permit(&second, How::Release), How::Release);
-        assert_eq!(groups.permit(&third, DELETE), How::Release, "it stands behind the released one");
+        assert_eq!(
+            groups.permit(&third, DELETE),
+            How::Release,
+            "it stands behind the released one"
+        );
         assert_eq!(groups.permit(&first, DELETE), DELETE, "it stands before the released one");
         let (second_again, third_again) = (receive(&held, 2).await, receive(&held, 3).await);
-        assert_eq!(groups.permit(&second_again, DELETE), DELETE, "the queue delivered the group anew, in order");
+        assert_eq!(
+            groups.permit(&second_again, DELETE),
+            DELETE,
+            "the queue delivered the group anew, in order"
+        );
         assert_eq!(groups.permit(&third_again, DELETE), DELETE);
         for receipt in [first, second, third, second_again, third_again] {
             receipt.settled();
@@ -118,8 +138,16 @@ mod tests {
         let (first_again, second_again) = (receive(&held, 1).await, receive(&held, 2).await);
         assert_eq!(groups.permit(&first_again, DELETE), DELETE);
         first_again.settled();
-        assert_eq!(groups.permit(&second_again, How::Release), How::Release, "it alone, and what is behind it");
-        assert_eq!(groups.permit(&third, DELETE), How::Release, "it stands behind the first release");
+        assert_eq!(
+            groups.permit(&second_again, How::Release),
+            How::Release,
+            "it alone, and what is behind it"
+        );
+        assert_eq!(
+            groups.permit(&third, DELETE),
+            How::Release,
+            "it stands behind the first release"
+        );
         third.settled();
         second_again.settled();
         let next = receive(&held, 2).await;

@@ -1,7 +1,8 @@
 //! The store that is MongoDB: server commands, encoded here, their replies read item by item.
 //!
-//! `insert` and `update` go through the driver's `run_raw_command`, unordered and with an explicit write concern, as every
-//! MongoDB from 4.4 on takes them. The driver does not retry these; asking again is the caller's, and safe.
+//! `insert` and `update` go through the driver's `run_raw_command`, unordered and with an explicit
+//! write concern, as every MongoDB from 4.4 on takes them. The driver does not retry these; asking
+//! again is the caller's, and safe.
 
 mod conflict;
 mod connection;
@@ -33,7 +34,8 @@ use crate::config::Collection;
 use crate::message::{Insert, Reason, Rejection, Write};
 use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
 
-/// What a call may take beyond choosing a server and waiting for the write concern, before a frozen server is given up.
+/// What a call may take beyond choosing a server and waiting for the write concern, before a frozen
+/// server is given up.
 const CALL_MARGIN: Duration = Duration::from_secs(10);
 
 /// Writes to the collections of one database.
@@ -45,29 +47,45 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// `server_selection_timeout` is the client's own: it bounds, with the write concern's, how long a call may take.
-    /// `anew` makes the same database of a new client, for when the server no longer knows our login; `None` where it cannot.
+    /// `server_selection_timeout` is the client's own: it bounds, with the write concern's, how
+    /// long a call may take. `anew` makes the same database of a new client, for when the server no
+    /// longer knows our login; `None` where it cannot.
     #[must_use]
     pub fn new(database: Database, server_selection_timeout: Duration, anew: Anew) -> Self {
-        Self { connection: Connection::new(database, anew), server_selection_timeout, doubted: DoubtedIndexes::default() }
+        Self {
+            connection: Connection::new(database, anew),
+            server_selection_timeout,
+            doubted: DoubtedIndexes::default(),
+        }
     }
 
     fn database(&self) -> Database {
         self.connection.current().database
     }
 
-    async fn insert(&self, collection: &Collection, inserts: &[&Insert]) -> Result<Applied, Refusal> {
+    async fn insert(
+        &self,
+        collection: &Collection,
+        inserts: &[&Insert],
+    ) -> Result<Applied, Refusal> {
         let mut items = vec![ItemOutcome::Written; inserts.len()];
         let mut contested = Vec::new();
         let mut sent = 0;
         while sent < inserts.len() {
-            let batch = encode::insert(&collection.name, &collection.write_concern, inserts[sent..].iter().copied());
+            let batch = encode::insert(
+                &collection.name,
+                &collection.write_concern,
+                inserts[sent..].iter().copied(),
+            );
             let first = sent;
             sent += batch.writes;
-            let Some(answer) = self.send(collection, batch, &mut items[first..sent]).await? else { continue };
+            let Some(answer) = self.send(collection, batch, &mut items[first..sent]).await? else {
+                continue;
+            };
             for refused in answer.refused {
                 let index = first + refused.index;
-                let duplicate_id = refused.code == fault::DUPLICATE_KEY && refused.index_fields == ["_id"];
+                let duplicate_id =
+                    refused.code == fault::DUPLICATE_KEY && refused.index_fields == ["_id"];
                 items[index] = match (duplicate_id, inserts[index].hash) {
                     (true, None) => ItemOutcome::AlreadyThere,
                     (true, Some(hash)) => {
@@ -82,32 +100,54 @@ impl MongoStore {
         Ok(Applied { items, stale: 0 })
     }
 
-    /// Sends a batch. None where its only write is refused before or as a whole, which `items` then says.
-    async fn send(&self, collection: &Collection, batch: Batch, items: &mut [ItemOutcome]) -> Result<Option<reply::Reply>, Refusal> {
+    /// Sends a batch. None where its only write is refused before or as a whole, which `items` then
+    /// says.
+    async fn send(
+        &self,
+        collection: &Collection,
+        batch: Batch,
+        items: &mut [ItemOutcome],
+    ) -> Result<Option<reply::Reply>, Refusal> {
         debug_assert_eq!(batch.writes, items.len());
         if batch.command.len() > SINGLE_BYTES_MAX {
-            let text = format!("takes {} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most", batch.command.len());
+            let text = format!(
+                "takes {} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most",
+                batch.command.len()
+            );
             items.fill(ItemOutcome::Rejected(Rejection::new(Reason::TooLarge, text)));
             return Ok(None);
         }
         debug_assert!(batch.writes == 1 || batch.command.len() <= COMMAND_BYTES_MAX);
         match self.call(collection, batch.command).await {
             Ok(reply) => reply::read(&reply, batch.writes).map(Some),
-            Err(Refusal { fault, code }) if fault.kind == StoreFaultKind::Refused && items.len() == 1 => {
-                items.fill(ItemOutcome::Doubtful(Rejection { reason: Reason::StoreRejected, text: fault.text, code }));
+            Err(Refusal { fault, code })
+                if fault.kind == StoreFaultKind::Refused && items.len() == 1 =>
+            {
+                items.fill(ItemOutcome::Doubtful(Rejection {
+                    reason: Reason::StoreRejected,
+                    text: fault.text,
+                    code,
+                }));
                 Ok(None)
             }
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// Runs a command on the primary and waits for its reply, within bounds also where the server is frozen.
+    /// Runs a command on the primary and waits for its reply, within bounds also where the server
+    /// is frozen.
     async fn call(&self, collection: &Collection, command: Vec<u8>) -> Result<Document, Refusal> {
-        let command = RawDocumentBuf::from_bytes(command)
-            .map_err(|error| Refusal { fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() }, code: None })?;
+        let command = RawDocumentBuf::from_bytes(command).map_err(|error| Refusal {
+            fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() },
+            code: None,
+        })?;
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
         let current = self.connection.current();
-        let answer = tokio::time::timeout(bound, Box::pin(async { current.database.run_raw_command(command).await })).await;
+        let answer = tokio::time::timeout(
+            bound,
+            Box::pin(async { current.database.run_raw_command(command).await }),
+        )
+        .await;
         match answer {
             Err(_) => Err(unavailable(format!("no reply within {} s", bound.as_secs()))),
             Ok(Ok(reply)) => Ok(reply),
@@ -116,7 +156,11 @@ impl MongoStore {
     }
 
     /// What a failed call comes to: a refusal, or after all a reply.
-    fn refused(&self, current: &Current, error: &mongodb::error::Error) -> Result<Document, Refusal> {
+    fn refused(
+        &self,
+        current: &Current,
+        error: &mongodb::error::Error,
+    ) -> Result<Document, Refusal> {
         // A message cut in the middle of a character: a server may quote keys so.
         if let (ErrorKind::Bson(_), Some(raw)) = (&*error.kind, error.server_response()) {
             return bson::deserialize_from_slice::<bson::Utf8Lossy<Document>>(raw.as_bytes())
@@ -146,7 +190,10 @@ impl Store for MongoStore {
             Some(target) if inserts.is_empty() => self.update(collection, &target, &updates).await,
             _ => {
                 debug_assert!(false, "writes of another kind than collection {}", collection.name);
-                Err(unavailable(format!("a batch for {} has writes of another kind: this is a bug in longshore", collection.name)))
+                Err(unavailable(format!(
+                    "a batch for {} has writes of another kind: this is a bug in longshore",
+                    collection.name
+                )))
             }
         };
         match applied {
@@ -168,7 +215,8 @@ struct Applied {
 
 fn refused_item(refused: Refused) -> ItemOutcome {
     let blame = fault::blame(refused.code);
-    let rejection = Rejection { reason: Reason::StoreRejected, text: refused.text, code: Some(refused.code) };
+    let rejection =
+        Rejection { reason: Reason::StoreRejected, text: refused.text, code: Some(refused.code) };
     match blame {
         Blame::Item => ItemOutcome::Rejected(rejection),
         Blame::Server => ItemOutcome::Unconfirmed(format!("{}: {}", refused.code, rejection.text)),

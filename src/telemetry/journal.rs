@@ -1,5 +1,5 @@
-//! Log lines for systemd's journal: it keeps the time itself, and takes the level from the head of a line (sd-daemon(3)), so that
-//! `journalctl --priority=warning` finds what it should.
+//! Log lines for systemd's journal: it keeps the time itself, and takes the level from the head of
+//! a line (sd-daemon(3)), so that `journalctl --priority=warning` finds what it should.
 
 use std::env;
 use std::fmt;
@@ -15,11 +15,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::spans::recorded_in;
 
-/// Whether standard error is the stream that systemd opened to its journal: `JOURNAL_STREAM` has its device and inode
-/// (systemd.exec(5)), and is handed down to programs whose output goes elsewhere.
+/// Whether standard error is the stream that systemd opened to its journal: `JOURNAL_STREAM` has
+/// its device and inode (systemd.exec(5)), and is handed down to programs whose output goes
+/// elsewhere.
 pub(super) fn reads_stderr() -> bool {
     let Ok(stream) = env::var("JOURNAL_STREAM") else { return false };
-    let metadata = stderr().as_fd().try_clone_to_owned().and_then(|stderr| File::from(stderr).metadata());
+    let metadata =
+        stderr().as_fd().try_clone_to_owned().and_then(|stderr| File::from(stderr).metadata());
     metadata.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }
 
@@ -28,7 +30,14 @@ pub(super) struct Journal(Format<Compact, ()>);
 
 impl Default for Journal {
     fn default() -> Self {
-        Self(Format::default().compact().without_time().with_level(false).with_target(false).with_ansi(false))
+        Self(
+            Format::default()
+                .compact()
+                .without_time()
+                .with_level(false)
+                .with_target(false)
+                .with_ansi(false),
+        )
     }
 }
 
@@ -37,7 +46,12 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
         write!(writer, "<{}>{}", priority(*event.metadata().level()), line.trim())?;

@@ -1,5 +1,6 @@
-//! Where log lines go: standard error, as text on a terminal, for systemd's journal as it likes them, as JSON lines otherwise. And where spans go: to the layer that
-//! exports them, if there is one.
+//! Where log lines go: standard error, as text on a terminal, for systemd's journal as it likes
+//! them, as JSON lines otherwise. And where spans go: to the layer that exports them, if there is
+//! one.
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
@@ -18,31 +19,56 @@ use super::journal::{self, Journal};
 use super::spans::{self, recorded_in};
 use crate::config::{LogConfig, LogFormat};
 
-/// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata service in full. What comes of
-/// it is an error of ours. `log.level` can name these to hear them all the same.
+/// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata
+/// service in full. What comes of it is an error of ours. `log.level` can name these to hear them
+/// all the same.
 const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error,aws_sdk_sqs=error";
 
-/// Installs the subscriber of the process, with spans for `tracer` where there is one. A second call changes nothing.
+/// Installs the subscriber of the process, with spans for `tracer` where there is one. A second
+/// call changes nothing.
 ///
 /// # Errors
 /// Where the filter cannot be read.
 pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()> {
-    let filter = filter(&config.level).map_err(|error| anyhow::anyhow!("log.level = {:?} is not a filter: {error}", config.level))?;
+    let filter = filter(&config.level).map_err(|error| {
+        anyhow::anyhow!("log.level = {:?} is not a filter: {error}", config.level)
+    })?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.format {
         LogFormat::Auto if stderr().is_terminal() => text(),
-        LogFormat::Auto if journal::reads_stderr() => Box::new(layer().with_writer(stderr).event_format(Journal::default())),
-        LogFormat::Journal => Box::new(layer().with_writer(stderr).event_format(Journal::default())),
+        LogFormat::Auto if journal::reads_stderr() => {
+            Box::new(layer().with_writer(stderr).event_format(Journal::default()))
+        }
+        LogFormat::Journal => {
+            Box::new(layer().with_writer(stderr).event_format(Journal::default()))
+        }
         LogFormat::Text => text(),
         LogFormat::Auto | LogFormat::Json => {
-            let format = Format::default().json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false);
-            Box::new(layer().with_writer(stderr).fmt_fields(JsonFields::new()).event_format(WithTrace(format)))
+            let format = Format::default()
+                .json()
+                .flatten_event(true)
+                .with_target(false)
+                .with_current_span(false)
+                .with_span_list(false);
+            Box::new(
+                layer()
+                    .with_writer(stderr)
+                    .fmt_fields(JsonFields::new())
+                    .event_format(WithTrace(format)),
+            )
         }
     };
     // Spans are for export alone: without a layer that wants them they are not made.
-    let lines = lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET)));
+    let lines =
+        lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET)));
     let exported = tracer.map(|tracer| {
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false).with_target(false);
-        layer.with_tracked_inactivity(false).with_filter(filter_fn(|metadata| metadata.target() == spans::TARGET))
+        let layer = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false);
+        layer
+            .with_tracked_inactivity(false)
+            .with_filter(filter_fn(|metadata| metadata.target() == spans::TARGET))
     });
     // Only a subscriber that is there already makes this fail.
     let _ = tracing_subscriber::registry().with(lines).with(exported).try_init();
@@ -50,7 +76,9 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
 }
 
 fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
-    Box::new(layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact())
+    Box::new(
+        layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact(),
+    )
 }
 
 /// Of two directives for one module the later holds, and one for a module over one for all.
@@ -66,11 +94,20 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let Some((trace_id, span_id)) = recorded_in() else { return self.0.format_event(context, writer, event) };
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some((trace_id, span_id)) = recorded_in() else {
+            return self.0.format_event(context, writer, event);
+        };
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
-        let Some(fields) = line.trim_end().strip_suffix('}') else { return writer.write_str(&line) };
+        let Some(fields) = line.trim_end().strip_suffix('}') else {
+            return writer.write_str(&line);
+        };
         writeln!(writer, r#"{fields},"trace_id":"{trace_id}","span_id":"{span_id}"}}"#)
     }
 }
@@ -85,8 +122,16 @@ mod tests {
             let shown = filter(level).expect("a filter").to_string();
             shown.split(',').map(str::to_owned).collect::<Vec<_>>()
         };
-        assert!(directives("info").contains(&"aws_config=error".to_owned()), "{:?}", directives("info"));
+        assert!(
+            directives("info").contains(&"aws_config=error".to_owned()),
+            "{:?}",
+            directives("info")
+        );
         let named = directives("info,aws_config=debug");
-        assert!(named.contains(&"aws_config=debug".to_owned()) && !named.contains(&"aws_config=error".to_owned()), "{named:?}");
+        assert!(
+            named.contains(&"aws_config=debug".to_owned())
+                && !named.contains(&"aws_config=error".to_owned()),
+            "{named:?}"
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! One registry of metrics, read by `/metrics`, by the status page, and by OTLP where that is configured.
+//! One registry of metrics, read by `/metrics`, by the status page, and by OTLP where that is
+//! configured.
 //!
-//! Everything that is counted anyway is read where it stands, when somebody asks; only the histograms cost something as things
-//! happen. Labels come from closed lists and from the configuration, never from messages, so the metrics cannot grow.
+//! Everything that is counted anyway is read where it stands, when somebody asks; only the
+//! histograms cost something as things happen. Labels come from closed lists and from the
+//! configuration, never from messages, so the metrics cannot grow.
 
 mod observed;
 
@@ -22,13 +24,13 @@ use super::instruments::Instruments;
 use super::otlp::MetricsSent;
 use crate::gauges::Gauges;
 
-/// AWS's list price of a million requests in US dollars, for the first hundred thousand million of a month, in most regions.
-/// <https://aws.amazon.com/sqs/pricing/>
+/// AWS's list price of a million requests in US dollars, for the first hundred thousand million of
+/// a month, in most regions. <https://aws.amazon.com/sqs/pricing/>
 const STANDARD_DOLLARS_PER_MILLION: f64 = 0.40;
 const FIFO_DOLLARS_PER_MILLION: f64 = 0.50;
 
-/// The convention's `db.client.connection.count` as Prometheus would have it, and as it stands in `/metrics`: Prometheus keeps
-/// `_count` for histograms, and `promtool check metrics` says so.
+/// The convention's `db.client.connection.count` as Prometheus would have it, and as it stands in
+/// `/metrics`: Prometheus keeps `_count` for histograms, and `promtool check metrics` says so.
 const CONNECTION_COUNT: &str = "db_client_connection_count";
 const CONNECTIONS: &str = "db_client_connections";
 
@@ -150,7 +152,8 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&families).context("cannot write the metrics")
     }
 
-    /// Histograms by the names that Prometheus has for them, each over all its labels; `None` where nothing was recorded yet.
+    /// Histograms by the names that Prometheus has for them, each over all its labels; `None` where
+    /// nothing was recorded yet.
     #[must_use]
     pub fn histograms<const N: usize>(&self, names: [&str; N]) -> [Option<HistogramNow>; N] {
         let families = self.registry.gather();

@@ -1,8 +1,9 @@
-//! Sending traces and metrics to a collector, by OTLP over gRPC or HTTP and the standard `OTEL_*` variables alone.
-//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
+//! Sending traces and metrics to a collector, by OTLP over gRPC or HTTP and the standard `OTEL_*`
+//! variables alone. <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 //!
-//! Off unless an endpoint, or an exporter, is named. A collector that is slow or away costs nothing but its spans: they wait in a
-//! bounded queue, and what finds no room there is dropped and counted.
+//! Off unless an endpoint, or an exporter, is named. A collector that is slow or away costs nothing
+//! but its spans: they wait in a bounded queue, and what finds no room there is dropped and
+//! counted.
 
 mod client;
 mod exports;
@@ -27,7 +28,8 @@ use super::sampler::ByProducers;
 
 pub use exports::MetricsSent;
 
-/// Links that a span keeps, unless `OTEL_SPAN_LINK_COUNT_LIMIT` says otherwise: all of the largest batch.
+/// Links that a span keeps, unless `OTEL_SPAN_LINK_COUNT_LIMIT` says otherwise: all of the largest
+/// batch.
 const LINKS_MAX: u32 = 10_000;
 
 /// What is sent where. The default sends nothing.
@@ -63,10 +65,26 @@ impl Otlp {
         let sender = Sender::start()?;
         // What gRPC has in the background belongs to the thread, too.
         let _inside = sender.runtime().enter();
-        let traces = plan.traces.as_ref().map(|target| traces(target, &plan, resource.clone(), &sender, &lost)).transpose()?;
-        let metrics = plan.metrics.as_ref().map(|target| metrics(target, &sender, &lost).map(Box::new)).transpose()?;
+        let traces = plan
+            .traces
+            .as_ref()
+            .map(|target| traces(target, &plan, resource.clone(), &sender, &lost))
+            .transpose()?;
+        let metrics = plan
+            .metrics
+            .as_ref()
+            .map(|target| metrics(target, &sender, &lost).map(Box::new))
+            .transpose()?;
         let sampler = traces.as_ref().map(|_| plan.sampler.clone());
-        Ok(Self { resource: Some(resource), traces, metrics, sampler, said, lost, _sender: Some(sender.clone()) })
+        Ok(Self {
+            resource: Some(resource),
+            traces,
+            metrics,
+            sampler,
+            said,
+            lost,
+            _sender: Some(sender.clone()),
+        })
     }
 
     /// Who sends: `service.name` and what else the variables say.
@@ -121,7 +139,8 @@ impl Otlp {
     }
 }
 
-/// What the `OTEL_*` variables of this process ask for, in words: nothing is sent, and nobody is asked.
+/// What the `OTEL_*` variables of this process ask for, in words: nothing is sent, and nobody is
+/// asked.
 ///
 /// # Errors
 /// Where one of them cannot be understood.
@@ -138,41 +157,71 @@ fn of_process(name: &str) -> Option<String> {
 fn ensure_unicode() -> Result<()> {
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        ensure!(!name.starts_with("OTEL_") || value.to_str().is_some(), "{name}: its value must be UTF-8");
+        ensure!(
+            !name.starts_with("OTEL_") || value.to_str().is_some(),
+            "{name}: its value must be UTF-8"
+        );
     }
     Ok(())
 }
 
 fn said(plan: &Plan) -> Option<String> {
-    let one =
-        |what, target: &Option<Target>| target.as_ref().map(|target| format!("{what} to {} by {}", target.shown, target.protocol.name()));
-    let all: Vec<_> = [one("traces", &plan.traces), one("metrics", &plan.metrics)].into_iter().flatten().collect();
+    let one = |what, target: &Option<Target>| {
+        target
+            .as_ref()
+            .map(|target| format!("{what} to {} by {}", target.shown, target.protocol.name()))
+    };
+    let all: Vec<_> = [one("traces", &plan.traces), one("metrics", &plan.metrics)]
+        .into_iter()
+        .flatten()
+        .collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
-fn traces(target: &Target, plan: &Plan, resource: Resource, sender: &Sender, lost: &Arc<Lost>) -> Result<SdkTracerProvider> {
+fn traces(
+    target: &Target,
+    plan: &Plan,
+    resource: Resource,
+    sender: &Sender,
+    lost: &Arc<Lost>,
+) -> Result<SdkTracerProvider> {
     let exporter = match target.protocol {
         Protocol::Grpc => trusting(SpanExporter::builder().with_tonic(), target).build(),
-        Protocol::Http => SpanExporter::builder().with_http().with_http_client(sender.http(target.timeout)?).build(),
+        Protocol::Http => SpanExporter::builder()
+            .with_http()
+            .with_http_client(sender.http(target.timeout)?)
+            .build(),
     };
     let exporter = exporter.map_err(|_| refused("traces", target))?;
-    let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(plan.sampler.clone());
-    let provider = if plan.bounds_links { provider } else { provider.with_max_links_per_span(LINKS_MAX) };
-    Ok(provider.with_span_processor(Bounded::new(exporter, &target.shown, plan.queue_max, lost)).build())
+    let provider =
+        SdkTracerProvider::builder().with_resource(resource).with_sampler(plan.sampler.clone());
+    let provider =
+        if plan.bounds_links { provider } else { provider.with_max_links_per_span(LINKS_MAX) };
+    Ok(provider
+        .with_span_processor(Bounded::new(exporter, &target.shown, plan.queue_max, lost))
+        .build())
 }
 
 fn metrics(target: &Target, sender: &Sender, lost: &Arc<Lost>) -> Result<MetricsSent> {
     let exporter = match target.protocol {
         Protocol::Grpc => trusting(MetricExporter::builder().with_tonic(), target).build(),
-        Protocol::Http => MetricExporter::builder().with_http().with_http_client(sender.http(target.timeout)?).build(),
+        Protocol::Http => MetricExporter::builder()
+            .with_http()
+            .with_http_client(sender.http(target.timeout)?)
+            .build(),
     };
     let exporter = exporter.map_err(|_| refused("metrics", target))?;
     Ok(MetricsSent::new(exporter, &target.shown, lost))
 }
 
-/// With the roots of this machine, where `target` is encrypted: without them no certificate would be trusted.
+/// With the roots of this machine, where `target` is encrypted: without them no certificate would
+/// be trusted.
 fn trusting<B: WithTonicConfig>(builder: B, target: &Target) -> B {
-    if target.is_tls { builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots()) } else { builder }
+    if target.is_tls {
+        builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots())
+    } else {
+        builder
+    }
 }
 
 /// Not with the exporter's own words: they may quote an address with a password in it.
@@ -182,9 +231,13 @@ fn refused(what: &str, target: &Target) -> anyhow::Error {
 
 /// `service.name` is longshore unless the variables say otherwise.
 fn resource(variable: Variables) -> Resource {
-    let is_name = |attribute: &str| attribute.split_once('=').is_some_and(|(key, _)| key.trim() == "service.name");
+    let is_name = |attribute: &str| {
+        attribute.split_once('=').is_some_and(|(key, _)| key.trim() == "service.name")
+    };
     let is_named = variable("OTEL_SERVICE_NAME").is_some()
-        || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|attributes| attributes.split(',').any(is_name));
-    let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+        || variable("OTEL_RESOURCE_ATTRIBUTES")
+            .is_some_and(|attributes| attributes.split(',').any(is_name));
+    let builder = Resource::builder()
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     if is_named { builder.build() } else { builder.with_service_name("longshore").build() }
 }

@@ -1,4 +1,5 @@
-//! The last few things that people ask for first: errors, dead letters, and what the gate did. For the status page alone.
+//! The last few things that people ask for first: errors, dead letters, and what the gate did. For
+//! the status page alone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +77,8 @@ pub struct DeadLetterStory {
     pub text: String,
     /// The message's own words, only where `admin.show_bodies` says so.
     pub body: Option<String>,
-    /// How many of the same route, reason and text there were, one after the other or between others that are kept.
+    /// How many of the same route, reason and text there were, one after the other or between
+    /// others that are kept.
     pub times: u64,
 }
 
@@ -95,18 +97,38 @@ impl Recent {
         let mut story = self.lock();
         // One trouble that is met again and again must not push out all others.
         story.errors.retain(|error| (error.what, &*error.text) != (what, cut(text)));
-        keep(&mut story.errors, ErrorStory { at: Timestamp::now(), what, text: cut(text).to_owned() });
+        keep(
+            &mut story.errors,
+            ErrorStory { at: Timestamp::now(), what, text: cut(text).to_owned() },
+        );
     }
 
-    pub(super) fn dead_letter(&self, message_id: &str, route: Option<&str>, reason: &'static str, text: &str, body: &str) {
+    pub(super) fn dead_letter(
+        &self,
+        message_id: &str,
+        route: Option<&str>,
+        reason: &'static str,
+        text: &str,
+        body: &str,
+    ) {
         let body = self.shows_bodies.load(Ordering::Relaxed).then(|| cut(body).to_owned());
-        let (message_id, route, text) = (cut(message_id).to_owned(), route.map(str::to_owned), cut(text).to_owned());
+        let (message_id, route, text) =
+            (cut(message_id).to_owned(), route.map(str::to_owned), cut(text).to_owned());
         let mut story = self.lock();
         // One producer that sends the same nonsense again and again must not push out all others.
-        let same = |letter: &DeadLetterStory| (letter.reason, &letter.route, &letter.text) == (reason, &route, &text);
-        let times = story.dead_letters.iter().find(|letter| same(letter)).map_or(1, |letter| letter.times + 1);
+        let same = |letter: &DeadLetterStory| {
+            (letter.reason, &letter.route, &letter.text) == (reason, &route, &text)
+        };
+        let times = story
+            .dead_letters
+            .iter()
+            .find(|letter| same(letter))
+            .map_or(1, |letter| letter.times + 1);
         story.dead_letters.retain(|letter| !same(letter));
-        keep(&mut story.dead_letters, DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body, times });
+        keep(
+            &mut story.dead_letters,
+            DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body, times },
+        );
     }
 
     pub(super) fn receives_fail(&self, text: &str) {
@@ -128,7 +150,8 @@ impl Recent {
         self.lock().writes_fail.remove(collection);
     }
 
-    /// What is missing of a collection now, each by its index, whether that is the one on the key, and a sentence.
+    /// What is missing of a collection now, each by its index, whether that is the one on the key,
+    /// and a sentence.
     pub fn indexes_missing(&self, collection: &str, missing: &[(String, bool, String)]) {
         let mut story = self.lock();
         let is_over = |index: &String| missing.iter().all(|(name, ..)| name != index);
@@ -137,7 +160,9 @@ impl Recent {
             let place = (collection.to_owned(), index.clone());
             let mut trouble = story.indexes_missing.remove(&place).map(|story| story.trouble);
             goes_on(&mut trouble, text);
-            story.indexes_missing.extend(trouble.map(|trouble| (place, IndexStory { is_on_key: *is_on_key, trouble })));
+            story.indexes_missing.extend(
+                trouble.map(|trouble| (place, IndexStory { is_on_key: *is_on_key, trouble })),
+            );
         }
     }
 
@@ -151,7 +176,12 @@ impl Recent {
 
     pub(super) fn gate_closed(&self, trouble: WriteTrouble, cause: &str) {
         let now = Some(Timestamp::now());
-        self.lock().gate = GateStory { is_closed: true, since: now, closed_at: now, closed_for: Some((trouble, cut(cause).to_owned())) };
+        self.lock().gate = GateStory {
+            is_closed: true,
+            since: now,
+            closed_at: now,
+            closed_for: Some((trouble, cut(cause).to_owned())),
+        };
     }
 
     pub(super) fn gate_opened(&self) {
@@ -203,7 +233,10 @@ mod tests {
         recent.show_bodies(true);
         recent.dead_letter("m-2", Some("event"), "bad_key", "empty", &"é".repeat(3_000));
         let story = recent.story();
-        assert_eq!(story.dead_letters[0].body.as_deref().map(|body| body.chars().count()), Some(TEXT_MAX));
+        assert_eq!(
+            story.dead_letters[0].body.as_deref().map(|body| body.chars().count()),
+            Some(TEXT_MAX)
+        );
         assert_eq!(story.dead_letters.len(), 2);
     }
 
@@ -212,10 +245,20 @@ mod tests {
         let recent = Recent::default();
         recent.dead_letter("m-0", None, "bad_key", "empty", "");
         for number in 0..30 {
-            recent.dead_letter(&format!("m-{number}"), None, "unknown_type", "no route has the type `evnet`", "");
+            recent.dead_letter(
+                &format!("m-{number}"),
+                None,
+                "unknown_type",
+                "no route has the type `evnet`",
+                "",
+            );
         }
         let story = recent.story();
-        let seen: Vec<_> = story.dead_letters.iter().map(|letter| (letter.reason, letter.times, letter.message_id.as_str())).collect();
+        let seen: Vec<_> = story
+            .dead_letters
+            .iter()
+            .map(|letter| (letter.reason, letter.times, letter.message_id.as_str()))
+            .collect();
         assert_eq!(seen, [("unknown_type", 30, "m-29"), ("bad_key", 1, "m-0")]);
     }
 
@@ -225,7 +268,10 @@ mod tests {
         recent.receives_fail("first");
         let since = recent.story().receives_fail.expect("it goes on").since;
         recent.receives_fail("second");
-        assert_eq!(recent.story().receives_fail, Some(Trouble { since, text: "second".to_owned() }));
+        assert_eq!(
+            recent.story().receives_fail,
+            Some(Trouble { since, text: "second".to_owned() })
+        );
         recent.received();
         assert_eq!(recent.story().receives_fail, None);
         recent.writes_fail("events", "no primary");
@@ -242,13 +288,26 @@ mod tests {
         let missing = |index: &str, text: &str| (index.to_owned(), false, text.to_owned());
         recent.indexes_missing("events", &[missing("{a: 1}", "gone")]);
         recent.indexes_missing("sessions", &[missing("{a: 1}", "gone"), missing("{b: 1}", "gone")]);
-        let since = recent.story().indexes_missing[&("sessions".to_owned(), "{b: 1}".to_owned())].trouble.since;
+        let since = recent.story().indexes_missing[&("sessions".to_owned(), "{b: 1}".to_owned())]
+            .trouble
+            .since;
         recent.indexes_missing("sessions", &[missing("{b: 1}", "being built")]);
         let story = recent.story().indexes_missing;
         let trouble = Trouble { since, text: "being built".to_owned() };
-        assert_eq!(story[&("sessions".to_owned(), "{b: 1}".to_owned())], IndexStory { is_on_key: false, trouble });
+        assert_eq!(
+            story[&("sessions".to_owned(), "{b: 1}".to_owned())],
+            IndexStory { is_on_key: false, trouble }
+        );
         assert_eq!(story.len(), 2, "{story:?}");
         recent.indexes_missing("sessions", &[]);
-        assert_eq!(recent.story().indexes_missing.keys().map(|(collection, _)| collection.as_str()).collect::<Vec<_>>(), ["events"]);
+        assert_eq!(
+            recent
+                .story()
+                .indexes_missing
+                .keys()
+                .map(|(collection, _)| collection.as_str())
+                .collect::<Vec<_>>(),
+            ["events"]
+        );
     }
 }

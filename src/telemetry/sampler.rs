@@ -1,4 +1,5 @@
-//! Which spans are recorded: what the producers decided, and where there is none, `OTEL_TRACES_SAMPLER`.
+//! Which spans are recorded: what the producers decided, and where there is none,
+//! `OTEL_TRACES_SAMPLER`.
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
@@ -6,8 +7,9 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 
 use super::spans::MESSAGE_COUNT;
 
-/// A span with a parent is recorded where the parent is. Of spans without one, those that are linked to producers are recorded where
-/// any of these is: a batch may hold the one message that someone looks for. An empty receive is no news.
+/// A span with a parent is recorded where the parent is. Of spans without one, those that are
+/// linked to producers are recorded where any of these is: a batch may hold the one message that
+/// someone looks for. An empty receive is no news.
 #[derive(Debug, Clone)]
 pub struct ByProducers {
     root: Sampler,
@@ -33,7 +35,9 @@ impl ByProducers {
             "" | "always_on" => Sampler::AlwaysOn,
             "always_off" => Sampler::AlwaysOff,
             "traceidratio" => Sampler::TraceIdRatioBased(ratio()?),
-            _ => anyhow::bail!("OTEL_TRACES_SAMPLER={name:?} is none of always_on, always_off, traceidratio and their parentbased_ forms"),
+            _ => anyhow::bail!(
+                "OTEL_TRACES_SAMPLER={name:?} is none of always_on, always_off, traceidratio and their parentbased_ forms"
+            ),
         };
         Ok(Self { root })
     }
@@ -57,7 +61,11 @@ impl ShouldSample for ByProducers {
         links: &[Link],
     ) -> SamplingResult {
         let decided = |sampled, trace_state| SamplingResult {
-            decision: if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
+            decision: if sampled {
+                SamplingDecision::RecordAndSample
+            } else {
+                SamplingDecision::Drop
+            },
             attributes: Vec::new(),
             trace_state,
         };
@@ -65,7 +73,9 @@ impl ShouldSample for ByProducers {
             let parent = parent.span().span_context().clone();
             return decided(parent.is_sampled(), parent.trace_state().clone());
         }
-        let is_empty = attributes.iter().any(|attribute| attribute.key.as_str() == MESSAGE_COUNT && attribute.value.as_str() == "0");
+        let is_empty = attributes.iter().any(|attribute| {
+            attribute.key.as_str() == MESSAGE_COUNT && attribute.value.as_str() == "0"
+        });
         if is_empty || !links.is_empty() {
             let sampled = links.iter().any(|link| link.span_context.is_sampled());
             return decided(sampled, TraceState::default());

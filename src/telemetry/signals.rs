@@ -1,4 +1,5 @@
-//! One struct per thing that happened. Emitting it counts, measures and logs it, so that these never disagree.
+//! One struct per thing that happened. Emitting it counts, measures and logs it, so that these
+//! never disagree.
 //!
 //! A signal logs no body, no key and no secret: ids, counts, codes and the texts of faults only.
 
@@ -17,15 +18,23 @@ use super::spans::Spans;
 use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
-pub use indexes::{IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy};
-pub use message::{DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp};
-pub use queue::{
-    Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed, StaleHandle, VisibilityExtended,
+pub use indexes::{
+    IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy,
 };
-pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed, WriteTrouble};
+pub use message::{
+    DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp,
+};
+pub use queue::{
+    Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
+    StaleHandle, VisibilityExtended,
+};
+pub use store::{
+    BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed, WriteTrouble,
+};
 pub use worker::{QueueCalls, WorkerEnded};
 
-/// Where signals go, and what is told beside them. Clones share all of it. The default one counts and logs, and measures nothing.
+/// Where signals go, and what is told beside them. Clones share all of it. The default one counts
+/// and logs, and measures nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
     shared: Arc<Shared>,

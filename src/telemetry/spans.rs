@@ -1,12 +1,14 @@
 //! The spans of a worker, by the OpenTelemetry semantic conventions for messaging and databases.
-//! <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>, <https://opentelemetry.io/docs/specs/semconv/db/mongodb/>
+//! <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>,
+//! <https://opentelemetry.io/docs/specs/semconv/db/mongodb/>
 //!
-//! A receive is a span (CLIENT), and so is each batch that is processed (CONSUMER), with a link to the producer of every message in
-//! it: a batch has many parents, and a tree can have one. A batch of one message is a child of its producer as well. The calls to
-//! the database stand under the batch, and the calls that settle its messages too.
+//! A receive is a span (CLIENT), and so is each batch that is processed (CONSUMER), with a link to
+//! the producer of every message in it: a batch has many parents, and a tree can have one. A batch
+//! of one message is a child of its producer as well. The calls to the database stand under the
+//! batch, and the calls that settle its messages too.
 //!
-//! These spans have a target of their own, which only the layer that exports them asks for. Without it none of this costs more than
-//! a look at a flag.
+//! These spans have a target of their own, which only the layer that exports them asks for. Without
+//! it none of this costs more than a look at a flag.
 
 use std::sync::Arc;
 
@@ -45,7 +47,8 @@ pub struct Spans {
 }
 
 impl Spans {
-    /// A receive that begins now. Its links, and whether it is recorded, are decided when it ends: it must not be entered before.
+    /// A receive that begins now. Its links, and whether it is recorded, are decided when it ends:
+    /// it must not be entered before.
     #[must_use]
     pub fn receive(&self) -> Span {
         let name = || format!("receive {}", self.destination);
@@ -76,9 +79,14 @@ impl Spans {
         }
     }
 
-    /// A batch of `messages` that is to be written to `collection`; with the reason of each that was refused, and is a dead letter.
+    /// A batch of `messages` that is to be written to `collection`; with the reason of each that
+    /// was refused, and is a dead letter.
     #[must_use]
-    pub fn process<'a>(&self, collection: &str, messages: impl Iterator<Item = (&'a QueueMessage, Option<Reason>)>) -> Span {
+    pub fn process<'a>(
+        &self,
+        collection: &str,
+        messages: impl Iterator<Item = (&'a QueueMessage, Option<Reason>)>,
+    ) -> Span {
         let span = tracing::info_span!(
             target: TARGET,
             parent: None,
@@ -122,14 +130,17 @@ impl Spans {
     /// Links `span` to the producer of `message`, where it names one.
     fn link(&self, span: &Span, message: &QueueMessage, reason: Option<Reason>) {
         if let Some(producer) = self.producer(message) {
-            let mut attributes = vec![KeyValue::new("messaging.message.id", message.message_id.clone())];
+            let mut attributes =
+                vec![KeyValue::new("messaging.message.id", message.message_id.clone())];
             attributes.extend(reason.map(|reason| KeyValue::new(REASON, reason.code())));
             span.add_link_with_attributes(producer, attributes);
         }
     }
 
     fn producer(&self, message: &QueueMessage) -> Option<SpanContext> {
-        producer::context(message, |trace| self.sampler.as_ref().is_some_and(|sampler| sampler.decides(trace)))
+        producer::context(message, |trace| {
+            self.sampler.as_ref().is_some_and(|sampler| sampler.decides(trace))
+        })
     }
 
     /// One write command of a batch, a child of the span that is entered.
@@ -156,9 +167,15 @@ impl Spans {
         span
     }
 
-    /// One call that settles messages of the batches `processed`: under the first of them that is recorded, linked to the others.
+    /// One call that settles messages of the batches `processed`: under the first of them that is
+    /// recorded, linked to the others.
     #[must_use]
-    pub fn settle(&self, operation: &'static str, messages: usize, processed: &[&Arc<SpanContext>]) -> Span {
+    pub fn settle(
+        &self,
+        operation: &'static str,
+        messages: usize,
+        processed: &[&Arc<SpanContext>],
+    ) -> Span {
         let Some((parent, others)) = processed.split_first() else { return Span::none() };
         let span = tracing::info_span!(
             target: TARGET,
@@ -176,7 +193,8 @@ impl Spans {
             messaging.batch.message_count = count(messages),
         );
         if !span.is_disabled() {
-            let _ = span.set_parent(Context::new().with_remote_span_context(SpanContext::clone(parent)));
+            let _ = span
+                .set_parent(Context::new().with_remote_span_context(SpanContext::clone(parent)));
             for other in others {
                 span.add_link(SpanContext::clone(other));
             }
@@ -198,7 +216,8 @@ pub fn failed(span: &Span, kind: &'static str, text: &str) {
     }
 }
 
-/// The context of `span`, where it is recorded: what is done later for the same batch can be put under it.
+/// The context of `span`, where it is recorded: what is done later for the same batch can be put
+/// under it.
 #[must_use]
 pub fn recorded(span: &Span) -> Option<Arc<SpanContext>> {
     if span.is_disabled() {

@@ -1,8 +1,9 @@
 //! Finds tasks that hold a thread and never give it back.
 //!
-//! A task of the pipeline works for microseconds between two waits. One that is inside one step for many seconds blocks, loops, or
-//! waits for a lock that nobody lets go: nothing will end that but a new process. A task that waits is not stuck, however long:
-//! what it waits for has a bound of its own.
+//! A task of the pipeline works for microseconds between two waits. One that is inside one step for
+//! many seconds blocks, loops, or waits for a lock that nobody lets go: nothing will end that but a
+//! new process. A task that waits is not stuck, however long: what it waits for has a bound of its
+//! own.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// One step may take so long. Decoding ten messages of the largest size takes a fraction of a second, on a slow machine seconds.
+/// One step may take so long. Decoding ten messages of the largest size takes a fraction of a
+/// second, on a slow machine seconds.
 pub const STEP_MAX: Duration = Duration::from_secs(30);
 
 /// Watches the tasks of a process; clones are the same watchdog.
@@ -25,7 +27,8 @@ pub struct Watchdog {
 /// A name, and the step of the task while it lives.
 type Task = (Arc<str>, Weak<Step>);
 
-/// Milliseconds since the watchdog's birth at which the running step began; [`IDLE`] between two steps.
+/// Milliseconds since the watchdog's birth at which the running step began; [`IDLE`] between two
+/// steps.
 #[derive(Debug)]
 struct Step(AtomicU64);
 
@@ -52,8 +55,13 @@ impl Watchdog {
     pub fn stuck(&self, step_max: Duration) -> Vec<Arc<str>> {
         let now = millis(self.born.elapsed());
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let began = |step: &Weak<Step>| step.upgrade().map_or(IDLE, |step| step.0.load(Ordering::Relaxed));
-        tasks.iter().filter(|(_, step)| now.saturating_sub(began(step)) > millis(step_max)).map(|(name, _)| Arc::clone(name)).collect()
+        let began =
+            |step: &Weak<Step>| step.upgrade().map_or(IDLE, |step| step.0.load(Ordering::Relaxed));
+        tasks
+            .iter()
+            .filter(|(_, step)| now.saturating_sub(began(step)) > millis(step_max))
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
     }
 }
 
@@ -93,14 +101,21 @@ mod tests {
             let _ = until.recv();
         });
         let mut waiting = watchdog.watch("waiting", std::future::pending::<()>());
-        assert!(Pin::new(&mut waiting).poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+        assert!(
+            Pin::new(&mut waiting)
+                .poll(&mut Context::from_waker(std::task::Waker::noop()))
+                .is_pending()
+        );
         let thread = std::thread::spawn(move || futures_util::FutureExt::now_or_never(wedged));
         entered.recv().expect("it has begun");
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(5) {
             std::thread::yield_now();
         }
-        assert_eq!(watchdog.stuck(Duration::from_millis(1)).iter().map(|name| &**name).collect::<Vec<_>>(), ["wedged"]);
+        assert_eq!(
+            watchdog.stuck(Duration::from_millis(1)).iter().map(|name| &**name).collect::<Vec<_>>(),
+            ["wedged"]
+        );
         assert!(watchdog.stuck(STEP_MAX).is_empty());
         drop(end);
         assert!(thread.join().expect("it ends").is_some());

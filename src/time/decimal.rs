@@ -1,4 +1,5 @@
-//! Decimal text as a whole number of some power of ten, exactly: a float in between would lose the last digits of a time.
+//! Decimal text as a whole number of some power of ten, exactly: a float in between would lose the
+//! last digits of a time.
 
 /// Why a text is no such number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub(super) enum DecimalError {
 /// Digits of a result: what an `i128` holds for certain.
 const DIGITS_MAX: i64 = 38;
 
-/// `text` times ten to the power of `places`, cut towards negative infinity. Read are digits, with a sign, one point and an
-/// exponent or without.
+/// `text` times ten to the power of `places`, cut towards negative infinity. Read are digits, with
+/// a sign, one point and an exponent or without.
 pub(super) fn scaled(text: &str, places: i64) -> Result<i128, DecimalError> {
     let (is_negative, unsigned) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -37,8 +38,10 @@ pub(super) fn scaled(text: &str, places: i64) -> Result<i128, DecimalError> {
         return Err(DecimalError::TooLarge);
     }
     let kept = usize::try_from(kept).unwrap_or_default();
-    let number =
-        significant().chain(std::iter::repeat(b'0')).take(kept).fold(0_i128, |number, digit| number * 10 + i128::from(digit - b'0'));
+    let number = significant()
+        .chain(std::iter::repeat(b'0'))
+        .take(kept)
+        .fold(0_i128, |number, digit| number * 10 + i128::from(digit - b'0'));
     let is_cut = significant().skip(kept).any(|digit| digit != b'0');
     Ok(if is_negative { -number - i128::from(is_cut) } else { number })
 }

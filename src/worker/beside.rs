@@ -23,19 +23,31 @@ const DEPTH_EVERY: Duration = Duration::from_mins(1);
 const DEPTH_EVERY_WHILE_THEY_WAIT: Duration = Duration::from_secs(10);
 
 /// What is read where it stands when somebody asks for the metrics.
-pub(super) fn sources(facts: &QueueFacts, health: Health, queue: &SqsQueue, manager: &MongoManager, otlp: &Otlp) -> Sources {
+pub(super) fn sources(
+    facts: &QueueFacts,
+    health: Health,
+    queue: &SqsQueue,
+    manager: &MongoManager,
+    otlp: &Otlp,
+) -> Sources {
     let (calls, manager) = (Arc::clone(queue.calls()), manager.clone());
     let api_requests = move || {
         let named = [Operation::Receive, Operation::Delete, Operation::ChangeVisibility];
-        let mut requests: Vec<_> = named.iter().map(|operation| (operation.name(), calls.of(*operation))).collect();
-        // Summed up, not what is left of the total: a call in between would count among these once, and the next time not.
+        let mut requests: Vec<_> =
+            named.iter().map(|operation| (operation.name(), calls.of(*operation))).collect();
+        // Summed up, not what is left of the total: a call in between would count among these once,
+        // and the next time not.
         requests.push(("other", calls.of(Operation::Send) + calls.of(Operation::GetAttributes)));
         requests
     };
     let connections = move || {
         let counts = manager.pool_counts();
         let used = counts.in_use();
-        Connections { used, idle: counts.open().saturating_sub(used), timeouts: counts.checkouts_failed_total }
+        Connections {
+            used,
+            idle: counts.open().saturating_sub(used),
+            timeouts: counts.checkouts_failed_total,
+        }
     };
     Sources {
         destination: facts.name().into(),
@@ -69,8 +81,8 @@ pub(super) async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
     }
 }
 
-/// Tells systemd that the worker is ready, that it is alive while no task is stuck, and that it stops. Nothing where it does not
-/// listen (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
+/// Tells systemd that the worker is ready, that it is alive while no task is stuck, and that it
+/// stops. Nothing where it does not listen (`NOTIFY_SOCKET`, `WATCHDOG_USEC`).
 pub(super) async fn tell_systemd(health: Health, stop: Stop) {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let every = sd_notify::watchdog_enabled().map_or(Duration::MAX, |patience| patience / 2);

@@ -1,9 +1,10 @@
 //! Looks at the declared indexes while the worker runs, and makes again what went missing.
 //!
-//! A person or a program can drop an index, or a collection with all of its indexes, at any time, and MongoDB tells nobody. So a look
-//! at each collection every minute, and soon after an upsert met a duplicate; not while the gate is closed, when each call to the
-//! database costs its outage one more. What is missing is told once for each change, shown until it is there again, and made where
-//! `db.create_indexes` allows it. Nothing here stops or slows a write.
+//! A person or a program can drop an index, or a collection with all of its indexes, at any time,
+//! and MongoDB tells nobody. So a look at each collection every minute, and soon after an upsert
+//! met a duplicate; not while the gate is closed, when each call to the database costs its outage
+//! one more. What is missing is told once for each change, shown until it is there again, and made
+//! where `db.create_indexes` allows it. Nothing here stops or slows a write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use crate::stop::Stop;
 use crate::store::StoreFault;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
-use crate::telemetry::signals::{IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy, Signals};
+use crate::telemetry::signals::{
+    IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy, Signals,
+};
 
 /// Between two looks at each collection: three small commands.
 pub const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -34,8 +37,9 @@ const LOOK_MARGIN: Duration = Duration::from_secs(10);
 /// A build that failed is tried again after growing pauses, of up to so many looks: an hour.
 const PAUSE_LOOKS_MAX: u32 = 60;
 
-/// Indexes that are made at a time: each takes a connection for as long as its collection is large. One may wait for a server that is
-/// away (a commit quorum), and is not to keep the others from theirs.
+/// Indexes that are made at a time: each takes a connection for as long as its collection is large.
+/// One may wait for a server that is away (a commit quorum), and is not to keep the others from
+/// theirs.
 const MAKING_MAX: usize = 2;
 
 /// The watch of one worker.
@@ -65,8 +69,8 @@ struct Watched {
 }
 
 impl Watched {
-    /// Whether a missing index is for the worker to make. Where there are documents that takes long, so only what was there before, and
-    /// all of a collection that was itself made anew.
+    /// Whether a missing index is for the worker to make. Where there are documents that takes
+    /// long, so only what was there before, and all of a collection that was itself made anew.
     fn is_to_make(&self, report: &IndexReport, index: &Index) -> bool {
         match report.contents {
             Contents::Missing | Contents::Empty => true,
@@ -94,11 +98,18 @@ struct Attempt {
 impl IndexWatch {
     /// `start` is what was there when the worker started: each collection, and its indexes.
     #[must_use]
-    pub fn new(store: Arc<MongoStore>, start: Vec<(Collection, IndexReport)>, db: &DbConfig, signals: Signals, stop: Stop) -> Self {
+    pub fn new(
+        store: Arc<MongoStore>,
+        start: Vec<(Collection, IndexReport)>,
+        db: &DbConfig,
+        signals: Signals,
+        stop: Stop,
+    ) -> Self {
         let (creates, look_max) = (db.create_indexes, db.server_selection_timeout + LOOK_MARGIN);
         let watched = Vec::with_capacity(start.len());
         let making = JoinSet::new();
-        let mut watch = Self { store, watched, creates, every: LOOK_EVERY, look_max, signals, stop, making };
+        let mut watch =
+            Self { store, watched, creates, every: LOOK_EVERY, look_max, signals, stop, making };
         for (collection, report) in start {
             let (seen, lost, failures) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
             watch.watched.push(Watched {
@@ -121,7 +132,8 @@ impl IndexWatch {
         Self { every, ..self }
     }
 
-    /// Until the worker drains. What is being made then is left to the server. Dropped with the worker.
+    /// Until the worker drains. What is being made then is left to the server. Dropped with the
+    /// worker.
     pub async fn run(mut self) {
         let stop = self.stop.clone();
         tokio::select! {
@@ -129,7 +141,8 @@ impl IndexWatch {
             () = stop.draining() => {}
             () = self.watch() => {}
         }
-        // The connection is kept: a server may give a build up when the one who asked for it has gone.
+        // The connection is kept: a server may give a build up when the one who asked for it has
+        // gone.
         while self.making.join_next().await.is_some() {}
     }
 
@@ -185,7 +198,10 @@ impl IndexWatch {
         };
         // The look failed, so nothing is known: what was said last stays.
         if !std::mem::replace(&mut self.watched[place].is_unreadable, true) {
-            self.signals.emit(&IndexesNotRead { collection: &self.watched[place].collection.name, cause: &cause });
+            self.signals.emit(&IndexesNotRead {
+                collection: &self.watched[place].collection.name,
+                cause: &cause,
+            });
         }
     }
 
@@ -193,16 +209,24 @@ impl IndexWatch {
     fn judge(&mut self, place: usize, report: &IndexReport) {
         let creates = self.creates;
         let watched = &mut self.watched[place];
-        let unseen: Vec<Index> = report.present.iter().filter(|index| !watched.seen.contains(index)).cloned().collect();
+        let unseen: Vec<Index> =
+            report.present.iter().filter(|index| !watched.seen.contains(index)).cloned().collect();
         watched.seen.extend(unseen);
         let missing = report.missing.iter().map(|index| (index, IndexState::Missing, None));
         let building = report.building.iter().map(|index| (index, IndexState::Building, None));
         let conflicting = report.conflicting.iter();
-        let conflicting = conflicting.map(|conflict| (&conflict.declared, IndexState::Conflicting, Some(conflict.text.as_str())));
-        let (mut lost, mut shown, mut counts) = (BTreeMap::new(), Vec::new(), IndexesMissing::default());
+        let conflicting = conflicting.map(|conflict| {
+            (&conflict.declared, IndexState::Conflicting, Some(conflict.text.as_str()))
+        });
+        let (mut lost, mut shown, mut counts) =
+            (BTreeMap::new(), Vec::new(), IndexesMissing::default());
         for (index, state, conflict) in missing.chain(building).chain(conflicting) {
             let name = index.to_string();
-            let key = watched.collection.kind.key().filter(|key| index.unique && index.keys.len() == 1 && index.keys[0].0 == *key);
+            let key = watched
+                .collection
+                .kind
+                .key()
+                .filter(|key| index.unique && index.keys.len() == 1 && index.keys[0].0 == *key);
             *if key.is_some() { &mut counts.key } else { &mut counts.other } += 1;
             let signal = IndexLost {
                 collection: &watched.collection.name,
@@ -238,8 +262,14 @@ impl IndexWatch {
         if !self.creates || watched.has_one_made || self.making.len() >= MAKING_MAX {
             return;
         }
-        let is_due = |index: &Index| watched.failures.get(&index.to_string()).is_none_or(|failure| failure.again_at <= Instant::now());
-        let next = report.missing.iter().find(|index| watched.is_to_make(report, index) && is_due(index));
+        let is_due = |index: &Index| {
+            watched
+                .failures
+                .get(&index.to_string())
+                .is_none_or(|failure| failure.again_at <= Instant::now())
+        };
+        let next =
+            report.missing.iter().find(|index| watched.is_to_make(report, index) && is_due(index));
         let Some(index) = next.cloned() else { return };
         watched.has_one_made = true;
         let (store, report) = (Arc::clone(&self.store), report.clone());
@@ -251,9 +281,18 @@ impl IndexWatch {
     }
 
     async fn attempted(&mut self, Attempt { collection, index, took, result }: Attempt) {
-        let Some(place) = self.watched.iter().position(|watched| watched.collection.name == collection) else { return };
+        let Some(place) =
+            self.watched.iter().position(|watched| watched.collection.name == collection)
+        else {
+            return;
+        };
         let name = index.to_string();
-        let pauses = RetryConfig { initial: self.every, max: self.every * PAUSE_LOOKS_MAX, multiplier: 2.0, budget: Duration::ZERO };
+        let pauses = RetryConfig {
+            initial: self.every,
+            max: self.every * PAUSE_LOOKS_MAX,
+            multiplier: 2.0,
+            budget: Duration::ZERO,
+        };
         self.watched[place].has_one_made = false;
         let failures = &mut self.watched[place].failures;
         match result {
@@ -269,7 +308,12 @@ impl IndexWatch {
                 });
                 let again_in = failure.backoff.next_interval();
                 (failure.again_at, failure.cause) = (Instant::now() + again_in, fault.text.clone());
-                self.signals.emit(&IndexNotMade { collection: &collection, index: &name, cause: &fault.text, again_in });
+                self.signals.emit(&IndexNotMade {
+                    collection: &collection,
+                    index: &name,
+                    cause: &fault.text,
+                    again_in,
+                });
             }
         }
         // For what is shown, and the next that is missing.

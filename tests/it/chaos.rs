@@ -1,7 +1,9 @@
-//! Real faults on real servers, in the middle of a load: databases that die, freeze, fill up and lock out, workers that are
-//! killed, queues that fail. After each, the promises are held against what is in the database and in the queue.
+//! Real faults on real servers, in the middle of a load: databases that die, freeze, fill up and
+//! lock out, workers that are killed, queues that fail. After each, the promises are held against
+//! what is in the database and in the queue.
 //!
-//! Each fault is a short test. [`length`] repeats them at random for as long as one likes: `make chaos MINUTES=10`.
+//! Each fault is a short test. [`length`] repeats them at random for as long as one likes: `make
+//! chaos MINUTES=10`.
 
 mod check;
 mod database;

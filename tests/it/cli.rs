@@ -38,15 +38,28 @@ impl Ran {
     fn new(output: Output, begun: Instant) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         let status = output.status.code().expect("an exit status");
-        let ran = Self { status, stdout: text(output.stdout), stderr: text(output.stderr), took: begun.elapsed() };
+        let ran = Self {
+            status,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            took: begun.elapsed(),
+        };
         let all = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(!all.contains(SECRET) && !all.contains("stack backtrace") && !all.contains("panicked"), "{all}");
+        assert!(
+            !all.contains(SECRET) && !all.contains("stack backtrace") && !all.contains("panicked"),
+            "{all}"
+        );
         ran
     }
 
     /// Standard output as JSON lines.
     fn lines(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+            })
+            .collect()
     }
 }
 
@@ -98,7 +111,12 @@ impl Surroundings {
     }
 
     async fn insert(&self, collection: &str, documents: &[Document]) {
-        self.database().await.collection::<Document>(collection).insert_many(documents).await.expect("inserted");
+        self.database()
+            .await
+            .collection::<Document>(collection)
+            .insert_many(documents)
+            .await
+            .expect("inserted");
     }
 
     async fn messages(&self) -> u64 {
@@ -148,7 +166,9 @@ async fn stats_count_what_is_there_and_name_what_is_missing() {
     let all = here.run(&["stats"]).await;
     assert_eq!((all.status, all.stderr.as_str()), (0, ""));
     let lines = all.lines();
-    let of = |name: &str| lines.iter().find(|line| line["collection"] == name).unwrap_or_else(|| panic!("{lines:?}"));
+    let of = |name: &str| {
+        lines.iter().find(|line| line["collection"] == name).unwrap_or_else(|| panic!("{lines:?}"))
+    };
     assert_eq!((&of("events")["documents"], &of("events")["indexes"]), (&json!(2), &json!(1)));
     assert!(of("events")["size_bytes"].as_u64() > Some(0), "{lines:?}");
     for name in ["sessions", "user_cache", "dead_letters"] {
@@ -175,12 +195,24 @@ async fn completions_and_man_pages_need_no_configuration() {
     let page = here.run(&["man"]).await;
     assert!(page.status == 0 && page.stdout.contains(".TH longshore 1"), "{}", page.stdout);
     let page = here.run(&["man", "check"]).await;
-    assert!(page.status == 0 && page.stdout.contains(".TH longshore-check 1") && page.stdout.contains("create"), "{}", page.stdout);
+    assert!(
+        page.status == 0
+            && page.stdout.contains(".TH longshore-check 1")
+            && page.stdout.contains("create"),
+        "{}",
+        page.stdout
+    );
     assert_eq!(here.run(&["man", "no-such-command"]).await.status, 2);
 
     let folder = here.home.path().join("share/man1");
     assert_eq!(here.run(&["man", "--out", folder.to_str().expect("UTF-8")]).await.status, 0);
-    for name in ["longshore.1", "longshore-run.1", "longshore-check.1", "longshore-send.1", "longshore-stats.1"] {
+    for name in [
+        "longshore.1",
+        "longshore-run.1",
+        "longshore-check.1",
+        "longshore-send.1",
+        "longshore-stats.1",
+    ] {
         assert!(folder.join(name).is_file(), "{name}");
     }
 }

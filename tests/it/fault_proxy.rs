@@ -1,5 +1,5 @@
-//! The proxy that fails on purpose, before it is believed: each fault does what its name says, seen by the worker's own adapter
-//! on this side and by the state of the queue on the other.
+//! The proxy that fails on purpose, before it is believed: each fault does what its name says, seen
+//! by the worker's own adapter on this side and by the state of the queue on the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,9 +41,15 @@ impl Bench {
     }
 
     async fn send(&self, bodies: &[&str]) {
-        let entries: Vec<_> = bodies.iter().map(|body| Outgoing { body: (*body).to_owned(), ..Outgoing::default() }).collect();
+        let entries: Vec<_> = bodies
+            .iter()
+            .map(|body| Outgoing { body: (*body).to_owned(), ..Outgoing::default() })
+            .collect();
         let outcomes = self.behind.send_batch(&entries).await.expect("send");
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, SendOutcome::Sent { .. })), "{outcomes:?}");
+        assert!(
+            outcomes.iter().all(|outcome| matches!(outcome, SendOutcome::Sent { .. })),
+            "{outcomes:?}"
+        );
     }
 
     /// Messages that can be received, and messages that are hidden.
@@ -79,13 +85,22 @@ async fn a_healthy_proxy_changes_nothing_and_counts_everything() {
     );
     assert_eq!(bench.proxy.seen().hidden.len(), 0);
     let messages = bench.receive().await;
-    assert_eq!(bench.through.delete(&handles(&messages)).await.expect("delete"), [EntryOutcome::Done, EntryOutcome::Done]);
+    assert_eq!(
+        bench.through.delete(&handles(&messages)).await.expect("delete"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
     assert_eq!(bench.state().await, (0, 0));
     let seen = bench.proxy.seen();
     assert_eq!(Operation::ALL.map(|operation| seen.calls(operation)), [2, 1, 2, 0, 1]);
-    assert!(Operation::ALL.into_iter().all(|operation| seen.in_progress(operation) == 0) && seen.hidden.is_empty());
+    assert!(
+        Operation::ALL.into_iter().all(|operation| seen.in_progress(operation) == 0)
+            && seen.hidden.is_empty()
+    );
     assert_eq!(seen.received.values().collect::<Vec<_>>(), [&2, &2]);
-    assert_eq!((&seen.received, seen.extra_receives(), seen.extra_receives_max()), (&seen.delivered, 2, 1));
+    assert_eq!(
+        (&seen.received, seen.extra_receives(), seen.extra_receives_max()),
+        (&seen.delivered, 2, 1)
+    );
     assert!(seen.all_injected().is_empty() && seen.attempts.is_empty());
 }
 
@@ -128,7 +143,8 @@ async fn a_lost_receive_hides_its_messages() {
 #[tokio::test]
 async fn the_same_attempt_gets_the_messages_of_a_lost_fifo_receive() {
     let bench = Bench::with(&json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "600" })).await;
-    let outgoing = Outgoing { body: "a".to_owned(), group: Some("g".to_owned()), ..Outgoing::default() };
+    let outgoing =
+        Outgoing { body: "a".to_owned(), group: Some("g".to_owned()), ..Outgoing::default() };
     bench.behind.send_batch(&[outgoing]).await.expect("send");
     bench.proxy.next(1, Operation::Receive, Fault::ResetAfter);
     bench.through.receive(BATCH_MAX, SOON, Some("one")).await.expect_err("no answer");
@@ -138,7 +154,8 @@ async fn the_same_attempt_gets_the_messages_of_a_lost_fifo_receive() {
     assert_eq!(bench.through.delete(&handles(&found)).await.expect("delete"), [EntryOutcome::Done]);
     assert_eq!(bench.state().await, (0, 0));
     let seen = bench.proxy.seen();
-    let attempts: Vec<_> = seen.attempts.iter().map(|(attempt, fault)| (attempt.as_str(), *fault)).collect();
+    let attempts: Vec<_> =
+        seen.attempts.iter().map(|(attempt, fault)| (attempt.as_str(), *fault)).collect();
     assert_eq!(attempts, [("one", Some(Fault::ResetAfter)), ("two", None), ("one", None)]);
     assert_eq!(seen.extra_receives(), 0);
 }
@@ -156,7 +173,8 @@ async fn latency_delays_and_silence_never_answers() {
     let handles = handles(&messages);
     let silent = bench.through.delete(&handles);
     tokio::pin!(silent);
-    let noticed = until("the proxy is silent", async || bench.proxy.seen().injected(Fault::Silence) == 1);
+    let noticed =
+        until("the proxy is silent", async || bench.proxy.seen().injected(Fault::Silence) == 1);
     tokio::select! {
         _ = &mut silent => panic!("it answered"),
         () = noticed => {}
@@ -183,13 +201,27 @@ async fn every_error_is_one_of_its_kind_and_nothing_is_passed_on() {
         // Often enough for both of what AWS says for one thing.
         for _ in 0..10 {
             assert_eq!(bench.fails().await, kind, "{fault:?}");
-            assert_eq!(bench.through.delete(&handles(&messages)).await.expect_err("a fault").kind, kind);
-            assert_eq!(bench.through.change_visibility(&handles(&messages), NOW).await.expect_err("a fault").kind, kind);
+            assert_eq!(
+                bench.through.delete(&handles(&messages)).await.expect_err("a fault").kind,
+                kind
+            );
+            assert_eq!(
+                bench
+                    .through
+                    .change_visibility(&handles(&messages), NOW)
+                    .await
+                    .expect_err("a fault")
+                    .kind,
+                kind
+            );
             assert_eq!(bench.through.facts().await.expect_err("a fault").kind, kind);
         }
         assert_eq!((bench.state().await, bench.proxy.seen().injected(fault)), ((0, 1), 40));
         bench.proxy.heal();
-        assert_eq!(bench.through.delete(&handles(&messages)).await.expect("healed"), [EntryOutcome::Done]);
+        assert_eq!(
+            bench.through.delete(&handles(&messages)).await.expect("healed"),
+            [EntryOutcome::Done]
+        );
     }
 }
 
@@ -206,7 +238,10 @@ async fn of_a_partial_failure_some_entries_are_done() {
         };
         for (place, outcome) in outcomes.expect("an answer").iter().enumerate() {
             match place % 2 {
-                0 => assert!(matches!(outcome, EntryOutcome::Failed(text) if text.starts_with("InternalError")), "{outcome:?}"),
+                0 => assert!(
+                    matches!(outcome, EntryOutcome::Failed(text) if text.starts_with("InternalError")),
+                    "{outcome:?}"
+                ),
                 _ => assert_eq!(*outcome, EntryOutcome::Done),
             }
         }
@@ -221,10 +256,19 @@ async fn a_stale_handle_does_nothing_to_its_message() {
     bench.send(&["a", "b"]).await;
     let handles = handles(&bench.receive().await);
     bench.proxy.next(1, Operation::Delete, Fault::StaleHandles);
-    assert_eq!(bench.through.delete(&handles).await.expect("an answer"), [EntryOutcome::Stale, EntryOutcome::Done]);
+    assert_eq!(
+        bench.through.delete(&handles).await.expect("an answer"),
+        [EntryOutcome::Stale, EntryOutcome::Done]
+    );
     bench.proxy.next(1, Operation::ChangeVisibility, Fault::StaleHandles);
-    assert_eq!(bench.through.change_visibility(&handles[..1], NOW).await.expect("an answer"), [EntryOutcome::Stale]);
-    assert_eq!((bench.state().await, bench.proxy.seen().injected(Fault::StaleHandles)), ((0, 1), 2));
+    assert_eq!(
+        bench.through.change_visibility(&handles[..1], NOW).await.expect("an answer"),
+        [EntryOutcome::Stale]
+    );
+    assert_eq!(
+        (bench.state().await, bench.proxy.seen().injected(Fault::StaleHandles)),
+        ((0, 1), 2)
+    );
 }
 
 #[tokio::test]
@@ -234,14 +278,25 @@ async fn a_duplicate_comes_with_a_handle_of_its_own_that_is_as_good() {
     bench.proxy.next(2, Operation::Receive, Fault::Duplicates);
     let first = bench.receive().await;
     assert_eq!(first.len(), 6, "the second half of the copies is put off");
-    assert_eq!((first[0].message_id.as_str(), first[0].body.as_str()), (first[4].message_id.as_str(), first[4].body.as_str()));
+    assert_eq!(
+        (first[0].message_id.as_str(), first[0].body.as_str()),
+        (first[4].message_id.as_str(), first[4].body.as_str())
+    );
     assert_ne!(first[0].receipt_handle, first[4].receipt_handle);
     let late = bench.through.receive(BATCH_MAX, NOW, None).await.expect("receive");
-    let ids = |messages: &[QueueMessage]| messages.iter().map(|message| message.message_id.clone()).collect::<Vec<_>>();
+    let ids = |messages: &[QueueMessage]| {
+        messages.iter().map(|message| message.message_id.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(ids(&late), ids(&first[2..4]));
     // Each through another handle: the two that came twice at once, and the two that came again.
-    assert_eq!(bench.through.delete(&handles(&first[4..])).await.expect("delete"), [EntryOutcome::Done, EntryOutcome::Done]);
-    assert_eq!(bench.through.change_visibility(&handles(&late), NOW).await.expect("give back"), [EntryOutcome::Done, EntryOutcome::Done]);
+    assert_eq!(
+        bench.through.delete(&handles(&first[4..])).await.expect("delete"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
+    assert_eq!(
+        bench.through.change_visibility(&handles(&late), NOW).await.expect("give back"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
     assert_eq!(bench.state().await, (2, 0));
     let seen = bench.proxy.seen();
     assert_eq!((seen.extra_receives(), seen.injected(Fault::Duplicates)), (0, 2));
@@ -271,7 +326,10 @@ async fn a_fault_by_chance_happens_now_and_then_the_same_for_the_same_seed() {
         for _ in 0..40 {
             faults.push(bench.through.receive(1, NOW, None).await.is_err());
         }
-        assert_eq!(bench.proxy.seen().injected(Fault::Throttled), faults.iter().filter(|is_fault| **is_fault).count() as u64);
+        assert_eq!(
+            bench.proxy.seen().injected(Fault::Throttled),
+            faults.iter().filter(|is_fault| **is_fault).count() as u64
+        );
         faults
     };
     let first = faults().await;
@@ -283,8 +341,13 @@ async fn a_fault_by_chance_happens_now_and_then_the_same_for_the_same_seed() {
 async fn a_trace_header_is_put_where_the_test_wants_it() {
     let bench = Bench::new().await;
     bench.send(&["a"]).await;
-    bench.proxy.trace_headers(|message| (message["Body"] == "a").then(|| "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()));
-    assert_eq!(bench.receive().await[0].trace_header.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
+    bench.proxy.trace_headers(|message| {
+        (message["Body"] == "a").then(|| "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned())
+    });
+    assert_eq!(
+        bench.receive().await[0].trace_header.as_deref(),
+        Some("Root=1-5759e988-bd862e3fe1be46a994272793")
+    );
     bench.send(&["b"]).await;
     assert_eq!(bench.receive().await[0].trace_header, None);
 }
@@ -292,8 +355,13 @@ async fn a_trace_header_is_put_where_the_test_wants_it() {
 #[tokio::test]
 async fn a_receive_acts_although_nobody_waits_for_its_answer() {
     let bench = Bench::new().await;
-    assert!(timeout(Duration::from_millis(200), bench.through.receive(BATCH_MAX, SOON, None)).await.is_err());
+    assert!(
+        timeout(Duration::from_millis(200), bench.through.receive(BATCH_MAX, SOON, None))
+            .await
+            .is_err()
+    );
     bench.send(&["a"]).await;
-    until("the abandoned long poll hides the message", async || bench.state().await == (0, 1)).await;
+    until("the abandoned long poll hides the message", async || bench.state().await == (0, 1))
+        .await;
     assert!(bench.proxy.seen().delivered.is_empty());
 }

@@ -1,5 +1,5 @@
-//! The shared client against real servers: each usage that its documentation shows, one client however many ask, and each
-//! error, none of which holds a password.
+//! The shared client against real servers: each usage that its documentation shows, one client
+//! however many ask, and each error, none of which holds a password.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -25,14 +25,27 @@ async fn insert_and_find_give_back_what_was_inserted() {
     let at = DateTime::from_millis(1_795_341_605_123);
     for (event_type, second) in [("login", 1), ("logout", 2)] {
         let timestamp = DateTime::from_millis(at.timestamp_millis() + second);
-        events.insert_one(doc! { "user_id": 123, "event_type": event_type, "timestamp": timestamp }).await.unwrap();
+        events
+            .insert_one(doc! { "user_id": 123, "event_type": event_type, "timestamp": timestamp })
+            .await
+            .unwrap();
     }
-    let newest: Vec<Document> =
-        events.find(doc! { "user_id": 123 }).sort(doc! { "timestamp": -1 }).limit(1).await.unwrap().try_collect().await.unwrap();
+    let newest: Vec<Document> = events
+        .find(doc! { "user_id": 123 })
+        .sort(doc! { "timestamp": -1 })
+        .limit(1)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     assert_eq!(newest.len(), 1);
     assert_eq!(newest[0].get_str("event_type").unwrap(), "logout");
     assert_eq!(newest[0].get_i32("user_id").unwrap(), 123);
-    assert_eq!(newest[0].get_datetime("timestamp").unwrap().timestamp_millis(), at.timestamp_millis() + 2);
+    assert_eq!(
+        newest[0].get_datetime("timestamp").unwrap().timestamp_millis(),
+        at.timestamp_millis() + 2
+    );
 }
 
 #[tokio::test]
@@ -50,7 +63,9 @@ async fn update_with_upsert_makes_and_then_changes_one_document() {
 #[tokio::test]
 async fn replace_with_upsert_makes_and_then_replaces_one_document() {
     let cache = manager().await.database().collection::<Document>("user_cache");
-    for entry in [doc! { "user_id": 123, "old": true }, doc! { "user_id": 123, "data": { "plan": "pro" } }] {
+    for entry in
+        [doc! { "user_id": 123, "old": true }, doc! { "user_id": 123, "data": { "plan": "pro" } }]
+    {
         cache.replace_one(doc! { "user_id": 123 }, entry).upsert(true).await.unwrap();
     }
     let mut found: Vec<Document> = cache.find(doc! {}).await.unwrap().try_collect().await.unwrap();
@@ -62,9 +77,16 @@ async fn replace_with_upsert_makes_and_then_replaces_one_document() {
 #[tokio::test]
 async fn aggregate_counts_by_type() {
     let events = manager().await.database().collection::<Document>("events");
-    events.insert_many(["login", "view", "view"].map(|event_type| doc! { "event_type": event_type })).await.unwrap();
-    let stages = [doc! { "$group": { "_id": "$event_type", "n": { "$sum": 1 } } }, doc! { "$sort": { "n": -1 } }];
-    let counts: Vec<Document> = events.aggregate(stages).await.unwrap().try_collect().await.unwrap();
+    events
+        .insert_many(["login", "view", "view"].map(|event_type| doc! { "event_type": event_type }))
+        .await
+        .unwrap();
+    let stages = [
+        doc! { "$group": { "_id": "$event_type", "n": { "$sum": 1 } } },
+        doc! { "$sort": { "n": -1 } },
+    ];
+    let counts: Vec<Document> =
+        events.aggregate(stages).await.unwrap().try_collect().await.unwrap();
     assert_eq!(counts, [doc! { "_id": "view", "n": 2 }, doc! { "_id": "login", "n": 1 }]);
 }
 
@@ -72,7 +94,10 @@ async fn aggregate_counts_by_type() {
 async fn a_unique_index_refuses_a_second_document_of_its_key() {
     let sessions = manager().await.database().collection::<Document>("sessions");
     let unique = IndexOptions::builder().unique(true).build();
-    sessions.create_index(IndexModel::builder().keys(doc! { "session_id": 1 }).options(unique).build()).await.unwrap();
+    sessions
+        .create_index(IndexModel::builder().keys(doc! { "session_id": 1 }).options(unique).build())
+        .await
+        .unwrap();
     sessions.insert_one(doc! { "session_id": "s-81" }).await.unwrap();
     let error = sessions.insert_one(doc! { "session_id": "s-81" }).await.unwrap_err();
     assert!(error.to_string().contains("E11000"), "{error}");
@@ -82,16 +107,26 @@ async fn a_unique_index_refuses_a_second_document_of_its_key() {
 async fn ping_and_coll_stats_answer() {
     let manager = manager().await;
     manager.ping().await.unwrap();
-    manager.database().collection("events").insert_many([doc! { "a": 1 }, doc! { "a": 2 }]).await.unwrap();
+    manager
+        .database()
+        .collection("events")
+        .insert_many([doc! { "a": 1 }, doc! { "a": 2 }])
+        .await
+        .unwrap();
     let stats = manager.coll_stats("events").await.unwrap();
     assert_eq!(stats.get_i32("count").unwrap(), 2);
-    assert_eq!(manager.coll_stats("no_such_collection").await.unwrap().get_i32("count").unwrap(), 0);
+    assert_eq!(
+        manager.coll_stats("no_such_collection").await.unwrap().get_i32("count").unwrap(),
+        0
+    );
 }
 
 #[tokio::test]
 async fn a_replica_set_with_credentials_and_tls_takes_reads_and_writes() {
     let mut config = mongod::settings(mongod::secured().await);
-    config.connection_options = [("authMechanism".into(), "SCRAM-SHA-256".into()), ("maxPoolSize".into(), "3".into())].into();
+    config.connection_options =
+        [("authMechanism".into(), "SCRAM-SHA-256".into()), ("maxPoolSize".into(), "3".into())]
+            .into();
     let manager = MongoManager::connect(&config).await.unwrap();
     let events = manager.database().collection::<Document>("events");
     events.insert_one(doc! { "user_id": 123 }).await.unwrap();
@@ -108,7 +143,8 @@ async fn a_thousand_tasks_that_ask_at_once_make_one_client() {
     const POOL_MAX: u64 = 4;
     let ask = || join_all((0..1_000).map(|_| tokio::spawn(MongoManager::get())));
 
-    // First a start that fails: all share its error, and do not queue up to fail one after the other.
+    // First a start that fails: all share its error, and do not queue up to fail one after the
+    // other.
     let begun = Instant::now();
     MongoManager::configure(DbConfig { server_selection_timeout: SHORT, ..nowhere() }).unwrap();
     for asked in ask().await {
@@ -118,20 +154,42 @@ async fn a_thousand_tasks_that_ask_at_once_make_one_client() {
 
     // It is not remembered: the next start succeeds, and is one.
     let mut config = mongod::settings(mongod::plain().await);
-    config.connection_options = [("maxPoolSize".into(), POOL_MAX.to_string()), ("appName".into(), "one-client".into())].into();
+    config.connection_options =
+        [("maxPoolSize".into(), POOL_MAX.to_string()), ("appName".into(), "one-client".into())]
+            .into();
     MongoManager::configure(config).unwrap();
     let databases: Vec<_> = ask().await.into_iter().map(|asked| asked.unwrap().unwrap()).collect();
-    join_all(databases.iter().map(async |database| database.run_command(doc! { "ping": 1 }).await.unwrap())).await;
+    join_all(
+        databases
+            .iter()
+            .map(async |database| database.run_command(doc! { "ping": 1 }).await.unwrap()),
+    )
+    .await;
     assert_eq!(databases.len(), 1_000);
 
     let manager = MongoManager::shared().await.unwrap();
     assert!((1..=POOL_MAX).contains(&manager.pool_counts().created_total), "{manager:?}");
     assert!(manager.pool_counts().checked_out_total >= 1_001, "{manager:?}");
-    // The server's own count: besides its pool, a client has two connections to each server to watch it.
-    let stages = [doc! { "$currentOp": { "allUsers": true, "idleConnections": true } }, doc! { "$match": { "appName": "one-client" } }];
-    let connections: Vec<Document> = manager.client().database("admin").aggregate(stages).await.unwrap().try_collect().await.unwrap();
+    // The server's own count: besides its pool, a client has two connections to each server to
+    // watch it.
+    let stages = [
+        doc! { "$currentOp": { "allUsers": true, "idleConnections": true } },
+        doc! { "$match": { "appName": "one-client" } },
+    ];
+    let connections: Vec<Document> = manager
+        .client()
+        .database("admin")
+        .aggregate(stages)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     assert!((1..=POOL_MAX + 2).contains(&(connections.len() as u64)), "{connections:?}");
-    assert_eq!(MongoManager::configure(DbConfig::default()), Err(MongoManagerError::AlreadyStarted));
+    assert_eq!(
+        MongoManager::configure(DbConfig::default()),
+        Err(MongoManagerError::AlreadyStarted)
+    );
 }
 
 #[tokio::test]
@@ -146,13 +204,20 @@ async fn the_uri_is_taken_from_the_environment() {
 /// What a process with this `MONGO_CACHE_URI` prints, whose only test is the next one.
 fn child(uri: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "mongo_manager::child_of_the_environment", "--ignored", "--nocapture"]).env_remove("MONGO_CACHE_URI");
+    command
+        .args(["--exact", "mongo_manager::child_of_the_environment", "--ignored", "--nocapture"])
+        .env_remove("MONGO_CACHE_URI");
     if let Some(uri) = uri {
         command.env("MONGO_CACHE_URI", uri);
     }
     let output = command.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
-    printed.lines().find_map(|line| line.split_once("child: ")).unwrap_or_else(|| panic!("{printed}")).1.to_owned()
+    printed
+        .lines()
+        .find_map(|line| line.split_once("child: "))
+        .unwrap_or_else(|| panic!("{printed}"))
+        .1
+        .to_owned()
 }
 
 #[tokio::test]
@@ -176,7 +241,8 @@ async fn without_a_server_the_error_names_the_address_in_time() {
 #[tokio::test]
 async fn a_server_that_takes_connections_and_says_nothing_is_no_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let error = connect_error(&short(&format!("mongodb://{}/db", listener.local_addr().unwrap()))).await;
+    let error =
+        connect_error(&short(&format!("mongodb://{}/db", listener.local_addr().unwrap()))).await;
     assert!(matches!(error, MongoManagerError::NoServer { .. }), "{error}");
 }
 
@@ -190,7 +256,10 @@ async fn another_replica_set_s_name_is_no_server() {
 #[tokio::test]
 async fn an_unknown_host_is_named() {
     let error = connect_error(&short("mongodb://no-such-host.invalid/db")).await;
-    assert!(matches!(error, MongoManagerError::HostUnknown { .. } | MongoManagerError::NoServer { .. }), "{error}");
+    assert!(
+        matches!(error, MongoManagerError::HostUnknown { .. } | MongoManagerError::NoServer { .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
 }
 
@@ -221,7 +290,13 @@ async fn each_failure_of_tls_is_told_as_such() {
         (format!("mongodb://{login}@{}/db?tls=true", secured.hosts()), "certificate"),
         (format!("mongodb://{login}@{}/db", secured.hosts()), "add tls=true"),
         (format!("mongodb://{login}@{}/db?tls=true", plain.hosts()), "no TLS connection"),
-        (format!("mongodb://{login}@{}/db?tls=true&tlsCAFile=%2Fno%2Fsuch%2Ffile", secured.hosts()), "/no/such/file"),
+        (
+            format!(
+                "mongodb://{login}@{}/db?tls=true&tlsCAFile=%2Fno%2Fsuch%2Ffile",
+                secured.hosts()
+            ),
+            "/no/such/file",
+        ),
     ] {
         let error = connect_error(&short(&uri)).await;
         assert!(matches!(error, MongoManagerError::TlsFailed { .. }), "{uri}: {error}");
@@ -236,7 +311,11 @@ fn nowhere() -> DbConfig {
 }
 
 fn short(uri: &str) -> DbConfig {
-    DbConfig { mongo_uri: Some(Secret::new(uri)), server_selection_timeout: SHORT, ..DbConfig::default() }
+    DbConfig {
+        mongo_uri: Some(Secret::new(uri)),
+        server_selection_timeout: SHORT,
+        ..DbConfig::default()
+    }
 }
 
 /// The error of a start, which comes in time, on one line, and without the password.
@@ -250,7 +329,9 @@ async fn connect_error(config: &DbConfig) -> MongoManagerError {
 }
 
 fn assert_without_password(text: &str) {
-    let encoded = percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encoded =
+        percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
     for password in [PASSWORD, encoded.as_str(), "hunter2"] {
         assert!(!text.contains(password), "leaks: {text}");
     }

@@ -17,7 +17,12 @@ use crate::support::until;
 async fn three_members_are_one_set_and_stopping_it_leaves_nothing() {
     let options = Options { members: Members::Three, ..Options::new(program().await) };
     let mongod = Mongod::start(&options).await.unwrap();
-    let manager = MongoManager::connect(&DbConfig { mongo_uri: Some(mongod.uri("db")), ..DbConfig::default() }).await.unwrap();
+    let manager = MongoManager::connect(&DbConfig {
+        mongo_uri: Some(mongod.uri("db")),
+        ..DbConfig::default()
+    })
+    .await
+    .unwrap();
     let hello = manager.database().run_command(doc! { "hello": 1 }).await.unwrap();
     assert_eq!(hello.get_array("hosts").unwrap().len(), 3);
     let all = doc! { "insert": "c", "documents": [{ "a": 1 }], "writeConcern": { "w": 3, "wtimeout": 10_000 } };
@@ -37,13 +42,20 @@ async fn three_members_are_one_set_and_stopping_it_leaves_nothing() {
 #[tokio::test]
 async fn a_member_that_was_killed_comes_back_with_its_data() {
     let mut mongod = Mongod::start(&Options::new(program().await)).await.unwrap();
-    let manager = MongoManager::connect(&DbConfig { mongo_uri: Some(mongod.uri("db")), ..DbConfig::default() }).await.unwrap();
+    let manager = MongoManager::connect(&DbConfig {
+        mongo_uri: Some(mongod.uri("db")),
+        ..DbConfig::default()
+    })
+    .await
+    .unwrap();
     manager.database().collection("c").insert_one(doc! { "a": 1 }).await.unwrap();
-    let (first, folder) = (mongod.process_ids().next().unwrap(), mongod.folders().next().unwrap().to_owned());
+    let (first, folder) =
+        (mongod.process_ids().next().unwrap(), mongod.folders().next().unwrap().to_owned());
     for _ in 0..2 {
         mongod.restart(0).await.unwrap();
         until("the document is there", async || {
-            let found = manager.database().collection::<Document>("c").find_one(doc! { "a": 1 }).await;
+            let found =
+                manager.database().collection::<Document>("c").find_one(doc! { "a": 1 }).await;
             found.is_ok_and(|found| found.is_some())
         })
         .await;
@@ -58,7 +70,9 @@ async fn a_member_that_was_killed_comes_back_with_its_data() {
 async fn a_mongod_that_does_not_start_says_why() {
     for (program, expected) in [("/no/such/mongod", "not found"), ("false", "it ended")] {
         match Mongod::start(&Options::new(program.into())).await {
-            Err(error @ MongodError::Start { .. }) => assert!(error.to_string().contains(expected), "{error}"),
+            Err(error @ MongodError::Start { .. }) => {
+                assert!(error.to_string().contains(expected), "{error}")
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -73,7 +87,10 @@ async fn our_own_sudden_death_leaves_no_process_and_no_files() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let told = lines.into_iter().find_map(|line| Some(line.split_once("child: ")?.1.to_owned())).expect("a started mongod");
+    let told = lines
+        .into_iter()
+        .find_map(|line| Some(line.split_once("child: ")?.1.to_owned()))
+        .expect("a started mongod");
     let (process_id, folder) = told.split_once(' ').unwrap();
     let process_id = process_id.parse().unwrap();
     assert!(runs(process_id) && Path::new(folder).is_dir());
@@ -91,11 +108,17 @@ async fn our_own_sudden_death_leaves_no_process_and_no_files() {
 #[ignore = "runs in a process of its own, which the test before kills"]
 async fn child_that_is_killed() {
     let mongod = Mongod::start(&Options::new(program().await)).await.unwrap();
-    let (process_id, folder) = (mongod.process_ids().next().unwrap(), mongod.folders().next().unwrap().display());
+    let (process_id, folder) =
+        (mongod.process_ids().next().unwrap(), mongod.folders().next().unwrap().display());
     println!("child: {process_id} {folder}");
     std::future::pending::<()>().await;
 }
 
 fn runs(process_id: u32) -> bool {
-    Command::new("kill").args(["-0", &process_id.to_string()]).stderr(Stdio::null()).status().unwrap().success()
+    Command::new("kill")
+        .args(["-0", &process_id.to_string()])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .success()
 }

@@ -1,4 +1,5 @@
-//! What is seen of a worker from outside: traces by a collector that nobody here wrote, metrics, health and the status page.
+//! What is seen of a worker from outside: traces by a collector that nobody here wrote, metrics,
+//! health and the status page.
 
 mod admin;
 mod collector;

@@ -1,12 +1,15 @@
-//! Thousands of worlds: the pipeline as it runs in production, on a simulated queue and a simulated store, in one thread under
-//! paused time, from a seed. At the end of each world a judge that shares no code with the pipeline says whether the promises
-//! were kept.
+//! Thousands of worlds: the pipeline as it runs in production, on a simulated queue and a simulated
+//! store, in one thread under paused time, from a seed. At the end of each world a judge that
+//! shares no code with the pipeline says whether the promises were kept.
 //!
 //! - [`plan`] draws a world from its seed, [`traffic`] what its producers send and mean.
-//! - [`queue`] and [`store`] are the servers; their clients reach them over a [`wire`] that loses what it likes.
+//! - [`queue`] and [`store`] are the servers; their clients reach them over a [`wire`] that loses
+//!   what it likes.
 //! - [`incarnation`] is one life of a worker, [`world`] lets them live and die.
-//! - [`conduct`] watches each call of a worker, [`judge`] knows what must be durable and what must be there in the end.
-//! - [`many`] runs seeds by the thousand. `make simulate SEEDS=100000` does too, `make simulate SEED=7` tells one.
+//! - [`conduct`] watches each call of a worker, [`judge`] knows what must be durable and what must
+//!   be there in the end.
+//! - [`many`] runs seeds by the thousand. `make simulate SEEDS=100000` does too, `make simulate
+//!   SEED=7` tells one.
 
 mod conduct;
 mod dice;
@@ -34,14 +37,17 @@ const FIRST_SEEDS: Range<u64> = 0..200;
 /// Seeds that `make test-long` adds.
 const MORE_SEEDS: Range<u64> = FIRST_SEEDS.end..2_000;
 
-/// Nothing is lost, nothing is doubled, order does not matter, one bad message costs one message, a sick store costs nothing
-/// but time, a deploy costs nothing.
+/// Nothing is lost, nothing is doubled, order does not matter, one bad message costs one message, a
+/// sick store costs nothing but time, a deploy costs nothing.
 #[test]
 fn every_promise_holds_in_two_hundred_worlds() {
     let sum = hold(FIRST_SEEDS, u64::MAX);
     // So few worlds miss the rarest faults. The other eighteen hundred must not.
     let (unseen, kinds) = (sum.unseen(), Fault::ALL.len());
-    assert!(unseen.len() <= kinds / 5, "more than a fifth of {kinds} kinds of faults struck in no world: {unseen:?}");
+    assert!(
+        unseen.len() <= kinds / 5,
+        "more than a fifth of {kinds} kinds of faults struck in no world: {unseen:?}"
+    );
 }
 
 /// As above, and every fault strikes.
@@ -51,7 +57,8 @@ fn every_promise_holds_in_eighteen_hundred_more_worlds() {
     hold(MORE_SEEDS, u64::MAX).assert_all_struck();
 }
 
-/// For people: as many worlds as they like. `SEEDS` sets how many, `FIRST_SEED` the first of them; after `ENOUGH` failed worlds it ends.
+/// For people: as many worlds as they like. `SEEDS` sets how many, `FIRST_SEED` the first of them;
+/// after `ENOUGH` failed worlds it ends.
 #[test]
 #[ignore = "make simulate SEEDS=100000 runs it"]
 fn every_promise_holds_in_as_many_worlds_as_you_like() {

@@ -1,4 +1,5 @@
-//! What a worker uses of SQS, on the embedded server and on moto: the same, or the difference is stated.
+//! What a worker uses of SQS, on the embedded server and on moto: the same, or the difference is
+//! stated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,16 +64,23 @@ async fn queue(server: &SqsServer, visibility_timeout: &str) -> (SqsQueue, Strin
 }
 
 async fn send(queue: &SqsQueue, bodies: &[&str]) {
-    let entries: Vec<_> = bodies.iter().map(|body| Outgoing { body: (*body).to_owned(), ..Outgoing::default() }).collect();
+    let entries: Vec<_> = bodies
+        .iter()
+        .map(|body| Outgoing { body: (*body).to_owned(), ..Outgoing::default() })
+        .collect();
     let outcomes = queue.send_batch(&entries).await.expect("send");
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, SendOutcome::Sent { .. })), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, SendOutcome::Sent { .. })),
+        "{outcomes:?}"
+    );
 }
 
 /// Receives until `count` messages are there; servers need not give all at once.
 async fn receive(queue: &SqsQueue, count: usize) -> Vec<QueueMessage> {
     let mut all = Vec::new();
     while all.len() < count {
-        let some = queue.receive((count - all.len()).min(BATCH_MAX), SOON, None).await.expect("receive");
+        let some =
+            queue.receive((count - all.len()).min(BATCH_MAX), SOON, None).await.expect("receive");
         assert!(!some.is_empty(), "{} of {count} messages came", all.len());
         all.extend(some);
     }
@@ -98,7 +106,12 @@ async fn attributes_of_a_queue_are_read_at_connect(server: SqsServer) {
     assert_eq!(facts.visibility_timeout, Duration::from_secs(77));
     assert_eq!(facts.message_retention, Some(Duration::from_hours(24)));
     assert!(!facts.fifo);
-    assert!(facts.arn.starts_with("arn:aws:sqs:us-east-1:") && facts.arn.ends_with(url.rsplit('/').next().unwrap()), "{}", facts.arn);
+    assert!(
+        facts.arn.starts_with("arn:aws:sqs:us-east-1:")
+            && facts.arn.ends_with(url.rsplit('/').next().unwrap()),
+        "{}",
+        facts.arn
+    );
     let redrive = facts.redrive.expect("a redrive policy");
     assert_eq!((redrive.dead_letter_arn, redrive.max_receive_count), (dead.arn, 12));
 
@@ -135,7 +148,8 @@ async fn what_is_sent_is_received_with_all_its_attributes(server: SqsServer) {
     assert!((-1_000..60_000).contains(&age), "sent {age} ms ago");
 
     // And by our own sending.
-    let outgoing = Outgoing { body: body.to_owned(), attributes: expected.to_vec(), ..Outgoing::default() };
+    let outgoing =
+        Outgoing { body: body.to_owned(), attributes: expected.to_vec(), ..Outgoing::default() };
     queue.send_batch(&[outgoing]).await.expect("send");
     let message = receive(&queue, 1).await.remove(0);
     assert_eq!((message.body.as_str(), message.attributes), (body, expected.to_vec()));
@@ -146,7 +160,12 @@ async fn the_trace_header_is_passed_on(server: SqsServer) {
     let (queue, url) = queue(&server, LONG).await;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
     let system = json!({ "AWSTraceHeader": { "DataType": "String", "StringValue": header } });
-    server.call("SendMessage", &json!({ "QueueUrl": url, "MessageBody": "{}", "MessageSystemAttributes": system })).await;
+    server
+        .call(
+            "SendMessage",
+            &json!({ "QueueUrl": url, "MessageBody": "{}", "MessageSystemAttributes": system }),
+        )
+        .await;
     let message = receive(&queue, 1).await.remove(0);
     match server.kind {
         Kind::Embedded => assert_eq!(message.trace_header, None),
@@ -171,11 +190,12 @@ async fn a_receive_brings_no_more_than_was_asked_for(server: SqsServer) {
 async fn a_long_poll_ends_when_a_message_comes(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     let start = Instant::now();
-    let (received, ()) = tokio::join!(queue.receive(BATCH_MAX, Duration::from_secs(20), None), async {
-        // A round trip on the same server, so that the receive is there first.
-        assert_eq!(queue.facts().await.expect("facts").messages, 0);
-        send(&queue, &["late"]).await;
-    });
+    let (received, ()) =
+        tokio::join!(queue.receive(BATCH_MAX, Duration::from_secs(20), None), async {
+            // A round trip on the same server, so that the receive is there first.
+            assert_eq!(queue.facts().await.expect("facts").messages, 0);
+            send(&queue, &["late"]).await;
+        });
     assert_eq!(bodies(&received.expect("receive")), ["late"]);
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
 }
@@ -183,7 +203,10 @@ async fn a_long_poll_ends_when_a_message_comes(server: SqsServer) {
 async fn a_long_poll_without_messages_ends_empty_in_time(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     let start = Instant::now();
-    assert_eq!(queue.receive(BATCH_MAX, Duration::from_secs(1), None).await.expect("receive").len(), 0);
+    assert_eq!(
+        queue.receive(BATCH_MAX, Duration::from_secs(1), None).await.expect("receive").len(),
+        0
+    );
     assert!((Duration::from_millis(900)..SOON).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
 
@@ -191,9 +214,16 @@ async fn what_is_deleted_does_not_come_again(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a", "b", "c"]).await;
     let messages = receive(&queue, 3).await;
-    let (keep, delete): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| message.body == "b");
-    assert_eq!(queue.delete(&handles(&delete)).await.expect("delete"), [EntryOutcome::Done, EntryOutcome::Done]);
-    assert_eq!(queue.change_visibility(&handles(&keep), NOW).await.expect("give back"), [EntryOutcome::Done]);
+    let (keep, delete): (Vec<_>, Vec<_>) =
+        messages.into_iter().partition(|message| message.body == "b");
+    assert_eq!(
+        queue.delete(&handles(&delete)).await.expect("delete"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
+    assert_eq!(
+        queue.change_visibility(&handles(&keep), NOW).await.expect("give back"),
+        [EntryOutcome::Done]
+    );
     assert_eq!(bodies(&receive(&queue, 1).await), ["b"]);
     let facts = queue.facts().await.expect("facts");
     assert_eq!((facts.messages, facts.messages_in_flight), (0, 1));
@@ -205,7 +235,10 @@ async fn a_bad_handle_does_not_hold_back_its_neighbours(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a", "b"]).await;
     let good = handles(&receive(&queue, 2).await);
-    let outcomes = queue.delete(&[good[0].clone(), "no-such-handle".into(), good[1].clone()]).await.expect("delete");
+    let outcomes = queue
+        .delete(&[good[0].clone(), "no-such-handle".into(), good[1].clone()])
+        .await
+        .expect("delete");
     let bad = match server.kind {
         Kind::Embedded => EntryOutcome::Done,
         Kind::Moto => EntryOutcome::Stale,
@@ -215,8 +248,9 @@ async fn a_bad_handle_does_not_hold_back_its_neighbours(server: SqsServer) {
     assert_eq!((facts.messages, facts.messages_in_flight), (0, 0));
 }
 
-/// AWS answers that a delete with the handle of an earlier receive is done, and does not delete a message that was received
-/// again since. The embedded server does the same; moto takes any handle for its message's.
+/// AWS answers that a delete with the handle of an earlier receive is done, and does not delete a
+/// message that was received again since. The embedded server does the same; moto takes any handle
+/// for its message's.
 async fn an_old_handle_hides_and_deletes_nothing(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a"]).await;
@@ -230,7 +264,10 @@ async fn an_old_handle_hides_and_deletes_nothing(server: SqsServer) {
         Kind::Embedded => (EntryOutcome::Stale, 1),
         Kind::Moto => (EntryOutcome::Done, 0),
     };
-    assert_eq!((hidden, queue.facts().await.expect("facts").messages_in_flight), (vec![outcome], left));
+    assert_eq!(
+        (hidden, queue.facts().await.expect("facts").messages_in_flight),
+        (vec![outcome], left)
+    );
     assert_eq!(queue.delete(&new).await.expect("an answer"), [EntryOutcome::Done]);
     assert_eq!(queue.facts().await.expect("facts").messages_in_flight, 0);
 }
@@ -239,13 +276,16 @@ async fn a_message_given_back_comes_at_once_and_counts(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a", "b"]).await;
     let first = receive(&queue, 2).await;
-    assert_eq!(queue.change_visibility(&handles(&first), NOW).await.expect("give back"), [EntryOutcome::Done, EntryOutcome::Done]);
+    assert_eq!(
+        queue.change_visibility(&handles(&first), NOW).await.expect("give back"),
+        [EntryOutcome::Done, EntryOutcome::Done]
+    );
     let again = receive(&queue, 2).await;
     assert_eq!(bodies(&again), ["a", "b"]);
     assert!(again.iter().all(|message| message.receive_count == 2));
-    assert!(
-        again.iter().all(|message| first.iter().any(|before| before.message_id == message.message_id && before.sent_ms == message.sent_ms))
-    );
+    assert!(again.iter().all(|message| first.iter().any(|before| before.message_id
+        == message.message_id
+        && before.sent_ms == message.sent_ms)));
     assert_eq!(queue.change_visibility(&[], NOW).await.expect("nothing"), []);
 }
 
@@ -271,21 +311,31 @@ async fn a_message_is_hidden_for_twelve_hours_at_most(server: SqsServer) {
     let (queue, _) = queue(&server, LONG).await;
     send(&queue, &["a"]).await;
     let handle = handles(&receive(&queue, 1).await);
-    let outcomes = queue.change_visibility(&handle, Duration::from_secs(12 * 3_600 + 1)).await.expect("an answer");
+    let outcomes = queue
+        .change_visibility(&handle, Duration::from_secs(12 * 3_600 + 1))
+        .await
+        .expect("an answer");
     match server.kind {
         Kind::Embedded => assert_eq!(outcomes, [EntryOutcome::Done]),
-        Kind::Moto => assert_eq!(outcomes, [EntryOutcome::Failed("InvalidParameterValue: Visibility timeout invalid".to_owned())]),
+        Kind::Moto => assert_eq!(
+            outcomes,
+            [EntryOutcome::Failed("InvalidParameterValue: Visibility timeout invalid".to_owned())]
+        ),
     }
 }
 
-/// AWS would give the same messages again for the same attempt; neither server does. Moto numbers only what was not sent in
-/// a batch.
+/// AWS would give the same messages again for the same attempt; neither server does. Moto numbers
+/// only what was not sent in a batch.
 async fn a_fifo_group_waits_for_its_first_message(server: SqsServer) {
     let attributes = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": LONG });
     let (queue, facts) = server.connect(&server.create_queue(&attributes).await).await;
     assert!(facts.fifo);
     for (body, group) in [("g1-a", "g1"), ("g1-b", "g1"), ("g2-a", "g2"), ("g1-c", "g1")] {
-        let outgoing = Outgoing { body: body.to_owned(), group: Some(group.to_owned()), ..Outgoing::default() };
+        let outgoing = Outgoing {
+            body: body.to_owned(),
+            group: Some(group.to_owned()),
+            ..Outgoing::default()
+        };
         let sent = queue.send_batch(&[outgoing]).await.expect("send");
         assert!(matches!(sent[0], SendOutcome::Sent { .. }), "{sent:?}");
     }
@@ -293,10 +343,19 @@ async fn a_fifo_group_waits_for_its_first_message(server: SqsServer) {
     assert_eq!(bodies(&first), ["g1-a"]);
     assert_eq!(first[0].fifo.as_ref().map(|fifo| fifo.group.as_str()), Some("g1"));
     // While it is held, its group waits and others do not.
-    assert_eq!(bodies(&queue.receive(BATCH_MAX, NOW, Some("attempt-1")).await.expect("receive")), ["g2-a"]);
-    assert_eq!(bodies(&queue.receive(BATCH_MAX, NOW, Some("attempt-2")).await.expect("receive")), [""; 0]);
+    assert_eq!(
+        bodies(&queue.receive(BATCH_MAX, NOW, Some("attempt-1")).await.expect("receive")),
+        ["g2-a"]
+    );
+    assert_eq!(
+        bodies(&queue.receive(BATCH_MAX, NOW, Some("attempt-2")).await.expect("receive")),
+        [""; 0]
+    );
     // Given back, it comes before the ones behind it.
-    assert_eq!(queue.change_visibility(&handles(&first), NOW).await.expect("give back"), [EntryOutcome::Done]);
+    assert_eq!(
+        queue.change_visibility(&handles(&first), NOW).await.expect("give back"),
+        [EntryOutcome::Done]
+    );
     let again = queue.receive(1, SOON, Some("attempt-3")).await.expect("receive");
     assert_eq!((bodies(&again), again[0].receive_count), (vec!["g1-a"], 2));
     assert_eq!(queue.delete(&handles(&again)).await.expect("delete"), [EntryOutcome::Done]);
@@ -304,7 +363,9 @@ async fn a_fifo_group_waits_for_its_first_message(server: SqsServer) {
     assert_eq!(bodies(&next), ["g1-b"]);
     let sequence = |message: &QueueMessage| message.fifo.as_ref().map_or(0, |fifo| fifo.sequence);
     match server.kind {
-        Kind::Embedded => assert!(0 < sequence(&again[0]) && sequence(&again[0]) < sequence(&next[0])),
+        Kind::Embedded => {
+            assert!(0 < sequence(&again[0]) && sequence(&again[0]) < sequence(&next[0]))
+        }
         Kind::Moto => assert_eq!((sequence(&again[0]), sequence(&next[0])), (0, 0)),
     }
 }
@@ -341,7 +402,9 @@ async fn permissions_are_probed_without_a_change(server: SqsServer) {
     let before = queue.facts().await.expect("facts");
     for probe in queue.probe().await {
         match probe.permission {
-            "sqs:ReceiveMessage" => assert!(matches!(probe.verdict, Verdict::NotTried(_)), "{probe:?}"),
+            "sqs:ReceiveMessage" => {
+                assert!(matches!(probe.verdict, Verdict::NotTried(_)), "{probe:?}")
+            }
             _ => assert_eq!(probe.verdict, Verdict::Allowed, "{probe:?}"),
         }
     }
@@ -381,13 +444,24 @@ async fn every_error_of_sqs_has_its_kind_over_the_wire() {
         let fault = connect(&server.endpoint, "http://h/0/portal").await.expect_err(code);
         assert_eq!(fault.kind, kind, "{code}: {fault}");
         assert!(fault.text.contains("portal") && !fault.text.contains('\n'), "{fault}");
-        assert!(kind != QueueFaultKind::Denied || code.contains("AccessDenied") || !fault.text.contains("SECRET"), "{fault}");
+        assert!(
+            kind != QueueFaultKind::Denied
+                || code.contains("AccessDenied")
+                || !fault.text.contains("SECRET"),
+            "{fault}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_of_sqs_is_unavailable() {
-    for (status, body) in [(503, "<html>Service Unavailable</html>"), (502, ""), (200, "<html>Welcome</html>"), (404, "{}"), (200, "{}")] {
+    for (status, body) in [
+        (503, "<html>Service Unavailable</html>"),
+        (502, ""),
+        (200, "<html>Welcome</html>"),
+        (404, "{}"),
+        (200, "{}"),
+    ] {
         let server = Canned::body(status, body).await;
         let fault = connect(&server.endpoint, "http://h/0/portal").await.expect_err("not SQS");
         assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{status} {body}: {fault}");
@@ -397,7 +471,8 @@ async fn an_answer_that_is_not_of_sqs_is_unavailable() {
 /// A server may leave entries out of its answer, or answer for ones that were not asked about.
 #[tokio::test]
 async fn an_entry_without_an_answer_has_failed() {
-    let attributes = json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
+    let attributes =
+        json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
     let failed = json!([{ "Id": "1", "SenderFault": false, "Code": "InternalError", "Message": "we broke" }]);
     let answer = json!({ "Attributes": attributes, "Successful": [{ "Id": "2" }, { "Id": "9" }], "Failed": failed });
     let server = Canned::body(200, &answer.to_string()).await;
@@ -405,8 +480,14 @@ async fn an_entry_without_an_answer_has_failed() {
     let handles = ["a", "b", "c"].map(Arc::from);
     for outcomes in [queue.delete(&handles).await, queue.change_visibility(&handles, NOW).await] {
         let outcomes = outcomes.expect("an answer");
-        assert!(matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")), "{outcomes:?}");
-        assert_eq!(outcomes[1..], [EntryOutcome::Failed("InternalError: we broke".to_owned()), EntryOutcome::Done]);
+        assert!(
+            matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")),
+            "{outcomes:?}"
+        );
+        assert_eq!(
+            outcomes[1..],
+            [EntryOutcome::Failed("InternalError: we broke".to_owned()), EntryOutcome::Done]
+        );
     }
 }
 
@@ -414,12 +495,18 @@ async fn an_entry_without_an_answer_has_failed() {
 async fn a_message_that_cannot_be_settled_does_not_hold_back_its_neighbours() {
     let good = json!({ "MessageId": "m", "ReceiptHandle": "h", "Attributes": { "SentTimestamp": "1795341605123" } });
     let messages = json!([{}, { "MessageId": "no handle", "Body": "{}" }, good]);
-    let attributes = json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
-    let server = Canned::body(200, &json!({ "Attributes": attributes, "Messages": messages }).to_string()).await;
+    let attributes =
+        json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
+    let server =
+        Canned::body(200, &json!({ "Attributes": attributes, "Messages": messages }).to_string())
+            .await;
     let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
     let received = queue.receive(BATCH_MAX, NOW, None).await.expect("receive");
     assert_eq!(received.len(), 1);
-    assert_eq!((received[0].message_id.as_str(), received[0].body.as_str(), received[0].receive_count), ("m", "", 1));
+    assert_eq!(
+        (received[0].message_id.as_str(), received[0].body.as_str(), received[0].receive_count),
+        ("m", "", 1)
+    );
 }
 
 #[tokio::test]
@@ -430,7 +517,10 @@ async fn a_server_that_nobody_runs_is_named_within_the_bound() {
         let start = Instant::now();
         let fault = connect(endpoint, "http://h/0/portal").await.expect_err("nobody answers");
         assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{fault}");
-        assert!(fault.text.contains(endpoint) && fault.text.contains("queue.endpoint_url"), "{fault}");
+        assert!(
+            fault.text.contains(endpoint) && fault.text.contains("queue.endpoint_url"),
+            "{fault}"
+        );
         assert!(start.elapsed() < Duration::from_secs(15));
     }
 }

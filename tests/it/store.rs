@@ -25,7 +25,8 @@ const NOON: i64 = 1_795_341_600_000;
 
 /// An empty database of the test's own.
 async fn database(name: &str) -> Database {
-    let client = Client::with_uri_str(mongod::plain().await.uri("store").expose()).await.expect("a client");
+    let client =
+        Client::with_uri_str(mongod::plain().await.uri("store").expose()).await.expect("a client");
     let database = client.database(&format!("store_{name}"));
     database.drop().await.expect("dropped");
     database
@@ -40,23 +41,41 @@ fn collection(kind: WriteKind) -> Collection {
         name: "things".to_owned(),
         kind,
         declared: Vec::new(),
-        write_concern: WriteConcern { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(10) },
+        write_concern: WriteConcern {
+            w: Acknowledgement::Majority,
+            journal: true,
+            timeout: Duration::from_secs(10),
+        },
         indexes: Vec::new(),
         ttl: None,
     }
 }
 
 fn sessions() -> Collection {
-    let kind = WriteKind::Set { key: "session_id".to_owned(), version_field: "last_accessed".to_owned(), partial: false };
-    Collection { declared: vec!["data".to_owned(), "dev".to_owned(), "last_accessed".to_owned()], ..collection(kind) }
+    let kind = WriteKind::Set {
+        key: "session_id".to_owned(),
+        version_field: "last_accessed".to_owned(),
+        partial: false,
+    };
+    Collection {
+        declared: vec!["data".to_owned(), "dev".to_owned(), "last_accessed".to_owned()],
+        ..collection(kind)
+    }
 }
 
 fn partial_sessions() -> Collection {
-    collection(WriteKind::Set { key: "session_id".to_owned(), version_field: "last_accessed".to_owned(), partial: true })
+    collection(WriteKind::Set {
+        key: "session_id".to_owned(),
+        version_field: "last_accessed".to_owned(),
+        partial: true,
+    })
 }
 
 fn cache() -> Collection {
-    collection(WriteKind::Replace { key: "session_id".to_owned(), version_field: "last_accessed".to_owned() })
+    collection(WriteKind::Replace {
+        key: "session_id".to_owned(),
+        version_field: "last_accessed".to_owned(),
+    })
 }
 
 fn fields(document: &Document) -> Fields {
@@ -82,7 +101,10 @@ fn version(time_ms: i64, id: &str) -> Version {
 fn whole(key: impl Into<AsKey>, time_ms: i64, document: Document) -> Write {
     let mut document = document;
     document.insert("last_accessed", bson::DateTime::from_millis(time_ms));
-    Write::Update(Update { key: key.into().0, change: Change::Whole { version: version(time_ms, "m"), fields: fields(&document) } })
+    Write::Update(Update {
+        key: key.into().0,
+        change: Change::Whole { version: version(time_ms, "m"), fields: fields(&document) },
+    })
 }
 
 /// Text or a number, as a key.
@@ -104,14 +126,19 @@ fn insert(id: i64, rest: &Document, hash: Option<[u8; 16]>) -> Write {
     let mut document = doc! { "_id": id };
     document.extend(rest.clone());
     if let Some(hash) = hash {
-        let hash = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: hash.to_vec() };
+        let hash =
+            bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: hash.to_vec() };
         document.insert("_ingest", doc! { "h": hash });
     }
     let document = bson::serialize_to_vec(&document).expect("BSON");
     Write::Insert(Insert { id: Key::Integer(id), document, hash })
 }
 
-async fn write(store: &MongoStore, collection: &Collection, writes: &[Write]) -> (Vec<ItemOutcome>, usize) {
+async fn write(
+    store: &MongoStore,
+    collection: &Collection,
+    writes: &[Write],
+) -> (Vec<ItemOutcome>, usize) {
     let writes: Vec<&Write> = writes.iter().collect();
     match store.write(collection, &writes).await {
         WriteOutcome::Answered { items, stale } => (items, stale),
@@ -127,7 +154,12 @@ async fn only(database: &Database) -> Document {
 
 async fn all(database: &Database) -> Vec<Document> {
     use futures_util::TryStreamExt;
-    let found = database.collection::<Document>("things").find(doc! {}).sort(doc! { "_id": 1 }).await.expect("found");
+    let found = database
+        .collection::<Document>("things")
+        .find(doc! {})
+        .sort(doc! { "_id": 1 })
+        .await
+        .expect("found");
     found.try_collect().await.expect("read")
 }
 
@@ -158,7 +190,11 @@ async fn a_redelivered_insert_is_there_already() {
 async fn another_message_under_the_same_id_is_a_conflict_and_its_neighbours_are_written() {
     let database = database("conflict").await;
     let (store, events) = (store(&database), collection(WriteKind::Insert));
-    database.collection::<Document>("things").insert_one(doc! { "_id": 7, "by": "another program" }).await.expect("inserted");
+    database
+        .collection::<Document>("things")
+        .insert_one(doc! { "_id": 7, "by": "another program" })
+        .await
+        .expect("inserted");
     write(&store, &events, &[insert(1, &doc! { "a": 1 }, Some([1; 16]))]).await;
     let writes = [
         insert(1, &doc! { "a": 9 }, Some([9; 16])),
@@ -175,15 +211,31 @@ async fn another_message_under_the_same_id_is_a_conflict_and_its_neighbours_are_
 #[tokio::test]
 async fn what_the_server_refuses_is_rejected_with_its_code_and_without_values() {
     let database = database("refused").await;
-    let rule = doc! { "$jsonSchema": { "required": ["name"], "properties": { "qty": { "minimum": 0 } } } };
+    let rule =
+        doc! { "$jsonSchema": { "required": ["name"], "properties": { "qty": { "minimum": 0 } } } };
     database.create_collection("things").validator(rule).await.expect("created");
     unique(&database, "email").await;
     let things = database.collection::<Document>("things");
-    things.create_index(IndexModel::builder().keys(doc! { "place": "2dsphere" }).build()).await.expect("an index");
-    things.create_index(IndexModel::builder().keys(doc! { "spot": "2d" }).build()).await.expect("an index");
-    things.create_index(IndexModel::builder().keys(doc! { "a": 1, "b": 1 }).build()).await.expect("an index");
-    things.create_index(IndexModel::builder().keys(doc! { "text": "text" }).build()).await.expect("an index");
-    things.create_index(IndexModel::builder().keys(doc! { "hash": "hashed" }).build()).await.expect("an index");
+    things
+        .create_index(IndexModel::builder().keys(doc! { "place": "2dsphere" }).build())
+        .await
+        .expect("an index");
+    things
+        .create_index(IndexModel::builder().keys(doc! { "spot": "2d" }).build())
+        .await
+        .expect("an index");
+    things
+        .create_index(IndexModel::builder().keys(doc! { "a": 1, "b": 1 }).build())
+        .await
+        .expect("an index");
+    things
+        .create_index(IndexModel::builder().keys(doc! { "text": "text" }).build())
+        .await
+        .expect("an index");
+    things
+        .create_index(IndexModel::builder().keys(doc! { "hash": "hashed" }).build())
+        .await
+        .expect("an index");
     let with = |id: i32, rest: Document| {
         let mut document = doc! { "name": "n", "email": id };
         document.extend(rest);
@@ -222,7 +274,10 @@ async fn what_the_server_refuses_is_rejected_with_its_code_and_without_values() 
 async fn a_document_of_the_full_size_is_written_and_a_larger_one_is_rejected() {
     let database = database("large").await;
     let store = store(&database);
-    let blob = |bytes: usize| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![7; bytes] };
+    let blob = |bytes: usize| bson::Binary {
+        subtype: bson::spec::BinarySubtype::Generic,
+        bytes: vec![7; bytes],
+    };
     let full = 16 * 1024 * 1024;
     let frame = bson::serialize_to_vec(&doc! { "_id": 1_i64, "b": blob(0) }).expect("BSON").len();
     let events = collection(WriteKind::Insert);
@@ -240,20 +295,33 @@ async fn a_document_of_the_full_size_is_written_and_a_larger_one_is_rejected() {
 
     database.drop().await.expect("dropped");
     unique(&database, "session_id").await;
-    let writes = [whole("large", NOON, doc! { "data": blob(full - 300) }), whole("larger", NOON, doc! { "data": blob(full) })];
+    let writes = [
+        whole("large", NOON, doc! { "data": blob(full - 300) }),
+        whole("larger", NOON, doc! { "data": blob(full) }),
+    ];
     let (items, _) = write(&store, &sessions(), &writes).await;
     assert_eq!(items[0], ItemOutcome::Written);
-    assert!(matches!(rejected(&items[1]).1, Some(16_493 | 17_419 | 17_420 | 10_334)), "{:?}", items[1]);
+    assert!(
+        matches!(rejected(&items[1]).1, Some(16_493 | 17_419 | 17_420 | 10_334)),
+        "{:?}",
+        items[1]
+    );
 }
 
 #[tokio::test]
 async fn nothing_counts_when_the_write_concern_is_not_met() {
     let database = database("concern").await;
     let mut events = collection(WriteKind::Insert);
-    events.write_concern = WriteConcern { w: Acknowledgement::Members(2), journal: true, timeout: Duration::from_millis(100) };
+    events.write_concern = WriteConcern {
+        w: Acknowledgement::Members(2),
+        journal: true,
+        timeout: Duration::from_millis(100),
+    };
     for _ in 0..2 {
         match store(&database).write(&events, &[&insert(1, &doc! {}, None)]).await {
-            WriteOutcome::Unconfirmed(fault) => assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}"),
+            WriteOutcome::Unconfirmed(fault) => {
+                assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}")
+            }
             other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
         }
     }
@@ -269,11 +337,15 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     let broken = Write::Insert(Insert { id: Key::Integer(1), document: broken, hash: None });
     let sound = insert(2, &doc! {}, None);
     match store.write(&events, &[&broken, &sound]).await {
-        WriteOutcome::Unconfirmed(fault) => assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}"),
+        WriteOutcome::Unconfirmed(fault) => {
+            assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}")
+        }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }
     match store.write(&events, &[&broken]).await {
-        WriteOutcome::Answered { items, .. } => assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}"),
+        WriteOutcome::Answered { items, .. } => {
+            assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}")
+        }
         other @ WriteOutcome::Unconfirmed(_) => panic!("{other:?}"),
     }
 }
@@ -282,8 +354,13 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
 async fn a_server_that_is_not_there_is_unavailable_within_bounds() {
     let options = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200";
     let client = Client::with_uri_str(options).await.expect("a client");
-    match store(&client.database("none")).write(&collection(WriteKind::Insert), &[&insert(1, &doc! {}, None)]).await {
-        WriteOutcome::Unconfirmed(fault) => assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}"),
+    match store(&client.database("none"))
+        .write(&collection(WriteKind::Insert), &[&insert(1, &doc! {}, None)])
+        .await
+    {
+        WriteOutcome::Unconfirmed(fault) => {
+            assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}")
+        }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }
 }
@@ -294,7 +371,12 @@ async fn a_document_that_holds_the_key_in_an_array_is_left_alone() {
     unique(&database, "session_id").await;
     let foreign = doc! { "_id": 1, "session_id": ["s"], "data": "theirs" };
     database.collection::<Document>("things").insert_one(&foreign).await.expect("inserted");
-    let (items, _) = write(&store(&database), &sessions(), &[whole("s", NOON, doc! { "data": 1 }), whole("t", NOON, doc! {})]).await;
+    let (items, _) = write(
+        &store(&database),
+        &sessions(),
+        &[whole("s", NOON, doc! { "data": 1 }), whole("t", NOON, doc! {})],
+    )
+    .await;
     assert_eq!(rejected(&items[0]).1, Some(11_000));
     assert!(rejected(&items[0]).2.contains("inside an array"));
     assert_eq!(items[1], ItemOutcome::Written);
@@ -305,7 +387,8 @@ async fn a_document_that_holds_the_key_in_an_array_is_left_alone() {
 async fn a_set_removes_declared_fields_that_are_absent_and_keeps_what_others_wrote() {
     let database = database("set").await;
     let store = store(&database);
-    let foreign = doc! { "_id": 1, "session_id": "s", "dev": "old", "data": 1, "theirs": { "a.b": 1 } };
+    let foreign =
+        doc! { "_id": 1, "session_id": "s", "dev": "old", "data": 1, "theirs": { "a.b": 1 } };
     database.collection::<Document>("things").insert_one(foreign).await.expect("inserted");
     let update = whole("s", NOON, doc! { "data": { "$set": "literal", "a.b": "$data" } });
     assert_eq!(write(&store, &sessions(), &[update]).await, (vec![ItemOutcome::Written], 0));
@@ -313,18 +396,31 @@ async fn a_set_removes_declared_fields_that_are_absent_and_keeps_what_others_wro
     document.remove("_ingest");
     let literal = doc! { "$set": "literal", "a.b": "$data" };
     let now = bson::DateTime::from_millis(NOON);
-    assert_eq!(document, doc! { "_id": 1, "session_id": "s", "theirs": { "a.b": 1 }, "data": literal, "last_accessed": now });
+    assert_eq!(
+        document,
+        doc! { "_id": 1, "session_id": "s", "theirs": { "a.b": 1 }, "data": literal, "last_accessed": now }
+    );
 }
 
 #[tokio::test]
 async fn a_replace_leaves_identity_and_fields_only() {
     let database = database("replace").await;
     let store = store(&database);
-    database.collection::<Document>("things").insert_one(doc! { "_id": 1, "session_id": 5_i64, "theirs": 1 }).await.expect("inserted");
-    assert_eq!(write(&store, &cache(), &[whole(5, NOON, doc! { "data": 2 })]).await, (vec![ItemOutcome::Written], 0));
+    database
+        .collection::<Document>("things")
+        .insert_one(doc! { "_id": 1, "session_id": 5_i64, "theirs": 1 })
+        .await
+        .expect("inserted");
+    assert_eq!(
+        write(&store, &cache(), &[whole(5, NOON, doc! { "data": 2 })]).await,
+        (vec![ItemOutcome::Written], 0)
+    );
     let mut document = only(&database).await;
     assert_eq!(document.remove("_ingest").map(|own| own.to_string().contains('v')), Some(true));
-    assert_eq!(document, doc! { "_id": 1, "session_id": 5_i64, "data": 2, "last_accessed": bson::DateTime::from_millis(NOON) });
+    assert_eq!(
+        document,
+        doc! { "_id": 1, "session_id": 5_i64, "data": 2, "last_accessed": bson::DateTime::from_millis(NOON) }
+    );
 }
 
 #[tokio::test]
@@ -335,7 +431,9 @@ async fn a_stale_update_changes_nothing_and_is_counted() {
         database.drop().await.expect("dropped");
         write(&store, &collection, &[whole("s", NOON, doc! { "data": 1 })]).await;
         let before = only(&database).await;
-        let (items, stale) = write(&store, &collection, &[whole("s", NOON - 1, doc! { "data": 2, "dev": "x" })]).await;
+        let (items, stale) =
+            write(&store, &collection, &[whole("s", NOON - 1, doc! { "data": 2, "dev": "x" })])
+                .await;
         assert_eq!((items, stale), (vec![ItemOutcome::Written], 1));
         let (_, stale) = write(&store, &collection, &[whole("s", NOON, doc! { "data": 1 })]).await;
         assert_eq!(stale, 1, "a redelivery is not newer");
@@ -362,7 +460,8 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
         "1795341600500".into(),
     ];
     let oldest: [Bson; 14] = [
-        // Outside the years of versions, by a date, a number and text: such a one would freeze its key.
+        // Outside the years of versions, by a date, a number and text: such a one would freeze its
+        // key.
         bson::DateTime::from_millis(20_261_122_100_005_000).into(),
         bson::DateTime::from_millis(VERSION_MILLIS_MAX + 1).into(),
         bson::DateTime::from_millis(VERSION_MILLIS_MIN - 1).into(),
@@ -383,7 +482,9 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
         let document = doc! { "session_id": "s", "last_accessed": stored, "data": "theirs" };
         database.collection::<Document>("things").insert_one(&document).await.expect("inserted");
         let update = match collection.kind {
-            WriteKind::Set { partial: true, .. } => order::partial("s", &version(time_ms, "m"), doc! { "data": "ours" }),
+            WriteKind::Set { partial: true, .. } => {
+                order::partial("s", &version(time_ms, "m"), doc! { "data": "ours" })
+            }
             _ => whole("s", time_ms, doc! { "data": "ours" }),
         };
         let (items, stale) = write(&store, collection, &[update]).await;
@@ -395,10 +496,16 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
     for collection in [sessions(), cache(), partial_sessions()] {
         for stored in &half_past {
             assert!(!beats(&collection, stored, NOON + 499).await, "{stored} is newer");
-            assert!(beats(&collection, stored, NOON + 500).await, "{stored} of the same time is older than any message");
+            assert!(
+                beats(&collection, stored, NOON + 500).await,
+                "{stored} of the same time is older than any message"
+            );
         }
         for stored in &oldest {
-            assert!(beats(&collection, stored, VERSION_MILLIS_MIN).await, "{stored} counts as oldest");
+            assert!(
+                beats(&collection, stored, VERSION_MILLIS_MIN).await,
+                "{stored} counts as oldest"
+            );
         }
     }
 }
@@ -411,7 +518,9 @@ async fn clients_that_race_to_make_one_key_all_succeed() {
         let tasks: Vec<_> = (0..8_i64)
             .map(|racer| {
                 let store = store(&database);
-                let writes: Vec<Write> = (0..20).map(|key| whole(round * 100 + key, NOON + racer, doc! { "data": racer })).collect();
+                let writes: Vec<Write> = (0..20)
+                    .map(|key| whole(round * 100 + key, NOON + racer, doc! { "data": racer }))
+                    .collect();
                 tokio::spawn(async move { write(&store, &sessions(), &writes).await.0 })
             })
             .collect();
@@ -421,5 +530,8 @@ async fn clients_that_race_to_make_one_key_all_succeed() {
     }
     let documents = all(&database).await;
     assert_eq!(documents.len(), 400);
-    assert!(documents.iter().all(|document| document.get_i64("data").ok() == Some(7)), "the newest won everywhere");
+    assert!(
+        documents.iter().all(|document| document.get_i64("data").ok() == Some(7)),
+        "the newest won everywhere"
+    );
 }

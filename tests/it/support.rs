@@ -1,4 +1,5 @@
-//! What the tests share: servers that are started once, and left in no doubt; the built binary; and how to wait.
+//! What the tests share: servers that are started once, and left in no doubt; the built binary; and
+//! how to wait.
 
 pub mod child;
 pub mod fault_proxy;
@@ -24,13 +25,16 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     assert!(tokio::time::timeout(DEADLINE, met).await.is_ok(), "not within {DEADLINE:?}: {what}");
 }
 
-/// Asks a server again and again until it answers: one of a set may just be holding an election, which is no finding.
+/// Asks a server again and again until it answers: one of a set may just be holding an election,
+/// which is no finding.
 pub async fn answered<T, E: Display>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
     let asked = Instant::now();
     loop {
         match ask().await {
             Ok(answer) => return answer,
-            Err(error) => assert!(asked.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {error}"),
+            Err(error) => {
+                assert!(asked.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {error}")
+            }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

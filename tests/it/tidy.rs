@@ -1,6 +1,8 @@
-//! The rules of the house that no compiler knows: who may import whom, how long things get, what is never committed.
+//! The rules of the house that no compiler knows: who may import whom, how long things get, what is
+//! never committed.
 //!
-//! Each rule is a pure function with tests of its own that show it something bad; here they meet the real tree.
+//! Each rule is a pure function with tests of its own that show it something bad; here they meet
+//! the real tree.
 
 mod leaks;
 mod names;
@@ -18,9 +20,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files that are or could be committed, relative to the root: what git knows, else (in an unpacked archive) all there is.
+/// All files that are or could be committed, relative to the root: what git knows, else (in an
+/// unpacked archive) all there is.
 fn files() -> Vec<PathBuf> {
-    let git = Command::new("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output();
+    let git = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output();
     let mut files: Vec<PathBuf> = match git {
         Ok(output) if output.status.success() => output
             .stdout
@@ -33,7 +39,11 @@ fn files() -> Vec<PathBuf> {
     // Git still lists what was deleted and not yet committed.
     files.retain(|file| root().join(file).is_file());
     files.sort();
-    assert!(files.contains(&"src/lib.rs".into()), "the sources of this crate are not at {}", root().display());
+    assert!(
+        files.contains(&"src/lib.rs".into()),
+        "the sources of this crate are not at {}",
+        root().display()
+    );
     files
 }
 
@@ -62,7 +72,10 @@ fn text(file: &Path) -> Option<String> {
 fn sources(folders: &[&str]) -> Vec<Source> {
     files()
         .iter()
-        .filter(|file| folders.iter().any(|folder| file.starts_with(folder)) && file.extension().is_some_and(|extension| extension == "rs"))
+        .filter(|file| {
+            folders.iter().any(|folder| file.starts_with(folder))
+                && file.extension().is_some_and(|extension| extension == "rs")
+        })
         .map(|file| Source::parse(file, &text(file).expect("Rust is UTF-8")))
         .collect()
 }
@@ -85,7 +98,9 @@ fn an_sdk_is_named_only_in_its_adapter() {
 fn no_file_is_longer_than_a_reader_likes() {
     let long = files()
         .iter()
-        .filter(|file| file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs"))
+        .filter(|file| {
+            file.starts_with("src") && file.extension().is_some_and(|extension| extension == "rs")
+        })
         .filter_map(|file| sizes::long_file(file, &text(file).expect("Rust is UTF-8")))
         .collect::<Vec<_>>();
     assert_none(&long);
@@ -93,18 +108,29 @@ fn no_file_is_longer_than_a_reader_likes() {
 
 #[test]
 fn no_function_is_longer_than_a_screen() {
-    assert_none(&sources(&["src", "tests", "benches"]).iter().flat_map(sizes::long_functions).collect::<Vec<_>>());
+    assert_none(
+        &sources(&["src", "tests", "benches"])
+            .iter()
+            .flat_map(sizes::long_functions)
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn nothing_of_the_machine_it_was_written_on_is_committed() {
-    let leaks = files().iter().filter_map(|file| Some(leaks::leaks(file, &text(file)?))).flatten().collect::<Vec<_>>();
+    let leaks = files()
+        .iter()
+        .filter_map(|file| Some(leaks::leaks(file, &text(file)?)))
+        .flatten()
+        .collect::<Vec<_>>();
     assert_none(&leaks);
 }
 
 /// The texts of all files with this extension.
 fn texts(extension: &str) -> impl Iterator<Item = (PathBuf, String)> {
-    let files = files().into_iter().filter(move |file| file.extension().is_some_and(|found| found == extension));
+    let files = files()
+        .into_iter()
+        .filter(move |file| file.extension().is_some_and(|found| found == extension));
     files.map(|file| {
         let text = text(&file).expect("UTF-8");
         (file, text)
@@ -113,15 +139,22 @@ fn texts(extension: &str) -> impl Iterator<Item = (PathBuf, String)> {
 
 #[test]
 fn every_test_that_the_documentation_names_exists() {
-    let functions = texts("rs").flat_map(|(_, text)| names::functions(&text).collect::<Vec<_>>()).collect();
-    let unknown = texts("md").flat_map(|(page, text)| names::unknown_tests(&page, &text, &functions)).collect::<Vec<_>>();
+    let functions =
+        texts("rs").flat_map(|(_, text)| names::functions(&text).collect::<Vec<_>>()).collect();
+    let unknown = texts("md")
+        .flat_map(|(page, text)| names::unknown_tests(&page, &text, &functions))
+        .collect::<Vec<_>>();
     assert_none(&unknown);
 }
 
 #[test]
 fn the_documentation_says_which_tests_are_long() {
     let ignored = texts("rs").flat_map(|(_, text)| names::ignored(&text)).collect::<Vec<_>>();
-    assert_none(&texts("md").flat_map(|(page, text)| names::wrong_marks(&page, &text, &ignored)).collect::<Vec<_>>());
+    assert_none(
+        &texts("md")
+            .flat_map(|(page, text)| names::wrong_marks(&page, &text, &ignored))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]

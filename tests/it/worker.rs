@@ -1,4 +1,5 @@
-//! The whole worker, from a real queue to a real database: what the README promises, seen from outside.
+//! The whole worker, from a real queue to a real database: what the README promises, seen from
+//! outside.
 
 mod configured_routes;
 mod demo;

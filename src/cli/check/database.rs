@@ -1,4 +1,5 @@
-//! The database: that it answers, what it is, and that writes are acknowledged as the configuration asks.
+//! The database: that it answers, what it is, and that writes are acknowledged as the configuration
+//! asks.
 
 use std::time::Duration;
 
@@ -26,15 +27,24 @@ const SELECTION_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn check(config: &Config, create_indexes: bool) -> Findings {
     let mut findings = Findings::default();
     let dead_letters = dead_letter::collection(config);
-    let collections: Vec<&Collection> = config.collections.values().chain([&dead_letters]).collect();
+    let collections: Vec<&Collection> =
+        config.collections.values().chain([&dead_letters]).collect();
     let Ok(asked) = timeout(SERVER_MAX, ask(config, &collections, &mut findings)).await else {
-        findings
-            .fail(CHECK, format!("not all was answered within {} s: check the network and the load of the server", SERVER_MAX.as_secs()));
+        findings.fail(
+            CHECK,
+            format!(
+                "not all was answered within {} s: check the network and the load of the server",
+                SERVER_MAX.as_secs()
+            ),
+        );
         return findings;
     };
     if let Some((store, reports)) = asked {
         for (collection, mut report) in collections.into_iter().zip(reports) {
-            if create_indexes && let Some(after) = indexes::create(&store, collection, &report, &mut findings).await {
+            if create_indexes
+                && let Some(after) =
+                    indexes::create(&store, collection, &report, &mut findings).await
+            {
                 report = after;
             }
             indexes::check(&report, config.db.create_indexes, &mut findings);
@@ -43,9 +53,17 @@ pub(super) async fn check(config: &Config, create_indexes: bool) -> Findings {
     findings
 }
 
-/// Everything that takes a bounded time. Returns the state of the indexes, or nothing where that could not be asked.
-async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findings) -> Option<(MongoStore, Vec<IndexReport>)> {
-    let db = DbConfig { server_selection_timeout: config.db.server_selection_timeout.min(SELECTION_MAX), ..config.db.clone() };
+/// Everything that takes a bounded time. Returns the state of the indexes, or nothing where that
+/// could not be asked.
+async fn ask(
+    config: &Config,
+    collections: &[&Collection],
+    findings: &mut Findings,
+) -> Option<(MongoStore, Vec<IndexReport>)> {
+    let db = DbConfig {
+        server_selection_timeout: config.db.server_selection_timeout.min(SELECTION_MAX),
+        ..config.db.clone()
+    };
     let manager = match MongoManager::connect(&db).await {
         Ok(manager) => manager,
         Err(error) => {
@@ -61,9 +79,12 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
         Ok(granted) => privileges(&granted, collections, config.db.create_indexes, findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
-    let store = MongoStore::new(manager.database().clone(), db.server_selection_timeout, Box::new(|| None));
+    let store =
+        MongoStore::new(manager.database().clone(), db.server_selection_timeout, Box::new(|| None));
     // All at once: each may take seconds where members are down.
-    let tried = one_for_each_write_concern(collections).into_iter().map(async |collection| (collection, store.probe(collection).await));
+    let tried = one_for_each_write_concern(collections)
+        .into_iter()
+        .map(async |collection| (collection, store.probe(collection).await));
     for (collection, answer) in join_all(tried).await {
         write_concern(collection, answer, findings);
     }
@@ -72,7 +93,10 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
         match store.indexes(collection).await {
             Ok(report) => reports.push(report),
             Err(fault) => {
-                findings.fail(indexes::CHECK, format!("those of {} cannot be read: {fault}", collection.name));
+                findings.fail(
+                    indexes::CHECK,
+                    format!("those of {} cannot be read: {fault}", collection.name),
+                );
                 return None;
             }
         }
@@ -83,14 +107,24 @@ async fn ask(config: &Config, collections: &[&Collection], findings: &mut Findin
 fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
     let is = match &facts.topology {
         Topology::Standalone => "one server without a replica set".to_owned(),
-        Topology::ReplicaSet { name, members } => format!("replica set {name}, {members} data-bearing"),
+        Topology::ReplicaSet { name, members } => {
+            format!("replica set {name}, {members} data-bearing")
+        }
         Topology::Sharded => "a sharded cluster".to_owned(),
     };
     let text = format!("{database} on MongoDB {}, {is}", facts.version);
     if facts.release < RELEASE_MIN {
-        findings.fail(CHECK, format!("{text}: Longshore needs {}.{} or later", RELEASE_MIN.0, RELEASE_MIN.1));
+        findings.fail(
+            CHECK,
+            format!("{text}: Longshore needs {}.{} or later", RELEASE_MIN.0, RELEASE_MIN.1),
+        );
     } else if facts.topology == Topology::Standalone {
-        findings.warn(CHECK, format!("{text}: what its disk loses is lost, acknowledged or not; make it a replica set"));
+        findings.warn(
+            CHECK,
+            format!(
+                "{text}: what its disk loses is lost, acknowledged or not; make it a replica set"
+            ),
+        );
     } else {
         findings.ok(CHECK, text);
     }
@@ -104,7 +138,12 @@ fn actions(kind: &WriteKind) -> &'static [&'static str] {
     }
 }
 
-fn privileges(granted: &Privileges, collections: &[&Collection], create_indexes: bool, findings: &mut Findings) {
+fn privileges(
+    granted: &Privileges,
+    collections: &[&Collection],
+    create_indexes: bool,
+    findings: &mut Findings,
+) {
     for collection in collections {
         let missing = granted.missing(&collection.name, actions(&collection.kind));
         if !missing.is_empty() {
@@ -126,8 +165,8 @@ fn privileges(granted: &Privileges, collections: &[&Collection], create_indexes:
     }
 }
 
-/// The first collection with each write concern; keyed ones first, because the probe is an update and a user may be allowed
-/// to insert only where the worker inserts only.
+/// The first collection with each write concern; keyed ones first, because the probe is an update
+/// and a user may be allowed to insert only where the worker inserts only.
 fn one_for_each_write_concern<'a>(collections: &[&'a Collection]) -> Vec<&'a Collection> {
     let mut chosen: Vec<&Collection> = Vec::new();
     let (inserts, keyed): (Vec<&Collection>, Vec<&Collection>) =
@@ -175,7 +214,11 @@ mod tests {
 
     fn found(version: &str, release: (u32, u32), topology: Topology) -> Status {
         let mut findings = Findings::default();
-        server(&ServerFacts { version: version.to_owned(), release, topology }, "portal", &mut findings);
+        server(
+            &ServerFacts { version: version.to_owned(), release, topology },
+            "portal",
+            &mut findings,
+        );
         findings.of(CHECK)[0].0
     }
 
@@ -194,7 +237,8 @@ mod tests {
         let mut odd = config.collections["events"].clone();
         odd.write_concern.w = Acknowledgement::Members(1);
         let dead_letters = dead_letter::collection(&config);
-        let all: Vec<&Collection> = [&dead_letters].into_iter().chain(config.collections.values()).chain([&odd]).collect();
+        let all: Vec<&Collection> =
+            [&dead_letters].into_iter().chain(config.collections.values()).chain([&odd]).collect();
         let chosen = one_for_each_write_concern(&all);
         assert_eq!(chosen.len(), 2);
         assert!(chosen[0].kind != WriteKind::Insert);

@@ -82,7 +82,11 @@ impl Findings {
     /// Status and text of each finding of a check.
     #[cfg(test)]
     pub(super) fn of(&self, check: &str) -> Vec<(Status, &str)> {
-        self.0.iter().filter(|finding| finding.check == check).map(|finding| (finding.status, finding.text.as_str())).collect()
+        self.0
+            .iter()
+            .filter(|finding| finding.check == check)
+            .map(|finding| (finding.status, finding.text.as_str()))
+            .collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The declared indexes of one collection: those that are there, those that are missing, and making these.
+//! The declared indexes of one collection: those that are there, those that are missing, and making
+//! these.
 
 use crate::config::{Collection, Index};
 use crate::store::mongo::MongoStore;
@@ -17,9 +18,12 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
         return;
     }
     let name = &report.collection;
-    let comes_with_run = run_creates && matches!(report.contents, Contents::Missing | Contents::Empty);
+    let comes_with_run =
+        run_creates && matches!(report.contents, Contents::Missing | Contents::Empty);
     // What a failure says of the index on the key needs no line of its own.
-    let on_key = |index: &Index| report.unguarded.as_ref().is_some_and(|unguarded| guards(index, &unguarded.key));
+    let on_key = |index: &Index| {
+        report.unguarded.as_ref().is_some_and(|unguarded| guards(index, &unguarded.key))
+    };
     for conflict in report.conflicting.iter().filter(|conflict| !on_key(&conflict.declared)) {
         findings.warn(CHECK, format!("{name}: {}", conflict.text));
     }
@@ -29,19 +33,32 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
         report.refusals().into_iter().for_each(|refusal| findings.fail(CHECK, refusal));
     }
     let shown = |indexes: &[Index]| {
-        let shown = indexes.iter().filter(|index| is_made || !on_key(index)).map(Index::to_string).collect::<Vec<_>>();
+        let shown = indexes
+            .iter()
+            .filter(|index| is_made || !on_key(index))
+            .map(Index::to_string)
+            .collect::<Vec<_>>();
         (!shown.is_empty()).then(|| shown.join(", "))
     };
     if let Some(building) = shown(&report.building) {
-        findings.warn(CHECK, format!("{name}: {building} is being built, and of no use before it is ready: wait"));
+        findings.warn(
+            CHECK,
+            format!("{name}: {building} is being built, and of no use before it is ready: wait"),
+        );
     }
     if let Some(missing) = shown(&report.missing) {
         if comes_with_run {
             findings.ok(CHECK, format!("{name} has no documents: run makes {missing}"));
         } else {
-            findings.warn(CHECK, format!("{name} lacks {missing}: run `longshore check --create-indexes`"));
+            findings.warn(
+                CHECK,
+                format!("{name} lacks {missing}: run `longshore check --create-indexes`"),
+            );
         }
-    } else if report.building.is_empty() && report.conflicting.is_empty() && report.unguarded.is_none() {
+    } else if report.building.is_empty()
+        && report.conflicting.is_empty()
+        && report.unguarded.is_none()
+    {
         findings.ok(CHECK, present(report));
     }
     report.notes.iter().for_each(|note| findings.note(CHECK, note));
@@ -53,11 +70,16 @@ fn present(report: &IndexReport) -> String {
         [] => "none declared".to_owned(),
         present => present.iter().map(Index::to_string).collect::<Vec<_>>().join(", "),
     };
-    let made = if report.contents == Contents::Missing { "; the first write makes the collection" } else { "" };
+    let made = if report.contents == Contents::Missing {
+        "; the first write makes the collection"
+    } else {
+        ""
+    };
     format!("{name}: {there}{made}")
 }
 
-/// Makes the missing indexes, unless documents stand in the way: those are named. Returns the report of what is there then.
+/// Makes the missing indexes, unless documents stand in the way: those are named. Returns the
+/// report of what is there then.
 ///
 /// Takes as long as the collections are large.
 pub(super) async fn create(
@@ -71,7 +93,9 @@ pub(super) async fn create(
     if report.missing.is_empty() || !can_have_any {
         return None;
     }
-    let mut failed = |fault: &dyn std::fmt::Display| findings.fail(CHECK, format!("not all of {name} could be made: {fault}"));
+    let mut failed = |fault: &dyn std::fmt::Display| {
+        findings.fail(CHECK, format!("not all of {name} could be made: {fault}"))
+    };
     let obstacles = match store.obstacles(report).await {
         Ok(obstacles) => obstacles,
         Err(fault) => {
@@ -80,13 +104,20 @@ pub(super) async fn create(
         }
     };
     if !obstacles.is_empty() {
-        findings.fail(CHECK, format!("none of {name} made: mend the documents named next, and run this again"));
+        findings.fail(
+            CHECK,
+            format!("none of {name} made: mend the documents named next, and run this again"),
+        );
         for obstacle in obstacles {
             findings.fail(CHECK, obstacle);
         }
         return None;
     }
-    tracing::info!(collection = name, indexes = report.missing.len(), "making indexes: on a large collection this takes a while");
+    tracing::info!(
+        collection = name,
+        indexes = report.missing.len(),
+        "making indexes: on a large collection this takes a while"
+    );
     if let Err(fault) = store.create_indexes(report).await {
         failed(&fault);
     }
@@ -108,11 +139,16 @@ mod tests {
     }
 
     fn other() -> Index {
-        Index { keys: vec![("user_id".to_owned(), 1), ("timestamp".to_owned(), -1)], unique: false, expire_after: None }
+        Index {
+            keys: vec![("user_id".to_owned(), 1), ("timestamp".to_owned(), -1)],
+            unique: false,
+            expire_after: None,
+        }
     }
 
     fn report(contents: Contents, present: &[Index], missing: &[Index]) -> IndexReport {
-        let unguarded = (!present.contains(&key())).then(|| Unguarded { key: "session_id".to_owned(), why: Why::Missing });
+        let unguarded = (!present.contains(&key()))
+            .then(|| Unguarded { key: "session_id".to_owned(), why: Why::Missing });
         IndexReport {
             collection: "sessions".to_owned(),
             contents,
@@ -140,7 +176,8 @@ mod tests {
             let report = report(contents, &[], &[key(), other()]);
             let expected = "sessions has no documents: run makes {session_id: 1} unique, {user_id: 1, timestamp: -1}";
             assert_eq!(found(&report, true), [(Status::Ok, expected.to_owned())]);
-            let told: Vec<Status> = found(&report, false).into_iter().map(|(status, _)| status).collect();
+            let told: Vec<Status> =
+                found(&report, false).into_iter().map(|(status, _)| status).collect();
             assert_eq!(told, [Status::Fail, Status::Warn]);
         }
     }
@@ -149,30 +186,53 @@ mod tests {
     fn a_filled_collection_without_its_unique_key_fails_once() {
         let found = found(&report(Contents::Filled, &[], &[key()]), true);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].0 == Status::Fail && found[0].1.contains("longshore check --create-indexes"), "{found:?}");
+        assert!(
+            found[0].0 == Status::Fail && found[0].1.contains("longshore check --create-indexes"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn a_missing_query_index_is_a_warning() {
         let found = found(&report(Contents::Filled, &[key()], &[other()]), true);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].0 == Status::Warn && found[0].1.contains("lacks {user_id: 1, timestamp: -1}"), "{found:?}");
+        assert!(
+            found[0].0 == Status::Warn && found[0].1.contains("lacks {user_id: 1, timestamp: -1}"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn all_there_is_one_line() {
         let found = found(&report(Contents::Filled, &[key(), other()], &[]), true);
-        assert_eq!(found, [(Status::Ok, "sessions: {session_id: 1} unique, {user_id: 1, timestamp: -1}".to_owned())]);
+        assert_eq!(
+            found,
+            [(
+                Status::Ok,
+                "sessions: {session_id: 1} unique, {user_id: 1, timestamp: -1}".to_owned()
+            )]
+        );
     }
 
     #[test]
     fn an_index_that_does_something_else_is_told_also_where_run_makes_indexes() {
         let mut report = report(Contents::Empty, &[], &[]);
-        report.conflicting = vec![Conflict { declared: key(), text: "index session_id_1 is not unique: drop it".to_owned() }];
+        report.conflicting = vec![Conflict {
+            declared: key(),
+            text: "index session_id_1 is not unique: drop it".to_owned(),
+        }];
         let found = found(&report, true);
-        assert!(found.len() == 1 && found[0].0 == Status::Fail && found[0].1.ends_with("is not unique: drop it"), "{found:?}");
+        assert!(
+            found.len() == 1
+                && found[0].0 == Status::Fail
+                && found[0].1.ends_with("is not unique: drop it"),
+            "{found:?}"
+        );
         report.unguarded = None;
-        assert_eq!(self::found(&report, true), [(Status::Warn, "sessions: index session_id_1 is not unique: drop it".to_owned())]);
+        assert_eq!(
+            self::found(&report, true),
+            [(Status::Warn, "sessions: index session_id_1 is not unique: drop it".to_owned())]
+        );
     }
 
     #[test]
@@ -185,7 +245,10 @@ mod tests {
         report.building = vec![key()];
         report.unguarded = Some(Unguarded { key: "session_id".to_owned(), why: Why::Building });
         let found = found(&report, true);
-        assert!(found.len() == 1 && found[0].0 == Status::Fail && found[0].1.contains("is being built"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].0 == Status::Fail && found[0].1.contains("is being built"),
+            "{found:?}"
+        );
     }
 
     #[test]

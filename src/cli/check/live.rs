@@ -1,4 +1,5 @@
-//! Whether a worker on this machine is alive, by its own `/livez`: for the health check of an image that has no shell.
+//! Whether a worker on this machine is alive, by its own `/livez`: for the health check of an image
+//! that has no shell.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -24,17 +25,27 @@ pub(super) async fn check(config: &Config) -> Findings {
     const CHECK: &str = "live";
     let mut findings = Findings::default();
     let Some(listen) = config.admin.listen else {
-        findings.fail(CHECK, "admin.listen is \"off\", so a worker cannot be asked: give it an address");
+        findings.fail(
+            CHECK,
+            "admin.listen is \"off\", so a worker cannot be asked: give it an address",
+        );
         return findings;
     };
     let address = reachable(listen);
     match timeout(WITHIN, ask(address)).await {
         Ok(Ok((200, _))) => findings.ok(CHECK, format!("the worker at {address} is alive")),
-        Ok(Ok((status, text))) => findings.fail(CHECK, format!("{address} answered {status}: {}", text.trim())),
-        Ok(Err(error)) => {
-            findings.fail(CHECK, format!("{error:#}: see that a worker runs here, with the same admin.listen"));
+        Ok(Ok((status, text))) => {
+            findings.fail(CHECK, format!("{address} answered {status}: {}", text.trim()))
         }
-        Err(_) => findings.fail(CHECK, format!("{address} did not answer within {} s", WITHIN.as_secs())),
+        Ok(Err(error)) => {
+            findings.fail(
+                CHECK,
+                format!("{error:#}: see that a worker runs here, with the same admin.listen"),
+            );
+        }
+        Err(_) => {
+            findings.fail(CHECK, format!("{address} did not answer within {} s", WITHIN.as_secs()))
+        }
     }
     findings
 }
@@ -51,9 +62,15 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 async fn ask(address: SocketAddr) -> Result<(u16, String)> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let answer = client.get(format!("http://{address}/livez").parse()?).await.with_context(|| format!("no answer from {address}"))?;
+    let answer = client
+        .get(format!("http://{address}/livez").parse()?)
+        .await
+        .with_context(|| format!("no answer from {address}"))?;
     let status = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), BODY_MAX).collect().await.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let body = Limited::new(answer.into_body(), BODY_MAX)
+        .collect()
+        .await
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
     Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
 }
 
@@ -63,9 +80,12 @@ mod tests {
 
     #[test]
     fn a_server_that_listens_everywhere_is_asked_on_loopback() {
-        for (listen, asked) in
-            [("0.0.0.0:9690", "127.0.0.1:9690"), ("[::]:1", "[::1]:1"), ("127.0.0.1:9690", "127.0.0.1:9690"), ("10.1.2.3:8", "10.1.2.3:8")]
-        {
+        for (listen, asked) in [
+            ("0.0.0.0:9690", "127.0.0.1:9690"),
+            ("[::]:1", "[::1]:1"),
+            ("127.0.0.1:9690", "127.0.0.1:9690"),
+            ("10.1.2.3:8", "10.1.2.3:8"),
+        ] {
             assert_eq!(reachable(listen.parse().expect("an address")).to_string(), asked);
         }
     }

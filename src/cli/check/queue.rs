@@ -13,7 +13,8 @@ use crate::worker::VISIBILITY_TIMEOUT_MIN;
 use super::SERVER_MAX;
 use super::finding::Findings;
 
-/// Below this, a sick database and a few deploys can make the queue's own redrive policy take messages away from the worker.
+/// Below this, a sick database and a few deploys can make the queue's own redrive policy take
+/// messages away from the worker.
 const MAX_RECEIVE_COUNT_MIN: u32 = 10;
 
 /// Below this, a night's outage of the database loses messages.
@@ -27,7 +28,13 @@ pub(super) async fn check(config: &Config) -> Findings {
     // Unless it says otherwise: a standard queue promises less.
     let mut is_fifo = false;
     if timeout(SERVER_MAX, ask(config, &mut is_fifo, &mut findings)).await.is_err() {
-        findings.fail("queue", format!("not all was answered within {} s: check the network to SQS", SERVER_MAX.as_secs()));
+        findings.fail(
+            "queue",
+            format!(
+                "not all was answered within {} s: check the network to SQS",
+                SERVER_MAX.as_secs()
+            ),
+        );
     }
     producers(config, is_fifo, &mut findings);
     findings
@@ -52,8 +59,9 @@ fn attributes(facts: &QueueFacts, findings: &mut Findings) {
     findings.ok("queue", format!("{arn}, {kind}: {messages} waiting, {messages_in_flight} in flight, {messages_delayed} delayed"));
 }
 
-/// What is held is extended in time; a message that outlives its timeout all the same, because SQS cannot be reached for a
-/// while, is received by another worker too. So the timeout should cover a write that needs all its retries.
+/// What is held is extended in time; a message that outlives its timeout all the same, because SQS
+/// cannot be reached for a while, is received by another worker too. So the timeout should cover a
+/// write that needs all its retries.
 fn visibility_timeout(config: &Config, facts: &QueueFacts, findings: &mut Findings) {
     const CHECK: &str = "visibility timeout";
     let effective = config.queue.visibility_timeout.unwrap_or(facts.visibility_timeout);
@@ -73,14 +81,21 @@ fn visibility_timeout(config: &Config, facts: &QueueFacts, findings: &mut Findin
             ),
         );
     } else {
-        findings.ok(CHECK, format!("{seconds} s, and the worst batch takes {} s", worst.as_secs_f64().ceil()));
+        findings.ok(
+            CHECK,
+            format!("{seconds} s, and the worst batch takes {} s", worst.as_secs_f64().ceil()),
+        );
     }
 }
 
 /// How long a write can take until the gate closes, and the longest write timeout in it.
 fn worst_write(config: &Config) -> (Duration, Duration) {
     let dead_letters = dead_letter::collection(config);
-    let timeouts = config.collections.values().chain([&dead_letters]).map(|collection| collection.write_concern.timeout);
+    let timeouts = config
+        .collections
+        .values()
+        .chain([&dead_letters])
+        .map(|collection| collection.write_concern.timeout);
     let write_timeout = timeouts.max().unwrap_or_default();
     (config.retry.budget + write_timeout, write_timeout)
 }
@@ -120,7 +135,13 @@ fn retention(facts: &QueueFacts, findings: &mut Findings) {
             ),
         );
     } else {
-        findings.ok(CHECK, format!("{:.1} days: an outage may last that long before messages are lost", hours / 24.0));
+        findings.ok(
+            CHECK,
+            format!(
+                "{:.1} days: an outage may last that long before messages are lost",
+                hours / 24.0
+            ),
+        );
     }
 }
 
@@ -144,7 +165,8 @@ fn producers(config: &Config, is_fifo: bool, findings: &mut Findings) {
         "without the message attributes longshore-id and longshore-time, or an envelope or event id of its own, a message that is sent \
          again or redriven counts as a new one",
     );
-    let version_fields: BTreeSet<&str> = config.routes.values().filter_map(|route| route.kind.version_field()).collect();
+    let version_fields: BTreeSet<&str> =
+        config.routes.values().filter_map(|route| route.kind.version_field()).collect();
     if version_fields.is_empty() {
         return;
     }
@@ -179,7 +201,10 @@ mod tests {
             arn: "arn:aws:sqs:eu-west-1:123456789012:portal".to_owned(),
             visibility_timeout: Duration::from_mins(2),
             fifo: false,
-            redrive: Some(RedrivePolicy { dead_letter_arn: "arn:aws:sqs:eu-west-1:123456789012:dlq".to_owned(), max_receive_count: 10 }),
+            redrive: Some(RedrivePolicy {
+                dead_letter_arn: "arn:aws:sqs:eu-west-1:123456789012:dlq".to_owned(),
+                max_receive_count: 10,
+            }),
             messages: 7,
             messages_in_flight: 8,
             messages_delayed: 9,
@@ -203,12 +228,20 @@ mod tests {
             let facts = QueueFacts { visibility_timeout: Duration::from_secs(seconds), ..facts() };
             found(|findings| visibility_timeout(config, &facts, findings), "visibility timeout")
         };
-        assert_eq!(look(&config, 40), (Status::Ok, "40 s, and the worst batch takes 40 s".to_owned()));
+        assert_eq!(
+            look(&config, 40),
+            (Status::Ok, "40 s, and the worst batch takes 40 s".to_owned())
+        );
         let (status, text) = look(&config, 30);
-        assert!(status == Status::Warn && text.contains("set queue.visibility_timeout to 40s or more"), "{text}");
+        assert!(
+            status == Status::Warn && text.contains("set queue.visibility_timeout to 40s or more"),
+            "{text}"
+        );
         assert_eq!(look(&config, 4).0, Status::Fail);
-        // A route's own write timeout counts, and so does what is configured instead of the queue's own.
-        config.collections.get_mut("events").expect("built in").write_concern.timeout = Duration::from_mins(1);
+        // A route's own write timeout counts, and so does what is configured instead of the queue's
+        // own.
+        config.collections.get_mut("events").expect("built in").write_concern.timeout =
+            Duration::from_mins(1);
         let (status, text) = look(&config, 40);
         assert!(status == Status::Warn && text.contains("90s or more"), "{text}");
         config.queue.visibility_timeout = Some(Duration::from_mins(2));
@@ -218,15 +251,26 @@ mod tests {
     #[test]
     fn a_redrive_policy_that_is_missing_or_hasty_is_a_warning() {
         let look = |count: Option<u32>| {
-            let redrive = count.map(|max_receive_count| RedrivePolicy { dead_letter_arn: "arn:d".to_owned(), max_receive_count });
+            let redrive = count.map(|max_receive_count| RedrivePolicy {
+                dead_letter_arn: "arn:d".to_owned(),
+                max_receive_count,
+            });
             let facts = QueueFacts { redrive, ..facts() };
             found(|findings| redrive_policy(&facts, findings), "redrive policy")
         };
         assert_eq!(look(Some(10)).0, Status::Ok);
         let (status, text) = look(Some(9));
-        assert!(status == Status::Warn && text.contains("maxReceiveCount is 9") && text.contains("arn:d"), "{text}");
+        assert!(
+            status == Status::Warn
+                && text.contains("maxReceiveCount is 9")
+                && text.contains("arn:d"),
+            "{text}"
+        );
         let (status, text) = look(None);
-        assert!(status == Status::Warn && text.contains("comes again until its retention ends"), "{text}");
+        assert!(
+            status == Status::Warn && text.contains("comes again until its retention ends"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -235,12 +279,23 @@ mod tests {
         let look = |config: &Config, is_fifo| {
             let mut findings = Findings::default();
             producers(config, is_fifo, &mut findings);
-            findings.of("producers").into_iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()
+            findings
+                .of("producers")
+                .into_iter()
+                .map(|(_, text)| text.to_owned())
+                .collect::<Vec<_>>()
         };
         let standard = look(&config, false);
         assert_eq!(standard.len(), 3);
-        assert!(standard[1].contains("within one millisecond") && standard[1].contains("(last_accessed, updated)"), "{standard:?}");
-        assert!(standard[2].contains("EventBridge gives the time in whole seconds"), "{standard:?}");
+        assert!(
+            standard[1].contains("within one millisecond")
+                && standard[1].contains("(last_accessed, updated)"),
+            "{standard:?}"
+        );
+        assert!(
+            standard[2].contains("EventBridge gives the time in whole seconds"),
+            "{standard:?}"
+        );
         assert_eq!(look(&config, true), [standard[0].clone(), standard[2].clone()]);
         config.routes.retain(|name, _| name == "event");
         assert_eq!(look(&config, false), [standard[0].clone()], "events have no order to keep");
@@ -259,10 +314,19 @@ mod tests {
 
     #[test]
     fn a_denied_permission_fails_and_an_unclear_one_warns() {
-        let look =
-            |verdict| found(|findings| permissions(vec![Probe { permission: "sqs:DeleteMessage", verdict }], findings), "permissions");
+        let look = |verdict| {
+            found(
+                |findings| {
+                    permissions(vec![Probe { permission: "sqs:DeleteMessage", verdict }], findings)
+                },
+                "permissions",
+            )
+        };
         assert_eq!(look(Verdict::Allowed), (Status::Ok, "sqs:DeleteMessage".to_owned()));
-        assert_eq!(look(Verdict::Denied("t".to_owned())), (Status::Fail, "sqs:DeleteMessage: t".to_owned()));
+        assert_eq!(
+            look(Verdict::Denied("t".to_owned())),
+            (Status::Fail, "sqs:DeleteMessage: t".to_owned())
+        );
         assert_eq!(look(Verdict::NotTried("t".to_owned())).0, Status::Note);
         assert_eq!(look(Verdict::Unknown("t".to_owned())).0, Status::Warn);
     }

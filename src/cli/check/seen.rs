@@ -1,4 +1,5 @@
-//! What a worker would be seen by: the address of its status page, and the collector of its traces and metrics.
+//! What a worker would be seen by: the address of its status page, and the collector of its traces
+//! and metrics.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -18,7 +19,8 @@ pub(super) fn check(config: &Config) -> Findings {
 fn admin(config: &Config, findings: &mut Findings) {
     const CHECK: &str = "admin";
     let Some(address) = config.admin.listen else {
-        return findings.note(CHECK, "admin.listen is \"off\": no status page, no /metrics, no health");
+        return findings
+            .note(CHECK, "admin.listen is \"off\": no status page, no /metrics, no health");
     };
     match TcpListener::bind(address) {
         Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),

@@ -16,12 +16,20 @@ const CHECK: &str = "configuration";
 pub(super) fn check(loaded: &Loaded) -> Findings {
     let mut findings = Findings::default();
     let config = &loaded.config;
-    let set: Vec<&Source> =
-        loaded.effective.iter().map(|setting| &setting.source).filter(|source| !matches!(source, Source::Default)).collect();
+    let set: Vec<&Source> = loaded
+        .effective
+        .iter()
+        .map(|setting| &setting.source)
+        .filter(|source| !matches!(source, Source::Default))
+        .collect();
     let places: BTreeSet<String> = set.iter().map(|source| place(source)).collect();
     let from = match places.len() {
         0 => "all defaults".to_owned(),
-        _ => format!("{} settings from {}, the rest defaults", set.len(), places.into_iter().collect::<Vec<_>>().join(" and ")),
+        _ => format!(
+            "{} settings from {}, the rest defaults",
+            set.len(),
+            places.into_iter().collect::<Vec<_>>().join(" and ")
+        ),
     };
     let (routes, collections) = (config.routes.len(), config.collections.len());
     findings.ok(CHECK, format!("{from}; {routes} routes into {collections} collections; `longshore check --print` shows each value"));
@@ -51,7 +59,9 @@ pub(super) fn print(loaded: &Loaded, output: Output) {
                 output::print(&line.to_string());
             }
             for (key, source) in &loaded.ignored {
-                output::print(&json!({"key": key, "ignored": true, "source": source.to_string()}).to_string());
+                output::print(
+                    &json!({"key": key, "ignored": true, "source": source.to_string()}).to_string(),
+                );
             }
         }
     }
@@ -63,7 +73,9 @@ fn value(setting: &Setting) -> Value {
         return Value::Null;
     }
     let parsed: Option<Value> = toml::from_str(&format!("value = {}", setting.value)).ok();
-    parsed.and_then(|mut parsed| Some(parsed.get_mut("value")?.take())).unwrap_or_else(|| setting.value.as_str().into())
+    parsed
+        .and_then(|mut parsed| Some(parsed.get_mut("value")?.take()))
+        .unwrap_or_else(|| setting.value.as_str().into())
 }
 
 #[cfg(test)]
@@ -79,22 +91,35 @@ mod tests {
         assert_eq!(set("\"a\\\"b\""), json!("a\"b"));
         assert_eq!(set("true"), json!(true));
         assert_eq!(set("[\"a\", \"b\"]"), json!(["a", "b"]));
-        assert_eq!(set("[{ keys = [\"a\"], unique = true }]"), json!([{"keys": ["a"], "unique": true}]));
+        assert_eq!(
+            set("[{ keys = [\"a\"], unique = true }]"),
+            json!([{"keys": ["a"], "unique": true}])
+        );
         assert_eq!(set(Setting::UNSET), Value::Null);
         assert_eq!(set("no TOML"), json!("no TOML"));
     }
 
     fn value_of(text: &str) -> Value {
-        value(&Setting { key: "section.key".to_owned(), value: text.to_owned(), source: Source::Default })
+        value(&Setting {
+            key: "section.key".to_owned(),
+            value: text.to_owned(),
+            source: Source::Default,
+        })
     }
 
     #[test]
     fn where_settings_come_from_is_told_in_one_line() {
         let environment = vec![("LONGSHORE__QUEUE__WAIT".to_owned(), "5s".to_owned())];
         let flags = vec![("log.level".to_owned(), "debug".to_owned())];
-        let findings = check(&load(Sources { environment, flags, ..Sources::default() }).expect("valid"));
+        let findings =
+            check(&load(Sources { environment, flags, ..Sources::default() }).expect("valid"));
         let (status, text) = findings.of(CHECK)[0];
         assert_eq!(status, Status::Ok);
-        assert!(text.starts_with("2 settings from --set and the environment, the rest defaults; 3 routes into 3"), "{text}");
+        assert!(
+            text.starts_with(
+                "2 settings from --set and the environment, the rest defaults; 3 routes into 3"
+            ),
+            "{text}"
+        );
     }
 }

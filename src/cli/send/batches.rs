@@ -26,14 +26,20 @@ impl Batches {
         Self { entries_max: entries_max.clamp(1, BATCH_MAX), waiting: Vec::new(), bytes: 0 }
     }
 
-    /// Adds a message that is itself within [`SEND_BYTES_MAX`]. Returns the batch that is complete with it or without it.
+    /// Adds a message that is itself within [`SEND_BYTES_MAX`]. Returns the batch that is complete
+    /// with it or without it.
     pub(super) fn push(&mut self, message: Numbered) -> Option<Vec<Numbered>> {
         let bytes = message.outgoing.bytes();
         let complete = if self.bytes + bytes > SEND_BYTES_MAX { self.take() } else { None };
         self.bytes += bytes;
         self.waiting.push(message);
-        // Not both: what began a new batch fills it only where a batch is one message, and then none was waiting.
-        if complete.is_none() && self.waiting.len() >= self.entries_max { self.take() } else { complete }
+        // Not both: what began a new batch fills it only where a batch is one message, and then
+        // none was waiting.
+        if complete.is_none() && self.waiting.len() >= self.entries_max {
+            self.take()
+        } else {
+            complete
+        }
     }
 
     /// What is waiting, if anything is.
@@ -55,7 +61,11 @@ mod tests {
     use super::*;
 
     fn message(line: u64, bytes: usize) -> Numbered {
-        Numbered { line, line_bytes: bytes as u64, outgoing: Outgoing { body: "x".repeat(bytes), ..Outgoing::default() } }
+        Numbered {
+            line,
+            line_bytes: bytes as u64,
+            outgoing: Outgoing { body: "x".repeat(bytes), ..Outgoing::default() },
+        }
     }
 
     fn bytes(batch: &[Numbered]) -> usize {

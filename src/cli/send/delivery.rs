@@ -31,7 +31,8 @@ pub(super) async fn deliver(
     clock: Arc<dyn Clock>,
     send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
 ) -> Delivered {
-    let (mut lines, mut messages): (Vec<u64>, Vec<Outgoing>) = batch.into_iter().map(|message| (message.line, message.outgoing)).unzip();
+    let (mut lines, mut messages): (Vec<u64>, Vec<Outgoing>) =
+        batch.into_iter().map(|message| (message.line, message.outgoing)).unzip();
     let mut delivered = Delivered::default();
     let mut backoff = Backoff::new(retry, clock);
     let begun = Instant::now();
@@ -39,7 +40,8 @@ pub(super) async fn deliver(
         let outcomes = match send(&messages).await {
             Ok(outcomes) => outcomes,
             Err(QueueFault { kind, text }) => {
-                delivered.is_hopeless = matches!(kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
+                delivered.is_hopeless =
+                    matches!(kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
                 vec![SendOutcome::Failed(text); messages.len()]
             }
         };
@@ -73,7 +75,11 @@ mod tests {
 
     fn batch(count: u64) -> Vec<Numbered> {
         (1..=count)
-            .map(|line| Numbered { line, line_bytes: 1, outgoing: Outgoing { body: line.to_string(), ..Outgoing::default() } })
+            .map(|line| Numbered {
+                line,
+                line_bytes: 1,
+                outgoing: Outgoing { body: line.to_string(), ..Outgoing::default() },
+            })
             .collect()
     }
 
@@ -81,8 +87,12 @@ mod tests {
         SendOutcome::Sent { message_id: "m".to_owned() }
     }
 
-    async fn deliver_by(count: u64, send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>) -> Delivered {
-        deliver(batch(count), &config::defaults().retry, Arc::new(SystemClock::default()), send).await
+    async fn deliver_by(
+        count: u64,
+        send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
+    ) -> Delivered {
+        deliver(batch(count), &config::defaults().retry, Arc::new(SystemClock::default()), send)
+            .await
     }
 
     #[tokio::test(start_paused = true)]
@@ -110,7 +120,8 @@ mod tests {
     async fn what_fails_for_the_whole_budget_is_named_by_its_line() {
         let begun = Instant::now();
         let fault = |kind| QueueFault { kind, text: "no answer".to_owned() };
-        let delivered = deliver_by(2, async |_: &[Outgoing]| Err(fault(QueueFaultKind::Unavailable))).await;
+        let delivered =
+            deliver_by(2, async |_: &[Outgoing]| Err(fault(QueueFaultKind::Unavailable))).await;
         assert_eq!((delivered.sent, delivered.is_hopeless), (0, false));
         assert_eq!(delivered.failed, [(1, "no answer".to_owned()), (2, "no answer".to_owned())]);
         let budget = config::defaults().retry.budget;
@@ -121,7 +132,10 @@ mod tests {
     async fn a_queue_that_refuses_us_is_not_asked_again() {
         for kind in [QueueFaultKind::Denied, QueueFaultKind::Missing] {
             let begun = Instant::now();
-            let delivered = deliver_by(2, async |_: &[Outgoing]| Err(QueueFault { kind, text: "no".to_owned() })).await;
+            let delivered = deliver_by(2, async |_: &[Outgoing]| {
+                Err(QueueFault { kind, text: "no".to_owned() })
+            })
+            .await;
             assert!(delivered.is_hopeless && delivered.failed.len() == 2);
             assert_eq!(begun.elapsed(), Duration::ZERO);
         }

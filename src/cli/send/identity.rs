@@ -1,5 +1,5 @@
-//! The identities of messages that are enqueued one after the other: each is greater than the one before it, so that of two
-//! updates the later one wins where nothing else tells them apart.
+//! The identities of messages that are enqueued one after the other: each is greater than the one
+//! before it, so that of two updates the later one wins where nothing else tells them apart.
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -13,7 +13,8 @@ pub(super) struct Identities {
 /// What is sent as `longshore-time` and `longshore-id`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
-    /// Milliseconds since the epoch. Never before that of the one before, also where the clock was set back.
+    /// Milliseconds since the epoch. Never before that of the one before, also where the clock was
+    /// set back.
     pub time_ms: i64,
     /// A UUID of version 7, which rises within one millisecond too.
     pub id: String,
@@ -38,7 +39,11 @@ mod tests {
         const NOW: i64 = 1_795_341_605_123;
         let mut identities = Identities::default();
         let clock = [NOW, NOW, NOW + 1, NOW - 60_000, NOW - 59_999, NOW + 2];
-        let given: Vec<_> = clock.iter().flat_map(|now_ms| [*now_ms; 1_000]).map(|now_ms| identities.next(now_ms)).collect();
+        let given: Vec<_> = clock
+            .iter()
+            .flat_map(|now_ms| [*now_ms; 1_000])
+            .map(|now_ms| identities.next(now_ms))
+            .collect();
         assert!(given.is_sorted_by(|a, b| a < b));
         assert!(given.is_sorted_by(|a, b| a.id < b.id));
     }

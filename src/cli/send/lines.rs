@@ -1,4 +1,5 @@
-//! Lines of NDJSON from any input, numbered and bounded: a line that is too long is passed over, not kept.
+//! Lines of NDJSON from any input, numbered and bounded: a line that is too long is passed over,
+//! not kept.
 
 use std::io::{self, BufRead};
 
@@ -46,7 +47,8 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Reads to the end of the line, keeps as much as a good line can have, and returns how much there was.
+    /// Reads to the end of the line, keeps as much as a good line can have, and returns how much
+    /// there was.
     fn read(&mut self, kept: &mut Vec<u8>) -> io::Result<u64> {
         // With the line's end, which may be two bytes.
         let keep_max = self.bytes_max + 2;
@@ -76,7 +78,10 @@ impl<R: BufRead> Lines<R> {
         }
         let trimmed = kept.trim_ascii();
         if trimmed.len() > self.bytes_max || bytes > self.bytes_max as u64 + 2 {
-            return Some(Err(format!("has {bytes} bytes, and a message may have {} at most", self.bytes_max)));
+            return Some(Err(format!(
+                "has {bytes} bytes, and a message may have {} at most",
+                self.bytes_max
+            )));
         }
         if trimmed.is_empty() {
             return None;
@@ -116,7 +121,10 @@ mod tests {
 
     #[test]
     fn a_line_may_end_as_on_windows_and_a_file_begin_with_a_mark() {
-        assert_eq!(texts(b"\xef\xbb\xbfa\r\n\r\nb\r\n"), [(1, Ok("a".to_owned())), (3, Ok("b".to_owned()))]);
+        assert_eq!(
+            texts(b"\xef\xbb\xbfa\r\n\r\nb\r\n"),
+            [(1, Ok("a".to_owned())), (3, Ok("b".to_owned()))]
+        );
     }
 
     #[test]
@@ -125,21 +133,33 @@ mod tests {
         input.extend(std::iter::repeat_n(b'x', 1_000_000));
         input.extend(b"\nlast");
         let mut lines = Lines::new(BufReader::new(&*input), 20);
-        assert_eq!(lines.next().expect("readable").map(|line| line.text), Some(Ok("first".to_owned())));
+        assert_eq!(
+            lines.next().expect("readable").map(|line| line.text),
+            Some(Ok("first".to_owned()))
+        );
         let mut kept = Vec::new();
         assert_eq!(lines.read(&mut kept).expect("readable"), 1_000_001);
         assert_eq!(kept.len(), 22);
 
         let told = texts(&input);
-        assert_eq!(told[1], (2, Err("has 1000001 bytes, and a message may have 20 at most".to_owned())));
+        assert_eq!(
+            told[1],
+            (2, Err("has 1000001 bytes, and a message may have 20 at most".to_owned()))
+        );
         assert_eq!(told[2], (3, Ok("last".to_owned())));
     }
 
     #[test]
     fn the_longest_good_line_is_good_with_either_end() {
         for end in ["", "\n", "\r\n"] {
-            assert_eq!(texts(format!("{}{end}", "x".repeat(20)).as_bytes()), [(1, Ok("x".repeat(20)))]);
-            assert!(matches!(&texts(format!("{}{end}", "x".repeat(21)).as_bytes())[..], [(1, Err(_))]));
+            assert_eq!(
+                texts(format!("{}{end}", "x".repeat(20)).as_bytes()),
+                [(1, Ok("x".repeat(20)))]
+            );
+            assert!(matches!(
+                &texts(format!("{}{end}", "x".repeat(21)).as_bytes())[..],
+                [(1, Err(_))]
+            ));
         }
     }
 

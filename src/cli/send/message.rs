@@ -1,4 +1,5 @@
-//! A line of NDJSON as a message: checked here, so that a bad one costs itself and not the call that it would be part of.
+//! A line of NDJSON as a message: checked here, so that a bad one costs itself and not the call
+//! that it would be part of.
 
 use std::collections::BTreeMap;
 
@@ -44,9 +45,16 @@ pub(super) struct Recipe {
 impl Recipe {
     /// # Errors
     /// Where the settings do not go together or with the queue.
-    pub(super) fn new(attributes: Vec<(String, String)>, grouping: Grouping, identity: bool, fifo: bool) -> Result<Self> {
+    pub(super) fn new(
+        attributes: Vec<(String, String)>,
+        grouping: Grouping,
+        identity: bool,
+        fifo: bool,
+    ) -> Result<Self> {
         if fifo && grouping == Grouping::None {
-            bail!("a FIFO queue takes no message without a group: give --group-id TEXT or --group-by FIELD");
+            bail!(
+                "a FIFO queue takes no message without a group: give --group-id TEXT or --group-by FIELD"
+            );
         }
         if let Grouping::Id(id) = &grouping
             && let Err(problem) = check_group(id)
@@ -55,17 +63,22 @@ impl Recipe {
         }
         let identity_attributes = if identity { 2 } else { 0 };
         if attributes.len() + identity_attributes > ATTRIBUTES_MAX {
-            bail!("SQS takes {ATTRIBUTES_MAX} attributes at most, {ID} and {TIME} among them: give fewer, or --no-identity");
+            bail!(
+                "SQS takes {ATTRIBUTES_MAX} attributes at most, {ID} and {TIME} among them: give fewer, or --no-identity"
+            );
         }
         for (place, (name, _)) in attributes.iter().enumerate() {
             if identity && [ID, TIME].contains(&name.as_str()) {
-                bail!("each message gets an attribute {name} of its own: leave it out, or give --no-identity");
+                bail!(
+                    "each message gets an attribute {name} of its own: leave it out, or give --no-identity"
+                );
             }
             if attributes[..place].iter().any(|(earlier, _)| earlier == name) {
                 bail!("attribute {name} is given twice");
             }
         }
-        let attributes = attributes.into_iter().map(|(name, value)| (name, Attribute::Text(value))).collect();
+        let attributes =
+            attributes.into_iter().map(|(name, value)| (name, Attribute::Text(value))).collect();
         Ok(Self { attributes, grouping, identities: identity.then(Identities::default), fifo })
     }
 
@@ -91,7 +104,9 @@ impl Recipe {
         let message = Outgoing { body, attributes, group, deduplication };
         let bytes = message.bytes();
         if bytes > SEND_BYTES_MAX {
-            return Err(format!("has {bytes} bytes with its attributes, and a message may have {SEND_BYTES_MAX} at most"));
+            return Err(format!(
+                "has {bytes} bytes with its attributes, and a message may have {SEND_BYTES_MAX} at most"
+            ));
         }
         Ok(message)
     }
@@ -101,34 +116,50 @@ impl Recipe {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn check_body(body: &str) -> Result<(), String> {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
-        return Err(format!("is not JSON: {}", error.to_string().replace(" at line 1 column", " at column")));
+        return Err(format!(
+            "is not JSON: {}",
+            error.to_string().replace(" at line 1 column", " at column")
+        ));
     }
     if !body.starts_with('{') {
         return Err("is not a JSON object: a message begins with {".to_owned());
     }
     if body.contains(['\u{fffe}', '\u{ffff}']) {
-        return Err("holds U+FFFE or U+FFFF, which SQS refuses: write it as \\ufffe or \\uffff".to_owned());
+        return Err(
+            "holds U+FFFE or U+FFFF, which SQS refuses: write it as \\ufffe or \\uffff".to_owned()
+        );
     }
     Ok(())
 }
 
 fn group_of(body: &str, field: &str) -> Result<String, String> {
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(body).map_err(|error| format!("is not a JSON object: {error}"))?;
-    let value = fields.get(field).ok_or_else(|| format!("has no field {field}, which --group-by asks for"))?;
+    let fields: BTreeMap<String, &RawValue> =
+        serde_json::from_str(body).map_err(|error| format!("is not a JSON object: {error}"))?;
+    let value = fields
+        .get(field)
+        .ok_or_else(|| format!("has no field {field}, which --group-by asks for"))?;
     let group = match serde_json::from_str(value.get()) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(serde_json::Value::Number(_)) => value.get().to_owned(),
-        _ => return Err(format!("field {field} is neither text nor a number: --group-by takes its value for the group")),
+        _ => {
+            return Err(format!(
+                "field {field} is neither text nor a number: --group-by takes its value for the group"
+            ));
+        }
     };
     check_group(&group).map_err(|problem| format!("field {field} {problem}"))?;
     Ok(group)
 }
 
 fn check_group(group: &str) -> Result<(), String> {
-    if (1..=GROUP_CHARS_MAX).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if (1..=GROUP_CHARS_MAX).contains(&group.len())
+        && group.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return Ok(());
     }
-    Err(format!("cannot be a group: SQS takes 1 to {GROUP_CHARS_MAX} ASCII letters, digits and punctuation"))
+    Err(format!(
+        "cannot be a group: SQS takes 1 to {GROUP_CHARS_MAX} ASCII letters, digits and punctuation"
+    ))
 }
 
 /// Reads `NAME=VALUE` of the command line.
@@ -141,7 +172,11 @@ pub(super) fn attribute(text: &str) -> Result<(String, String), String> {
     let is_reserved = lower.starts_with("aws.") || lower.starts_with("amazon.");
     let is_odd = name.starts_with('.') || name.ends_with('.') || name.contains("..");
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    if is_reserved || is_odd || !(1..=NAME_CHARS_MAX).contains(&name.len()) || !name.bytes().all(allowed) {
+    if is_reserved
+        || is_odd
+        || !(1..=NAME_CHARS_MAX).contains(&name.len())
+        || !name.bytes().all(allowed)
+    {
         return Err(format!(
             "a name has 1 to {NAME_CHARS_MAX} ASCII letters, digits, _ - and single dots inside, and does not begin with AWS. or Amazon."
         ));
@@ -158,11 +193,14 @@ mod tests {
     use crate::message::attribute_text;
 
     fn recipe(grouping: Grouping, fifo: bool) -> Recipe {
-        Recipe::new(vec![("source".to_owned(), "import".to_owned())], grouping, true, fifo).expect("sound")
+        Recipe::new(vec![("source".to_owned(), "import".to_owned())], grouping, true, fifo)
+            .expect("sound")
     }
 
     fn problem(body: &str) -> String {
-        recipe(Grouping::Field("user".to_owned()), true).message(body.to_owned(), 0).expect_err("bad")
+        recipe(Grouping::Field("user".to_owned()), true)
+            .message(body.to_owned(), 0)
+            .expect_err("bad")
     }
 
     #[test]
@@ -170,7 +208,8 @@ mod tests {
         let mut recipe = recipe(Grouping::None, false);
         let mut message = |now_ms| recipe.message("{}".to_owned(), now_ms).expect("good");
         let (first, second) = (message(1_795_341_605_123), message(1_795_341_605_123));
-        let id = |message: &Outgoing| attribute_text(&message.attributes, ID).expect("an id").to_owned();
+        let id =
+            |message: &Outgoing| attribute_text(&message.attributes, ID).expect("an id").to_owned();
         assert_eq!(id(&first).len(), 36);
         assert!(id(&first) < id(&second));
         assert_eq!(attribute_text(&first.attributes, TIME), Some("1795341605123"));
@@ -182,14 +221,22 @@ mod tests {
     #[test]
     fn a_fifo_message_is_grouped_and_deduplicated_by_its_identity() {
         let mut recipe = recipe(Grouping::Field("user".to_owned()), true);
-        for (body, group) in [(r#"{"user":"a-1"}"#, "a-1"), (r#"{"user":123}"#, "123"), (r#"{"user":"\u0061"}"#, "a")] {
+        for (body, group) in [
+            (r#"{"user":"a-1"}"#, "a-1"),
+            (r#"{"user":123}"#, "123"),
+            (r#"{"user":"\u0061"}"#, "a"),
+        ] {
             let message = recipe.message(body.to_owned(), 0).expect("good");
             assert_eq!(message.group.as_deref(), Some(group));
             assert_eq!(message.deduplication.as_deref(), attribute_text(&message.attributes, ID));
         }
-        let mut plain = Recipe::new(Vec::new(), Grouping::Id("all".to_owned()), false, true).expect("sound");
+        let mut plain =
+            Recipe::new(Vec::new(), Grouping::Id("all".to_owned()), false, true).expect("sound");
         let message = plain.message("{}".to_owned(), 0).expect("good");
-        assert_eq!((message.group.as_deref(), message.deduplication, message.attributes), (Some("all"), None, Vec::new()));
+        assert_eq!(
+            (message.group.as_deref(), message.deduplication, message.attributes),
+            (Some("all"), None, Vec::new())
+        );
     }
 
     #[test]
@@ -215,18 +262,33 @@ mod tests {
         let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
         let overhead = recipe.message(body(100), 1_795_341_605_123).expect("good").bytes() - 100;
         let mut message = |bytes| recipe.message(body(bytes), 1_795_341_605_123);
-        assert_eq!(message(SEND_BYTES_MAX - overhead).map(|message| message.bytes()), Ok(SEND_BYTES_MAX));
-        assert!(message(SEND_BYTES_MAX - overhead + 1).is_err_and(|text| text.contains("1048577 bytes with its attributes")));
+        assert_eq!(
+            message(SEND_BYTES_MAX - overhead).map(|message| message.bytes()),
+            Ok(SEND_BYTES_MAX)
+        );
+        assert!(
+            message(SEND_BYTES_MAX - overhead + 1)
+                .is_err_and(|text| text.contains("1048577 bytes with its attributes"))
+        );
     }
 
     #[test]
     fn what_sqs_would_refuse_of_every_message_is_refused_before_the_first() {
         let text = |attributes: &[&str], grouping, identity, fifo| {
-            let attributes = attributes.iter().map(|name| ((*name).to_owned(), "v".to_owned())).collect();
-            Recipe::new(attributes, grouping, identity, fifo).err().map(|error| error.to_string()).unwrap_or_default()
+            let attributes =
+                attributes.iter().map(|name| ((*name).to_owned(), "v".to_owned())).collect();
+            Recipe::new(attributes, grouping, identity, fifo)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
         };
-        assert!(text(&[], Grouping::None, true, true).contains("--group-id TEXT or --group-by FIELD"));
-        assert!(text(&[], Grouping::Id("a b".to_owned()), true, true).contains("--group-id cannot be a group"));
+        assert!(
+            text(&[], Grouping::None, true, true).contains("--group-id TEXT or --group-by FIELD")
+        );
+        assert!(
+            text(&[], Grouping::Id("a b".to_owned()), true, true)
+                .contains("--group-id cannot be a group")
+        );
         assert!(text(&["a", "b", "a"], Grouping::None, true, false).contains("twice"));
         assert!(text(&[ID], Grouping::None, true, false).contains("--no-identity"));
         assert_eq!(text(&[ID, TIME], Grouping::None, false, false), "");
@@ -238,7 +300,18 @@ mod tests {
     #[test]
     fn attributes_are_read_as_sqs_takes_them() {
         assert_eq!(attribute("source=a=b"), Ok(("source".to_owned(), "a=b".to_owned())));
-        for text in ["source", "=v", "a=", "a b=v", ".a=v", "a.=v", "a..b=v", "AWS.x=v", "amazon.x=v", &format!("{}=v", "n".repeat(257))] {
+        for text in [
+            "source",
+            "=v",
+            "a=",
+            "a b=v",
+            ".a=v",
+            "a.=v",
+            "a..b=v",
+            "AWS.x=v",
+            "amazon.x=v",
+            &format!("{}=v", "n".repeat(257)),
+        ] {
             assert!(attribute(text).is_err(), "{text}");
         }
     }

@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::queue::BATCH_MAX;
 
-/// Calls a second at least, where the rate allows: a rate of five sends single messages, not ten every two seconds.
+/// Calls a second at least, where the rate allows: a rate of five sends single messages, not ten
+/// every two seconds.
 const CALLS_PER_SECOND: usize = 10;
 
 /// Spaces what is sent. What was not used is not saved up: after a pause there is no burst.
@@ -20,7 +21,10 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(rate: Option<NonZeroU32>) -> Self {
-        Self { per_message: rate.map(|rate| Duration::from_secs(1) / rate.get()), next: Instant::now() }
+        Self {
+            per_message: rate.map(|rate| Duration::from_secs(1) / rate.get()),
+            next: Instant::now(),
+        }
     }
 
     /// The largest batch that keeps the sending even.
@@ -79,7 +83,8 @@ mod tests {
 
     #[test]
     fn batches_are_as_large_as_ten_calls_a_second_make_them() {
-        for (rate, entries) in [(0, 10), (1, 1), (19, 1), (20, 2), (99, 9), (100, 10), (5_000, 10)] {
+        for (rate, entries) in [(0, 10), (1, 1), (19, 1), (20, 2), (99, 9), (100, 10), (5_000, 10)]
+        {
             assert_eq!(Pace::entries_max(NonZeroU32::new(rate)), entries, "{rate}");
         }
     }

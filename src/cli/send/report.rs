@@ -1,4 +1,5 @@
-//! What became of the lines: a bar while it goes on, each line that was not sent by its number, and the sum.
+//! What became of the lines: a bar while it goes on, each line that was not sent by its number, and
+//! the sum.
 
 use std::io;
 use std::time::Duration;
@@ -30,7 +31,8 @@ impl Report {
             Some(bytes) => (ProgressBar::new(bytes), "{bar:40} {percent:>3} % {msg}, {eta} left"),
             None => (ProgressBar::new_spinner(), "{spinner} {msg} in {elapsed}"),
         };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style).with_message("0 sent");
         if !bar.is_hidden() {
             bar.enable_steady_tick(TICK);
@@ -59,7 +61,10 @@ impl Report {
     /// The input cannot be read any further.
     pub(super) fn broken(&self, error: &io::Error) {
         self.bar.suspend(|| {
-            self.output.line(|| format!("cannot read on: {error}"), || json!({"outcome": "broken", "reason": error.to_string()}));
+            self.output.line(
+                || format!("cannot read on: {error}"),
+                || json!({"outcome": "broken", "reason": error.to_string()}),
+            );
         });
     }
 
@@ -75,8 +80,8 @@ impl Report {
         });
     }
 
-    /// The sum. `stopped_after` is the last line that was looked at, where that was not the end of the input.
-    /// Returns whether every line was sent.
+    /// The sum. `stopped_after` is the last line that was looked at, where that was not the end of
+    /// the input. Returns whether every line was sent.
     pub(super) fn finish(self, stopped_after: Option<u64>) -> bool {
         self.bar.finish_and_clear();
         let Self { output, sent, bad, failed, .. } = self;

@@ -19,7 +19,8 @@ use super::pace::Pace;
 /// Lines read ahead. Each has at most 1 MiB.
 const LINES_AHEAD: usize = 32;
 
-/// How long a batch that is not full waits for the next line: input may come from a program that is still running.
+/// How long a batch that is not full waits for the next line: input may come from a program that is
+/// still running.
 const LINGER: Duration = Duration::from_millis(100);
 
 /// What the input comes to, in its order.
@@ -54,7 +55,8 @@ impl Source {
         stop: Stop,
     ) -> Self {
         let (sender, lines) = mpsc::channel(LINES_AHEAD);
-        // A thread of its own: a read of standard input can take for ever, and nothing waits for it at the end.
+        // A thread of its own: a read of standard input can take for ever, and nothing waits for it
+        // at the end.
         tokio::task::spawn_blocking(move || {
             let mut lines = Lines::new(input, SEND_BYTES_MAX);
             while let Some(line) = lines.next().transpose() {
@@ -64,7 +66,15 @@ impl Source {
                 }
             }
         });
-        Self { lines, recipe, batches: Batches::new(entries_max), pace, clock, stop, has_ended: false }
+        Self {
+            lines,
+            recipe,
+            batches: Batches::new(entries_max),
+            pace,
+            clock,
+            stop,
+            has_ended: false,
+        }
     }
 
     /// The next piece, or none at the end of the input and after a stop.
@@ -86,7 +96,9 @@ impl Source {
                     match text.and_then(|text| self.recipe.message(text, self.clock.now_ms())) {
                         Err(reason) => return Some(Piece::Bad { line, line_bytes, reason }),
                         Ok(outgoing) => {
-                            if let Some(full) = self.batches.push(Numbered { line, line_bytes, outgoing }) {
+                            if let Some(full) =
+                                self.batches.push(Numbered { line, line_bytes, outgoing })
+                            {
                                 return Some(self.paced(full).await);
                             }
                         }
@@ -162,8 +174,13 @@ mod tests {
         while let Some(piece) = source.next().await {
             pieces.push(piece);
         }
-        assert!(pieces.iter().any(|piece| matches!(piece, Piece::Broken(error) if error.to_string() == "the disk is gone")));
-        assert!(pieces.iter().any(|piece| matches!(piece, Piece::Batch(batch) if batch.len() == 1)), "{pieces:?}");
+        assert!(pieces.iter().any(
+            |piece| matches!(piece, Piece::Broken(error) if error.to_string() == "the disk is gone")
+        ));
+        assert!(
+            pieces.iter().any(|piece| matches!(piece, Piece::Batch(batch) if batch.len() == 1)),
+            "{pieces:?}"
+        );
     }
 
     #[tokio::test]

@@ -28,7 +28,12 @@ fn file(name: &str, text: &str) -> Given {
 
 /// What is wrong, with the folder's path left out.
 fn errors_of(given: &Given) -> Vec<String> {
-    let folder = given.sources.file.as_ref().and_then(|path| path.parent()).map(|path| format!("{}/", path.display()));
+    let folder = given
+        .sources
+        .file
+        .as_ref()
+        .and_then(|path| path.parent())
+        .map(|path| format!("{}/", path.display()));
     let errors = load(given.sources.clone()).expect_err("refused").to_string();
     errors.lines().map(|line| line.replace(folder.as_deref().unwrap_or("\0"), "")).collect()
 }
@@ -46,7 +51,11 @@ fn with_variables(variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
 }
 
 fn setting<'a>(loaded: &'a Loaded, key: &str) -> &'a Setting {
-    loaded.effective.iter().find(|setting| setting.key == key).unwrap_or_else(|| panic!("{key} is in force"))
+    loaded
+        .effective
+        .iter()
+        .find(|setting| setting.key == key)
+        .unwrap_or_else(|| panic!("{key} is in force"))
 }
 
 /// The file with what `# Example:` or `#key = value` hides.
@@ -54,7 +63,9 @@ fn uncommented(examples: bool) -> String {
     let mut text = String::new();
     for line in DOCUMENTED.lines() {
         let example = line.strip_prefix("# Example: ").filter(|_| examples);
-        let default = line.strip_prefix('#').filter(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()));
+        let default = line
+            .strip_prefix('#')
+            .filter(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()));
         let _ = writeln!(text, "{}", example.or(default).unwrap_or(line));
     }
     text
@@ -66,20 +77,33 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(config.queue.wait, Duration::from_secs(20));
     assert_eq!((config.batch.docs_max, config.batch.bytes_max), (1_000, 15 << 20));
     assert_eq!(config.db.write_concern.w, Acknowledgement::Majority);
-    assert!(config.db.write_concern.journal && config.db.create_indexes && config.db.mongo_uri.is_none());
+    assert!(
+        config.db.write_concern.journal
+            && config.db.create_indexes
+            && config.db.mongo_uri.is_none()
+    );
     assert_eq!(config.worker.drain_timeout, Duration::from_secs(25));
     assert_eq!(config.routes.keys().collect::<Vec<_>>(), ["cache", "event", "session"]);
 
     let session = &config.collections["sessions"];
     assert_eq!(session.declared, ["data", "last_accessed"]);
-    assert_eq!(session.indexes, [Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None }]);
+    assert_eq!(
+        session.indexes,
+        [Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None }]
+    );
     let event = &config.collections["events"];
     assert_eq!((event.kind.clone(), event.declared.len()), (WriteKind::Insert, 0));
     let by_user = vec![("user_id".to_owned(), 1), ("timestamp".to_owned(), -1)];
     assert_eq!(event.indexes, [Index { keys: by_user, unique: false, expire_after: None }]);
     let cache = &config.routes["cache"];
-    assert_eq!(cache.kind, WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() });
-    assert_eq!((cache.required.clone(), cache.times.clone()), (vec!["user_id".to_owned(), "data".to_owned()], vec!["updated".to_owned()]));
+    assert_eq!(
+        cache.kind,
+        WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() }
+    );
+    assert_eq!(
+        (cache.required.clone(), cache.times.clone()),
+        (vec!["user_id".to_owned(), "data".to_owned()], vec!["updated".to_owned()])
+    );
 }
 
 #[test]
@@ -88,8 +112,11 @@ fn the_documented_defaults_are_the_defaults() {
     let loaded = load(given.sources).expect("the documented file loads");
     assert_eq!(format!("{:?}", loaded.config), format!("{:?}", defaults()));
     // A line that is missing here would fall back to its default unseen.
-    let left: Vec<_> =
-        loaded.effective.iter().filter(|setting| setting.source == Source::Default && setting.value != Setting::UNSET).collect();
+    let left: Vec<_> = loaded
+        .effective
+        .iter()
+        .filter(|setting| setting.source == Source::Default && setting.value != Setting::UNSET)
+        .collect();
     assert!(left.is_empty(), "no `#key = value` line for {left:?}");
 }
 
@@ -97,10 +124,16 @@ fn the_documented_defaults_are_the_defaults() {
 fn the_documented_examples_are_valid() {
     let given = file("longshore.toml", &uncommented(true));
     let loaded = load(given.sources).expect("the examples load");
-    assert_eq!(loaded.config.collections["events"].indexes[0].expire_after, Some(Duration::from_hours(365 * 24)));
+    assert_eq!(
+        loaded.config.collections["events"].indexes[0].expire_after,
+        Some(Duration::from_hours(365 * 24))
+    );
     assert_eq!(loaded.config.collections["sessions"].ttl, Some(Duration::from_hours(30 * 24)));
     let order = &loaded.config.routes["order"];
-    assert_eq!(order.fields, ["customer_id", "total", "shipped_at", "order_id", "changed_at", "status"]);
+    assert_eq!(
+        order.fields,
+        ["customer_id", "total", "shipped_at", "order_id", "changed_at", "status"]
+    );
     assert_eq!(order.required, ["status", "order_id"]);
 }
 
@@ -114,14 +147,21 @@ fn every_known_key_is_documented() {
     let documented = toml_file::parse(&all).expect("TOML");
     for key in findings.known {
         let parts = key.parts();
-        let is_table = ["db.connection_options", "message.types"].contains(&key.to_string().as_str());
+        let is_table =
+            ["db.connection_options", "message.types"].contains(&key.to_string().as_str());
         let is_option = parts.len() == 3 && parts[1] == "connection_options";
         if is_table || is_option {
             continue;
         }
-        let in_a_route = |path: &KeyPath| parts[0] == "routes" && path.parts()[0] == "routes" && path.parts()[2..] == parts[2..];
-        assert!(documented.iter().any(|(path, _, _)| *path == key || in_a_route(path)), "{key} is not documented");
-        let described = parts[0] != "routes" || DOCUMENTED.contains(&format!("\n# {:14} ", parts[2]));
+        let in_a_route = |path: &KeyPath| {
+            parts[0] == "routes" && path.parts()[0] == "routes" && path.parts()[2..] == parts[2..]
+        };
+        assert!(
+            documented.iter().any(|(path, _, _)| *path == key || in_a_route(path)),
+            "{key} is not documented"
+        );
+        let described =
+            parts[0] != "routes" || DOCUMENTED.contains(&format!("\n# {:14} ", parts[2]));
         assert!(described, "{key} is not described");
     }
 }
@@ -131,10 +171,25 @@ fn a_portals_file_is_read_and_what_is_the_portals_own_is_passed_over() {
     let given = file("appconfig.ini", PORTAL);
     let loaded = load(given.sources).expect("a portal's file loads");
     let uri = loaded.config.db.mongo_uri.as_ref().map(|uri| uri.expose().to_owned());
-    assert_eq!(uri.as_deref(), Some("mongodb://portal:p%40ssword@db1.example.net,db2.example.net/portal?replicaSet=rs0"));
-    assert_eq!(setting(&loaded, "db.mongo_uri").value, r#""mongodb://***@db1.example.net,db2.example.net/portal?replicaSet=rs0""#);
-    let options: Vec<_> = loaded.config.db.connection_options.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(options, ["maxIdleTimeMS=60000", "maxPoolSize=50", "minPoolSize=5", "retryWrites=true"]);
+    assert_eq!(
+        uri.as_deref(),
+        Some("mongodb://portal:p%40ssword@db1.example.net,db2.example.net/portal?replicaSet=rs0")
+    );
+    assert_eq!(
+        setting(&loaded, "db.mongo_uri").value,
+        r#""mongodb://***@db1.example.net,db2.example.net/portal?replicaSet=rs0""#
+    );
+    let options: Vec<_> = loaded
+        .config
+        .db
+        .connection_options
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(
+        options,
+        ["maxIdleTimeMS=60000", "maxPoolSize=50", "minPoolSize=5", "retryWrites=true"]
+    );
     let ignored: Vec<_> = loaded.ignored.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(
         ignored,
@@ -154,9 +209,16 @@ fn a_portals_file_is_read_and_what_is_the_portals_own_is_passed_over() {
 
 #[test]
 fn each_layer_beats_the_one_before_and_says_where_a_value_came_from() {
-    let given = file("longshore.toml", "[queue]\nwait = \"5s\"\npollers_max = 2\n\n[batch]\ndocs_max = 10\nlinger = 1\n");
+    let given = file(
+        "longshore.toml",
+        "[queue]\nwait = \"5s\"\npollers_max = 2\n\n[batch]\ndocs_max = 10\nlinger = 1\n",
+    );
     let mut sources = given.sources.clone();
-    sources.environment = pairs(&[("longshore__queue__POLLERS_MAX", "3"), ("LONGSHORE__BATCH__DOCS_MAX", "20"), ("PATH", "/bin")]);
+    sources.environment = pairs(&[
+        ("longshore__queue__POLLERS_MAX", "3"),
+        ("LONGSHORE__BATCH__DOCS_MAX", "20"),
+        ("PATH", "/bin"),
+    ]);
     sources.flags = pairs(&[("batch.docs_max", "25"), ("batch.docs_max", "30")]);
     let loaded = load(sources).expect("valid");
     let shown = |key: &str| {
@@ -178,12 +240,21 @@ fn each_layer_beats_the_one_before_and_says_where_a_value_came_from() {
 fn the_portals_variable_beats_everything_for_the_uri() {
     let loaded = load(Sources {
         file: None,
-        environment: pairs(&[("LONGSHORE__DB__MONGO_URI", "mongodb://b/b"), ("MONGO_CACHE_URI", "mongodb://a/a")]),
+        environment: pairs(&[
+            ("LONGSHORE__DB__MONGO_URI", "mongodb://b/b"),
+            ("MONGO_CACHE_URI", "mongodb://a/a"),
+        ]),
         flags: pairs(&[("db.mongo_uri", "mongodb://c/c")]),
     })
     .expect("valid");
-    assert_eq!(loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose), Some("mongodb://a/a"));
-    assert_eq!(setting(&loaded, "db.mongo_uri").source, Source::Environment("MONGO_CACHE_URI".to_owned()));
+    assert_eq!(
+        loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose),
+        Some("mongodb://a/a")
+    );
+    assert_eq!(
+        setting(&loaded, "db.mongo_uri").source,
+        Source::Environment("MONGO_CACHE_URI".to_owned())
+    );
 }
 
 #[test]
@@ -193,31 +264,53 @@ fn a_uri_can_stand_in_a_file_of_its_own() {
         std::fs::write(file.path(), text).expect("written");
         file
     };
-    let with = |path: &str, more: &[(&str, &str)]| with_variables(&[&[("LONGSHORE__DB__MONGO_URI_FILE", path)], more].concat());
+    let with = |path: &str, more: &[(&str, &str)]| {
+        with_variables(&[&[("LONGSHORE__DB__MONGO_URI_FILE", path)], more].concat())
+    };
     let secret = holds("mongodb://u:hunter22@a/a\n");
     let path = secret.path().to_str().expect("UTF-8");
 
     let loaded = with(path, &[]).expect("valid");
-    assert_eq!(loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose), Some("mongodb://u:hunter22@a/a"));
+    assert_eq!(
+        loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose),
+        Some("mongodb://u:hunter22@a/a")
+    );
     let shown = setting(&loaded, "db.mongo_uri");
-    assert_eq!((shown.value.as_str(), shown.source.to_string().as_str()), ("\"mongodb://***@a/a\"", path));
+    assert_eq!(
+        (shown.value.as_str(), shown.source.to_string().as_str()),
+        ("\"mongodb://***@a/a\"", path)
+    );
 
-    let loaded = with(path, &[("MONGO_CACHE_URI", "mongodb://b/b")]).expect("the portal's variable beats both");
-    assert_eq!(loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose), Some("mongodb://b/b"));
+    let loaded = with(path, &[("MONGO_CACHE_URI", "mongodb://b/b")])
+        .expect("the portal's variable beats both");
+    assert_eq!(
+        loaded.config.db.mongo_uri.as_ref().map(crate::config::Secret::expose),
+        Some("mongodb://b/b")
+    );
 
-    let both = with(path, &[("LONGSHORE__DB__MONGO_URI", "mongodb://b/b")]).expect_err("two databases").to_string();
-    assert_eq!(both, "db.mongo_uri: is set, and db.mongo_uri_file too: keep one (LONGSHORE__DB__MONGO_URI)");
+    let both = with(path, &[("LONGSHORE__DB__MONGO_URI", "mongodb://b/b")])
+        .expect_err("two databases")
+        .to_string();
+    assert_eq!(
+        both,
+        "db.mongo_uri: is set, and db.mongo_uri_file too: keep one (LONGSHORE__DB__MONGO_URI)"
+    );
     let empty = holds(" \n");
     let large = holds(&"x".repeat(70_000));
     for (path, problem) in [
-        (empty.path().to_str().expect("UTF-8"), "names a file that is empty: put the connection string into it"),
+        (
+            empty.path().to_str().expect("UTF-8"),
+            "names a file that is empty: put the connection string into it",
+        ),
         (large.path().to_str().expect("UTF-8"), "the file must have at most 65536 bytes"),
         ("/nowhere/at/all", "cannot read the file: No such file or directory (os error 2)"),
         (" ", "must be the path of a file that holds the connection string"),
     ] {
         let error = with(path, &[]).expect_err(problem).to_string();
         assert!(
-            error.starts_with("db.mongo_uri_file") && error.contains(problem) && error.contains("LONGSHORE__DB__MONGO_URI_FILE"),
+            error.starts_with("db.mongo_uri_file")
+                && error.contains(problem)
+                && error.contains("LONGSHORE__DB__MONGO_URI_FILE"),
             "{error}"
         );
     }
@@ -243,17 +336,29 @@ fn the_environment_can_say_everything_that_a_file_can() {
     let orders = &loaded.config.collections["orders"];
     assert_eq!(orders.write_concern.w, Acknowledgement::Members(2));
     assert_eq!(orders.declared, ["at", "status", "total"]);
-    assert_eq!(orders.indexes[1], Index { keys: vec![("at".to_owned(), -1)], unique: false, expire_after: Some(Duration::from_hours(24)) });
+    assert_eq!(
+        orders.indexes[1],
+        Index {
+            keys: vec![("at".to_owned(), -1)],
+            unique: false,
+            expire_after: Some(Duration::from_hours(24))
+        }
+    );
     assert_eq!(orders.ttl, Some(Duration::from_hours(24)));
-    assert!(!loaded.config.routes.contains_key("cache") && !loaded.config.collections.contains_key("user_cache"));
+    assert!(
+        !loaded.config.routes.contains_key("cache")
+            && !loaded.config.collections.contains_key("user_cache")
+    );
     assert_eq!(loaded.config.message.types["com.example.Order"], "order");
     assert_eq!(loaded.config.db.connection_options["maxPoolSize"], "7");
 }
 
 #[test]
 fn all_errors_are_reported_at_once() {
-    let given =
-        file("a.toml", "[queue]\nwait = \"90s\"\nwiat = 3\n[db.write_concern]\nw = 0\n[batch]\ndocs_max = 20_000\nbytes_max = \"15MB\"\n");
+    let given = file(
+        "a.toml",
+        "[queue]\nwait = \"90s\"\nwiat = 3\n[db.write_concern]\nw = 0\n[batch]\ndocs_max = 20_000\nbytes_max = \"15MB\"\n",
+    );
     let mut sources = given.sources.clone();
     sources.environment = pairs(&[("LONGSHORE__LOG__FORMAT", "xml")]);
     sources.flags = pairs(&[("retry.multiplier", "1"), ("db.create_indexes", "maybe")]);
@@ -276,8 +381,9 @@ fn all_errors_are_reported_at_once() {
 
 #[test]
 fn an_unknown_key_names_the_nearest_known_one() {
-    let errors =
-        errors_in("queue = 5\ncolour = \"red\"\n[indexs]\n[routes.order]\ncolection = \"a\"\n[db.connection_options]\nmaxPoolSzie = 5\n");
+    let errors = errors_in(
+        "queue = 5\ncolour = \"red\"\n[indexs]\n[routes.order]\ncolection = \"a\"\n[db.connection_options]\nmaxPoolSzie = 5\n",
+    );
     assert_eq!(
         errors,
         [
@@ -290,7 +396,9 @@ fn an_unknown_key_names_the_nearest_known_one() {
             "routes.order.colection: unknown key, did you mean routes.order.collection? (a.toml:5)",
         ]
     );
-    let error = with_variables(&[("LONGSHORE__QUEUE__LINGER", "1s"), ("LONGSHORE__", "x")]).expect_err("unknown").to_string();
+    let error = with_variables(&[("LONGSHORE__QUEUE__LINGER", "1s"), ("LONGSHORE__", "x")])
+        .expect_err("unknown")
+        .to_string();
     assert_eq!(
         error,
         "must be LONGSHORE__SECTION__KEY (LONGSHORE__)\nqueue.linger: unknown key, did you mean batch.linger? (LONGSHORE__QUEUE__LINGER)"
@@ -301,12 +409,16 @@ fn an_unknown_key_names_the_nearest_known_one() {
 fn a_file_that_cannot_be_read_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("missing.toml");
-    let error = load(Sources { file: Some(path.clone()), ..Sources::default() }).expect_err("missing").to_string();
+    let error = load(Sources { file: Some(path.clone()), ..Sources::default() })
+        .expect_err("missing")
+        .to_string();
     let expected = "cannot read the file: No such file or directory (os error 2); --config takes the path of a TOML or INI file";
     assert_eq!(error, format!("{expected} ({})", path.display()));
     assert_eq!(
         errors_in("[queue]\nwait = 5s\n"),
-        ["not valid TOML, at column 8: string values must be quoted, expected literal string (a.toml:2)"]
+        [
+            "not valid TOML, at column 8: string values must be quoted, expected literal string (a.toml:2)"
+        ]
     );
     assert_eq!(
         errors_of(&file("a.ini", "url = x\n[db]\nmongo_uri\n")),
@@ -372,8 +484,10 @@ fn routes_of_one_collection_must_agree() {
     );
     assert_eq!(
         errors,
-        ["routes.zone.collection = \"sessions\": this route has fields = [\"last_accessed\", \"zone\"], routes.session writes there with \
-          fields = [\"data\", \"last_accessed\"]: routes of one collection agree (a.toml:2)"]
+        [
+            "routes.zone.collection = \"sessions\": this route has fields = [\"last_accessed\", \"zone\"], routes.session writes there with \
+          fields = [\"data\", \"last_accessed\"]: routes of one collection agree (a.toml:2)"
+        ]
     );
 }
 
@@ -387,7 +501,9 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         [
             format!("routes.order.key = \"id\": must be {field} (a.toml:4)"),
             "routes.order.version_field: is missing: the route needs it (a.toml:2)".to_owned(),
-            format!("routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"),
+            format!(
+                "routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"
+            ),
         ]
     );
     assert_eq!(
@@ -400,10 +516,14 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
     );
     assert_eq!(
         route("write = \"replace\"\nkey = \"a\"\nversion_field = \"v\"\nvolatile = [\"b\"]\n"),
-        ["routes.order.volatile: has a meaning only where write = \"insert\", not \"replace\" (a.toml:6)"]
+        [
+            "routes.order.volatile: has a meaning only where write = \"insert\", not \"replace\" (a.toml:6)"
+        ]
     );
     assert_eq!(
-        route("write = \"replace\"\nkey = \"a\"\nversion_field = \"a\"\npartial = true\nttl = \"1500ms\"\n"),
+        route(
+            "write = \"replace\"\nkey = \"a\"\nversion_field = \"a\"\npartial = true\nttl = \"1500ms\"\n"
+        ),
         [
             "routes.order.partial: has a meaning only where write = \"set\", not \"replace\" (a.toml:6)",
             "routes.order.version_field = \"a\": must be another field than the key of routes.order (a.toml:5)",
@@ -424,7 +544,9 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         ]
     );
     assert_eq!(
-        errors_in("[routes.order]\nwrite = \"insert\"\ncollection = \"system.users\"\nindexes = [{ keys = [\"$a\"] }]\n"),
+        errors_in(
+            "[routes.order]\nwrite = \"insert\"\ncollection = \"system.users\"\nindexes = [{ keys = [\"$a\"] }]\n"
+        ),
         [
             "routes.order.collection = \"system.users\": must be a collection's name: 1 to 120 bytes, without $ or control characters, not \
              starting with \"system.\" (a.toml:3)",
@@ -436,10 +558,15 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
 
 #[test]
 fn a_built_in_route_can_be_changed_key_by_key() {
-    let given =
-        file("a.toml", "[routes.session]\nwrite = \"replace\"\n[routes.event]\ncollection = \"log\"\n[routes.cache]\nkey = \"_id\"\n");
+    let given = file(
+        "a.toml",
+        "[routes.session]\nwrite = \"replace\"\n[routes.event]\ncollection = \"log\"\n[routes.cache]\nkey = \"_id\"\n",
+    );
     let config = load(given.sources).expect("valid").config;
-    let replace = WriteKind::Replace { key: "session_id".to_owned(), version_field: "last_accessed".to_owned() };
+    let replace = WriteKind::Replace {
+        key: "session_id".to_owned(),
+        version_field: "last_accessed".to_owned(),
+    };
     assert_eq!(config.routes["session"].kind, replace);
     assert!(config.collections["sessions"].declared.is_empty());
     assert_eq!(config.collections["log"].indexes.len(), 1);
@@ -459,11 +586,17 @@ fn a_slip_of_the_pen_does_not_silence_the_log() {
 
 #[test]
 fn two_variables_for_one_key_are_refused() {
-    let error = with_variables(&[("LONGSHORE__QUEUE__WAIT", "1s"), ("longshore__queue__wait", "2s")]).expect_err("twice").to_string();
+    let error =
+        with_variables(&[("LONGSHORE__QUEUE__WAIT", "1s"), ("longshore__queue__wait", "2s")])
+            .expect_err("twice")
+            .to_string();
     let expected = "queue.wait: is set by LONGSHORE__QUEUE__WAIT too: keep one, since their order is not known (longshore__queue__wait)";
     assert_eq!(error, expected);
     let error = with_flags(&[("a..b", "1")]).expect_err("no key").to_string();
-    assert_eq!(error, "must be section.key=value, with a part that holds dots in double quotes (--set)");
+    assert_eq!(
+        error,
+        "must be section.key=value, with a part that holds dots in double quotes (--set)"
+    );
     let error = with_variables(&[("MONGO_CACHE_URI", "")]).expect_err("empty").to_string();
     let expected = "db.mongo_uri: must be a connection string such as mongodb://host/database, or not be there (MONGO_CACHE_URI)";
     assert_eq!(error, expected);
@@ -478,7 +611,11 @@ fn what_is_printed_loads_to_the_same() {
     let second = load(given.sources).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     assert_eq!(format!("{:?}", first.config), format!("{:?}", second.config));
     let defaults = print::text(&load(Sources::default()).expect("valid"));
-    let words: Vec<_> = defaults.lines().take(4).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let words: Vec<_> = defaults
+        .lines()
+        .take(4)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
     assert_eq!(words[0], "# queue.url is unset # default");
     assert_eq!(words[3], "queue.wait = \"20s\" # default");
 }
@@ -487,8 +624,12 @@ fn what_is_printed_loads_to_the_same() {
 #[test]
 fn a_planted_password_is_never_shown() {
     const PASSWORD: &str = "hunter22";
-    let uri = format!("mongodb://portal:{PASSWORD}@h/portal?authMechanismProperties=AWS_SESSION_TOKEN:{PASSWORD}");
-    let options = format!(r#"{{"authMechanismProperties": "TOKEN:{PASSWORD}", "tlsCertificateKeyFile": "{PASSWORD}"}}"#);
+    let uri = format!(
+        "mongodb://portal:{PASSWORD}@h/portal?authMechanismProperties=AWS_SESSION_TOKEN:{PASSWORD}"
+    );
+    let options = format!(
+        r#"{{"authMechanismProperties": "TOKEN:{PASSWORD}", "tlsCertificateKeyFile": "{PASSWORD}"}}"#
+    );
     let broken_options = format!(r#"{{"password": "{PASSWORD}""#);
     let shown = |result: Result<Loaded, ConfigErrors>| match result {
         Ok(loaded) => format!("{}{loaded:?}", print::text(&loaded)),
@@ -508,17 +649,25 @@ fn a_planted_password_is_never_shown() {
     let mut all = Vec::new();
     for key in keys {
         all.push(shown(with_flags(&[(key, &uri)])));
-        all.push(shown(with_variables(&[(&format!("LONGSHORE__{}", key.replace('.', "__")), &uri)])));
+        all.push(shown(with_variables(&[(
+            &format!("LONGSHORE__{}", key.replace('.', "__")),
+            &uri,
+        )])));
         all.push(shown(load(file("a.toml", &format!("{key} = [\"{uri}\"]\n")).sources)));
     }
     for text in [&options, &broken_options, &uri] {
         all.push(shown(with_flags(&[("db.connection_options", text)])));
         all.push(shown(with_flags(&[("db.mongo_uri", text)])));
-        all.push(shown(load(file("a.ini", &format!("[db]\nconnection_options = {text}\n")).sources)));
+        all.push(shown(load(
+            file("a.ini", &format!("[db]\nconnection_options = {text}\n")).sources,
+        )));
     }
     all.push(shown(with_variables(&[("MONGO_CACHE_URI", &uri)])));
     all.push(shown(with_flags(&[(&uri, "x")])));
-    all.push(shown(with_flags(&[("db.connection_options.password", PASSWORD), ("db.connection_options.w", "0")])));
+    all.push(shown(with_flags(&[
+        ("db.connection_options.password", PASSWORD),
+        ("db.connection_options.w", "0"),
+    ])));
     all.push(shown(load(file("b.toml", &format!("[db]\nmongo_uri = '{uri}\n")).sources)));
     all.push(shown(load(file("c.toml", &format!("[db]\nmongo_uri = {uri}\n")).sources)));
     all.push(shown(load(file("d.toml", &format!("[db]\n\"{uri}\" = 1\n\"{uri}\" = 2\n")).sources)));

@@ -18,7 +18,8 @@ pub fn bytes(fields: &Fields) -> Vec<u8> {
 }
 
 fn value(json: &str) -> Bson {
-    let fields = fields(&format!(r#"{{"v":{json}}}"#)).unwrap_or_else(|rejection| panic!("{json}: {rejection:?}"));
+    let fields = fields(&format!(r#"{{"v":{json}}}"#))
+        .unwrap_or_else(|rejection| panic!("{json}: {rejection:?}"));
     document(&fields).remove("v").unwrap()
 }
 
@@ -60,52 +61,96 @@ fn integers_stay_integers_at_every_edge() {
     ] {
         assert_eq!(value(json), wanted, "{json}");
     }
-    let beyond = ["9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809"];
-    for json in beyond.map(str::to_owned).into_iter().chain(["1".repeat(300), format!("-{}", "9".repeat(4_000))]) {
+    let beyond = [
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-9223372036854775809",
+    ];
+    for json in beyond
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["1".repeat(300), format!("-{}", "9".repeat(4_000))])
+    {
         assert_eq!(refused_value(&json), Reason::BadValue, "{json}");
     }
 }
 
 #[test]
 fn floats_stay_doubles_and_are_the_nearest_ones() {
-    for (json, wanted) in
-        [("1.0", 1.0), ("1e2", 100.0), ("-0.0", -0.0), ("1e30", 1e30), ("-1E+19", -1e19), ("123456.78901234567", 123_456.789_012_345_67)]
-    {
+    for (json, wanted) in [
+        ("1.0", 1.0),
+        ("1e2", 100.0),
+        ("-0.0", -0.0),
+        ("1e30", 1e30),
+        ("-1E+19", -1e19),
+        ("123456.78901234567", 123_456.789_012_345_67),
+    ] {
         let Bson::Double(found) = value(json) else { panic!("{json} is no double") };
         assert_eq!(found.to_bits(), f64::to_bits(wanted), "{json}");
     }
     assert_eq!(refused_value("1e400"), Reason::BadValue);
-    // Before it stand what looks like numbers in strings, floats beyond int64, and an Extended JSON number.
+    // Before it stand what looks like numbers in strings, floats beyond int64, and an Extended JSON
+    // number.
     let body = r#"{"a":"1,2,\"3","b":[1e30,-0.0,4,{"$date":5}],"c":-0,"d":18446744073709551616}"#;
     assert_eq!(
         refused(body),
-        (Reason::BadValue, "field d is an integer beyond 64 bits: send it as a string or as $numberDecimal".to_owned())
+        (
+            Reason::BadValue,
+            "field d is an integer beyond 64 bits: send it as a string or as $numberDecimal"
+                .to_owned()
+        )
     );
 }
 
 #[test]
 fn extended_json_becomes_its_bson_type() {
     let date = |millis| Bson::DateTime(DateTime::from_millis(millis));
-    let binary = |subtype, bytes: &[u8]| Bson::Binary(::bson::Binary { subtype, bytes: bytes.to_vec() });
-    let uuid: [u8; 16] = [0x73, 0xff, 0xd2, 0x64, 0x44, 0xb3, 0x4c, 0x69, 0x90, 0xe8, 0xe7, 0xd1, 0xdf, 0xc0, 0x35, 0xd4];
+    let binary =
+        |subtype, bytes: &[u8]| Bson::Binary(::bson::Binary { subtype, bytes: bytes.to_vec() });
+    let uuid: [u8; 16] = [
+        0x73, 0xff, 0xd2, 0x64, 0x44, 0xb3, 0x4c, 0x69, 0x90, 0xe8, 0xe7, 0xd1, 0xdf, 0xc0, 0x35,
+        0xd4,
+    ];
     for (json, wanted) in [
-        (r#"{"$oid":"65a0000000000000000000Ff"}"#, Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000ff").unwrap())),
+        (
+            r#"{"$oid":"65a0000000000000000000Ff"}"#,
+            Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000ff").unwrap()),
+        ),
         (r#"{"$date":"2026-11-22T10:00:05.123999Z"}"#, date(1_795_341_605_123)),
         (r#"{"$date":{"$numberLong":"-1"}}"#, date(-1)),
         (r#"{"$date":1795341605123}"#, date(1_795_341_605_123)),
         (r#"{"$date":5}"#, date(5)),
         (r#"{"$numberLong":"7"}"#, Bson::Int64(7)),
         (r#"{"$numberDecimal":"0.10"}"#, Bson::Decimal128("0.10".parse::<Decimal128>().unwrap())),
-        (r#"{"$numberDecimal":"-Infinity"}"#, Bson::Decimal128("-Infinity".parse::<Decimal128>().unwrap())),
-        (r#"{"$binary":{"base64":"AQI=","subType":"00"}}"#, binary(BinarySubtype::Generic, &[1, 2])),
-        (r#"{"$binary":{"subType":"2","base64":"AQI"}}"#, binary(BinarySubtype::BinaryOld, &[1, 2])),
-        (r#"{"$binary":{"base64":"","subType":"80"}}"#, binary(BinarySubtype::UserDefined(0x80), &[])),
+        (
+            r#"{"$numberDecimal":"-Infinity"}"#,
+            Bson::Decimal128("-Infinity".parse::<Decimal128>().unwrap()),
+        ),
+        (
+            r#"{"$binary":{"base64":"AQI=","subType":"00"}}"#,
+            binary(BinarySubtype::Generic, &[1, 2]),
+        ),
+        (
+            r#"{"$binary":{"subType":"2","base64":"AQI"}}"#,
+            binary(BinarySubtype::BinaryOld, &[1, 2]),
+        ),
+        (
+            r#"{"$binary":{"base64":"","subType":"80"}}"#,
+            binary(BinarySubtype::UserDefined(0x80), &[]),
+        ),
         (r#"{"$uuid":"73ffd264-44b3-4c69-90e8-e7d1dfc035d4"}"#, binary(BinarySubtype::Uuid, &uuid)),
         (r#"{"$uuid":"73ffd26444b34c6990e8e7d1dfc035d4"}"#, binary(BinarySubtype::Uuid, &uuid)),
-        (r#"{ "\u0024oid" : "65a0000000000000000000ff" }"#, Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000ff").unwrap())),
+        (
+            r#"{ "\u0024oid" : "65a0000000000000000000ff" }"#,
+            Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000ff").unwrap()),
+        ),
     ] {
         assert_eq!(value(json), wanted, "{json}");
-        assert_eq!(value(&format!(r#"[0,{{"a":{json}}},2]"#)), Bson::from(vec![Bson::Int32(0), doc! {"a": wanted}.into(), Bson::Int32(2)]));
+        assert_eq!(
+            value(&format!(r#"[0,{{"a":{json}}},2]"#)),
+            Bson::from(vec![Bson::Int32(0), doc! {"a": wanted}.into(), Bson::Int32(2)])
+        );
     }
 }
 
@@ -154,15 +199,24 @@ fn names_that_cannot_be_stored_are_refused_with_their_place() {
         (r#"{"":1,"":2}"#, r#"field "" is there twice"#),
         (r#"{"a":1,"\u0061":2}"#, "field a is there twice"),
         (r#"{"c":[0,0,{"price":{"x":1,"":2,"":3}}]}"#, r#"field c[2].price."" is there twice"#),
-        (r#"{"data":{"cart":[{},{},{"price":{"a\u0000b":1}}]}}"#, r"field data.cart[2].price.a\0b has a NUL"),
+        (
+            r#"{"data":{"cart":[{},{},{"price":{"a\u0000b":1}}]}}"#,
+            r"field data.cart[2].price.a\0b has a NUL",
+        ),
         (r#"{"$set":{"a":1}}"#, "field $set has a name that begins with $"),
         (r#"{"$oid":"65a0000000000000000000ff"}"#, "field $oid has a name that begins with $"),
         (r#"{"a":{"$":1}}"#, "field a.$ has a name"),
         (r#"{"a":{"$numberInt":"1"}}"#, "field a.$numberInt has a name"),
         (r#"{"a":{"$ref":"c","$id":1}}"#, "field a.$ref has a name"),
         (r#"{"a":{"b":1,"$oid":"65a0000000000000000000ff"}}"#, "field a.$oid has a name"),
-        (r#"{"a":{"$oid":"65a0000000000000000000ff","b":1}}"#, "field a.$oid stands beside other names"),
-        (r#"{"a":{"$oid":"65a0000000000000000000ff","$oid":"65a0000000000000000000ff"}}"#, "field a.$oid stands beside"),
+        (
+            r#"{"a":{"$oid":"65a0000000000000000000ff","b":1}}"#,
+            "field a.$oid stands beside other names",
+        ),
+        (
+            r#"{"a":{"$oid":"65a0000000000000000000ff","$oid":"65a0000000000000000000ff"}}"#,
+            "field a.$oid stands beside",
+        ),
     ] {
         let (reason, text) = refused(body);
         assert_eq!(reason, Reason::BadName, "{body}: {text}");
@@ -177,25 +231,37 @@ fn names_that_cannot_be_stored_are_refused_with_their_place() {
 
 #[test]
 fn a_name_twice_is_found_among_many() {
-    let names = |count: usize| (0..count).map(|index| format!(r#""name-{index}":0"#)).collect::<Vec<_>>();
+    let names =
+        |count: usize| (0..count).map(|index| format!(r#""name-{index}":0"#)).collect::<Vec<_>>();
     for count in [14, 15, 16, 17, 100_000] {
         let mut many = names(count);
         assert_eq!(document(&fields(&format!("{{{}}}", many.join(","))).unwrap()).len(), count);
         many.push(r#""name-3":1"#.to_owned());
         let (reason, text) = refused(&format!(r#"{{"o":{{{}}}}}"#, many.join(",")));
-        assert_eq!((reason, text.as_str()), (Reason::BadName, "field o.name-3 is there twice in one object"));
+        assert_eq!(
+            (reason, text.as_str()),
+            (Reason::BadName, "field o.name-3 is there twice in one object")
+        );
     }
 }
 
 #[test]
 fn a_hundred_levels_are_read_and_one_more_is_refused() {
-    let nested =
-        |open: &str, inner: &str, close: &str, levels: usize| format!(r#"{{"v":{}{inner}{}}}"#, open.repeat(levels), close.repeat(levels));
+    let nested = |open: &str, inner: &str, close: &str, levels: usize| {
+        format!(r#"{{"v":{}{inner}{}}}"#, open.repeat(levels), close.repeat(levels))
+    };
     for (open, close, empty) in [("[", "]", "[]"), (r#"{"a":"#, "}", "{}")] {
         // The body is the first level, the innermost the last.
         assert!(fields(&nested(open, empty, close, LEVELS_MAX - 2)).is_ok());
-        assert!(fields(&nested(open, r#"{"$numberLong":"1"}"#, close, LEVELS_MAX - 1)).is_ok(), "a value is no level");
-        assert!(fields(&nested(open, r#"{"$date":{"$numberLong":"1"}}"#, close, LEVELS_MAX - 1)).is_ok(), "a value is no level");
+        assert!(
+            fields(&nested(open, r#"{"$numberLong":"1"}"#, close, LEVELS_MAX - 1)).is_ok(),
+            "a value is no level"
+        );
+        assert!(
+            fields(&nested(open, r#"{"$date":{"$numberLong":"1"}}"#, close, LEVELS_MAX - 1))
+                .is_ok(),
+            "a value is no level"
+        );
         for levels in [LEVELS_MAX - 1, LEVELS_MAX, 127, 128, 129, 100_000] {
             let (reason, text) = refused(&nested(open, empty, close, levels));
             assert_eq!(reason, Reason::TooLarge, "{levels}: {text}");
@@ -211,7 +277,8 @@ fn a_document_beyond_16_mib_is_refused_and_one_of_16_mib_is_not() {
     let body = |length: usize| format!(r#"{{"v":"{}"}}"#, "x".repeat(length));
     assert_eq!(bytes(&fields(&body(most)).unwrap()).len(), DOCUMENT_BYTES_MAX);
     assert_eq!(refused(&body(most + 1)).0, Reason::TooLarge);
-    // Two bytes of text become nine to twelve of BSON: refused where the bound is passed, not at the end.
+    // Two bytes of text become nine to twelve of BSON: refused where the bound is passed, not at
+    // the end.
     assert_eq!(refused(&format!(r#"{{"v":[{}1]}}"#, "1,".repeat(3_000_000))).0, Reason::TooLarge);
 }
 

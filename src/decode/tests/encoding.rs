@@ -51,7 +51,11 @@ fn what_gzip_and_zstd_write_is_read() {
         ("identity", BODY),
     ] {
         let record = decoded(body, &[("content-encoding", encoding)]);
-        assert_eq!((record.kind.as_str(), record.bytes), ("event", BODY.len()), "{encoding} {body}");
+        assert_eq!(
+            (record.kind.as_str(), record.bytes),
+            ("event", BODY.len()),
+            "{encoding} {body}"
+        );
     }
     let large = decoded(ZSTD_LARGE, &[("content-encoding", "zstd")]);
     assert_eq!(large.bytes, 3_678);
@@ -64,7 +68,9 @@ fn members_and_frames_in_a_row_are_one_body() {
     let (left, right) = BODY.as_bytes().split_at(9);
     let members = [gzip_member(left), gzip_member(b""), gzip_member(right)].concat();
     assert_eq!(unpack(Encoding::Gzip, &members, 1_024).as_deref(), Ok(BODY));
-    let frame = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let frame = |bytes: &[u8]| {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    };
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
     let frames = [skippable.clone(), frame(left), skippable, frame(right)].concat();
     assert_eq!(unpack(Encoding::Zstd, &frames, 1_024).as_deref(), Ok(BODY));
@@ -74,7 +80,9 @@ fn members_and_frames_in_a_row_are_one_body() {
 fn the_bound_on_the_unpacked_size_is_exact() {
     let zstd = STANDARD.decode(ZSTD_LARGE).unwrap();
     let text = unpack(Encoding::Zstd, &zstd, 3_678).unwrap();
-    for (encoding, packed) in [(Encoding::Zstd, zstd), (Encoding::Gzip, gzip_member(text.as_bytes()))] {
+    for (encoding, packed) in
+        [(Encoding::Zstd, zstd), (Encoding::Gzip, gzip_member(text.as_bytes()))]
+    {
         assert_eq!(unpack(encoding, &packed, 3_678).as_ref(), Ok(&text), "{encoding:?}");
         assert_eq!(unpack(encoding, &packed, 3_677), Err(Reason::TooLarge), "{encoding:?}");
     }
@@ -83,8 +91,14 @@ fn the_bound_on_the_unpacked_size_is_exact() {
 #[test]
 fn a_bomb_is_stopped_at_the_bound() {
     // 8 GiB in 256 KiB; only its first blocks are unpacked.
-    assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(0x58, 65_536), 1_024 * 1_024), Err(Reason::TooLarge));
-    assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(0x58, 8), 1_024 * 1_024).map(|text| text.len()), Ok(1_024 * 1_024));
+    assert_eq!(
+        unpack(Encoding::Zstd, &zstd_bomb(0x58, 65_536), 1_024 * 1_024),
+        Err(Reason::TooLarge)
+    );
+    assert_eq!(
+        unpack(Encoding::Zstd, &zstd_bomb(0x58, 8), 1_024 * 1_024).map(|text| text.len()),
+        Ok(1_024 * 1_024)
+    );
     let gzip_bomb = gzip_member(&vec![b' '; 8 * 1_024 * 1_024]).repeat(100);
     assert_eq!(unpack(Encoding::Gzip, &gzip_bomb, 1_024 * 1_024), Err(Reason::TooLarge));
 }
@@ -93,10 +107,15 @@ fn a_bomb_is_stopped_at_the_bound() {
 fn a_zstd_frame_gets_no_window_beyond_the_bound() {
     // 16 MiB, 128 MiB as `zstd --long=27` writes, and 2 TiB.
     for window in [0x70, 0x88, 0xf8] {
-        assert_eq!(unpack(Encoding::Zstd, &zstd_bomb(window, 1), 1_024 * 1_024), Err(Reason::TooLarge), "{window:#x}");
+        assert_eq!(
+            unpack(Encoding::Zstd, &zstd_bomb(window, 1), 1_024 * 1_024),
+            Err(Reason::TooLarge),
+            "{window:#x}"
+        );
     }
     // One segment of 2^63 bytes, said in the header.
-    let header = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 63).to_le_bytes(), &[1, 0, 0]].concat();
+    let header =
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 63).to_le_bytes(), &[1, 0, 0]].concat();
     assert_eq!(unpack(Encoding::Zstd, &header, 1_024 * 1_024), Err(Reason::TooLarge));
 }
 
@@ -104,7 +123,8 @@ fn a_zstd_frame_gets_no_window_beyond_the_bound() {
 fn a_body_that_is_not_what_its_encoding_says_is_refused() {
     let gzip = gzip_member(BODY.as_bytes());
     let zstd = STANDARD.decode(ZSTD_LARGE).unwrap();
-    let changed = |bytes: &[u8]| [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat();
+    let changed =
+        |bytes: &[u8]| [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat();
     for (encoding, packed) in [
         (Encoding::Gzip, gzip[..gzip.len() - 1].to_vec()),
         (Encoding::Gzip, gzip[..20].to_vec()),
@@ -119,14 +139,26 @@ fn a_body_that_is_not_what_its_encoding_says_is_refused() {
         (Encoding::Zstd, vec![0x50, 0x2a, 0x4d, 0x18, 255, 0, 0, 0]),
         (Encoding::Zstd, gzip),
     ] {
-        assert_eq!(unpack(encoding, &packed, 10_000), Err(Reason::BadEncoding), "{encoding:?} {packed:x?}");
+        assert_eq!(
+            unpack(encoding, &packed, 10_000),
+            Err(Reason::BadEncoding),
+            "{encoding:?} {packed:x?}"
+        );
     }
-    assert_eq!(unpack(Encoding::Zstd, &[], 10_000).as_deref(), Ok(""), "no frame at all is an empty body, which is no JSON");
+    assert_eq!(
+        unpack(Encoding::Zstd, &[], 10_000).as_deref(),
+        Ok(""),
+        "no frame at all is an empty body, which is no JSON"
+    );
     assert_eq!(unpack(Encoding::Gzip, &gzip_member(b"\xff"), 10_000), Err(Reason::BadJson));
     assert_eq!(refused(BODY, &[("content-encoding", "gzip")]).0, Reason::BadEncoding, "not base64");
     for unknown in ["br", "gzip, zstd", "aws-chunked", "base64"] {
         let (reason, text) = refused(BODY, &[("content-encoding", unknown)]);
-        assert_eq!((reason, text.contains("gzip, zstd and identity")), (Reason::BadEncoding, true), "{unknown}: {text}");
+        assert_eq!(
+            (reason, text.contains("gzip, zstd and identity")),
+            (Reason::BadEncoding, true),
+            "{unknown}: {text}"
+        );
     }
 }
 

@@ -45,14 +45,20 @@ fn notification(message: &str, attributes: &str) -> String {
 fn an_sns_notification_is_opened() {
     let record = decoded(NOTIFICATION, &[]);
     assert_eq!((record.kind.as_str(), number(&record), record.bytes), ("event", 1, 22));
-    assert_eq!(origin_of(&record), (1_795_341_605_123, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned()));
+    assert_eq!(
+        origin_of(&record),
+        (1_795_341_605_123, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned())
+    );
 }
 
 #[test]
 fn an_eventbridge_event_is_opened() {
     let record = decoded(BUS_EVENT, &[]);
     assert_eq!((record.kind.as_str(), number(&record)), ("session", 2));
-    assert_eq!(origin_of(&record), (1_795_341_605_000, "6a7e8feb-b491-4cf7-a9f1-bf3703467718".to_owned()));
+    assert_eq!(
+        origin_of(&record),
+        (1_795_341_605_000, "6a7e8feb-b491-4cf7-a9f1-bf3703467718".to_owned())
+    );
 }
 
 #[test]
@@ -60,7 +66,8 @@ fn a_structured_cloudevent_is_opened() {
     let record = decoded(CLOUD_EVENT, &[]);
     assert_eq!((record.kind.as_str(), number(&record)), ("event", 3));
     assert_eq!(origin_of(&record), (1_795_341_605_500, "/portal\nA-1".to_owned()));
-    let base64 = CLOUD_EVENT.replace(r#""data":{"n":3}"#, r#""data_base64":"eyJuIjo0fQ==","data":null"#);
+    let base64 =
+        CLOUD_EVENT.replace(r#""data":{"n":3}"#, r#""data_base64":"eyJuIjo0fQ==","data":null"#);
     assert_eq!(number(&decoded(&base64, &[])), 4);
 }
 
@@ -91,7 +98,10 @@ fn a_cloudevent_without_a_time_has_the_same_origin_at_every_redelivery_and_repla
     let body = CLOUD_EVENT.replace(r#""time":"2026-11-22T12:00:05.5+02:00","#, "");
     let first = decoded(&body, &[]);
     assert_eq!(origin_of(&first), (first.sent_ms, "/portal\nA-1".to_owned()));
-    let mut replayed = message(&body, &[("longshore-id", "/portal\nA-1"), ("longshore-time", &first.sent_ms.to_string())]);
+    let mut replayed = message(
+        &body,
+        &[("longshore-id", "/portal\nA-1"), ("longshore-time", &first.sent_ms.to_string())],
+    );
     replayed.sent_ms += 86_400_000;
     assert_eq!(decode(&replayed, &settings()).unwrap().origin, first.origin);
 }
@@ -118,15 +128,23 @@ fn envelopes_in_envelopes_are_opened_and_the_innermost_names_the_origin() {
 
 #[test]
 fn sns_attributes_count_as_attributes_of_the_message_inside() {
-    let text = |name: &str, value: &str| format!(r#""{name}":{{"Type":"String","Value":"{value}"}}"#);
-    let record = decoded(&notification(r#"{"n":5}"#, &format!("{{{}}}", text("type", "cache"))), &[("type", "outer")]);
+    let text =
+        |name: &str, value: &str| format!(r#""{name}":{{"Type":"String","Value":"{value}"}}"#);
+    let record = decoded(
+        &notification(r#"{"n":5}"#, &format!("{{{}}}", text("type", "cache"))),
+        &[("type", "outer")],
+    );
     assert_eq!((record.kind.as_str(), number(&record)), ("cache", 5));
 
     let packed = super::encoding::gzip(br#"{"type":"event","n":6}"#);
     let body = notification(&packed, &format!("{{{}}}", text("content-encoding", "gzip")));
     assert_eq!(number(&decoded(&body, &[])), 6);
     let twice = super::encoding::gzip(body.as_bytes());
-    assert_eq!(refused(&twice, &[("content-encoding", "gzip")]).0, Reason::BadEncoding, "packed twice");
+    assert_eq!(
+        refused(&twice, &[("content-encoding", "gzip")]).0,
+        Reason::BadEncoding,
+        "packed twice"
+    );
 
     let binary = r#"{"type":{"Type":"Binary","Value":"AAEC"}}"#;
     assert_eq!(decoded(&notification(r#"{"type":"event"}"#, binary), &[]).kind, "event");
@@ -163,7 +181,12 @@ fn a_broken_envelope_is_refused() {
     let id = "6a7e8feb-b491-4cf7-a9f1-bf3703467718";
     for (reason, body) in [
         (BadEnvelope, NOTIFICATION.replace("\"Timestamp\"", "\"When\"")),
-        (BadEnvelope, NOTIFICATION.replace("Notification", "SubscriptionConfirmation").replace("\"Subject\"", "\"Token\"")),
+        (
+            BadEnvelope,
+            NOTIFICATION
+                .replace("Notification", "SubscriptionConfirmation")
+                .replace("\"Subject\"", "\"Token\""),
+        ),
         (BadTime, NOTIFICATION.replace("2026-11-22", "22 November")),
         (BadJson, notification("hello", "{}")),
         (BadJson, notification("[]", "{}")),

@@ -1,4 +1,5 @@
-//! What holds for any input: the conversion agrees with one written another way, and nothing panics.
+//! What holds for any input: the conversion agrees with one written another way, and nothing
+//! panics.
 
 use std::fmt::Write;
 
@@ -27,31 +28,45 @@ fn json() -> impl Strategy<Value = Json> {
     let integers = prop_oneof![
         any::<i64>(),
         any::<i32>().prop_map(i64::from),
-        prop_oneof![Just(i64::from(i32::MIN)), Just(i64::from(i32::MAX)), Just(i64::MIN), Just(i64::MAX), Just(0)]
-            .prop_flat_map(|edge| (-2_i64..=2).prop_map(move |step| edge.saturating_add(step))),
+        prop_oneof![
+            Just(i64::from(i32::MIN)),
+            Just(i64::from(i32::MAX)),
+            Just(i64::MIN),
+            Just(i64::MAX),
+            Just(0)
+        ]
+        .prop_flat_map(|edge| (-2_i64..=2).prop_map(move |step| edge.saturating_add(step))),
     ];
     let leaf = prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::Bool),
         integers.prop_map(Json::Integer),
-        any::<f64>().prop_filter("JSON has no others", |float| float.is_finite()).prop_map(Json::Float),
+        any::<f64>()
+            .prop_filter("JSON has no others", |float| float.is_finite())
+            .prop_map(Json::Float),
         prop_oneof![Just(1e19), Just(-9.3e18), Just(-0.0), Just(0.0)].prop_map(Json::Float),
         any::<String>().prop_map(Json::Text),
     ];
     leaf.prop_recursive(6, 60, 20, |inner| {
-        prop_oneof![vec(inner.clone(), 0..20).prop_map(Json::Array), object(inner).prop_map(Json::Object)]
+        prop_oneof![
+            vec(inner.clone(), 0..20).prop_map(Json::Array),
+            object(inner).prop_map(Json::Object)
+        ]
     })
 }
 
 fn object(value: impl Strategy<Value = Json>) -> impl Strategy<Value = Vec<(String, Json)>> {
-    btree_map("[^$\0][^\0]{0,8}|[a-c]?", value, 0..20).prop_map(|map| map.into_iter().collect::<Vec<_>>()).prop_shuffle()
+    btree_map("[^$\0][^\0]{0,8}|[a-c]?", value, 0..20)
+        .prop_map(|map| map.into_iter().collect::<Vec<_>>())
+        .prop_shuffle()
 }
 
 /// Writes text; `escapes` says for which characters as `\u`.
 fn write_text(text: &str, escapes: u32, out: &mut String) {
     out.push('"');
     for (index, character) in text.chars().enumerate() {
-        if character < ' ' || matches!(character, '"' | '\\') || (escapes >> (index % 32)) & 1 == 1 {
+        if character < ' ' || matches!(character, '"' | '\\') || (escapes >> (index % 32)) & 1 == 1
+        {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}").unwrap();
             }
@@ -116,11 +131,46 @@ fn reference_document(entries: &[(String, Json)]) -> Document {
 /// Text that is nearly JSON: pieces of it in any order.
 fn nearly_json() -> impl Strategy<Value = String> {
     let pieces = prop_oneof![
-        prop_oneof![Just("{"), Just("}"), Just("["), Just("]"), Just(","), Just(":"), Just("\""), Just("\\"), Just("\\u00")],
-        prop_oneof![Just("-0"), Just("1e400"), Just("18446744073709551616"), Just("-"), Just("1.5"), Just("null"), Just("\0")],
-        prop_oneof![Just("\"a\":"), Just("\"$oid\":"), Just("\"$date\":"), Just("\"$binary\":{"), Just("\"$numberDecimal\":")],
-        prop_oneof![Just("\"specversion\":\"1.0\","), Just("\"detail-type\":"), Just("\"TopicArn\":"), Just("\"type\":\"event\"")],
-        prop_oneof![Just("\"1e5\""), Just("\"base64\":\"\","), Just("\"subType\":\"2\""), Just("é"), Just(" ")],
+        prop_oneof![
+            Just("{"),
+            Just("}"),
+            Just("["),
+            Just("]"),
+            Just(","),
+            Just(":"),
+            Just("\""),
+            Just("\\"),
+            Just("\\u00")
+        ],
+        prop_oneof![
+            Just("-0"),
+            Just("1e400"),
+            Just("18446744073709551616"),
+            Just("-"),
+            Just("1.5"),
+            Just("null"),
+            Just("\0")
+        ],
+        prop_oneof![
+            Just("\"a\":"),
+            Just("\"$oid\":"),
+            Just("\"$date\":"),
+            Just("\"$binary\":{"),
+            Just("\"$numberDecimal\":")
+        ],
+        prop_oneof![
+            Just("\"specversion\":\"1.0\","),
+            Just("\"detail-type\":"),
+            Just("\"TopicArn\":"),
+            Just("\"type\":\"event\"")
+        ],
+        prop_oneof![
+            Just("\"1e5\""),
+            Just("\"base64\":\"\","),
+            Just("\"subType\":\"2\""),
+            Just("é"),
+            Just(" ")
+        ],
     ];
     vec(pieces, 0..40).prop_map(|pieces| format!("{{{}", pieces.concat()))
 }

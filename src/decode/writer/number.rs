@@ -36,7 +36,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Keeps the time that a number of the body itself was written as, where it can be a version of more digits than a double has.
+    /// Keeps the time that a number of the body itself was written as, where it can be a version of
+    /// more digits than a double has.
     fn note_exact_time(&mut self, number: f64) {
         if self.steps.len() == 1
             && numbers::may_be_a_version(number)
@@ -47,7 +48,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Keeps the time that the value of a field of the body itself, which was written last, stood for in the text.
+    /// Keeps the time that the value of a field of the body itself, which was written last, stood
+    /// for in the text.
     pub fn note_written_time(&mut self, text: &str) {
         if self.steps.len() == 1 {
             self.note(time::from_text(text));
@@ -61,6 +63,9 @@ impl Writer<'_> {
     }
 
     pub fn refuse_integer<E: de::Error>(&mut self) -> E {
-        self.refuse(Reason::BadValue, "is an integer beyond 64 bits: send it as a string or as $numberDecimal")
+        self.refuse(
+            Reason::BadValue,
+            "is an integer beyond 64 bits: send it as a string or as $numberDecimal",
+        )
     }
 }

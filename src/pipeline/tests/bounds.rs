@@ -11,14 +11,16 @@ use super::*;
 use crate::config::shares::Shares;
 use crate::message::{Attribute, QueueMessage};
 
-/// The largest message of these queues, and the largest body in it: small, so that a test takes no time.
+/// The largest message of these queues, and the largest body in it: small, so that a test takes no
+/// time.
 const MESSAGE_MAX: usize = 16 * 1024;
 const UNPACKED_MAX: usize = 128 * 1024;
 
 /// Room for one message and what it may become, and `messages` more.
 fn tight(config: &mut Config, messages: usize) {
     config.message.decompressed_bytes_max = UNPACKED_MAX;
-    config.in_flight.bytes_max = Shares::bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
+    config.in_flight.bytes_max =
+        Shares::bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
     config.in_flight.messages_max = 20;
 }
 
@@ -59,13 +61,21 @@ fn hostile(queue: &FakeQueue, count: usize) {
 }
 
 fn start(queue: FakeQueue, messages: usize) -> World {
-    World::start_as(queue, QueueTraits { message_bytes_max: MESSAGE_MAX, ..queue_traits() }, |config| tight(config, messages))
+    World::start_as(
+        queue,
+        QueueTraits { message_bytes_max: MESSAGE_MAX, ..queue_traits() },
+        |config| tight(config, messages),
+    )
 }
 
 fn assert_bounded(counts: &Counts, config: &Config) {
     let (messages, bytes) = (counts.in_flight_messages_peak, counts.in_flight_bytes_peak);
     assert!(messages <= config.in_flight.messages_max as u64, "{messages} messages");
-    assert!(bytes <= config.in_flight.bytes_max as u64, "{bytes} bytes of {}", config.in_flight.bytes_max);
+    assert!(
+        bytes <= config.in_flight.bytes_max as u64,
+        "{bytes} bytes of {}",
+        config.in_flight.bytes_max
+    );
     assert_eq!(counts.overdrawn_total, 0);
 }
 
@@ -87,9 +97,17 @@ async fn in_flight_count_and_bytes_never_pass_their_limits() {
         let counts = world.end().await;
         assert_bounded(&counts, &tight_config(room_for));
         assert_eq!(counts.dead_lettered.get(&Reason::TooLarge), Some(&12));
-        assert_eq!((counts.redelivered_total, counts.released_total), (0, 0), "each is received once");
+        assert_eq!(
+            (counts.redelivered_total, counts.released_total),
+            (0, 0),
+            "each is received once"
+        );
         assert!(counts.outgrown_total >= 24, "{} waited for room", counts.outgrown_total);
-        assert!(counts.in_flight_bytes_peak > Shares::bytes_min(&tight_config(0), MESSAGE_MAX) as u64 / 2, "the room was used");
+        assert!(
+            counts.in_flight_bytes_peak
+                > Shares::bytes_min(&tight_config(0), MESSAGE_MAX) as u64 / 2,
+            "the room was used"
+        );
     }
 }
 
@@ -99,7 +117,9 @@ async fn what_waits_for_room_in_an_outage_goes_back_and_is_written_afterwards() 
     hostile(&queue, 50);
     let world = start(queue, 10);
     world.store.fall_sick(unavailable);
-    world.until(|world| world.counts().gate_closed_total == 1 && world.counts().released_total > 0).await;
+    world
+        .until(|world| world.counts().gate_closed_total == 1 && world.counts().released_total > 0)
+        .await;
     let receives = world.queue.receives();
     sleep(Duration::from_mins(10)).await;
     assert_eq!(world.queue.receives(), receives, "nothing is received while the gate is closed");
@@ -108,7 +128,11 @@ async fn what_waits_for_room_in_an_outage_goes_back_and_is_written_afterwards() 
     assert_eq!(world.store.documents("events").len(), 40);
     let counts = world.end().await;
     assert_bounded(&counts, &tight_config(10));
-    assert_eq!(counts.dead_lettered.values().sum::<u64>(), 10, "no dead letter for the database's fault");
+    assert_eq!(
+        counts.dead_lettered.values().sum::<u64>(),
+        10,
+        "no dead letter for the database's fault"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +154,13 @@ async fn what_waits_for_room_at_a_drain_goes_back_at_once() {
 async fn messages_larger_than_the_queue_tells_are_counted_and_not_lost() {
     let queue = queue();
     (0..30).for_each(|id| queue.send(&format!("m{id}"), &large(id, 20 * MESSAGE_MAX)));
-    queue.send("zeros", &format!(r#"{{"type":"event","user_id":1,"event_type":"x","zeros":[0{}]}}"#, ",0".repeat(10 * MESSAGE_MAX)));
+    queue.send(
+        "zeros",
+        &format!(
+            r#"{{"type":"event","user_id":1,"event_type":"x","zeros":[0{}]}}"#,
+            ",0".repeat(10 * MESSAGE_MAX)
+        ),
+    );
     let world = start(queue, 1);
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
@@ -150,7 +180,10 @@ async fn what_is_made_of_a_message_is_in_the_budget_until_it_is_settled() {
     world.store.take(Duration::from_hours(1));
     sleep(Duration::from_mins(5)).await;
     let (grown, bytes_max) = (world.counts().outgrown_total, tight_config(20).in_flight.bytes_max);
-    assert!((1..=bytes_max / UNPACKED_MAX).contains(&usize::try_from(grown).expect("a few")), "{grown} in {bytes_max} bytes");
+    assert!(
+        (1..=bytes_max / UNPACKED_MAX).contains(&usize::try_from(grown).expect("a few")),
+        "{grown} in {bytes_max} bytes"
+    );
     world.stop.let_go();
     let counts = world.end().await;
     assert_eq!((counts.released_total, counts.written_total), (counts.received_total, 0));

@@ -1,4 +1,5 @@
-//! What the store answers for in a way that does not tell whose fault it is, and items that are in the way of others.
+//! What the store answers for in a way that does not tell whose fault it is, and items that are in
+//! the way of others.
 
 use super::*;
 
@@ -7,7 +8,10 @@ fn doubtful() -> WriteOutcome {
 }
 
 fn denied() -> WriteOutcome {
-    WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::Denied, text: "not authorised".to_owned() })
+    WriteOutcome::Unconfirmed(StoreFault {
+        kind: StoreFaultKind::Denied,
+        text: "not authorised".to_owned(),
+    })
 }
 
 fn key(id: usize) -> Key {
@@ -24,10 +28,16 @@ async fn a_doubted_message_does_not_hold_up_its_lane() {
     world.queue.send("good", &event(1));
     let sent = Instant::now();
     world.until(|world| world.store.documents("events").len() == 1).await;
-    assert!(sent.elapsed() < Duration::from_secs(1), "a neighbour of the same collection waits for nobody");
+    assert!(
+        sent.elapsed() < Duration::from_secs(1),
+        "a neighbour of the same collection waits for nobody"
+    );
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
-    assert_eq!((counts.dead_lettered.get(&Reason::StoreRejected), counts.redelivered_total), (Some(&1), 0));
+    assert_eq!(
+        (counts.dead_lettered.get(&Reason::StoreRejected), counts.redelivered_total),
+        (Some(&1), 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +54,8 @@ async fn a_doubted_join_is_taken_apart_before_anything_of_it_is_dead_lettered() 
         sleep(Duration::from_secs(1)).await;
     }
     world.until(|world| world.queue.remaining().is_empty()).await;
-    let tries = world.store.batches().iter().filter(|(collection, _)| collection == "sessions").count();
+    let tries =
+        world.store.batches().iter().filter(|(collection, _)| collection == "sessions").count();
     assert!(tries >= 7, "the join, the join alone, and each of its five parts: {tries}");
     let counts = world.end().await;
     assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&5));
@@ -55,7 +66,9 @@ async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() 
     let queue = queue();
     queue.send("odd", &event(0));
     let world = World::start(queue, |_| {});
-    world.store.answer(Key::Text("e0".to_owned()), ItemOutcome::Unconfirmed("a conflict".to_owned()));
+    world
+        .store
+        .answer(Key::Text("e0".to_owned()), ItemOutcome::Unconfirmed("a conflict".to_owned()));
     world.until(|world| world.counts().gate_closed_total == 1).await;
     world.queue.send("good", &event(1));
     world.until(|world| world.store.documents("events").len() == 1).await;
@@ -70,11 +83,17 @@ async fn dead_letters_that_are_denied_for_long_take_nobodys_place() {
     let world = World::start(queue, |config| config.in_flight.messages_max = 10);
     world.store.answer_for("dead_letters", Some(denied));
     world.until(|world| world.counts().released_total >= 20).await;
-    let tries = || world.store.batches().iter().filter(|(collection, _)| collection == "dead_letters").count();
+    let tries = || {
+        world.store.batches().iter().filter(|(collection, _)| collection == "dead_letters").count()
+    };
     let (first, sent) = (tries(), Instant::now());
     world.queue.send("bad", "{");
     world.queue.send("good", &event(1));
-    world.until(|world| world.counts().released_total >= 21 && world.store.documents("events").len() == 1).await;
+    world
+        .until(|world| {
+            world.counts().released_total >= 21 && world.store.documents("events").len() == 1
+        })
+        .await;
     assert!(sent.elapsed() < defaults().retry.budget / 2, "it is tried once: {:?}", sent.elapsed());
     assert!(first > 1 && tries() > first, "and it is tried: {first} and {} tries", tries());
     world.store.answer_for("dead_letters", None);
@@ -87,7 +106,10 @@ async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
     let queue = queue();
     queue.send("odd", &event(0));
     let world = World::start(queue, |_| {});
-    world.store.fall_sick(|| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
+    world.store.fall_sick(|| WriteOutcome::Answered {
+        items: vec![ItemOutcome::Doubtful(rejection())],
+        stale: 0,
+    });
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 0);
     world.store.heal();
@@ -100,10 +122,16 @@ async fn what_is_written_alone_is_counted_as_any_other_write() {
     let queue = queue();
     queue.send("odd", &event(0));
     let world = World::start(queue, |_| {});
-    world.store.then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 });
+    world.store.then(|_| WriteOutcome::Answered {
+        items: vec![ItemOutcome::Doubtful(rejection())],
+        stale: 0,
+    });
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
-    assert_eq!((counts.batches_written_total, counts.written_total, counts.deleted_total), (1, 1, 1));
+    assert_eq!(
+        (counts.batches_written_total, counts.written_total, counts.deleted_total),
+        (1, 1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +162,9 @@ async fn a_message_that_is_doubted_whenever_it_comes_is_dead_lettered_on_a_slow_
     for hold in 1..=2 {
         world.until(|world| world.counts().released_total == hold).await;
         // Written while the odd one is hidden: of one hold alone nothing tells.
-        world.queue.send(&format!("good{hold}"), &event(usize::try_from(hold).expect("small") + 100));
+        world
+            .queue
+            .send(&format!("good{hold}"), &event(usize::try_from(hold).expect("small") + 100));
         world.until(|world| world.queue.remaining().len() == 1).await;
     }
     world.until(|world| world.queue.remaining().is_empty()).await;
@@ -165,9 +195,17 @@ async fn a_doubted_message_goes_back_while_its_batch_probes_a_sick_store() {
     world.store.then(|writes| {
         assert_eq!(writes.len(), 2);
         let conflict = ItemOutcome::Unconfirmed("a conflict".to_owned());
-        WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection()), conflict], stale: 0 }
+        WriteOutcome::Answered {
+            items: vec![ItemOutcome::Doubtful(rejection()), conflict],
+            stale: 0,
+        }
     });
-    world.store.fall_sick(|| WriteOutcome::Unconfirmed(StoreFault { kind: StoreFaultKind::Unavailable, text: "no primary".to_owned() }));
+    world.store.fall_sick(|| {
+        WriteOutcome::Unconfirmed(StoreFault {
+            kind: StoreFaultKind::Unavailable,
+            text: "no primary".to_owned(),
+        })
+    });
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 1);
     assert!(world.store.documents("events").is_empty());
@@ -181,7 +219,9 @@ async fn messages_that_are_never_confirmed_do_not_stop_the_worker_for_hours() {
     let queue = queue();
     (0..7).for_each(|id| queue.send(&format!("odd{id}"), &event(id)));
     let world = World::start(queue, |_| {});
-    (0..7).for_each(|id| world.store.answer(key(id), ItemOutcome::Unconfirmed("a conflict".to_owned())));
+    (0..7).for_each(|id| {
+        world.store.answer(key(id), ItemOutcome::Unconfirmed("a conflict".to_owned()))
+    });
     world.until(|world| world.counts().gate_closed_total == 1).await;
     world.queue.send("good", &event(100));
     world.until(|world| world.store.documents("events").len() == 1).await;
@@ -208,7 +248,11 @@ async fn a_message_that_was_in_the_way_once_is_not_so_again() {
     world.store.break_on([key(0)]);
     world.until(|world| world.counts().released_total == 5).await;
     let counts = world.end().await;
-    assert_eq!((counts.gate_closed_total, counts.dead_lettered.len()), (1, 0), "it came back four times, and was tried alone");
+    assert_eq!(
+        (counts.gate_closed_total, counts.dead_lettered.len()),
+        (1, 0),
+        "it came back four times, and was tried alone"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +297,11 @@ async fn several_items_that_break_connections_close_the_gate_once() {
     });
     world.store.break_on((0..64).step_by(9).map(key));
     world.until(|world| world.store.documents("events").len() == 56).await;
-    assert_eq!((world.counts().gate_closed_total, world.counts().released_total), (0, 0), "all are written that can be");
+    assert_eq!(
+        (world.counts().gate_closed_total, world.counts().released_total),
+        (0, 0),
+        "all are written that can be"
+    );
     world.until(|world| world.counts().released_total == 8).await;
     assert_eq!(world.end().await.gate_closed_total, 1);
 }
@@ -263,7 +311,8 @@ async fn a_trouble_that_passes_in_a_moment_is_nobodys_fault() {
     let queue = queue();
     (0..2).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
     let world = World::start(queue, |_| {});
-    // A part of the store takes nothing for a moment, in which the rest confirms what it is asked for.
+    // A part of the store takes nothing for a moment, in which the rest confirms what it is asked
+    // for.
     world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
     let met = Instant::now();
     while met.elapsed() < Duration::from_secs(3) {
@@ -297,7 +346,11 @@ async fn a_store_that_loses_every_connection_for_an_hour_keeps_the_gate_closed()
     let world = World::start(queue, |_| {});
     world.store.fall_sick(connection_lost);
     sleep(Duration::from_hours(1)).await;
-    assert_eq!((world.counts().received_total, world.counts().gate_closed_total), (1, 1), "no receive is burned");
+    assert_eq!(
+        (world.counts().received_total, world.counts().gate_closed_total),
+        (1, 1),
+        "no receive is burned"
+    );
     world.store.heal();
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
@@ -329,7 +382,11 @@ async fn what_is_in_doubt_is_given_back_when_the_store_falls_sick() {
     world.until(|world| world.counts().gate_closed_total == 1).await;
     assert_eq!(world.counts().released_total, 0, "it is still tried");
     sleep(Duration::from_secs(2)).await;
-    assert_eq!((world.held.len(), world.queue.visible()), (1, 1), "the probe alone is held, the other may be had elsewhere");
+    assert_eq!(
+        (world.held.len(), world.queue.visible()),
+        (1, 1),
+        "the probe alone is held, the other may be had elsewhere"
+    );
     world.store.answer_for("events", None);
     world.until(|world| world.store.documents("events").len() == 1).await;
     world.end().await;

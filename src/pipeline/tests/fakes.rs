@@ -1,5 +1,6 @@
-//! A queue and a store in memory, under tokio's time, for the tests beside the stages. They are faithful where the stages
-//! depend on it (a message hides, comes back, and its old receipt handle is stale), and scripted where a test wants a fault.
+//! A queue and a store in memory, under tokio's time, for the tests beside the stages. They are
+//! faithful where the stages depend on it (a message hides, comes back, and its old receipt handle
+//! is stale), and scripted where a test wants a fault.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,7 +112,11 @@ impl FakeQueue {
     /// Id and receive count of what is still there.
     #[must_use]
     pub fn remaining(&self) -> Vec<(String, u32)> {
-        self.lock().messages.iter().map(|slot| (slot.message.message_id.clone(), slot.message.receive_count)).collect()
+        self.lock()
+            .messages
+            .iter()
+            .map(|slot| (slot.message.message_id.clone(), slot.message.receive_count))
+            .collect()
     }
 
     /// How many could be received now.
@@ -136,7 +141,8 @@ impl FakeQueue {
             .filter_map(|slot| Some(slot.message.fifo.as_ref()?.group.clone()))
             .collect();
         for slot in &mut state.messages {
-            let is_blocked = slot.message.fifo.as_ref().is_some_and(|fifo| busy.contains(&fifo.group));
+            let is_blocked =
+                slot.message.fifo.as_ref().is_some_and(|fifo| busy.contains(&fifo.group));
             if taken.len() < max && slot.visible_at <= now && !is_blocked {
                 state.next_handle += 1;
                 slot.message.receipt_handle = state.next_handle.to_string().into();
@@ -175,7 +181,12 @@ fn denied() -> QueueFault {
 }
 
 impl Queue for FakeQueue {
-    async fn receive(&self, max: usize, wait: Duration, _: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        _: Option<&str>,
+    ) -> Result<Vec<QueueMessage>, QueueFault> {
         self.lock().receives += 1;
         let until = Instant::now() + wait;
         loop {
@@ -185,14 +196,23 @@ impl Queue for FakeQueue {
                 return Ok(taken);
             }
             // What is hidden comes back without anyone sending it.
-            let next = self.lock().messages.iter().map(|slot| slot.visible_at).filter(|at| *at > Instant::now()).min();
+            let next = self
+                .lock()
+                .messages
+                .iter()
+                .map(|slot| slot.visible_at)
+                .filter(|at| *at > Instant::now())
+                .min();
             let _ = timeout_at(next.unwrap_or(until).min(until), sent).await;
         }
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.len() > 10 {
-            return Err(QueueFault { kind: QueueFaultKind::Unavailable, text: "too many entries in the batch".to_owned() });
+            return Err(QueueFault {
+                kind: QueueFaultKind::Unavailable,
+                text: "too many entries in the batch".to_owned(),
+            });
         }
         let mut state = self.lock();
         let state = &mut *state;
@@ -205,7 +225,9 @@ impl Queue for FakeQueue {
                 if let Some(fault) = state.delete_faults.pop_front() {
                     return fault;
                 }
-                let Some(index) = state.messages.iter().position(|slot| slot.message.receipt_handle == *handle) else {
+                let Some(index) =
+                    state.messages.iter().position(|slot| slot.message.receipt_handle == *handle)
+                else {
                     return EntryOutcome::Stale;
                 };
                 state.deleted.push(state.messages.remove(index).message.message_id);
@@ -214,23 +236,32 @@ impl Queue for FakeQueue {
             .collect())
     }
 
-    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn change_visibility(
+        &self,
+        handles: &[Arc<str>],
+        timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
         let now = Instant::now();
         let mut state = self.lock();
         state.hiding_calls += 1;
         if state.refuses_hiding {
             return Err(denied());
         }
-        let outcomes = handles
-            .iter()
-            .map(|handle| match state.messages.iter_mut().find(|slot| slot.message.receipt_handle == *handle && slot.visible_at > now) {
-                Some(slot) => {
-                    slot.visible_at = now + timeout;
-                    EntryOutcome::Done
-                }
-                None => EntryOutcome::Stale,
-            })
-            .collect();
+        let outcomes =
+            handles
+                .iter()
+                .map(|handle| {
+                    match state.messages.iter_mut().find(|slot| {
+                        slot.message.receipt_handle == *handle && slot.visible_at > now
+                    }) {
+                        Some(slot) => {
+                            slot.visible_at = now + timeout;
+                            EntryOutcome::Done
+                        }
+                        None => EntryOutcome::Stale,
+                    }
+                })
+                .collect();
         drop(state);
         self.sent.notify_waiters();
         Ok(outcomes)
@@ -273,7 +304,8 @@ impl FakeStore {
         self.lock().odd.clear();
     }
 
-    /// Every write with one of these keys in it loses its connection; alone it has the answer that was set for it, if any.
+    /// Every write with one of these keys in it loses its connection; alone it has the answer that
+    /// was set for it, if any.
     pub fn break_on(&self, keys: impl IntoIterator<Item = Key>) {
         self.lock().breaking = keys.into_iter().collect();
     }
@@ -311,7 +343,12 @@ impl FakeStore {
     #[must_use]
     pub fn documents(&self, collection: &str) -> BTreeMap<Key, usize> {
         let state = self.lock();
-        state.documents.iter().filter(|((name, _), _)| name == collection).map(|((_, key), count)| (key.clone(), *count)).collect()
+        state
+            .documents
+            .iter()
+            .filter(|((name, _), _)| name == collection)
+            .map(|((_, key), count)| (key.clone(), *count))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, StoreState> {
@@ -336,18 +373,24 @@ impl Store for FakeStore {
         let keys: Vec<_> = writes.iter().map(|write| key_of(write)).collect();
         state.batches.push((collection.name.clone(), keys.clone()));
         let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
-        let breaks = |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
-        let sick = sick.or_else(|| state.breaking.iter().find(breaks).map(|_| super::connection_lost as fn() -> _));
+        let breaks =
+            |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
+        let sick = sick.or_else(|| {
+            state.breaking.iter().find(breaks).map(|_| super::connection_lost as fn() -> _)
+        });
         let outcome = match (state.script.pop_front(), sick) {
             (Some(script), _) => script(writes),
             (None, Some(sick)) => sick(),
             (None, None) => {
-                let outcome = |key: &Key| state.odd.get(key).cloned().unwrap_or(ItemOutcome::Written);
+                let outcome =
+                    |key: &Key| state.odd.get(key).cloned().unwrap_or(ItemOutcome::Written);
                 WriteOutcome::Answered { items: keys.iter().map(outcome).collect(), stale: 0 }
             }
         };
         if let WriteOutcome::Answered { items, .. } = &outcome {
-            for (key, _) in keys.into_iter().zip(items).filter(|(_, item)| matches!(item, ItemOutcome::Written)) {
+            for (key, _) in
+                keys.into_iter().zip(items).filter(|(_, item)| matches!(item, ItemOutcome::Written))
+            {
                 *state.documents.entry((collection.name.clone(), key)).or_default() += 1;
             }
         }

@@ -12,7 +12,11 @@ async fn what_the_queue_does_not_let_delete_stays_hidden_and_is_not_received_aga
     queue.refuse_deletes(true);
     let world = World::start(queue, |_| {});
     sleep(VISIBILITY_TIMEOUT * 20).await;
-    assert_eq!(world.queue.remaining().iter().map(|(_, receives)| *receives).max(), Some(1), "the redrive policy counts receives");
+    assert_eq!(
+        world.queue.remaining().iter().map(|(_, receives)| *receives).max(),
+        Some(1),
+        "the redrive policy counts receives"
+    );
     world.queue.refuse_deletes(false);
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
@@ -56,9 +60,14 @@ async fn a_queue_that_refuses_to_hide_longer_is_asked_by_few_calls_with_growing_
     world.store.take(VISIBILITY_TIMEOUT * 3);
     world.queue.refuse_hiding(true);
     sleep(VISIBILITY_TIMEOUT).await;
-    // A third of the timeout, in which the first pauses take 1.1 s and further ones 1.9 s each; every pause ends with eight calls
-    // at most. One call for every ten messages would be 100 twice a second.
-    assert!((8..=8 * 8).contains(&world.queue.hiding_calls()), "{} calls", world.queue.hiding_calls());
+    // A third of the timeout, in which the first pauses take 1.1 s and further ones 1.9 s each;
+    // every pause ends with eight calls at most. One call for every ten messages would be 100 twice
+    // a second.
+    assert!(
+        (8..=8 * 8).contains(&world.queue.hiding_calls()),
+        "{} calls",
+        world.queue.hiding_calls()
+    );
     world.queue.refuse_hiding(false);
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert!(world.store.documents("events").len() == HELD);

@@ -13,24 +13,39 @@ const IDS: [&str; BATCH_MAX] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 ///
 /// # Errors
 /// Where the batch is larger than [`BATCH_MAX`], which SQS would refuse.
-pub(super) fn entries<I: Clone, E>(items: &[I], build: impl Fn(&str, I) -> Result<E, BuildError>) -> Result<Vec<E>, QueueFault> {
+pub(super) fn entries<I: Clone, E>(
+    items: &[I],
+    build: impl Fn(&str, I) -> Result<E, BuildError>,
+) -> Result<Vec<E>, QueueFault> {
     if items.len() > BATCH_MAX {
-        return Err(fault::unusable(format!("a batch of {} entries: SQS takes {BATCH_MAX} at most", items.len())));
+        return Err(fault::unusable(format!(
+            "a batch of {} entries: SQS takes {BATCH_MAX} at most",
+            items.len()
+        )));
     }
     IDS.iter()
         .zip(items)
-        .map(|(id, item)| build(id, item.clone()).map_err(|error| fault::unusable(format!("cannot build a batch entry: {error}"))))
+        .map(|(id, item)| {
+            build(id, item.clone())
+                .map_err(|error| fault::unusable(format!("cannot build a batch entry: {error}")))
+        })
         .collect()
 }
 
 /// What became of each of `count` entries of a delete or visibility batch.
-pub(super) fn outcomes<'a>(count: usize, done: impl Iterator<Item = &'a str>, failed: &[BatchResultErrorEntry]) -> Vec<EntryOutcome> {
-    let answers = done.map(|id| (id, EntryOutcome::Done)).chain(failed.iter().map(|entry| (entry.id.as_str(), refused(entry))));
+pub(super) fn outcomes<'a>(
+    count: usize,
+    done: impl Iterator<Item = &'a str>,
+    failed: &[BatchResultErrorEntry],
+) -> Vec<EntryOutcome> {
+    let answers = done
+        .map(|id| (id, EntryOutcome::Done))
+        .chain(failed.iter().map(|entry| (entry.id.as_str(), refused(entry))));
     in_order(count, EntryOutcome::Failed, answers)
 }
 
-/// Puts answers into the order of the request. An entry that the server did not answer for has failed: nothing is known
-/// about it. Where it was answered for twice, the last answer counts.
+/// Puts answers into the order of the request. An entry that the server did not answer for has
+/// failed: nothing is known about it. Where it was answered for twice, the last answer counts.
 pub(super) fn in_order<T: Clone>(
     count: usize,
     failed: impl Fn(String) -> T,
@@ -55,19 +70,24 @@ fn refused(entry: &BatchResultErrorEntry) -> EntryOutcome {
 /// One line about a refused entry: code and the server's words.
 pub(super) fn text(entry: &BatchResultErrorEntry) -> String {
     match entry.message.as_deref() {
-        Some(message) if !message.is_empty() => fault::one_line(&format!("{}: {message}", bare_code(&entry.code))),
+        Some(message) if !message.is_empty() => {
+            fault::one_line(&format!("{}: {message}", bare_code(&entry.code)))
+        }
         _ => bare_code(&entry.code).to_owned(),
     }
 }
 
-/// AWS says in several ways that a handle is no longer good: a code of its own, or a general one whose text tells
-/// ("Reason: The receipt handle has expired", "Message does not exist or is not available for visibility timeout change").
+/// AWS says in several ways that a handle is no longer good: a code of its own, or a general one
+/// whose text tells ("Reason: The receipt handle has expired", "Message does not exist or is not
+/// available for visibility timeout change").
 fn is_stale(code: &str, message: &str) -> bool {
     match code {
         "ReceiptHandleIsInvalid" | "MessageNotInflight" | "InvalidIdFormat" => true,
         "InvalidParameterValue" => {
             let message = message.to_ascii_lowercase();
-            ["does not exist", "has expired", "not in flight", "not available for visibility"].iter().any(|words| message.contains(words))
+            ["does not exist", "has expired", "not in flight", "not available for visibility"]
+                .iter()
+                .any(|words| message.contains(words))
         }
         _ => false,
     }
@@ -78,14 +98,27 @@ mod tests {
     use super::*;
 
     fn entry(id: &str, code: &str, message: &str, sender_fault: bool) -> BatchResultErrorEntry {
-        BatchResultErrorEntry::builder().id(id).code(code).message(message).sender_fault(sender_fault).build().unwrap()
+        BatchResultErrorEntry::builder()
+            .id(id)
+            .code(code)
+            .message(message)
+            .sender_fault(sender_fault)
+            .build()
+            .unwrap()
     }
 
     #[test]
     fn answers_stand_in_the_order_of_the_request() {
         let failed = [entry("1", "InternalError", "", false)];
         let answers = outcomes(3, ["2", "0"].into_iter(), &failed);
-        assert_eq!(answers, [EntryOutcome::Done, EntryOutcome::Failed("InternalError".to_owned()), EntryOutcome::Done]);
+        assert_eq!(
+            answers,
+            [
+                EntryOutcome::Done,
+                EntryOutcome::Failed("InternalError".to_owned()),
+                EntryOutcome::Done
+            ]
+        );
     }
 
     #[test]
@@ -98,7 +131,10 @@ mod tests {
     #[test]
     fn an_entry_that_is_both_done_and_failed_has_failed() {
         let failed = [entry("0", "InternalError", "we broke", false)];
-        assert_eq!(outcomes(1, ["0"].into_iter(), &failed), [EntryOutcome::Failed("InternalError: we broke".to_owned())]);
+        assert_eq!(
+            outcomes(1, ["0"].into_iter(), &failed),
+            [EntryOutcome::Failed("InternalError: we broke".to_owned())]
+        );
     }
 
     #[test]
@@ -107,27 +143,43 @@ mod tests {
             ("ReceiptHandleIsInvalid", "The input receipt handle is invalid."),
             ("AWS.SimpleQueueService.ReceiptHandleIsInvalid", ""),
             ("AWS.SimpleQueueService.MessageNotInflight", ""),
-            ("MessageNotInflight", "Message does not exist or is not available for visibility timeout change."),
-            ("InvalidParameterValue", "Value AQEB for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."),
+            (
+                "MessageNotInflight",
+                "Message does not exist or is not available for visibility timeout change.",
+            ),
+            (
+                "InvalidParameterValue",
+                "Value AQEB for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+            ),
             (
                 "InvalidParameterValue",
                 "Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility \
                  timeout change.",
             ),
         ] {
-            assert_eq!(outcomes(1, [].into_iter(), &[entry("0", code, message, true)]), [EntryOutcome::Stale], "{code} {message}");
+            assert_eq!(
+                outcomes(1, [].into_iter(), &[entry("0", code, message, true)]),
+                [EntryOutcome::Stale],
+                "{code} {message}"
+            );
         }
     }
 
     #[test]
     fn other_refusals_are_worth_another_try() {
         for (code, message) in [
-            ("InvalidParameterValue", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."),
+            (
+                "InvalidParameterValue",
+                "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
+            ),
             ("InternalError", "We encountered an internal error. Please try again."),
             ("AccessDenied", ""),
         ] {
             let outcome = &outcomes(1, [].into_iter(), &[entry("0", code, message, true)])[0];
-            assert!(matches!(outcome, EntryOutcome::Failed(text) if text.starts_with(code)), "{outcome:?}");
+            assert!(
+                matches!(outcome, EntryOutcome::Failed(text) if text.starts_with(code)),
+                "{outcome:?}"
+            );
         }
     }
 

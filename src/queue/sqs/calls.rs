@@ -13,7 +13,8 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 5] = [Self::Receive, Self::Delete, Self::ChangeVisibility, Self::Send, Self::GetAttributes];
+    pub const ALL: [Self; 5] =
+        [Self::Receive, Self::Delete, Self::ChangeVisibility, Self::Send, Self::GetAttributes];
 
     /// One word for logs and metrics.
     #[must_use]

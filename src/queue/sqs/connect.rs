@@ -7,7 +7,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{
-    self, AppName, IdentityCache, ProvideCredentials, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+    self, AppName, IdentityCache, ProvideCredentials, Region, SharedCredentialsProvider,
+    StalledStreamProtectionConfig,
 };
 use aws_sdk_sqs::{Client, Config};
 use aws_smithy_http_client::Builder as HttpClientBuilder;
@@ -23,7 +24,8 @@ use crate::config::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::telemetry::signals::Signals;
 
-/// How long loading settings and credentials may take. Where no metadata service answers, the SDK alone would try longer.
+/// How long loading settings and credentials may take. Where no metadata service answers, the SDK
+/// alone would try longer.
 const SETTINGS_MAX: Duration = Duration::from_secs(8);
 
 /// How long the first answer of the queue may take: with the settings together less than 15 s.
@@ -37,20 +39,25 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 /// Where the AWS settings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
-    /// The standard chain: environment, profile with SSO, web identity, container and instance roles.
+    /// The standard chain: environment, profile with SSO, web identity, container and instance
+    /// roles.
     Chain,
-    /// Made up, for a server on this machine. Nothing of the user's environment or profile is read, so that nothing real
-    /// can be touched; `queue.endpoint_url` is required.
+    /// Made up, for a server on this machine. Nothing of the user's environment or profile is read,
+    /// so that nothing real can be touched; `queue.endpoint_url` is required.
     Local,
 }
 
 impl SqsQueue {
-    /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS settings, and an AWS queue URL over
-    /// their region.
+    /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS
+    /// settings, and an AWS queue URL over their region.
     ///
     /// # Errors
-    /// Within 15 s: without queue URL, region or credentials, and where the queue does not answer or refuses.
-    pub async fn connect(settings: &QueueConfig, credentials: Credentials) -> Result<(Self, QueueFacts), QueueFault> {
+    /// Within 15 s: without queue URL, region or credentials, and where the queue does not answer
+    /// or refuses.
+    pub async fn connect(
+        settings: &QueueConfig,
+        credentials: Credentials,
+    ) -> Result<(Self, QueueFacts), QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
             text: "no queue: set queue.url to the URL of an SQS queue".to_owned(),
@@ -59,19 +66,29 @@ impl SqsQueue {
             Credentials::Local => local(settings)?,
             Credentials::Chain => {
                 let region = settings.region.clone().map(Region::new).or_else(|| region_of(url));
-                let slow = || fault::no_credentials("loading them took too long: does the metadata service of this machine answer?");
+                let slow = || {
+                    fault::no_credentials(
+                        "loading them took too long: does the metadata service of this machine answer?",
+                    )
+                };
                 timeout(SETTINGS_MAX, chain(region)).await.map_err(|_| slow())??
             }
         };
-        let (mut queue, facts) = Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await?;
+        let (mut queue, facts) =
+            Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
         Ok((queue, facts))
     }
 
-    async fn connect_to(url: &str, endpoint: Option<&str>, sdk: &SdkConfig) -> Result<(Self, QueueFacts), QueueFault> {
+    async fn connect_to(
+        url: &str,
+        endpoint: Option<&str>,
+        sdk: &SdkConfig,
+    ) -> Result<(Self, QueueFacts), QueueFault> {
         let region = sdk.region().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Denied,
-            text: "no AWS region: set queue.region or AWS_REGION; an AWS queue URL also tells it".to_owned(),
+            text: "no AWS region: set queue.region or AWS_REGION; an AWS queue URL also tells it"
+                .to_owned(),
         })?;
         let mut settings = config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
@@ -100,21 +117,30 @@ impl SqsQueue {
 
 /// Loads the standard chain, and credentials once, so that their absence is told as what it is.
 async fn chain(region: Option<Region>) -> Result<SdkConfig, QueueFault> {
-    let http = HttpClientBuilder::new().pool_idle_timeout(IDLE_MAX).tls_provider(Provider::rustls(CryptoMode::Ring)).build_https();
+    let http = HttpClientBuilder::new()
+        .pool_idle_timeout(IDLE_MAX)
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     if let Some(region) = region {
         loader = loader.region(region);
     }
     let sdk = loader.load().await;
-    let provider = sdk.credentials_provider().ok_or_else(|| fault::no_credentials("none are configured"))?;
-    provider.provide_credentials().await.map_err(|error| fault::no_credentials(&fault::chain(Some(&error))))?;
+    let provider =
+        sdk.credentials_provider().ok_or_else(|| fault::no_credentials("none are configured"))?;
+    provider
+        .provide_credentials()
+        .await
+        .map_err(|error| fault::no_credentials(&fault::chain(Some(&error))))?;
     Ok(sdk)
 }
 
 /// Settings that read nothing from the machine, not even its root certificates.
 fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
     if settings.endpoint_url.is_none() {
-        return Err(fault::no_credentials("made-up ones are for a local queue only: set queue.endpoint_url"));
+        return Err(fault::no_credentials(
+            "made-up ones are for a local queue only: set queue.endpoint_url",
+        ));
     }
     let tls = TlsContext::builder()
         .with_trust_store(TrustStore::empty())
@@ -146,9 +172,16 @@ mod tests {
     /// Settings of an instance whose metadata service does not answer.
     fn without_credentials(settings: &QueueConfig) -> SdkConfig {
         let sdk = local(settings).unwrap();
-        let provider = ProviderConfig::without_region().with_http_client(sdk.http_client().unwrap());
-        let client = imds::Client::builder().configure(&provider).endpoint("http://127.0.0.1:1").unwrap().max_attempts(1).build();
-        let imds = ImdsCredentialsProvider::builder().configure(&provider).imds_client(client).build();
+        let provider =
+            ProviderConfig::without_region().with_http_client(sdk.http_client().unwrap());
+        let client = imds::Client::builder()
+            .configure(&provider)
+            .endpoint("http://127.0.0.1:1")
+            .unwrap()
+            .max_attempts(1)
+            .build();
+        let imds =
+            ImdsCredentialsProvider::builder().configure(&provider).imds_client(client).build();
         sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(imds)).build()
     }
 
@@ -163,10 +196,13 @@ mod tests {
             visibility_timeout: None,
         };
         let endpoint = settings.endpoint_url.as_deref();
-        let fault = SqsQueue::connect_to("portal", endpoint, &without_credentials(&settings)).await.unwrap_err();
+        let fault = SqsQueue::connect_to("portal", endpoint, &without_credentials(&settings))
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
         assert!(fault.text.starts_with("no AWS credentials: set AWS_ACCESS_KEY_ID"), "{fault}");
-        let fault = SqsQueue::connect_to("portal", endpoint, &local(&settings).unwrap()).await.unwrap_err();
+        let fault =
+            SqsQueue::connect_to("portal", endpoint, &local(&settings).unwrap()).await.unwrap_err();
         assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{fault}");
     }
 }

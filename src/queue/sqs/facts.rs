@@ -18,7 +18,8 @@ pub struct QueueFacts {
     /// How long a received message is hidden, unless changed.
     pub visibility_timeout: Duration,
     pub fifo: bool,
-    /// Where messages go that were received too often. Without one, a message comes again until it expires.
+    /// Where messages go that were received too often. Without one, a message comes again until it
+    /// expires.
     pub redrive: Option<RedrivePolicy>,
     /// Waiting to be received.
     pub messages: u64,
@@ -58,30 +59,48 @@ impl SqsQueue {
     }
 
     pub(super) async fn facts_within(&self, limit: Duration) -> Result<QueueFacts, QueueFault> {
-        let request = self.client.get_queue_attributes().queue_url(&self.place.url).attribute_names(QueueAttributeName::All);
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.place.url)
+            .attribute_names(QueueAttributeName::All);
         let output = self.call(Operation::GetAttributes, limit, request.send()).await?;
-        read(&output.attributes.unwrap_or_default())
-            .map_err(|problem| fault::unusable(format!("queue {} {problem}: is {} really SQS?", self.place.name(), self.place.server())))
+        read(&output.attributes.unwrap_or_default()).map_err(|problem| {
+            fault::unusable(format!(
+                "queue {} {problem}: is {} really SQS?",
+                self.place.name(),
+                self.place.server()
+            ))
+        })
     }
 }
 
 fn read(attributes: &HashMap<QueueAttributeName, String>) -> Result<QueueFacts, &'static str> {
     let number = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
-    let redrive = attributes.get(&QueueAttributeName::RedrivePolicy).filter(|text| !text.is_empty());
+    let redrive =
+        attributes.get(&QueueAttributeName::RedrivePolicy).filter(|text| !text.is_empty());
     Ok(QueueFacts {
-        arn: attributes.get(&QueueAttributeName::QueueArn).cloned().ok_or("does not tell its QueueArn")?,
+        arn: attributes
+            .get(&QueueAttributeName::QueueArn)
+            .cloned()
+            .ok_or("does not tell its QueueArn")?,
         visibility_timeout: number(QueueAttributeName::VisibilityTimeout)
             .map(Duration::from_secs)
             .ok_or("does not tell its VisibilityTimeout")?,
         fifo: attributes.get(&QueueAttributeName::FifoQueue).is_some_and(|text| text == "true"),
-        redrive: redrive.map(|text| redrive_policy(text).ok_or("has a RedrivePolicy that cannot be read")).transpose()?,
+        redrive: redrive
+            .map(|text| redrive_policy(text).ok_or("has a RedrivePolicy that cannot be read"))
+            .transpose()?,
         messages: number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0),
-        messages_in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).unwrap_or(0),
-        messages_delayed: number(QueueAttributeName::ApproximateNumberOfMessagesDelayed).unwrap_or(0),
+        messages_in_flight: number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .unwrap_or(0),
+        messages_delayed: number(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
+            .unwrap_or(0),
         message_bytes_max: number(QueueAttributeName::MaximumMessageSize)
             .and_then(|bytes| usize::try_from(bytes).ok())
             .unwrap_or(MESSAGE_BYTES_MAX),
-        message_retention: number(QueueAttributeName::MessageRetentionPeriod).map(Duration::from_secs),
+        message_retention: number(QueueAttributeName::MessageRetentionPeriod)
+            .map(Duration::from_secs),
     })
 }
 
@@ -113,7 +132,10 @@ mod tests {
     fn all_facts_are_read() {
         let facts = read(&attributes(&[
             (QueueAttributeName::FifoQueue, "true"),
-            (QueueAttributeName::RedrivePolicy, r#"{"deadLetterTargetArn":"arn:d","maxReceiveCount":5}"#),
+            (
+                QueueAttributeName::RedrivePolicy,
+                r#"{"deadLetterTargetArn":"arn:d","maxReceiveCount":5}"#,
+            ),
             (QueueAttributeName::ApproximateNumberOfMessages, "7"),
             (QueueAttributeName::ApproximateNumberOfMessagesNotVisible, "8"),
             (QueueAttributeName::ApproximateNumberOfMessagesDelayed, "9"),
@@ -124,7 +146,10 @@ mod tests {
             arn: "arn:aws:sqs:eu-west-1:123456789012:portal".to_owned(),
             visibility_timeout: Duration::from_secs(30),
             fifo: true,
-            redrive: Some(RedrivePolicy { dead_letter_arn: "arn:d".to_owned(), max_receive_count: 5 }),
+            redrive: Some(RedrivePolicy {
+                dead_letter_arn: "arn:d".to_owned(),
+                max_receive_count: 5,
+            }),
             messages: 7,
             messages_in_flight: 8,
             messages_delayed: 9,
@@ -136,7 +161,10 @@ mod tests {
 
     #[test]
     fn a_receive_count_in_quotes_is_read_too() {
-        let facts = read(&attributes(&[(QueueAttributeName::RedrivePolicy, r#"{"deadLetterTargetArn":"arn:d","maxReceiveCount":"5"}"#)]));
+        let facts = read(&attributes(&[(
+            QueueAttributeName::RedrivePolicy,
+            r#"{"deadLetterTargetArn":"arn:d","maxReceiveCount":"5"}"#,
+        )]));
         assert_eq!(facts.unwrap().redrive.map(|policy| policy.max_receive_count), Some(5));
     }
 

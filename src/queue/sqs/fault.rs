@@ -1,7 +1,8 @@
 //! Errors of the SDK, to a kind that decides what to do and one line that tells people what to do.
 //!
-//! SQS speaks JSON but keeps the error codes of its older query protocol in a header, which the SDK prefers; other servers
-//! send the newer names. Both are read. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
+//! SQS speaks JSON but keeps the error codes of its older query protocol in a header, which the SDK
+//! prefers; other servers send the newer names. Both are read.
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,19 +23,30 @@ where
 {
     match error {
         SdkError::ServiceError(answer) => {
-            let said = Said { code: answer.err().code(), message: answer.err().message(), status: answer.raw().status().as_u16() };
+            let said = Said {
+                code: answer.err().code(),
+                message: answer.err().message(),
+                status: answer.raw().status().as_u16(),
+            };
             of_answer(said, operation, place)
         }
-        SdkError::ResponseError(answer) => {
-            of_answer(Said { code: None, message: None, status: answer.raw().status().as_u16() }, operation, place)
-        }
+        SdkError::ResponseError(answer) => of_answer(
+            Said { code: None, message: None, status: answer.raw().status().as_u16() },
+            operation,
+            place,
+        ),
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             unreachable(&chain(error.source()), operation, place)
         }
-        // What fails before a request is sent is mostly the credentials; the SDK has no type for it here.
+        // What fails before a request is sent is mostly the credentials; the SDK has no type for it
+        // here.
         other => {
             let cause = chain(other.source());
-            if is_about_credentials(&cause) { no_credentials(&cause) } else { unreachable(&cause, operation, place) }
+            if is_about_credentials(&cause) {
+                no_credentials(&cause)
+            } else {
+                unreachable(&cause, operation, place)
+            }
         }
     }
 }
@@ -83,14 +95,17 @@ impl Said<'_> {
         self.code.map(bare_code).unwrap_or_default()
     }
 
-    /// Code and message for people. Messages about signatures quote the request with its session token: left out.
+    /// Code and message for people. Messages about signatures quote the request with its session
+    /// token: left out.
     fn quoted(&self, kind: QueueFaultKind) -> String {
         let code = match self.code() {
             "" => format!("HTTP status {}", self.status),
             code => code.to_owned(),
         };
         match self.message {
-            Some(message) if kind != QueueFaultKind::Denied || code.contains("AccessDenied") => one_line(&format!("{code}: {message}")),
+            Some(message) if kind != QueueFaultKind::Denied || code.contains("AccessDenied") => {
+                one_line(&format!("{code}: {message}"))
+            }
             _ => code,
         }
     }
@@ -109,13 +124,22 @@ fn of_answer(said: Said<'_>, operation: Operation, place: &Place) -> QueueFault 
             )
         }
         QueueFaultKind::Throttled if said.code() == "OverLimit" => {
-            format!("cannot {aim} queue {name}: too many messages are in flight over all its consumers: run fewer, or delete faster")
+            format!(
+                "cannot {aim} queue {name}: too many messages are in flight over all its consumers: run fewer, or delete faster"
+            )
         }
-        QueueFaultKind::Throttled => format!("cannot {aim} queue {name} so often ({quoted}): asking more slowly"),
+        QueueFaultKind::Throttled => {
+            format!("cannot {aim} queue {name} so often ({quoted}): asking more slowly")
+        }
         QueueFaultKind::Denied => {
-            format!("not allowed to {aim} queue {name} ({quoted}): {}", cure(said.code(), operation))
+            format!(
+                "not allowed to {aim} queue {name} ({quoted}): {}",
+                cure(said.code(), operation)
+            )
         }
-        QueueFaultKind::Unavailable => format!("cannot {aim} queue {name}: {} answered {quoted}", place.server()),
+        QueueFaultKind::Unavailable => {
+            format!("cannot {aim} queue {name}: {} answered {quoted}", place.server())
+        }
     };
     QueueFault { kind, text }
 }
@@ -132,7 +156,9 @@ fn kind(code: &str, status: u16) -> QueueFaultKind {
         | "BandwidthLimitExceeded"
         | "SlowDown"
         | "OverLimit" => QueueFaultKind::Throttled,
-        "NonExistentQueue" | "QueueDoesNotExist" | "QueueDeletedRecently" | "InvalidAddress" => QueueFaultKind::Missing,
+        "NonExistentQueue" | "QueueDoesNotExist" | "QueueDeletedRecently" | "InvalidAddress" => {
+            QueueFaultKind::Missing
+        }
         code if of_key(code) => {
             if code.contains("Throttl") {
                 QueueFaultKind::Throttled
@@ -150,7 +176,8 @@ fn kind(code: &str, status: u16) -> QueueFaultKind {
     }
 }
 
-/// The queue's encryption key: `KmsAccessDenied` and its like, `KMS.AccessDeniedException` on the query protocol.
+/// The queue's encryption key: `KmsAccessDenied` and its like, `KMS.AccessDeniedException` on the
+/// query protocol.
 fn of_key(code: &str) -> bool {
     code.starts_with("Kms") || code.starts_with("KMS.")
 }
@@ -182,11 +209,20 @@ fn cure(code: &str, operation: Operation) -> String {
     match code {
         code if of_key(code) => {
             // SQS encrypts what is sent, and asks for the key that it did so with.
-            let actions = if operation == Operation::Send { "kms:GenerateDataKey and kms:Decrypt" } else { "kms:Decrypt" };
+            let actions = if operation == Operation::Send {
+                "kms:GenerateDataKey and kms:Decrypt"
+            } else {
+                "kms:Decrypt"
+            };
             format!("allow {actions} on the queue's key, and see that the key is enabled")
         }
-        code if code.starts_with("ExpiredToken") => "get new AWS credentials: these have expired".to_owned(),
-        code if code.starts_with("AccessDenied") || code.starts_with("NotAuthorized") || code.is_empty() => {
+        code if code.starts_with("ExpiredToken") => {
+            "get new AWS credentials: these have expired".to_owned()
+        }
+        code if code.starts_with("AccessDenied")
+            || code.starts_with("NotAuthorized")
+            || code.is_empty() =>
+        {
             format!("allow {} on the queue to this identity", operation.permission())
         }
         code if code.starts_with("Request") || code.contains("Signature") => {
@@ -196,7 +232,8 @@ fn cure(code: &str, operation: Operation) -> String {
     }
 }
 
-/// A code without what AWS puts around it: `AWS.SimpleQueueService.` before it, or a service's name and `#`.
+/// A code without what AWS puts around it: `AWS.SimpleQueueService.` before it, or a service's name
+/// and `#`.
 pub(super) fn bare_code(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);
     code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code)
@@ -223,7 +260,10 @@ fn is_about_credentials(cause: &str) -> bool {
 
 /// One line of at most [`QUOTE_MAX`] characters, whatever a server sent.
 pub(super) fn one_line(text: &str) -> String {
-    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut line = words.join(" ").trim_end_matches('.').to_owned();
     if let Some((cut, _)) = line.char_indices().nth(QUOTE_MAX) {
         line.truncate(cut);
@@ -239,7 +279,11 @@ mod tests {
     use super::*;
 
     fn fault(code: &str, message: &str, status: u16) -> QueueFault {
-        let place = Place::new("https://sqs.eu-west-1.amazonaws.com/123456789012/portal", &Region::new("eu-west-1"), None);
+        let place = Place::new(
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/portal",
+            &Region::new("eu-west-1"),
+            None,
+        );
         let code = (!code.is_empty()).then_some(code);
         of_answer(Said { code, message: Some(message), status }, Operation::Receive, &place)
     }
@@ -247,16 +291,54 @@ mod tests {
     #[test]
     fn every_known_code_has_its_kind() {
         for (kind, codes) in [
-            (QueueFaultKind::Throttled, &["RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "KmsThrottled"][..]),
-            (QueueFaultKind::Throttled, &["KMS.ThrottlingException", "SlowDown", "AWS.SimpleQueueService.OverLimit"]),
+            (
+                QueueFaultKind::Throttled,
+                &[
+                    "RequestThrottled",
+                    "ThrottlingException",
+                    "Throttling",
+                    "OverLimit",
+                    "KmsThrottled",
+                ][..],
+            ),
+            (
+                QueueFaultKind::Throttled,
+                &["KMS.ThrottlingException", "SlowDown", "AWS.SimpleQueueService.OverLimit"],
+            ),
             (
                 QueueFaultKind::Missing,
-                &["AWS.SimpleQueueService.NonExistentQueue", "com.amazonaws.sqs#QueueDoesNotExist", "InvalidAddress"],
+                &[
+                    "AWS.SimpleQueueService.NonExistentQueue",
+                    "com.amazonaws.sqs#QueueDoesNotExist",
+                    "InvalidAddress",
+                ],
             ),
-            (QueueFaultKind::Denied, &["AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch"]),
-            (QueueFaultKind::Denied, &["ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "KmsAccessDenied"]),
-            (QueueFaultKind::Denied, &["KMS.AccessDeniedException", "KmsDisabled", "InvalidSecurity"]),
-            (QueueFaultKind::Unavailable, &["InternalError", "ServiceUnavailable", "UnsupportedOperation", "Surprise"]),
+            (
+                QueueFaultKind::Denied,
+                &[
+                    "AccessDenied",
+                    "AccessDeniedException",
+                    "InvalidClientTokenId",
+                    "SignatureDoesNotMatch",
+                ],
+            ),
+            (
+                QueueFaultKind::Denied,
+                &[
+                    "ExpiredToken",
+                    "ExpiredTokenException",
+                    "UnrecognizedClientException",
+                    "KmsAccessDenied",
+                ],
+            ),
+            (
+                QueueFaultKind::Denied,
+                &["KMS.AccessDeniedException", "KmsDisabled", "InvalidSecurity"],
+            ),
+            (
+                QueueFaultKind::Unavailable,
+                &["InternalError", "ServiceUnavailable", "UnsupportedOperation", "Surprise"],
+            ),
         ] {
             for code in codes {
                 let fault = fault(code, "", 400);
@@ -283,7 +365,11 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_permission_and_who_was_denied() {
-        let fault = fault("AccessDenied", "User: arn:aws:iam::123456789012:user/w is not authorized to perform: sqs:receivemessage", 403);
+        let fault = fault(
+            "AccessDenied",
+            "User: arn:aws:iam::123456789012:user/w is not authorized to perform: sqs:receivemessage",
+            403,
+        );
         assert!(fault.text.contains("allow sqs:ReceiveMessage"), "{}", fault.text);
         assert!(fault.text.contains("user/w"), "{}", fault.text);
     }
@@ -291,14 +377,21 @@ mod tests {
     #[test]
     fn a_denial_of_the_key_names_what_the_call_needs_of_it() {
         assert!(cure("KmsAccessDenied", Operation::Receive).starts_with("allow kms:Decrypt on"));
-        assert!(cure("KMS.AccessDeniedException", Operation::Send).starts_with("allow kms:GenerateDataKey and kms:Decrypt on"));
+        assert!(
+            cure("KMS.AccessDeniedException", Operation::Send)
+                .starts_with("allow kms:GenerateDataKey and kms:Decrypt on")
+        );
     }
 
     #[test]
     fn a_signature_error_does_not_quote_the_request_with_its_token() {
-        let message =
-            "The request signature we calculated does not match.\nThe Canonical String should have been\n'x-amz-security-token:FQoSECRET'";
-        for code in ["SignatureDoesNotMatch", "InvalidSignatureException", "ExpiredToken", "IncompleteSignature"] {
+        let message = "The request signature we calculated does not match.\nThe Canonical String should have been\n'x-amz-security-token:FQoSECRET'";
+        for code in [
+            "SignatureDoesNotMatch",
+            "InvalidSignatureException",
+            "ExpiredToken",
+            "IncompleteSignature",
+        ] {
             let fault = fault(code, message, 403);
             assert!(!fault.text.contains("SECRET") && !fault.text.contains('\n'), "{}", fault.text);
         }
@@ -307,8 +400,17 @@ mod tests {
     #[test]
     fn a_text_is_one_line_of_bounded_length() {
         let long = fault("InternalError", &"caf\u{e9}\r\n\t".repeat(1_000), 500).text;
-        assert!(!long.contains(['\n', '\r', '\t']) && long.chars().count() < 500 && long.ends_with("..."), "{long}");
-        assert!(fault("InternalError", "Please\ttry again.", 500).text.ends_with("InternalError: Please try again"));
+        assert!(
+            !long.contains(['\n', '\r', '\t'])
+                && long.chars().count() < 500
+                && long.ends_with("..."),
+            "{long}"
+        );
+        assert!(
+            fault("InternalError", "Please\ttry again.", 500)
+                .text
+                .ends_with("InternalError: Please try again")
+        );
     }
 
     proptest::proptest! {

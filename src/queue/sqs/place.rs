@@ -13,7 +13,11 @@ pub(super) struct Place {
 
 impl Place {
     pub fn new(url: &str, region: &Region, endpoint: Option<&str>) -> Self {
-        Self { url: url.to_owned(), region: region.to_string(), endpoint: endpoint.map(without_user_info) }
+        Self {
+            url: url.to_owned(),
+            region: region.to_string(),
+            endpoint: endpoint.map(without_user_info),
+        }
     }
 
     /// The queue's own name: what stands behind the last slash.
@@ -30,18 +34,27 @@ impl Place {
     }
 }
 
-/// The region that an AWS queue URL is in, by the host's name. Hosts are `sqs.REGION.amazonaws.com`, also with `sqs-fips`,
-/// `.amazonaws.com.cn`, `.api.aws` (dual stack) and other partitions' domains; VPC endpoints put labels before; older ones
-/// are `REGION.queue.amazonaws.com` and `queue.amazonaws.com`, which is us-east-1.
+/// The region that an AWS queue URL is in, by the host's name. Hosts are
+/// `sqs.REGION.amazonaws.com`, also with `sqs-fips`, `.amazonaws.com.cn`, `.api.aws` (dual stack)
+/// and other partitions' domains; VPC endpoints put labels before; older ones are
+/// `REGION.queue.amazonaws.com` and `queue.amazonaws.com`, which is us-east-1.
 ///
 /// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>
 pub(super) fn region_of(queue_url: &str) -> Option<Region> {
     let (_, rest) = queue_url.split_once("://")?;
     let host = rest.split(['/', ':']).next()?.to_ascii_lowercase();
     let labels: Vec<&str> = host.split('.').collect();
-    if !["amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn", "ic.gov", "sgov.gov", "amazonaws.eu"]
-        .iter()
-        .any(|domain| host.strip_suffix(domain).is_some_and(|before| before.ends_with('.')))
+    if ![
+        "amazonaws.com",
+        "amazonaws.com.cn",
+        "api.aws",
+        "api.amazonwebservices.com.cn",
+        "ic.gov",
+        "sgov.gov",
+        "amazonaws.eu",
+    ]
+    .iter()
+    .any(|domain| host.strip_suffix(domain).is_some_and(|before| before.ends_with('.')))
     {
         return None;
     }
@@ -78,7 +91,10 @@ mod tests {
             ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/portal", "cn-north-1"),
             ("https://sqs-fips.us-gov-west-1.amazonaws.com/123456789012/portal", "us-gov-west-1"),
             ("https://sqs.us-east-2.api.aws/123456789012/portal", "us-east-2"),
-            ("https://vpce-0a-1b.sqs.ap-south-1.vpce.amazonaws.com/123456789012/portal", "ap-south-1"),
+            (
+                "https://vpce-0a-1b.sqs.ap-south-1.vpce.amazonaws.com/123456789012/portal",
+                "ap-south-1",
+            ),
             ("https://sqs.us-iso-east-1.c2s.ic.gov/123456789012/portal", "us-iso-east-1"),
             ("https://eu-central-1.queue.amazonaws.com/123456789012/portal", "eu-central-1"),
             ("https://queue.amazonaws.com/123456789012/portal", "us-east-1"),
@@ -105,7 +121,11 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_named_without_its_password() {
-        let place = Place::new("http://h/0/portal.fifo", &Region::new("eu-west-1"), Some("http://user:pass@h:4566/x@y"));
+        let place = Place::new(
+            "http://h/0/portal.fifo",
+            &Region::new("eu-west-1"),
+            Some("http://user:pass@h:4566/x@y"),
+        );
         assert_eq!(place.server(), "the SQS endpoint http://h:4566/x@y");
         assert_eq!(place.name(), "portal.fifo");
     }

@@ -29,12 +29,14 @@ pub enum Verdict {
 impl SqsQueue {
     /// Tries the permissions that a worker needs.
     ///
-    /// Deleting and hiding are tried with a receipt handle that does not exist: AWS checks the permission first, and then
-    /// says that the handle is bad. A receive is not tried: whatever it brought would be hidden and its receive count
-    /// would grow. Permission to use the queue's KMS key is not seen either.
+    /// Deleting and hiding are tried with a receipt handle that does not exist: AWS checks the
+    /// permission first, and then says that the handle is bad. A receive is not tried: whatever it
+    /// brought would be hidden and its receive count would grow. Permission to use the queue's KMS
+    /// key is not seen either.
     pub async fn probe(&self) -> Vec<Probe> {
         let handles = [NO_HANDLE.into()];
-        let probe = |operation: Operation, verdict| Probe { permission: operation.permission(), verdict };
+        let probe =
+            |operation: Operation, verdict| Probe { permission: operation.permission(), verdict };
         vec![
             probe(Operation::GetAttributes, verdict(self.facts().await.map(|_| EntryOutcome::Done))),
             probe(
@@ -72,6 +74,9 @@ mod tests {
         assert_eq!(verdict(Ok(EntryOutcome::Stale)), Verdict::Allowed);
         assert_eq!(verdict(fault(QueueFaultKind::Denied)), Verdict::Denied("t".to_owned()));
         assert_eq!(verdict(fault(QueueFaultKind::Unavailable)), Verdict::Unknown("t".to_owned()));
-        assert_eq!(verdict(Ok(EntryOutcome::Failed("InternalError".to_owned()))), Verdict::Unknown("InternalError".to_owned()));
+        assert_eq!(
+            verdict(Ok(EntryOutcome::Failed("InternalError".to_owned()))),
+            Verdict::Unknown("InternalError".to_owned())
+        );
     }
 }

@@ -8,21 +8,31 @@ use crate::message::{Attribute, Fifo, QueueMessage};
 
 /// Takes over what a worker needs, without copying.
 ///
-/// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor settled. AWS sends none
-/// such; one from elsewhere is left hidden and logged, and comes again. A body that is absent is empty.
+/// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor
+/// settled. AWS sends none such; one from elsewhere is left hidden and logged, and comes again. A
+/// body that is absent is empty.
 ///
-/// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0. A standard queue may
-/// have groups too, for fairness between them, but no order to keep.
+/// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0.
+/// A standard queue may have groups too, for fairness between them, but no order to keep.
 pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMessage> {
     let mut system = message.attributes.unwrap_or_default();
-    let sent_ms = system.get(&MessageSystemAttributeName::SentTimestamp).and_then(|text| text.parse().ok());
-    let (Some(message_id), Some(receipt_handle), Some(sent_ms)) = (message.message_id, message.receipt_handle, sent_ms) else {
-        tracing::error!("the queue sent a message without MessageId, ReceiptHandle or SentTimestamp: left to it");
+    let sent_ms =
+        system.get(&MessageSystemAttributeName::SentTimestamp).and_then(|text| text.parse().ok());
+    let (Some(message_id), Some(receipt_handle), Some(sent_ms)) =
+        (message.message_id, message.receipt_handle, sent_ms)
+    else {
+        tracing::error!(
+            "the queue sent a message without MessageId, ReceiptHandle or SentTimestamp: left to it"
+        );
         return None;
     };
-    let receive_count = system.get(&MessageSystemAttributeName::ApproximateReceiveCount).and_then(|text| text.parse().ok());
-    let sequence = system.get(&MessageSystemAttributeName::SequenceNumber).and_then(|text| text.parse().ok());
-    let group = system.remove(&MessageSystemAttributeName::MessageGroupId).filter(|_| in_fifo_queue);
+    let receive_count = system
+        .get(&MessageSystemAttributeName::ApproximateReceiveCount)
+        .and_then(|text| text.parse().ok());
+    let sequence =
+        system.get(&MessageSystemAttributeName::SequenceNumber).and_then(|text| text.parse().ok());
+    let group =
+        system.remove(&MessageSystemAttributeName::MessageGroupId).filter(|_| in_fifo_queue);
     let fifo = group.map(|group| Fifo { group, sequence: sequence.unwrap_or(0) });
     Some(QueueMessage {
         message_id,
@@ -36,7 +46,8 @@ pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMess
     })
 }
 
-/// Sorted by name. A value is binary where it has bytes, else text; custom type labels (`Number.int`) are not kept.
+/// Sorted by name. A value is binary where it has bytes, else text; custom type labels
+/// (`Number.int`) are not kept.
 fn attributes(all: HashMap<String, MessageAttributeValue>) -> Vec<(String, Attribute)> {
     let mut sorted: Vec<_> = all
         .into_iter()
@@ -81,15 +92,27 @@ mod tests {
     #[test]
     fn what_a_worker_needs_is_taken_over() {
         let sdk = complete()
-            .attributes(MessageSystemAttributeName::AwsTraceHeader, "Root=1-5759e988-bd862e3fe1be46a994272793")
+            .attributes(
+                MessageSystemAttributeName::AwsTraceHeader,
+                "Root=1-5759e988-bd862e3fe1be46a994272793",
+            )
             .message_attributes("n", value("Number.int", Some("7"), None))
             .message_attributes("b", value("Binary", None, Some(&[0, 255])))
             .message_attributes("a", value("String", Some("x"), None))
             .build();
         let message = message(sdk, false).unwrap();
-        assert_eq!((message.message_id.as_str(), &*message.receipt_handle, message.body.as_str()), ("m-1", "h-1", "{}"));
-        assert_eq!((message.sent_ms, message.receive_count, message.fifo.clone()), (1_795_341_605_123, 3, None));
-        assert_eq!(message.trace_header.as_deref(), Some("Root=1-5759e988-bd862e3fe1be46a994272793"));
+        assert_eq!(
+            (message.message_id.as_str(), &*message.receipt_handle, message.body.as_str()),
+            ("m-1", "h-1", "{}")
+        );
+        assert_eq!(
+            (message.sent_ms, message.receive_count, message.fifo.clone()),
+            (1_795_341_605_123, 3, None)
+        );
+        assert_eq!(
+            message.trace_header.as_deref(),
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793")
+        );
         let names: Vec<_> = message.attributes.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b", "n"]);
         assert_eq!(message.attributes[1].1, Attribute::Binary(vec![0, 255]));
@@ -100,10 +123,14 @@ mod tests {
     fn only_a_fifo_queue_has_an_order_to_keep() {
         let grouped = || complete().attributes(MessageSystemAttributeName::MessageGroupId, "g");
         assert_eq!(message(grouped().build(), false).unwrap().fifo, None);
-        let numbered = grouped().attributes(MessageSystemAttributeName::SequenceNumber, "18849496460467696128");
+        let numbered = grouped()
+            .attributes(MessageSystemAttributeName::SequenceNumber, "18849496460467696128");
         let expected = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
         assert_eq!(message(numbered.build(), true).unwrap().fifo, Some(expected));
-        assert_eq!(message(grouped().build(), true).unwrap().fifo, Some(Fifo { group: "g".to_owned(), sequence: 0 }));
+        assert_eq!(
+            message(grouped().build(), true).unwrap().fifo,
+            Some(Fifo { group: "g".to_owned(), sequence: 0 })
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ use super::{CALL_MAX, SqsQueue, batch};
 use crate::message::Attribute;
 use crate::queue::QueueFault;
 
-/// The most bytes of one send, which is also the most of one message: see [`Outgoing::bytes`]. SQS, since August 2025.
+/// The most bytes of one send, which is also the most of one message: see [`Outgoing::bytes`]. SQS,
+/// since August 2025.
 pub const SEND_BYTES_MAX: usize = 1_048_576;
 
 /// A message to be sent.
@@ -26,10 +27,14 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// What SQS counts against its limit: the body, and of each attribute the name, the type and the value.
+    /// What SQS counts against its limit: the body, and of each attribute the name, the type and
+    /// the value.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let attributes = self.attributes.iter().map(|(name, value)| name.len() + data_type(value).len() + value.bytes());
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(name, value)| name.len() + data_type(value).len() + value.bytes());
         self.body.len() + attributes.sum::<usize>()
     }
 }
@@ -47,8 +52,8 @@ pub enum SendOutcome {
 }
 
 impl SqsQueue {
-    /// Sends at most [`super::BATCH_MAX`] messages of together at most [`SEND_BYTES_MAX`], which the caller sees to.
-    /// The answers stand in the order of `entries`.
+    /// Sends at most [`super::BATCH_MAX`] messages of together at most [`SEND_BYTES_MAX`], which
+    /// the caller sees to. The answers stand in the order of `entries`.
     ///
     /// # Errors
     /// Where nothing is known about any of them.
@@ -56,8 +61,8 @@ impl SqsQueue {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let request =
-            self.client.send_message_batch().queue_url(&self.place.url).set_entries(Some(batch::entries(entries, |id, outgoing| {
+        let request = self.client.send_message_batch().queue_url(&self.place.url).set_entries(
+            Some(batch::entries(entries, |id, outgoing| {
                 SendMessageBatchRequestEntry::builder()
                     .id(id)
                     .message_body(outgoing.body)
@@ -65,12 +70,23 @@ impl SqsQueue {
                     .set_message_group_id(outgoing.group)
                     .set_message_deduplication_id(outgoing.deduplication)
                     .build()
-            })?));
+            })?),
+        );
         let output = self.call(Operation::Send, CALL_MAX, request.send()).await?;
-        let sent = output.successful.into_iter().map(|entry| (entry.id, SendOutcome::Sent { message_id: entry.message_id }));
+        let sent = output
+            .successful
+            .into_iter()
+            .map(|entry| (entry.id, SendOutcome::Sent { message_id: entry.message_id }));
         let failed = output.failed.iter().map(|entry| {
             let text = batch::text(entry);
-            (entry.id.clone(), if entry.sender_fault { SendOutcome::Refused(text) } else { SendOutcome::Failed(text) })
+            (
+                entry.id.clone(),
+                if entry.sender_fault {
+                    SendOutcome::Refused(text)
+                } else {
+                    SendOutcome::Failed(text)
+                },
+            )
         });
         Ok(batch::in_order(entries.len(), SendOutcome::Failed, sent.chain(failed)))
     }
@@ -107,7 +123,10 @@ mod tests {
     fn a_message_is_as_large_as_sqs_counts_it() {
         let outgoing = Outgoing {
             body: "\u{e9}".to_owned(),
-            attributes: vec![("ab".to_owned(), Attribute::Text("xyz".to_owned())), ("c".to_owned(), Attribute::Binary(vec![0; 5]))],
+            attributes: vec![
+                ("ab".to_owned(), Attribute::Text("xyz".to_owned())),
+                ("c".to_owned(), Attribute::Binary(vec![0; 5])),
+            ],
             ..Outgoing::default()
         };
         assert_eq!(outgoing.bytes(), 2 + (2 + 6 + 3) + (1 + 6 + 5));

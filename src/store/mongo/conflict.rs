@@ -1,5 +1,5 @@
-//! What stands where a write was refused as a duplicate: read at majority from the primary, so that the answer cannot be
-//! rolled back.
+//! What stands where a write was refused as a duplicate: read at majority from the primary, so that
+//! the answer cannot be rolled back.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,14 @@ pub enum Held {
     Absent,
 }
 
-/// A `find` of the documents with these ids and the hash of the message that made them. By the collection's own collation:
-/// by that one, too, the index on `_id` has refused them.
+/// A `find` of the documents with these ids and the hash of the message that made them. By the
+/// collection's own collation: by that one, too, the index on `_id` has refused them.
 pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
     find(collection, "_ingest.h", ids.len(), |command| {
         command.doc("filter", |filter| {
-            filter.doc("_id", |within| within.list("$in", |list| ids.iter().for_each(|id| list.key(id))));
+            filter.doc("_id", |within| {
+                within.list("$in", |list| ids.iter().for_each(|id| list.key(id)))
+            });
         });
     })
 }
@@ -34,7 +36,9 @@ pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
 pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
     find(collection, field, keys.len(), |command| {
         command.doc("filter", |filter| {
-            filter.doc(field, |within| within.list("$in", |list| keys.iter().for_each(|key| list.key(key))));
+            filter.doc(field, |within| {
+                within.list("$in", |list| keys.iter().for_each(|key| list.key(key)))
+            });
         });
         command.doc("collation", encode::collation_simple);
     })
@@ -58,9 +62,13 @@ impl Holders {
         let mut holders = HashMap::with_capacity(found.len());
         for value in found.iter().filter_map(|document| document.get(field)) {
             match value {
-                Bson::Array(list) => holders.extend(list.iter().filter_map(|value| Some((key(value)?, Holder::InsideArray)))),
+                Bson::Array(list) => holders.extend(
+                    list.iter().filter_map(|value| Some((key(value)?, Holder::InsideArray))),
+                ),
                 // That of an array stays: it is what the update cannot reach.
-                value => key(value).into_iter().for_each(|key| _ = holders.entry(key).or_insert(Holder::Document)),
+                value => key(value)
+                    .into_iter()
+                    .for_each(|key| _ = holders.entry(key).or_insert(Holder::Document)),
             }
         }
         Self(holders)
@@ -71,7 +79,12 @@ impl Holders {
     }
 }
 
-fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mut encode::Doc<'_>)) -> Vec<u8> {
+fn find(
+    collection: &str,
+    shown: &str,
+    documents: usize,
+    filter: impl FnOnce(&mut encode::Doc<'_>),
+) -> Vec<u8> {
     let mut out = Vec::new();
     let documents = i32::try_from(documents).unwrap_or(i32::MAX);
     encode::document(&mut out, |command| {
@@ -88,7 +101,14 @@ fn find(collection: &str, shown: &str, documents: usize, filter: impl FnOnce(&mu
 
 /// The documents of a reply to one of these commands.
 pub fn documents(reply: &Document) -> Option<Vec<&Document>> {
-    reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?.iter().map(Bson::as_document).collect()
+    reply
+        .get_document("cursor")
+        .ok()?
+        .get_array("firstBatch")
+        .ok()?
+        .iter()
+        .map(Bson::as_document)
+        .collect()
 }
 
 /// The hashes that stand under ids. Looked up only, never iterated.
@@ -97,11 +117,16 @@ pub struct Hashes<'a>(HashMap<Key, Option<&'a [u8]>>);
 impl<'a> Hashes<'a> {
     /// Of the documents that [`find_hashes`] found.
     pub fn of(found: &[&'a Document]) -> Self {
-        Self(found.iter().filter_map(|document| Some((document.get("_id").and_then(key)?, hash(document)))).collect())
+        Self(
+            found
+                .iter()
+                .filter_map(|document| Some((document.get("_id").and_then(key)?, hash(document))))
+                .collect(),
+        )
     }
 
-    /// What stands under the one id that was asked for. The server may hold more to be equal than we can read: a decimal, a
-    /// large double, text under a collation that folds case.
+    /// What stands under the one id that was asked for. The server may hold more to be equal than
+    /// we can read: a decimal, a large double, text under a collation that folds case.
     pub fn of_one(found: &[&Document], asked: &[u8; 16]) -> Held {
         match found {
             [] => Held::Absent,
@@ -130,11 +155,18 @@ fn key(value: &Bson) -> Option<Key> {
     match value {
         Bson::Int32(number) => Some(Key::Integer(i64::from(*number))),
         Bson::Int64(number) => Some(Key::Integer(*number)),
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number within the range of exact doubles")]
-        Bson::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(Key::Integer(*number as i64)),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a whole number within the range of exact doubles"
+        )]
+        Bson::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            Some(Key::Integer(*number as i64))
+        }
         Bson::String(text) => Some(Key::Text(text.clone())),
         Bson::ObjectId(id) => Some(Key::ObjectId(*id)),
-        Bson::Binary(binary) if binary.subtype == BinarySubtype::Uuid => Some(Key::Uuid(binary.bytes.as_slice().try_into().ok()?)),
+        Bson::Binary(binary) if binary.subtype == BinarySubtype::Uuid => {
+            Some(Key::Uuid(binary.bytes.as_slice().try_into().ok()?))
+        }
         _ => None,
     }
 }

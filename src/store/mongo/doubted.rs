@@ -1,4 +1,5 @@
-//! When to look at indexes before it is time: an upsert that meets a duplicate may say that they are not what they were.
+//! When to look at indexes before it is time: an upsert that meets a duplicate may say that they
+//! are not what they were.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,8 @@ pub(super) struct DoubtedIndexes {
 impl MongoStore {
     /// An upsert into this collection met a duplicate.
     pub(super) fn doubt_indexes(&self, collection: &Collection) {
-        let mut collections = self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut collections =
+            self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner);
         if !collections.contains(&collection.name) {
             collections.insert(collection.name.clone());
         }
@@ -39,6 +41,8 @@ impl MongoStore {
     /// The names of the collections where that was, since this was last asked.
     #[must_use]
     pub fn take_doubted(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(
+            &mut *self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }

@@ -1,7 +1,8 @@
-//! Commands as bytes: BSON written straight into one buffer, as the BSON specification lays it out, without a tree of
-//! values in between. A batch of ten thousand is one allocation that grows.
+//! Commands as bytes: BSON written straight into one buffer, as the BSON specification lays it out,
+//! without a tree of values in between. A batch of ten thousand is one allocation that grows.
 //!
-//! Lengths stand before what they measure, so [`Doc`] and [`List`] leave four bytes and fill them in at the end.
+//! Lengths stand before what they measure, so [`Doc`] and [`List`] leave four bytes and fill them
+//! in at the end.
 
 use bson::spec::{BinarySubtype, ElementType};
 
@@ -12,9 +13,9 @@ use crate::message::{Insert, Key, Update};
 /// Bytes of one command: the driver sends what `run_raw_command` is given as one BSON document.
 pub const COMMAND_BYTES_MAX: usize = 15 * 1024 * 1024;
 
-/// Bytes of a command with a single write. A server takes 16 MiB + 16 KiB (`BSONObjMaxInternalSize`), so that a document of
-/// the full 16 MiB fits with its statement around it; 2 KiB are left for what the driver adds (session, cluster time,
-/// database).
+/// Bytes of a command with a single write. A server takes 16 MiB + 16 KiB
+/// (`BSONObjMaxInternalSize`), so that a document of the full 16 MiB fits with its statement around
+/// it; 2 KiB are left for what the driver adds (session, cluster time, database).
 pub const SINGLE_BYTES_MAX: usize = 16 * 1024 * 1024 + 14 * 1024;
 
 /// The elements of a document, in the order in which they are written.
@@ -138,7 +139,8 @@ fn write_binary(out: &mut Vec<u8>, subtype: BinarySubtype, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// An integer is an int32 where it fits, as drivers write it: an upsert stores it as it stands in the filter.
+/// An integer is an int32 where it fits, as drivers write it: an upsert stores it as it stands in
+/// the filter.
 fn key_type(key: &Key) -> ElementType {
     match key {
         Key::Integer(number) if i32::try_from(*number).is_ok() => ElementType::Int32,
@@ -168,8 +170,14 @@ pub struct Batch {
 }
 
 /// An `insert` command. At least one document, whatever its size.
-pub fn insert<'a>(collection: &str, concern: &WriteConcern, inserts: impl Iterator<Item = &'a Insert>) -> Batch {
-    command("insert", "documents", collection, concern, inserts, |list, insert| list.encoded(&insert.document))
+pub fn insert<'a>(
+    collection: &str,
+    concern: &WriteConcern,
+    inserts: impl Iterator<Item = &'a Insert>,
+) -> Batch {
+    command("insert", "documents", collection, concern, inserts, |list, insert| {
+        list.encoded(&insert.document)
+    })
 }
 
 /// An `update` command. At least one statement, whatever its size.
@@ -240,7 +248,11 @@ mod tests {
     use super::*;
 
     fn majority() -> WriteConcern {
-        WriteConcern { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(10) }
+        WriteConcern {
+            w: Acknowledgement::Majority,
+            journal: true,
+            timeout: Duration::from_secs(10),
+        }
     }
 
     fn insert_of(id: i64, bytes: usize) -> Insert {
@@ -262,12 +274,22 @@ mod tests {
         let batch = insert("events", &majority(), inserts.iter());
         assert_eq!(batch.writes, 12);
         let command = read(&batch.command);
-        assert_eq!(command.keys().next().map(String::as_str), Some("insert"), "the server reads the first name as the command");
+        assert_eq!(
+            command.keys().next().map(String::as_str),
+            Some("insert"),
+            "the server reads the first name as the command"
+        );
         assert_eq!(command.get_bool("ordered").ok(), Some(false));
-        assert_eq!(command.get_document("writeConcern").ok(), Some(&doc! { "w": "majority", "j": true, "wtimeout": 10_000_i64 }));
+        assert_eq!(
+            command.get_document("writeConcern").ok(),
+            Some(&doc! { "w": "majority", "j": true, "wtimeout": 10_000_i64 })
+        );
         let documents = command.get_array("documents").expect("an array");
         assert_eq!(documents.len(), 12);
-        assert_eq!(documents[11].as_document().and_then(|doc| doc.get("_id")), Some(&Bson::Int32(11)));
+        assert_eq!(
+            documents[11].as_document().and_then(|doc| doc.get("_id")),
+            Some(&Bson::Int32(11))
+        );
     }
 
     #[test]
@@ -298,12 +320,17 @@ mod tests {
 
     #[test]
     fn keys_keep_their_type_and_integers_are_as_short_as_drivers_write_them() {
-        let keys = [Key::Integer(7), Key::Integer(1 << 40), Key::Text("s".into()), Key::Uuid([3; 16])];
+        let keys =
+            [Key::Integer(7), Key::Integer(1 << 40), Key::Text("s".into()), Key::Uuid([3; 16])];
         let mut out = Vec::new();
-        document(&mut out, |doc| doc.list("keys", |list| keys.iter().for_each(|key| list.key(key))));
+        document(&mut out, |doc| {
+            doc.list("keys", |list| keys.iter().for_each(|key| list.key(key)))
+        });
         let read = read(&out);
         let values = read.get_array("keys").expect("an array");
         assert_eq!(values[..3], [Bson::Int32(7), Bson::Int64(1 << 40), Bson::String("s".into())]);
-        assert!(matches!(&values[3], Bson::Binary(binary) if binary.subtype == BinarySubtype::Uuid && binary.bytes == [3; 16]));
+        assert!(
+            matches!(&values[3], Bson::Binary(binary) if binary.subtype == BinarySubtype::Uuid && binary.bytes == [3; 16])
+        );
     }
 }

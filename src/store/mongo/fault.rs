@@ -1,5 +1,5 @@
-//! What a refusal means, by its code, and what a driver's error means. Codes are those of the server's
-//! `src/mongo/base/error_codes.yml` and of the assertions in its index code.
+//! What a refusal means, by its code, and what a driver's error means. Codes are those of the
+//! server's `src/mongo/base/error_codes.yml` and of the assertions in its index code.
 
 use mongodb::error::{Error, ErrorKind, SYSTEM_OVERLOADED_ERROR};
 
@@ -29,32 +29,40 @@ pub enum Blame {
 #[expect(clippy::match_same_arms, reason = "grouped by cause")]
 pub fn blame(code: i32) -> Blame {
     match code {
-        // BadValue, FailedToParse, Overflow, DollarPrefixedFieldName, EmptyFieldName, ImmutableField,
-        // DocumentValidationFailure, and what is too large: a document, a value in a pipeline, an index key, an updated or
-        // upserted document.
-        2 | 9 | 15 | 52 | 56 | 66 | 121 | 10_334 | 13_548 | 16_493 | 17_280 | 17_419 | 17_420 => Blame::Item,
-        // Two arrays in one compound index, text index with a language that is no string or unknown, array in a hashed index.
+        // BadValue, FailedToParse, Overflow, DollarPrefixedFieldName, EmptyFieldName,
+        // ImmutableField, DocumentValidationFailure, and what is too large: a document, a value in
+        // a pipeline, an index key, an updated or upserted document.
+        2 | 9 | 15 | 52 | 56 | 66 | 121 | 10_334 | 13_548 | 16_493 | 17_280 | 17_419 | 17_420 => {
+            Blame::Item
+        }
+        // Two arrays in one compound index, text index with a language that is no string or
+        // unknown, array in a hashed index.
         171 | 10_088 | 17_261 | 17_262 | 16_766 => Blame::Item,
-        // 2d and 2dsphere indexes: no point, too many or odd coordinates, out of bounds, no geometry.
+        // 2d and 2dsphere indexes: no point, too many or odd coordinates, out of bounds, no
+        // geometry.
         13_022..=13_027 | 13_067 | 13_068 | 13_654 | 16_755 | 16_756 | 16_804 => Blame::Item,
         // A unique index; one on the key or the id has been looked at before.
         DUPLICATE_KEY => Blame::Item,
-        // HostUnreachable, HostNotFound, LockTimeout, LockBusy, NetworkTimeout, MaxTimeMSExpired, WriteConcernFailed,
-        // FailedToSatisfyReadPreference, PrimarySteppedDown, ShutdownInProgress, WriteConflict, StaleEpoch,
-        // InterruptedDueToReplStateChange and its kin.
-        6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290 | 314 | 317 | 358 | 462 => Blame::Server,
-        // NoProgressMade and ConflictingOperationInProgress (what a router answers for writes that it gave up), TooManyFilesOpen,
-        // OutOfDiskSpace.
+        // HostUnreachable, HostNotFound, LockTimeout, LockBusy, NetworkTimeout, MaxTimeMSExpired,
+        // WriteConcernFailed, FailedToSatisfyReadPreference, PrimarySteppedDown,
+        // ShutdownInProgress, WriteConflict, StaleEpoch, InterruptedDueToReplStateChange and its
+        // kin.
+        6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290
+        | 314 | 317 | 358 | 462 => Blame::Server,
+        // NoProgressMade and ConflictingOperationInProgress (what a router answers for writes that
+        // it gave up), TooManyFilesOpen, OutOfDiskSpace.
         82 | 117 | 264 | 14_031 => Blame::Server,
-        // TemporarilyUnavailable (cache pressure), UserWritesBlocked (a switch, or a full disk), and routing that has moved on.
+        // TemporarilyUnavailable (cache pressure), UserWritesBlocked (a switch, or a full disk),
+        // and routing that has moved on.
         272 | 279 | 355 | 365 | 371 => Blame::Server,
         9_001 | 10_058 | 10_107 | 11_600..=11_602 | 13_388 | 13_435 | 13_436 => Blame::Server,
         _ => Blame::Unclear,
     }
 }
 
-/// Whether a whole command can have been refused for one write in it: it could not be read, or was too large. Refused with
-/// these are also commands that a server is too old for, so a single write is doubtful then, not rejected.
+/// Whether a whole command can have been refused for one write in it: it could not be read, or was
+/// too large. Refused with these are also commands that a server is too old for, so a single write
+/// is doubtful then, not rejected.
 fn batch_can_be_at_fault(code: i32) -> bool {
     // BadValue, FailedToParse, TypeMismatch, Overflow, InvalidLength, InvalidBSON, and the sizes.
     matches!(code, 2 | 9 | 14 | 15 | 16 | 22 | 10_334 | 17_280 | 17_419 | 17_420 | 40_414..=40_415)
@@ -67,7 +75,8 @@ pub struct Refusal {
     pub code: Option<i32>,
 }
 
-/// What a failed call means. The driver has chosen a server, and retried where that is safe, before it fails.
+/// What a failed call means. The driver has chosen a server, and retried where that is safe, before
+/// it fails.
 pub fn refusal(error: &Error) -> Refusal {
     let (kind, code, text) = match &*error.kind {
         ErrorKind::Command(command) => {
@@ -77,41 +86,71 @@ pub fn refusal(error: &Error) -> Refusal {
                 code if batch_can_be_at_fault(code) => StoreFaultKind::Refused,
                 _ => StoreFaultKind::Unavailable,
             };
-            (kind, Some(command.code), format!("{} ({}): {}", command.code, command.code_name, without_values(&command.message)))
+            (
+                kind,
+                Some(command.code),
+                format!(
+                    "{} ({}): {}",
+                    command.code,
+                    command.code_name,
+                    without_values(&command.message)
+                ),
+            )
         }
         ErrorKind::Authentication { message, .. } | ErrorKind::InvalidTlsConfig { message, .. } => {
             (StoreFaultKind::Denied, None, message.clone())
         }
-        ErrorKind::ServerSelection { message, .. } if is_tls(message) => (StoreFaultKind::Denied, None, selection::brief(message)),
-        ErrorKind::ServerSelection { message, .. } => (StoreFaultKind::Unavailable, None, selection::brief(message)),
-        ErrorKind::Io(source) if is_tls(&source.to_string()) => (StoreFaultKind::Denied, None, source.to_string()),
+        ErrorKind::ServerSelection { message, .. } if is_tls(message) => {
+            (StoreFaultKind::Denied, None, selection::brief(message))
+        }
+        ErrorKind::ServerSelection { message, .. } => {
+            (StoreFaultKind::Unavailable, None, selection::brief(message))
+        }
+        ErrorKind::Io(source) if is_tls(&source.to_string()) => {
+            (StoreFaultKind::Denied, None, source.to_string())
+        }
         // A connection that could not be made broke no command.
-        ErrorKind::Io(source) if error.contains_label(SYSTEM_OVERLOADED_ERROR) => (StoreFaultKind::Unavailable, None, source.to_string()),
-        ErrorKind::Io(source) => (StoreFaultKind::ConnectionLost, None, format!("connection lost: {source}")),
+        ErrorKind::Io(source) if error.contains_label(SYSTEM_OVERLOADED_ERROR) => {
+            (StoreFaultKind::Unavailable, None, source.to_string())
+        }
+        ErrorKind::Io(source) => {
+            (StoreFaultKind::ConnectionLost, None, format!("connection lost: {source}"))
+        }
         ErrorKind::Bson(source) => (StoreFaultKind::Refused, None, source.to_string()),
-        ErrorKind::InvalidArgument { message, .. } => (StoreFaultKind::Refused, None, message.clone()),
+        ErrorKind::InvalidArgument { message, .. } => {
+            (StoreFaultKind::Refused, None, message.clone())
+        }
         other => (StoreFaultKind::Unavailable, None, other.to_string()),
     };
     Refusal { fault: StoreFault { kind, text: bounded(&text) }, code }
 }
 
-/// A certificate that does not verify, or a handshake that the other side ended. The driver passes on what rustls says.
+/// A certificate that does not verify, or a handshake that the other side ended. The driver passes
+/// on what rustls says.
 fn is_tls(text: &str) -> bool {
     text.contains("certificate") || text.contains("fatal alert")
 }
 
 /// A fault of the server's for which nothing is known.
 pub fn unavailable(text: impl AsRef<str>) -> Refusal {
-    Refusal { fault: StoreFault { kind: StoreFaultKind::Unavailable, text: bounded(text.as_ref()) }, code: None }
+    Refusal {
+        fault: StoreFault { kind: StoreFaultKind::Unavailable, text: bounded(text.as_ref()) },
+        code: None,
+    }
 }
 
-/// A server's message up to the first value of a document that it quotes: it puts documents in braces and coordinates in brackets, and what
-/// stands behind may be values again (`lng: 200 lat: 10`).
+/// A server's message up to the first value of a document that it quotes: it puts documents in
+/// braces and coordinates in brackets, and what stands behind may be values again (`lng: 200 lat:
+/// 10`).
 pub fn without_values(message: &str) -> String {
     const LANGUAGE: &str = "language override unsupported:";
-    let value = message.find(['{', '[']).or_else(|| message.find(LANGUAGE).map(|start| start + LANGUAGE.len()));
+    let value = message
+        .find(['{', '['])
+        .or_else(|| message.find(LANGUAGE).map(|start| start + LANGUAGE.len()));
     match value {
-        Some(start) if message[start..].starts_with('{') => bounded(&format!("{}{{..}}", &message[..start])),
+        Some(start) if message[start..].starts_with('{') => {
+            bounded(&format!("{}{{..}}", &message[..start]))
+        }
         Some(start) => bounded(&format!("{} ..", message[..start].trim_end())),
         None => bounded(message),
     }
@@ -162,7 +201,10 @@ mod tests {
     fn a_connection_that_breaks_in_a_command_is_lost_and_a_bad_certificate_is_denied() {
         let io = |text: &str| Error::from(std::io::Error::other(text.to_owned()));
         assert_eq!(refusal(&io("connection reset")).fault.kind, StoreFaultKind::ConnectionLost);
-        assert_eq!(refusal(&io("invalid peer certificate: UnknownIssuer")).fault.kind, StoreFaultKind::Denied);
+        assert_eq!(
+            refusal(&io("invalid peer certificate: UnknownIssuer")).fault.kind,
+            StoreFaultKind::Denied
+        );
     }
 
     #[test]
@@ -171,7 +213,10 @@ mod tests {
         assert!(text.len() <= TEXT_BYTES_MAX + 2 && text.ends_with("é.."));
         for (message, shown) in [
             ("cut { off", "cut {..}"),
-            ("Can't extract geo keys: { _id: 1 }  Longitude/latitude is out of bounds, lng: 200 lat: 10", "Can't extract geo keys: {..}"),
+            (
+                "Can't extract geo keys: { _id: 1 }  Longitude/latitude is out of bounds, lng: 200 lat: 10",
+                "Can't extract geo keys: {..}",
+            ),
             ("Loop is not closed: [ [ 1, 2 ], [ 3, 4 ] ]", "Loop is not closed: .."),
             ("language override unsupported: swordfish", "language override unsupported: .."),
             ("Document failed validation", "Document failed validation"),
@@ -182,6 +227,9 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_neither_the_items_fault_nor_the_servers() {
-        assert_eq!((blame(121), blame(112), blame(82), blame(4_242)), (Blame::Item, Blame::Server, Blame::Server, Blame::Unclear));
+        assert_eq!(
+            (blame(121), blame(112), blame(82), blame(4_242)),
+            (Blame::Item, Blame::Server, Blame::Server, Blame::Unclear)
+        );
     }
 }

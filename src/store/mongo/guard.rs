@@ -1,25 +1,31 @@
-//! The update statement of a keyed write: a pipeline that changes the document only where the write is newer.
+//! The update statement of a keyed write: a pipeline that changes the document only where the write
+//! is newer.
 //!
 //! ```text
 //! { q: {key: {$eq: v, $not: {$type: "array"}}}, u: [{$replaceWith: {$cond: [newer, changed, "$$ROOT"]}}], upsert: true,
 //!   collation: {locale: "simple"} }
 //! ```
 //!
-//! The filter is the key alone and the guard stands in the pipeline, so a stale write changes nothing and is no error. (A
-//! guard in the filter would make a stale upsert try an insert, which the unique index or a validator then refuses.) The
-//! collation says that `S-81` is not `s-81`, whatever the collection's own does.
+//! The filter is the key alone and the guard stands in the pipeline, so a stale write changes
+//! nothing and is no error. (A guard in the filter would make a stale upsert try an insert, which
+//! the unique index or a validator then refuses.) The collation says that `S-81` is not `s-81`,
+//! whatever the collection's own does.
 //!
-//! A version is stored as `{t: Date, n: int32, o: Date, s: BinData, i: BinData}`: version field, nanoseconds beyond it, origin's
-//! time, sequence and place, origin's id with the hash of the content. The server compares documents field by field, and
-//! binary by length, then bytes, just as [`Version`] does. Values and names of a message are literals: nothing in them acts on
-//! the server. Only operators of MongoDB 4.4 are used.
+//! A version is stored as `{t: Date, n: int32, o: Date, s: BinData, i: BinData}`: version field,
+//! nanoseconds beyond it, origin's time, sequence and place, origin's id with the hash of the
+//! content. The server compares documents field by field, and binary by length, then bytes, just as
+//! [`Version`] does. Values and names of a message are literals: nothing in them acts on the
+//! server. Only operators of MongoDB 4.4 are used.
 //!
-//! A document that the statement makes has an `_id` made of its key ([`made_id`]); one that is there keeps its own.
+//! A document that the statement makes has an `_id` made of its key ([`made_id`]); one that is
+//! there keeps its own.
 //!
-//! A document that another program wrote or changed later counts as written at its own version field. In its [`Form::Short`]
-//! the statement knows dates of versions only; of any other type `$subtract` makes an error, and the write is asked again in
-//! its [`Form::Long`], which reads numbers and text too. Nearly all documents hold a date, and the long form costs the server a
-//! quarter more for a fresh write and a half more for a stale one (MongoDB 6.0: 192 and 122 us against 168 and 74).
+//! A document that another program wrote or changed later counts as written at its own version
+//! field. In its [`Form::Short`] the statement knows dates of versions only; of any other type
+//! `$subtract` makes an error, and the write is asked again in its [`Form::Long`], which reads
+//! numbers and text too. Nearly all documents hold a date, and the long form costs the server a
+//! quarter more for a fresh write and a half more for a stale one (MongoDB 6.0: 192 and 122 us
+//! against 168 and 74).
 
 mod foreign;
 mod partial;
@@ -42,7 +48,8 @@ const OWN: &str = "_ingest";
 pub enum Form {
     /// Dates; an error of the item where it is anything else.
     Short,
-    /// Dates, numbers and text, converted as in messages; what cannot be converted counts as oldest.
+    /// Dates, numbers and text, converted as in messages; what cannot be converted counts as
+    /// oldest.
     Long,
     /// The same, and a document that it makes has an `_id` of the server's making.
     OfServersId,
@@ -91,7 +98,10 @@ impl<'a> Target<'a> {
             replace,
             key_path: format!("${key}"),
             beyond: raw(&beyond(version_field, short.clone())),
-            base: Forms { short: raw(&base(version_field, &short)), long: raw(&base(version_field, &long)) },
+            base: Forms {
+                short: raw(&base(version_field, &short)),
+                long: raw(&base(version_field, &long)),
+            },
             foreign: Forms { short: raw(&short), long: raw(&long) },
         })
     }
@@ -106,7 +116,9 @@ impl<'a> Target<'a> {
         });
         statement.list("u", |stages| {
             stages.doc(|stage| match &update.change {
-                Change::Whole { version, fields } => self.whole(stage, &update.key, version, fields, form),
+                Change::Whole { version, fields } => {
+                    self.whole(stage, &update.key, version, fields, form)
+                }
                 Change::Partial { fields } => self.partial(stage, &update.key, fields, form),
             });
         });
@@ -119,8 +131,16 @@ impl<'a> Target<'a> {
         (self.key != "_id" && form != Form::OfServersId).then(|| made_id::of(key))
     }
 
-    /// A last-writer-wins register: newer than what is stored, and not older than what another program wrote.
-    fn whole(&self, stage: &mut Doc<'_>, key: &Key, version: &Version, fields: &Fields, form: Form) {
+    /// A last-writer-wins register: newer than what is stored, and not older than what another
+    /// program wrote.
+    fn whole(
+        &self,
+        stage: &mut Doc<'_>,
+        key: &Key,
+        version: &Version,
+        fields: &Fields,
+        form: Form,
+    ) {
         stage.doc("$replaceWith", |replace| {
             replace.list("$cond", |cond| {
                 cond.doc(|newer| {
@@ -167,8 +187,9 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What stays of the stored document under the new fields: the identity only (`replace`), or all but the declared
-    /// fields that are absent now (`set`), among which another program's fields remain.
+    /// What stays of the stored document under the new fields: the identity only (`replace`), or
+    /// all but the declared fields that are absent now (`set`), among which another program's
+    /// fields remain.
     fn kept(&self, merge: &mut List<'_>, made_id: Option<&Key>, fields: &Fields) {
         if self.replace {
             return merge.doc(|identity| {
@@ -187,7 +208,12 @@ impl<'a> Target<'a> {
             });
         }
         under(merge, made_id);
-        let absent: Vec<&str> = self.declared.iter().map(String::as_str).filter(|name| fields.get(name).is_none()).collect();
+        let absent: Vec<&str> = self
+            .declared
+            .iter()
+            .map(String::as_str)
+            .filter(|name| fields.get(name).is_none())
+            .collect();
         if absent.is_empty() {
             return merge.text("$$ROOT");
         }
@@ -201,7 +227,11 @@ impl<'a> Target<'a> {
                             not.doc(|not| {
                                 not.list("$in", |within| {
                                     within.text("$$this.k");
-                                    within.doc(|literal| literal.list("$literal", |names| absent.iter().for_each(|name| names.text(name))));
+                                    within.doc(|literal| {
+                                        literal.list("$literal", |names| {
+                                            absent.iter().for_each(|name| names.text(name))
+                                        })
+                                    });
                                 });
                             });
                         });
@@ -252,19 +282,34 @@ mod tests {
             name: "sessions".to_owned(),
             kind,
             declared: declared.iter().map(|name| (*name).to_owned()).collect(),
-            write_concern: WriteConcern { w: Acknowledgement::Majority, journal: true, timeout: Duration::from_secs(1) },
+            write_concern: WriteConcern {
+                w: Acknowledgement::Majority,
+                journal: true,
+                timeout: Duration::from_secs(1),
+            },
             indexes: Vec::new(),
             ttl: None,
         }
     }
 
     fn set(partial: bool) -> WriteKind {
-        WriteKind::Set { key: "session_id".to_owned(), version_field: "last_accessed".to_owned(), partial }
+        WriteKind::Set {
+            key: "session_id".to_owned(),
+            version_field: "last_accessed".to_owned(),
+            partial,
+        }
     }
 
     fn version(id: &str) -> Version {
         let time = crate::time::Time::from_nanos(5_000_007).expect("a time");
-        Version { time, origin_time_ms: 6, sequence: 8, place: 9, origin_id: Arc::from(id.as_bytes()), content_hash: [10; 8] }
+        Version {
+            time,
+            origin_time_ms: 6,
+            sequence: 8,
+            place: 9,
+            origin_id: Arc::from(id.as_bytes()),
+            content_hash: [10; 8],
+        }
     }
 
     fn one(name: &str, value: i32) -> Fields {
@@ -283,9 +328,15 @@ mod tests {
 
     #[test]
     fn a_whole_write_is_guarded_by_its_version_and_by_the_version_field() {
-        let update = Update { key: Key::Text("s".into()), change: Change::Whole { version: version("m"), fields: one("data", 1) } };
+        let update = Update {
+            key: Key::Text("s".into()),
+            change: Change::Whole { version: version("m"), fields: one("data", 1) },
+        };
         let (statement, _) = statement(&collection(set(false), &["data"]), &update, Form::Short);
-        let binary = |bytes: &[u8]| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() };
+        let binary = |bytes: &[u8]| bson::Binary {
+            subtype: bson::spec::BinarySubtype::Generic,
+            bytes: bytes.to_vec(),
+        };
         let version = doc! {
             "t": bson::DateTime::from_millis(5), "n": 7, "o": bson::DateTime::from_millis(6),
             "s": binary(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9]),
@@ -316,9 +367,19 @@ mod tests {
         let names: Vec<String> = (0..40).map(|number| format!("field_{number:02}")).collect();
         for id in ["", "0b5ff1c3-3f0c-4d57-9d2e-1f0a5f3c7c55", &long_id] {
             let whole = Change::Whole { version: version(id), fields: one("data", 1) };
-            let partial = Change::Partial { fields: names.iter().map(|name| (name.clone(), version(id), one(name, 1))).collect() };
-            let replace = WriteKind::Replace { key: "session_id".to_owned(), version_field: "last_accessed".to_owned() };
-            for (kind, change) in [(set(false), whole.clone()), (replace, whole), (set(true), partial)] {
+            let partial = Change::Partial {
+                fields: names
+                    .iter()
+                    .map(|name| (name.clone(), version(id), one(name, 1)))
+                    .collect(),
+            };
+            let replace = WriteKind::Replace {
+                key: "session_id".to_owned(),
+                version_field: "last_accessed".to_owned(),
+            };
+            for (kind, change) in
+                [(set(false), whole.clone()), (replace, whole), (set(true), partial)]
+            {
                 let collection = collection(kind, &["data", "last_accessed"]);
                 let update = Update { key: Key::Text("k".repeat(64)), change };
                 let said = Write::Update(update.clone()).command_bytes();

@@ -1,8 +1,10 @@
 //! Declared indexes against those that are there, and how to make the missing ones.
 //!
-//! A keyed collection without the unique index on its key can hold one key twice. `run` makes indexes on empty and missing
-//! collections; on others a person asks for it, after [`MongoStore::obstacles`] has named what would make the build fail. An index
-//! that is being built takes duplicates until its end, and one with a collation folds keys that differ: neither is a guard.
+//! A keyed collection without the unique index on its key can hold one key twice. `run` makes
+//! indexes on empty and missing collections; on others a person asks for it, after
+//! [`MongoStore::obstacles`] has named what would make the build fail. An index that is being built
+//! takes duplicates until its end, and one with a collation folds keys that differ: neither is a
+//! guard.
 
 mod arrival;
 mod comparison;
@@ -36,7 +38,8 @@ pub enum Contents {
 pub struct IndexReport {
     pub collection: String,
     pub contents: Contents,
-    /// Of the collection: another one after it was dropped and made anew. `None` where there is none.
+    /// Of the collection: another one after it was dropped and made anew. `None` where there is
+    /// none.
     pub uuid: Option<Vec<u8>>,
     pub present: Vec<Index>,
     pub missing: Vec<Index>,
@@ -88,7 +91,9 @@ impl IndexReport {
             Contents::TimeSeries => {
                 refusals.push(format!("{name} is a time-series collection, which can hold one _id twice: write to an ordinary collection"));
             }
-            Contents::View => refusals.push(format!("{name} is a view: write to the collection under it")),
+            Contents::View => {
+                refusals.push(format!("{name} is a view: write to the collection under it"))
+            }
             Contents::Missing | Contents::Empty | Contents::Filled => {}
         }
         refusals.extend(self.unguarded.as_ref().map(|unguarded| self.refusal(unguarded)));
@@ -108,10 +113,15 @@ impl IndexReport {
                 self.collation.as_deref().unwrap_or_default()
             ),
             Why::Missing => {
-                let no_index = format!("{name} has no unique index on {key}, so one key could be stored twice");
+                let no_index = format!(
+                    "{name} has no unique index on {key}, so one key could be stored twice"
+                );
                 match self.conflicting.iter().find(|conflict| is_on(&conflict.declared, key)) {
                     Some(conflict) => format!("{no_index}: {}", conflict.text),
-                    None => format!("{no_index}: run `longshore check --create-indexes`, or in mongosh {}", self.create_index(key)),
+                    None => format!(
+                        "{no_index}: run `longshore check --create-indexes`, or in mongosh {}",
+                        self.create_index(key)
+                    ),
                 }
             }
         }
@@ -123,14 +133,23 @@ impl IndexReport {
         let (name, usual) = (self.free_name(&index), default_name(&index));
         let collation = self.collation.as_ref().map_or("", |_| ", collation: {locale: \"simple\"}");
         let name = if name == usual { String::new() } else { format!(", name: {name:?}") };
-        shell(&self.collection, &format!("createIndex({{{key:?}: 1}}, {{unique: true{collation}{name}}})"))
+        shell(
+            &self.collection,
+            &format!("createIndex({{{key:?}: 1}}, {{unique: true{collation}{name}}})"),
+        )
     }
 
-    /// A name that no index there has. An index on the same fields with a collation may have the usual one.
+    /// A name that no index there has. An index on the same fields with a collation may have the
+    /// usual one.
     fn free_name(&self, index: &Index) -> String {
         let usual = default_name(index);
-        let others = (1_u32..).map(|number| if number == 1 { format!("{usual}_simple") } else { format!("{usual}_simple_{number}") });
-        std::iter::once(usual.clone()).chain(others).find(|name| !self.names.contains(name)).unwrap_or(usual)
+        let others = (1_u32..).map(|number| {
+            if number == 1 { format!("{usual}_simple") } else { format!("{usual}_simple_{number}") }
+        });
+        std::iter::once(usual.clone())
+            .chain(others)
+            .find(|name| !self.names.contains(name))
+            .unwrap_or(usual)
     }
 }
 
@@ -144,8 +163,8 @@ impl MongoStore {
         Ok(report(collection, there))
     }
 
-    /// Makes the missing indexes of a report. On a filled collection this takes as long as the collection is large, and fails
-    /// on what [`MongoStore::obstacles`] names.
+    /// Makes the missing indexes of a report. On a filled collection this takes as long as the
+    /// collection is large, and fails on what [`MongoStore::obstacles`] names.
     ///
     /// # Errors
     /// Where the server refuses one, with its reason; those before it are made.
@@ -160,7 +179,11 @@ impl MongoStore {
     ///
     /// # Errors
     /// Where the server refuses it, with its reason.
-    pub async fn create_index(&self, report: &IndexReport, index: &Index) -> Result<(), StoreFault> {
+    pub async fn create_index(
+        &self,
+        report: &IndexReport,
+        index: &Index,
+    ) -> Result<(), StoreFault> {
         let options = IndexOptions::builder()
             .name(report.free_name(index))
             .unique(index.unique.then_some(true))
@@ -168,7 +191,8 @@ impl MongoStore {
             .collation(simple())
             .build();
         let model = IndexModel::builder().keys(keys(index)).options(options).build();
-        let made = self.database().collection::<Document>(&report.collection).create_index(model).await;
+        let made =
+            self.database().collection::<Document>(&report.collection).create_index(model).await;
         made.map(|_| ()).map_err(|error| last_cause(told(&error)))
     }
 }
@@ -205,10 +229,12 @@ fn report(collection: &Collection, there: There) -> IndexReport {
         let plain = || alike().filter(|index| index.collation.is_none());
         let conflict = |index: &Found| difference(&collection.name, declared, index);
         let early = alike().find_map(|index| expires_early(&collection.name, declared, index));
-        let mut conflicts = |text| report.conflicting.push(Conflict { declared: declared.clone(), text });
+        let mut conflicts =
+            |text| report.conflicting.push(Conflict { declared: declared.clone(), text });
         if let Some(index) = plain().find(|index| conflict(index).is_none()) {
             early.into_iter().for_each(&mut conflicts);
-            if index.is_building { &mut report.building } else { &mut report.present }.push(declared.clone());
+            if index.is_building { &mut report.building } else { &mut report.present }
+                .push(declared.clone());
         } else if let Some(text) = plain().find_map(conflict).or(early) {
             conflicts(text);
         } else {
@@ -235,10 +261,13 @@ fn told(error: &mongodb::error::Error) -> StoreFault {
     fault
 }
 
-/// Of a build that failed its last cause alone: what stands before names the build by an id that is another one each time.
+/// Of a build that failed its last cause alone: what stands before names the build by an id that is
+/// another one each time.
 fn last_cause(fault: StoreFault) -> StoreFault {
     match (fault.text.split_once(": "), fault.text.rsplit_once(" :: caused by :: ")) {
-        (Some((code, _)), Some((_, cause))) => StoreFault { text: format!("{code}: {cause}"), ..fault },
+        (Some((code, _)), Some((_, cause))) => {
+            StoreFault { text: format!("{code}: {cause}"), ..fault }
+        }
         _ => fault,
     }
 }
@@ -259,7 +288,12 @@ fn keys(index: &Index) -> Document {
 
 /// As drivers and mongosh name an index.
 fn default_name(index: &Index) -> String {
-    index.keys.iter().map(|(field, direction)| format!("{field}_{direction}")).collect::<Vec<_>>().join("_")
+    index
+        .keys
+        .iter()
+        .map(|(field, direction)| format!("{field}_{direction}"))
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 fn is_id(index: &Index) -> bool {

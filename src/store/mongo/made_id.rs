@@ -1,15 +1,17 @@
-//! The `_id` of a document that an upsert makes: one for each key, so that two documents of one key cannot be made.
+//! The `_id` of a document that an upsert makes: one for each key, so that two documents of one key
+//! cannot be made.
 //!
-//! The unique index on the key is one guard; it can be dropped, be lost with its collection, or still be in the making. The
-//! index on `_id` cannot. So the `_id` is made of the key alone, as the server compares it: equal keys, equal ids.
+//! The unique index on the key is one guard; it can be dropped, be lost with its collection, or
+//! still be in the making. The index on `_id` cannot. So the `_id` is made of the key alone, as the
+//! server compares it: equal keys, equal ids.
 
 use bson::oid::ObjectId;
 use sha2::{Digest, Sha256};
 
 use crate::message::Key;
 
-/// The first 12 bytes of SHA-256 over the kind of the key and its bytes, as an `ObjectId`: that is what validators and other programs
-/// expect in `_id`. The time in it means nothing.
+/// The first 12 bytes of SHA-256 over the kind of the key and its bytes, as an `ObjectId`: that is
+/// what validators and other programs expect in `_id`. The time in it means nothing.
 pub fn of(key: &Key) -> Key {
     let hash = match key {
         // One for int32 and int64: to the server they are equal.
@@ -48,7 +50,8 @@ mod tests {
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids[..index].contains(id), "{:?}", keys[index]);
         }
-        // Held as a constant: with another, an upgrade would make second documents where there is no index.
+        // Held as a constant: with another, an upgrade would make second documents where there is
+        // no index.
         assert_eq!(of(&Key::Text("s-81".into())).to_string(), "ObjectId(f5df788cbe250bef574500b3)");
         assert_eq!(of(&Key::Integer(123)).to_string(), "ObjectId(aff1132a5d7f0d4ff9e37ce5)");
     }

@@ -12,18 +12,22 @@ use crate::store::StoreFault;
 const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 impl MongoStore {
-    /// Updates a document that does not exist, at the collection's write concern. The server waits for the concern all the
-    /// same, as it does for any write without an effect, and makes no collection.
-    /// <https://www.mongodb.com/docs/manual/reference/write-concern/>
+    /// Updates a document that does not exist, at the collection's write concern. The server waits
+    /// for the concern all the same, as it does for any write without an effect, and makes no
+    /// collection. <https://www.mongodb.com/docs/manual/reference/write-concern/>
     ///
     /// # Errors
-    /// Where the write concern cannot be met within 5 s, the user may not update the collection, or the server cannot be
-    /// reached.
+    /// Where the write concern cannot be met within 5 s, the user may not update the collection, or
+    /// the server cannot be reached.
     pub async fn probe(&self, collection: &Collection) -> Result<(), StoreFault> {
         let concern = &collection.write_concern;
-        let concern = WriteConcern { timeout: concern.timeout.min(PROBE_TIMEOUT_MAX), ..concern.clone() };
+        let concern =
+            WriteConcern { timeout: concern.timeout.min(PROBE_TIMEOUT_MAX), ..concern.clone() };
         let answer = self.call(collection, no_op(&collection.name, &concern)).await;
-        answer.and_then(|answer| reply::read(&answer, 0)).map(|_| ()).map_err(|refusal| refusal.fault)
+        answer
+            .and_then(|answer| reply::read(&answer, 0))
+            .map(|_| ())
+            .map_err(|refusal| refusal.fault)
     }
 }
 
@@ -35,8 +39,12 @@ fn no_op(collection: &str, concern: &WriteConcern) -> Vec<u8> {
         command.list("updates", |updates| {
             updates.doc(|update| {
                 // An id that no document has.
-                update.doc("q", |filter| filter.text("_id", &format!("longshore-check-{}", Uuid::new())));
-                update.doc("u", |change| change.doc("$set", |fields| fields.int32("longshore_check", 1)));
+                update.doc("q", |filter| {
+                    filter.text("_id", &format!("longshore-check-{}", Uuid::new()))
+                });
+                update.doc("u", |change| {
+                    change.doc("$set", |fields| fields.int32("longshore_check", 1))
+                });
                 update.boolean("upsert", false);
             });
         });
@@ -53,12 +61,23 @@ mod tests {
 
     #[test]
     fn the_probe_makes_no_document() {
-        let concern = WriteConcern { w: Acknowledgement::Members(2), journal: true, timeout: Duration::from_secs(1) };
-        let command: Document = bson::deserialize_from_slice(&no_op("things", &concern)).expect("BSON");
+        let concern = WriteConcern {
+            w: Acknowledgement::Members(2),
+            journal: true,
+            timeout: Duration::from_secs(1),
+        };
+        let command: Document =
+            bson::deserialize_from_slice(&no_op("things", &concern)).expect("BSON");
         assert_eq!(command.get_str("update").ok(), Some("things"));
-        assert_eq!(command.get_document("writeConcern").ok(), Some(&doc! { "w": 2, "j": true, "wtimeout": 1_000_i64 }));
+        assert_eq!(
+            command.get_document("writeConcern").ok(),
+            Some(&doc! { "w": 2, "j": true, "wtimeout": 1_000_i64 })
+        );
         let updates = command.get_array("updates").expect("updates");
         assert_eq!(updates.len(), 1);
-        assert_eq!(updates[0].as_document().expect("an update").get_bool("upsert").ok(), Some(false));
+        assert_eq!(
+            updates[0].as_document().expect("an update").get_bool("upsert").ok(),
+            Some(false)
+        );
     }
 }

@@ -7,7 +7,8 @@ use crate::message::{Insert, Key, Reason, Rejection};
 use crate::store::ItemOutcome;
 
 impl MongoStore {
-    /// Tells a redelivery from another message under the same id. Where that cannot be read, nothing is known of those.
+    /// Tells a redelivery from another message under the same id. Where that cannot be read,
+    /// nothing is known of those.
     pub(super) async fn compare_hashes(
         &self,
         collection: &Collection,
@@ -21,7 +22,9 @@ impl MongoStore {
         let ids: Vec<_> = contested.iter().map(|(index, _)| &inserts[*index].id).collect();
         let reply = self.call(collection, conflict::find_hashes(&collection.name, &ids)).await;
         let hashes = match &reply {
-            Ok(reply) => conflict::documents(reply).map(|found| Hashes::of(&found)).ok_or(UNREADABLE),
+            Ok(reply) => {
+                conflict::documents(reply).map(|found| Hashes::of(&found)).ok_or(UNREADABLE)
+            }
             Err(refusal) => Err(refusal.fault.text.as_str()),
         };
         for (index, hash) in contested {
@@ -59,10 +62,14 @@ fn outcome(held: Held, collection: &Collection) -> ItemOutcome {
             );
             ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, text))
         }
-        Held::Absent => ItemOutcome::Unconfirmed("refused as a duplicate, but not found at majority".to_owned()),
+        Held::Absent => {
+            ItemOutcome::Unconfirmed("refused as a duplicate, but not found at majority".to_owned())
+        }
     }
 }
 
 fn unread(text: &str) -> ItemOutcome {
-    ItemOutcome::Unconfirmed(format!("refused as a duplicate, but what is there could not be read: {text}"))
+    ItemOutcome::Unconfirmed(format!(
+        "refused as a duplicate, but what is there could not be read: {text}"
+    ))
 }

@@ -1,10 +1,15 @@
 //! Why no server was found, in as few words as the driver's own text holds.
 
-/// `Server selection timeout: No available servers. Topology: { Type: .., Servers: [ { Address: a:1, Type: Unknown, Error: Kind: I/O error: timed
-/// out, labels: {} .. } ] }` as `no server takes the write: a:1: I/O error: timed out`. What does not look like it stays.
+/// `Server selection timeout: No available servers. Topology: { Type: .., Servers: [ { Address:
+/// a:1, Type: Unknown, Error: Kind: I/O error: timed out, labels: {} .. } ] }` as `no server takes
+/// the write: a:1: I/O error: timed out`. What does not look like it stays.
 pub(super) fn brief(message: &str) -> String {
     let servers: Vec<_> = message.split("{ Address: ").skip(1).filter_map(server).collect();
-    if servers.is_empty() { message.to_owned() } else { format!("no server takes the write: {}", servers.join("; ")) }
+    if servers.is_empty() {
+        message.to_owned()
+    } else {
+        format!("no server takes the write: {}", servers.join("; "))
+    }
 }
 
 fn server(text: &str) -> Option<String> {
@@ -12,7 +17,11 @@ fn server(text: &str) -> Option<String> {
     let kind = rest.split([',', ' ']).next()?;
     let why = match rest.split_once("Error: ") {
         Some((_, error)) => {
-            let error = error.split(", labels:").next().unwrap_or(error).trim_end_matches([' ', '}', ']', ',']);
+            let error = error
+                .split(", labels:")
+                .next()
+                .unwrap_or(error)
+                .trim_end_matches([' ', '}', ']', ',']);
             error.strip_prefix("Kind: ").unwrap_or(error)
         }
         None if kind == "Unknown" => "no answer yet",

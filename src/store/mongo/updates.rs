@@ -1,8 +1,9 @@
-//! Updates: asked in their short form, and once more where the answer may be that of a race or of another program's value.
+//! Updates: asked in their short form, and once more where the answer may be that of a race or of
+//! another program's value.
 //!
-//! A duplicate key of an upsert is a race until shown otherwise: two clients make the document of one key at once, and the
-//! server refuses the second on whichever unique index it looks at first, that on `_id`, on the key or any other. Asked once
-//! more, the document is there, and is changed.
+//! A duplicate key of an upsert is a race until shown otherwise: two clients make the document of
+//! one key at once, and the server refuses the second on whichever unique index it looks at first,
+//! that on `_id`, on the key or any other. Asked once more, the document is there, and is changed.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +17,8 @@ use crate::config::Collection;
 use crate::message::{Key, Reason, Rejection, Update};
 use crate::store::ItemOutcome;
 
-/// The form of each round. Nearly all updates need the first round alone. The second is for races and for values of other programs, the
-/// third for a race that was met in the second.
+/// The form of each round. Nearly all updates need the first round alone. The second is for races
+/// and for values of other programs, the third for a race that was met in the second.
 const ROUNDS: [Form; 4] = [Form::Short, Form::Long, Form::Long, Form::OfServersId];
 /// The round for documents whose key another program has changed.
 const RENAMED: usize = 3;
@@ -46,10 +47,17 @@ enum Explained {
 
 impl MongoStore {
     /// Applies updates, each in as many rounds as it takes.
-    pub(super) async fn update(&self, collection: &Collection, target: &Target<'_>, updates: &[&Update]) -> Result<Applied, Refusal> {
+    pub(super) async fn update(
+        &self,
+        collection: &Collection,
+        target: &Target<'_>,
+        updates: &[&Update],
+    ) -> Result<Applied, Refusal> {
         let never_asked = || ItemOutcome::Unconfirmed("not asked".to_owned());
-        let mut applied = Applied { items: updates.iter().map(|_| never_asked()).collect(), stale: 0 };
-        let mut rounds: [Vec<usize>; 4] = [(0..updates.len()).collect(), Vec::new(), Vec::new(), Vec::new()];
+        let mut applied =
+            Applied { items: updates.iter().map(|_| never_asked()).collect(), stale: 0 };
+        let mut rounds: [Vec<usize>; 4] =
+            [(0..updates.len()).collect(), Vec::new(), Vec::new(), Vec::new()];
         let (mut unread, mut raced, mut renamed) = (Vec::new(), BTreeSet::new(), 0);
         for (round, form) in ROUNDS.into_iter().enumerate() {
             let pending = std::mem::take(&mut rounds[round]);
@@ -68,11 +76,15 @@ impl MongoStore {
                         rounds[round + 1].push(index);
                     }
                     // The first one is a race until shown otherwise.
-                    Tried::Duplicate(_) if round < RENAMED - 1 && raced.insert(index) => rounds[round + 1].push(index),
+                    Tried::Duplicate(_) if round < RENAMED - 1 && raced.insert(index) => {
+                        rounds[round + 1].push(index)
+                    }
                     Tried::Duplicate(refused) => duplicates.push((index, refused)),
                 }
             }
-            for (index, explained) in self.explain(collection, target, updates, duplicates, round).await {
+            for (index, explained) in
+                self.explain(collection, target, updates, duplicates, round).await
+            {
                 match explained {
                     Explained::Outcome(outcome) => applied.items[index] = outcome,
                     Explained::KeyChanged => {
@@ -82,17 +94,30 @@ impl MongoStore {
                 }
             }
         }
-        let foreign = unread.iter().filter(|index| applied.items[**index] == ItemOutcome::Written).count();
+        let foreign =
+            unread.iter().filter(|index| applied.items[**index] == ItemOutcome::Written).count();
         self.warn_of_foreign_versions(collection, foreign);
         self.warn_of_renamed(collection, target, renamed);
         Ok(applied)
     }
 
-    async fn update_in(&self, collection: &Collection, target: &Target<'_>, updates: &[&Update], form: Form) -> Result<Attempt, Refusal> {
+    async fn update_in(
+        &self,
+        collection: &Collection,
+        target: &Target<'_>,
+        updates: &[&Update],
+        form: Form,
+    ) -> Result<Attempt, Refusal> {
         let mut attempt = Attempt { items: Vec::with_capacity(updates.len()), stale: 0 };
         let mut sent = 0;
         while sent < updates.len() {
-            let batch = encode::update(&collection.name, &collection.write_concern, target, form, updates[sent..].iter().copied());
+            let batch = encode::update(
+                &collection.name,
+                &collection.write_concern,
+                target,
+                form,
+                updates[sent..].iter().copied(),
+            );
             let mut items = vec![ItemOutcome::Written; batch.writes];
             sent += batch.writes;
             let answer = self.send(collection, batch, &mut items).await?;
@@ -124,15 +149,22 @@ impl MongoStore {
         duplicates: Vec<(usize, Refused)>,
         round: usize,
     ) -> Vec<(usize, Explained)> {
-        let is_of_key = |refused: &Refused| refused.index_fields == [target.key] && !refused.index_folds;
-        let is_looked_up = |refused: &Refused| is_of_key(refused) || refused.index_fields == ["_id"];
-        let (looked_up, others): (Vec<_>, Vec<_>) = duplicates.into_iter().partition(|(_, refused)| is_looked_up(refused));
-        let mut explained: Vec<_> = others.into_iter().map(|(index, refused)| (index, Explained::Outcome(refused_item(refused)))).collect();
+        let is_of_key =
+            |refused: &Refused| refused.index_fields == [target.key] && !refused.index_folds;
+        let is_looked_up =
+            |refused: &Refused| is_of_key(refused) || refused.index_fields == ["_id"];
+        let (looked_up, others): (Vec<_>, Vec<_>) =
+            duplicates.into_iter().partition(|(_, refused)| is_looked_up(refused));
+        let mut explained: Vec<_> = others
+            .into_iter()
+            .map(|(index, refused)| (index, Explained::Outcome(refused_item(refused))))
+            .collect();
         if looked_up.is_empty() {
             return explained;
         }
         let keys: Vec<&Key> = looked_up.iter().map(|(index, _)| &updates[*index].key).collect();
-        let reply = self.call(collection, conflict::find_keys(&collection.name, target.key, &keys)).await;
+        let reply =
+            self.call(collection, conflict::find_keys(&collection.name, target.key, &keys)).await;
         let holders = match &reply {
             Ok(reply) => conflict::documents(reply)
                 .map(|found| Holders::of(&found, target.key))
@@ -141,7 +173,13 @@ impl MongoStore {
         };
         for (index, refused) in looked_up {
             let what = match &holders {
-                Ok(holders) => explain_one(collection, target, holders.holder(&updates[index].key), is_of_key(&refused), round),
+                Ok(holders) => explain_one(
+                    collection,
+                    target,
+                    holders.holder(&updates[index].key),
+                    is_of_key(&refused),
+                    round,
+                ),
                 Err(text) => Explained::Outcome(ItemOutcome::Unconfirmed((*text).to_owned())),
             };
             explained.push((index, what));
@@ -175,19 +213,35 @@ impl MongoStore {
     }
 }
 
-fn explain_one(collection: &Collection, target: &Target<'_>, holder: Holder, is_of_key: bool, round: usize) -> Explained {
+fn explain_one(
+    collection: &Collection,
+    target: &Target<'_>,
+    holder: Holder,
+    is_of_key: bool,
+    round: usize,
+) -> Explained {
     let (name, key) = (&collection.name, target.key);
-    let rejection = |text: String| Rejection { reason: Reason::StoreRejected, text, code: Some(fault::DUPLICATE_KEY) };
+    let rejection = |text: String| Rejection {
+        reason: Reason::StoreRejected,
+        text,
+        code: Some(fault::DUPLICATE_KEY),
+    };
     Explained::Outcome(match holder {
         Holder::InsideArray => {
-            let text = format!("a document of {name} holds this {key} inside an array: make it a single value");
+            let text = format!(
+                "a document of {name} holds this {key} inside an array: make it a single value"
+            );
             ItemOutcome::Rejected(rejection(text))
         }
         Holder::Nobody if is_of_key || key == "_id" => {
-            let text = format!("the unique index on {key} of {name} has this key, but no document with it is found");
+            let text = format!(
+                "the unique index on {key} of {name} has this key, but no document with it is found"
+            );
             ItemOutcome::Doubtful(rejection(text))
         }
         Holder::Nobody if round < RENAMED => return Explained::KeyChanged,
-        Holder::Nobody | Holder::Document => ItemOutcome::Unconfirmed("lost two races between upserts of one key".to_owned()),
+        Holder::Nobody | Holder::Document => {
+            ItemOutcome::Unconfirmed("lost two races between upserts of one key".to_owned())
+        }
     })
 }

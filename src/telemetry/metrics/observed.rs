@@ -13,7 +13,12 @@ use crate::telemetry::counters::{Counters, Label};
 use crate::telemetry::instruments::destination_attributes;
 
 /// Registers all of it.
-pub(super) fn observe(meter: &Meter, counters: &Arc<Counters>, gauges: &Arc<Gauges>, sources: &Sources) {
+pub(super) fn observe(
+    meter: &Meter,
+    counters: &Arc<Counters>,
+    gauges: &Arc<Gauges>,
+    sources: &Sources,
+) {
     observe_counters(meter, counters);
     observe_gauges(meter, gauges);
     observe_sources(meter, counters, sources);
@@ -92,8 +97,12 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
     meter
         .f64_observable_gauge("longshore.oldest_message_age")
         .with_unit("s")
-        .with_description("How long the oldest message of the last receive had waited; 0 after an empty receive.")
-        .with_callback(move |observer| observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[]))
+        .with_description(
+            "How long the oldest message of the last receive had waited; 0 after an empty receive.",
+        )
+        .with_callback(move |observer| {
+            observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[])
+        })
         .build();
     let queue = Arc::clone(gauges);
     meter
@@ -109,14 +118,18 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
 }
 
 fn observe_sources(meter: &Meter, counters: &Arc<Counters>, sources: &Sources) {
-    let (received, destination) = (Arc::clone(counters), destination_attributes(&sources.destination));
+    let (received, destination) =
+        (Arc::clone(counters), destination_attributes(&sources.destination));
     meter
         .u64_observable_counter("messaging.client.consumed.messages")
         .with_unit("{message}")
         .with_description("Number of messages that were delivered to the application.")
         .with_callback(move |observer| {
             let [system, destination] = destination.clone();
-            observer.observe(received.received_total.get(), &[system, destination, KeyValue::new("messaging.operation.name", "receive")]);
+            observer.observe(
+                received.received_total.get(),
+                &[system, destination, KeyValue::new("messaging.operation.name", "receive")],
+            );
         })
         .build();
     let held = sources.held.clone();
@@ -132,7 +145,9 @@ fn observe_sources(meter: &Meter, counters: &Arc<Counters>, sources: &Sources) {
     let requests = Arc::clone(&sources.api_requests);
     meter
         .u64_observable_counter("longshore.api_requests")
-        .with_description("Requests to the queue, failed ones included: what AWS bills, in parts of 64 KiB.")
+        .with_description(
+            "Requests to the queue, failed ones included: what AWS bills, in parts of 64 KiB.",
+        )
         .with_callback(move |observer| {
             for (operation, count) in requests() {
                 observer.observe(count, &[KeyValue::new("messaging.operation.name", operation)]);
@@ -181,7 +196,9 @@ fn observe_health(meter: &Meter, sources: &Sources) {
     let failed = Arc::clone(&sources.metric_exports_failed);
     meter
         .u64_observable_counter("longshore.metric_exports_failed")
-        .with_description("Exports of metrics that the collector did not take; the next one has all of it.")
+        .with_description(
+            "Exports of metrics that the collector did not take; the next one has all of it.",
+        )
         .with_callback(move |observer| observer.observe(failed(), &[]))
         .build();
     let dropped = Arc::clone(&sources.spans_dropped);
@@ -193,7 +210,8 @@ fn observe_health(meter: &Meter, sources: &Sources) {
 }
 
 fn observe_process(meter: &Meter) {
-    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let started =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     meter
         .f64_observable_gauge("longshore.start_time")
         .with_unit("s")
@@ -203,6 +221,8 @@ fn observe_process(meter: &Meter) {
     meter
         .u64_observable_gauge("longshore.build_info")
         .with_description("1, with the version of the program.")
-        .with_callback(|observer| observer.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]))
+        .with_callback(|observer| {
+            observer.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))])
+        })
         .build();
 }

@@ -1,4 +1,5 @@
-//! Where exports are sent from: a thread with a runtime of its own, so that they get through also when a task of the worker is stuck.
+//! Where exports are sent from: a thread with a runtime of its own, so that they get through also
+//! when a task of the worker is stuck.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ impl Sender {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start() -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build().context("cannot set up OTLP")?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().context("cannot set up OTLP")?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
         let run = move || {
@@ -32,7 +34,10 @@ impl Sender {
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
         };
-        std::thread::Builder::new().name("otlp".to_owned()).spawn(run).context("cannot set up OTLP")?;
+        std::thread::Builder::new()
+            .name("otlp".to_owned())
+            .spawn(run)
+            .context("cannot set up OTLP")?;
         Ok(Self { runtime: handle, _end: Arc::new(end) })
     }
 
@@ -40,13 +45,17 @@ impl Sender {
         &self.runtime
     }
 
-    /// A client whose calls run on the thread: those who export have threads of their own, without a runtime.
+    /// A client whose calls run on the thread: those who export have threads of their own, without
+    /// a runtime.
     ///
     /// # Errors
     /// Where this machine's root certificates cannot be read.
     pub fn http(&self, timeout: Duration) -> Result<OnSender> {
-        let builder = HttpsConnectorBuilder::new().with_native_roots().context("cannot read this machine's root certificates")?;
-        let client = HyperClient::new(builder.https_or_http().enable_http1().build(), timeout, None);
+        let builder = HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .context("cannot read this machine's root certificates")?;
+        let client =
+            HyperClient::new(builder.https_or_http().enable_http1().build(), timeout, None);
         Ok(OnSender { sender: self.clone(), client: Arc::new(client) })
     }
 }

@@ -1,4 +1,5 @@
-//! What stands around the exporters of the SDK: bounds, counts, and a word when nothing gets through.
+//! What stands around the exporters of the SDK: bounds, counts, and a word when nothing gets
+//! through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,10 +11,12 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanProcessor,
+};
 
-/// Bytes of one export, by estimate. Collectors take 4 MiB over gRPC unless they are told otherwise, and a span of a full batch has a
-/// link for each of up to ten thousand messages.
+/// Bytes of one export, by estimate. Collectors take 4 MiB over gRPC unless they are told
+/// otherwise, and a span of a full batch has a link for each of up to ten thousand messages.
 const EXPORT_BYTES_MAX: usize = 2 << 20;
 
 /// What was not sent.
@@ -56,13 +59,16 @@ impl Word {
                 let (what, collector) = (self.what, &self.target);
                 tracing::warn!(collector, cause = %error, "{what} cannot be sent: they are dropped and counted until the collector takes them");
             }
-            Ok(()) if was_lost => tracing::info!(collector = self.target, "{} are sent again", self.what),
+            Ok(()) if was_lost => {
+                tracing::info!(collector = self.target, "{} are sent again", self.what)
+            }
             _ => {}
         }
     }
 }
 
-/// The batch processor of the SDK behind a count of its own: what it has no room for is dropped here, where it can be counted.
+/// The batch processor of the SDK behind a count of its own: what it has no room for is dropped
+/// here, where it can be counted.
 #[derive(Debug)]
 pub(super) struct Bounded {
     processor: BatchSpanProcessor,
@@ -72,7 +78,8 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub fn new(exporter: SpanExporter, target: &str, queue_max: usize, lost: &Arc<Lost>) -> Self {
-        let counted = Counted { exporter, lost: Arc::clone(lost), word: Word::new("spans", target) };
+        let counted =
+            Counted { exporter, lost: Arc::clone(lost), word: Word::new("spans", target) };
         // Twice as many: a span is taken off the queue some moments before it counts as taken.
         let config = BatchConfigBuilder::default().with_max_queue_size(2 * queue_max).build();
         let processor = BatchSpanProcessor::builder(counted).with_batch_config(config).build();
@@ -110,7 +117,8 @@ impl SpanProcessor for Bounded {
     }
 }
 
-/// An exporter that sends no more at once than a collector takes, and counts what it could not send.
+/// An exporter that sends no more at once than a collector takes, and counts what it could not
+/// send.
 #[derive(Debug)]
 struct Counted {
     exporter: SpanExporter,

@@ -1,5 +1,5 @@
-//! The `OTEL_*` variables: what they ask for, and whether they can be understood. The SDK passes over what it cannot read, in
-//! silence; here it is an error that names the variable.
+//! The `OTEL_*` variables: what they ask for, and whether they can be understood. The SDK passes
+//! over what it cannot read, in silence; here it is an error that names the variable.
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>,
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
@@ -16,7 +16,8 @@ use crate::telemetry::sampler::ByProducers;
 /// A day, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 
-/// Numbers, each with its bounds. Zero would be a loop without a pause, and a queue of a million is enough.
+/// Numbers, each with its bounds. Zero would be a loop without a pause, and a queue of a million is
+/// enough.
 const NUMBERS: [(&str, RangeInclusive<u64>); 9] = [
     ("OTEL_BSP_SCHEDULE_DELAY", 1..=DAY_MS),
     ("OTEL_BSP_EXPORT_TIMEOUT", 1..=DAY_MS),
@@ -29,7 +30,8 @@ const NUMBERS: [(&str, RangeInclusive<u64>); 9] = [
     ("OTEL_SPAN_EVENT_COUNT_LIMIT", 0..=1_000_000),
 ];
 
-/// Spans that wait for the collector, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise; the default of the specification.
+/// Spans that wait for the collector, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise; the default
+/// of the specification.
 const QUEUE_MAX: usize = 2_048;
 
 /// The variables of a process; tests have their own.
@@ -88,7 +90,8 @@ impl Plan {
             Some(text) => bail!("OTEL_SDK_DISABLED={:?}: give true or false", redact::text(&text)),
         };
         let sampler = ByProducers::from_env(variable)?;
-        let (traces, metrics) = (Target::read(variable, "TRACES")?, Target::read(variable, "METRICS")?);
+        let (traces, metrics) =
+            (Target::read(variable, "TRACES")?, Target::read(variable, "METRICS")?);
         let queue_max = number(variable, "OTEL_BSP_MAX_QUEUE_SIZE", &(1..=1_000_000))?;
         Ok(Self {
             traces: traces.filter(|_| !is_disabled),
@@ -101,7 +104,8 @@ impl Plan {
 }
 
 impl Target {
-    /// Where `signal` is sent: where `OTEL_TRACES_EXPORTER` (or `_METRICS_`) is otlp, or an endpoint is given and nothing else is said.
+    /// Where `signal` is sent: where `OTEL_TRACES_EXPORTER` (or `_METRICS_`) is otlp, or an
+    /// endpoint is given and nothing else is said.
     fn read(variable: Variables, signal: &str) -> Result<Option<Self>> {
         let protocol = protocol(variable, signal)?;
         let endpoint = either(variable, signal, "ENDPOINT");
@@ -114,7 +118,11 @@ impl Target {
             None => 10_000,
         };
         if let Some((name, text)) = either(variable, signal, "COMPRESSION") {
-            ensure!(["gzip", "none"].contains(&text.as_str()), "{name}={:?}: longshore knows gzip and none", redact::text(&text));
+            ensure!(
+                ["gzip", "none"].contains(&text.as_str()),
+                "{name}={:?}: longshore knows gzip and none",
+                redact::text(&text)
+            );
         }
         if let Some((name, text)) = either(variable, signal, "HEADERS") {
             // Their values are secrets.
@@ -129,9 +137,22 @@ impl Target {
             Some(other) => bail!("{name}={:?}: longshore knows otlp and none", redact::text(other)),
             None => endpoint.is_some(),
         };
-        let default = || (format!("http://localhost:{}", if protocol == Protocol::Grpc { 4317 } else { 4318 }), false);
+        let default = || {
+            (
+                format!(
+                    "http://localhost:{}",
+                    if protocol == Protocol::Grpc { 4317 } else { 4318 }
+                ),
+                false,
+            )
+        };
         let (shown, is_tls) = address.unwrap_or_else(default);
-        Ok(is_wanted.then_some(Self { protocol, shown, is_tls, timeout: Duration::from_millis(timeout) }))
+        Ok(is_wanted.then_some(Self {
+            protocol,
+            shown,
+            is_tls,
+            timeout: Duration::from_millis(timeout),
+        }))
     }
 }
 
@@ -139,10 +160,15 @@ impl Target {
 fn address(name: &str, text: &str) -> Result<(String, bool)> {
     let shown = redact::text(text.trim());
     let uri: Option<Uri> = text.trim().parse().ok();
-    let scheme = uri.as_ref().filter(|uri| uri.host().is_some_and(|host| !host.is_empty())).and_then(|uri| uri.scheme_str());
+    let scheme = uri
+        .as_ref()
+        .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+        .and_then(|uri| uri.scheme_str());
     match scheme {
         Some(scheme @ ("http" | "https")) => Ok((shown, scheme == "https")),
-        _ => bail!("{name}={shown:?}: give an address that begins with http:// or https://, such as http://collector:4318"),
+        _ => bail!(
+            "{name}={shown:?}: give an address that begins with http:// or https://, such as http://collector:4318"
+        ),
     }
 }
 
@@ -159,7 +185,8 @@ fn protocol(variable: Variables, signal: &str) -> Result<Protocol> {
 
 /// A variable of one signal, else that of all, with its name.
 fn either(variable: Variables, signal: &str, name: &str) -> Option<(String, String)> {
-    let names = [format!("OTEL_EXPORTER_OTLP_{signal}_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")];
+    let names =
+        [format!("OTEL_EXPORTER_OTLP_{signal}_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")];
     names.into_iter().find_map(|name| variable(&name).map(|value| (name, value)))
 }
 
@@ -167,7 +194,12 @@ fn number(variable: Variables, name: &str, bounds: &RangeInclusive<u64>) -> Resu
     let Some(text) = variable(name) else { return Ok(None) };
     match text.trim().parse() {
         Ok(value) if bounds.contains(&value) => Ok(Some(value)),
-        _ => bail!("{name}={:?}: give a whole number from {} to {}", redact::text(&text), bounds.start(), bounds.end()),
+        _ => bail!(
+            "{name}={:?}: give a whole number from {} to {}",
+            redact::text(&text),
+            bounds.start(),
+            bounds.end()
+        ),
     }
 }
 
@@ -183,21 +215,31 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Plan> {
-        Plan::read(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+        Plan::read(&|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
     fn what_is_sent_follows_the_endpoint_and_the_exporter() {
         let plan = read(&[]).expect("nothing is asked for");
         assert!(plan.traces.is_none() && plan.metrics.is_none() && plan.queue_max == QUEUE_MAX);
-        let plan =
-            read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:hunter22@c:4317"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).expect("valid");
+        let plan = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:hunter22@c:4317"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ])
+        .expect("valid");
         let traces = plan.traces.expect("sent");
-        assert_eq!((traces.protocol, traces.shown.as_str(), traces.is_tls), (Protocol::Grpc, "https://***@c:4317", true));
+        assert_eq!(
+            (traces.protocol, traces.shown.as_str(), traces.is_tls),
+            (Protocol::Grpc, "https://***@c:4317", true)
+        );
         let plan = read(&[("OTEL_TRACES_EXPORTER", "otlp")]).expect("valid");
         assert_eq!(plan.traces.expect("to the default").shown, "http://localhost:4318");
         assert!(plan.metrics.is_none());
-        let plan = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"), ("OTEL_SDK_DISABLED", "TRUE")]).expect("valid");
+        let plan =
+            read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"), ("OTEL_SDK_DISABLED", "TRUE")])
+                .expect("valid");
         assert!(plan.traces.is_none() && plan.metrics.is_none());
     }
 

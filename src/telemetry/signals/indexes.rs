@@ -20,7 +20,8 @@ pub enum IndexState {
 pub enum Remedy {
     /// The worker, now.
     Made,
-    /// A person: it was not there when the worker started, and a build over the documents may take long.
+    /// A person: it was not there when the worker started, and a build over the documents may take
+    /// long.
     Asked,
     /// A person, because `db.create_indexes` is false.
     Switched,
@@ -55,10 +56,16 @@ impl IndexLost<'_> {
         let then = match (self.conflict, self.failure, self.state, self.remedy) {
             (Some(conflict), ..) => conflict.to_owned(),
             (_, _, IndexState::Building, _) => "it is being built".to_owned(),
-            (_, Some(cause), ..) => format!("it could not be made ({cause}): `longshore check --create-indexes` names what is in the way"),
+            (_, Some(cause), ..) => format!(
+                "it could not be made ({cause}): `longshore check --create-indexes` names what is in the way"
+            ),
             (.., Remedy::Made) => "the worker makes it".to_owned(),
-            (.., Remedy::Asked) => "run `longshore check --create-indexes`: it was not there at the start".to_owned(),
-            (.., Remedy::Switched) => "run `longshore check --create-indexes`: db.create_indexes is false".to_owned(),
+            (.., Remedy::Asked) => {
+                "run `longshore check --create-indexes`: it was not there at the start".to_owned()
+            }
+            (.., Remedy::Switched) => {
+                "run `longshore check --create-indexes`: db.create_indexes is false".to_owned()
+            }
         };
         format!("{what}; {then}")
     }
@@ -135,6 +142,10 @@ impl Signal for IndexesNotRead<'_> {
     }
 
     fn log(&self) {
-        tracing::warn!(collection = self.collection, cause = self.cause, "the indexes cannot be read, trying again");
+        tracing::warn!(
+            collection = self.collection,
+            cause = self.cause,
+            "the indexes cannot be read, trying again"
+        );
     }
 }

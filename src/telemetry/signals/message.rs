@@ -20,7 +20,13 @@ pub struct MessageRejected<'a> {
 
 impl Signal for MessageRejected<'_> {
     fn remember(&self, recent: &Recent) {
-        recent.dead_letter(self.message_id, self.route, self.rejection.reason.code(), &self.rejection.text, self.body);
+        recent.dead_letter(
+            self.message_id,
+            self.route,
+            self.rejection.reason.code(),
+            &self.rejection.text,
+            self.body,
+        );
     }
 
     fn log(&self) {
@@ -81,14 +87,18 @@ impl Signal for Expired {
     }
 }
 
-/// Most of the last messages were rejected for one reason: a bad deploy of a producer should not drain the queue.
+/// Most of the last messages were rejected for one reason: a bad deploy of a producer should not
+/// drain the queue.
 pub struct SlowedDown {
     pub reason: Reason,
 }
 
 impl Signal for SlowedDown {
     fn remember(&self, recent: &Recent) {
-        recent.error("receiving slows to a batch a second", &format!("over half of the last messages were rejected: {}", self.reason));
+        recent.error(
+            "receiving slows to a batch a second",
+            &format!("over half of the last messages were rejected: {}", self.reason),
+        );
         recent.slowed(Some(self.reason.code()));
     }
 
@@ -113,7 +123,9 @@ impl Signal for SpedUp {
     }
 
     fn log(&self) {
-        tracing::info!("receiving is no longer slowed: most of the last messages were not rejected for one reason");
+        tracing::info!(
+            "receiving is no longer slowed: most of the last messages were not rejected for one reason"
+        );
     }
 }
 

@@ -106,25 +106,43 @@ pub struct SettleFailed<'a> {
 impl Signal for SettleFailed<'_> {
     fn count(&self, counters: &Counters) {
         if self.operation == "delete" {
-            let counter = if self.abandoned { &counters.deletes_abandoned_total } else { &counters.deletes_failed_total };
+            let counter = if self.abandoned {
+                &counters.deletes_abandoned_total
+            } else {
+                &counters.deletes_failed_total
+            };
             counter.add(self.messages);
         }
     }
 
     fn remember(&self, recent: &Recent) {
-        recent.error(if self.operation == "delete" { "delete failed" } else { "release failed" }, self.cause);
+        recent.error(
+            if self.operation == "delete" { "delete failed" } else { "release failed" },
+            self.cause,
+        );
     }
 
     fn log(&self) {
         if self.abandoned {
-            tracing::error!(operation = self.operation, messages = self.messages, cause = self.cause, "given up: the messages come back");
+            tracing::error!(
+                operation = self.operation,
+                messages = self.messages,
+                cause = self.cause,
+                "given up: the messages come back"
+            );
         } else {
-            tracing::warn!(operation = self.operation, messages = self.messages, cause = self.cause, "failed, trying again");
+            tracing::warn!(
+                operation = self.operation,
+                messages = self.messages,
+                cause = self.cause,
+                "failed, trying again"
+            );
         }
     }
 }
 
-/// The queue no longer knew a receipt handle: the message was held past its visibility timeout, or is gone.
+/// The queue no longer knew a receipt handle: the message was held past its visibility timeout, or
+/// is gone.
 pub struct StaleHandle {
     pub operation: &'static str,
     pub messages: usize,
@@ -136,7 +154,11 @@ impl Signal for StaleHandle {
     }
 
     fn log(&self) {
-        tracing::debug!(operation = self.operation, messages = self.messages, "stale receipt handle");
+        tracing::debug!(
+            operation = self.operation,
+            messages = self.messages,
+            "stale receipt handle"
+        );
     }
 }
 
@@ -170,7 +192,8 @@ impl Signal for VisibilityExtended {
     }
 }
 
-/// Visibility could not be extended; the messages may be delivered elsewhere, which doubles nothing.
+/// Visibility could not be extended; the messages may be delivered elsewhere, which doubles
+/// nothing.
 pub struct ExtendFailed<'a> {
     pub messages: usize,
     pub cause: &'a str,
@@ -186,7 +209,11 @@ impl Signal for ExtendFailed<'_> {
     }
 
     fn log(&self) {
-        tracing::warn!(messages = self.messages, cause = self.cause, "visibility not extended, trying again");
+        tracing::warn!(
+            messages = self.messages,
+            cause = self.cause,
+            "visibility not extended, trying again"
+        );
     }
 }
 

@@ -56,7 +56,8 @@ pub enum WriteTrouble {
 }
 
 impl Label for WriteTrouble {
-    const ALL: &'static [Self] = &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
+    const ALL: &'static [Self] =
+        &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
 
     fn name(self) -> &'static str {
         match self {
@@ -147,7 +148,9 @@ impl Signal for GateOpened {
         if self.proven {
             tracing::info!("gate opened: the database takes writes, receiving again");
         } else {
-            tracing::info!("gate opened: its batch was given back, and the next one received finds out");
+            tracing::info!(
+                "gate opened: its batch was given back, and the next one received finds out"
+            );
         }
     }
 }

@@ -54,7 +54,8 @@ impl Signal for WorkerEnded {
             slowed_total,
             dead_lettered,
         } = &self.counts;
-        let reasons: Vec<_> = dead_lettered.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
+        let reasons: Vec<_> =
+            dead_lettered.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
         tracing::info!(
             drained = self.drained,
             ran = ?self.ran,
@@ -128,9 +129,16 @@ mod tests {
         let calls = QueueCalls { receive: 4, delete: 3, change_visibility: 2, other: 1 };
         let (lines, ran) = (Lines::default(), Duration::from_secs(90));
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || WorkerEnded { drained: true, ran, counts, calls }.log());
-        let line: Value = serde_json::from_slice(&lines.0.lock().unwrap()).expect("one line of JSON");
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            WorkerEnded { drained: true, ran, counts, calls }.log()
+        });
+        let line: Value =
+            serde_json::from_slice(&lines.0.lock().unwrap()).expect("one line of JSON");
         for (name, value) in [
             ("message", Value::from("ended")),
             ("drained", true.into()),

@@ -15,13 +15,19 @@ const MIB: usize = 1024 * 1024;
 const LEVELS_MAX: usize = 100;
 
 pub fn small(number: usize) -> Outgoing {
-    Outgoing { body: event(number, r#""ip":"10.0.0.1","agent":"Mozilla/5.0 (X11; Linux x86_64)""#), ..Outgoing::default() }
+    Outgoing {
+        body: event(number, r#""ip":"10.0.0.1","agent":"Mozilla/5.0 (X11; Linux x86_64)""#),
+        ..Outgoing::default()
+    }
 }
 
 /// An event of so many bytes, nearly all of it one string.
 pub fn of_size(number: usize, bytes: usize) -> Outgoing {
     let frame = event(number, r#""text":"""#).len();
-    Outgoing { body: event(number, &format!(r#""text":"{}""#, "x".repeat(bytes - frame))), ..Outgoing::default() }
+    Outgoing {
+        body: event(number, &format!(r#""text":"{}""#, "x".repeat(bytes - frame))),
+        ..Outgoing::default()
+    }
 }
 
 /// A session of its own for each number.
@@ -36,7 +42,9 @@ pub fn session_of_size(number: usize, bytes: usize) -> Outgoing {
 }
 
 fn session_with(number: usize, data: &str) -> Outgoing {
-    let body = format!(r#"{{"type":"session","session_id":"s-{number}","last_accessed":"2026-11-22T10:00:00Z","data":{{{data}}}}}"#);
+    let body = format!(
+        r#"{{"type":"session","session_id":"s-{number}","last_accessed":"2026-11-22T10:00:00Z","data":{{{data}}}}}"#
+    );
     Outgoing { body, ..Outgoing::default() }
 }
 
@@ -44,8 +52,9 @@ fn session_with(number: usize, data: &str) -> Outgoing {
 pub const HOSTILE_KINDS: usize = 7;
 pub const HOSTILE_REFUSED: usize = 3;
 
-/// In turns: a body that unpacks to a document of nearly 16 MiB, a bomb, a packed array of zeros that makes 13 MiB of BSON and one
-/// that would make 100, the deepest body that is taken, one level more, and a small one.
+/// In turns: a body that unpacks to a document of nearly 16 MiB, a bomb, a packed array of zeros
+/// that makes 13 MiB of BSON and one that would make 100, the deepest body that is taken, one level
+/// more, and a small one.
 pub fn hostile(number: usize) -> Outgoing {
     match number % HOSTILE_KINDS {
         0 => packed(number, r#""text":""#, "x", 15 * MIB, r#"""#),
@@ -59,7 +68,9 @@ pub fn hostile(number: usize) -> Outgoing {
 }
 
 fn event(number: usize, metadata: &str) -> String {
-    format!(r#"{{"type":"event","id":"e{number}","user_id":{number},"event_type":"login","metadata":{{{metadata}}}}}"#)
+    format!(
+        r#"{{"type":"event","id":"e{number}","user_id":{number},"event_type":"login","metadata":{{{metadata}}}}}"#
+    )
 }
 
 /// The body and its metadata are the first two levels.
@@ -67,8 +78,8 @@ fn nested(number: usize, levels: usize) -> String {
     event(number, &format!(r#""deep":{}{}"#, "[".repeat(levels - 2), "]".repeat(levels - 2)))
 }
 
-/// An event whose metadata are `head`, `bytes` of `filler` and `tail`, packed. The filler is packed once and repeated, as gzip
-/// takes several members for one text.
+/// An event whose metadata are `head`, `bytes` of `filler` and `tail`, packed. The filler is packed
+/// once and repeated, as gzip takes several members for one text.
 fn packed(number: usize, head: &str, filler: &str, bytes: usize, tail: &str) -> Outgoing {
     const SEAM: &str = "\u{1}";
     let frame = event(number, SEAM);

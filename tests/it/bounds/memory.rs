@@ -5,7 +5,9 @@ use std::time::Duration;
 use longshore::queue::sqs::Outgoing;
 use tokio::time::sleep;
 
-use super::loads::{HOSTILE_KINDS, HOSTILE_REFUSED, hostile, of_size, session, session_of_size, small};
+use super::loads::{
+    HOSTILE_KINDS, HOSTILE_REFUSED, hostile, of_size, session, session_of_size, small,
+};
 use super::subject::{Place, last_words, peak_rss};
 use crate::support::child::Child;
 use crate::support::sqs::Kind;
@@ -19,8 +21,9 @@ const LARGEST: usize = 1024 * 1024;
 /// The largest that the embedded server takes.
 const LARGE: usize = 256 * 1024;
 
-/// Memory of a worker is at most one of these and twice `in_flight.bytes_max`, as measured: `make bounds` prints it. An idle
-/// worker has 35 MiB; the rest is for the copies of the batches that are being written, 15 MiB each at most.
+/// Memory of a worker is at most one of these and twice `in_flight.bytes_max`, as measured: `make
+/// bounds` prints it. An idle worker has 35 MiB; the rest is for the copies of the batches that are
+/// being written, 15 MiB each at most.
 const BASE: u64 = 112 * MIB;
 /// Where messages are of one kind, and so one lane writes.
 const BASE_OF_ONE_LANE: u64 = 64 * MIB;
@@ -37,14 +40,19 @@ struct Case {
     unpacked_mib: u64,
     /// Memory beside what the budget allows.
     base: u64,
-    /// The database is frozen under the worker, for so long once the worker holds all that it may. Nothing leaves the worker
-    /// then, and only its budget keeps it from holding the whole backlog.
+    /// The database is frozen under the worker, for so long once the worker holds all that it may.
+    /// Nothing leaves the worker then, and only its budget keeps it from holding the whole backlog.
     frozen: Option<Duration>,
     deadline: Duration,
 }
 
 impl Case {
-    fn short(name: &'static str, messages: usize, message: fn(usize) -> Outgoing, budget_mib: u64) -> Self {
+    fn short(
+        name: &'static str,
+        messages: usize,
+        message: fn(usize) -> Outgoing,
+        budget_mib: u64,
+    ) -> Self {
         Self {
             name,
             kind: Kind::Embedded,
@@ -58,8 +66,18 @@ impl Case {
         }
     }
 
-    fn long(name: &'static str, messages: usize, message: fn(usize) -> Outgoing, budget_mib: u64) -> Self {
-        Self { unpacked_mib: 16, base: BASE, deadline: Duration::from_hours(2), ..Self::short(name, messages, message, budget_mib) }
+    fn long(
+        name: &'static str,
+        messages: usize,
+        message: fn(usize) -> Outgoing,
+        budget_mib: u64,
+    ) -> Self {
+        Self {
+            unpacked_mib: 16,
+            base: BASE,
+            deadline: Duration::from_hours(2),
+            ..Self::short(name, messages, message, budget_mib)
+        }
     }
 }
 
@@ -75,11 +93,15 @@ struct Outcome {
 
 async fn run(case: &Case) -> Outcome {
     let place = Place::new(case.kind, "600").await;
-    let (budget, unpacked) = (format!("{}MiB", case.budget_mib), format!("{}MiB", case.unpacked_mib));
-    let mut settings =
-        vec![("LONGSHORE__IN_FLIGHT__BYTES_MAX", budget.as_str()), ("LONGSHORE__MESSAGE__DECOMPRESSED_BYTES_MAX", unpacked.as_str())];
+    let (budget, unpacked) =
+        (format!("{}MiB", case.budget_mib), format!("{}MiB", case.unpacked_mib));
+    let mut settings = vec![
+        ("LONGSHORE__IN_FLIGHT__BYTES_MAX", budget.as_str()),
+        ("LONGSHORE__MESSAGE__DECOMPRESSED_BYTES_MAX", unpacked.as_str()),
+    ];
     if case.frozen == Some(Duration::ZERO) {
-        // A busy machine may send the backlog for longer than the default of 30 s. The gate must not close: it gives messages back.
+        // A busy machine may send the backlog for longer than the default of 30 s. The gate must
+        // not close: it gives messages back.
         settings.push(("LONGSHORE__RETRY__BUDGET", "10m"));
     }
     let mut messages = (0..case.messages).map(case.message);
@@ -119,8 +141,17 @@ async fn run(case: &Case) -> Outcome {
     place.stop().await;
     print(case, &outcome);
     let limit = case.base + PER_BUDGET * case.budget_mib * MIB;
-    assert!(outcome.peak_rss <= limit, "{} MiB of memory, more than {} MiB", outcome.peak_rss / MIB, limit / MIB);
-    assert!(outcome.in_flight_peak <= case.budget_mib * MIB, "{} bytes in flight", outcome.in_flight_peak);
+    assert!(
+        outcome.peak_rss <= limit,
+        "{} MiB of memory, more than {} MiB",
+        outcome.peak_rss / MIB,
+        limit / MIB
+    );
+    assert!(
+        outcome.in_flight_peak <= case.budget_mib * MIB,
+        "{} bytes in flight",
+        outcome.in_flight_peak
+    );
     outcome
 }
 
@@ -164,17 +195,27 @@ fn expected_of_hostile(messages: usize) -> (u64, u64) {
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn a_backlog_of_the_largest_messages_takes_no_more_memory_than_the_budget_allows() {
-    // Held at once with what is made of them, they would take 320 MiB beside what a worker takes anyway.
+    // Held at once with what is made of them, they would take 320 MiB beside what a worker takes
+    // anyway.
     let (messages, largest) = (160, |number| of_size(number, LARGEST));
-    let case = Case { kind: Kind::Moto, frozen: Some(Duration::ZERO), ..Case::short("1 MiB messages", messages, largest, 48) };
+    let case = Case {
+        kind: Kind::Moto,
+        frozen: Some(Duration::ZERO),
+        ..Case::short("1 MiB messages", messages, largest, 48)
+    };
     let outcome = run(&case).await;
-    assert_eq!((outcome.events, outcome.dead_letters, outcome.redelivered), (messages as u64, 0, 0));
+    assert_eq!(
+        (outcome.events, outcome.dead_letters, outcome.redelivered),
+        (messages as u64, 0, 0)
+    );
 }
 
 #[tokio::test]
 async fn bombs_and_the_largest_documents_take_no_more_memory_than_the_budget_allows() {
     let messages = 3 * HOSTILE_KINDS;
-    let outcome = run(&Case { unpacked_mib: 16, base: BASE, ..Case::short("bombs", messages, hostile, 48) }).await;
+    let outcome =
+        run(&Case { unpacked_mib: 16, base: BASE, ..Case::short("bombs", messages, hostile, 48) })
+            .await;
     assert_eq!((outcome.events, outcome.dead_letters), expected_of_hostile(messages));
     assert_eq!(outcome.redelivered, 0);
 }
@@ -184,8 +225,13 @@ async fn bombs_and_the_largest_documents_take_no_more_memory_than_the_budget_all
 async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 400 MiB.
     let (messages, large) = (3_200, |number| session_of_size(number, LARGE / 4));
-    let outcome = run(&Case { frozen: Some(Duration::ZERO), ..Case::short("keys", messages, large, 48) }).await;
-    assert_eq!((outcome.sessions, outcome.dead_letters, outcome.redelivered), (messages as u64, 0, 0));
+    let outcome =
+        run(&Case { frozen: Some(Duration::ZERO), ..Case::short("keys", messages, large, 48) })
+            .await;
+    assert_eq!(
+        (outcome.sessions, outcome.dead_letters, outcome.redelivered),
+        (messages as u64, 0, 0)
+    );
 }
 
 #[tokio::test]
@@ -193,7 +239,11 @@ async fn a_backlog_of_many_keys_takes_no_more_memory_than_the_budget_allows() {
 async fn an_outage_of_the_database_takes_no_more_memory_than_the_budget_allows() {
     // Held at once, as above, 200 MiB.
     let (messages, large) = (400, |number| of_size(number, LARGE));
-    let outcome = run(&Case { frozen: Some(Duration::from_secs(4)), ..Case::short("outage", messages, large, 48) }).await;
+    let outcome = run(&Case {
+        frozen: Some(Duration::from_secs(4)),
+        ..Case::short("outage", messages, large, 48)
+    })
+    .await;
     assert_eq!((outcome.events, outcome.dead_letters), (messages as u64, 0));
 }
 
@@ -234,7 +284,8 @@ async fn long_backlog_of_the_largest_messages() {
 async fn long_bombs_and_the_largest_documents() {
     for budget_mib in [64, 256] {
         let messages = 40 * HOSTILE_KINDS;
-        let outcome = run(&Case::long("bombs, 16 MiB, 100 levels", messages, hostile, budget_mib)).await;
+        let outcome =
+            run(&Case::long("bombs, 16 MiB, 100 levels", messages, hostile, budget_mib)).await;
         assert_eq!((outcome.events, outcome.dead_letters), expected_of_hostile(messages));
     }
 }
@@ -245,7 +296,10 @@ async fn long_outage_of_ten_minutes() {
     let message = |number| if number % 2 == 0 { of_size(number, LARGE) } else { small(number) };
     // Held at once, they would take 1,000 MiB.
     let (messages, frozen) = (4_000, Some(Duration::from_mins(10)));
-    let case = |budget_mib| Case { frozen, ..Case::long("ten minutes without the database", messages, message, budget_mib) };
+    let case = |budget_mib| Case {
+        frozen,
+        ..Case::long("ten minutes without the database", messages, message, budget_mib)
+    };
     let (small_budget, default_budget) = (case(64), case(256));
     for outcome in <[Outcome; 2]>::from(tokio::join!(run(&small_budget), run(&default_budget))) {
         assert_eq!((outcome.events, outcome.dead_letters), (messages as u64, 0));

@@ -1,4 +1,5 @@
-//! A worker that is measured: a process of its own, between a queue that this process serves and a database of its own.
+//! A worker that is measured: a process of its own, between a queue that this process serves and a
+//! database of its own.
 
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ pub struct Place {
 impl Place {
     /// Messages stay hidden for `visibility_timeout` seconds.
     pub async fn new(kind: Kind, visibility_timeout: &str) -> Self {
-        let mongod = Mongod::start(&Options::new(program().await)).await.unwrap_or_else(|error| panic!("{error}"));
+        let mongod = Mongod::start(&Options::new(program().await))
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         let attributes = json!({ "VisibilityTimeout": visibility_timeout });
         Self { surroundings: Surroundings::on(kind, &attributes, &mongod).await, mongod }
     }
@@ -53,7 +56,11 @@ impl Place {
 
     async fn signal(&self, name: &str) {
         for process_id in self.mongod.process_ids() {
-            let sent = Command::new("kill").args(["-s", name, &process_id.to_string()]).status().await.expect("start kill");
+            let sent = Command::new("kill")
+                .args(["-s", name, &process_id.to_string()])
+                .status()
+                .await
+                .expect("start kill");
             assert!(sent.success(), "cannot send {name} to the database");
         }
     }
@@ -73,13 +80,18 @@ impl Place {
         let begun = Instant::now();
         while self.surroundings.left().await > 0 {
             worker.assert_running();
-            assert!(begun.elapsed() < deadline, "{} messages are left after {deadline:?}", self.surroundings.left().await);
+            assert!(
+                begun.elapsed() < deadline,
+                "{} messages are left after {deadline:?}",
+                self.surroundings.left().await
+            );
             sleep(Duration::from_millis(50)).await;
         }
     }
 
     pub async fn count(&self, collection: &str) -> u64 {
-        let collection = self.surroundings.manager.database().collection::<mongodb::bson::Document>(collection);
+        let collection =
+            self.surroundings.manager.database().collection::<mongodb::bson::Document>(collection);
         collection.count_documents(mongodb::bson::doc! {}).await.expect("a count")
     }
 
@@ -92,13 +104,17 @@ impl Place {
 
 /// The most memory that a process ever had, in bytes, as Linux counts it (proc(5), `VmHWM`).
 pub fn peak_rss(worker: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.process_id())).expect("a running process, on Linux");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.process_id()))
+        .expect("a running process, on Linux");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    peak.trim().strip_suffix(" kB").and_then(|kib| kib.parse::<u64>().ok()).expect("a number of kB") * 1024
+    peak.trim().strip_suffix(" kB").and_then(|kib| kib.parse::<u64>().ok()).expect("a number of kB")
+        * 1024
 }
 
 /// The last line of a worker, which names all that it did.
 pub fn last_words(printed: &str) -> Value {
     let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.rfind(|line| line["message"] == "ended").unwrap_or_else(|| panic!("it ended without a word:\n{printed}"))
+    lines
+        .rfind(|line| line["message"] == "ended")
+        .unwrap_or_else(|| panic!("it ended without a word:\n{printed}"))
 }

@@ -1,5 +1,5 @@
-//! A database that dies, freezes, is cut off, fills up or locks the worker out in the middle of a load. None of it may cost a
-//! message, or more than time.
+//! A database that dies, freezes, is cut off, fills up or locks the worker out in the middle of a
+//! load. None of it may cost a message, or more than time.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use super::replica_set::{self, MEMBERS, ReplicaSet};
 use super::table::Row;
 use super::world::{RECEIVES_MAX, Setting, World};
 
-/// The workers' own login, made anew for each scenario. Workers of several scenarios never run at once here.
+/// The workers' own login, made anew for each scenario. Workers of several scenarios never run at
+/// once here.
 const USER: &str = "unloader";
 const PASSWORD: &str = "letmein";
 
@@ -24,7 +25,8 @@ pub enum Fault {
     PrimaryKilled,
     PrimaryStepsDown,
     PrimaryFrozen,
-    /// The workers want every member's acknowledgement, so that each write runs into the timeout of its write concern.
+    /// The workers want every member's acknowledgement, so that each write runs into the timeout of
+    /// its write concern.
     SecondaryFrozen,
     SecondariesFrozen,
     PrimaryCutOff,
@@ -97,7 +99,9 @@ impl Fault {
     /// Those that it happens to.
     async fn members(self, set: &ReplicaSet) -> Vec<usize> {
         match self {
-            Self::SetFrozen | Self::SetKilled | Self::SetDisksFull | Self::PasswordChanged => (0..MEMBERS).collect(),
+            Self::SetFrozen | Self::SetKilled | Self::SetDisksFull | Self::PasswordChanged => {
+                (0..MEMBERS).collect()
+            }
             Self::SecondaryFrozen => vec![set.secondaries().await[0]],
             Self::SecondariesFrozen => set.secondaries().await.to_vec(),
             Self::UserDropped | Self::RolesRevoked => Vec::new(),
@@ -106,13 +110,20 @@ impl Fault {
     }
 }
 
-/// Strikes until a write met the fault: with bad luck all workers stand between two writes for as long as the driver needs to
-/// find another primary. Returns when the fault was over; the set may still have to find itself.
-async fn strike(set: &mut ReplicaSet, world: &mut World, fault: Fault, mut duration: Duration) -> Instant {
+/// Strikes until a write met the fault: with bad luck all workers stand between two writes for as
+/// long as the driver needs to find another primary. Returns when the fault was over; the set may
+/// still have to find itself.
+async fn strike(
+    set: &mut ReplicaSet,
+    world: &mut World,
+    fault: Fault,
+    mut duration: Duration,
+) -> Instant {
     const STRIKES_MAX: usize = 8;
     let failed_before = world.writes_failed();
     for _ in 0..STRIKES_MAX {
-        // Nothing stands between the look at the workers and the fault: no login, no search for the primary.
+        // Nothing stands between the look at the workers and the fault: no login, no search for the
+        // primary.
         let (members, admin) = (fault.members(set).await, set.admin().await);
         world.start_filling();
         world.under_load().await;
@@ -148,16 +159,25 @@ async fn begin(set: &ReplicaSet, admin: &MongoManager, fault: Fault, members: &[
         Fault::RolesRevoked => Some(doc! { "updateUser": USER, "roles": [] }),
         Fault::PasswordChanged => Some(doc! { "updateUser": USER, "pwd": "another" }),
         // It does not stand for election again before.
-        Fault::PrimaryStepsDown => Some(doc! { "replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 2, "force": true }),
+        Fault::PrimaryStepsDown => {
+            Some(doc! { "replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 2, "force": true })
+        }
         _ => None,
     };
     if let Some(command) = command {
-        admin.database().run_command(command.clone()).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+        admin
+            .database()
+            .run_command(command.clone())
+            .await
+            .unwrap_or_else(|error| panic!("{command}: {error}"));
     }
     for &member in members {
         match fault {
             Fault::PrimaryKilled | Fault::SetKilled => set.kill(member).await,
-            Fault::PrimaryFrozen | Fault::SecondaryFrozen | Fault::SecondariesFrozen | Fault::SetFrozen => set.freeze(member).await,
+            Fault::PrimaryFrozen
+            | Fault::SecondaryFrozen
+            | Fault::SecondariesFrozen
+            | Fault::SetFrozen => set.freeze(member).await,
             Fault::PrimaryCutOff => set.cut(member, Line::Silent),
             Fault::PrimaryRefusesConnections => set.cut(member, Line::Refused),
             Fault::PrimaryDiskFull | Fault::SetDisksFull => set.fill_disk(member).await,
@@ -171,7 +191,10 @@ async fn end(set: &mut ReplicaSet, fault: Fault, members: &[usize]) {
     for &member in members {
         match fault {
             // A server does not outlive that; where it wrote nothing meanwhile, it is ended here.
-            Fault::PrimaryKilled | Fault::SetKilled | Fault::PrimaryDiskFull | Fault::SetDisksFull => set.restart(member).await,
+            Fault::PrimaryKilled
+            | Fault::SetKilled
+            | Fault::PrimaryDiskFull
+            | Fault::SetDisksFull => set.restart(member).await,
             _ => set.release(member).await,
         }
     }
@@ -197,7 +220,9 @@ pub async fn endure(fault: Fault, duration: Duration, mut setting: Setting) -> R
     set.run(user("createUser")).await;
     let uri = set.uri_as(USER, PASSWORD, world.manager.database().name());
     world.worker_settings.push(("MONGO_CACHE_URI", uri));
-    let row = world.endure(fault.name(), async |world| strike(&mut set, world, fault, duration).await).await;
+    let row = world
+        .endure(fault.name(), async |world| strike(&mut set, world, fault, duration).await)
+        .await;
     set.mend().await;
     set.run(doc! { "dropUser": USER }).await;
     assert!(row.writes_failed > 0, "{}: no worker noticed", fault.name());

@@ -1,4 +1,5 @@
-//! The same faults at length: all kinds in random order, at random moments, for random times, again and again.
+//! The same faults at length: all kinds in random order, at random moments, for random times, again
+//! and again.
 
 use std::env;
 use std::panic::AssertUnwindSafe;
@@ -34,24 +35,34 @@ fn kinds() -> Vec<Kind> {
         }
         can_be_had
     });
-    database.map(Kind::Database).chain(workers::Fault::ALL.map(Kind::Workers)).chain([Kind::Queue; QUEUE_MIXTURES]).collect()
+    database
+        .map(Kind::Database)
+        .chain(workers::Fault::ALL.map(Kind::Workers))
+        .chain([Kind::Queue; QUEUE_MIXTURES])
+        .collect()
 }
 
 async fn endure(kind: Kind, random: &mut fastrand::Rng) -> Row {
-    let setting = Setting { seed: random.u64(..), messages: random.usize(600..3_000), ..Setting::default() };
+    let setting =
+        Setting { seed: random.u64(..), messages: random.usize(600..3_000), ..Setting::default() };
     match kind {
         Kind::Database(fault) => {
             let longest = if fault.takes_the_set_down() { 60_000 } else { 8_000 };
             database::endure(fault, Duration::from_millis(random.u64(200..longest)), setting).await
         }
         Kind::Queue => queue::mixture(&*replica_set::shared().await, setting.seed).await,
-        Kind::Workers(fault) => workers::endure(fault, Duration::from_millis(random.u64(0..2_000)), setting).await,
+        Kind::Workers(fault) => {
+            workers::endure(fault, Duration::from_millis(random.u64(0..2_000)), setting).await
+        }
     }
 }
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}: it must be a whole number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is {text:?}: it must be a whole number")),
+    )
 }
 
 #[tokio::test]
@@ -82,11 +93,18 @@ async fn at_length() {
                 }
             }
             Err(panic) => {
-                println!("{}\n{kind:?} did not end; seed {seed}", table(&rows.iter().collect::<Vec<_>>()));
+                println!(
+                    "{}\n{kind:?} did not end; seed {seed}",
+                    table(&rows.iter().collect::<Vec<_>>())
+                );
                 std::panic::resume_unwind(panic);
             }
         }
     }
-    println!("{}\nseed {seed}, {} s", table(&rows.iter().collect::<Vec<_>>()), started.elapsed().as_secs());
+    println!(
+        "{}\nseed {seed}, {} s",
+        table(&rows.iter().collect::<Vec<_>>()),
+        started.elapsed().as_secs()
+    );
     rows.iter().for_each(Row::assert_promises_kept);
 }

@@ -12,8 +12,8 @@ use crate::support::surroundings::plain;
 /// One visit for so many messages of the portal.
 const PORTAL_PER_VISIT: usize = 5;
 
-/// The type of events without an id of their own, which nothing but their origin keeps from being stored twice. It is also
-/// the name of the collection: see [`super::world`].
+/// The type of events without an id of their own, which nothing but their origin keeps from being
+/// stored twice. It is also the name of the collection: see [`super::world`].
 pub const VISITS: &str = "visits";
 
 /// Messages in the order of sending.
@@ -33,12 +33,17 @@ pub struct Expected {
 }
 
 impl Load {
-    /// A portal's load of `count` messages (events with ids, session updates in shuffled order with duplicates, cache entries,
-    /// seven broken ones) and visits among them. The same seed makes the same load.
+    /// A portal's load of `count` messages (events with ids, session updates in shuffled order with
+    /// duplicates, cache entries, seven broken ones) and visits among them. The same seed makes the
+    /// same load.
     pub fn new(seed: u64, count: usize) -> Self {
         let portal = portal::load(seed, count);
         let broken = portal::broken().into_iter().map(|(reason, message)| (message.body, reason));
-        let mut expected = Expected { portal: portal.expected, visits: BTreeSet::new(), dead_letters: broken.collect() };
+        let mut expected = Expected {
+            portal: portal.expected,
+            visits: BTreeSet::new(),
+            dead_letters: broken.collect(),
+        };
         let mut messages = Vec::new();
         for (position, message) in portal.messages.iter().enumerate() {
             messages.push(message.outgoing());
@@ -51,13 +56,17 @@ impl Load {
         Self { messages, expected }
     }
 
-    /// Spreads messages over the load that must be refused for this reason. Their bodies must differ.
+    /// Spreads messages over the load that must be refused for this reason. Their bodies must
+    /// differ.
     pub fn refused(&mut self, bodies: impl IntoIterator<Item = Value>, reason: Reason) {
         let bodies: Vec<_> = bodies.into_iter().collect();
         let distance = self.messages.len() / (bodies.len() + 1);
         for (number, body) in bodies.iter().enumerate().rev() {
             self.messages.insert((number + 1) * distance, plain(body));
-            assert!(self.expected.dead_letters.insert(body.to_string(), reason).is_none(), "{body} is there twice");
+            assert!(
+                self.expected.dead_letters.insert(body.to_string(), reason).is_none(),
+                "{body} is there twice"
+            );
         }
     }
 }

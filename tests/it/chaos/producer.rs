@@ -32,7 +32,10 @@ impl Producer {
         let task = tokio::spawn(async move {
             for chunk in messages.chunks(BATCH_MAX) {
                 let already = counter.load(Ordering::Relaxed);
-                allowance.wait_for(|allowed| *allowed > already).await.expect("the world is there until all is sent");
+                allowance
+                    .wait_for(|allowed| *allowed > already)
+                    .await
+                    .expect("the world is there until all is sent");
                 send(&queue, chunk).await;
                 counter.fetch_add(chunk.len(), Ordering::Relaxed);
                 tokio::time::sleep(PACE).await;
@@ -56,7 +59,8 @@ impl Producer {
     }
 }
 
-/// Between two sends of ten visits beyond the load: enough to keep workers busy, and little to unload where the fault lasts.
+/// Between two sends of ten visits beyond the load: enough to keep workers busy, and little to
+/// unload where the fault lasts.
 const FILLING_PACE: Duration = Duration::from_millis(20);
 
 /// Sends visits until it is stopped.

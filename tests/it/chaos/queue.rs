@@ -1,5 +1,6 @@
-//! A queue that fails in the middle of a load, each way by itself and all ways mixed: latency, resets, 5xx, throttling, entries
-//! that fail, handles that went stale, copies, receives whose answer is lost.
+//! A queue that fails in the middle of a load, each way by itself and all ways mixed: latency,
+//! resets, 5xx, throttling, entries that fail, handles that went stale, copies, receives whose
+//! answer is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,14 @@ const ALL: [Operation; 4] = [Receive, Delete, ChangeVisibility, GetAttributes];
 /// Messages of each load: enough for a fault to happen often.
 const MESSAGES: usize = 500;
 
-/// Sends a load through the proxy, lets `strike` plan faults and wait for them, and heals the proxy afterwards.
-pub async fn endure(set: &ReplicaSet, fault: &str, seed: u64, strike: impl AsyncFnOnce(&FaultProxy, &mut World)) -> (Row, Seen) {
+/// Sends a load through the proxy, lets `strike` plan faults and wait for them, and heals the proxy
+/// afterwards.
+pub async fn endure(
+    set: &ReplicaSet,
+    fault: &str,
+    seed: u64,
+    strike: impl AsyncFnOnce(&FaultProxy, &mut World),
+) -> (Row, Seen) {
     let setting = Setting { seed, messages: MESSAGES, workers: 1, ..Setting::default() };
     let mut world = World::new(set, setting).await;
     let proxy = Arc::clone(&world.proxies[0]);
@@ -82,9 +89,14 @@ async fn deletes_whose_answer_is_lost_are_asked_again_and_change_nothing() {
 #[ignore = "long: make test-long"]
 async fn receives_whose_answer_is_lost_lose_nothing() {
     let seen = under_load(Fault::ResetAfter, 0.4, &[Receive], 3).await;
-    let (received, delivered): (u64, u64) = (seen.received.values().sum(), seen.delivered.values().sum());
+    let (received, delivered): (u64, u64) =
+        (seen.received.values().sum(), seen.delivered.values().sum());
     assert!(received > delivered, "an answer with messages was lost");
-    assert_eq!(seen.extra_receives(), received - delivered, "one receive more for each message that did not arrive");
+    assert_eq!(
+        seen.extra_receives(),
+        received - delivered,
+        "one receive more for each message that did not arrive"
+    );
 }
 
 #[tokio::test]
@@ -123,7 +135,8 @@ async fn messages_that_come_twice_are_written_once() {
     assert_eq!(seen.extra_receives(), 0, "a copy is no receive");
 }
 
-/// All faults at once, in a mixture and with probabilities drawn from the seed: for [`super::length`] and for replaying what it found.
+/// All faults at once, in a mixture and with probabilities drawn from the seed: for
+/// [`super::length`] and for replaying what it found.
 pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
     let mut random = fastrand::Rng::with_seed(seed);
     let (row, counts) = endure(set, "queue faults, mixed", seed, async |proxy, world| {
@@ -141,7 +154,8 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
         random.shuffle(&mut kinds);
         let kinds = &kinds[..random.usize(5..=kinds.len())];
         for fault in kinds {
-            // Small enough that no message is received nearly as often as makes the queue give it up.
+            // Small enough that no message is received nearly as often as makes the queue give it
+            // up.
             proxy.chance(0.05 + random.f64() * 0.2, &ALL, *fault);
         }
         until("many faults happened, or all that may be sent by now is unloaded", async || {
@@ -151,7 +165,11 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
         .await;
     })
     .await;
-    assert!(counts.extra_receives_max() < 9, "a message came near to being given up by the queue: {:?}", counts.all_injected());
+    assert!(
+        counts.extra_receives_max() < 9,
+        "a message came near to being given up by the queue: {:?}",
+        counts.all_injected()
+    );
     row
 }
 

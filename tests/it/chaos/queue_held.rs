@@ -1,4 +1,5 @@
-//! What a worker holds while the queue answers errors: it stays hidden, it is given back or comes back, and it is written once.
+//! What a worker holds while the queue answers errors: it stays hidden, it is given back or comes
+//! back, and it is written once.
 
 use std::collections::BTreeMap;
 
@@ -21,15 +22,16 @@ const VISIBILITY_TIMEOUT: &str = "5";
 #[ignore = "long: make test-long"]
 async fn what_is_held_at_a_sigterm_while_the_queue_answers_errors_is_not_lost() {
     let set = replica_set::shared().await;
-    let (row, seen) = endure(&set, "SIGTERM while the queue answers errors", 81, async |proxy, world| {
-        proxy.always(&SETTLING, Fault::Unavailable);
-        until("deletes fail", async || proxy.seen().injected(Fault::Unavailable) >= 10).await;
-        // It gives up before its deadline, and says so in its status.
-        world.let_go_worker(0).await;
-        proxy.heal();
-        world.start_worker(0);
-    })
-    .await;
+    let (row, seen) =
+        endure(&set, "SIGTERM while the queue answers errors", 81, async |proxy, world| {
+            proxy.always(&SETTLING, Fault::Unavailable);
+            until("deletes fail", async || proxy.seen().injected(Fault::Unavailable) >= 10).await;
+            // It gives up before its deadline, and says so in its status.
+            world.let_go_worker(0).await;
+            proxy.heal();
+            world.start_worker(0);
+        })
+        .await;
     row.assert_promises_kept();
     assert!(seen.extra_receives() > 0, "something was held, and came back");
     assert_eq!(seen.extra_receives_max(), 1);
@@ -46,36 +48,47 @@ async fn what_is_held_at_a_sigterm_is_deleted_when_the_queue_recovers_in_time() 
     // All of it, so that no receive in progress brings something that is given back.
     until("all is held and deletes fail", async || {
         worker.assert_running();
-        proxy.seen().delivered.len() == messages.len() && proxy.seen().injected(Fault::Throttled) >= 20
+        proxy.seen().delivered.len() == messages.len()
+            && proxy.seen().injected(Fault::Throttled) >= 20
     })
     .await;
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     assert!(status.success(), "{status}:\n{printed}");
     let seen = proxy.seen();
-    assert_eq!((surroundings.left().await, seen.extra_receives(), seen.injected(Fault::Throttled)), (0, 0, 60));
+    assert_eq!(
+        (surroundings.left().await, seen.extra_receives(), seen.injected(Fault::Throttled)),
+        (0, 0, 60)
+    );
     assert_visits(&surroundings, messages.len()).await;
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn one_visibility_call_that_hangs_does_not_let_the_other_messages_expire() {
-    let (surroundings, proxy) = surroundings(&json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
+    let (surroundings, proxy) =
+        surroundings(&json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
     let messages = visits(40, None);
     surroundings.send(&messages).await;
     // What cannot be deleted stays held.
     proxy.always(&[Delete], Fault::Unavailable);
     proxy.next(1, ChangeVisibility, Fault::Silence);
     let mut worker = start(&surroundings, &proxy);
-    until("all is extended three times, which takes longer than the visibility timeout", async || {
-        worker.assert_running();
-        proxy.seen().calls(ChangeVisibility) > 3 * 4
-    })
+    until(
+        "all is extended three times, which takes longer than the visibility timeout",
+        async || {
+            worker.assert_running();
+            proxy.seen().calls(ChangeVisibility) > 3 * 4
+        },
+    )
     .await;
     proxy.heal();
     finish(worker, &surroundings).await;
     let seen = proxy.seen();
-    assert_eq!((seen.injected(Fault::Silence), seen.received.len(), seen.extra_receives()), (1, messages.len(), 0));
+    assert_eq!(
+        (seen.injected(Fault::Silence), seen.received.len(), seen.extra_receives()),
+        (1, messages.len(), 0)
+    );
     assert_visits(&surroundings, messages.len()).await;
 }
 
@@ -102,10 +115,17 @@ async fn a_fifo_receive_whose_answer_is_lost_is_asked_again_by_the_same_attempt(
     for (attempt, fault) in &seen.attempts {
         tries.entry(attempt).or_default().push(fault.is_none());
     }
-    assert_eq!(tries.values().map(Vec::len).sum::<usize>() as u64, seen.calls(Receive), "every receive has an attempt id");
+    assert_eq!(
+        tries.values().map(Vec::len).sum::<usize>() as u64,
+        seen.calls(Receive),
+        "every receive has an attempt id"
+    );
     for (attempt, tries) in tries {
         let (last, before) = tries.split_last().expect("a try");
-        assert!(*last && !before.contains(&true), "{attempt} is asked until it is answered, and not again: {tries:?}");
+        assert!(
+            *last && !before.contains(&true),
+            "{attempt} is asked until it is answered, and not again: {tries:?}"
+        );
     }
     // Nothing comes back by itself here: what was lost came with the second try of its attempt.
     assert_eq!(seen.extra_receives(), 0);
@@ -121,7 +141,8 @@ async fn a_queue_that_refuses_is_named_with_its_reason_and_what_to_do() {
         (Fault::Missing, ["does not exist", "check queue.url"]),
         (Fault::Throttled, ["so often", "asking more slowly"]),
     ] {
-        let (surroundings, proxy) = surroundings(&json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
+        let (surroundings, proxy) =
+            surroundings(&json!({ "VisibilityTimeout": VISIBILITY_TIMEOUT })).await;
         let mut worker = start(&surroundings, &proxy);
         until("it receives", async || {
             worker.assert_running();
@@ -133,8 +154,14 @@ async fn a_queue_that_refuses_is_named_with_its_reason_and_what_to_do() {
         proxy.heal();
         surroundings.send(&visits(10, None)).await;
         let printed = finish(worker, &surroundings).await;
-        let told = printed.lines().find(|line| line.contains("receive failed")).unwrap_or_else(|| panic!("{fault:?}:\n{printed}"));
-        assert!(told.contains("ERROR") && words.iter().all(|word| told.contains(word)), "{fault:?}: {told}");
+        let told = printed
+            .lines()
+            .find(|line| line.contains("receive failed"))
+            .unwrap_or_else(|| panic!("{fault:?}:\n{printed}"));
+        assert!(
+            told.contains("ERROR") && words.iter().all(|word| told.contains(word)),
+            "{fault:?}: {told}"
+        );
         assert_visits(&surroundings, 10).await;
     }
 }
@@ -180,8 +207,12 @@ async fn finish(mut worker: Child, surroundings: &Surroundings) -> String {
 
 async fn assert_visits(surroundings: &Surroundings, count: usize) {
     let visits = surroundings.documents("visits").await;
-    let mut numbers: Vec<_> = visits.iter().map(|visit| visit.get_i32("number").expect("a number")).collect();
+    let mut numbers: Vec<_> =
+        visits.iter().map(|visit| visit.get_i32("number").expect("a number")).collect();
     numbers.sort_unstable();
-    assert!(numbers.iter().copied().eq(0..i32::try_from(count).expect("a few")), "each is there once: {numbers:?}");
+    assert!(
+        numbers.iter().copied().eq(0..i32::try_from(count).expect("a few")),
+        "each is there once: {numbers:?}"
+    );
     assert!(surroundings.documents("dead_letters").await.is_empty());
 }

@@ -1,5 +1,6 @@
-//! A queue that refuses everything for a time: credentials that expired, a policy that denies, a queue that is gone, throttling.
-//! The worker asks again with growing pauses, says why, and goes on where it was.
+//! A queue that refuses everything for a time: credentials that expired, a policy that denies, a
+//! queue that is gone, throttling. The worker asks again with growing pauses, says why, and goes on
+//! where it was.
 
 use std::time::Duration;
 
@@ -16,36 +17,47 @@ use super::replica_set;
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
-/// Receives of a worker whose pauses have not begun: of those in progress when the outage begins, `queue.pollers_max` by default,
-/// each may still bring messages, and then start two others.
+/// Receives of a worker whose pauses have not begun: of those in progress when the outage begins,
+/// `queue.pollers_max` by default, each may still bring messages, and then start two others.
 const UNPAUSED_MAX: u64 = 2 * 8;
 
-/// Delete calls in flight, and release calls until a worker lets go: `CALLS_MAX` in src/settle/calls.rs.
+/// Delete calls in flight, and release calls until a worker lets go: `CALLS_MAX` in
+/// src/settle/calls.rs.
 const SETTLING_MAX: u64 = 16;
 
 /// Refused receives after which an outage has lasted long enough for its pauses to have grown.
 const REFUSED_RECEIVES: u64 = 20;
 
-/// Everything is refused until many receives were, and calls stay within what the pauses between them allow.
+/// Everything is refused until many receives were, and calls stay within what the pauses between
+/// them allow.
 async fn outage(fault: Fault) -> Seen {
     let set = replica_set::shared().await;
-    let (row, seen) = endure(&set, &format!("{} for a time", fault.name()), 81, async |proxy, world| {
-        let (before, began) = (proxy.seen(), Instant::now());
-        proxy.always(&Operation::ALL, fault);
-        until("many receives were refused", async || {
-            world.assert_running();
-            proxy.seen().calls(Receive) - before.calls(Receive) >= REFUSED_RECEIVES
+    let (row, seen) =
+        endure(&set, &format!("{} for a time", fault.name()), 81, async |proxy, world| {
+            let (before, began) = (proxy.seen(), Instant::now());
+            proxy.always(&Operation::ALL, fault);
+            until("many receives were refused", async || {
+                world.assert_running();
+                proxy.seen().calls(Receive) - before.calls(Receive) >= REFUSED_RECEIVES
+            })
+            .await;
+            let (after, lasted) = (proxy.seen(), began.elapsed());
+            let calls = |operation| after.calls(operation) - before.calls(operation);
+            let tries = tries_max(lasted);
+            assert!(
+                calls(Receive) <= UNPAUSED_MAX + tries,
+                "{} receives within {lasted:?}",
+                calls(Receive)
+            );
+            // Each of the calls in flight has pauses of its own, which start over with the next ten
+            // messages.
+            let settling = calls(Delete) + calls(ChangeVisibility);
+            assert!(
+                settling <= SETTLING_MAX * (tries + tries_max(Duration::ZERO)),
+                "{settling} deletes and releases within {lasted:?}"
+            );
         })
         .await;
-        let (after, lasted) = (proxy.seen(), began.elapsed());
-        let calls = |operation| after.calls(operation) - before.calls(operation);
-        let tries = tries_max(lasted);
-        assert!(calls(Receive) <= UNPAUSED_MAX + tries, "{} receives within {lasted:?}", calls(Receive));
-        // Each of the calls in flight has pauses of its own, which start over with the next ten messages.
-        let settling = calls(Delete) + calls(ChangeVisibility);
-        assert!(settling <= SETTLING_MAX * (tries + tries_max(Duration::ZERO)), "{settling} deletes and releases within {lasted:?}");
-    })
-    .await;
     row.assert_promises_kept();
     seen
 }
@@ -85,10 +97,12 @@ async fn a_queue_that_throttles_everything_is_asked_with_growing_pauses() {
     outage(Fault::Throttled).await;
 }
 
-/// As many that even the shortest pauses of all calls in flight take longer than the ten seconds for which messages are hidden.
+/// As many that even the shortest pauses of all calls in flight take longer than the ten seconds
+/// for which messages are hidden.
 const DENIED_DELETES: u64 = 700;
 
-/// The queue's own redrive policy counts receives: what is written and comes back again and again would become a dead letter.
+/// The queue's own redrive policy counts receives: what is written and comes back again and again
+/// would become a dead letter.
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn a_queue_that_denies_deletes_burns_no_receives() {

@@ -1,7 +1,8 @@
-//! The line to one member of the replica set: its address for clients and for the other members, and so what is cut.
+//! The line to one member of the replica set: its address for clients and for the other members,
+//! and so what is cut.
 //!
-//! What the member itself sends to others runs over their lines. A cut is thus one-sided for the member, as a broken inbound
-//! rule of a firewall is: it hears nobody and is outvoted.
+//! What the member itself sends to others runs over their lines. A cut is thus one-sided for the
+//! member, as a broken inbound rule of a firewall is: it hears nobody and is outvoted.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -14,7 +15,12 @@ use tokio::sync::watch;
 
 /// Relays outlive the test that first asked for the replica set, and with it that test's runtime.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("relays").enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("relays")
+        .enable_all()
+        .build()
+        .expect("a runtime")
 });
 
 /// How a line stands.
@@ -57,8 +63,8 @@ impl Relay {
         Self { port: own, line, resets }
     }
 
-    /// Ends the connections that stand. A line that is refused and at once open again may end none: its state is looked at only
-    /// now and then.
+    /// Ends the connections that stand. A line that is refused and at once open again may end none:
+    /// its state is looked at only now and then.
     pub fn reset(&self) {
         self.resets.send_replace(());
     }
@@ -72,7 +78,8 @@ impl Relay {
 async fn relay(near: TcpStream, to: SocketAddr, mut line: watch::Receiver<Line>) {
     let carried = line.clone();
     let carry = async {
-        // Not even the handshake of a new connection gets through a silent line; the kernel has made it, so hold it here.
+        // Not even the handshake of a new connection gets through a silent line; the kernel has
+        // made it, so hold it here.
         opened(carried.clone()).await;
         let Ok(far) = TcpStream::connect(to).await else { return };
         let _ = (near.set_nodelay(true), far.set_nodelay(true));

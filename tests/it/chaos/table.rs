@@ -20,9 +20,11 @@ pub struct Row {
     pub extra_receives_max: u64,
     /// How often a worker stopped receiving because the database was sick. Not in the table.
     pub gate_closed: u64,
-    /// Writes that were not confirmed, as the workers that ended by themselves have counted them. Not in the table.
+    /// Writes that were not confirmed, as the workers that ended by themselves have counted them.
+    /// Not in the table.
     pub writes_failed: u64,
-    /// From the end of the fault until something that was sent then was written. The longest of all repetitions.
+    /// From the end of the fault until something that was sent then was written. The longest of all
+    /// repetitions.
     pub written_after: Duration,
     /// From the end of the fault until the queue was empty. The longest of all repetitions.
     pub emptied_after: Duration,
@@ -49,7 +51,11 @@ impl Row {
     /// Fails where a message was received again more often than the fault can be the reason of.
     pub fn assert_extra_receives(&self, max: u64) {
         let most = self.extra_receives_max;
-        assert!(most <= max, "{}: a message was received {most} times more than once, expected at most {max}", self.fault);
+        assert!(
+            most <= max,
+            "{}: a message was received {most} times more than once, expected at most {max}",
+            self.fault
+        );
     }
 
     /// Fails with what was lost, doubled, stale or wrongly dead-lettered.

@@ -1,4 +1,5 @@
-//! Workers that die, stop or are replaced in the middle of a load, and documents that the database refuses.
+//! Workers that die, stop or are replaced in the middle of a load, and documents that the database
+//! refuses.
 
 use std::time::Duration;
 
@@ -30,7 +31,13 @@ const REFUSED: i64 = 12;
 const SEAT_TAKEN: i32 = 1;
 
 impl Fault {
-    pub const ALL: [Self; 5] = [Self::Killed, Self::Stopped, Self::RollingRestart, Self::UniqueIndexRejects, Self::ValidatorRejects];
+    pub const ALL: [Self; 5] = [
+        Self::Killed,
+        Self::Stopped,
+        Self::RollingRestart,
+        Self::UniqueIndexRejects,
+        Self::ValidatorRejects,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -47,7 +54,8 @@ impl Fault {
     }
 }
 
-/// Lets `fault` happen `moment` after the workers have begun to write a second load, in a world of its own.
+/// Lets `fault` happen `moment` after the workers have begun to write a second load, in a world of
+/// its own.
 pub async fn endure(fault: Fault, moment: Duration, setting: Setting) -> Row {
     let set = replica_set::shared().await;
     let mut world = World::new(&set, Setting { workers: fault.workers(), ..setting }).await;
@@ -91,7 +99,10 @@ async fn prepare_refusals(world: &mut World, fault: Fault) {
     let database = world.manager.database();
     if fault == Fault::ValidatorRejects {
         let validator = doc! { "seat": { "$ne": SEAT_TAKEN } };
-        database.run_command(doc! { "create": VISITS, "validator": validator }).await.expect("a collection");
+        database
+            .run_command(doc! { "create": VISITS, "validator": validator })
+            .await
+            .expect("a collection");
     } else {
         let visits = database.collection::<Document>(VISITS);
         // Number -1, which the check then expects as every other.
@@ -99,9 +110,13 @@ async fn prepare_refusals(world: &mut World, fault: Fault) {
         world.load.expected.visits.insert(-1);
         let partial = doc! { "seat": { "$exists": true } };
         let index = doc! { "key": { "seat": 1 }, "name": "seat", "unique": true, "partialFilterExpression": partial };
-        database.run_command(doc! { "createIndexes": VISITS, "indexes": [index] }).await.expect("an index");
+        database
+            .run_command(doc! { "createIndexes": VISITS, "indexes": [index] })
+            .await
+            .expect("an index");
     }
-    let refused = (0..REFUSED).map(|number| json!({ "type": "visit", "number": -2 - number, "seat": SEAT_TAKEN }));
+    let refused = (0..REFUSED)
+        .map(|number| json!({ "type": "visit", "number": -2 - number, "seat": SEAT_TAKEN }));
     world.load.refused(refused, Reason::StoreRejected);
 }
 
@@ -113,7 +128,8 @@ async fn costs_nothing(fault: Fault, extra_receives_max: u64) -> Row {
     row
 }
 
-/// What it held comes back when its visibility timeout is over, once: nobody is killed with it in his hands again.
+/// What it held comes back when its visibility timeout is over, once: nobody is killed with it in
+/// his hands again.
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn a_worker_that_is_killed_under_load_loses_and_doubles_nothing() {

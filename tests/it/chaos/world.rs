@@ -1,5 +1,5 @@
-//! A world to hurt: a replica set of three, an SQS server, workers as processes of their own behind a proxy each, and a
-//! producer that sends before, while and after the fault.
+//! A world to hurt: a replica set of three, an SQS server, workers as processes of their own behind
+//! a proxy each, and a producer that sends before, while and after the fault.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,8 @@ const VISIBILITY_TIMEOUT: &str = "10";
 /// Receives after which the queue itself gives a message up. An outage must not come near it.
 pub const RECEIVES_MAX: u32 = 10;
 
-/// In a line of a worker whose write was not confirmed: see `longshore::telemetry::signals::WriteFailed`.
+/// In a line of a worker whose write was not confirmed: see
+/// `longshore::telemetry::signals::WriteFailed`.
 const WRITE_FAILED: &str = r#""message":"write not confirmed, trying again""#;
 
 /// What a scenario chooses.
@@ -52,8 +53,8 @@ impl Default for Setting {
 
 pub struct World {
     _server: SqsServer,
-    /// Before the server, by the number of the worker that calls through it. It does nothing wrong unless a scenario tells it
-    /// to, and counts what a worker that is killed cannot tell any more.
+    /// Before the server, by the number of the worker that calls through it. It does nothing wrong
+    /// unless a scenario tells it to, and counts what a worker that is killed cannot tell any more.
     pub proxies: Vec<Arc<FaultProxy>>,
     /// The queue, past every proxy.
     pub queue: Arc<SqsQueue>,
@@ -63,8 +64,8 @@ pub struct World {
     pub manager: MongoManager,
     /// What is sent. A scenario may add to it before [`World::endure`].
     pub load: Load,
-    /// Settings of the workers, as environment variables; of two of one name the later holds. A scenario may add some before
-    /// [`World::endure`], and start workers with others later.
+    /// Settings of the workers, as environment variables; of two of one name the later holds. A
+    /// scenario may add some before [`World::endure`], and start workers with others later.
     pub worker_settings: Vec<(&'static str, String)>,
     /// Sends on while a scenario wants it: see [`World::start_filling`].
     filler: Option<Filler>,
@@ -97,15 +98,31 @@ impl World {
         for _ in 0..setting.workers {
             proxies.push(Arc::new(FaultProxy::start(server.endpoint(), setting.seed).await));
         }
-        Self { _server: server, proxies, queue, given_up, manager, load, worker_settings, filler: None, workers, printed: Vec::new() }
+        Self {
+            _server: server,
+            proxies,
+            queue,
+            given_up,
+            manager,
+            load,
+            worker_settings,
+            filler: None,
+            workers,
+            printed: Vec::new(),
+        }
     }
 
     /// Sends the load, lets `fault` happen in the middle of it, and waits until all is unloaded.
     ///
-    /// A third is sent first, and some of that is unloaded before the fault begins. The second third is sent while `fault`
-    /// runs, which returns when the fault was over. The last third is sent after it. Extra receives are those that brought a
-    /// message again, as the proxies have counted them.
-    pub async fn endure(mut self, fault: &str, strike: impl AsyncFnOnce(&mut Self) -> Instant) -> Row {
+    /// A third is sent first, and some of that is unloaded before the fault begins. The second
+    /// third is sent while `fault` runs, which returns when the fault was over. The last third is
+    /// sent after it. Extra receives are those that brought a message again, as the proxies have
+    /// counted them.
+    pub async fn endure(
+        mut self,
+        fault: &str,
+        strike: impl AsyncFnOnce(&mut Self) -> Instant,
+    ) -> Row {
         for number in 0..self.workers.len() {
             self.start_worker(number);
         }
@@ -114,7 +131,10 @@ impl World {
         }
         let (third, planned) = (self.load.messages.len() / 3, self.load.expected.visits.len());
         let producer = Producer::start(Arc::clone(&self.queue), self.load.messages.clone(), third);
-        until("the first messages are unloaded", async || producer.sent() >= third && self.left().await < third * 3 / 4).await;
+        until("the first messages are unloaded", async || {
+            producer.sent() >= third && self.left().await < third * 3 / 4
+        })
+        .await;
         producer.allow(2 * third);
         let over = strike(&mut self).await;
         self.stop_filling().await;
@@ -130,7 +150,10 @@ impl World {
         self.stop_workers().await;
         let mut broken = broken_promises(&self.manager, &self.load.expected).await;
         let given_up = messages_in(&self.given_up).await;
-        broken.dead_lettered_wrongly.extend((0..given_up).map(|_| format!("received {RECEIVES_MAX} times and given up by the queue")));
+        broken.dead_lettered_wrongly.extend(
+            (0..given_up)
+                .map(|_| format!("received {RECEIVES_MAX} times and given up by the queue")),
+        );
         answered("the database is dropped", async || self.manager.database().drop().await).await;
         let receives = self.receives();
         Row {
@@ -156,8 +179,8 @@ impl World {
         receives
     }
 
-    /// Sends visits beyond the load until [`World::stop_filling`], so that a fault finds workers that write. Does nothing
-    /// where it is sending already.
+    /// Sends visits beyond the load until [`World::stop_filling`], so that a fault finds workers
+    /// that write. Does nothing where it is sending already.
     pub fn start_filling(&mut self) {
         let first = self.load.expected.visits.last().copied().unwrap_or_default() + 1;
         self.filler.get_or_insert_with(|| Filler::start(Arc::clone(&self.queue), first));
@@ -178,20 +201,26 @@ impl World {
             let visits = self.manager.database().collection::<Document>(VISITS);
             // The test's own client may still have to find a new primary.
             let Ok(count) = visits.estimated_document_count().await else { return false };
-            count > *before.get_or_insert(count) && self.proxies.iter().any(|proxy| !proxy.seen().hidden.is_empty())
+            count > *before.get_or_insert(count)
+                && self.proxies.iter().any(|proxy| !proxy.seen().hidden.is_empty())
         })
         .await;
     }
 
     /// Writes that were not confirmed so far, as the workers that run have said.
     pub fn writes_failed(&self) -> usize {
-        let failed = |worker: &Child| worker.printed().lines().filter(|line| line.contains(WRITE_FAILED)).count();
+        let failed = |worker: &Child| {
+            worker.printed().lines().filter(|line| line.contains(WRITE_FAILED)).count()
+        };
         self.workers.iter().flatten().map(failed).sum()
     }
 
     /// The sum of a counter over all workers that ended by themselves.
     fn counted(&self, counter: &str) -> u64 {
-        self.printed.iter().map(|printed| ended(printed)[counter].as_u64().expect("a counter")).sum()
+        self.printed
+            .iter()
+            .map(|printed| ended(printed)[counter].as_u64().expect("a counter"))
+            .sum()
     }
 
     /// Waits for a message that is sent now.
@@ -219,10 +248,14 @@ impl World {
         let mut command = child::longshore();
         command.arg("run").env("LONGSHORE__QUEUE__ENDPOINT_URL", self.proxies[number].endpoint());
         command.envs(self.worker_settings.iter().map(|(name, value)| (name, value)));
-        assert!(self.workers[number].replace(Child::start(command)).is_none(), "worker {number} runs already");
+        assert!(
+            self.workers[number].replace(Child::start(command)).is_none(),
+            "worker {number} runs already"
+        );
     }
 
-    /// Waits until it receives. Before that, a fault would end it: a worker that cannot start says why and exits.
+    /// Waits until it receives. Before that, a fault would end it: a worker that cannot start says
+    /// why and exits.
     pub async fn started(&mut self, number: usize) {
         let worker = self.workers[number].as_mut().expect("a running worker");
         until("the worker has started", async || {
@@ -234,13 +267,18 @@ impl World {
 
     /// Ends it without a word, at a moment when it holds messages. Its counts are lost.
     ///
-    /// It is halted first, which is all that it notices; the look at what it holds then takes no time of its own.
+    /// It is halted first, which is all that it notices; the look at what it holds then takes no
+    /// time of its own.
     pub async fn kill_worker(&mut self, number: usize) {
-        let (worker, proxy) = (self.workers[number].take().expect("a running worker"), &self.proxies[number]);
+        let (worker, proxy) =
+            (self.workers[number].take().expect("a running worker"), &self.proxies[number]);
         until("the worker holds messages", async || {
             worker.signal("STOP").await;
             // What it asked for still happens.
-            until("its calls have acted", async || SETTLING.iter().all(|operation| proxy.seen().in_progress(*operation) == 0)).await;
+            until("its calls have acted", async || {
+                SETTLING.iter().all(|operation| proxy.seen().in_progress(*operation) == 0)
+            })
+            .await;
             let holds = !proxy.seen().hidden.is_empty();
             if !holds {
                 worker.signal("CONT").await;
@@ -258,7 +296,8 @@ impl World {
         self.has_drained(number).await;
     }
 
-    /// Asks it to stop while it cannot settle what it holds, and waits until its deadline made it let go.
+    /// Asks it to stop while it cannot settle what it holds, and waits until its deadline made it
+    /// let go.
     pub async fn let_go_worker(&mut self, number: usize) {
         let worker = self.workers[number].take().expect("a running worker");
         worker.signal("TERM").await;
@@ -269,7 +308,8 @@ impl World {
 
     /// Stops all that run, at once.
     pub async fn stop_workers(&mut self) {
-        let running: Vec<_> = (0..self.workers.len()).filter(|number| self.workers[*number].is_some()).collect();
+        let running: Vec<_> =
+            (0..self.workers.len()).filter(|number| self.workers[*number].is_some()).collect();
         for number in &running {
             self.workers[*number].as_ref().expect("it runs").signal("TERM").await;
         }
@@ -279,7 +319,8 @@ impl World {
     }
 
     async fn has_drained(&mut self, number: usize) {
-        let (status, printed) = self.workers[number].take().expect("a running worker").ended().await;
+        let (status, printed) =
+            self.workers[number].take().expect("a running worker").ended().await;
         assert!(status.success(), "worker {number} ended with {status}:\n{printed}");
         self.printed.push(printed);
     }
@@ -295,22 +336,35 @@ impl Drop for World {
     fn drop(&mut self) {
         const LINES: usize = 15;
         if std::thread::panicking() {
-            for (number, worker) in self.workers.iter().enumerate().filter_map(|(number, worker)| Some((number, worker.as_ref()?))) {
+            for (number, worker) in self
+                .workers
+                .iter()
+                .enumerate()
+                .filter_map(|(number, worker)| Some((number, worker.as_ref()?)))
+            {
                 let printed = worker.printed();
                 let lines: Vec<_> = printed.lines().collect();
-                eprintln!("worker {number} said last:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"));
+                eprintln!(
+                    "worker {number} said last:\n{}",
+                    lines[lines.len().saturating_sub(LINES)..].join("\n")
+                );
             }
         }
     }
 }
 
-/// The last line of a worker that ended by itself: see `longshore::telemetry::signals::WorkerEnded`.
+/// The last line of a worker that ended by itself: see
+/// `longshore::telemetry::signals::WorkerEnded`.
 fn ended(printed: &str) -> Value {
     let lines = printed.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.into_iter().find(|line| line["message"] == "ended").unwrap_or_else(|| panic!("no last line:\n{printed}"))
+    lines
+        .into_iter()
+        .find(|line| line["message"] == "ended")
+        .unwrap_or_else(|| panic!("no last line:\n{printed}"))
 }
 
-/// Defaults are for networks and machines that take their time; here a fault is to be over in seconds.
+/// Defaults are for networks and machines that take their time; here a fault is to be over in
+/// seconds.
 fn worker_settings(queue_url: &str, uri: String) -> Vec<(&'static str, String)> {
     let own = [("LONGSHORE__QUEUE__URL", queue_url.to_owned()), ("MONGO_CACHE_URI", uri)];
     let fixed = [
@@ -321,7 +375,8 @@ fn worker_settings(queue_url: &str, uri: String) -> Vec<(&'static str, String)> 
         ("LONGSHORE__DB__WRITE_CONCERN__TIMEOUT", "1s"),
         ("LONGSHORE__RETRY__BUDGET", "2s"),
         ("LONGSHORE__RETRY__MAX", "500ms"),
-        // Far less than the load, so that a worker dies with messages in its hands and others in the queue.
+        // Far less than the load, so that a worker dies with messages in its hands and others in
+        // the queue.
         ("LONGSHORE__IN_FLIGHT__MESSAGES_MAX", "300"),
         ("LONGSHORE__ROUTES__VISIT__COLLECTION", VISITS),
         ("LONGSHORE__ROUTES__VISIT__WRITE", "insert"),
@@ -331,5 +386,6 @@ fn worker_settings(queue_url: &str, uri: String) -> Vec<(&'static str, String)> 
 
 async fn messages_in(queue: &SqsQueue) -> usize {
     let facts = queue.facts().await.expect("facts of the queue");
-    usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed).expect("a few")
+    usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed)
+        .expect("a few")
 }

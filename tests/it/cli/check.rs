@@ -10,8 +10,14 @@ use super::*;
 
 /// Status and text of the findings of one check.
 fn found(ran: &Ran, check: &str) -> Vec<(String, String)> {
-    let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
-    ran.lines().iter().filter(|line| line["check"] == check).map(|line| (text(line, "status"), text(line, "text"))).collect()
+    let text = |line: &Value, name: &str| {
+        line[name].as_str().unwrap_or_else(|| panic!("{line}")).to_owned()
+    };
+    ran.lines()
+        .iter()
+        .filter(|line| line["check"] == check)
+        .map(|line| (text(line, "status"), text(line, "text")))
+        .collect()
 }
 
 fn statuses(ran: &Ran, check: &str) -> Vec<String> {
@@ -39,21 +45,35 @@ async fn all_is_looked_at_and_nothing_is_changed() {
     ] {
         assert_eq!(statuses(&ran, check), expected, "{check}: {}", ran.stdout);
     }
-    assert!(found(&ran, "database")[0].1.contains("replica set longshore, 1 data-bearing"), "{}", ran.stdout);
+    assert!(
+        found(&ran, "database")[0].1.contains("replica set longshore, 1 data-bearing"),
+        "{}",
+        ran.stdout
+    );
     assert!(found(&ran, "queue")[0].1.contains("standard: 0 waiting"), "{}", ran.stdout);
-    assert_eq!(here.database().await.list_collection_names().await.expect("names"), Vec::<String>::new());
+    assert_eq!(
+        here.database().await.list_collection_names().await.expect("names"),
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
 async fn one_server_that_is_not_there_does_not_hide_the_other() {
     let here = Surroundings::start().await;
     let ran = here.run(&["check", "--set", &format!("queue.url={}-absent", here.queue_url)]).await;
-    assert_eq!((ran.status, statuses(&ran, "database"), statuses(&ran, "queue")), (1, vec!["ok".to_owned()], vec!["fail".to_owned()]));
+    assert_eq!(
+        (ran.status, statuses(&ran, "database"), statuses(&ran, "queue")),
+        (1, vec!["ok".to_owned()], vec!["fail".to_owned()])
+    );
     assert!(found(&ran, "queue")[0].1.contains("check queue.url"), "{}", ran.stdout);
 
-    let here = here.set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@127.0.0.1:1/portal"));
+    let here =
+        here.set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@127.0.0.1:1/portal"));
     let ran = here.run(&["check"]).await;
-    assert_eq!((ran.status, statuses(&ran, "database"), statuses(&ran, "queue")), (1, vec!["fail".to_owned()], vec!["ok".to_owned()]));
+    assert_eq!(
+        (ran.status, statuses(&ran, "database"), statuses(&ran, "queue")),
+        (1, vec!["fail".to_owned()], vec!["ok".to_owned()])
+    );
     assert!(ran.took < Duration::from_secs(15), "{:?}", ran.took);
 }
 
@@ -62,28 +82,50 @@ async fn a_write_concern_that_the_set_cannot_meet_fails() {
     let here = Surroundings::start().await;
     for w in ["2", "elsewhere"] {
         let ran = here.run(&["check", "--set", &format!("db.write_concern.w={w}")]).await;
-        assert_eq!((ran.status, statuses(&ran, "write concern")), (1, vec!["fail".to_owned()]), "{}", ran.stdout);
+        assert_eq!(
+            (ran.status, statuses(&ran, "write concern")),
+            (1, vec!["fail".to_owned()]),
+            "{}",
+            ran.stdout
+        );
         assert!(found(&ran, "write concern")[0].1.contains("db.write_concern.w"), "{}", ran.stdout);
     }
-    assert_eq!(here.database().await.list_collection_names().await.expect("names"), Vec::<String>::new());
+    assert_eq!(
+        here.database().await.list_collection_names().await.expect("names"),
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
 async fn indexes_are_made_when_asked_once_nothing_stands_in_the_way() {
     let here = Surroundings::start().await;
     let twice = doc! { "session_id": "s-1", "data": {} };
-    here.insert("sessions", &[twice.clone(), twice, doc! { "data": {} }, doc! { "data": {} }]).await;
+    here.insert("sessions", &[twice.clone(), twice, doc! { "data": {} }, doc! { "data": {} }])
+        .await;
 
     let ran = here.run(&["check"]).await;
     assert_eq!(ran.status, 1);
-    let of_sessions = |ran: &Ran| found(ran, "indexes").into_iter().filter(|(_, text)| text.contains("sessions")).collect::<Vec<_>>();
+    let of_sessions = |ran: &Ran| {
+        found(ran, "indexes")
+            .into_iter()
+            .filter(|(_, text)| text.contains("sessions"))
+            .collect::<Vec<_>>()
+    };
     assert!(of_sessions(&ran)[0].1.contains("longshore check --create-indexes"), "{}", ran.stdout);
 
     let ran = here.run(&["check", "--create-indexes"]).await;
     assert_eq!(ran.status, 1);
     let texts: Vec<String> = of_sessions(&ran).into_iter().map(|(_, text)| text).collect();
-    assert!(texts.iter().any(|text| text.contains("2 documents of sessions have the same session_id, \"s-1\"")), "{texts:?}");
-    assert!(texts.iter().any(|text| text.contains("2 documents of sessions have no session_id")), "{texts:?}");
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("2 documents of sessions have the same session_id, \"s-1\"")),
+        "{texts:?}"
+    );
+    assert!(
+        texts.iter().any(|text| text.contains("2 documents of sessions have no session_id")),
+        "{texts:?}"
+    );
 
     let sessions = here.database().await.collection::<Document>("sessions");
     sessions.delete_many(doc! { "session_id": null }).await.expect("deleted");
@@ -99,7 +141,12 @@ async fn an_index_that_is_not_the_declared_one_is_named() {
     let here = Surroundings::start().await;
     let sparse = IndexOptions::builder().unique(true).sparse(true).build();
     let index = IndexModel::builder().keys(doc! { "user_id": 1 }).options(sparse).build();
-    here.database().await.collection::<Document>("user_cache").create_index(index).await.expect("an index");
+    here.database()
+        .await
+        .collection::<Document>("user_cache")
+        .create_index(index)
+        .await
+        .expect("an index");
     let ran = here.run(&["check"]).await;
     assert_eq!(ran.status, 1);
     let texts: Vec<String> = found(&ran, "indexes").into_iter().map(|(_, text)| text).collect();
@@ -108,15 +155,21 @@ async fn an_index_that_is_not_the_declared_one_is_named() {
 
 #[tokio::test]
 async fn what_the_start_would_refuse_of_telemetry_and_address_is_found() {
-    let here = Surroundings::start().await.set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://u:{SECRET}@127.0.0.1:1"));
+    let here = Surroundings::start()
+        .await
+        .set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://u:{SECRET}@127.0.0.1:1"));
     let ran = here.run(&["check"]).await;
     assert_eq!(
         found(&ran, "telemetry")[0].1,
         "traces to http://***@127.0.0.1:1 by http/protobuf, metrics to http://***@127.0.0.1:1 by http/protobuf"
     );
-    let here = here.set("OTEL_TRACES_SAMPLER", "ratio").set("LONGSHORE__ADMIN__LISTEN", "192.0.2.1:9690");
+    let here =
+        here.set("OTEL_TRACES_SAMPLER", "ratio").set("LONGSHORE__ADMIN__LISTEN", "192.0.2.1:9690");
     let ran = here.run(&["check"]).await;
-    assert_eq!((ran.status, statuses(&ran, "telemetry"), statuses(&ran, "admin")), (1, vec!["fail".to_owned()], vec!["fail".to_owned()]));
+    assert_eq!(
+        (ran.status, statuses(&ran, "telemetry"), statuses(&ran, "admin")),
+        (1, vec!["fail".to_owned()], vec!["fail".to_owned()])
+    );
     assert!(found(&ran, "telemetry")[0].1.starts_with("OTEL_TRACES_SAMPLER"), "{}", ran.stdout);
     assert!(found(&ran, "admin")[0].1.contains("give another address"), "{}", ran.stdout);
 }
@@ -133,10 +186,14 @@ async fn a_call_that_is_denied_is_told_with_the_permission_that_it_needs() {
         proxy.always(&[operation], Fault::Denied);
         let here = here.set("LONGSHORE__QUEUE__ENDPOINT_URL", proxy.endpoint());
         let ran = here.run(&["check"]).await;
-        let failed: Vec<Value> = ran.lines().into_iter().filter(|line| line["status"] == "fail").collect();
+        let failed: Vec<Value> =
+            ran.lines().into_iter().filter(|line| line["status"] == "fail").collect();
         assert_eq!((ran.status, failed.len()), (1, 1), "{}", ran.stdout);
         let text = failed[0]["text"].as_str().unwrap_or_default();
-        assert!(text.contains(&format!("allow {permission} on the queue to this identity")), "{text}");
+        assert!(
+            text.contains(&format!("allow {permission} on the queue to this identity")),
+            "{text}"
+        );
     }
 }
 
@@ -147,26 +204,48 @@ async fn a_short_visibility_timeout_and_a_hasty_redrive_policy_are_warned_about(
     let dead_letters = here.sqs.create_queue(&json!({})).await;
     let arn = here.sqs.connect(&dead_letters).await.1.arn;
     let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": 3}).to_string();
-    here.sqs.call("SetQueueAttributes", &json!({"QueueUrl": here.queue_url, "Attributes": {"RedrivePolicy": policy}})).await;
+    here.sqs
+        .call(
+            "SetQueueAttributes",
+            &json!({"QueueUrl": here.queue_url, "Attributes": {"RedrivePolicy": policy}}),
+        )
+        .await;
     let ran = here.run(&["check"]).await;
     assert_eq!(ran.status, 0, "{}", ran.stdout);
-    assert!(found(&ran, "visibility timeout")[0].1.contains("set queue.visibility_timeout to 40s"), "{}", ran.stdout);
+    assert!(
+        found(&ran, "visibility timeout")[0].1.contains("set queue.visibility_timeout to 40s"),
+        "{}",
+        ran.stdout
+    );
     assert!(found(&ran, "redrive policy")[0].1.contains("maxReceiveCount is 3"), "{}", ran.stdout);
 }
 
 #[tokio::test]
 async fn the_printed_settings_say_where_they_come_from_and_hide_secrets() {
-    let here = Surroundings::start().await.set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@db.example/portal?maxPoolSize=7"));
+    let here = Surroundings::start().await.set(
+        "MONGO_CACHE_URI",
+        &format!("mongodb://portal:{SECRET}@db.example/portal?maxPoolSize=7"),
+    );
     let ran = here.run(&["check", "--print", "--set", "queue.wait=5s"]).await;
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
     let lines = ran.lines();
-    let of = |key: &str| lines.iter().find(|line| line["key"] == key).unwrap_or_else(|| panic!("{lines:?}"));
+    let of = |key: &str| {
+        lines.iter().find(|line| line["key"] == key).unwrap_or_else(|| panic!("{lines:?}"))
+    };
     assert_eq!(of("queue.wait"), &json!({"key": "queue.wait", "value": "5s", "source": "--set"}));
     assert_eq!(of("queue.url")["source"], "LONGSHORE__QUEUE__URL");
-    assert_eq!(of("queue.region"), &json!({"key": "queue.region", "value": null, "source": "default"}));
+    assert_eq!(
+        of("queue.region"),
+        &json!({"key": "queue.region", "value": null, "source": "default"})
+    );
     let uri = of("db.mongo_uri");
     assert_eq!(uri["source"], "MONGO_CACHE_URI");
-    assert!(uri["value"].as_str().is_some_and(|uri| uri.contains("db.example/portal") && uri.contains("***")), "{uri}");
+    assert!(
+        uri["value"]
+            .as_str()
+            .is_some_and(|uri| uri.contains("db.example/portal") && uri.contains("***")),
+        "{uri}"
+    );
 }
 
 #[tokio::test]
@@ -176,17 +255,35 @@ async fn a_user_who_may_not_write_a_collection_is_told_which() {
     let (database, name) = (manager.database(), manager.database().name());
     let on = |collection: &str| doc! { "resource": { "db": name, "collection": collection }, "actions": ["insert", "update", "find", "listIndexes"] };
     let written = ["events", "sessions", "user_cache"].map(on).to_vec();
-    database.run_command(doc! { "createRole": "writer", "privileges": written, "roles": [] }).await.expect("a role");
-    database.run_command(doc! { "createUser": "narrow", "pwd": SECRET, "roles": ["writer"] }).await.expect("a user");
+    database
+        .run_command(doc! { "createRole": "writer", "privileges": written, "roles": [] })
+        .await
+        .expect("a role");
+    database
+        .run_command(doc! { "createUser": "narrow", "pwd": SECRET, "roles": ["writer"] })
+        .await
+        .expect("a user");
 
     let uri = db.mongo_uri.as_ref().expect("a URI").expose();
     let (_, rest) = uri.split_once('@').expect("a login");
-    let uri = format!("mongodb://narrow:{SECRET}@{}", rest.replace("authSource=admin", &format!("authSource={name}")));
+    let uri = format!(
+        "mongodb://narrow:{SECRET}@{}",
+        rest.replace("authSource=admin", &format!("authSource={name}"))
+    );
     let here = Surroundings::start().await.set("MONGO_CACHE_URI", &uri);
     let ran = here.run(&["check"]).await;
     assert_eq!(ran.status, 1);
-    let (failed, warned): (Vec<_>, Vec<_>) = found(&ran, "privileges").into_iter().partition(|(status, _)| status == "fail");
+    let (failed, warned): (Vec<_>, Vec<_>) =
+        found(&ran, "privileges").into_iter().partition(|(status, _)| status == "fail");
     let [(_, text)] = &failed[..] else { panic!("{}", ran.stdout) };
-    assert!(warned.len() == 3 && warned.iter().all(|(_, text)| text.contains("may not createIndex")), "{warned:?}");
-    assert!(text.starts_with("dead_letters: the user may not insert, find; grant it the role readWrite"), "{text}");
+    assert!(
+        warned.len() == 3 && warned.iter().all(|(_, text)| text.contains("may not createIndex")),
+        "{warned:?}"
+    );
+    assert!(
+        text.starts_with(
+            "dead_letters: the user may not insert, find; grant it the role readWrite"
+        ),
+        "{text}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Indexes as `run` and `check` judge them: what is no guard yet, what compares keys otherwise, and that the two agree.
+//! Indexes as `run` and `check` judge them: what is no guard yet, what compares keys otherwise, and
+//! that the two agree.
 
 use longshore::dev::mongod::Mongod;
 use mongodb::options::{Collation, CollationStrength, IndexOptions};
@@ -28,8 +29,17 @@ impl Surroundings {
     /// Texts of what `check` says about indexes, with the status in front.
     async fn indexes(&self, arguments: &[&str]) -> (i32, Vec<String>) {
         let ran = self.run(arguments).await;
-        let text = |line: &Value| format!("{}: {}", line["status"].as_str().expect("a status"), line["text"].as_str().expect("text"));
-        (ran.status, ran.lines().iter().filter(|line| line["check"] == "indexes").map(text).collect())
+        let text = |line: &Value| {
+            format!(
+                "{}: {}",
+                line["status"].as_str().expect("a status"),
+                line["text"].as_str().expect("text")
+            )
+        };
+        (
+            ran.status,
+            ran.lines().iter().filter(|line| line["check"] == "indexes").map(text).collect(),
+        )
     }
 }
 
@@ -53,7 +63,11 @@ async fn starts_and_stops(here: &Surroundings) {
 
 /// Texts that differ in case only are one to it.
 async fn folding(database: &Database, collection: &str) {
-    let collation = Collation::builder().locale("en").strength(CollationStrength::Secondary).numeric_ordering(true).build();
+    let collation = Collation::builder()
+        .locale("en")
+        .strength(CollationStrength::Secondary)
+        .numeric_ordering(true)
+        .build();
     database.create_collection(collection).collation(collation).await.expect("made");
 }
 
@@ -74,7 +88,8 @@ async fn an_index_that_is_being_built_guards_nothing_and_is_waited_for() {
         async move { index(&database, "sessions", "session_id", true).await }
     });
     until("the build is under way", async || {
-        let stats = database.run_command(doc! { "collStats": "sessions" }).await.expect("statistics");
+        let stats =
+            database.run_command(doc! { "collStats": "sessions" }).await.expect("statistics");
         stats.get_array("indexBuilds").is_ok_and(|builds| !builds.is_empty())
     })
     .await;
@@ -82,7 +97,8 @@ async fn an_index_that_is_being_built_guards_nothing_and_is_waited_for() {
     let ran = here.run(&["run"]).await;
     assert_eq!(ran.status, 2, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("the unique index on session_id of sessions is being built") && ran.stderr.contains("wait"),
+        ran.stderr.contains("the unique index on session_id of sessions is being built")
+            && ran.stderr.contains("wait"),
         "{}",
         ran.stderr
     );
@@ -90,7 +106,10 @@ async fn an_index_that_is_being_built_guards_nothing_and_is_waited_for() {
         let (status, texts) = here.indexes(arguments).await;
         let text = only(&texts, "sessions");
         assert!(
-            status == 1 && text.starts_with("fail:") && text.contains("is being built") && !text.contains("--create-indexes"),
+            status == 1
+                && text.starts_with("fail:")
+                && text.contains("is being built")
+                && !text.contains("--create-indexes"),
             "{text}"
         );
     }
@@ -109,20 +128,34 @@ async fn in_a_folding_collection_run_and_check_lead_to_an_index_that_compares_pl
     here.insert("sessions", &[doc! { "session_id": "S-81", "data": {} }]).await;
 
     let ran = here.run(&["run"]).await;
-    assert!(ran.status == 2 && ran.stderr.contains("run `longshore check --create-indexes`"), "{}", ran.stderr);
+    assert!(
+        ran.status == 2 && ran.stderr.contains("run `longshore check --create-indexes`"),
+        "{}",
+        ran.stderr
+    );
     let (status, texts) = here.indexes(&["check"]).await;
-    assert!(status == 1 && texts.iter().any(|text| text.contains("run `longshore check --create-indexes`")), "{texts:?}");
+    assert!(
+        status == 1
+            && texts.iter().any(|text| text.contains("run `longshore check --create-indexes`")),
+        "{texts:?}"
+    );
 
     let (status, texts) = here.indexes(&["check", "--create-indexes"]).await;
     assert_eq!(status, 0, "{texts:?}");
-    let note = texts.iter().find(|text| text.starts_with("note:") && text.contains("session_id_1")).unwrap_or_else(|| panic!("{texts:?}"));
+    let note = texts
+        .iter()
+        .find(|text| text.starts_with("note:") && text.contains("session_id_1"))
+        .unwrap_or_else(|| panic!("{texts:?}"));
     assert!(note.contains("strength") && note.contains("dropIndex(\"session_id_1\")"), "{note}");
     starts_and_stops(&here).await;
 
     let sessions = database.collection::<Document>("sessions");
     sessions.drop_index("session_id_1").await.expect("dropped, as the note says");
     here.insert("sessions", &[doc! { "session_id": "s-81", "data": {} }]).await;
-    sessions.insert_one(doc! { "session_id": "s-81" }).await.expect_err("the index that was made compares byte by byte");
+    sessions
+        .insert_one(doc! { "session_id": "s-81" })
+        .await
+        .expect_err("the index that was made compares byte by byte");
     assert_eq!(here.indexes(&["check"]).await.0, 0);
     starts_and_stops(&here).await;
 }
@@ -143,7 +176,13 @@ async fn a_collection_that_folds_the_id_is_no_home_for_a_key_that_is_the_id() {
     folding(&here.database().await, "sessions").await;
     let ran = here.run(&["run"]).await;
     assert_eq!(ran.status, 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("sessions") && ran.stderr.contains("collation") && ran.stderr.contains("_id"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("sessions")
+            && ran.stderr.contains("collation")
+            && ran.stderr.contains("_id"),
+        "{}",
+        ran.stderr
+    );
     let (status, texts) = here.indexes(&["check"]).await;
     assert!(status == 1 && only(&texts, "sessions").starts_with("fail:"), "{texts:?}");
 }
@@ -156,7 +195,13 @@ async fn an_index_that_stands_in_the_way_is_told_alike_by_run_and_check_with_wha
     here.insert("sessions", &[doc! { "session_id": "s-1" }]).await;
     let dropping = "db.getCollection(\"sessions\").dropIndex(\"session_id_1\")";
     let ran = here.run(&["run"]).await;
-    assert!(ran.status == 2 && ran.stderr.contains(dropping) && ran.stderr.contains("longshore check --create-indexes"), "{}", ran.stderr);
+    assert!(
+        ran.status == 2
+            && ran.stderr.contains(dropping)
+            && ran.stderr.contains("longshore check --create-indexes"),
+        "{}",
+        ran.stderr
+    );
     let (status, texts) = here.indexes(&["check", "--create-indexes"]).await;
     assert!(status == 1 && only(&texts, "sessions").contains(dropping), "{texts:?}");
     database.collection::<Document>("sessions").drop_index("session_id_1").await.expect("dropped");
@@ -177,8 +222,17 @@ async fn what_makes_the_order_of_arrival_matter_is_noted() {
     assert_eq!(status, 0, "{texts:?}");
     let notes: Vec<_> = texts.iter().filter(|text| text.starts_with("note:")).collect();
     assert_eq!(notes.len(), 3, "{notes:?}");
-    let note = |of: &str| notes.iter().find(|note| note.contains(of)).unwrap_or_else(|| panic!("{notes:?}"));
-    assert!(note("email_1").contains("user_cache") && note("email_1").contains("order of arrival"), "{notes:?}");
-    assert!(note("validator").contains("data, owner, session_id") && note("validator").contains("order of arrival"), "{notes:?}");
+    let note = |of: &str| {
+        notes.iter().find(|note| note.contains(of)).unwrap_or_else(|| panic!("{notes:?}"))
+    };
+    assert!(
+        note("email_1").contains("user_cache") && note("email_1").contains("order of arrival"),
+        "{notes:?}"
+    );
+    assert!(
+        note("validator").contains("data, owner, session_id")
+            && note("validator").contains("order of arrival"),
+        "{notes:?}"
+    );
     assert!(note("dead_letters").contains("collation"), "{notes:?}");
 }

@@ -15,18 +15,33 @@ fn nowhere() -> String {
 /// Runs a command that must fail to start, and returns the one line that it says.
 async fn refusal(here: &Surroundings, arguments: &[&str]) -> String {
     let ran = here.run(arguments).await;
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.lines().count()), (2, "", 1), "{arguments:?}: {}", ran.stderr);
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.lines().count()),
+        (2, "", 1),
+        "{arguments:?}: {}",
+        ran.stderr
+    );
     assert!(ran.took < START_MAX, "{arguments:?} took {:?}", ran.took);
-    ran.stderr.trim_end().strip_prefix("longshore: ").unwrap_or_else(|| panic!("{}", ran.stderr)).to_owned()
+    ran.stderr
+        .trim_end()
+        .strip_prefix("longshore: ")
+        .unwrap_or_else(|| panic!("{}", ran.stderr))
+        .to_owned()
 }
 
 #[tokio::test]
 async fn without_a_database_the_address_is_named() {
     let address = nowhere();
-    let here = Surroundings::start().await.set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@{address}/portal"));
+    let here = Surroundings::start()
+        .await
+        .set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@{address}/portal"));
     for command in ["run", "stats"] {
         let line = refusal(&here, &[command]).await;
-        assert!(line.contains(&format!("no MongoDB server at {address}")) && line.contains("check that it runs"), "{line}");
+        assert!(
+            line.contains(&format!("no MongoDB server at {address}"))
+                && line.contains("check that it runs"),
+            "{line}"
+        );
     }
 }
 
@@ -41,9 +56,15 @@ async fn without_a_database_uri_the_variable_is_named() {
 async fn a_wrong_password_is_told_from_an_absent_database() {
     let secured = mongod::settings(mongod::secured().await).mongo_uri.expect("a URI");
     let (_, rest) = secured.expose().split_once('@').expect("a login");
-    let here = Surroundings::start().await.set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@{rest}"));
+    let here = Surroundings::start()
+        .await
+        .set("MONGO_CACHE_URI", &format!("mongodb://portal:{SECRET}@{rest}"));
     let line = refusal(&here, &["run"]).await;
-    assert!(line.contains("refused the credentials") && line.contains("check user name, password and authSource"), "{line}");
+    assert!(
+        line.contains("refused the credentials")
+            && line.contains("check user name, password and authSource"),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -53,7 +74,10 @@ async fn without_a_queue_what_is_missing_is_named() {
     let absent = format!("{}-absent", here.queue_url);
     let cases = [
         (format!("queue.url={absent}"), "does not exist"),
-        (format!("queue.endpoint_url=http://{address}"), "check the network and queue.endpoint_url"),
+        (
+            format!("queue.endpoint_url=http://{address}"),
+            "check the network and queue.endpoint_url",
+        ),
     ];
     for (set, expected) in &cases {
         for command in ["run", "send"] {

@@ -1,5 +1,5 @@
-//! What holds for any bytes at all that arrive as a message: the body of each fuzz target, and of the tests that run its
-//! corpus without a fuzzer.
+//! What holds for any bytes at all that arrive as a message: the body of each fuzz target, and of
+//! the tests that run its corpus without a fuzzer.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -21,25 +21,30 @@ const UNPACKED_BYTES_MAX: usize = 64 * 1024;
 /// A place of 512 bytes and one name more, and the sentence around them.
 const TEXT_BYTES_MAX: usize = 2_048;
 
-/// A body by itself: it becomes exactly the document that the reference makes of it, or is refused where that refuses.
+/// A body by itself: it becomes exactly the document that the reference makes of it, or is refused
+/// where that refuses.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn body(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match (json::fields(&text), reference::document(&text)) {
-        (Ok(fields), Some(wanted)) => assert_eq!(document(&fields), wanted, "the document is not the one that the text says"),
+        (Ok(fields), Some(wanted)) => {
+            assert_eq!(document(&fields), wanted, "the document is not the one that the text says")
+        }
         (Err(rejection), None) => check_rejection(&rejection),
         (Ok(_), None) => panic!("read, though it must be refused"),
         (Err(rejection), Some(_)) => panic!("refused, though it can be stored: {rejection:?}"),
     }
 }
 
-/// A message with attributes, written as in HTTP: a line `name: value` for each, an empty line, the body. A line `raw`
-/// stands for base64, so that a fuzzer can change what is packed: the rest is encoded first.
+/// A message with attributes, written as in HTTP: a line `name: value` for each, an empty line, the
+/// body. A line `raw` stands for base64, so that a fuzzer can change what is packed: the rest is
+/// encoded first.
 ///
 /// # Panics
-/// Where anything but a sound record or a sound refusal comes of it, or the second time another one.
+/// Where anything but a sound record or a sound refusal comes of it, or the second time another
+/// one.
 pub fn message(bytes: &[u8]) {
     static CONFIG: LazyLock<(Config, Router)> = LazyLock::new(|| {
         let mut config = defaults();
@@ -79,8 +84,14 @@ fn written(bytes: &[u8]) -> QueueMessage {
     let attributes = head.lines().filter_map(|line| line.split_once(": "));
     QueueMessage {
         message_id: "00000000-0000-4000-8000-000000000001".to_owned(),
-        body: if head.lines().any(|line| line == "raw") { STANDARD.encode(body) } else { String::from_utf8_lossy(body).into_owned() },
-        attributes: attributes.map(|(name, value)| (name.to_owned(), Attribute::Text(value.to_owned()))).collect(),
+        body: if head.lines().any(|line| line == "raw") {
+            STANDARD.encode(body)
+        } else {
+            String::from_utf8_lossy(body).into_owned()
+        },
+        attributes: attributes
+            .map(|(name, value)| (name.to_owned(), Attribute::Text(value.to_owned())))
+            .collect(),
         sent_ms: 1_795_341_600_000,
         receive_count: 1,
         ..QueueMessage::default()
@@ -89,13 +100,27 @@ fn written(bytes: &[u8]) -> QueueMessage {
 
 fn check_record(record: &Record, body_bytes: usize) {
     assert!(!record.kind.is_empty(), "a record without a type");
-    assert!((1..=ID_BYTES_MAX).contains(&record.origin.id.len()), "an origin's id of {} bytes", record.origin.id.len());
-    assert!(record.bytes <= body_bytes.max(UNPACKED_BYTES_MAX), "{} bytes of a body of {body_bytes}", record.bytes);
+    assert!(
+        (1..=ID_BYTES_MAX).contains(&record.origin.id.len()),
+        "an origin's id of {} bytes",
+        record.origin.id.len()
+    );
+    assert!(
+        record.bytes <= body_bytes.max(UNPACKED_BYTES_MAX),
+        "{} bytes of a body of {body_bytes}",
+        record.bytes
+    );
     let bytes = document(&record.fields);
     assert!(bytes.len() <= json::DOCUMENT_BYTES_MAX, "a document of {} bytes", bytes.len());
-    let parsed: bson::Document = bson::deserialize_from_slice(&bytes).expect("what was read is BSON");
-    // Not the same bytes again where a name is there twice, or a length or a text is not as the specification wants it.
-    assert_eq!(bson::serialize_to_vec(&parsed).expect("BSON"), bytes, "not the canonical BSON of {parsed}");
+    let parsed: bson::Document =
+        bson::deserialize_from_slice(&bytes).expect("what was read is BSON");
+    // Not the same bytes again where a name is there twice, or a length or a text is not as the
+    // specification wants it.
+    assert_eq!(
+        bson::serialize_to_vec(&parsed).expect("BSON"),
+        bytes,
+        "not the canonical BSON of {parsed}"
+    );
     check_names(&parsed, 1);
 }
 

@@ -1,4 +1,5 @@
-//! The fuzz corpus without a fuzzer: each file, and many random changes of each, through the checks of its target.
+//! The fuzz corpus without a fuzzer: each file, and many random changes of each, through the checks
+//! of its target.
 
 use std::fs;
 use std::path::Path;
@@ -16,11 +17,15 @@ const CHANGES_MAX: usize = 4;
 /// The files of a target, by name.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries
         .map(|entry| {
             let entry = entry.expect("a readable entry");
-            (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).expect("a readable file"))
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                fs::read(entry.path()).expect("a readable file"),
+            )
         })
         .collect();
     files.sort();
@@ -37,7 +42,11 @@ struct Shown<'a> {
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this input, made of {}, breaks the check:\n{}", self.name, self.bytes.escape_ascii());
+            eprintln!(
+                "this input, made of {}, breaks the check:\n{}",
+                self.name,
+                self.bytes.escape_ascii()
+            );
         }
     }
 }
@@ -52,7 +61,8 @@ fn run(target: &str, check: fn(&[u8])) {
         checked(name, bytes);
     }
 
-    let mutations = std::env::var("FUZZ_MUTATIONS").map_or(MUTATIONS, |number| number.parse().expect("FUZZ_MUTATIONS is a number"));
+    let mutations = std::env::var("FUZZ_MUTATIONS")
+        .map_or(MUTATIONS, |number| number.parse().expect("FUZZ_MUTATIONS is a number"));
     let words = words(target);
     let mut rng = Rng::with_seed(81);
     for _ in 0..mutations {
@@ -69,7 +79,8 @@ fn run(target: &str, check: fn(&[u8])) {
 /// The words of the fuzzer's dictionary: one in quotes on each line, with `\\`, `\"` and `\xAB`.
 fn words(target: &str) -> Vec<Arc<[u8]>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(format!("{target}.dict"));
-    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let text =
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
     let words: Vec<_> = quoted.map(word).collect();
     assert!(words.len() > 10, "{} has {} words only", file.display(), words.len());
@@ -101,7 +112,9 @@ fn change(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8], words: &[Arc<[u8]>])
     let to = (at + rng.usize(..16)).min(bytes.len());
     match rng.u8(..8) {
         0 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(..8),
-        1 if at < bytes.len() => bytes[at] = *rng.choice(b"{}[]\",:\\0-9eE. \n\0\xff=$").expect("some"),
+        1 if at < bytes.len() => {
+            bytes[at] = *rng.choice(b"{}[]\",:\\0-9eE. \n\0\xff=$").expect("some")
+        }
         2 => drop(bytes.drain(at..to)),
         3 => {
             let again = bytes[at..to].to_vec();
@@ -133,7 +146,9 @@ fn any_message_gives_a_sound_record_or_a_sound_refusal_and_always_the_same() {
 
 #[test]
 fn the_corpus_holds_what_is_read_and_what_is_refused() {
-    let is_read = |(_, bytes): &(String, Vec<u8>)| longshore::decode::bson::fields(&String::from_utf8_lossy(bytes)).is_ok();
+    let is_read = |(_, bytes): &(String, Vec<u8>)| {
+        longshore::decode::bson::fields(&String::from_utf8_lossy(bytes)).is_ok()
+    };
     let files = corpus("decode");
     let read = files.iter().filter(|file| is_read(file)).count();
     assert!(read >= 15 && files.len() - read >= 15, "{read} of {} are read", files.len());

@@ -149,11 +149,27 @@ const TEXTS: &[&str] = &[
     ",",
     "日本",
 ];
-const TEXTS_REFUSED: &[&str] =
-    &[r"\ud83d", r"\ude00", r"\ud83d\u0061", r"\ude00\ud83d", r"\u00g0", r"\u+061", r"\u006", r"\x41", r"\", "\t", "\u{1f}", "\""];
+const TEXTS_REFUSED: &[&str] = &[
+    r"\ud83d",
+    r"\ude00",
+    r"\ud83d\u0061",
+    r"\ude00\ud83d",
+    r"\u00g0",
+    r"\u+061",
+    r"\u006",
+    r"\x41",
+    r"\",
+    "\t",
+    "\u{1f}",
+    "\"",
+];
 
-/// What stands around a value that is right in most cases: `one in 40` is refused, so that a text of some pieces is mostly read.
-fn piece(right: &'static [&'static str], refused: &'static [&'static str]) -> impl Strategy<Value = String> {
+/// What stands around a value that is right in most cases: `one in 40` is refused, so that a text
+/// of some pieces is mostly read.
+fn piece(
+    right: &'static [&'static str],
+    refused: &'static [&'static str],
+) -> impl Strategy<Value = String> {
     prop_oneof![39 => select(right), 1 => select(refused)].prop_map(str::to_owned)
 }
 
@@ -173,7 +189,10 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Few names, so that some objects have one twice, or twice only once it is read.
 fn name() -> impl Strategy<Value = String> {
-    let read = select(vec!["a", "b", "c", "d", "e", "x.y", "a$", "", r"\u0061", r"\u0062c", "bc", "f", "g", "h"]).prop_map(str::to_owned);
+    let read = select(vec![
+        "a", "b", "c", "d", "e", "x.y", "a$", "", r"\u0061", r"\u0062c", "bc", "f", "g", "h",
+    ])
+    .prop_map(str::to_owned);
     let refused = select(vec!["$a", r"\u0024a", r"a\u0000", "$date"]).prop_map(str::to_owned);
     prop_oneof![12 => read, 24 => "[a-z]{3}é?", 1 => refused].prop_map(|name| format!("\"{name}\""))
 }
@@ -184,7 +203,10 @@ fn spaces() -> impl Strategy<Value = String> {
 
 fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     vec((spaces(), name(), spaces(), spaces(), value, spaces()), 0..6).prop_map(|entries| {
-        let entries: Vec<_> = entries.into_iter().map(|(a, name, b, c, value, d)| format!("{a}{name}{b}:{c}{value}{d}")).collect();
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|(a, name, b, c, value, d)| format!("{a}{name}{b}:{c}{value}{d}"))
+            .collect();
         format!("{{{}}}", entries.join(","))
     })
 }
@@ -204,5 +226,6 @@ pub fn body() -> impl Strategy<Value = String> {
         });
         prop_oneof![array, object(inner)]
     });
-    (spaces(), object(value), spaces()).prop_map(|(before, object, after)| before + &object + &after)
+    (spaces(), object(value), spaces())
+        .prop_map(|(before, object, after)| before + &object + &after)
 }

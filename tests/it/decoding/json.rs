@@ -16,7 +16,11 @@ fn is_read(body: &str) -> bool {
 /// Reads a value where values stand: by itself, deep down, after and before others.
 fn is_read_anywhere(value: &str) -> bool {
     let read = is_read(&format!(r#"{{"v":{value}}}"#));
-    for around in [r#"{"a":[V],"b":1}"#, r#"{"a":"5,-0","b":{"c":[1e30,-0.0,{"d":V},-0,7]}}"#, "{ \"v\" :\n[ V , V ] }"] {
+    for around in [
+        r#"{"a":[V],"b":1}"#,
+        r#"{"a":"5,-0","b":{"c":[1e30,-0.0,{"d":V},-0,7]}}"#,
+        "{ \"v\" :\n[ V , V ] }",
+    ] {
         assert_eq!(is_read(&around.replace('V', value)), read, "{value} in {around}");
     }
     read
@@ -27,13 +31,21 @@ fn numbers_at_every_edge_keep_their_value_or_are_refused() {
     let long: Vec<String> = [20, 300, 800, 5_000]
         .into_iter()
         .flat_map(|digits| {
-            [format!("0.{}", "7".repeat(digits)), format!("{}e-{digits}", "3".repeat(digits)), format!("0.{}1", "0".repeat(digits))]
+            [
+                format!("0.{}", "7".repeat(digits)),
+                format!("{}e-{digits}", "3".repeat(digits)),
+                format!("0.{}1", "0".repeat(digits)),
+            ]
         })
         .collect();
     for number in generator::NUMBERS.iter().copied().chain(long.iter().map(String::as_str)) {
         assert!(is_read_anywhere(number), "{number}");
     }
-    for number in generator::NUMBERS_REFUSED.iter().copied().chain(["7".repeat(400).as_str(), &format!("-{}", "9".repeat(5_000))]) {
+    for number in generator::NUMBERS_REFUSED
+        .iter()
+        .copied()
+        .chain(["7".repeat(400).as_str(), &format!("-{}", "9".repeat(5_000))])
+    {
         assert!(!is_read_anywhere(number), "{number}");
     }
 }
@@ -51,17 +63,33 @@ fn extended_json_is_read_or_refused_wherever_it_stands() {
 
 #[test]
 fn nesting_ends_at_a_hundred_levels_of_any_kind() {
-    for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":[1,"#, "]}]"), (r#"{"a":[0,"#, "]}")] {
+    for (open, close) in
+        [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":[1,"#, "]}]"), (r#"{"a":[0,"#, "]}")]
+    {
         let levels_each = open.matches(['[', '{']).count();
         for levels in (1..=6).chain(90..=130).chain([199, 200, 201, 1_000]) {
             let nested = |inner: &str| {
                 let times = (levels - 1) / levels_each;
                 let rest = (levels - 1) % levels_each;
-                format!("{{\"v\":{}{}{inner}{}{}}}", "[".repeat(rest), open.repeat(times), close.repeat(times), "]".repeat(rest))
+                format!(
+                    "{{\"v\":{}{}{inner}{}{}}}",
+                    "[".repeat(rest),
+                    open.repeat(times),
+                    close.repeat(times),
+                    "]".repeat(rest)
+                )
             };
             assert_eq!(is_read(&nested("1")), levels <= 100, "{levels} levels of {open}");
-            assert_eq!(is_read(&nested(r#"{"$date":{"$numberLong":"1"}}"#)), levels <= 100, "a value is no level, in {levels} of {open}");
-            assert_eq!(is_read(&nested("{}")), levels < 100, "{levels} levels of {open} and one more");
+            assert_eq!(
+                is_read(&nested(r#"{"$date":{"$numberLong":"1"}}"#)),
+                levels <= 100,
+                "a value is no level, in {levels} of {open}"
+            );
+            assert_eq!(
+                is_read(&nested("{}")),
+                levels < 100,
+                "{levels} levels of {open} and one more"
+            );
         }
     }
 }
@@ -69,12 +97,17 @@ fn nesting_ends_at_a_hundred_levels_of_any_kind() {
 #[test]
 fn every_utf16_unit_is_read_by_its_escape_but_for_lone_surrogates() {
     let is_surrogate = |unit: &u16| (0xd800..=0xdfff).contains(unit);
-    let escapes: Vec<_> = (0..=u16::MAX).filter(|unit| !is_surrogate(unit)).map(|unit| format!("\"\\u{unit:04x}\"")).collect();
+    let escapes: Vec<_> = (0..=u16::MAX)
+        .filter(|unit| !is_surrogate(unit))
+        .map(|unit| format!("\"\\u{unit:04x}\""))
+        .collect();
     assert!(is_read(&format!(r#"{{"v":[{}]}}"#, escapes.join(","))));
     for unit in (0..=u16::MAX).filter(is_surrogate) {
         assert!(!is_read(&format!(r#"{{"v":"\u{unit:04x}"}}"#)), "{unit:x}");
     }
-    let pairs: Vec<_> = (0xd800..=0xdbff_u16).map(|high| format!("\"\\u{high:04x}\\u{:04X}\"", 0xdc00 + high % 0x400)).collect();
+    let pairs: Vec<_> = (0xd800..=0xdbff_u16)
+        .map(|high| format!("\"\\u{high:04x}\\u{:04X}\"", 0xdc00 + high % 0x400))
+        .collect();
     assert!(is_read(&format!(r#"{{"v":[{}]}}"#, pairs.join(","))));
     for broken in [r"\ud83d\ud83d", r"\ud83dx", r"\ude00\ud83d", r"\ud83d\u", r"\ud83d\n"] {
         assert!(!is_read(&format!(r#"{{"v":"{broken}"}}"#)), "{broken}");
@@ -86,15 +119,34 @@ fn every_utf16_unit_is_read_by_its_escape_but_for_lone_surrogates() {
 
 #[test]
 fn a_name_twice_is_refused_at_every_depth_however_it_is_written() {
-    let pairs = [("a", "a"), ("a", r"\u0061"), ("", ""), ("é", r"\u00e9"), (r"\ud83d\ude00", "😀"), (r#"\""#, r"\u0022"), (r"\/", "/")];
+    let pairs = [
+        ("a", "a"),
+        ("a", r"\u0061"),
+        ("", ""),
+        ("é", r"\u00e9"),
+        (r"\ud83d\ude00", "😀"),
+        (r#"\""#, r"\u0022"),
+        (r"\/", "/"),
+    ];
     for depth in [0, 1, 2, 15, 50, 97] {
         for many in [0, 12, 13, 14, 15, 16, 40] {
-            let others = (0..many).map(|number| format!(r#","n{number}":{{"a":{number}}}"#)).collect::<Vec<_>>().concat();
-            let at = |object: &str| is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)));
+            let others = (0..many)
+                .map(|number| format!(r#","n{number}":{{"a":{number}}}"#))
+                .collect::<Vec<_>>()
+                .concat();
+            let at = |object: &str| {
+                is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)))
+            };
             for (one, other) in pairs {
                 let once = format!(r#"{{"{one}":1{others}"#);
-                assert!(!at(&format!(r#"{once},"{other}":2}}"#)), "{one} and {other} with {many} others at {depth}");
-                assert!(at(&format!(r#"{once},"{other} ":2}}"#)), "another name than {one} with {many} others at {depth}");
+                assert!(
+                    !at(&format!(r#"{once},"{other}":2}}"#)),
+                    "{one} and {other} with {many} others at {depth}"
+                );
+                assert!(
+                    at(&format!(r#"{once},"{other} ":2}}"#)),
+                    "another name than {one} with {many} others at {depth}"
+                );
             }
         }
     }
@@ -103,9 +155,14 @@ fn a_name_twice_is_refused_at_every_depth_however_it_is_written() {
 #[test]
 fn names_that_act_or_end_early_are_refused_at_every_depth_and_a_nul_in_a_value_is_not() {
     for depth in [0, 1, 50, 98] {
-        let at = |object: &str| is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)));
+        let at = |object: &str| {
+            is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)))
+        };
         for name in ["$a", "$", r"\u0024", "$oid ", r"a\u0000", r"\u0000", r"\u0000$"] {
-            assert!(!at(&format!(r#"{{"{name}":1}}"#)) && !at(&format!(r#"{{"a":1,"{name}":1}}"#)), "{name}");
+            assert!(
+                !at(&format!(r#"{{"{name}":1}}"#)) && !at(&format!(r#"{{"a":1,"{name}":1}}"#)),
+                "{name}"
+            );
         }
         assert!(at(r#"{"a$":1,"x.y":"\u0000","_id":"$where"}"#));
     }
@@ -115,7 +172,9 @@ fn names_that_act_or_end_early_are_refused_at_every_depth_and_a_nul_in_a_value_i
 fn everything() -> String {
     let numbers = generator::NUMBERS.join(",");
     let values = generator::EXTENDED.join(" , ");
-    format!("{{\"n\":[{numbers}],\"e\":[{values}],\"t\":\"é\\u00e9\\ud83d\\ude00😀\",\"o\":{{\"\":{{}},\"x\":[true,false,null]}}}}")
+    format!(
+        "{{\"n\":[{numbers}],\"e\":[{values}],\"t\":\"é\\u00e9\\ud83d\\ude00😀\",\"o\":{{\"\":{{}},\"x\":[true,false,null]}}}}"
+    )
 }
 
 #[test]
@@ -126,8 +185,15 @@ fn a_text_that_ends_at_any_byte_or_goes_on_after_its_end_is_refused() {
         let cut = String::from_utf8_lossy(&whole.as_bytes()[..end]);
         assert!(!is_read(&cut), "the first {end} bytes");
     }
-    for more in (0..=u8::MAX).map(char::from).chain(['\u{2028}', '\u{feff}']).filter(|more| !" \t\r\n".contains(*more)) {
-        assert!(!is_read(&format!("{whole}{more}")) && !is_read(&format!("{whole} {more}")), "{more:?} after it");
+    for more in (0..=u8::MAX)
+        .map(char::from)
+        .chain(['\u{2028}', '\u{feff}'])
+        .filter(|more| !" \t\r\n".contains(*more))
+    {
+        assert!(
+            !is_read(&format!("{whole}{more}")) && !is_read(&format!("{whole} {more}")),
+            "{more:?} after it"
+        );
         assert!(!is_read(&format!("{more}{whole}")), "{more:?} before it");
     }
 }
@@ -137,18 +203,28 @@ fn a_document_grows_to_16_mib_and_no_further_whatever_it_is_made_of() {
     // What one item takes in BSON beside its index: 1 + digits + 1 + value.
     for (item, value_bytes) in [("0", 4), ("[]", 5), (r#"{"$date":0}"#, 8)] {
         // 100,000 items have indexes of 488,890 digits; each of the next 900,000 has one of six.
-        let (rest, each) = (16 * 1024 * 1024 - 5 - 3 - 5 - (488_890 + (2 + value_bytes) * 100_000), 8 + value_bytes);
+        let (rest, each) = (
+            16 * 1024 * 1024 - 5 - 3 - 5 - (488_890 + (2 + value_bytes) * 100_000),
+            8 + value_bytes,
+        );
         let most = 100_000 + (rest / each).min(900_000);
         let body = |items: usize| format!(r#"{{"v":[{}]}}"#, vec![item; items].join(","));
         assert!(fields(&body(most)).is_ok(), "{most} times {item}");
         if most < 1_000_000 {
-            assert_eq!(fields(&body(most + 1)).map_err(|rejection| rejection.reason), Err(Reason::TooLarge), "{} times {item}", most + 1);
+            assert_eq!(
+                fields(&body(most + 1)).map_err(|rejection| rejection.reason),
+                Err(Reason::TooLarge),
+                "{} times {item}",
+                most + 1
+            );
         }
     }
 }
 
-/// The document of a value, read by `serde_json` and converted in the plainest way. It differs from ours where it is said:
-/// - of a name that is there twice it keeps the last; a `$` name is a name, a NUL is a character; 127 levels are taken;
+/// The document of a value, read by `serde_json` and converted in the plainest way. It differs from
+/// ours where it is said:
+/// - of a name that is there twice it keeps the last; a `$` name is a name, a NUL is a character;
+///   127 levels are taken;
 /// - an integer beyond int64 becomes a double, and -0 a double too;
 /// - a number beyond what a double holds is no JSON to it.
 fn plainly(value: &Value) -> Bson {
@@ -161,7 +237,11 @@ fn plainly(value: &Value) -> Bson {
         },
         Value::String(text) => Bson::String(text.clone()),
         Value::Array(items) => items.iter().map(plainly).collect::<Vec<_>>().into(),
-        Value::Object(entries) => entries.iter().map(|(name, value)| (name.clone(), plainly(value))).collect::<Document>().into(),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(name, value)| (name.clone(), plainly(value)))
+            .collect::<Document>()
+            .into(),
     }
 }
 
@@ -174,7 +254,8 @@ fn double(number: f64) -> Bson {
 fn leveled(value: Bson) -> Bson {
     match value {
         Bson::Document(document) => {
-            let mut entries: Vec<_> = document.into_iter().map(|(name, value)| (name, leveled(value))).collect();
+            let mut entries: Vec<_> =
+                document.into_iter().map(|(name, value)| (name, leveled(value))).collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Bson::Document(entries.into_iter().collect())
         }

@@ -1,5 +1,6 @@
-//! JSON as RFC 8259 defines it, read by hand: numbers stay as they are written and a name may stand twice, so that the
-//! reference can judge both. Shares nothing with the product, which reads by `serde_json`.
+//! JSON as RFC 8259 defines it, read by hand: numbers stay as they are written and a name may stand
+//! twice, so that the reference can judge both. Shares nothing with the product, which reads by
+//! `serde_json`.
 
 /// A JSON text, with all that its writer chose except spaces and escapes.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +109,8 @@ impl Reader<'_> {
                     't' => units.push(9),
                     'u' => {
                         let digits: String = characters.by_ref().take(4).collect();
-                        let is_hex = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                        let is_hex = digits.len() == 4
+                            && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
                         units.push(u16::from_str_radix(&digits, 16).ok().filter(|_| is_hex)?);
                     }
                     _ => return None,

@@ -1,7 +1,9 @@
-//! What a body must become: the rules for JSON in a message, applied to a tree as plainly as they read.
+//! What a body must become: the rules for JSON in a message, applied to a tree as plainly as they
+//! read.
 //!
-//! Both sides read the text of a `$date` by `longshore::time` and the digits of a `$numberDecimal` by `bson::Decimal128`,
-//! which have tests of their own; everything else here is written a second time.
+//! Both sides read the text of a `$date` by `longshore::time` and the digits of a `$numberDecimal`
+//! by `bson::Decimal128`, which have tests of their own; everything else here is written a second
+//! time.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +41,9 @@ fn value(tree: &Tree, level: usize) -> Option<Bson> {
         Tree::Number(literal) => number(literal)?,
         Tree::Text(text) => Bson::String(text.clone()),
         Tree::Array(_) if level == LEVELS_MAX => return None,
-        Tree::Array(items) => Bson::Array(items.iter().map(|item| value(item, level + 1)).collect::<Option<_>>()?),
+        Tree::Array(items) => {
+            Bson::Array(items.iter().map(|item| value(item, level + 1)).collect::<Option<_>>()?)
+        }
         Tree::Object(entries) => match &entries[..] {
             [(name, operand)] if name.starts_with('$') => extended(name, operand)?,
             _ => Bson::Document(object(entries, level + 1)?),
@@ -47,7 +51,8 @@ fn value(tree: &Tree, level: usize) -> Option<Bson> {
     })
 }
 
-/// Integers stay integers or are refused; with a dot or an exponent it is a double, if there is one.
+/// Integers stay integers or are refused; with a dot or an exponent it is a double, if there is
+/// one.
 fn number(literal: &str) -> Option<Bson> {
     if literal.contains(['.', 'e', 'E']) {
         let number: f64 = literal.parse().ok()?;
@@ -59,14 +64,19 @@ fn number(literal: &str) -> Option<Bson> {
 
 fn extended(name: &str, operand: &Tree) -> Option<Bson> {
     match (name, operand) {
-        ("$oid", Tree::Text(digits)) => Some(Bson::ObjectId(ObjectId::from_bytes(hex(digits)?.try_into().ok()?))),
+        ("$oid", Tree::Text(digits)) => {
+            Some(Bson::ObjectId(ObjectId::from_bytes(hex(digits)?.try_into().ok()?)))
+        }
         ("$date", operand) => Some(Bson::DateTime(DateTime::from_millis(millis(operand)?))),
         ("$numberLong", Tree::Text(digits)) => Some(Bson::Int64(digits.parse().ok()?)),
         ("$numberDecimal", Tree::Text(text)) => decimal(text).map(Bson::Decimal128),
         ("$binary", Tree::Object(entries)) => binary(entries),
         ("$uuid", Tree::Text(text)) => {
             let digits = if text.len() == 36 {
-                let hyphens = text.char_indices().filter(|(_, character)| *character == '-').map(|(at, _)| at);
+                let hyphens = text
+                    .char_indices()
+                    .filter(|(_, character)| *character == '-')
+                    .map(|(at, _)| at);
                 hyphens.eq([8, 13, 18, 23]).then(|| text.replace('-', ""))?
             } else {
                 text.clone()
@@ -95,12 +105,18 @@ fn decimal(text: &str) -> Option<Decimal128> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text).to_ascii_lowercase();
     let significand = unsigned.split('e').next()?;
     let is_number = significand.contains(|character: char| character.is_ascii_digit());
-    (is_number || ["nan", "inf", "infinity"].contains(&unsigned.as_str())).then(|| text.parse().ok())?
+    (is_number || ["nan", "inf", "infinity"].contains(&unsigned.as_str()))
+        .then(|| text.parse().ok())?
 }
 
 fn binary(entries: &[(String, Tree)]) -> Option<Bson> {
-    let named = |wanted: &str| entries.iter().find(|(name, _)| name == wanted).map(|(_, tree)| tree);
-    let (Some(Tree::Text(text)), Some(Tree::Text(subtype)), 2) = (named("base64"), named("subType"), entries.len()) else { return None };
+    let named =
+        |wanted: &str| entries.iter().find(|(name, _)| name == wanted).map(|(_, tree)| tree);
+    let (Some(Tree::Text(text)), Some(Tree::Text(subtype)), 2) =
+        (named("base64"), named("subType"), entries.len())
+    else {
+        return None;
+    };
     let digits = if subtype.len() == 1 { format!("0{subtype}") } else { subtype.clone() };
     let [subtype] = hex(&digits)?[..] else { return None };
     let bytes = base64(text)?;
@@ -109,8 +125,14 @@ fn binary(entries: &[(String, Tree)]) -> Option<Bson> {
 }
 
 fn hex(digits: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = digits.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect::<Option<_>>()?;
-    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    let digits: Vec<u8> = digits
+        .chars()
+        .map(|digit| u8::try_from(digit.to_digit(16)?).ok())
+        .collect::<Option<_>>()?;
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// The standard alphabet; padding may be left out, what is left over must be zero (RFC 4648, 3.5).

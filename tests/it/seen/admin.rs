@@ -35,7 +35,9 @@ impl Running {
     pub fn start(surroundings: &Surroundings, variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         let mut worker = surroundings.longshore(&["run"]);
-        worker.env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{port}")).envs(variables.iter().copied());
+        worker
+            .env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{port}"))
+            .envs(variables.iter().copied());
         Self { worker: Child::start(worker), web: Web::new(port) }
     }
 
@@ -57,9 +59,12 @@ impl Running {
 #[tokio::test]
 async fn what_happens_is_shown_and_hostile_words_are_only_words() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
-    let good = (0..25).map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" })));
-    let bad =
-        [plain(&json!({ "type": HOSTILE })), plain(&json!({ "type": "event", "user_id": 1, "event_type": "x", "timestamp": HOSTILE }))];
+    let good = (0..25)
+        .map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" })));
+    let bad = [
+        plain(&json!({ "type": HOSTILE })),
+        plain(&json!({ "type": "event", "user_id": 1, "event_type": "x", "timestamp": HOSTILE })),
+    ];
     surroundings.send(&good.chain(bad).collect::<Vec<_>>()).await;
     let mut running = Running::start(&surroundings, &[("LONGSHORE__ADMIN__SHOW_BODIES", "true")]);
     running.until_unloaded(&surroundings).await;
@@ -67,16 +72,37 @@ async fn what_happens_is_shown_and_hostile_words_are_only_words() {
     let status = running.web.status().await;
     assert_eq!(status["dead_letters"]["by_reason"], json!({ "unknown_type": 1, "bad_time": 1 }));
     let last = status["dead_letters"]["last"].as_array().expect("the last dead letters");
-    assert!(last.iter().all(|letter| letter["body"].as_str().is_some_and(|body| body.contains("alert(1)"))), "{last:?}");
+    assert!(
+        last.iter()
+            .all(|letter| letter["body"].as_str().is_some_and(|body| body.contains("alert(1)"))),
+        "{last:?}"
+    );
     assert_eq!((&status["gate"]["open"], &status["state"]), (&json!(true), &json!("running")));
-    assert_eq!((&status["totals"]["received"], &status["totals"]["deleted"]), (&json!(27), &json!(27)));
-    assert!(status["config"].as_array().is_some_and(|config| config.iter().any(|setting| setting["key"] == "queue.wait")));
-    assert!(status["stages"].as_array().is_some_and(|stages| stages.iter().all(|stage| stage["messages"].as_u64().unwrap_or(0) == 0)));
+    assert_eq!(
+        (&status["totals"]["received"], &status["totals"]["deleted"]),
+        (&json!(27), &json!(27))
+    );
+    assert!(
+        status["config"]
+            .as_array()
+            .is_some_and(|config| config.iter().any(|setting| setting["key"] == "queue.wait"))
+    );
+    assert!(status["stages"].as_array().is_some_and(|stages| {
+        stages.iter().all(|stage| stage["messages"].as_u64().unwrap_or(0) == 0)
+    }));
 
     let page = running.web.get("/").await;
     let policy = page.headers["content-security-policy"].to_str().expect("text");
-    assert!(page.status == 200 && policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert!(!page.text.contains("<img src=x") && page.text.contains("&lt;img src=x"), "words of a message are escaped");
+    assert!(
+        page.status == 200
+            && policy.starts_with("default-src 'none'")
+            && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    assert!(
+        !page.text.contains("<img src=x") && page.text.contains("&lt;img src=x"),
+        "words of a message are escaped"
+    );
     assert_eq!(page.text.matches("<script").count(), 1, "the page's own script alone");
     for outside in ["http://", "https://", "//cdn"] {
         let own = page.text.replace("http://www.w3.org/", "").replace("http://127.0.0.1", "");
@@ -92,7 +118,8 @@ async fn what_happens_is_shown_and_hostile_words_are_only_words() {
 #[tokio::test]
 async fn a_closed_gate_is_told_with_its_cause_and_what_to_do() {
     let mongod = Mongod::start(&Options::new(mongod::program().await)).await.expect("a database");
-    let surroundings = Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), &mongod).await;
+    let surroundings =
+        Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), &mongod).await;
     let mut running = Running::start(
         &surroundings,
         &[
@@ -103,22 +130,47 @@ async fn a_closed_gate_is_told_with_its_cause_and_what_to_do() {
     );
     assert_eq!(running.web.status().await["gate"]["open"], true);
     mongod.stop().await;
-    surroundings.send(&[plain(&json!({ "type": "event", "user_id": 1, "event_type": "login" }))]).await;
+    surroundings
+        .send(&[plain(&json!({ "type": "event", "user_id": 1, "event_type": "login" }))])
+        .await;
     until("the gate is closed", async || {
         running.worker.assert_running();
         running.web.status().await["gate"]["open"] == false
     })
     .await;
     let status = running.web.status().await;
-    assert!(status["gate"]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{}", status["gate"]);
-    assert!(status["gate"]["advice"].as_str().is_some_and(|advice| advice.starts_with("Bring the database back")), "{}", status["gate"]);
+    assert!(
+        status["gate"]["cause"].as_str().is_some_and(|cause| !cause.is_empty()),
+        "{}",
+        status["gate"]
+    );
+    assert!(
+        status["gate"]["advice"]
+            .as_str()
+            .is_some_and(|advice| advice.starts_with("Bring the database back")),
+        "{}",
+        status["gate"]
+    );
     assert_eq!(status["last_errors"][0]["what"], "write not confirmed");
-    assert_eq!((running.web.metric("longshore_gate_open").await, running.web.metric("longshore_gate_closed_total").await), (0, 1));
+    assert_eq!(
+        (
+            running.web.metric("longshore_gate_open").await,
+            running.web.metric("longshore_gate_closed_total").await
+        ),
+        (0, 1)
+    );
     assert!(running.web.metric("longshore_writes_failed_total").await > 0);
-    assert_eq!(running.web.get("/livez").await.status, 200, "a restart would not mend the database");
+    assert_eq!(
+        running.web.get("/livez").await.status,
+        200,
+        "a restart would not mend the database"
+    );
     assert_eq!(running.web.get("/readyz").await.status, 200);
     running.worker.signal("TERM").await;
-    until("it is not ready while it drains", async || running.web.get("/readyz").await.status == 503).await;
+    until("it is not ready while it drains", async || {
+        running.web.get("/readyz").await.status == 503
+    })
+    .await;
     assert_eq!(running.worker.ended().await.0.code(), Some(1), "it had to let go");
 }
 
@@ -129,7 +181,10 @@ async fn a_queue_that_is_gone_is_the_first_thing_that_is_said() {
     assert_eq!(running.web.status().await["headline"]["kind"], "idle");
     surroundings.server.call("DeleteQueue", &json!({ "QueueUrl": surroundings.queue_url })).await;
     let said = async || running.web.status().await["headline"].clone();
-    until("the headline says it", async || said().await["text"].as_str().is_some_and(|text| text.contains("does not exist"))).await;
+    until("the headline says it", async || {
+        said().await["text"].as_str().is_some_and(|text| text.contains("does not exist"))
+    })
+    .await;
     assert_eq!(said().await["word"], "Receives fail");
     assert!(running.web.get("/").await.text.contains("Receives fail"), "without a script, too");
     assert_eq!(running.web.get("/livez").await.status, 200, "a restart would not bring it back");
@@ -148,9 +203,17 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
     })
     .await;
     let status = running.web.status().await;
-    assert!(status["headline"]["text"].as_str().is_some_and(|text| text.contains("missing_field")), "{}", status["headline"]);
+    assert!(
+        status["headline"]["text"].as_str().is_some_and(|text| text.contains("missing_field")),
+        "{}",
+        status["headline"]
+    );
     let last = &status["dead_letters"]["last"];
-    assert!(last.as_array().is_some_and(|last| last.len() == 1) && last[0]["times"].as_u64() > Some(500), "{last}");
+    assert!(
+        last.as_array().is_some_and(|last| last.len() == 1)
+            && last[0]["times"].as_u64() > Some(500),
+        "{last}"
+    );
     running.worker.signal("TERM").await;
     running.worker.ended().await;
 }
@@ -159,7 +222,9 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
 async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
     let signals = Signals::default();
     let listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect("bound").expect("on");
+    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
+        .expect("bound")
+        .expect("on");
     let served = admin::serve(listener, view(&signals, Duration::from_secs(30))).expect("served");
     let web = Web::new(served.address.port());
     let mut pages = Vec::new();
@@ -180,7 +245,8 @@ async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
     }
     until("the first that said nothing is closed", async || {
         let mut byte = [0; 1];
-        matches!(silent[0].try_read(&mut byte), Ok(0) | Err(_)) && silent[0].peek(&mut byte).await.is_ok_and(|bytes| bytes == 0)
+        matches!(silent[0].try_read(&mut byte), Ok(0) | Err(_))
+            && silent[0].peek(&mut byte).await.is_ok_and(|bytes| bytes == 0)
     })
     .await;
     assert_eq!(web.get("/livez").await.status, 200);
@@ -203,13 +269,25 @@ fn view(signals: &Signals, step_max: Duration) -> View {
     let metrics = Metrics::new(Otlp::default().resource(), None).expect("metrics");
     metrics.observe(signals.counters(), signals.gauges(), &sources);
     let (held, stop, facts) = (sources.held.clone(), Stop::default(), Arc::new(Facts::default()));
-    View { signals: signals.clone(), metrics: Arc::new(metrics), sources, held, stop, facts, step_max }
+    View {
+        signals: signals.clone(),
+        metrics: Arc::new(metrics),
+        sources,
+        held,
+        stop,
+        facts,
+        step_max,
+    }
 }
 
 /// How `longshore check --live` ends, and what it says.
 async fn check_live(listen: &str) -> (i32, String) {
     let mut command = longshore();
-    let output = command.args(["check", "--live", "--set", &format!("admin.listen={listen}")]).output().await.expect("it runs");
+    let output = command
+        .args(["check", "--live", "--set", &format!("admin.listen={listen}")])
+        .output()
+        .await
+        .expect("it runs");
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a line of JSON");
     assert_eq!(said["check"], "live");
     (output.status.code().expect("a status"), said["text"].as_str().expect("text").to_owned())
@@ -218,7 +296,10 @@ async fn check_live(listen: &str) -> (i32, String) {
 #[tokio::test]
 async fn where_no_worker_answers_its_health_check_says_so() {
     let (status, text) = check_live(&format!("127.0.0.1:{}", free_port())).await;
-    assert!(status == 1 && text.contains("see that a worker runs here, with the same admin.listen"), "{text}");
+    assert!(
+        status == 1 && text.contains("see that a worker runs here, with the same admin.listen"),
+        "{text}"
+    );
     let (status, text) = check_live("off").await;
     assert!(status == 1 && text.contains("give it an address"), "{text}");
     // It answers, but not as a worker does, and never ends.
@@ -231,8 +312,11 @@ async fn where_no_worker_answers_its_health_check_says_so() {
 async fn a_wedged_task_makes_livez_fail() {
     let signals = Signals::default();
     let listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect("bound").expect("on");
-    let served = admin::serve(listener, view(&signals, Duration::from_millis(200))).expect("served");
+    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
+        .expect("bound")
+        .expect("on");
+    let served =
+        admin::serve(listener, view(&signals, Duration::from_millis(200))).expect("served");
     let web = Web::new(served.address.port());
     let (end, until_ended) = std::sync::mpsc::channel::<()>();
     let (wedge, wedged) = tokio::sync::oneshot::channel::<()>();
@@ -244,14 +328,32 @@ async fn a_wedged_task_makes_livez_fail() {
     let task = tokio::spawn(task);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(web.get("/livez").await.status, 200, "a task that waits is not stuck");
-    assert_eq!(check_live(&served.address.to_string()).await, (0, format!("the worker at {} is alive", served.address)));
+    assert_eq!(
+        check_live(&served.address.to_string()).await,
+        (0, format!("the worker at {} is alive", served.address))
+    );
     wedge.send(()).expect("it waits");
     until("livez fails", async || web.get("/livez").await.status == 503).await;
     assert_eq!(web.get("/livez").await.text, "stuck: lane events\n");
-    assert_eq!(check_live(&served.address.to_string()).await, (1, format!("{} answered 503: stuck: lane events", served.address)));
-    assert_eq!((web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await), (json!(["lane events"]), 1));
-    for (host, status) in [("localhost:9690", 200), ("[::1]:9690", 200), ("evil.example", 403), ("127.0.0.1.evil.example:9690", 403)] {
-        assert_eq!(web.ask("/status.json", host).await.expect("an answer").status, status, "a page of {host} in a browser of this machine");
+    assert_eq!(
+        check_live(&served.address.to_string()).await,
+        (1, format!("{} answered 503: stuck: lane events", served.address))
+    );
+    assert_eq!(
+        (web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await),
+        (json!(["lane events"]), 1)
+    );
+    for (host, status) in [
+        ("localhost:9690", 200),
+        ("[::1]:9690", 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example:9690", 403),
+    ] {
+        assert_eq!(
+            web.ask("/status.json", host).await.expect("an answer").status,
+            status,
+            "a page of {host} in a browser of this machine"
+        );
     }
     drop(end);
     task.await.expect("it ends");
@@ -262,10 +364,19 @@ async fn a_wedged_task_makes_livez_fail() {
 async fn a_taken_address_is_an_error_only_where_it_was_chosen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let listen = Some(taken.local_addr().expect("an address"));
-    let error = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false }).expect_err("it is taken");
+    let error = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
+        .expect_err("it is taken");
     assert!(format!("{error:#}").contains("give another address, or \"off\""), "{error:#}");
-    assert!(admin::bind(&AdminConfig { listen, is_chosen: false, show_bodies: false }).expect("a warning").is_none());
-    assert!(admin::bind(&AdminConfig { listen: None, is_chosen: true, show_bodies: false }).expect("off").is_none());
+    assert!(
+        admin::bind(&AdminConfig { listen, is_chosen: false, show_bodies: false })
+            .expect("a warning")
+            .is_none()
+    );
+    assert!(
+        admin::bind(&AdminConfig { listen: None, is_chosen: true, show_bodies: false })
+            .expect("off")
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -275,7 +386,10 @@ async fn systemd_is_told_what_the_worker_does() {
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket.set_nonblocking(true).expect("a socket that does not wait");
-    let running = Running::start(&surroundings, &[("NOTIFY_SOCKET", path.to_str().expect("a path")), ("WATCHDOG_USEC", "200000")]);
+    let running = Running::start(
+        &surroundings,
+        &[("NOTIFY_SOCKET", path.to_str().expect("a path")), ("WATCHDOG_USEC", "200000")],
+    );
     let mut told = BTreeSet::new();
     let hear = |told: &mut BTreeSet<String>| {
         let mut buffer = [0; 256];
@@ -299,25 +413,38 @@ async fn the_journal_gets_priorities_and_other_readers_get_json() {
     let surroundings = Surroundings::new(&json!({})).await;
     let command = || {
         let mut command = surroundings.longshore(&["run"]);
-        command.env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{}", free_port())).env("JOURNAL_STREAM", "1:1");
+        command
+            .env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{}", free_port()))
+            .env("JOURNAL_STREAM", "1:1");
         command
     };
-    for (is_journal, child) in [(true, Child::start_in_journal(command())), (false, Child::start(command()))] {
+    for (is_journal, child) in
+        [(true, Child::start_in_journal(command())), (false, Child::start(command()))]
+    {
         until("it says that it has started", async || child.printed().contains("started")).await;
         child.signal("TERM").await;
         let (status, printed) = child.ended().await;
         assert!(status.success() && printed.lines().count() > 1, "{printed}");
         for line in printed.lines() {
-            let is_for_the_journal = line.starts_with("<6>") && !line.contains('\u{1b}') && !line.contains("INFO");
-            assert_eq!((is_for_the_journal, serde_json::from_str::<serde_json::Value>(line).is_ok()), (is_journal, !is_journal), "{line}");
+            let is_for_the_journal =
+                line.starts_with("<6>") && !line.contains('\u{1b}') && !line.contains("INFO");
+            assert_eq!(
+                (is_for_the_journal, serde_json::from_str::<serde_json::Value>(line).is_ok()),
+                (is_journal, !is_journal),
+                "{line}"
+            );
         }
     }
 }
 
 /// The name of a metric, and neither a label nor a part of one.
 fn is_metric(word: &str) -> bool {
-    let is_ours = word.starts_with("longshore_") || word.starts_with("messaging_") || word.starts_with("db_client_");
-    let is_measured = ["_total", "_seconds", "_bytes", "_bucket", "_sum", "_count"].iter().any(|suffix| word.ends_with(suffix));
+    let is_ours = word.starts_with("longshore_")
+        || word.starts_with("messaging_")
+        || word.starts_with("db_client_");
+    let is_measured = ["_total", "_seconds", "_bytes", "_bucket", "_sum", "_count"]
+        .iter()
+        .any(|suffix| word.ends_with(suffix));
     is_ours && (is_measured || word.starts_with("longshore_")) && !word.ends_with('_')
 }
 
@@ -325,7 +452,13 @@ fn is_metric(word: &str) -> bool {
 async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_message() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
     surroundings
-        .send(&(0..30).map(|number| plain(&json!({ "type": "event", "user_id": number, "event_type": "login" }))).collect::<Vec<_>>())
+        .send(
+            &(0..30)
+                .map(|number| {
+                    plain(&json!({ "type": "event", "user_id": number, "event_type": "login" }))
+                })
+                .collect::<Vec<_>>(),
+        )
         .await;
     let mut running = Running::start(&surroundings, &[]);
     running.until_unloaded(&surroundings).await;
@@ -354,15 +487,30 @@ async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_
         "telemetry_sdk_version",
     ];
     let mut series = 0;
-    let families: BTreeSet<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    for file in ["deploy/grafana/longshore.json", "deploy/prometheus/alerts.yaml", "deploy/prometheus/alerts_test.yaml", "docs/seeing.md"] {
-        let asked = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
-        let names: BTreeSet<_> = asked.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| is_metric(word)).collect();
+    let families: BTreeSet<_> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for file in [
+        "deploy/grafana/longshore.json",
+        "deploy/prometheus/alerts.yaml",
+        "deploy/prometheus/alerts_test.yaml",
+        "docs/seeing.md",
+    ] {
+        let asked =
+            std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
+        let names: BTreeSet<_> = asked
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .filter(|word| is_metric(word))
+            .collect();
         assert!(names.len() > 10, "{file} asks for {names:?}");
         for name in names {
-            let family =
-                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix)).filter(|name| families.contains(name));
-            assert!(family.is_some() || families.contains(name), "{file} asks for {name}, which is not in /metrics");
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix))
+                .filter(|name| families.contains(name));
+            assert!(
+                family.is_some() || families.contains(name),
+                "{file} asks for {name}, which is not in /metrics"
+            );
         }
     }
     for line in text.lines() {

@@ -1,4 +1,5 @@
-//! A collector for OTLP over HTTP: `oteltap`, a Python package, which prints each span as a line of JSON.
+//! A collector for OTLP over HTTP: `oteltap`, a Python package, which prints each span as a line of
+//! JSON.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -61,8 +62,23 @@ pub async fn by_grpc() -> (Child, String) {
     let mut agent = command(&python);
     // The package has the program, but nothing that starts it and waits.
     let start = "import os, sys, rotel; os.execv(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'), ['rotel', *sys.argv[1:]])";
-    agent.args(["-c", start, "start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"]);
-    agent.args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}"), "--otlp-http-endpoint", &format!("127.0.0.1:{http}")]);
+    agent.args([
+        "-c",
+        start,
+        "start",
+        "--exporter",
+        "blackhole",
+        "--debug-log",
+        "traces",
+        "--debug-log-verbosity",
+        "detailed",
+    ]);
+    agent.args([
+        "--otlp-grpc-endpoint",
+        &format!("127.0.0.1:{grpc}"),
+        "--otlp-http-endpoint",
+        &format!("127.0.0.1:{http}"),
+    ]);
     let mut child = Child::start(agent);
     until("the agent listens", async || {
         child.assert_running();
@@ -75,13 +91,18 @@ pub async fn by_grpc() -> (Child, String) {
 /// TLS before a collector that speaks none, by `protocol` alone.
 pub async fn by_tls(tls: &Tls, endpoint: &str, protocol: &[u8]) -> String {
     let pem = tls.certificate_and_key.expose().as_bytes();
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().expect("certificates");
+    let chain =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().expect("certificates");
     let key = PrivateKeyDer::from_pem_slice(pem).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(tokio_rustls::rustls::crypto::ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    let config = ServerConfig::builder_with_provider(Arc::new(
+        tokio_rustls::rustls::crypto::ring::default_provider(),
+    ));
+    let config =
+        config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
     let mut config = config.with_single_cert(chain, key).expect("a certificate");
     config.alpn_protocols = vec![protocol.to_vec()];
-    let (acceptor, behind) = (TlsAcceptor::from(Arc::new(config)), endpoint.trim_start_matches("http://").to_owned());
+    let (acceptor, behind) =
+        (TlsAcceptor::from(Arc::new(config)), endpoint.trim_start_matches("http://").to_owned());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move {
@@ -100,7 +121,10 @@ pub async fn by_tls(tls: &Tls, endpoint: &str, protocol: &[u8]) -> String {
 
 /// The port is free a moment before it is taken: no other test asks for one by number.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// Trace and span.
@@ -124,7 +148,9 @@ impl Span {
     fn of(value: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let place = |value: &Value| (text(&value["traceId"]), text(&value["spanId"]));
-        let link = |link: &Value| (place(link), attributes(&link["attributes"]).remove("messaging.message.id"));
+        let link = |link: &Value| {
+            (place(link), attributes(&link["attributes"]).remove("messaging.message.id"))
+        };
         Self {
             name: text(&value["name"]),
             place: place(value),

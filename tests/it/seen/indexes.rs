@@ -1,4 +1,5 @@
-//! An index that goes missing while a worker runs: told in the log, on the status page and in the metrics, and made again.
+//! An index that goes missing while a worker runs: told in the log, on the status page and in the
+//! metrics, and made again.
 
 use longshore::dev::mongod::Mongod;
 use mongodb::bson::{Document, doc};
@@ -15,14 +16,20 @@ use crate::support::until;
 const MISSING: &str = "longshore_indexes_missing";
 
 async fn session(surroundings: &Surroundings, id: &str, data: &str) {
-    surroundings.send(&[plain(&json!({ "type": "session", "session_id": id, "data": data }))]).await;
+    surroundings
+        .send(&[plain(&json!({ "type": "session", "session_id": id, "data": data }))])
+        .await;
 }
 
-/// A second unique index, so that an upsert can be refused for a duplicate whatever became of the one on the key.
+/// A second unique index, so that an upsert can be refused for a duplicate whatever became of the
+/// one on the key.
 async fn sessions_with_a_second_unique_index(surroundings: &Surroundings) -> Collection<Document> {
     let sessions = surroundings.manager.database().collection::<Document>("sessions");
     let unique = IndexOptions::builder().unique(true).build();
-    sessions.create_index(IndexModel::builder().keys(doc! { "data": 1 }).options(unique).build()).await.expect("an index");
+    sessions
+        .create_index(IndexModel::builder().keys(doc! { "data": 1 }).options(unique).build())
+        .await
+        .expect("an index");
     sessions
 }
 
@@ -63,7 +70,12 @@ async fn where_indexes_are_not_to_be_made_a_dropped_one_is_told_and_shown_and_th
     let unique = IndexOptions::builder().unique(true).build();
     for (collection, key) in [("sessions", "session_id"), ("user_cache", "user_id")] {
         let collection = surroundings.manager.database().collection::<Document>(collection);
-        collection.create_index(IndexModel::builder().keys(doc! { key: 1 }).options(unique.clone()).build()).await.expect("an index");
+        collection
+            .create_index(
+                IndexModel::builder().keys(doc! { key: 1 }).options(unique.clone()).build(),
+            )
+            .await
+            .expect("an index");
     }
     let mut running = Running::start(&surroundings, &[("LONGSHORE__DB__CREATE_INDEXES", "false")]);
     session(&surroundings, "s-1", "one").await;
@@ -80,7 +92,12 @@ async fn where_indexes_are_not_to_be_made_a_dropped_one_is_told_and_shown_and_th
     let status = running.web.status().await;
     let said = status["indexes"].as_array().expect("a list");
     let of_sessions = said.iter().find(|one| one["collection"] == "sessions").expect("sessions");
-    assert!(of_sessions["text"].as_str().is_some_and(|text| text.contains("no unique index on session_id")), "{of_sessions}");
+    assert!(
+        of_sessions["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("no unique index on session_id")),
+        "{of_sessions}"
+    );
     let more = status["headline"]["more"].as_str().expect("text");
     assert!(more.contains("sessions has no unique index on session_id"), "{more}");
     assert!(running.web.get("/").await.text.contains("sessions has no unique index on session_id"));
@@ -88,6 +105,8 @@ async fn where_indexes_are_not_to_be_made_a_dropped_one_is_told_and_shown_and_th
     // It goes on.
     session(&surroundings, "s-3", "three").await;
     running.until_unloaded(&surroundings).await;
-    assert!(!sessions.list_index_names().await.expect("names").contains(&"session_id_1".to_owned()));
+    assert!(
+        !sessions.list_index_names().await.expect("names").contains(&"session_id_1".to_owned())
+    );
     running.end().await;
 }

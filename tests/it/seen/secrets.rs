@@ -15,7 +15,8 @@ use crate::support::until;
 const IN_THE_BODY: &str = "planted-body-7f3a";
 const IN_THE_KEY: &str = "planted-key-91cc";
 
-/// Good ones, and ones that are refused for each of several reasons, all with words that must not be seen.
+/// Good ones, and ones that are refused for each of several reasons, all with words that must not
+/// be seen.
 fn messages() -> Vec<Outgoing> {
     let bodies = [
         json!({ "type": "event", "user_id": 1, "event_type": IN_THE_BODY, "metadata": { "note": IN_THE_BODY } }).to_string(),
@@ -27,19 +28,35 @@ fn messages() -> Vec<Outgoing> {
         format!("{IN_THE_BODY} is not JSON"),
     ];
     let attribute = ("note".to_owned(), Attribute::Text(IN_THE_BODY.to_owned()));
-    bodies.map(|body| Outgoing { body, attributes: vec![attribute.clone()], ..Outgoing::default() }).into()
+    bodies
+        .map(|body| Outgoing { body, attributes: vec![attribute.clone()], ..Outgoing::default() })
+        .into()
 }
 
 #[tokio::test]
 async fn no_password_and_no_body_is_seen_at_any_level() {
-    let surroundings = Surroundings::on(Kind::Embedded, &json!({ "VisibilityTimeout": "600" }), mongod::secured().await).await;
+    let surroundings = Surroundings::on(
+        Kind::Embedded,
+        &json!({ "VisibilityTimeout": "600" }),
+        mongod::secured().await,
+    )
+    .await;
     // As it is, and as the connection string has it.
-    let escaped = surroundings.uri().split_once("://portal:").and_then(|(_, rest)| rest.split_once('@')).expect("a password").0.to_owned();
+    let escaped = surroundings
+        .uri()
+        .split_once("://portal:")
+        .and_then(|(_, rest)| rest.split_once('@'))
+        .expect("a password")
+        .0
+        .to_owned();
     let (collector, port) = (Collector::start().await, free_port());
     surroundings.send(&messages()).await;
     let mut worker = surroundings.longshore(&["run"]);
     worker.envs([
-        ("LONGSHORE__LOG__LEVEL", "trace,aws_smithy_runtime=info,aws_runtime=info,aws_sdk_sqs=info,hyper=info,h2=info"),
+        (
+            "LONGSHORE__LOG__LEVEL",
+            "trace,aws_smithy_runtime=info,aws_runtime=info,aws_sdk_sqs=info,hyper=info,h2=info",
+        ),
         ("LONGSHORE__ADMIN__LISTEN", &format!("127.0.0.1:{port}")),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
@@ -59,12 +76,20 @@ async fn no_password_and_no_body_is_seen_at_any_level() {
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     assert!(status.success(), "{printed}");
-    until("the last span is printed", async || collector.spans().iter().any(|span| span.name.starts_with("delete"))).await;
+    until("the last span is printed", async || {
+        collector.spans().iter().any(|span| span.name.starts_with("delete"))
+    })
+    .await;
     seen.extend([("the log", printed), ("the collector", collector.printed())]);
     for (place, text) in &seen {
         for planted in [IN_THE_BODY, mongod::PASSWORD, &escaped] {
-            let around = text.find(planted).map(|at| text[..at].chars().rev().take(300).collect::<String>());
-            assert!(around.is_none(), "{planted} is in {place}, after {:?}", around.map(|text| text.chars().rev().collect::<String>()));
+            let around =
+                text.find(planted).map(|at| text[..at].chars().rev().take(300).collect::<String>());
+            assert!(
+                around.is_none(),
+                "{planted} is in {place}, after {:?}",
+                around.map(|text| text.chars().rev().collect::<String>())
+            );
         }
     }
 }

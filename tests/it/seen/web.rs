@@ -39,16 +39,20 @@ impl Web {
 
     /// Asks as somebody who calls the server `host`.
     pub async fn ask(&self, path: &str, host: &str) -> Result<Answer, String> {
-        let request = Request::get(format!("http://127.0.0.1:{}{path}", self.port)).header("host", host);
+        let request =
+            Request::get(format!("http://127.0.0.1:{}{path}", self.port)).header("host", host);
         let request = request.body(Empty::new()).expect("a request");
         let asked = async {
             let response = self.client.request(request).await.map_err(|error| error.to_string())?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
-            let text = String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())?;
+            let text =
+                String::from_utf8(body.to_bytes().to_vec()).map_err(|error| error.to_string())?;
             Ok(Answer { status, headers, text })
         };
-        tokio::time::timeout(Duration::from_secs(10), asked).await.unwrap_or_else(|_| Err("no answer within 10 s".to_owned()))
+        tokio::time::timeout(Duration::from_secs(10), asked)
+            .await
+            .unwrap_or_else(|_| Err("no answer within 10 s".to_owned()))
     }
 
     pub async fn status(&self) -> Value {
@@ -58,7 +62,11 @@ impl Web {
     /// The sum of a metric of whole numbers over all its labels.
     pub async fn metric(&self, name: &str) -> i64 {
         let text = self.get("/metrics").await.text;
-        let is_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-        text.lines().filter(is_it).filter_map(|line| line.rsplit(' ').next()?.parse::<i64>().ok()).sum()
+        let is_it =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        text.lines()
+            .filter(is_it)
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<i64>().ok())
+            .sum()
     }
 }

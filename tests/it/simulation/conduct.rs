@@ -1,7 +1,10 @@
-//! How a worker must behave, call by call, seen from outside: what one incarnation was given, and what it asked for.
+//! How a worker must behave, call by call, seen from outside: what one incarnation was given, and
+//! what it asked for.
 //!
-//! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays hidden meanwhile.
-//! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
+//! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays
+//!   hidden meanwhile.
+//! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands,
+//!   [`order`] what FIFO does.
 
 mod hiding;
 mod limits;
@@ -94,14 +97,18 @@ impl<'a> Call<'a> {
     pub fn new(who: &'a Incarnation, judge: &Judge, handles: &'a [Arc<str>], wish: Wish) -> Self {
         let history = &who.surroundings().history;
         if handles.is_empty() || handles.len() > 10 {
-            history.violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
+            history
+                .violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
         }
         who.book(|book| {
             book.refused_hides += usize::from(wish == Wish::Hide);
             for handle in handles {
-                let asked = book.receipts.get_mut(handle).map_or(Ok(()), |receipt| receipt.asked(wish));
+                let asked =
+                    book.receipts.get_mut(handle).map_or(Ok(()), |receipt| receipt.asked(wish));
                 if let Err(wrong) = asked {
-                    history.violation(|| format!("{} asks of {handle} to {wish:?}, {wrong}", who.name));
+                    history.violation(|| {
+                        format!("{} asks of {handle} to {wish:?}, {wrong}", who.name)
+                    });
                 }
                 order::looks_at_order(who, book, handle, wish);
                 looks_at_wish(who, book, judge, handle, wish);
@@ -139,10 +146,14 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
             self.who.book(|book| {
-                let is_overdue = |handle: &Arc<str>| book.receipts.get(handle).is_some_and(Receipt::is_overdue);
+                let is_overdue =
+                    |handle: &Arc<str>| book.receipts.get(handle).is_some_and(Receipt::is_overdue);
                 let may_end = self.who.stop.is_letting_go() || self.handles.iter().any(is_overdue);
                 for handle in self.handles {
-                    book.receipts.get_mut(handle).into_iter().for_each(|receipt| receipt.unanswered(self.wish, may_end));
+                    book.receipts
+                        .get_mut(handle)
+                        .into_iter()
+                        .for_each(|receipt| receipt.unanswered(self.wish, may_end));
                 }
             });
         }
@@ -163,7 +174,9 @@ fn looks_at_wish(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str
         Wish::Release => {
             sickness::gives_back(who, book, judge, handle);
             if book.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
-                history.violation(|| format!("{} gives {handle} back, which it could have written", who.name));
+                history.violation(|| {
+                    format!("{} gives {handle} back, which it could have written", who.name)
+                });
             }
         }
         Wish::Hide => {}
@@ -208,9 +221,12 @@ impl Drop for Question<'_> {
     }
 }
 
-/// From now on the worker drains, and nothing disturbs it: whatever it holds it can write and delete.
+/// From now on the worker drains, and nothing disturbs it: whatever it holds it can write and
+/// delete.
 pub fn drains_in_calm(who: &Incarnation) {
-    who.book(|book| book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true));
+    who.book(|book| {
+        book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true)
+    });
 }
 
 /// How many messages the worker still has to settle.
@@ -227,6 +243,13 @@ pub fn ended(who: &Incarnation) {
     let held = &who.held;
     if !held.is_empty() || held.forgotten() > 0 {
         let history = &who.surroundings().history;
-        history.violation(|| format!("{} ended and by its own account holds {}, forgot {}", who.name, held.len(), held.forgotten()));
+        history.violation(|| {
+            format!(
+                "{} ended and by its own account holds {}, forgot {}",
+                who.name,
+                held.len(),
+                held.forgotten()
+            )
+        });
     }
 }

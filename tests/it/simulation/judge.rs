@@ -1,5 +1,6 @@
-//! What must be true of queue and database, from what the producers sent. Nothing here asks the product, or reads the versions that
-//! it stores: a stored content is known for the message that carried it, and that stands where its producer meant it to.
+//! What must be true of queue and database, from what the producers sent. Nothing here asks the
+//! product, or reads the versions that it stores: a stored content is known for the message that
+//! carried it, and that stands where its producer meant it to.
 
 mod contents;
 mod others;
@@ -16,7 +17,9 @@ use super::store::{Document, Name, Store};
 use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
 pub use contents::{Subject, subject};
-use contents::{content as content_of, event_content, letter_body, letter_receive_count, whole_content};
+use contents::{
+    content as content_of, event_content, letter_body, letter_receive_count, whole_content,
+};
 pub use others::Deed;
 use others::{Act, Acts, is_excused};
 use verdict::Verdict;
@@ -29,7 +32,8 @@ pub const DEAD_LETTERS: &str = "dead_letters";
 /// Collections in which the order of arrival does not matter, whatever happens.
 pub const KEYED: &[&str] = &["sessions", "user_cache", "seats", "leases", "profiles"];
 
-/// One in which other programs write as well, and two with rules that look at more than one field or document.
+/// One in which other programs write as well, and two with rules that look at more than one field
+/// or document.
 pub const DESKS: &str = "desks";
 const BADGES: &str = "badges";
 const SHIFTS: &str = "shifts";
@@ -74,36 +78,63 @@ impl Judge {
         self.lock().sent.clone()
     }
 
-    /// Whether the message may leave the queue: its effect is durable, or its dead letter is, or it has none.
+    /// Whether the message may leave the queue: its effect is durable, or its dead letter is, or it
+    /// has none.
     ///
     /// # Errors
     /// What is lacking.
     pub fn is_durable(&self, number: usize) -> Result<(), String> {
         let Sent { meaning, body, .. } = self.lock().sent[number].clone();
-        if self.store.durable(&dead_letter(number)).is_some_and(|letter| letter_body(&letter) == Some(body)) {
+        if self
+            .store
+            .durable(&dead_letter(number))
+            .is_some_and(|letter| letter_body(&letter) == Some(body))
+        {
             return Ok(());
         }
         let is_durable = match &meaning {
-            Meaning::Event { content, .. } => self.store.durable_of("events").iter().any(|event| event_content(event) == Some(*content)),
+            Meaning::Event { content, .. } => self
+                .store
+                .durable_of("events")
+                .iter()
+                .any(|event| event_content(event) == Some(*content)),
             Meaning::Whole { expired: true, .. } => true,
-            Meaning::Whole { collection: DESKS, key, .. } if is_excused(&self.lock().acts, key, number) => true,
-            Meaning::Whole { collection, key, stamp, .. } => match self.store.durable(&named(collection, key)) {
-                Some(Document::Whole { fields, .. }) => self.is_not_older(whole_content(&fields).0, stamp),
-                Some(Document::Foreign { theirs, over }) => {
-                    theirs.counts_as_ms() > stamp.version_ms()
-                        || over.is_some_and(|(_, fields)| self.is_not_older(whole_content(&fields).0, stamp))
+            Meaning::Whole { collection: DESKS, key, .. }
+                if is_excused(&self.lock().acts, key, number) =>
+            {
+                true
+            }
+            Meaning::Whole { collection, key, stamp, .. } => {
+                match self.store.durable(&named(collection, key)) {
+                    Some(Document::Whole { fields, .. }) => {
+                        self.is_not_older(whole_content(&fields).0, stamp)
+                    }
+                    Some(Document::Foreign { theirs, over }) => {
+                        theirs.counts_as_ms() > stamp.version_ms()
+                            || over.is_some_and(|(_, fields)| {
+                                self.is_not_older(whole_content(&fields).0, stamp)
+                            })
+                    }
+                    _ => false,
                 }
-                _ => false,
-            },
-            Meaning::Partial { collection, key, stamp, fields, .. } => match self.store.durable(&named(collection, key)) {
-                Some(Document::Partial(stored)) => fields
-                    .iter()
-                    .all(|field| stored.get(*field).is_some_and(|(_, value)| self.is_not_older(content_of(value, field), stamp))),
-                _ => false,
-            },
+            }
+            Meaning::Partial { collection, key, stamp, fields, .. } => {
+                match self.store.durable(&named(collection, key)) {
+                    Some(Document::Partial(stored)) => fields.iter().all(|field| {
+                        stored.get(*field).is_some_and(|(_, value)| {
+                            self.is_not_older(content_of(value, field), stamp)
+                        })
+                    }),
+                    _ => false,
+                }
+            }
             Meaning::Poison(_) => false,
         };
-        if is_durable { Ok(()) } else { Err(format!("neither its effect nor a dead letter is durable: {meaning:?}")) }
+        if is_durable {
+            Ok(())
+        } else {
+            Err(format!("neither its effect nor a dead letter is durable: {meaning:?}"))
+        }
     }
 
     /// Whether the message is too old to be written.
@@ -130,31 +161,48 @@ impl Judge {
 
     /// How many of the messages that were sent bear one of these marks.
     pub fn marked(&self, marks: &[Mark]) -> usize {
-        self.lock().sent.iter().filter(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark))).count()
+        self.lock()
+            .sent
+            .iter()
+            .filter(|sent| sent.mark.is_some_and(|mark| marks.contains(&mark)))
+            .count()
     }
 
     /// Where nothing failed: each message was received once, and so say the dead letters.
     pub fn each_came_once(&self, history: &History, receive_counts: &[u32]) {
-        let again: Vec<_> = receive_counts.iter().enumerate().filter(|(_, count)| **count != 1).collect();
+        let again: Vec<_> =
+            receive_counts.iter().enumerate().filter(|(_, count)| **count != 1).collect();
         if !again.is_empty() {
             history.violation(|| format!("nothing failed, and yet these were not received once (message, times): {again:?}"));
         }
         for letter in self.store.durable_of(DEAD_LETTERS) {
             let count = letter_receive_count(&letter);
             if count != Some(1) {
-                history.violation(|| format!("nothing failed, and yet a dead letter has the receive count {count:?}"));
+                history.violation(|| {
+                    format!("nothing failed, and yet a dead letter has the receive count {count:?}")
+                });
             }
         }
     }
 
-    /// Messages that were sent before `at_ms`, and for which the store has no reason but one that it has for all.
+    /// Messages that were sent before `at_ms`, and for which the store has no reason but one that
+    /// it has for all.
     pub fn unconcerned(&self, at_ms: u64) -> Vec<usize> {
         let is_meant = |sent: &Sent| {
             sent.at_ms < at_ms
                 && sent.mark.is_none()
-                && !matches!(sent.meaning, Meaning::Poison(_) | Meaning::Event { identity: Some(_), .. })
+                && !matches!(
+                    sent.meaning,
+                    Meaning::Poison(_) | Meaning::Event { identity: Some(_), .. }
+                )
         };
-        self.lock().sent.iter().enumerate().filter(|(_, sent)| is_meant(sent)).map(|(number, _)| number).collect()
+        self.lock()
+            .sent
+            .iter()
+            .enumerate()
+            .filter(|(_, sent)| is_meant(sent))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// Holds the database against all that was sent.
@@ -168,7 +216,9 @@ impl Judge {
     /// Whether this content was sent, and is not older than an update with this stamp.
     fn is_not_older(&self, content: Option<usize>, stamp: &Stamp) -> bool {
         let state = self.lock();
-        content.and_then(|content| state.stamps.get(&content)).is_some_and(|stored| !stamp.is_newer_than(stored))
+        content
+            .and_then(|content| state.stamps.get(&content))
+            .is_some_and(|stored| !stamp.is_newer_than(stored))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

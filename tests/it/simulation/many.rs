@@ -96,8 +96,13 @@ impl Sum {
         let seconds = self.took.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = self.worlds as f64 / seconds;
-        let _ = writeln!(text, "{} worlds with {} messages in {seconds:.1} s: {rate:.0} worlds a second", self.worlds, self.messages);
-        let _ = writeln!(text, "faults that struck, {} kinds:", Fault::ALL.len() - self.unseen().len());
+        let _ = writeln!(
+            text,
+            "{} worlds with {} messages in {seconds:.1} s: {rate:.0} worlds a second",
+            self.worlds, self.messages
+        );
+        let _ =
+            writeln!(text, "faults that struck, {} kinds:", Fault::ALL.len() - self.unseen().len());
         for fault in Fault::ALL {
             let _ = writeln!(text, "  {:>10}  {}", self.coverage.times(*fault), fault.what());
         }

@@ -55,14 +55,20 @@ impl Plan {
 
     fn draw_without_trial(dice: &Dice) -> Self {
         let workers = if dice.chance(0.35) { 2 + dice.below(2) } else { 1 };
-        let mut messages = if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
+        let mut messages =
+            if dice.chance(0.1) { 100 + dice.below(150) } else { 5 + dice.below(60) };
         let mut sending = dice.between_ms(100, 60_000);
         let mut faults_until = sending + dice.between_ms(0, 120_000);
         let (mut config, mut rates) = (config(dice), rates(dice));
         let is_quiet = holds_only(&rates, OF_PRODUCERS) || holds_only(&rates, HARMLESS);
-        let outages = if is_quiet && dice.chance(0.8) { Vec::new() } else { outages(dice, &mut faults_until) };
+        let outages = if is_quiet && dice.chance(0.8) {
+            Vec::new()
+        } else {
+            outages(dice, &mut faults_until)
+        };
         if outages.iter().any(|outage| outage.fault == Fault::LongOutage) {
-            // A day of tries at the shortest interval, with a death every minute, would take long to simulate and show no more.
+            // A day of tries at the shortest interval, with a death every minute, would take long
+            // to simulate and show no more.
             config.retry.max = Duration::from_mins(1);
             for fault in OF_TIME.iter().chain(&[Fault::KilledBeforeAct, Fault::KilledAfterAct]) {
                 rates[*fault as usize] /= 500.0;
@@ -74,8 +80,12 @@ impl Plan {
                 rates[*fault as usize] /= 50.0;
             }
         }
-        if [Fault::ItemUnknownCode, Fault::CommandRefused].iter().any(|fault| rates[*fault as usize] > 0.0) {
-            // An item with an unknown code is told from a store in trouble by what else is written: there must be room for it.
+        if [Fault::ItemUnknownCode, Fault::CommandRefused]
+            .iter()
+            .any(|fault| rates[*fault as usize] > 0.0)
+        {
+            // An item with an unknown code is told from a store in trouble by what else is written:
+            // there must be room for it.
             config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
         }
         let is_flood = rates[Fault::Large as usize] > 0.0 && dice.chance(0.15);
@@ -84,7 +94,8 @@ impl Plan {
             (messages, sending) = (200, Duration::from_secs(2));
             rates[Fault::Large as usize] = 1.0;
             config.in_flight.messages_max = 10_000;
-            config.in_flight.bytes_max = Shares::bytes_min(&config, MESSAGE_BYTES_MAX) + 50 * MESSAGE_BYTES_MAX;
+            config.in_flight.bytes_max =
+                Shares::bytes_min(&config, MESSAGE_BYTES_MAX) + 50 * MESSAGE_BYTES_MAX;
             config.batch.docs_max = 1_000;
             config.queue.pollers_max = 8;
         }
@@ -163,8 +174,11 @@ fn outages(dice: &Dice, faults_until: &mut Duration) -> Vec<Outage> {
 fn config(dice: &Dice) -> Config {
     static ROUTES: OnceLock<Config> = OnceLock::new();
     let routes = || {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/simulation/routes.toml");
-        load(Sources { file: Some(file), ..Sources::default() }).unwrap_or_else(|errors| panic!("{errors}")).config
+        let file =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/simulation/routes.toml");
+        load(Sources { file: Some(file), ..Sources::default() })
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .config
     };
     let mut config = ROUTES.get_or_init(routes).clone();
     config.queue.wait = Duration::from_secs(dice.pick(&[0, 1, 5, 20]));

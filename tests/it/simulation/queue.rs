@@ -1,9 +1,11 @@
-//! The simulated queue: what SQS does by its documentation, with all that it may do and seldom does.
+//! The simulated queue: what SQS does by its documentation, with all that it may do and seldom
+//! does.
 //!
-//! At least once, in any order, fewer than asked for; a message hides and comes back, each receive gives a new receipt
-//! handle and counts; a deleted message may come once more; an old handle deletes or does nothing, as it pleases. FIFO queues
-//! keep the order within a group and give the same messages again for the same attempt (SQS developer guide, "Amazon SQS
-//! visibility timeout", "at-least-once delivery" and "exactly-once processing").
+//! At least once, in any order, fewer than asked for; a message hides and comes back, each receive
+//! gives a new receipt handle and counts; a deleted message may come once more; an old handle
+//! deletes or does nothing, as it pleases. FIFO queues keep the order within a group and give the
+//! same messages again for the same attempt (SQS developer guide, "Amazon SQS visibility timeout",
+//! "at-least-once delivery" and "exactly-once processing").
 
 pub mod client;
 mod entries;
@@ -21,10 +23,12 @@ use super::fault::Fault;
 use super::surroundings::Surroundings;
 use super::traffic::{EPOCH_MS, Sent, message_id, sequence};
 
-/// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`: five minutes).
+/// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`:
+/// five minutes).
 const ATTEMPT_KEPT: Duration = Duration::from_mins(5);
 
-/// What a receive may ask for (SQS API reference, `ReceiveMessage`: 1 to 10 messages, 0 to 20 seconds).
+/// What a receive may ask for (SQS API reference, `ReceiveMessage`: 1 to 10 messages, 0 to 20
+/// seconds).
 const ENTRIES_MAX: usize = 10;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
@@ -72,7 +76,13 @@ pub struct Delivery {
 
 impl Queue {
     pub fn new(surroundings: Arc<Surroundings>, visibility_timeout: Duration, fifo: bool) -> Self {
-        Self { surroundings, visibility_timeout, fifo, state: Mutex::default(), changed: Notify::new() }
+        Self {
+            surroundings,
+            visibility_timeout,
+            fifo,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
     }
 
     /// A producer's message arrives. Gives its number.
@@ -105,7 +115,13 @@ impl Queue {
     /// Numbers of the messages that are still there.
     pub fn left(&self) -> Vec<usize> {
         let state = self.lock();
-        state.slots.iter().enumerate().filter(|(_, slot)| !slot.deleted).map(|(number, _)| number).collect()
+        state
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| !slot.deleted)
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// How often each message was received.
@@ -114,9 +130,16 @@ impl Queue {
     }
 
     /// Takes messages, waiting up to `wait` for the first.
-    pub async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Vec<Delivery> {
+    pub async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+    ) -> Vec<Delivery> {
         if !(1..=ENTRIES_MAX).contains(&max) || wait > WAIT_MAX {
-            self.surroundings.history.violation(|| format!("a receive of {max} messages, waiting {wait:?}"));
+            self.surroundings
+                .history
+                .violation(|| format!("a receive of {max} messages, waiting {wait:?}"));
         }
         let until = Instant::now() + wait;
         loop {
@@ -128,8 +151,14 @@ impl Queue {
                 return taken;
             }
             // What is hidden comes back without anyone doing anything.
-            let next =
-                self.lock().slots.iter().filter(|slot| !slot.deleted).map(|slot| slot.visible_at).filter(|at| *at > Instant::now()).min();
+            let next = self
+                .lock()
+                .slots
+                .iter()
+                .filter(|slot| !slot.deleted)
+                .map(|slot| slot.visible_at)
+                .filter(|at| *at > Instant::now())
+                .min();
             let _ = timeout_at(next.unwrap_or(until).min(until), changed).await;
             // Who of several that wait is first is left to chance.
             sleep(self.dice().between_ms(0, 20)).await;
@@ -142,7 +171,11 @@ impl Queue {
         if let Some(again) = attempt.and_then(|attempt| self.repeat(state, attempt)) {
             return again;
         }
-        let mut chosen = if self.fifo && !state.is_shuffled { fifo_candidates(state) } else { self.candidates(state) };
+        let mut chosen = if self.fifo && !state.is_shuffled {
+            fifo_candidates(state)
+        } else {
+            self.candidates(state)
+        };
         if chosen.len() > 1 && self.surroundings.draws(Fault::ShortAnswer) {
             let fewer = self.dice().below(chosen.len());
             if fewer < max {
@@ -158,13 +191,15 @@ impl Queue {
         if let Some(attempt) = attempt
             && !brought.is_empty()
         {
-            let brought = chosen.iter().map(|number| (*number, state.slots[*number].handle)).collect();
+            let brought =
+                chosen.iter().map(|number| (*number, state.slots[*number].handle)).collect();
             state.attempts.insert(attempt.to_owned(), Attempt { at: Instant::now(), brought });
         }
         brought
     }
 
-    /// What a standard queue may deliver now, in any order: what is visible, and sometimes what is not.
+    /// What a standard queue may deliver now, in any order: what is visible, and sometimes what is
+    /// not.
     fn candidates(&self, state: &State) -> Vec<usize> {
         let now = Instant::now();
         let mut candidates = Vec::new();
@@ -182,8 +217,8 @@ impl Queue {
         candidates
     }
 
-    /// The same messages and handles as an earlier receive with this attempt id brought, if they are all still as it left
-    /// them.
+    /// The same messages and handles as an earlier receive with this attempt id brought, if they
+    /// are all still as it left them.
     fn repeat(&self, state: &mut State, attempt: &str) -> Option<Vec<Delivery>> {
         let earlier = state.attempts.get(attempt)?;
         let now = Instant::now();
@@ -207,7 +242,11 @@ impl Queue {
         let slot = &mut state.slots[number];
         let regular = !slot.deleted && slot.visible_at <= Instant::now();
         if !regular {
-            let fault = if slot.deleted { Fault::DeliveredAfterDelete } else { Fault::DeliveredWhileHidden };
+            let fault = if slot.deleted {
+                Fault::DeliveredAfterDelete
+            } else {
+                Fault::DeliveredWhileHidden
+            };
             self.surroundings.history.saw(fault);
         }
         slot.deleted = false;
@@ -219,11 +258,19 @@ impl Queue {
     }
 
     fn delivery(&self, message: QueueMessage, regular: bool) -> Delivery {
-        Delivery { message, regular, hidden_at: Instant::now(), hidden_for: self.visibility_timeout }
+        Delivery {
+            message,
+            regular,
+            hidden_at: Instant::now(),
+            hidden_for: self.visibility_timeout,
+        }
     }
 
     fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
-        let fifo = self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: sequence(&slot.sent.group, number) });
+        let fifo = self.fifo.then(|| Fifo {
+            group: slot.sent.group.clone(),
+            sequence: sequence(&slot.sent.group, number),
+        });
         QueueMessage {
             message_id: message_id(number),
             receipt_handle: handle(number, slot.handle).into(),
@@ -254,12 +301,19 @@ impl Queue {
     }
 }
 
-/// What a FIFO queue may deliver now: in order, and nothing of a group of which something is in flight.
+/// What a FIFO queue may deliver now: in order, and nothing of a group of which something is in
+/// flight.
 fn fifo_candidates(state: &State) -> Vec<usize> {
     let now = Instant::now();
     let there = || state.slots.iter().enumerate().filter(|(_, slot)| !slot.deleted);
-    let busy: BTreeSet<_> = there().filter(|(_, slot)| slot.visible_at > now).map(|(_, slot)| slot.sent.group.as_str()).collect();
-    there().filter(|(_, slot)| !busy.contains(slot.sent.group.as_str())).map(|(number, _)| number).collect()
+    let busy: BTreeSet<_> = there()
+        .filter(|(_, slot)| slot.visible_at > now)
+        .map(|(_, slot)| slot.sent.group.as_str())
+        .collect();
+    there()
+        .filter(|(_, slot)| !busy.contains(slot.sent.group.as_str()))
+        .map(|(number, _)| number)
+        .collect()
 }
 
 fn handle(number: usize, version: u32) -> String {

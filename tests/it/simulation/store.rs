@@ -1,7 +1,9 @@
-//! The simulated store: what MongoDB does by its documentation, with what it does when it is in trouble.
+//! The simulated store: what MongoDB does by its documentation, with what it does when it is in
+//! trouble.
 //!
-//! Items are applied one by one, guarded by their versions. What was applied is durable once a later write is acknowledged by
-//! the majority; until then a stepdown may take it back (MongoDB manual, "Rollbacks During Replica Set Failover").
+//! Items are applied one by one, guarded by their versions. What was applied is durable once a
+//! later write is acknowledged by the majority; until then a stepdown may take it back (MongoDB
+//! manual, "Rollbacks During Replica Set Failover").
 
 mod applied;
 pub mod client;
@@ -78,20 +80,37 @@ impl Store {
     }
 
     /// Applies those writes that `picks` says.
-    pub fn apply(&self, collection: &str, writes: &[Write], mut picks: impl FnMut() -> bool) -> Applied {
+    pub fn apply(
+        &self,
+        collection: &str,
+        writes: &[Write],
+        mut picks: impl FnMut() -> bool,
+    ) -> Applied {
         let mut state = self.lock();
         let term = state.term;
         let is_calm = self.surroundings.is_calm();
         let lasts = |mark: &Mark| !is_calm || !mark.is_taken_in_the_end();
-        let marks: Vec<_> = writes.iter().map(|write| state.effective_mark(collection, write).filter(lasts)).collect();
+        let marks: Vec<_> = writes
+            .iter()
+            .map(|write| state.effective_mark(collection, write).filter(lasts))
+            .collect();
         let saw = |mark: Mark| self.surroundings.history.saw(mark.fault());
         if writes.len() > 1 && marks.contains(&Some(Mark::CommandRefused)) {
             saw(Mark::CommandRefused);
-            return Applied { outcome: unconfirmed(StoreFaultKind::Refused, "a command is refused whole"), term };
+            return Applied {
+                outcome: unconfirmed(StoreFaultKind::Refused, "a command is refused whole"),
+                term,
+            };
         }
         if marks.contains(&Some(Mark::BreaksConnection)) {
             saw(Mark::BreaksConnection);
-            return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "an item breaks the connection"), term };
+            return Applied {
+                outcome: unconfirmed(
+                    StoreFaultKind::ConnectionLost,
+                    "an item breaks the connection",
+                ),
+                term,
+            };
         }
         let doubts = self.surroundings.spell(Fault::StoreDoubts);
         let (mut items, mut unchanged) = (Vec::new(), 0);
@@ -106,7 +125,8 @@ impl Store {
             }
             mark.filter(|mark| !mark.is_of_commands()).into_iter().for_each(saw);
             let outcome = mark.map(refusal).or_else(|| self.trouble(&mut state, collection, write));
-            let outcome = outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged));
+            let outcome =
+                outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged));
             if let Some(fault) = rules::fault(collection, &outcome) {
                 self.surroundings.history.saw(fault);
             }
@@ -114,12 +134,19 @@ impl Store {
         }
         if writes.len() > 1 && marks.contains(&Some(Mark::ReplyTooLarge)) {
             saw(Mark::ReplyTooLarge);
-            return Applied { outcome: unconfirmed(StoreFaultKind::ConnectionLost, "the reply broke the connection"), term };
+            return Applied {
+                outcome: unconfirmed(
+                    StoreFaultKind::ConnectionLost,
+                    "the reply broke the connection",
+                ),
+                term,
+            };
         }
         Applied { outcome: WriteOutcome::Answered { items, stale: unchanged }, term }
     }
 
-    /// What is heard of it at the majority's acknowledgement. All that was applied before is durable with it.
+    /// What is heard of it at the majority's acknowledgement. All that was applied before is
+    /// durable with it.
     pub fn acknowledge(&self, applied: Applied) -> WriteOutcome {
         let mut state = self.lock();
         if state.term != applied.term {
@@ -157,7 +184,13 @@ impl Store {
 
     /// All of a collection, as every rollback would leave it.
     pub fn durable_of(&self, collection: &str) -> Vec<Document> {
-        let names: Vec<_> = self.lock().documents.keys().filter(|(other, _)| other == collection).cloned().collect();
+        let names: Vec<_> = self
+            .lock()
+            .documents
+            .keys()
+            .filter(|(other, _)| other == collection)
+            .cloned()
+            .collect();
         names.iter().filter_map(|name| self.durable(name)).collect()
     }
 
@@ -166,9 +199,12 @@ impl Store {
         if self.surroundings.strikes(Fault::UpsertRaced) {
             return Some(ItemOutcome::Unconfirmed("two upserts met".to_owned()));
         }
-        // Refused by the second index, asked once more as the contract demands, and nothing was heard of that.
+        // Refused by the second index, asked once more as the contract demands, and nothing was
+        // heard of that.
         if collection == "badges" && self.surroundings.strikes(Fault::SecondIndexRaced) {
-            return Some(ItemOutcome::Unconfirmed("another document had the same badge, and no answer came since".to_owned()));
+            return Some(ItemOutcome::Unconfirmed(
+                "another document had the same badge, and no answer came since".to_owned(),
+            ));
         }
         let name = name(collection, write);
         if !state.doubted.contains(&name) && self.surroundings.strikes(Fault::ItemDoubted) {
@@ -188,7 +224,9 @@ impl State {
         let name = name(collection, write);
         let before = self.documents.get(&name).cloned();
         let (after, outcome) = applied(before.as_ref(), write);
-        if let Some(rejection) = after.as_ref().and_then(|after| rules::refusal(&self.documents, &name, after)) {
+        if let Some(rejection) =
+            after.as_ref().and_then(|after| rules::refusal(&self.documents, &name, after))
+        {
             return ItemOutcome::Rejected(rejection);
         }
         if after.is_none() && matches!(write, Write::Update(_)) {
@@ -201,7 +239,8 @@ impl State {
         outcome
     }
 
-    /// What makes the store refuse the write, if it would change anything. Dead letters quote bodies: no mark counts there.
+    /// What makes the store refuse the write, if it would change anything. Dead letters quote
+    /// bodies: no mark counts there.
     fn effective_mark(&self, collection: &str, write: &Write) -> Option<Mark> {
         let is_stale = || {
             let before = self.documents.get(&name(collection, write));
@@ -213,7 +252,9 @@ impl State {
         let mark = match write {
             Write::Insert(insert) => mark_in(&insert.document),
             Write::Update(Update { change: Change::Whole { fields, .. }, .. }) => mark_of(fields),
-            Write::Update(Update { change: Change::Partial { fields }, .. }) => fields.iter().find_map(|field| mark_of(&field.2)),
+            Write::Update(Update { change: Change::Partial { fields }, .. }) => {
+                fields.iter().find_map(|field| mark_of(&field.2))
+            }
         };
         mark.filter(|_| !is_stale())
     }
@@ -228,11 +269,17 @@ fn name(collection: &str, write: &Write) -> Name {
 }
 
 fn refusal(mark: Mark) -> ItemOutcome {
-    let rejection = |code| Rejection { reason: Reason::StoreRejected, text: mark.text().to_owned(), code: Some(code) };
+    let rejection = |code| Rejection {
+        reason: Reason::StoreRejected,
+        text: mark.text().to_owned(),
+        code: Some(code),
+    };
     match mark {
         Mark::Refused | Mark::ReplyTooLarge => ItemOutcome::Rejected(rejection(VALIDATION_FAILED)),
         Mark::UnknownCode | Mark::CommandRefused => ItemOutcome::Doubtful(rejection(UNKNOWN_CODE)),
-        Mark::Unconfirmed | Mark::BreaksConnection => ItemOutcome::Unconfirmed(mark.text().to_owned()),
+        Mark::Unconfirmed | Mark::BreaksConnection => {
+            ItemOutcome::Unconfirmed(mark.text().to_owned())
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl Surroundings {
         }
     }
 
-    /// Whether `fault` is to strike here and now. Whoever lets it says so to the history when it does.
+    /// Whether `fault` is to strike here and now. Whoever lets it says so to the history when it
+    /// does.
     pub fn draws(&self, fault: Fault) -> bool {
         !self.is_calm() && self.dice.chance(self.plan.rate(fault))
     }
@@ -86,19 +87,26 @@ impl Surroundings {
         then.max(*self.thawed.lock().unwrap_or_else(PoisonError::into_inner)).elapsed()
     }
 
-    /// How often a message had to be given back in the present outage, because it may not be held any longer: some were held when
-    /// it began.
+    /// How often a message had to be given back in the present outage, because it may not be held
+    /// any longer: some were held when it began.
     pub fn outage_holds(&self) -> usize {
         let held_before = Duration::from_mins(10);
-        let lasted = self.outage().map_or(Duration::ZERO, |outage| self.age().saturating_sub(outage.from) + held_before);
+        let lasted = self
+            .outage()
+            .map_or(Duration::ZERO, |outage| self.age().saturating_sub(outage.from) + held_before);
         usize::try_from(lasted.as_secs() / HOLD.as_secs()).expect("a few")
     }
 
     /// Whether a spell of this fault lasts at present.
     pub fn spell(&self, fault: Fault) -> bool {
         let age = self.age();
-        let is_now = |spell: &&Outage| spell.fault == fault && spell.from <= age && age < spell.until;
-        let lasts = self.plan.trial.as_ref().is_some_and(|trial| trial.spells.iter().any(|spell| is_now(&spell)));
+        let is_now =
+            |spell: &&Outage| spell.fault == fault && spell.from <= age && age < spell.until;
+        let lasts = self
+            .plan
+            .trial
+            .as_ref()
+            .is_some_and(|trial| trial.spells.iter().any(|spell| is_now(&spell)));
         if lasts {
             self.history.saw(fault);
         }

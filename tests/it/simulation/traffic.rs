@@ -1,7 +1,8 @@
-//! What the producers send, and what each message means by the message contract. The meaning is written down when the body
-//! is, so that nothing here reads a body as the product does.
+//! What the producers send, and what each message means by the message contract. The meaning is
+//! written down when the body is, so that nothing here reads a body as the product does.
 //!
-//! [`draft`] makes a message, [`habit`] is how a producer tells which is newer, [`stamp`] what of that can be told.
+//! [`draft`] makes a message, [`habit`] is how a producer tells which is newer, [`stamp`] what of
+//! that can be told.
 
 mod draft;
 mod habit;
@@ -51,13 +52,24 @@ pub struct Sent {
 impl Sent {
     /// A message without attributes that nothing happens to.
     pub fn plain(body: String, group: String, at_ms: u64, meaning: Meaning) -> Self {
-        Self { body, attributes: Vec::new(), group, at_ms, meaning, mark: None, named: Named::Nothing, producer: 0 }
+        Self {
+            body,
+            attributes: Vec::new(),
+            group,
+            at_ms,
+            meaning,
+            mark: None,
+            named: Named::Nothing,
+            producer: 0,
+        }
     }
 
     /// What its documents are known by.
     pub fn content(&self) -> Option<usize> {
         match self.meaning {
-            Meaning::Event { content, .. } | Meaning::Whole { content, .. } | Meaning::Partial { content, .. } => Some(content),
+            Meaning::Event { content, .. }
+            | Meaning::Whole { content, .. }
+            | Meaning::Partial { content, .. } => Some(content),
             Meaning::Poison(_) => None,
         }
     }
@@ -65,9 +77,8 @@ impl Sent {
     /// Where it stands among the updates of its key, which are those of one collection.
     pub fn place(&self) -> Option<(&'static str, &str, &Stamp)> {
         match &self.meaning {
-            Meaning::Whole { collection, key, stamp, expired: false, .. } | Meaning::Partial { collection, key, stamp, .. } => {
-                Some((collection, key, stamp))
-            }
+            Meaning::Whole { collection, key, stamp, expired: false, .. }
+            | Meaning::Partial { collection, key, stamp, .. } => Some((collection, key, stamp)),
             _ => None,
         }
     }
@@ -80,12 +91,27 @@ impl Sent {
 
 #[derive(Debug, Clone)]
 pub enum Meaning {
-    /// A document of its own with this content. Where the producer gives an identity, of all that have it one is stored.
+    /// A document of its own with this content. Where the producer gives an identity, of all that
+    /// have it one is stored.
     Event { content: usize, identity: Option<String> },
     /// All of the document `key`, at `stamp`.
-    Whole { collection: &'static str, key: String, stamp: Stamp, content: usize, extra: bool, badge: Option<usize>, expired: bool },
+    Whole {
+        collection: &'static str,
+        key: String,
+        stamp: Stamp,
+        content: usize,
+        extra: bool,
+        badge: Option<usize>,
+        expired: bool,
+    },
     /// Some fields of the document `key`, at `stamp`.
-    Partial { collection: &'static str, key: String, stamp: Stamp, content: usize, fields: Vec<&'static str> },
+    Partial {
+        collection: &'static str,
+        key: String,
+        stamp: Stamp,
+        content: usize,
+        fields: Vec<&'static str>,
+    },
     /// Nothing: it is to be dead-lettered for this reason.
     Poison(&'static str),
 }
@@ -140,13 +166,14 @@ impl Mark {
     }
 }
 
-/// The id that the queue gives to the message with this number. At AWS it is a random UUID: it tells no order.
+/// The id that the queue gives to the message with this number. At AWS it is a random UUID: it
+/// tells no order.
 pub fn message_id(number: usize) -> String {
     format!("{:04x}-m{number:06}", number.wrapping_mul(40_503) & 0xffff)
 }
 
-/// The place that a FIFO queue gives to the message with this number: it grows within a group, has 20 digits, and is more than 64
-/// bits hold, as at AWS. Nothing is said of two groups.
+/// The place that a FIFO queue gives to the message with this number: it grows within a group, has
+/// 20 digits, and is more than 64 bits hold, as at AWS. Nothing is said of two groups.
 pub fn sequence(group: &str, number: usize) -> u128 {
     let of_group: u128 = group.bytes().map(u128::from).sum::<u128>() % 7 * 1_000_000_000;
     18_849_496_460_467_696_128 + of_group + 256 * number as u128
@@ -155,7 +182,9 @@ pub fn sequence(group: &str, number: usize) -> u128 {
 /// Draws all messages of a world, in the order of sending.
 pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
     let span = u64::try_from(plan.sending.as_millis()).expect("minutes");
-    let mut at: Vec<u64> = (0..plan.messages).map(|_| u64::try_from(dice.between_ms(0, span).as_millis()).expect("minutes")).collect();
+    let mut at: Vec<u64> = (0..plan.messages)
+        .map(|_| u64::try_from(dice.between_ms(0, span).as_millis()).expect("minutes"))
+        .collect();
     at.sort_unstable();
     let mut sent: Vec<Sent> = Vec::with_capacity(plan.messages);
     // What was dead-lettered before the world began, or so it seems, and is replayed.
@@ -169,7 +198,8 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
         }
         strikes
     };
-    let habits: Vec<Habit> = (0..PRODUCERS * plan.keys).map(|_| Habit::draw(dice, plan.fifo)).collect();
+    let habits: Vec<Habit> =
+        (0..PRODUCERS * plan.keys).map(|_| Habit::draw(dice, plan.fifo)).collect();
     let mut moment_ns = 0;
     for (number, at_ms) in at.into_iter().enumerate() {
         let last = sent.last().filter(|_| dice.chance(FOLLOWS));
@@ -188,9 +218,20 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
             sent.push(Sent { at_ms, ..replay });
             continue;
         }
-        moment_ns = (i128::from(sent_ms(at_ms)) * 1_000_000).max(moment_ns + dice.pick(&[1, 400, 1_000, 7_000]));
-        let mut draft =
-            Draft { number, at_ms, moment_ns, dice, plan, habits: &habits, is_replay: false, draws: &draws, saw: &saw, strikes: &strikes };
+        moment_ns = (i128::from(sent_ms(at_ms)) * 1_000_000)
+            .max(moment_ns + dice.pick(&[1, 400, 1_000, 7_000]));
+        let mut draft = Draft {
+            number,
+            at_ms,
+            moment_ns,
+            dice,
+            plan,
+            habits: &habits,
+            is_replay: false,
+            draws: &draws,
+            saw: &saw,
+            strikes: &strikes,
+        };
         let before = before.map(|before| &sent[before]);
         if draws(Fault::Replayed) {
             let replay = Draft { is_replay: true, ..draft.clone() }.message(None, last);
@@ -210,7 +251,11 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
 fn look_at_ties(sent: &[Sent], history: &History) {
     for (number, next) in sent.iter().enumerate() {
         let Some((collection, key, stamp)) = next.place() else { continue };
-        let before = sent[..number].iter().rev().filter_map(Sent::place).find(|before| (before.0, before.1) == (collection, key));
+        let before = sent[..number]
+            .iter()
+            .rev()
+            .filter_map(Sent::place)
+            .find(|before| (before.0, before.1) == (collection, key));
         match before.map(|before| stamp.told_from(before.2)) {
             Some(Told::BelowMilliseconds) => history.saw(Fault::TiedToTheMillisecond),
             Some(Told::BySequence) => history.saw(Fault::TiedToTheSequence),

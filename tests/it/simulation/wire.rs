@@ -1,4 +1,5 @@
-//! A request on its way: what the server does with it does not depend on whether the one who asked still lives or listens.
+//! A request on its way: what the server does with it does not depend on whether the one who asked
+//! still lives or listens.
 
 use std::sync::Arc;
 use std::time::Duration;

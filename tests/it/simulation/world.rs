@@ -20,17 +20,19 @@ use super::store::Store;
 use super::surroundings::Surroundings;
 use super::traffic::{self, Mark, Meaning, Sent};
 
-/// After the last fault everything is done within this time, or it is stuck: so many times over what a message may have to
-/// wait for, and what is still on its way from before.
+/// After the last fault everything is done within this time, or it is stuck: so many times over
+/// what a message may have to wait for, and what is still on its way from before.
 const WAITS: u32 = 4;
 const ON_ITS_WAY: Duration = Duration::from_mins(5);
 
 /// How long a message is hidden that was left in the queue again and again.
 const LEFT_MAX: Duration = Duration::from_mins(15);
 
-/// The same where messages are in doubt: some other has to be confirmed now and then, for one in doubt to be told from a store
-/// in trouble. Less often as time goes by: what is stuck by a bug stays so for days. What is in doubt is left for a quarter of an
-/// hour at a time, with another of three workers each time, it may be, and each has to see it thrice where the retry budget is a second.
+/// The same where messages are in doubt: some other has to be confirmed now and then, for one in
+/// doubt to be told from a store in trouble. Less often as time goes by: what is stuck by a bug
+/// stays so for days. What is in doubt is left for a quarter of an hour at a time, with another of
+/// three workers each time, it may be, and each has to see it thrice where the retry budget is a
+/// second.
 const STUCK_IN_DOUBT_AFTER: Duration = Duration::from_hours(24);
 const EVIDENCE_EVERY: Duration = Duration::from_secs(5);
 const EVIDENCE_SHARE: u32 = 10;
@@ -38,7 +40,8 @@ const EVIDENCE_SHARE: u32 = 10;
 /// Connections that are lost, on average, until the one item of a batch is found that breaks them.
 const LOST_UNTIL_FOUND: u32 = 4;
 
-/// Before the last deploy: whatever a worker still tries of copies of messages that others have deleted comes to its end.
+/// Before the last deploy: whatever a worker still tries of copies of messages that others have
+/// deleted comes to its end.
 const QUIET: Duration = Duration::from_mins(3);
 
 /// Messages around the last deploy, one at most this long after the other.
@@ -57,7 +60,11 @@ pub struct Report {
 
 /// Runs the world of `seed` to its end; `told` keeps its history.
 pub fn run(seed: u64, told: bool) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let dice = Dice::new(seed);
         let plan = Plan::draw(&dice);
@@ -68,7 +75,13 @@ pub fn run(seed: u64, told: bool) -> Report {
             world.again(seed).await;
         }
         let history = &surroundings.history;
-        Report { seed, messages, violations: history.violations(), coverage: history.coverage(), lines: history.lines() }
+        Report {
+            seed,
+            messages,
+            violations: history.violations(),
+            coverage: history.coverage(),
+            lines: history.lines(),
+        }
     })
 }
 
@@ -85,10 +98,18 @@ struct World {
 impl World {
     fn new(surroundings: Arc<Surroundings>) -> Self {
         let plan = &surroundings.plan;
-        let queue = Arc::new(Queue::new(Arc::clone(&surroundings), plan.visibility_timeout, plan.fifo));
+        let queue =
+            Arc::new(Queue::new(Arc::clone(&surroundings), plan.visibility_timeout, plan.fifo));
         let store = Arc::new(Store::new(Arc::clone(&surroundings)));
         let judge = Arc::new(Judge::new(Arc::clone(&store)));
-        Self { surroundings, queue, store, judge, over: AtomicBool::new(false), deploys: AtomicUsize::new(0) }
+        Self {
+            surroundings,
+            queue,
+            store,
+            judge,
+            over: AtomicBool::new(false),
+            deploys: AtomicUsize::new(0),
+        }
     }
 
     /// Gives the number of messages.
@@ -97,13 +118,15 @@ impl World {
         if plan.workers > 1 {
             self.surroundings.history.saw(Fault::ManyWorkers);
         }
-        let seats: Vec<_> = (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
+        let seats: Vec<_> =
+            (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
         tokio::spawn(Arc::clone(self).others());
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
         let messages = traffic::draw(plan, &self.surroundings.dice, &self.surroundings.history);
         for message in messages {
-            sleep(Duration::from_millis(message.at_ms).saturating_sub(self.surroundings.age())).await;
+            sleep(Duration::from_millis(message.at_ms).saturating_sub(self.surroundings.age()))
+                .await;
             self.send(message);
         }
         sleep(plan.faults_until.saturating_sub(self.surroundings.age())).await;
@@ -131,7 +154,9 @@ impl World {
     }
 
     fn send(&self, message: Sent) {
-        self.surroundings.history.note(|| format!("sent {}: {:?} {:?}", message.body, message.meaning, message.mark));
+        self.surroundings
+            .history
+            .note(|| format!("sent {}: {:?} {:?}", message.body, message.meaning, message.mark));
         self.judge.sent(message.clone());
         self.queue.send(message);
     }
@@ -155,7 +180,8 @@ impl World {
         let calm = Instant::now();
         let mut evidence_at = calm;
         let (is_doubted, stuck_after) = self.stuck_after();
-        while !self.queue.left().is_empty() || self.surroundings.is_under_way() && self.is_writing() {
+        while !self.queue.left().is_empty() || self.surroundings.is_under_way() && self.is_writing()
+        {
             if calm.elapsed() > stuck_after {
                 self.violation(|| format!("stuck in the queue: {:?}", self.queue.left()));
                 break;
@@ -168,7 +194,8 @@ impl World {
         }
     }
 
-    /// Whether any message stays in doubt until others are written, and how long everything may take.
+    /// Whether any message stays in doubt until others are written, and how long everything may
+    /// take.
     fn stuck_after(&self) -> (bool, Duration) {
         let plan = &self.surroundings.plan;
         let is_doubted = self.judge.marked(&[Mark::UnknownCode, Mark::CommandRefused]) > 0;
@@ -176,7 +203,14 @@ impl World {
         // Each is looked for by halves, and breaks connections until it is found.
         let breaking = u32::try_from(self.judge.marked(&[Mark::ReplyTooLarge])).expect("few");
         let looked_for = breaking * LOST_UNTIL_FOUND * plan.config.retry.max;
-        (is_doubted, if is_doubted { STUCK_IN_DOUBT_AFTER } else { ON_ITS_WAY + LEFT_MAX + WAITS * waits + looked_for })
+        (
+            is_doubted,
+            if is_doubted {
+                STUCK_IN_DOUBT_AFTER
+            } else {
+                ON_ITS_WAY + LEFT_MAX + WAITS * waits + looked_for
+            },
+        )
     }
 
     /// Long polls are always under way; all else ends within the longest of delays.
@@ -188,7 +222,9 @@ impl World {
     fn send_event(&self, sent: &mut usize) {
         let number = *sent;
         *sent += 1;
-        let body = format!(r#"{{"type":"event","user_id":1,"event_type":"evidence","metadata":{{"n":{number}}}}}"#);
+        let body = format!(
+            r#"{{"type":"event","user_id":1,"event_type":"evidence","metadata":{{"n":{number}}}}}"#
+        );
         let at_ms = self.surroundings.history.now_ms();
         let meaning = Meaning::Event { content: number, identity: None };
         self.send(Sent::plain(body, format!("late{}", number % 3), at_ms, meaning));
@@ -196,14 +232,22 @@ impl World {
 
     /// While one thing is wrong, whatever is not concerned goes on.
     async fn trial(self: Arc<Self>) {
-        let Some(longest) = self.surroundings.plan.trial.as_ref().and_then(|trial| trial.others_stay_max) else { return };
+        let Some(longest) =
+            self.surroundings.plan.trial.as_ref().and_then(|trial| trial.others_stay_max)
+        else {
+            return;
+        };
         let longest_ms = u64::try_from(longest.as_millis()).expect("minutes");
         while !self.surroundings.is_calm() {
             sleep(Duration::from_secs(10)).await;
-            let Some(at_ms) = self.surroundings.history.now_ms().checked_sub(longest_ms) else { continue };
+            let Some(at_ms) = self.surroundings.history.now_ms().checked_sub(longest_ms) else {
+                continue;
+            };
             let (due, left) = (self.judge.unconcerned(at_ms), self.queue.left());
             if let Some(number) = due.into_iter().find(|number| left.contains(number)) {
-                return self.violation(|| format!("m{number} is not concerned, and yet in the queue since {longest:?}"));
+                return self.violation(|| {
+                    format!("m{number} is not concerned, and yet in the queue since {longest:?}")
+                });
             }
         }
     }
@@ -212,10 +256,16 @@ impl World {
     fn look_at_receives(&self) {
         let Some(trial) = self.surroundings.plan.trial.as_ref() else { return };
         let now_ms = self.surroundings.history.now_ms();
-        for (number, (times, sent_ms)) in self.queue.receive_counts().into_iter().zip(self.judge.sent_at()).enumerate() {
-            let Some(most) = trial.receives_max(Duration::from_millis(now_ms - sent_ms)) else { return };
+        for (number, (times, sent_ms)) in
+            self.queue.receive_counts().into_iter().zip(self.judge.sent_at()).enumerate()
+        {
+            let Some(most) = trial.receives_max(Duration::from_millis(now_ms - sent_ms)) else {
+                return;
+            };
             if times > most {
-                self.violation(|| format!("m{number} was received {times} times, and may be so {most} times"));
+                self.violation(|| {
+                    format!("m{number} was received {times} times, and may be so {most} times")
+                });
             }
         }
     }

@@ -7,7 +7,11 @@ use super::*;
 
 fn with_indexes() -> Collection {
     let key = Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None };
-    let ttl = Index { keys: vec![("last_accessed".to_owned(), 1)], unique: false, expire_after: Some(Duration::from_hours(1)) };
+    let ttl = Index {
+        keys: vec![("last_accessed".to_owned(), 1)],
+        unique: false,
+        expire_after: Some(Duration::from_hours(1)),
+    };
     Collection { indexes: vec![key, ttl], ..sessions() }
 }
 
@@ -17,10 +21,17 @@ async fn missing_indexes_are_named_and_made() {
     let (store, collection) = (store(&database), with_indexes());
     let report = store.indexes(&collection).await.expect("a report");
     assert_eq!((report.contents, report.missing.len()), (Contents::Missing, 2));
-    assert!(report.refusals()[0].contains("createIndex({\"session_id\": 1}, {unique: true})"), "{:?}", report.refusals());
+    assert!(
+        report.refusals()[0].contains("createIndex({\"session_id\": 1}, {unique: true})"),
+        "{:?}",
+        report.refusals()
+    );
     store.create_indexes(&report).await.expect("made");
     let report = store.indexes(&collection).await.expect("a report");
-    assert_eq!((report.contents, report.present.len(), report.missing.len(), report.conflicting.len()), (Contents::Empty, 2, 0, 0));
+    assert_eq!(
+        (report.contents, report.present.len(), report.missing.len(), report.conflicting.len()),
+        (Contents::Empty, 2, 0, 0)
+    );
     assert_eq!(report.refusals(), Vec::<String>::new());
 }
 
@@ -29,22 +40,33 @@ async fn an_index_that_does_something_else_is_a_conflict() {
     let database = database("other_indexes").await;
     let things = database.collection::<Document>("things");
     for field in ["session_id", "last_accessed"] {
-        things.create_index(IndexModel::builder().keys(doc! { field: 1 }).build()).await.expect("an index");
+        things
+            .create_index(IndexModel::builder().keys(doc! { field: 1 }).build())
+            .await
+            .expect("an index");
     }
     things.insert_one(doc! {}).await.expect("inserted");
     let report = store(&database).indexes(&with_indexes()).await.expect("a report");
-    let texts: Vec<&str> = report.conflicting.iter().map(|conflict| conflict.text.as_str()).collect();
+    let texts: Vec<&str> =
+        report.conflicting.iter().map(|conflict| conflict.text.as_str()).collect();
     assert_eq!(report.contents, Contents::Filled);
     assert!(texts[0].contains("session_id_1 is not unique"), "{texts:?}");
     assert!(texts[1].contains("never") && texts[1].contains("3600 s"), "{texts:?}");
-    assert_eq!(report.unguarded, Some(Unguarded { key: "session_id".to_owned(), why: Why::Missing }));
+    assert_eq!(
+        report.unguarded,
+        Some(Unguarded { key: "session_id".to_owned(), why: Why::Missing })
+    );
 }
 
 #[tokio::test]
 async fn what_would_make_a_unique_index_fail_is_named() {
     let database = database("obstacles").await;
-    let documents =
-        [doc! { "_id": 1, "session_id": "twice" }, doc! { "_id": 2, "session_id": "twice" }, doc! {}, doc! { "session_id": null }];
+    let documents = [
+        doc! { "_id": 1, "session_id": "twice" },
+        doc! { "_id": 2, "session_id": "twice" },
+        doc! {},
+        doc! { "session_id": null },
+    ];
     let things = database.collection::<Document>("things");
     things.insert_many(documents).await.expect("inserted");
     things.insert_one(doc! { "_id": 9, "session_id": ["once"] }).await.expect("inserted");
@@ -66,8 +88,14 @@ async fn what_would_make_a_unique_index_fail_is_named() {
 #[tokio::test]
 async fn time_series_and_views_are_refused() {
     let database = database("odd_collections").await;
-    database.run_command(doc! { "create": "series", "timeseries": { "timeField": "t" } }).await.expect("created");
-    database.run_command(doc! { "create": "view", "viewOn": "things", "pipeline": [] }).await.expect("created");
+    database
+        .run_command(doc! { "create": "series", "timeseries": { "timeField": "t" } })
+        .await
+        .expect("created");
+    database
+        .run_command(doc! { "create": "view", "viewOn": "things", "pipeline": [] })
+        .await
+        .expect("created");
     for (name, contents) in [("series", Contents::TimeSeries), ("view", Contents::View)] {
         let collection = Collection { name: name.to_owned(), ..collection(WriteKind::Insert) };
         let report = store(&database).indexes(&collection).await.expect("a report");
@@ -79,27 +107,38 @@ async fn time_series_and_views_are_refused() {
 #[tokio::test]
 async fn a_collection_keyed_by_id_needs_no_index_of_its_own() {
     let database = database("id_key").await;
-    let kind = WriteKind::Replace { key: "_id".to_owned(), version_field: "last_accessed".to_owned() };
+    let kind =
+        WriteKind::Replace { key: "_id".to_owned(), version_field: "last_accessed".to_owned() };
     let by_id = Index { keys: vec![("_id".to_owned(), 1)], unique: true, expire_after: None };
     let collection = Collection { indexes: vec![by_id], ..collection(kind) };
     let store = store(&database);
     let report = store.indexes(&collection).await.expect("a report");
     assert_eq!((report.refusals(), report.missing.len()), (Vec::new(), 0));
     for time_ms in [NOON, NOON + 1, NOON - 1] {
-        let (items, _) = write(&store, &collection, &[whole("k", time_ms, doc! { "data": time_ms })]).await;
+        let (items, _) =
+            write(&store, &collection, &[whole("k", time_ms, doc! { "data": time_ms })]).await;
         assert_eq!(items, [ItemOutcome::Written]);
     }
     let document = only(&database).await;
-    assert_eq!((document.get_str("_id").ok(), document.get_i64("data").ok()), (Some("k"), Some(NOON + 1)));
+    assert_eq!(
+        (document.get_str("_id").ok(), document.get_i64("data").ok()),
+        (Some("k"), Some(NOON + 1))
+    );
 }
 
 #[tokio::test]
 async fn keys_that_differ_in_case_are_no_obstacle_also_where_the_collection_folds_them() {
     let database = database("folded_obstacles").await;
-    let collation = mongodb::options::Collation::builder().locale("en").strength(mongodb::options::CollationStrength::Secondary).build();
+    let collation = mongodb::options::Collation::builder()
+        .locale("en")
+        .strength(mongodb::options::CollationStrength::Secondary)
+        .build();
     database.create_collection("things").collation(collation).await.expect("made");
     let things = database.collection::<Document>("things");
-    things.insert_many([doc! { "session_id": "S-81" }, doc! { "session_id": "s-81" }]).await.expect("inserted");
+    things
+        .insert_many([doc! { "session_id": "S-81" }, doc! { "session_id": "s-81" }])
+        .await
+        .expect("inserted");
     let store = store(&database);
     let report = store.indexes(&with_indexes()).await.expect("a report");
     assert_eq!(store.obstacles(&report).await.expect("read"), Vec::<String>::new());

@@ -1,5 +1,6 @@
-//! Order-freedom: any history of updates, in any order and cut into any batches, ends in the document that the rules say, on a
-//! real server. `PROPTEST_CASES` sets how many histories each rule is tried on, for each kind of write.
+//! Order-freedom: any history of updates, in any order and cut into any batches, ends in the
+//! document that the rules say, on a real server. `PROPTEST_CASES` sets how many histories each
+//! rule is tried on, for each kind of write.
 
 mod history;
 mod model;
@@ -18,19 +19,28 @@ const HISTORIES: usize = 60;
 
 /// Fields that all carry `version`, the version field among them.
 pub fn partial(key: &str, version: &Version, document: Document) -> Write {
-    Write::Update(Update { key: Key::Text(key.to_owned()), change: partial_change(version, document) })
+    Write::Update(Update {
+        key: Key::Text(key.to_owned()),
+        change: partial_change(version, document),
+    })
 }
 
 fn partial_change(version: &Version, mut document: Document) -> Change {
     document.insert("last_accessed", bson::DateTime::from_millis(version.time.millis()));
-    let fields: BTreeMap<_, _> = document.into_iter().map(|(name, value)| (name.clone(), fields(&doc! { name: value }))).collect();
-    Change::Partial { fields: fields.into_iter().map(|(name, value)| (name, version.clone(), value)).collect() }
+    let fields: BTreeMap<_, _> = document
+        .into_iter()
+        .map(|(name, value)| (name.clone(), fields(&doc! { name: value })))
+        .collect();
+    Change::Partial {
+        fields: fields.into_iter().map(|(name, value)| (name, version.clone(), value)).collect(),
+    }
 }
 
 fn change(kind: Kind, message: &Message) -> Change {
     let stamp = &message.stamp;
     let version = Version {
-        time: Time::from_nanos(i128::from(stamp.time_ms) * 1_000_000 + i128::from(stamp.nanos)).expect("a time"),
+        time: Time::from_nanos(i128::from(stamp.time_ms) * 1_000_000 + i128::from(stamp.nanos))
+            .expect("a time"),
         origin_time_ms: stamp.origin_ms,
         sequence: stamp.sequence.into(),
         place: stamp.place.into(),
@@ -55,7 +65,10 @@ fn keyed(kind: Kind, key: &str) -> Collection {
     match kind {
         Kind::Set => {
             let declared = declared().into_iter().map(str::to_owned).collect();
-            Collection { declared, ..collection(WriteKind::Set { key, version_field, partial: false }) }
+            Collection {
+                declared,
+                ..collection(WriteKind::Set { key, version_field, partial: false })
+            }
         }
         Kind::Replace => collection(WriteKind::Replace { key, version_field }),
         Kind::Partial => collection(WriteKind::Set { key, version_field, partial: true }),
@@ -78,7 +91,15 @@ impl Case {
             model.others_create(&first.theirs, first.whole.clone(), first.each.clone());
         }
         let number = i64::try_from(seed).expect("small");
-        Self { key: if seed.is_multiple_of(2) { Key::Integer(number) } else { Key::Text(format!("k{seed}")) }, history, model }
+        Self {
+            key: if seed.is_multiple_of(2) {
+                Key::Integer(number)
+            } else {
+                Key::Text(format!("k{seed}"))
+            },
+            history,
+            model,
+        }
     }
 
     fn key(&self) -> Bson {
@@ -115,15 +136,18 @@ fn their_update(theirs: &Theirs) -> Document {
     update
 }
 
-/// Plays random histories on the server and in the model, and holds one against the other after every step.
+/// Plays random histories on the server and in the model, and holds one against the other after
+/// every step.
 async fn holds(name: &str, others: Others, key: &str) {
-    let histories = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |number| number.parse().expect("PROPTEST_CASES is a number"));
+    let histories = std::env::var("PROPTEST_CASES")
+        .map_or(HISTORIES, |number| number.parse().expect("PROPTEST_CASES is a number"));
     for kind in [Kind::Set, Kind::Replace, Kind::Partial] {
         let database = database(&format!("{name}_{kind:?}")).await;
         if key != "_id" {
             unique(&database, key).await;
         }
-        let mut cases: Vec<Case> = (0..histories).map(|number| Case::new(number as u64, kind, others)).collect();
+        let mut cases: Vec<Case> =
+            (0..histories).map(|number| Case::new(number as u64, kind, others)).collect();
         let first: Vec<_> = cases.iter().filter_map(|case| case.first(key)).collect();
         if !first.is_empty() {
             database.collection::<Document>("things").insert_many(first).await.expect("inserted");
@@ -142,9 +166,14 @@ async fn play(database: &Database, key: &str, kind: Kind, cases: &mut [Case], st
     let mut stale_wanted = 0;
     for case in cases.iter_mut() {
         let Some(Step::Ours(messages)) = case.history.steps.get(step) else { continue };
-        let joined = messages.iter().map(|message| change(kind, message)).reduce(join).expect("one at least");
+        let joined = messages
+            .iter()
+            .map(|message| change(kind, message))
+            .reduce(join)
+            .expect("one at least");
         writes.push(Write::Update(Update { key: case.key.clone(), change: joined }));
-        let changes = messages.iter().filter(|message| case.model.take(kind, &declared(), message)).count();
+        let changes =
+            messages.iter().filter(|message| case.model.take(kind, &declared(), message)).count();
         stale_wanted += usize::from(changes == 0);
     }
     let (items, stale) = write(&store(database), &keyed(kind, key), &writes).await;
@@ -166,7 +195,11 @@ async fn compare(database: &Database, key: &str, cases: &[Case], when: &str) {
         for own in [key, "_id", "_ingest"] {
             document.remove(own);
         }
-        assert_eq!(found.insert(id.clone(), document.into_iter().collect()), None, "{id} is there twice");
+        assert_eq!(
+            found.insert(id.clone(), document.into_iter().collect()),
+            None,
+            "{id} is there twice"
+        );
     }
     for case in cases {
         let there = found.remove(&case.key().to_string());
@@ -210,7 +243,11 @@ async fn what_others_change_after_us_counts_at_the_version_field_that_they_set()
 
 #[tokio::test]
 async fn the_document_id_as_the_key_makes_no_difference() {
-    for (name, others) in [("id_alone", Others::Absent), ("id_readable", Others::WroteReadably), ("id_changed", Others::Change)] {
+    for (name, others) in [
+        ("id_alone", Others::Absent),
+        ("id_readable", Others::WroteReadably),
+        ("id_changed", Others::Change),
+    ] {
         holds(name, others, "_id").await;
     }
 }
@@ -218,8 +255,11 @@ async fn the_document_id_as_the_key_makes_no_difference() {
 #[test]
 fn the_model_itself_ends_the_same_in_any_order() {
     let alone = [Others::Absent, Others::WroteReadably, Others::WroteUnreadably, Others::WroteOurs];
-    for (seed, kind) in (0..3_000).flat_map(|seed| [Kind::Set, Kind::Replace, Kind::Partial].map(|kind| (seed, kind))) {
-        let case = Case::new(seed, kind, alone[usize::try_from(seed).expect("small") % alone.len()]);
+    for (seed, kind) in (0..3_000)
+        .flat_map(|seed| [Kind::Set, Kind::Replace, Kind::Partial].map(|kind| (seed, kind)))
+    {
+        let case =
+            Case::new(seed, kind, alone[usize::try_from(seed).expect("small") % alone.len()]);
         let mut messages: Vec<_> = case.history.steps.iter().flat_map(Step::messages).collect();
         let ends = |messages: &[&Message]| {
             let mut model = case.model.clone();
@@ -238,7 +278,9 @@ fn the_model_itself_ends_the_same_in_any_order() {
 async fn a_later_change_by_another_program_is_kept_from_older_messages() {
     let database = database("later").await;
     let store = store(&database);
-    for (collection, partial_kind) in [(sessions(), false), (cache(), false), (partial_sessions(), true)] {
+    for (collection, partial_kind) in
+        [(sessions(), false), (cache(), false), (partial_sessions(), true)]
+    {
         database.drop().await.expect("dropped");
         let update = |time_ms: i64, value: &str| {
             if partial_kind {
@@ -249,12 +291,20 @@ async fn a_later_change_by_another_program_is_kept_from_older_messages() {
         };
         write(&store, &collection, &[update(NOON, "first")]).await;
         let theirs = doc! { "$set": { "data": "theirs", "last_accessed": bson::DateTime::from_millis(NOON + 10) } };
-        database.collection::<Document>("things").update_one(doc! { "session_id": "s" }, theirs).await.expect("updated");
+        database
+            .collection::<Document>("things")
+            .update_one(doc! { "session_id": "s" }, theirs)
+            .await
+            .expect("updated");
         assert_eq!(write(&store, &collection, &[update(NOON + 5, "late")]).await.1, 1);
         assert_eq!(only(&database).await.get_str("data").ok(), Some("theirs"));
         assert_eq!(write(&store, &collection, &[update(NOON + 15, "newer")]).await.1, 0);
         assert_eq!(only(&database).await.get_str("data").ok(), Some("newer"));
-        assert_eq!(write(&store, &collection, &[update(NOON + 8, "late")]).await.1, 1, "what they wrote is remembered");
+        assert_eq!(
+            write(&store, &collection, &[update(NOON + 8, "late")]).await.1,
+            1,
+            "what they wrote is remembered"
+        );
     }
 }
 
@@ -264,10 +314,28 @@ async fn a_partial_set_keeps_the_time_of_what_others_wrote_for_fields_it_did_not
     let store = store(&database);
     let theirs = doc! { "session_id": "s", "data": "theirs", "dev": "theirs", "last_accessed": (NOON + 10) / 1_000 };
     database.collection::<Document>("things").insert_one(theirs).await.expect("inserted");
-    write(&store, &partial_sessions(), &[partial("s", &version(NOON + 60_000, "m"), doc! { "data": "ours" })]).await;
-    let (_, stale) = write(&store, &partial_sessions(), &[partial("s", &version(NOON - 60_000, "n"), doc! { "dev": "older" })]).await;
+    write(
+        &store,
+        &partial_sessions(),
+        &[partial("s", &version(NOON + 60_000, "m"), doc! { "data": "ours" })],
+    )
+    .await;
+    let (_, stale) = write(
+        &store,
+        &partial_sessions(),
+        &[partial("s", &version(NOON - 60_000, "n"), doc! { "dev": "older" })],
+    )
+    .await;
     assert_eq!(stale, 1);
-    write(&store, &partial_sessions(), &[partial("s", &version(NOON + 30_000, "o"), doc! { "dev": "newer" })]).await;
+    write(
+        &store,
+        &partial_sessions(),
+        &[partial("s", &version(NOON + 30_000, "o"), doc! { "dev": "newer" })],
+    )
+    .await;
     let document = only(&database).await;
-    assert_eq!((document.get_str("data").ok(), document.get_str("dev").ok()), (Some("ours"), Some("newer")));
+    assert_eq!(
+        (document.get_str("data").ok(), document.get_str("dev").ok()),
+        (Some("ours"), Some("newer"))
+    );
 }

@@ -1,4 +1,5 @@
-//! The built binary, and other programs, as child processes that see nothing of the settings around the tests.
+//! The built binary, and other programs, as child processes that see nothing of the settings around
+//! the tests.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -15,24 +16,37 @@ pub fn longshore() -> Command {
     command(other.as_deref().unwrap_or(env!("CARGO_BIN_EXE_longshore")))
 }
 
-/// A program without what this process's environment and this machine's files would set for Longshore and AWS. Its end is
-/// also that of the value that runs it.
+/// A program without what this process's environment and this machine's files would set for
+/// Longshore and AWS. Its end is also that of the value that runs it.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        let is_setting = ["AWS_", "LONGSHORE_", "MONGO_CACHE_URI", "OTEL_", "NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM"]
-            .iter()
-            .any(|prefix| name.to_string_lossy().starts_with(prefix));
+        let is_setting = [
+            "AWS_",
+            "LONGSHORE_",
+            "MONGO_CACHE_URI",
+            "OTEL_",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_",
+            "JOURNAL_STREAM",
+        ]
+        .iter()
+        .any(|prefix| name.to_string_lossy().starts_with(prefix));
         if is_setting {
             command.env_remove(name);
         }
     }
-    command.envs([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    command.envs([
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// A child that runs beside the test. What it prints goes to a file, so that it never waits for a reader.
+/// A child that runs beside the test. What it prints goes to a file, so that it never waits for a
+/// reader.
 pub struct Child {
     process: tokio::process::Child,
     printed: NamedTempFile,
@@ -68,7 +82,8 @@ impl Child {
         send(name, &self.process_id().to_string()).await;
     }
 
-    /// To its whole process group, as a terminal sends Ctrl-C. The child must have been started in one of its own.
+    /// To its whole process group, as a terminal sends Ctrl-C. The child must have been started in
+    /// one of its own.
     pub async fn signal_group(&self, name: &str) {
         send(name, &format!("-{}", self.process_id())).await;
     }
@@ -96,6 +111,10 @@ impl Child {
 }
 
 async fn send(signal: &str, to: &str) {
-    let sent = Command::new("sh").args(["-c", r#"kill -s "$0" -- "$1""#, signal, to]).status().await.expect("start sh");
+    let sent = Command::new("sh")
+        .args(["-c", r#"kill -s "$0" -- "$1""#, signal, to])
+        .status()
+        .await
+        .expect("start sh");
     assert!(sent.success(), "cannot send {signal} to {to}");
 }

@@ -1,8 +1,10 @@
-//! A proxy between a worker and an SQS server that fails as a test's plan says: what an SQS in the same process never does.
+//! A proxy between a worker and an SQS server that fails as a test's plan says: what an SQS in the
+//! same process never does.
 //!
-//! It reads the JSON protocol of SQS, one operation per request, named in `X-Amz-Target`. A fault is decided per call, from a
-//! seed; it counts what it did, and how often each message was given out, so that a test knows from outside of the worker.
-//! Signatures are not renewed: the server behind it must not check them.
+//! It reads the JSON protocol of SQS, one operation per request, named in `X-Amz-Target`. A fault
+//! is decided per call, from a seed; it counts what it did, and how often each message was given
+//! out, so that a test knows from outside of the worker. Signatures are not renewed: the server
+//! behind it must not check them.
 
 mod answers;
 mod batch;
@@ -33,7 +35,8 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Stands before the server at `upstream` (`http://host:port`), and does nothing wrong until it is told to.
+    /// Stands before the server at `upstream` (`http://host:port`), and does nothing wrong until it
+    /// is told to.
     pub async fn start(upstream: &str, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -47,8 +50,8 @@ impl FaultProxy {
         &self.endpoint
     }
 
-    /// The next `calls` of one operation meet the fault. Of several faults in the plan a call meets the first, and every latency
-    /// before it.
+    /// The next `calls` of one operation meet the fault. Of several faults in the plan a call meets
+    /// the first, and every latency before it.
     pub fn next(&self, calls: u32, operation: Operation, fault: Fault) {
         self.exchange.plan().next(calls, operation, fault);
     }
@@ -68,7 +71,8 @@ impl FaultProxy {
         self.exchange.plan().clear();
     }
 
-    /// Puts the system attribute `AWSTraceHeader` into received messages where `header` gives one: the embedded server drops it.
+    /// Puts the system attribute `AWSTraceHeader` into received messages where `header` gives one:
+    /// the embedded server drops it.
     pub fn trace_headers(&self, header: fn(message: &Value) -> Option<String>) {
         self.exchange.deliveries().trace_header = Some(header);
     }

@@ -1,5 +1,5 @@
-//! The databases of the tests: one plain replica set and one with login and TLS, each started at its first use and ended
-//! with the test process, and a database of its own for each test.
+//! The databases of the tests: one plain replica set and one with login and TLS, each started at
+//! its first use and ended with the test process, and a database of its own for each test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,13 +7,16 @@ use longshore::config::{DbConfig, Secret};
 use longshore::dev::mongod::{self, Login, Mongod, Options, Tls};
 use longshore::mongo_manager::MongoManager;
 use mongodb::bson::doc;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use tokio::sync::OnceCell;
 
 /// The password holds what must be escaped in a connection string.
 pub const PASSWORD: &str = "corr:ect/h@rse?%";
 
-/// A replica set of one member. Statics are never dropped: the guard of each member ends it when this process is gone.
+/// A replica set of one member. Statics are never dropped: the guard of each member ends it when
+/// this process is gone.
 pub async fn plain() -> &'static Mongod {
     static PLAIN: OnceCell<Mongod> = OnceCell::const_new();
     PLAIN.get_or_init(|| async { start(Options::new(program().await)).await }).await
@@ -41,7 +44,8 @@ pub async fn manager() -> MongoManager {
     MongoManager::connect(&settings(plain().await)).await.expect("a plain replica set")
 }
 
-/// A server of the test's own that holds every build of an index, from now on or until [`let_builds_end`].
+/// A server of the test's own that holds every build of an index, from now on or until
+/// [`let_builds_end`].
 pub async fn holding_builds() -> Mongod {
     let mongod = start(Options { test_commands: true, ..Options::new(program().await) }).await;
     hold_builds(&mongod, "alwaysOn").await;
@@ -53,7 +57,12 @@ pub async fn let_builds_end(mongod: &Mongod) {
 }
 
 async fn hold_builds(mongod: &Mongod, mode: &str) {
-    let admin = MongoManager::connect(&DbConfig { mongo_uri: Some(mongod.uri("admin")), ..DbConfig::default() }).await.expect("a server");
+    let admin = MongoManager::connect(&DbConfig {
+        mongo_uri: Some(mongod.uri("admin")),
+        ..DbConfig::default()
+    })
+    .await
+    .expect("a server");
     let hold = doc! { "configureFailPoint": "hangAfterStartingIndexBuild", "mode": mode };
     admin.database().run_command(hold).await.expect("a server that takes test commands");
 }
@@ -82,5 +91,8 @@ pub fn certificates() -> Tls {
     let server = named("test server", vec!["127.0.0.1".to_owned()]);
     let server_key = key();
     let certificate = server.signed_by(&server_key, &authority).expect("a certificate");
-    Tls { ca: authority.pem(), certificate_and_key: Secret::new(certificate.pem() + &server_key.serialize_pem()) }
+    Tls {
+        ca: authority.pem(),
+        certificate_and_key: Secret::new(certificate.pem() + &server_key.serialize_pem()),
+    }
 }

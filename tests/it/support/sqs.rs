@@ -45,12 +45,18 @@ impl SqsServer {
         &self.endpoint
     }
 
-    /// Makes a queue that no other test uses and returns its URL; a FIFO queue where the attributes say so.
+    /// Makes a queue that no other test uses and returns its URL; a FIFO queue where the attributes
+    /// say so.
     pub async fn create_queue(&self, attributes: &Value) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let suffix = if attributes.get("FifoQueue").is_some() { ".fifo" } else { "" };
-        let name = format!("test-{}-{}{suffix}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let answer = self.call("CreateQueue", &json!({ "QueueName": name, "Attributes": attributes })).await;
+        let name = format!(
+            "test-{}-{}{suffix}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        );
+        let answer =
+            self.call("CreateQueue", &json!({ "QueueName": name, "Attributes": attributes })).await;
         answer["QueueUrl"].as_str().expect("a queue URL").to_owned()
     }
 
@@ -120,8 +126,9 @@ fn moto() -> String {
     .clone()
 }
 
-/// Starts moto under a shell that ends it as soon as its own stdin ends. That happens with this process, however it dies:
-/// the other end of the pipe is here alone, for Rust opens it with close-on-exec. Only if the shell itself is killed does moto stay.
+/// Starts moto under a shell that ends it as soon as its own stdin ends. That happens with this
+/// process, however it dies: the other end of the pipe is here alone, for Rust opens it with
+/// close-on-exec. Only if the shell itself is killed does moto stay.
 fn start_moto() -> Child {
     const UNTIL_STDIN_ENDS: &str = r#"
         exec 3<&0
@@ -132,9 +139,21 @@ fn start_moto() -> Child {
         wait "$server"
         kill "$watcher" 2>/dev/null
     "#;
-    // As a module: the environment was moved to its place after it was made, and its console scripts name the old one.
+    // As a module: the environment was moved to its place after it was made, and its console
+    // scripts name the old one.
     Command::new("sh")
-        .args(["-c", UNTIL_STDIN_ENDS, "sh", &python(), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
+        .args([
+            "-c",
+            UNTIL_STDIN_ENDS,
+            "sh",
+            &python(),
+            "-m",
+            "moto.server",
+            "-H",
+            "127.0.0.1",
+            "-p",
+            "0",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -145,7 +164,11 @@ fn start_moto() -> Child {
 /// The path of a Python with moto, boto3 and pymongo. The first call on a machine installs them.
 pub fn python() -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/python.sh");
-    let mut made = Command::new("sh").arg(script).stdout(Stdio::piped()).spawn().expect("start scripts/python.sh");
+    let mut made = Command::new("sh")
+        .arg(script)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("start scripts/python.sh");
     let mut path = String::new();
     made.stdout.take().expect("its stdout").read_to_string(&mut path).expect("a path");
     assert!(made.wait().expect("its end").success(), "scripts/python.sh failed: see above");
@@ -161,8 +184,10 @@ pub struct Canned {
 impl Canned {
     /// `code` is sent as SQS does, in a header and as the type of the body.
     pub async fn error(status: u16, code: &str, message: &str) -> Self {
-        let body = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": message }).to_string();
-        Self::start(Some(answer(status, &format!("x-amzn-query-error: {code};Sender\r\n"), &body))).await
+        let body = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": message })
+            .to_string();
+        Self::start(Some(answer(status, &format!("x-amzn-query-error: {code};Sender\r\n"), &body)))
+            .await
     }
 
     pub async fn body(status: u16, body: &str) -> Self {

@@ -36,7 +36,8 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// A queue with these attributes on the embedded server, and a database of the plain replica set.
+    /// A queue with these attributes on the embedded server, and a database of the plain replica
+    /// set.
     pub async fn new(attributes: &Value) -> Self {
         Self::on(Kind::Embedded, attributes, mongod::plain().await).await
     }
@@ -83,7 +84,8 @@ impl Surroundings {
 
     /// Sends all, in no certain order.
     pub async fn send(&self, messages: &[Outgoing]) {
-        let sends: Vec<_> = messages.chunks(BATCH_MAX).map(|chunk| self.queue.send_batch(chunk)).collect();
+        let sends: Vec<_> =
+            messages.chunks(BATCH_MAX).map(|chunk| self.queue.send_batch(chunk)).collect();
         let outcomes: Vec<_> = stream::iter(sends).buffer_unordered(SENDS_MAX).collect().await;
         for outcome in outcomes.into_iter().flat_map(|outcomes| outcomes.expect("an answer")) {
             assert!(matches!(outcome, SendOutcome::Sent { .. }), "{outcome:?}");
@@ -97,12 +99,14 @@ impl Surroundings {
     /// Messages in the queue, whatever their state.
     pub async fn left(&self) -> usize {
         let facts = self.facts().await;
-        usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed).expect("a few")
+        usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed)
+            .expect("a few")
     }
 
     /// Runs a worker in this process until the queue is empty.
     pub async fn unload(&self, config: Config) -> Counts {
-        let worker = Worker::start(config, Credentials::Local, Seen::default()).await.expect("a worker");
+        let worker =
+            Worker::start(config, Credentials::Local, Seen::default()).await.expect("a worker");
         let (signals, stop) = (worker.signals.clone(), Stop::default());
         let running = tokio::spawn(worker.run(stop.clone()));
         until("the queue is empty", async || self.left().await == 0).await;
@@ -111,7 +115,8 @@ impl Surroundings {
         signals.counters().counts()
     }
 
-    /// Holds the database against what a portal's load must have made of it, and the queue to be empty.
+    /// Holds the database against what a portal's load must have made of it, and the queue to be
+    /// empty.
     pub async fn assert_holds(&self, expected: &Expected) {
         let verdict = verify(&self.manager, expected).await.expect("a verdict");
         assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
@@ -132,7 +137,19 @@ pub fn plain(body: &Value) -> Outgoing {
 }
 
 pub fn of_portal(messages: &[PortalMessage]) -> Vec<Outgoing> {
-    let attributes =
-        |message: &PortalMessage| message.attributes.iter().map(|(name, value)| (name.clone(), Attribute::Text(value.clone()))).collect();
-    messages.iter().map(|message| Outgoing { body: message.body.clone(), attributes: attributes(message), ..Outgoing::default() }).collect()
+    let attributes = |message: &PortalMessage| {
+        message
+            .attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), Attribute::Text(value.clone())))
+            .collect()
+    };
+    messages
+        .iter()
+        .map(|message| Outgoing {
+            body: message.body.clone(),
+            attributes: attributes(message),
+            ..Outgoing::default()
+        })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! What must not be committed: paths of somebody's machine, and places that only that machine can fetch packages from.
+//! What must not be committed: paths of somebody's machine, and places that only that machine can
+//! fetch packages from.
 
 use std::path::Path;
 
@@ -16,7 +17,10 @@ pub fn leaks(file: &Path, text: &str) -> Vec<String> {
             "a path of one machine"
         } else if indexes.iter().any(|option| line.contains(option)) {
             "a package index of one's own"
-        } else if lock && line.starts_with("source = ") && line != format!("source = \"{CRATES_IO}\"") {
+        } else if lock
+            && line.starts_with("source = ")
+            && line != format!("source = \"{CRATES_IO}\"")
+        {
             "a package that is not from crates.io"
         } else {
             continue;
@@ -28,7 +32,9 @@ pub fn leaks(file: &Path, text: &str) -> Vec<String> {
 
 /// Whether an absolute path begins with `home`: `https://host/home/x` and `config/home/` do not.
 fn names_path(line: &str, home: &str) -> bool {
-    line.match_indices(home).any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric() || "._-}".contains(before)))
+    line.match_indices(home).any(|(at, _)| {
+        !line[..at].ends_with(|before: char| before.is_alphanumeric() || "._-}".contains(before))
+    })
 }
 
 #[cfg(test)]
@@ -42,9 +48,12 @@ mod tests {
     #[test]
     fn a_path_of_one_machine_is_refused() {
         for folder in ["root", "home", "Users"] {
-            for text in
-                [format!("cd /{folder}/me"), format!("\"/{folder}/me\""), format!("file:///{folder}/me"), format!("PATH=/{folder}/me/bin")]
-            {
+            for text in [
+                format!("cd /{folder}/me"),
+                format!("\"/{folder}/me\""),
+                format!("file:///{folder}/me"),
+                format!("PATH=/{folder}/me/bin"),
+            ] {
                 assert_eq!(count("README.md", &text), 1, "{text}");
             }
             for text in [
@@ -60,8 +69,17 @@ mod tests {
 
     #[test]
     fn a_package_index_of_ones_own_is_refused() {
-        assert_eq!(count("scripts/python.sh", &format!("pip install --{}-url https://pypi.example.org", "extra-index")), 1);
-        assert_eq!(count("Cargo.lock", "source = \"registry+https://crates.example.org/index\""), 1);
+        assert_eq!(
+            count(
+                "scripts/python.sh",
+                &format!("pip install --{}-url https://pypi.example.org", "extra-index")
+            ),
+            1
+        );
+        assert_eq!(
+            count("Cargo.lock", "source = \"registry+https://crates.example.org/index\""),
+            1
+        );
         assert_eq!(count("Cargo.lock", &format!("source = \"{CRATES_IO}\"")), 0);
     }
 }

@@ -1,5 +1,6 @@
-//! The tests that the documentation names: each must exist, or the promise beside it is shown by nothing; and a reader must see
-//! which of them `make test` does not run. The tests that are ignored: each says who runs it.
+//! The tests that the documentation names: each must exist, or the promise beside it is shown by
+//! nothing; and a reader must see which of them `make test` does not run. The tests that are
+//! ignored: each says who runs it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::path::Path;
 /// Parts of a test's name at least: the names of settings are shorter.
 const PARTS_MIN: usize = 5;
 
-/// How metrics begin, which have names as long; that they are there is another test's (`seen::admin`).
+/// How metrics begin, which have names as long; that they are there is another test's
+/// (`seen::admin`).
 const METRICS: [&str; 3] = ["longshore_", "messaging_", "db_client_"];
 
 /// Why a test of the long tail is ignored. `scripts/test.sh` looks for it, too.
@@ -26,14 +28,18 @@ pub struct Ignored {
     pub reason: String,
 }
 
-/// One complaint for each test named in `text` that is none of `functions`. A test's name is lower case, in backticks, and a
-/// sentence of at least five words.
+/// One complaint for each test named in `text` that is none of `functions`. A test's name is lower
+/// case, in backticks, and a sentence of at least five words.
 pub fn unknown_tests(file: &Path, text: &str, functions: &BTreeSet<String>) -> Vec<String> {
     let mut complaints = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for name in line.split('`').skip(1).step_by(2).filter(|name| is_test_name(name)) {
             if !functions.contains(name) {
-                complaints.push(format!("{}:{}: there is no test {name}", file.display(), number + 1));
+                complaints.push(format!(
+                    "{}:{}: there is no test {name}",
+                    file.display(),
+                    number + 1
+                ));
             }
         }
     }
@@ -42,7 +48,9 @@ pub fn unknown_tests(file: &Path, text: &str, functions: &BTreeSet<String>) -> V
 
 /// The names of all functions in `text`.
 pub fn functions(text: &str) -> impl Iterator<Item = String> {
-    text.match_indices("fn ").map(|(at, _)| text[at + 3..].chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect())
+    text.match_indices("fn ").map(|(at, _)| {
+        text[at + 3..].chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
+    })
 }
 
 /// All tests in `text` that are ignored.
@@ -51,7 +59,13 @@ pub fn ignored(text: &str) -> Vec<Ignored> {
     let mut pending = None;
     for line in text.lines() {
         if let Some(attribute) = line.trim_start().strip_prefix("#[ignore") {
-            pending = Some(attribute.trim_start_matches(" = ").trim_end_matches(']').trim_matches('"').to_owned());
+            pending = Some(
+                attribute
+                    .trim_start_matches(" = ")
+                    .trim_end_matches(']')
+                    .trim_matches('"')
+                    .to_owned(),
+            );
         } else if let Some(name) = functions(line).next() {
             found.extend(pending.take().map(|reason| Ignored { name, reason }));
         }
@@ -59,51 +73,81 @@ pub fn ignored(text: &str) -> Vec<Ignored> {
     found
 }
 
-/// One complaint for each long test in `text` that is not marked as one, for each mark behind a test that is not long, and for
-/// each row of a table that has long tests only: `make test` would show nothing of what the row promises.
+/// One complaint for each long test in `text` that is not marked as one, for each mark behind a
+/// test that is not long, and for each row of a table that has long tests only: `make test` would
+/// show nothing of what the row promises.
 pub fn wrong_marks(file: &Path, text: &str, ignored: &[Ignored]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let parts: Vec<&str> = line.split('`').collect();
-        let tests: Vec<_> = parts.iter().zip(&parts[1..]).skip(1).step_by(2).filter(|(name, _)| is_test_name(name)).collect();
-        let is_long = |name: &str| ignored.iter().any(|test| test.reason == LONG && test.name == name);
-        if line.starts_with('|') && !tests.is_empty() && tests.iter().all(|(name, _)| is_long(name)) {
+        let tests: Vec<_> = parts
+            .iter()
+            .zip(&parts[1..])
+            .skip(1)
+            .step_by(2)
+            .filter(|(name, _)| is_test_name(name))
+            .collect();
+        let is_long =
+            |name: &str| ignored.iter().any(|test| test.reason == LONG && test.name == name);
+        if line.starts_with('|') && !tests.is_empty() && tests.iter().all(|(name, _)| is_long(name))
+        {
             complaints.push(format!("{}:{}: a row of long tests only", file.display(), number + 1));
         }
         for (name, after) in tests {
             let is_long = is_long(name);
             if is_long != after.starts_with(LONG_MARK) {
                 let what = if is_long { "lacks" } else { "is no test of `make test-long` and has" };
-                complaints.push(format!("{}:{}: {name} {what} the mark{LONG_MARK}", file.display(), number + 1));
+                complaints.push(format!(
+                    "{}:{}: {name} {what} the mark{LONG_MARK}",
+                    file.display(),
+                    number + 1
+                ));
             }
         }
     }
     complaints
 }
 
-/// One complaint for each ignored test that nobody runs: its reason names no target of `makefile`, or `make test-long` leaves it
-/// out with another one, because `scripts/test.sh` skips by parts of names.
+/// One complaint for each ignored test that nobody runs: its reason names no target of `makefile`,
+/// or `make test-long` leaves it out with another one, because `scripts/test.sh` skips by parts of
+/// names.
 pub fn run_by_nobody(makefile: &str, ignored: &[Ignored]) -> Vec<String> {
     let has_target = |reason: &str| {
         let target = reason.split_once("make ").and_then(|(_, rest)| rest.split(' ').next());
-        target.is_some_and(|target| makefile.lines().any(|line| line.starts_with(&format!("{target}:"))))
+        target.is_some_and(|target| {
+            makefile.lines().any(|line| line.starts_with(&format!("{target}:")))
+        })
     };
     let (long, other): (Vec<_>, Vec<_>) = ignored.iter().partition(|test| test.reason == LONG);
     let mut complaints = Vec::new();
-    for test in ignored.iter().filter(|test| !test.reason.starts_with(IN_A_PROCESS) && !has_target(&test.reason)) {
-        complaints.push(format!("{} is ignored, and its reason names no target of the Makefile: {:?}", test.name, test.reason));
+    for test in ignored
+        .iter()
+        .filter(|test| !test.reason.starts_with(IN_A_PROCESS) && !has_target(&test.reason))
+    {
+        complaints.push(format!(
+            "{} is ignored, and its reason names no target of the Makefile: {:?}",
+            test.name, test.reason
+        ));
     }
     for (long, other) in long.iter().flat_map(|long| other.iter().map(move |other| (long, other))) {
         if long.name.contains(&other.name) {
-            complaints.push(format!("make test-long leaves out {}, because {} is part of its name", long.name, other.name));
+            complaints.push(format!(
+                "make test-long leaves out {}, because {} is part of its name",
+                long.name, other.name
+            ));
         }
     }
     complaints
 }
 
 fn is_test_name(name: &str) -> bool {
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit());
-    name.split('_').count() >= PARTS_MIN && name.split('_').all(is_word) && !METRICS.iter().any(|prefix| name.starts_with(prefix))
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
+    };
+    name.split('_').count() >= PARTS_MIN
+        && name.split('_').all(is_word)
+        && !METRICS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -111,7 +155,9 @@ mod tests {
     use super::*;
 
     fn unknown(text: &str) -> Vec<String> {
-        let functions = functions("#[test]\nfn nothing_is_ever_lost_here() {}\nasync fn other(a: u8) {}").collect();
+        let functions =
+            functions("#[test]\nfn nothing_is_ever_lost_here() {}\nasync fn other(a: u8) {}")
+                .collect();
         unknown_tests(Path::new("README.md"), text, &functions)
     }
 
@@ -130,7 +176,12 @@ mod tests {
     #[test]
     fn a_long_test_must_be_marked_and_no_other() {
         let complaints = |text| wrong_marks(Path::new("README.md"), text, &ignored(IGNORED));
-        assert_eq!(complaints("`nothing_is_lost_in_the_end` (long), `nothing_is_ever_lost_here` and `a` (long)"), Vec::<String>::new());
+        assert_eq!(
+            complaints(
+                "`nothing_is_lost_in_the_end` (long), `nothing_is_ever_lost_here` and `a` (long)"
+            ),
+            Vec::<String>::new()
+        );
         assert_eq!(
             complaints("a\n`nothing_is_lost_in_the_end`, `nothing_is_ever_lost_here` (long)"),
             [
@@ -138,8 +189,14 @@ mod tests {
                 "README.md:2: nothing_is_ever_lost_here is no test of `make test-long` and has the mark (long)"
             ]
         );
-        assert_eq!(complaints("| `nothing_is_lost_in_the_end` (long), `nothing_is_ever_lost_here` |"), Vec::<String>::new());
-        assert_eq!(complaints("| `nothing_is_lost_in_the_end` (long) | |"), ["README.md:1: a row of long tests only"]);
+        assert_eq!(
+            complaints("| `nothing_is_lost_in_the_end` (long), `nothing_is_ever_lost_here` |"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            complaints("| `nothing_is_lost_in_the_end` (long) | |"),
+            ["README.md:1: a row of long tests only"]
+        );
     }
 
     #[test]

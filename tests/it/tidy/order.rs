@@ -1,4 +1,5 @@
-//! Who may import whom. Imports run down [`LAYERS`], never up; what has no place in it fails until it gets one.
+//! Who may import whom. Imports run down [`LAYERS`], never up; what has no place in it fails until
+//! it gets one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,8 @@ use super::source::{Named, Source};
 struct Layer {
     name: &'static str,
     siblings: Siblings,
-    /// An entry holds for the modules below it too, unless one of them has an entry of its own: then all need one.
+    /// An entry holds for the modules below it too, unless one of them has an entry of its own:
+    /// then all need one.
     modules: &'static [&'static str],
 }
 
@@ -31,7 +33,11 @@ const LAYERS: &[Layer] = &[
         siblings: Siblings::Strangers,
         modules: &["pipeline", "admin", "queue/sqs", "store/mongo", "mongo_manager"],
     },
-    Layer { name: "stages", siblings: Siblings::Strangers, modules: &["queue/pollers", "decode", "route", "lane"] },
+    Layer {
+        name: "stages",
+        siblings: Siblings::Strangers,
+        modules: &["queue/pollers", "decode", "route", "lane"],
+    },
     Layer {
         name: "what stages hand over to",
         siblings: Siblings::Strangers,
@@ -41,12 +47,25 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "terms",
         siblings: Siblings::Free,
-        modules: &["message", "version", "fields", "held", "gauges", "budget", "brake", "retry", "stop", "time", "telemetry"],
+        modules: &[
+            "message",
+            "version",
+            "fields",
+            "held",
+            "gauges",
+            "budget",
+            "brake",
+            "retry",
+            "stop",
+            "time",
+            "telemetry",
+        ],
     },
     Layer { name: "ground", siblings: Siblings::Strangers, modules: &["config", "clock"] },
 ];
 
-/// Foreign crates that belong to one place. A name that ends with `_` stands for all that begin with it.
+/// Foreign crates that belong to one place. A name that ends with `_` stands for all that begin
+/// with it.
 const SDKS: &[(&str, &[&str])] = &[
     ("mongodb", &["mongo_manager", "store/mongo"]),
     ("aws_config", &["queue/sqs"]),
@@ -60,17 +79,30 @@ const SDKS: &[(&str, &[&str])] = &[
 /// The entry that holds for `path`, with its height: the longest one that the path begins with.
 fn entry(path: &[String]) -> Option<(usize, &'static str)> {
     let path = format!("{}/", path.join("/"));
-    let entries = LAYERS.iter().enumerate().flat_map(|(height, layer)| layer.modules.iter().map(move |module| (height, *module)));
-    entries.filter(|(_, module)| path.starts_with(&format!("{module}/"))).max_by_key(|(_, module)| module.len())
+    let entries = LAYERS
+        .iter()
+        .enumerate()
+        .flat_map(|(height, layer)| layer.modules.iter().map(move |module| (height, *module)));
+    entries
+        .filter(|(_, module)| path.starts_with(&format!("{module}/")))
+        .max_by_key(|(_, module)| module.len())
 }
 
 /// The entry of a file's own module.
 fn place(source: &Source) -> Result<(usize, &'static str), String> {
     let path = source.module.join("/");
-    let has_children = |module: &str| LAYERS.iter().flat_map(|layer| layer.modules).any(|other| other.starts_with(&format!("{module}/")));
+    let has_children = |module: &str| {
+        LAYERS
+            .iter()
+            .flat_map(|layer| layer.modules)
+            .any(|other| other.starts_with(&format!("{module}/")))
+    };
     match entry(&source.module) {
         Some((height, module)) if module == path || !has_children(module) => Ok((height, module)),
-        _ => Err(format!("{}: the module {path} has no place yet: give it one in LAYERS of tests/it/tidy/order.rs", source.file.display())),
+        _ => Err(format!(
+            "{}: the module {path} has no place yet: give it one in LAYERS of tests/it/tidy/order.rs",
+            source.file.display()
+        )),
     }
 }
 
@@ -104,7 +136,8 @@ pub fn against_order(sources: &[Source]) -> Vec<String> {
 /// The entry that `named` leads to, where `importer` may go there.
 fn imported(height: usize, importer: &str, named: &Named) -> Result<&'static str, String> {
     let path = named.segments.join("::");
-    // The roots hold no items of their own but modules, and those of `main` and `lib` may be named by neither.
+    // The roots hold no items of their own but modules, and those of `main` and `lib` may be named
+    // by neither.
     let Some((there, module)) = entry(&named.segments) else {
         if height == 0 {
             return Ok("lib");
@@ -141,8 +174,13 @@ fn circles(edges: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
         }
         seen
     };
-    let turning: Vec<&str> = edges.keys().copied().filter(|module| reachable(module).contains(module)).collect();
-    if turning.is_empty() { Vec::new() } else { vec![format!("these modules import each other in a circle: {}", turning.join(", "))] }
+    let turning: Vec<&str> =
+        edges.keys().copied().filter(|module| reachable(module).contains(module)).collect();
+    if turning.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("these modules import each other in a circle: {}", turning.join(", "))]
+    }
 }
 
 /// Complaints about foreign crates that are named outside their place.
@@ -152,11 +190,17 @@ pub fn sdk_outside_adapter(sources: &[Source]) -> Vec<String> {
         let importer = entry(&source.module).map_or("", |(_, module)| module);
         for named in source.named().iter().filter(|named| !named.own) {
             let name = &named.segments[0];
-            let sdk = SDKS.iter().find(|(sdk, _)| name == sdk || (sdk.ends_with('_') && name.starts_with(sdk)));
+            let sdk = SDKS
+                .iter()
+                .find(|(sdk, _)| name == sdk || (sdk.ends_with('_') && name.starts_with(sdk)));
             if let Some((_, homes)) = sdk
                 && !homes.contains(&importer)
             {
-                complaints.push(format!("{}: {name} is named outside of {}", source.at(named.line), homes.join(" and ")));
+                complaints.push(format!(
+                    "{}: {name} is named outside of {}",
+                    source.at(named.line),
+                    homes.join(" and ")
+                ));
             }
         }
     }
@@ -171,13 +215,21 @@ mod tests {
     use super::*;
 
     fn complaints(check: fn(&[Source]) -> Vec<String>, files: &[(&str, &str)]) -> Vec<String> {
-        check(&files.iter().map(|(file, text)| Source::parse(Path::new(file), text)).collect::<Vec<_>>())
+        check(
+            &files
+                .iter()
+                .map(|(file, text)| Source::parse(Path::new(file), text))
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[track_caller]
     fn assert_refused(check: fn(&[Source]) -> Vec<String>, files: &[(&str, &str)], why: &str) {
         let complaints = complaints(check, files);
-        assert!(complaints.len() == 1 && complaints[0].contains(why), "{files:?} gave {complaints:?}");
+        assert!(
+            complaints.len() == 1 && complaints[0].contains(why),
+            "{files:?} gave {complaints:?}"
+        );
     }
 
     #[test]
@@ -186,7 +238,10 @@ mod tests {
             ("src/main.rs", "fn main() { longshore::cli::main() }"),
             ("src/lib.rs", "pub mod cli; pub use cli::main;"),
             ("src/cli/run.rs", "use crate::worker::Worker; use super::Output;"),
-            ("src/worker.rs", "use crate::{pipeline::Pipeline, queue::sqs::SqsQueue, mongo_manager::MongoManager};"),
+            (
+                "src/worker.rs",
+                "use crate::{pipeline::Pipeline, queue::sqs::SqsQueue, mongo_manager::MongoManager};",
+            ),
             ("src/queue/sqs.rs", "use super::{Queue, QueueFault};"),
             ("src/lane.rs", "use crate::dead_letter::DeadLetters;"),
             ("src/queue.rs", "pub mod sqs; use crate::message::QueueMessage;"),
@@ -205,30 +260,73 @@ mod tests {
             &[("src/message.rs", "\nuse crate::queue::Queue;")],
             "src/message.rs:2: message (terms) imports queue",
         );
-        assert_refused(against_order, &[("src/config/load.rs", "use crate::time;")], "config (ground) imports time");
-        assert_refused(against_order, &[("src/queue.rs", "pub mod sqs; pub use sqs::SqsQueue;")], "queue (contracts) imports queue/sqs");
-        assert_refused(against_order, &[("src/store/mongo.rs", "fn f() { crate::worker::stop() }")], "store/mongo");
+        assert_refused(
+            against_order,
+            &[("src/config/load.rs", "use crate::time;")],
+            "config (ground) imports time",
+        );
+        assert_refused(
+            against_order,
+            &[("src/queue.rs", "pub mod sqs; pub use sqs::SqsQueue;")],
+            "queue (contracts) imports queue/sqs",
+        );
+        assert_refused(
+            against_order,
+            &[("src/store/mongo.rs", "fn f() { crate::worker::stop() }")],
+            "store/mongo",
+        );
     }
 
     #[test]
     fn strangers_do_not_import_each_other() {
-        assert_refused(against_order, &[("src/store/mongo.rs", "use crate::queue::sqs::SqsQueue;")], "do not know each other");
-        assert_refused(against_order, &[("src/store/mongo/plan.rs", "use crate::mongo_manager;")], "do not know each other");
-        assert_refused(against_order, &[("src/pipeline.rs", "use crate::store::mongo::MongoStore;")], "do not know each other");
-        assert_refused(against_order, &[("src/dead_letter.rs", "use crate::settle;")], "do not know each other");
+        assert_refused(
+            against_order,
+            &[("src/store/mongo.rs", "use crate::queue::sqs::SqsQueue;")],
+            "do not know each other",
+        );
+        assert_refused(
+            against_order,
+            &[("src/store/mongo/plan.rs", "use crate::mongo_manager;")],
+            "do not know each other",
+        );
+        assert_refused(
+            against_order,
+            &[("src/pipeline.rs", "use crate::store::mongo::MongoStore;")],
+            "do not know each other",
+        );
+        assert_refused(
+            against_order,
+            &[("src/dead_letter.rs", "use crate::settle;")],
+            "do not know each other",
+        );
     }
 
     #[test]
     fn a_circle_is_refused() {
-        let files = [("src/message.rs", "use crate::version::Version;"), ("src/version.rs", "use crate::message::Key;")];
+        let files = [
+            ("src/message.rs", "use crate::version::Version;"),
+            ("src/version.rs", "use crate::message::Key;"),
+        ];
         assert_refused(against_order, &files, "circle: message, version");
     }
 
     #[test]
     fn a_module_without_a_place_is_refused_with_advice() {
-        assert_refused(against_order, &[("src/utils.rs", "")], "the module utils has no place yet: give it one in LAYERS");
-        assert_refused(against_order, &[("src/queue/redis.rs", "")], "the module queue/redis has no place yet");
-        assert_refused(against_order, &[("src/lane.rs", "use crate::VERSION;")], "crate::VERSION is in no module");
+        assert_refused(
+            against_order,
+            &[("src/utils.rs", "")],
+            "the module utils has no place yet: give it one in LAYERS",
+        );
+        assert_refused(
+            against_order,
+            &[("src/queue/redis.rs", "")],
+            "the module queue/redis has no place yet",
+        );
+        assert_refused(
+            against_order,
+            &[("src/lane.rs", "use crate::VERSION;")],
+            "crate::VERSION is in no module",
+        );
     }
 
     #[test]
@@ -245,7 +343,10 @@ mod tests {
             assert_refused(sdk_outside_adapter, &[(file, text)], "is named outside of");
         }
         let files = [
-            ("src/queue/sqs/errors.rs", "use aws_sdk_sqs::Client; use aws_smithy_types::body::SdkBody;"),
+            (
+                "src/queue/sqs/errors.rs",
+                "use aws_sdk_sqs::Client; use aws_smithy_types::body::SdkBody;",
+            ),
             ("src/mongo_manager/options.rs", "use mongodb::options::ClientOptions;"),
             ("src/lane.rs", "use bson::doc; // mongodb::bson would be the driver"),
             ("src/retry.rs", "use backoff::backoff::Backoff;"),

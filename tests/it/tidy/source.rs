@@ -17,7 +17,8 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     pub line: usize,
-    /// Of this crate: the segments then count from its root. Otherwise the first one is a foreign crate (or a type).
+    /// Of this crate: the segments then count from its root. Otherwise the first one is a foreign
+    /// crate (or a type).
     pub own: bool,
     pub segments: Vec<String>,
 }
@@ -25,9 +26,15 @@ pub struct Named {
 impl Source {
     /// Panics where `text` is not made of Rust tokens: such a file would not compile either.
     pub fn parse(file: &Path, text: &str) -> Self {
-        let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let tokens: TokenStream =
+            text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let path = file.with_extension("");
-        let module = path.strip_prefix("src").unwrap_or(&path).iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let module = path
+            .strip_prefix("src")
+            .unwrap_or(&path)
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
         Self { file: file.to_owned(), module, tokens: tokens.into_iter().collect() }
     }
 
@@ -43,8 +50,10 @@ impl Source {
 
     /// All paths that the file names outside its tests: imports, and paths in code and macros.
     pub fn named(&self) -> Vec<Named> {
-        let module = if matches!(self.module[0].as_str(), "main" | "lib") { &[] } else { &self.module[..] };
-        let mut scope = Scope { module: module.to_vec(), names: BTreeMap::new(), found: Vec::new() };
+        let module =
+            if matches!(self.module[0].as_str(), "main" | "lib") { &[] } else { &self.module[..] };
+        let mut scope =
+            Scope { module: module.to_vec(), names: BTreeMap::new(), found: Vec::new() };
         scope.walk(&self.tokens);
         scope.found
     }
@@ -53,7 +62,8 @@ impl Source {
 /// One module while it is read.
 struct Scope {
     module: Vec<String>,
-    /// Child modules and imported names of this crate, by their full paths: `use crate::queue; queue::sqs::X`.
+    /// Child modules and imported names of this crate, by their full paths: `use crate::queue;
+    /// queue::sqs::X`.
     names: BTreeMap<String, Vec<String>>,
     found: Vec<Named>,
 }
@@ -63,7 +73,11 @@ impl Scope {
         let mut at = 0;
         while let Some(token) = tokens.get(at) {
             at = match token {
-                TokenTree::Punct(punct) if punct.as_char() == '#' && is_cfg_test(tokens.get(at + 1)) => after_item(tokens, at + 2),
+                TokenTree::Punct(punct)
+                    if punct.as_char() == '#' && is_cfg_test(tokens.get(at + 1)) =>
+                {
+                    after_item(tokens, at + 2)
+                }
                 TokenTree::Group(group) => {
                     self.walk(&inner(group));
                     at + 1
@@ -108,7 +122,9 @@ impl Scope {
                 }
                 TokenTree::Group(group) => {
                     let branches = inner(group);
-                    for branch in branches.split(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')) {
+                    for branch in branches.split(
+                        |token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','),
+                    ) {
                         self.tree(branch, 0, &segments);
                     }
                     return at + 1;
@@ -132,7 +148,11 @@ impl Scope {
         if segments.len() > 1 && segments.last().is_some_and(|last| last == "self") {
             segments.pop();
         }
-        let name = if name == "self" { segments.last().cloned().unwrap_or_default() } else { name.to_owned() };
+        let name = if name == "self" {
+            segments.last().cloned().unwrap_or_default()
+        } else {
+            name.to_owned()
+        };
         let named = self.resolve(segments, place.span().start().line);
         if named.own {
             self.names.insert(name, named.segments.clone());
@@ -166,7 +186,10 @@ impl Scope {
             "self" => (true, joined(&self.module, &segments[1..])),
             "super" => {
                 let ups = segments.iter().take_while(|segment| *segment == "super").count();
-                (true, joined(&self.module[..self.module.len().saturating_sub(ups)], &segments[ups..]))
+                (
+                    true,
+                    joined(&self.module[..self.module.len().saturating_sub(ups)], &segments[ups..]),
+                )
             }
             name => match self.names.get(name) {
                 Some(known) => (true, joined(known, &segments[1..])),
@@ -250,6 +273,12 @@ mod tests {
         ] {
             assert_eq!(own("src/p.rs", text), Vec::<String>::new(), "{text}");
         }
-        assert_eq!(own("src/p.rs", "#[cfg(test)] fn f() {}\nuse crate::a;\n#[cfg(not(test))] use crate::b;"), ["a", "b"]);
+        assert_eq!(
+            own(
+                "src/p.rs",
+                "#[cfg(test)] fn f() {}\nuse crate::a;\n#[cfg(not(test))] use crate::b;"
+            ),
+            ["a", "b"]
+        );
     }
 }

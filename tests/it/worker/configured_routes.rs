@@ -19,12 +19,25 @@ const NOON: i64 = 1_795_341_600_000;
 #[tokio::test]
 async fn configured_routes_need_no_code() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
-    surroundings.manager.database().run_command(doc! { "profile": 2 }).await.expect("a profile of all commands");
+    surroundings
+        .manager
+        .database()
+        .run_command(doc! { "profile": 2 })
+        .await
+        .expect("a profile of all commands");
     let without_total = plain(&json!({ "type": "order", "order_no": "A-3" }));
-    let made = run(&surroundings, &[order("A-1", 20), order("A-2", 30), order("A-1", 99), without_total]).await;
+    let made =
+        run(&surroundings, &[order("A-1", 20), order("A-2", 30), order("A-1", 99), without_total])
+            .await;
     assert!(made.contains("indexes made"), "{made}");
-    assert_eq!(indexes(&surroundings, "orders").await, ["_id_", "customer_1_placed_-1", "order_no_1 unique"].map(str::to_owned).into());
-    assert_eq!(indexes(&surroundings, "profiles").await, ["_id_", "user_id_1 unique"].map(str::to_owned).into());
+    assert_eq!(
+        indexes(&surroundings, "orders").await,
+        ["_id_", "customer_1_placed_-1", "order_no_1 unique"].map(str::to_owned).into()
+    );
+    assert_eq!(
+        indexes(&surroundings, "profiles").await,
+        ["_id_", "user_id_1 unique"].map(str::to_owned).into()
+    );
 
     // The second start finds them.
     let found = run(&surroundings, &profile_changes()).await;
@@ -41,8 +54,8 @@ fn order(order_no: &str, total: i32) -> Outgoing {
     }))
 }
 
-/// One number, two orders: one of them is stored, whichever comes first, and the other becomes a dead letter, as does the
-/// order without a total.
+/// One number, two orders: one of them is stored, whichever comes first, and the other becomes a
+/// dead letter, as does the order without a total.
 async fn assert_orders(surroundings: &Surroundings) {
     let orders = surroundings.documents("orders").await;
     assert_eq!(orders.len(), 2, "{orders:?}");
@@ -52,10 +65,17 @@ async fn assert_orders(surroundings: &Surroundings) {
     }
     let mut dead = surroundings.documents("dead_letters").await;
     dead.sort_by_key(|record| record.get_str("reason").expect("a reason").to_owned());
-    let facts: Vec<_> = dead.iter().map(|record| [record.get("reason"), record.get("route"), record.get("server_code")]).collect();
+    let facts: Vec<_> = dead
+        .iter()
+        .map(|record| [record.get("reason"), record.get("route"), record.get("server_code")])
+        .collect();
     let (order, none) = (Bson::from("order"), Bson::Null);
     assert_eq!(facts[0], [Some(&"missing_field".into()), Some(&order), Some(&none)], "{dead:?}");
-    assert_eq!(facts[1], [Some(&"store_rejected".into()), Some(&order), Some(&11_000.into())], "{dead:?}");
+    assert_eq!(
+        facts[1],
+        [Some(&"store_rejected".into()), Some(&order), Some(&11_000.into())],
+        "{dead:?}"
+    );
     assert_eq!(dead.len(), 2, "{dead:?}");
     let ids = orders.iter().map(|order| order.get_str("_id").expect("an id"));
     let refused = if ids.clone().any(|id| id == "A-1-20") { "A-1-99" } else { "A-1-20" };
@@ -85,15 +105,29 @@ async fn assert_profile(surroundings: &Surroundings) {
     assert_eq!(profile.iter().collect::<BTreeMap<_, _>>(), expected.iter().collect());
 }
 
-/// As the server was asked for them: that of the route, and the default. Of updates, the profile has the statements only.
+/// As the server was asked for them: that of the route, and the default. Of updates, the profile
+/// has the statements only.
 async fn assert_write_concerns(surroundings: &Surroundings) {
     let asked = async |collection: &str| {
         let filter = doc! { "command.insert": collection };
-        let found = surroundings.manager.database().collection::<Document>("system.profile").find_one(filter).await.expect("an answer");
-        let command = found.expect("a profiled command").get_document("command").expect("a command").clone();
+        let found = surroundings
+            .manager
+            .database()
+            .collection::<Document>("system.profile")
+            .find_one(filter)
+            .await
+            .expect("an answer");
+        let command =
+            found.expect("a profiled command").get_document("command").expect("a command").clone();
         let asked = command.get_document("writeConcern").expect("a write concern");
-        let timeout = asked.get("wtimeout").and_then(|timeout| timeout.as_i64().or(timeout.as_i32().map(i64::from)));
-        (asked.get("w").expect("w").clone(), asked.get_bool("j").expect("j"), timeout.expect("wtimeout"))
+        let timeout = asked
+            .get("wtimeout")
+            .and_then(|timeout| timeout.as_i64().or(timeout.as_i32().map(i64::from)));
+        (
+            asked.get("w").expect("w").clone(),
+            asked.get_bool("j").expect("j"),
+            timeout.expect("wtimeout"),
+        )
     };
     assert_eq!(asked("orders").await, (Bson::Int32(1), true, 5_000));
     assert_eq!(asked("dead_letters").await, (Bson::from("majority"), true, 10_000));
@@ -108,14 +142,19 @@ async fn a_filled_keyed_collection_without_its_unique_index_is_refused_with_the_
     let printed = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(2), "{printed}");
     let refusal = printed.lines().last().expect("a line");
-    for part in
-        ["profiles has no unique index on user_id", "longshore check --create-indexes", "createIndex({\"user_id\": 1}, {unique: true})"]
-    {
+    for part in [
+        "profiles has no unique index on user_id",
+        "longshore check --create-indexes",
+        "createIndex({\"user_id\": 1}, {unique: true})",
+    ] {
         assert!(refusal.contains(part), "{printed}");
     }
 
     // What it says, done, helps.
-    profiles.create_index(IndexModel::builder().keys(doc! { "user_id": 1 }).options(unique()).build()).await.expect("an index");
+    profiles
+        .create_index(IndexModel::builder().keys(doc! { "user_id": 1 }).options(unique()).build())
+        .await
+        .expect("an index");
     run(&surroundings, &profile_changes()).await;
     assert_eq!(surroundings.documents("profiles").await.len(), 1);
 }
@@ -125,7 +164,11 @@ fn unique() -> mongodb::options::IndexOptions {
 }
 
 fn with_routes(surroundings: &Surroundings) -> Command {
-    surroundings.longshore(&["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/worker/routes.toml"), "run"])
+    surroundings.longshore(&[
+        "--config",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/worker/routes.toml"),
+        "run",
+    ])
 }
 
 /// Sends these, lets a worker with the file write them, and gives what it printed.
@@ -146,7 +189,8 @@ async fn run(surroundings: &Surroundings, messages: &[Outgoing]) -> String {
 /// The names of the indexes of a collection, with what makes them special.
 async fn indexes(surroundings: &Surroundings, collection: &str) -> BTreeSet<String> {
     let collection = surroundings.manager.database().collection::<Document>(collection);
-    let there: Vec<_> = collection.list_indexes().await.expect("indexes").try_collect().await.expect("indexes");
+    let there: Vec<_> =
+        collection.list_indexes().await.expect("indexes").try_collect().await.expect("indexes");
     let name = |index: IndexModel| {
         let options = index.options.expect("options");
         options.name.expect("a name") + if options.unique == Some(true) { " unique" } else { "" }

@@ -41,7 +41,10 @@ async fn an_interrupted_demo_leaves_no_process_and_no_file() {
     let started = Instant::now();
     let (demo, folder) = start().await;
     let (status, printed) = demo.ended().await;
-    assert!(status.success() && printed.contains("The database holds what was sent"), "{status}:\n{printed}");
+    assert!(
+        status.success() && printed.contains("The database holds what was sent"),
+        "{status}:\n{printed}"
+    );
     assert_nothing_left(&folder, "at its end");
     let whole = started.elapsed();
 
@@ -52,7 +55,10 @@ async fn an_interrupted_demo_leaves_no_process_and_no_file() {
         let status = interrupt_after(moment).await;
         interrupted += u32::from(!status.success());
     }
-    assert!(interrupted >= INTERRUPTIONS / 2, "{interrupted} of {INTERRUPTIONS} runs were interrupted within {whole:?}");
+    assert!(
+        interrupted >= INTERRUPTIONS / 2,
+        "{interrupted} of {INTERRUPTIONS} runs were interrupted within {whole:?}"
+    );
 }
 
 /// Starts a demo, interrupts it as a terminal does, and looks for what it left.
@@ -61,8 +67,10 @@ async fn interrupt_after(moment: Duration) -> ExitStatus {
     sleep(moment).await;
     demo.signal_group("INT").await;
     let (status, printed) = demo.ended().await;
-    // Before it listens for signals, the signal itself ends it. Too late, it has ended or ends as if nothing had come.
-    let is_expected = status.signal() == Some(SIGINT) || matches!(status.code(), Some(INTERRUPTED | 0));
+    // Before it listens for signals, the signal itself ends it. Too late, it has ended or ends as
+    // if nothing had come.
+    let is_expected =
+        status.signal() == Some(SIGINT) || matches!(status.code(), Some(INTERRUPTED | 0));
     assert!(is_expected, "interrupted after {moment:?}, it ended with {status}:\n{printed}");
     assert_nothing_left(&folder, &format!("interrupted after {moment:?}, it ended with {status}"));
     status
@@ -83,13 +91,20 @@ async fn two_demos_at_once_do_not_disturb_each_other() {
 async fn start() -> (Child, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = longshore();
-    command.args(["demo", "--messages", MESSAGES]).env("MONGOD", program().await).env("TMPDIR", folder.path()).process_group(0);
+    command
+        .args(["demo", "--messages", MESSAGES])
+        .env("MONGOD", program().await)
+        .env("TMPDIR", folder.path())
+        .process_group(0);
     (Child::start(command), folder)
 }
 
 /// Looks at once: whoever presses Ctrl-C and sees the prompt again has everything behind them.
 fn assert_nothing_left(folder: &TempDir, when: &str) {
-    let files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let files: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     assert!(files.is_empty(), "{when}: {files:?}");
     let processes = processes_of(folder.path());
     assert!(processes.is_empty(), "{when}: {processes:?}");
@@ -103,7 +118,10 @@ fn processes_of(folder: &Path) -> Vec<String> {
         // Processes end while one looks, and those of others are not for us to read.
         let read = |name: &str| fs::read(entry.path().join(name)).unwrap_or_default();
         let command_line = read("cmdline");
-        if [&command_line, &read("environ")].iter().any(|text| text.windows(folder.len()).any(|part| part == folder)) {
+        if [&command_line, &read("environ")]
+            .iter()
+            .any(|text| text.windows(folder.len()).any(|part| part == folder))
+        {
             found.push(String::from_utf8_lossy(&command_line).replace('\0', " "));
         }
     }

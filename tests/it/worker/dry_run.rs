@@ -14,10 +14,16 @@ async fn dry_run_gives_every_message_back() {
     assert_eq!(status, 1, "seven messages are bad");
     let outcomes = |outcome: &str| lines.iter().filter(|line| line["outcome"] == outcome).count();
     assert_eq!((outcomes("write"), outcomes("dead_letter"), lines.len()), (143, 7, 151));
-    let bad_name = lines.iter().find(|line| line["reason"] == "bad_name").expect("the message with a bad name");
+    let bad_name = lines
+        .iter()
+        .find(|line| line["reason"] == "bad_name")
+        .expect("the message with a bad name");
     assert!(bad_name["text"].as_str().is_some_and(|text| text.contains("$where")), "{bad_name}");
     let report = lines.last().expect("a report");
-    assert_eq!((&report["messages"], &report["dead_letters"], &report["not_given_back"]), (&json!(150), &json!(7), &json!(0)));
+    assert_eq!(
+        (&report["messages"], &report["dead_letters"], &report["not_given_back"]),
+        (&json!(150), &json!(7), &json!(0))
+    );
     assert_eq!(report["by_collection"], json!({ "events": 105, "sessions": 30, "user_cache": 8 }));
     assert_untouched(&surroundings, 150).await;
 }
@@ -34,9 +40,11 @@ async fn a_dry_run_of_good_messages_is_a_success() {
 
 /// Its exit status and the lines on its stdout.
 async fn dry_run(surroundings: &Surroundings) -> (i32, Vec<Value>) {
-    let output = surroundings.longshore(&["run", "--dry-run"]).output().await.expect("start longshore");
+    let output =
+        surroundings.longshore(&["run", "--dry-run"]).output().await.expect("start longshore");
     let printed = String::from_utf8(output.stdout).expect("text");
-    let lines = printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let lines =
+        printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     (output.status.code().expect("no signal"), lines)
 }
 

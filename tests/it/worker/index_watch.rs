@@ -1,4 +1,5 @@
-//! The watch of the indexes against a real server: what it finds, tells and makes while a worker runs.
+//! The watch of the indexes against a real server: what it finds, tells and makes while a worker
+//! runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,11 @@ fn sessions() -> Collection {
 }
 
 fn store(manager: &MongoManager) -> Arc<MongoStore> {
-    Arc::new(MongoStore::new(manager.database().clone(), Duration::from_secs(10), Box::new(|| None)))
+    Arc::new(MongoStore::new(
+        manager.database().clone(),
+        Duration::from_secs(10),
+        Box::new(|| None),
+    ))
 }
 
 /// A watch of sessions that looks often, and what it is seen by.
@@ -47,7 +52,11 @@ impl Watched {
     }
 
     /// Of these collections, of which sessions is one.
-    async fn start_with(manager: &MongoManager, creates: bool, collections: Vec<Collection>) -> Self {
+    async fn start_with(
+        manager: &MongoManager,
+        creates: bool,
+        collections: Vec<Collection>,
+    ) -> Self {
         let (store, signals, stop) = (store(manager), Signals::default(), Stop::default());
         // As the pipeline has it while the database takes writes.
         signals.gauges().gate_open.set(1);
@@ -96,7 +105,10 @@ async fn filled(manager: &MongoManager) -> mongodb::Collection<Document> {
     let report = store.indexes(&sessions()).await.expect("a report");
     store.create_indexes(&report).await.expect("made");
     let collection = manager.database().collection("sessions");
-    collection.insert_many((0..50).map(|number| doc! { "session_id": number })).await.expect("inserted");
+    collection
+        .insert_many((0..50).map(|number| doc! { "session_id": number }))
+        .await
+        .expect("inserted");
     collection
 }
 
@@ -135,7 +147,13 @@ async fn what_was_not_there_at_the_start_is_left_to_a_person_unless_the_collecti
     // Looks go by: one of them makes the index on the key.
     watched.sessions.drop_index("session_id_1").await.expect("dropped");
     until("the index on the key is there again", async || {
-        watched.sessions.list_index_names().await.expect("names").contains(&"session_id_1".to_owned()) && watched.missing().key == 0
+        watched
+            .sessions
+            .list_index_names()
+            .await
+            .expect("names")
+            .contains(&"session_id_1".to_owned())
+            && watched.missing().key == 0
     })
     .await;
     assert_eq!(watched.missing(), IndexesMissing { key: 0, other: 1 });
@@ -158,15 +176,24 @@ async fn a_build_that_fails_is_told_with_its_reason_and_keeps_no_other_from_bein
     filled(&manager).await;
     let watched = Watched::start(&manager, true).await;
     watched.sessions.drop().await.expect("dropped");
-    watched.sessions.insert_many([doc! { "session_id": 1 }, doc! { "session_id": 1 }]).await.expect("inserted");
+    watched
+        .sessions
+        .insert_many([doc! { "session_id": 1 }, doc! { "session_id": 1 }])
+        .await
+        .expect("inserted");
     until("the other one is made, and the failure told", async || {
         let told = watched.told();
         let names = watched.sessions.list_index_names().await.expect("names");
-        names.contains(&"last_accessed_1".to_owned()) && told.iter().any(|text| text.contains("could not be made (11000"))
+        names.contains(&"last_accessed_1".to_owned())
+            && told.iter().any(|text| text.contains("could not be made (11000"))
     })
     .await;
     assert_eq!(watched.errors("index not made"), 1, "the same words stand there once");
-    let told = watched.told().into_iter().find(|text| text.contains("no unique index on session_id")).expect("it is shown");
+    let told = watched
+        .told()
+        .into_iter()
+        .find(|text| text.contains("no unique index on session_id"))
+        .expect("it is shown");
     assert!(told.contains("longshore check --create-indexes"), "{told}");
     watched.sessions.delete_one(doc! { "session_id": 1 }).await.expect("deleted");
     watched.until_all_there().await;
@@ -179,9 +206,14 @@ async fn where_indexes_are_not_to_be_made_what_is_missing_is_told_and_how_to_mak
     filled(&manager).await;
     let watched = Watched::start(&manager, false).await;
     watched.sessions.drop_indexes().await.expect("dropped");
-    until("both are missed", async || watched.missing() == IndexesMissing { key: 1, other: 1 }).await;
+    until("both are missed", async || watched.missing() == IndexesMissing { key: 1, other: 1 })
+        .await;
     let told = watched.told();
-    assert!(told.iter().all(|text| text.ends_with("run `longshore check --create-indexes`: db.create_indexes is false")), "{told:?}");
+    assert!(
+        told.iter().all(|text| text
+            .ends_with("run `longshore check --create-indexes`: db.create_indexes is false")),
+        "{told:?}"
+    );
     let report = store(&manager).indexes(&sessions()).await.expect("a report");
     store(&manager).create_indexes(&report).await.expect("a person makes them");
     watched.until_all_there().await;
@@ -198,7 +230,10 @@ async fn an_index_is_not_there_before_its_build_has_ended() {
     let watched = Watched::start(&manager, true).await;
     watched.sessions.insert_one(doc! { "session_id": 1 }).await.expect("inserted");
     watched.sessions.drop_index("session_id_1").await.expect("dropped");
-    until("it is being built", async || watched.told().iter().any(|text| text.ends_with("it is being built"))).await;
+    until("it is being built", async || {
+        watched.told().iter().any(|text| text.ends_with("it is being built"))
+    })
+    .await;
     assert_eq!(watched.missing(), IndexesMissing { key: 1, other: 0 });
     mongod::let_builds_end(&mongod).await;
     watched.until_all_there().await;
@@ -218,11 +253,17 @@ async fn a_build_that_does_not_end_keeps_no_other_collection_from_its_index() {
     let watched = Watched::start_with(&manager, true, vec![sessions(), cache]).await;
     watched.sessions.insert_one(doc! { "session_id": 1 }).await.expect("inserted");
     watched.sessions.drop_index("session_id_1").await.expect("dropped");
-    until("it is being built", async || watched.told().iter().any(|text| text.ends_with("it is being built"))).await;
+    until("it is being built", async || {
+        watched.told().iter().any(|text| text.ends_with("it is being built"))
+    })
+    .await;
     // Without documents there is nothing to build.
     let cache = manager.database().collection::<Document>("user_cache");
     cache.drop_index("user_id_1").await.expect("dropped");
-    until("that one is made", async || cache.list_index_names().await.expect("names").contains(&"user_id_1".to_owned())).await;
+    until("that one is made", async || {
+        cache.list_index_names().await.expect("names").contains(&"user_id_1".to_owned())
+    })
+    .await;
     assert_eq!(watched.missing(), IndexesMissing { key: 1, other: 0 });
     mongod::let_builds_end(&mongod).await;
     watched.until_all_there().await;
@@ -238,15 +279,24 @@ async fn an_index_with_other_rules_in_the_place_of_a_declared_one_is_told_with_w
     let sparse = IndexOptions::builder().unique(true).sparse(true).build();
     let index = IndexModel::builder().keys(doc! { "session_id": 1 }).options(sparse).build();
     watched.sessions.create_index(index).await.expect("made");
-    until("it is told", async || watched.told().iter().any(|text| text.contains("index session_id_1 is sparse"))).await;
+    until("it is told", async || {
+        watched.told().iter().any(|text| text.contains("index session_id_1 is sparse"))
+    })
+    .await;
     watched.end().await;
 }
 
 /// Time jumps wherever all wait, so minutes pass at once; nobody listens at the address.
 #[tokio::test(start_paused = true)]
 async fn a_database_behind_a_closed_gate_is_not_asked() {
-    let client = Client::with_uri_str("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1000").await.expect("a client");
-    let store = Arc::new(MongoStore::new(client.database("none"), Duration::from_secs(1), Box::new(|| None)));
+    let client = Client::with_uri_str("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1000")
+        .await
+        .expect("a client");
+    let store = Arc::new(MongoStore::new(
+        client.database("none"),
+        Duration::from_secs(1),
+        Box::new(|| None),
+    ));
     let (signals, stop) = (Signals::default(), Stop::default());
     let start = IndexReport {
         collection: "sessions".to_owned(),
@@ -261,7 +311,13 @@ async fn a_database_behind_a_closed_gate_is_not_asked() {
         collation: None,
         names: Vec::new(),
     };
-    let watch = IndexWatch::new(store, vec![(sessions(), start)], &DbConfig::default(), signals.clone(), stop.clone());
+    let watch = IndexWatch::new(
+        store,
+        vec![(sessions(), start)],
+        &DbConfig::default(),
+        signals.clone(),
+        stop.clone(),
+    );
     let running = tokio::spawn(watch.run());
     let failed = || signals.recent().story().errors.len();
     tokio::time::sleep(10 * LOOK_EVERY).await;

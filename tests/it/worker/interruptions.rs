@@ -55,13 +55,17 @@ async fn sudden_deaths_in_the_middle_of_the_load_lose_and_double_nothing() {
         .await;
         worker.signal("KILL").await;
         assert_eq!(worker.ended().await.0.signal(), Some(SIGKILL));
-        assert!(surroundings.facts().await.messages_in_flight > 0, "it died with messages in its hands");
+        assert!(
+            surroundings.facts().await.messages_in_flight > 0,
+            "it died with messages in its hands"
+        );
     }
     finish(&surroundings).await;
     assert_unloaded(&surroundings, &expected).await;
 }
 
-/// Workers that share a queue while messages come in, one of them dying and being replaced again and again.
+/// Workers that share a queue while messages come in, one of them dying and being replaced again
+/// and again.
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn three_workers_of_which_one_dies_every_few_seconds_lose_and_double_nothing() {
@@ -105,7 +109,8 @@ async fn loaded(visibility_timeout: &str) -> (Surroundings, portal::Expected) {
 
 fn load() -> (Vec<Outgoing>, portal::Expected) {
     let load = portal::load(81, LOAD);
-    let visits: Vec<Outgoing> = (0..VISITS).map(|number| plain(&json!({ "type": "visit", "number": number }))).collect();
+    let visits: Vec<Outgoing> =
+        (0..VISITS).map(|number| plain(&json!({ "type": "visit", "number": number }))).collect();
     let mut messages = of_portal(&load.messages);
     // Spread over the load, whose length is a multiple of theirs.
     for (number, visit) in visits.into_iter().enumerate().rev() {
@@ -140,6 +145,7 @@ async fn finish(surroundings: &Surroundings) {
 async fn assert_unloaded(surroundings: &Surroundings, expected: &portal::Expected) {
     surroundings.assert_holds(expected).await;
     let visits = surroundings.documents("visits").await;
-    let numbers: BTreeSet<_> = visits.iter().map(|visit| visit.get_i32("number").expect("a number")).collect();
+    let numbers: BTreeSet<_> =
+        visits.iter().map(|visit| visit.get_i32("number").expect("a number")).collect();
     assert_eq!((visits.len(), numbers.len()), (VISITS, VISITS), "each visit is there once");
 }

@@ -28,5 +28,10 @@ fn script(python: &str, name: &str) -> Command {
 
 async fn succeed(command: &mut Command) {
     let output = command.output().await.expect("start Python");
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -11,13 +11,14 @@ use crate::support::surroundings::{Surroundings, of_portal};
 
 const LOAD: usize = 300;
 
-/// Messages and groups of a FIFO queue. Moto takes a second for each message of a group: a long poll of it does not see that a
-/// group has become free.
+/// Messages and groups of a FIFO queue. Moto takes a second for each message of a group: a long
+/// poll of it does not see that a group has become free.
 const FIFO_LOAD: usize = 100;
 const GROUPS: usize = 20;
 
-/// A moto that does two things at once sometimes gives one message to two receives, and loses one of two deletes: that
-/// message comes back after this time. The database shows nothing of it. From the embedded server each comes once.
+/// A moto that does two things at once sometimes gives one message to two receives, and loses one
+/// of two deletes: that message comes back after this time. The database shows nothing of it. From
+/// the embedded server each comes once.
 const fn visibility_timeout(kind: Kind) -> &'static str {
     match kind {
         Kind::Embedded => "600",
@@ -41,7 +42,9 @@ async fn the_worker_writes_with_login_and_tls() {
 }
 
 async fn drains(kind: Kind, mongod: &Mongod) {
-    let surroundings = Surroundings::on(kind, &json!({ "VisibilityTimeout": visibility_timeout(kind) }), mongod).await;
+    let surroundings =
+        Surroundings::on(kind, &json!({ "VisibilityTimeout": visibility_timeout(kind) }), mongod)
+            .await;
     let load = portal::load(7, LOAD);
     surroundings.send(&of_portal(&load.messages)).await;
     let counts = surroundings.unload(surroundings.config()).await;
@@ -76,7 +79,8 @@ async fn drains_groups(kind: Kind) {
 }
 
 fn assert_counts(kind: Kind, counts: &Counts, sent: usize) {
-    let (seen, sent) = ((counts.received_total, counts.redelivered_total, counts.deleted_total), sent as u64);
+    let (seen, sent) =
+        ((counts.received_total, counts.redelivered_total, counts.deleted_total), sent as u64);
     match kind {
         Kind::Embedded => assert_eq!(seen, (sent, 0, sent)),
         Kind::Moto => assert!(seen.0 >= sent, "{seen:?}"),

@@ -1,4 +1,5 @@
-//! Messages that come packed or in envelopes, each of them twice, as topics and buses deliver: one event each.
+//! Messages that come packed or in envelopes, each of them twice, as topics and buses deliver: one
+//! event each.
 
 use std::io::Write;
 
@@ -24,30 +25,50 @@ async fn packed_and_enveloped_messages_land_as_one_event_each() {
     config.message.types.insert(KIND.to_owned(), "event".to_owned());
     let messages = [
         packed("gzip", &gzip(&event("gzip"))),
-        packed("zstd", &compress_to_vec(event("zstd").to_string().as_bytes(), CompressionLevel::Fastest)),
+        packed(
+            "zstd",
+            &compress_to_vec(event("zstd").to_string().as_bytes(), CompressionLevel::Fastest),
+        ),
         plain(&sns("sns", &event("sns"))),
         plain(&eventbridge("eventbridge", &untyped("eventbridge"))),
         plain(&structured_cloudevent("structured", &untyped("structured"))),
         binary_cloudevent("binary", &untyped("binary")),
-        plain(&sns("sns around eventbridge", &eventbridge("inside", &untyped("sns around eventbridge")))),
+        plain(&sns(
+            "sns around eventbridge",
+            &eventbridge("inside", &untyped("sns around eventbridge")),
+        )),
     ];
-    let names = ["binary", "eventbridge", "gzip", "sns", "sns around eventbridge", "structured", "zstd"];
+    let names =
+        ["binary", "eventbridge", "gzip", "sns", "sns around eventbridge", "structured", "zstd"];
     surroundings.send(&messages).await;
     surroundings.send(&messages).await;
     let counts = surroundings.unload(config).await;
-    assert_eq!((counts.deleted_total, counts.dead_lettered), (2 * messages.len() as u64, [].into()));
+    assert_eq!(
+        (counts.deleted_total, counts.dead_lettered),
+        (2 * messages.len() as u64, [].into())
+    );
 
     let events = surroundings.documents("events").await;
-    let mut found: Vec<_> = events.iter().map(|event| event.get_str("event_type").expect("text")).collect();
+    let mut found: Vec<_> =
+        events.iter().map(|event| event.get_str("event_type").expect("text")).collect();
     found.sort_unstable();
     assert_eq!(found, names);
     for event in &events {
         let name = event.get_str("event_type").expect("text");
         assert_eq!(event.get("user_id"), Some(&123.into()), "{name}");
         // The packed ones name a time themselves, the others have that of their envelope.
-        assert_eq!(event.get("timestamp"), Some(&DateTime::from_millis(1_795_341_605_000).into()), "{name}");
+        assert_eq!(
+            event.get("timestamp"),
+            Some(&DateTime::from_millis(1_795_341_605_000).into()),
+            "{name}"
+        );
         let has_own_id = ["gzip", "zstd"].contains(&name);
-        assert_eq!(matches!(event.get("_id"), Some(Bson::String(_))), has_own_id, "{name}: {:?}", event.get("_id"));
+        assert_eq!(
+            matches!(event.get("_id"), Some(Bson::String(_))),
+            has_own_id,
+            "{name}: {:?}",
+            event.get("_id")
+        );
     }
 }
 
@@ -104,7 +125,14 @@ fn structured_cloudevent(id: &str, data: &Value) -> Value {
 
 /// CloudEvents 1.0 with its attributes beside the body.
 fn binary_cloudevent(id: &str, data: &Value) -> Outgoing {
-    let attributes = [("ce-id", id), ("ce-source", "/portal"), ("ce-specversion", "1.0"), ("ce-time", TIME), ("ce-type", KIND)];
-    let attributes = attributes.map(|(name, value)| (name.to_owned(), Attribute::Text(value.to_owned()))).into();
+    let attributes = [
+        ("ce-id", id),
+        ("ce-source", "/portal"),
+        ("ce-specversion", "1.0"),
+        ("ce-time", TIME),
+        ("ce-type", KIND),
+    ];
+    let attributes =
+        attributes.map(|(name, value)| (name.to_owned(), Attribute::Text(value.to_owned()))).into();
     Outgoing { attributes, ..plain(data) }
 }

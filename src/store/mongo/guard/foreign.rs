@@ -1,7 +1,8 @@
-//! The version of a document that another program wrote or changed: expressions that read its version field.
+//! The version of a document that another program wrote or changed: expressions that read its
+//! version field.
 //!
-//! What it says counts within the bounds of a message's version, the years 2000 to 2100: a date of the year 2612 would freeze
-//! its key. What cannot be read, or lies beyond, counts as oldest.
+//! What it says counts within the bounds of a message's version, the years 2000 to 2100: a date of
+//! the year 2612 would freeze its key. What cannot be read, or lies beyond, counts as oldest.
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime, Document, doc};
@@ -12,12 +13,14 @@ pub(super) fn epoch() -> DateTime {
     DateTime::from_millis(0)
 }
 
-/// Milliseconds of the version field where it is a date, null where it is absent; an error where it is anything else.
+/// Milliseconds of the version field where it is a date, null where it is absent; an error where it
+/// is anything else.
 pub(super) fn foreign_short(version_field: &str) -> Document {
     doc! { "$subtract": [format!("${version_field}"), epoch()] }
 }
 
-/// An error where `foreign` is beyond a version, so that the write is asked again in its long form; else false.
+/// An error where `foreign` is beyond a version, so that the write is asked again in its long form;
+/// else false.
 pub(super) fn beyond(version_field: &str, foreign: impl Into<bson::Bson>) -> Document {
     doc! { "$and": [{ "$gt": [foreign.into(), VERSION_MILLIS_MAX] }, failure(version_field)] }
 }
@@ -27,7 +30,8 @@ fn failure(version_field: &str) -> Document {
     doc! { "$subtract": [{ "$type": format!("${version_field}") }, epoch()] }
 }
 
-/// Milliseconds of the version field, null where it is absent, cannot be converted or is no version.
+/// Milliseconds of the version field, null where it is absent, cannot be converted or is no
+/// version.
 pub(super) fn foreign_long(version_field: &str) -> Document {
     let field = format!("${version_field}");
     let convert = |to: &str| doc! { "$convert": { "input": &field, "to": to, "onError": null, "onNull": null } };
@@ -49,7 +53,8 @@ pub(super) fn foreign_long(version_field: &str) -> Document {
     } }
 }
 
-/// Seconds or milliseconds to milliseconds, with the rounding of [`crate::time`]; null for null and NaN too.
+/// Seconds or milliseconds to milliseconds, with the rounding of [`crate::time`]; null for null and
+/// NaN too.
 #[expect(clippy::cast_precision_loss, reason = "bounds below 2^53")]
 fn millis_of_number(number: &str) -> Document {
     let bound = MILLISECONDS_FROM as f64;
@@ -72,8 +77,8 @@ fn within_versions(millis: &Document) -> Document {
     } }
 }
 
-/// The version at which the document stands apart from its fields' own: what is kept of it, or what another program set the
-/// version field to after this one wrote it. Null where there is neither.
+/// The version at which the document stands apart from its fields' own: what is kept of it, or what
+/// another program set the version field to after this one wrote it. Null where there is neither.
 pub(super) fn base(version_field: &str, foreign: &Document) -> Document {
     let written = doc! { "$subtract": [format!("$_ingest.f.{version_field}.t"), epoch()] };
     let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };

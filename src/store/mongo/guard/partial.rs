@@ -7,12 +7,19 @@ use crate::store::mongo::encode::{Doc, List};
 use crate::version::Version;
 
 impl Target<'_> {
-    /// A last-writer-wins map: each field on its own, against its own version and the document's base.
+    /// A last-writer-wins map: each field on its own, against its own version and the document's
+    /// base.
     ///
-    /// `_ingest.v` is the base: the version at which a document stood that another program wrote. Partial writes never raise
-    /// it by their own version (a late write of another field would be lost), but keep it, because they overwrite the field
-    /// that it was read from.
-    pub(super) fn partial(&self, stage: &mut Doc<'_>, key: &Key, fields: &[(String, Version, Fields)], form: Form) {
+    /// `_ingest.v` is the base: the version at which a document stood that another program wrote.
+    /// Partial writes never raise it by their own version (a late write of another field would be
+    /// lost), but keep it, because they overwrite the field that it was read from.
+    pub(super) fn partial(
+        &self,
+        stage: &mut Doc<'_>,
+        key: &Key,
+        fields: &[(String, Version, Fields)],
+        form: Form,
+    ) {
         let made_id = self.made_id(key, form);
         let newer = |index: usize| format!("n{index}");
         let is_newer = |index: usize| format!("$$n{index}");
@@ -20,7 +27,11 @@ impl Target<'_> {
             under(merge, made_id.as_ref());
             merge.text("$$ROOT");
             for (index, (_, _, value)) in fields.iter().enumerate() {
-                merge.doc(|cond| write_if(cond, &is_newer(index), |literal| value.iter().for_each(|field| literal.element(field.element))));
+                merge.doc(|cond| {
+                    write_if(cond, &is_newer(index), |literal| {
+                        value.iter().for_each(|field| literal.element(field.element))
+                    })
+                });
             }
             merge.doc(|document| {
                 document.doc(OWN, |own| {
@@ -34,7 +45,11 @@ impl Target<'_> {
                         versions.list("$mergeObjects", |merge| {
                             merge.text("$_ingest.f");
                             for (index, (name, version, _)) in fields.iter().enumerate() {
-                                merge.doc(|cond| write_if(cond, &is_newer(index), |literal| write_version(literal, name, version)));
+                                merge.doc(|cond| {
+                                    write_if(cond, &is_newer(index), |literal| {
+                                        write_version(literal, name, version)
+                                    })
+                                });
                             }
                         });
                     });
@@ -53,7 +68,12 @@ impl Target<'_> {
                         });
                         inner.doc("in", |inner| {
                             inner.list("$cond", |cond| {
-                                cond.doc(|any| any.list("$or", |any| (0..fields.len()).for_each(|index| any.text(&is_newer(index)))));
+                                cond.doc(|any| {
+                                    any.list("$or", |any| {
+                                        (0..fields.len())
+                                            .for_each(|index| any.text(&is_newer(index)))
+                                    })
+                                });
                                 cond.doc(|document| document.list("$mergeObjects", changed));
                                 cond.text("$$ROOT");
                             });

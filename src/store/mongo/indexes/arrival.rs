@@ -1,5 +1,5 @@
-//! What of a collection makes the order of arrival matter after all, or messages be refused that are in order. Nothing here keeps a
-//! worker from running: it is said so that nobody is surprised.
+//! What of a collection makes the order of arrival matter after all, or messages be refused that
+//! are in order. Nothing here keeps a worker from running: it is said so that nobody is surprised.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,8 @@ pub(super) fn notes(collection: &Collection, there: &There) -> Vec<String> {
             )
         }));
     };
-    let mut notes: Vec<String> = there.indexes.iter().filter_map(|index| of_index(name, key, index)).collect();
+    let mut notes: Vec<String> =
+        there.indexes.iter().filter_map(|index| of_index(name, key, index)).collect();
     let fields = there.validator.as_ref().map(fields).unwrap_or_default();
     if fields.len() > 1 {
         let fields = fields.into_iter().collect::<Vec<_>>().join(", ");
@@ -86,7 +87,11 @@ fn of_schema(schema: &Document, fields: &mut BTreeSet<String>) {
     let required = schema.get_array("required").map(Vec::as_slice).unwrap_or_default();
     required.iter().filter_map(Bson::as_str).for_each(|field| top(field, fields));
     for with_fields in ["properties", "dependencies"] {
-        schema.get_document(with_fields).iter().flat_map(|properties| properties.keys()).for_each(|field| top(field, fields));
+        schema
+            .get_document(with_fields)
+            .iter()
+            .flat_map(|properties| properties.keys())
+            .for_each(|field| top(field, fields));
     }
     for several in ["allOf", "anyOf", "oneOf"] {
         let schemas = schema.get_array(several).map(Vec::as_slice).unwrap_or_default();
@@ -100,12 +105,17 @@ fn of_schema(schema: &Document, fields: &mut BTreeSet<String>) {
 fn of_expression(expression: &Bson, fields: &mut BTreeSet<String>) {
     match expression {
         Bson::String(path) => {
-            if let Some(path) = path.strip_prefix("$$ROOT.").or_else(|| path.strip_prefix('$').filter(|path| !path.starts_with('$'))) {
+            if let Some(path) = path
+                .strip_prefix("$$ROOT.")
+                .or_else(|| path.strip_prefix('$').filter(|path| !path.starts_with('$')))
+            {
                 top(path, fields);
             }
         }
         Bson::Array(list) => list.iter().for_each(|item| of_expression(item, fields)),
-        Bson::Document(document) => document.values().for_each(|value| of_expression(value, fields)),
+        Bson::Document(document) => {
+            document.values().for_each(|value| of_expression(value, fields))
+        }
         _ => {}
     }
 }
@@ -128,8 +138,14 @@ mod tests {
     fn the_fields_of_a_validator_are_those_that_it_mentions_anywhere() {
         let of = |validator: Document| fields(&validator).into_iter().collect::<Vec<_>>().join(" ");
         assert_eq!(of(doc! { "a.b": { "$gt": 1 }, "_id": { "$type": "string" } }), "a");
-        assert_eq!(of(doc! { "$or": [{ "a": 1 }, { "$and": [{ "b": 1 }, { "c.d": 1 }] }] }), "a b c");
-        assert_eq!(of(doc! { "$expr": { "$lt": ["$start", { "$add": ["$$ROOT.end.at", 1, "$$NOW"] }] } }), "end start");
+        assert_eq!(
+            of(doc! { "$or": [{ "a": 1 }, { "$and": [{ "b": 1 }, { "c.d": 1 }] }] }),
+            "a b c"
+        );
+        assert_eq!(
+            of(doc! { "$expr": { "$lt": ["$start", { "$add": ["$$ROOT.end.at", 1, "$$NOW"] }] } }),
+            "end start"
+        );
         let schema = doc! { "required": ["a"], "properties": { "b": { "properties": { "x": {} } } }, "anyOf": [{ "required": ["c"] }], "not": { "required": ["d"] } };
         assert_eq!(of(doc! { "$jsonSchema": schema }), "a b c d");
     }
@@ -144,9 +160,18 @@ mod tests {
             ..Found::default()
         };
         let is_noted = |index: &Found| of_index("things", "k", index).is_some();
-        assert!(is_noted(&index(doc! { "email": 1 }, None)) && is_noted(&index(doc! { "k": 1 }, Some("en"))));
-        assert!(!is_noted(&index(doc! { "k": 1 }, None)) && !is_noted(&index(doc! { "k": 1, "email": 1 }, None)));
+        assert!(
+            is_noted(&index(doc! { "email": 1 }, None))
+                && is_noted(&index(doc! { "k": 1 }, Some("en")))
+        );
+        assert!(
+            !is_noted(&index(doc! { "k": 1 }, None))
+                && !is_noted(&index(doc! { "k": 1, "email": 1 }, None))
+        );
         assert!(!is_noted(&Found { is_unique: false, ..index(doc! { "email": 1 }, None) }));
-        assert!(!is_noted(&Found { is_sparse: true, ..index(doc! { "k": 1 }, None) }), "it refuses less than the one on the key");
+        assert!(
+            !is_noted(&Found { is_sparse: true, ..index(doc! { "k": 1 }, None) }),
+            "it refuses less than the one on the key"
+        );
     }
 }

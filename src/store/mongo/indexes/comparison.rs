@@ -23,10 +23,11 @@ pub(super) fn same_keys(declared: &Index, there: &Document) -> bool {
         })
 }
 
-/// Whether an index refuses a second document with one key, once it is ready: on the key alone, over all documents, by plain
-/// comparison.
+/// Whether an index refuses a second document with one key, once it is ready: on the key alone,
+/// over all documents, by plain comparison.
 pub(super) fn guards(key: &str, index: &Found) -> bool {
-    let is_ordered = |direction: &Bson| matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
+    let is_ordered =
+        |direction: &Bson| matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
     index.keys.len() == 1
         && index.keys.get(key).is_some_and(is_ordered)
         && index.is_unique
@@ -38,10 +39,16 @@ fn covers_all(index: &Found) -> bool {
     !index.is_sparse && !index.is_partial
 }
 
-/// In what an index on the declared fields is not the declared one, and what to do; None where it serves.
+/// In what an index on the declared fields is not the declared one, and what to do; None where it
+/// serves.
 pub(super) fn difference(collection: &str, declared: &Index, there: &Found) -> Option<String> {
     let name = &there.name;
-    let anew = || format!("{}, then run `longshore check --create-indexes`", shell(collection, &format!("dropIndex({name:?})")));
+    let anew = || {
+        format!(
+            "{}, then run `longshore check --create-indexes`",
+            shell(collection, &format!("dropIndex({name:?})"))
+        )
+    };
     if declared.unique && !there.is_unique {
         return Some(format!("index {name} is not unique: {}", anew()));
     }
@@ -51,12 +58,21 @@ pub(super) fn difference(collection: &str, declared: &Index, there: &Found) -> O
     }
     (declared.expire_after != there.expire_after).then(|| match there.expire_after {
         Some(after) => expires(collection, declared, there, after),
-        None => format!("index {name} expires documents never, declared is {}: {}", seconds(declared.expire_after), anew()),
+        None => format!(
+            "index {name} expires documents never, declared is {}: {}",
+            seconds(declared.expire_after),
+            anew()
+        ),
     })
 }
 
 /// A TTL index that is not the declared one, and what to do.
-pub(super) fn expires(collection: &str, declared: &Index, there: &Found, after: Duration) -> String {
+pub(super) fn expires(
+    collection: &str,
+    declared: &Index,
+    there: &Found,
+    after: Duration,
+) -> String {
     let (name, wanted) = (&there.name, seconds(declared.expire_after));
     let mend = match declared.expire_after {
         Some(after) if there.collation.is_none() => {
@@ -65,7 +81,10 @@ pub(super) fn expires(collection: &str, declared: &Index, there: &Found, after: 
                 "change the route's ttl, or db.runCommand({{collMod: {collection:?}, index: {{name: {name:?}, expireAfterSeconds: {after}}}}})"
             )
         }
-        _ => format!("give the route a ttl, or {}", shell(collection, &format!("dropIndex({name:?})"))),
+        _ => format!(
+            "give the route a ttl, or {}",
+            shell(collection, &format!("dropIndex({name:?})"))
+        ),
     };
     format!("index {name} expires documents {}, declared is {wanted}: {mend}", seconds(Some(after)))
 }

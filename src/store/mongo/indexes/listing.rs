@@ -1,4 +1,5 @@
-//! What there is of a collection, as the server says: its kind, its rules, and its indexes with those that are still being built.
+//! What there is of a collection, as the server says: its kind, its rules, and its indexes with
+//! those that are still being built.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use super::Contents;
 /// The collection went away between two questions.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// `FailedToParse`, `InvalidOptions` and an unknown field of a command: the server cannot name builds in `listIndexes`.
+/// `FailedToParse`, `InvalidOptions` and an unknown field of a command: the server cannot name
+/// builds in `listIndexes`.
 const UNKNOWN_FIELD: [i32; 3] = [9, 72, 40_415];
 
 /// What there is.
@@ -42,14 +44,16 @@ pub(super) struct Found {
     /// `None` for simple.
     pub collation: Option<String>,
     pub expire_after: Option<Duration>,
-    /// `listIndexes` names it like one that is ready, but a build takes duplicates until its end, and fails on them then.
+    /// `listIndexes` names it like one that is ready, but a build takes duplicates until its end,
+    /// and fails on them then.
     pub is_building: bool,
 }
 
 impl MongoStore {
     pub(super) async fn look(&self, name: &str) -> mongodb::error::Result<There> {
         let of_it = doc! { "listCollections": 1, "filter": { "name": name } };
-        let found: Vec<Document> = self.database().run_cursor_command(of_it).await?.try_collect().await?;
+        let found: Vec<Document> =
+            self.database().run_cursor_command(of_it).await?.try_collect().await?;
         let mut there = found.first().map_or_else(absent, of_collection);
         if there.contents == Contents::Filled {
             // A count from metadata can be wrong after a crash; a look is not.
@@ -66,20 +70,26 @@ impl MongoStore {
         Ok(there)
     }
 
-    /// A collection for the worker's own questions: they go to the primary, whatever the connection string prefers.
+    /// A collection for the worker's own questions: they go to the primary, whatever the connection
+    /// string prefers.
     pub(super) fn on_primary(&self, name: &str) -> Collection<Document> {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        self.database().collection_with_options(name, CollectionOptions::builder().selection_criteria(primary).build())
+        self.database().collection_with_options(
+            name,
+            CollectionOptions::builder().selection_criteria(primary).build(),
+        )
     }
 
-    /// MongoDB says which indexes are being built where it is asked with `includeBuildUUIDs`: its own members ask so when they copy
-    /// a collection, from 4.4 to 8. It needs no right beyond `listIndexes`.
+    /// MongoDB says which indexes are being built where it is asked with `includeBuildUUIDs`: its
+    /// own members ask so when they copy a collection, from 4.4 to 8. It needs no right beyond
+    /// `listIndexes`.
     async fn list(&self, name: &str) -> mongodb::error::Result<Vec<Found>> {
         let with_builds = doc! { "listIndexes": name, "includeBuildUUIDs": true };
         match self.listed(with_builds).await {
             Err(error) if code(&error).is_some_and(|code| UNKNOWN_FIELD.contains(&code)) => {
                 let mut indexes = self.listed(doc! { "listIndexes": name }).await?;
-                let building = building(&self.database().run_command(doc! { "collStats": name }).await?);
+                let building =
+                    building(&self.database().run_command(doc! { "collStats": name }).await?);
                 for index in &mut indexes {
                     index.is_building = building.contains(&index.name);
                 }
@@ -90,7 +100,8 @@ impl MongoStore {
     }
 
     async fn listed(&self, command: Document) -> mongodb::error::Result<Vec<Found>> {
-        let listed: Vec<Document> = self.database().run_cursor_command(command).await?.try_collect().await?;
+        let listed: Vec<Document> =
+            self.database().run_cursor_command(command).await?.try_collect().await?;
         Ok(listed.iter().map(found).collect())
     }
 }
@@ -103,7 +114,13 @@ fn code(error: &Error) -> Option<i32> {
 }
 
 fn absent() -> There {
-    There { contents: Contents::Missing, uuid: None, collation: None, validator: None, indexes: Vec::new() }
+    There {
+        contents: Contents::Missing,
+        uuid: None,
+        collation: None,
+        validator: None,
+        indexes: Vec::new(),
+    }
 }
 
 /// An entry of `listCollections`.
@@ -119,16 +136,23 @@ fn of_collection(entry: &Document) -> There {
         _ => None,
     });
     // What is only noted in the server's log refuses nothing.
-    let says = |options: &Document, name: &str, value: &str| options.get_str(name).is_ok_and(|said| said == value);
-    let refuses = |options: &&Document| !says(options, "validationAction", "warn") && !says(options, "validationLevel", "off");
-    let validator = options.filter(refuses).and_then(|options| options.get_document("validator").ok()).cloned();
+    let says = |options: &Document, name: &str, value: &str| {
+        options.get_str(name).is_ok_and(|said| said == value)
+    };
+    let refuses = |options: &&Document| {
+        !says(options, "validationAction", "warn") && !says(options, "validationLevel", "off")
+    };
+    let validator =
+        options.filter(refuses).and_then(|options| options.get_document("validator").ok()).cloned();
     There { contents, uuid, collation: options.and_then(collation), validator, indexes: Vec::new() }
 }
 
 /// An entry of `listIndexes`: the index, or its build with the index in it.
 fn found(entry: &Document) -> Found {
     let spec = entry.get_document("spec").unwrap_or(entry);
-    let is = |name: &str| matches!(spec.get(name), Some(Bson::Boolean(true) | Bson::Int32(1) | Bson::Int64(1)));
+    let is = |name: &str| {
+        matches!(spec.get(name), Some(Bson::Boolean(true) | Bson::Int32(1) | Bson::Int64(1)))
+    };
     Found {
         name: spec.get_str("name").unwrap_or_default().to_owned(),
         keys: spec.get_document("key").cloned().unwrap_or_default(),
@@ -155,11 +179,14 @@ fn seconds(value: Option<&Bson>) -> Option<Duration> {
 fn collation(of: &Document) -> Option<String> {
     let collation = of.get_document("collation").ok()?;
     let locale = collation.get_str("locale").unwrap_or_default();
-    let shown = ["strength", "numericOrdering", "caseLevel", "alternate"].iter().filter_map(|name| match collation.get(name) {
-        Some(Bson::Boolean(false)) | None => None,
-        Some(Bson::String(text)) if text == "non-ignorable" => None,
-        Some(value) => Some(format!(", {name}: {value}")),
-    });
+    let shown =
+        ["strength", "numericOrdering", "caseLevel", "alternate"].iter().filter_map(|name| {
+            match collation.get(name) {
+                Some(Bson::Boolean(false)) | None => None,
+                Some(Bson::String(text)) if text == "non-ignorable" => None,
+                Some(value) => Some(format!(", {name}: {value}")),
+            }
+        });
     (locale != "simple").then(|| format!("locale: {locale:?}{}", shown.collect::<String>()))
 }
 
@@ -175,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_build_is_told_from_an_index_in_each_way_that_servers_say_it() {
-        let spec = doc! { "key": { "k": 1 }, "name": "k_1", "unique": true, "expireAfterSeconds": 60.5 };
+        let spec =
+            doc! { "key": { "k": 1 }, "name": "k_1", "unique": true, "expireAfterSeconds": 60.5 };
         let uuid = bson::Binary { subtype: BinarySubtype::Uuid, bytes: vec![7; 16] };
         let entries = [
             (spec.clone(), false),
@@ -185,8 +213,15 @@ mod tests {
         ];
         for (entry, is_building) in entries {
             let found = found(&entry);
-            assert_eq!((found.name.as_str(), found.is_unique, found.is_building), ("k_1", true, is_building), "{entry}");
-            assert_eq!((found.keys, found.expire_after), (doc! { "k": 1 }, Some(Duration::from_mins(1))));
+            assert_eq!(
+                (found.name.as_str(), found.is_unique, found.is_building),
+                ("k_1", true, is_building),
+                "{entry}"
+            );
+            assert_eq!(
+                (found.keys, found.expire_after),
+                (doc! { "k": 1 }, Some(Duration::from_mins(1)))
+            );
         }
         assert_eq!(building(&doc! { "indexBuilds": ["k_1"], "nindexes": 2 }), ["k_1"]);
     }
@@ -196,12 +231,18 @@ mod tests {
         let of = |value: Document| collation(&doc! { "collation": value });
         assert_eq!((of(doc! { "locale": "simple" }), collation(&doc! {})), (None, None));
         let folding = doc! { "locale": "en", "strength": 2, "numericOrdering": true, "caseLevel": false, "alternate": "non-ignorable" };
-        assert_eq!(of(folding).as_deref(), Some("locale: \"en\", strength: 2, numericOrdering: true"));
+        assert_eq!(
+            of(folding).as_deref(),
+            Some("locale: \"en\", strength: 2, numericOrdering: true")
+        );
     }
 
     #[test]
     fn a_validator_that_refuses_nothing_does_not_count() {
-        let of = |options: Document| of_collection(&doc! { "name": "things", "type": "collection", "options": options }).validator;
+        let of = |options: Document| {
+            of_collection(&doc! { "name": "things", "type": "collection", "options": options })
+                .validator
+        };
         let rule = doc! { "a": 1 };
         assert_eq!(of(doc! { "validator": rule.clone() }), Some(rule.clone()));
         assert_eq!(of(doc! { "validator": rule.clone(), "validationAction": "warn" }), None);

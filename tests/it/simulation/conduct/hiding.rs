@@ -1,4 +1,5 @@
-//! That a worker keeps hidden what it holds: by what the queue has confirmed, not by what was asked of it.
+//! That a worker keeps hidden what it holds: by what the queue has confirmed, not by what was asked
+//! of it.
 
 use std::time::Duration;
 
@@ -8,14 +9,15 @@ use crate::simulation::incarnation::Incarnation;
 
 use super::Book;
 
-/// No extension is asked for beyond this time from the receive: the message is given back instead (SQS: 12 h at most).
+/// No extension is asked for beyond this time from the receive: the message is given back instead
+/// (SQS: 12 h at most).
 pub const HOLD: Duration = Duration::from_hours(11);
 
 /// Calls that failed one after the other. A worker then asks less often, and may be too late.
 const REFUSED: usize = 8;
 
-/// An extension that failed is asked for once more when the calls beside it have ended, each after this share of the visibility
-/// timeout at most, and a pause.
+/// An extension that failed is asked for once more when the calls beside it have ended, each after
+/// this share of the visibility timeout at most, and a pause.
 const CALL_SHARE: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(1_500);
 
@@ -24,7 +26,8 @@ pub struct Hidden {
     /// When it was asked for; the queue counts from no earlier moment.
     since: Instant,
     length: Duration,
-    /// Extensions that were asked for since then, how many of these failed, and when the last of them did.
+    /// Extensions that were asked for since then, how many of these failed, and when the last of
+    /// them did.
     asks: usize,
     failed: usize,
     failed_at: Option<Instant>,
@@ -51,10 +54,13 @@ impl Hidden {
 
     /// What was neglected, if its time is over.
     fn neglected(&self) -> Option<&'static str> {
-        let left = self.failed_at.map(|at| (self.since + self.length).saturating_duration_since(at));
+        let left =
+            self.failed_at.map(|at| (self.since + self.length).saturating_duration_since(at));
         match (self.asks, self.failed) {
             (0, _) => Some("did not ask to hide it longer"),
-            (1, 1) if left.is_some_and(|left| left >= self.length / CALL_SHARE + PAUSE) => Some("did not ask again when that failed"),
+            (1, 1) if left.is_some_and(|left| left >= self.length / CALL_SHARE + PAUSE) => {
+                Some("did not ask again when that failed")
+            }
             _ => None,
         }
     }
@@ -72,7 +78,12 @@ pub fn looks_after(who: &Incarnation, book: &mut Book) {
         receipt.hidden.is_over = true;
         if let Some(neglect) = receipt.hidden.neglected().filter(|_| !is_refused) {
             let length = receipt.hidden.length;
-            surroundings.history.violation(|| format!("{} held {handle}, which was hidden for {length:?}, and {neglect}", who.name));
+            surroundings.history.violation(|| {
+                format!(
+                    "{} held {handle}, which was hidden for {length:?}, and {neglect}",
+                    who.name
+                )
+            });
         }
     }
 }

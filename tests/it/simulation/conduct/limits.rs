@@ -13,9 +13,10 @@ use crate::simulation::judge::{DEAD_LETTERS, Subject};
 
 use super::Book;
 
-/// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes that are denied are asked for
-/// most often: 16 at a time, with pauses that grow to a second at least, of which a half may be taken off. Beside them each message
-/// that is held may be hidden longer by a call of its own, every few seconds where the visibility timeout is five.
+/// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes
+/// that are denied are asked for most often: 16 at a time, with pauses that grow to a second at
+/// least, of which a half may be taken off. Beside them each message that is held may be hidden
+/// longer by a call of its own, every few seconds where the visibility timeout is five.
 const CALLS_MAX: u64 = 20_000;
 const CALLS_PER_SECOND_MAX: u64 = 80;
 
@@ -25,7 +26,9 @@ pub fn counts_call(who: &Incarnation) {
     let calls = surroundings.history.called();
     let seconds = surroundings.age().as_secs() * surroundings.plan.workers as u64;
     if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * seconds {
-        surroundings.history.violation(|| format!("{} makes the call {calls}: something asks in a hot loop", who.name));
+        surroundings.history.violation(|| {
+            format!("{} makes the call {calls}: something asks in a hot loop", who.name)
+        });
         who.kill();
     }
 }
@@ -52,7 +55,10 @@ pub fn looks_at_messages(who: &Incarnation, book: &mut Book) {
     is_within(who, held, limit);
     if held + book.receipts.perhaps_held(who).count() > limit {
         let moments = &mut book.limits.moments;
-        moments.push_back(Moment { held, perhaps: book.receipts.perhaps_held(who).cloned().collect() });
+        moments.push_back(Moment {
+            held,
+            perhaps: book.receipts.perhaps_held(who).cloned().collect(),
+        });
         moments.drain(..moments.len().saturating_sub(MOMENTS_MAX));
     }
 }
@@ -68,30 +74,43 @@ pub fn was_held(who: &Incarnation, book: &mut Book, handle: &str) {
 
 fn is_within(who: &Incarnation, held: usize, limit: usize) {
     if held > limit {
-        who.surroundings().history.violation(|| format!("{} may hold {held} messages, its limit is {limit}", who.name));
+        who.surroundings()
+            .history
+            .violation(|| format!("{} may hold {held} messages, its limit is {limit}", who.name));
     }
 }
 
-/// Looks at the memory that the worker certainly needs: for each message as it came, for the documents that it has shown to
-/// have made of them, and for the updates that it writes just now. Updates are joined, so more is not known of them.
+/// Looks at the memory that the worker certainly needs: for each message as it came, for the
+/// documents that it has shown to have made of them, and for the updates that it writes just now.
+/// Updates are joined, so more is not known of them.
 pub fn looks_at_bytes(who: &Incarnation, book: &Book, writing: usize) {
     let limit = who.surroundings().plan.config.in_flight.bytes_max;
-    let held: usize = book.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
+    let held: usize =
+        book.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
     let bytes = held + writing;
     if bytes > limit {
-        who.surroundings().history.violation(|| format!("{} holds {bytes} bytes of messages, its limit is {limit}", who.name));
+        who.surroundings().history.violation(|| {
+            format!("{} holds {bytes} bytes of messages, its limit is {limit}", who.name)
+        });
     }
 }
 
 /// Looks at a write before it is sent.
-pub fn looks_at_write(who: &Incarnation, book: &mut Book, writes: &[Write], subjects: &[Option<Subject>]) {
+pub fn looks_at_write(
+    who: &Incarnation,
+    book: &mut Book,
+    writes: &[Write],
+    subjects: &[Option<Subject>],
+) {
     let mut updates = 0;
     for (write, subject) in writes.iter().zip(subjects) {
         match (write, subject) {
             (Write::Update(update), _) => updates += update_bytes(update),
             // The record is about as large as the message, which has room for it.
             (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
-            (Write::Insert(insert), Some(subject)) => book.receipts.made(subject, insert.document.len()),
+            (Write::Insert(insert), Some(subject)) => {
+                book.receipts.made(subject, insert.document.len())
+            }
             (Write::Insert(_), None) => {}
         }
     }
@@ -107,15 +126,20 @@ fn update_bytes(update: &Update) -> usize {
     }
 }
 
-/// At any end: what was in flight by the worker's own account, with all that was reserved and made of it, never passed its
-/// limits either.
+/// At any end: what was in flight by the worker's own account, with all that was reserved and made
+/// of it, never passed its limits either.
 pub fn kept_its_limits(who: &Incarnation) {
     let limits = &who.surroundings().plan.config.in_flight;
     let counts = who.signals.counters().counts();
-    let peaks = [(counts.in_flight_messages_peak, limits.messages_max), (counts.in_flight_bytes_peak, limits.bytes_max)];
+    let peaks = [
+        (counts.in_flight_messages_peak, limits.messages_max),
+        (counts.in_flight_bytes_peak, limits.bytes_max),
+    ];
     if peaks.iter().any(|(peak, limit)| *peak > *limit as u64) || counts.overdrawn_total > 0 {
         let history = &who.surroundings().history;
-        history.violation(|| format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name));
+        history.violation(|| {
+            format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name)
+        });
     }
     if counts.outgrown_total > 0 {
         who.surroundings().history.saw(Fault::Outgrown);

@@ -23,7 +23,8 @@ pub struct Receipt {
     pub is_behind_released: bool,
     /// Whether it was there at a drain that nothing disturbs.
     pub must_be_written: bool,
-    /// Since the store left a write of its document in doubt, or denied its dead letter: from then on it may be left in the queue.
+    /// Since the store left a write of its document in doubt, or denied its dead letter: from then
+    /// on it may be left in the queue.
     doubt: Option<Doubt>,
     /// Deletes or releases that failed: see [`Receipt::unanswered`].
     tries: usize,
@@ -47,14 +48,19 @@ enum End {
     Deleted,
     /// Released, or stale at that.
     Released,
-    /// The queue called the handle stale when the message was to stay hidden: it may be settled, or dropped.
+    /// The queue called the handle stale when the message was to stay hidden: it may be settled, or
+    /// dropped.
     Stale,
 }
 
 impl Receipt {
     pub fn new(delivery: &Delivery) -> Self {
         let message = &delivery.message;
-        let attributes = message.attributes.iter().map(|(name, value)| name.len() + value.bytes()).sum::<usize>();
+        let attributes = message
+            .attributes
+            .iter()
+            .map(|(name, value)| name.len() + value.bytes())
+            .sum::<usize>();
         Self {
             bytes: message.body.len() + attributes,
             made_bytes: 0,
@@ -72,7 +78,8 @@ impl Receipt {
         }
     }
 
-    /// Whether the worker still has to do something about it, of which it was asked `tries_min` times at least.
+    /// Whether the worker still has to do something about it, of which it was asked `tries_min`
+    /// times at least.
     pub fn is_open(&self, tries_min: usize) -> bool {
         self.may_be_held(tries_min) && !self.may_be_left(tries_min)
     }
@@ -81,7 +88,8 @@ impl Receipt {
         self.end.is_none() && self.tries < tries_min
     }
 
-    /// Whether it was hidden since it is in doubt. Who knows whether it is left to the queue then, or held on.
+    /// Whether it was hidden since it is in doubt. Who knows whether it is left to the queue then,
+    /// or held on.
     pub fn may_be_left(&self, tries_min: usize) -> bool {
         self.doubt.as_ref().is_some_and(|doubt| doubt.is_hidden || doubt.asks >= tries_min)
     }
@@ -113,7 +121,8 @@ impl Receipt {
         self.doubt.get_or_insert_default();
     }
 
-    /// Of several messages that ask for one document, the one in doubt may be another than the one that was written.
+    /// Of several messages that ask for one document, the one in doubt may be another than the one
+    /// that was written.
     pub fn is_written(&mut self, is_alone: bool) {
         self.written = true;
         self.doubt = self.doubt.take().filter(|doubt| doubt.is_hidden || !is_alone);
@@ -144,8 +153,8 @@ impl Receipt {
         }
     }
 
-    /// A call failed as a whole, or the worker waits for it no more. Of deletes that is no try: what is written is kept until
-    /// the queue takes deletes again, unless that `may_end`.
+    /// A call failed as a whole, or the worker waits for it no more. Of deletes that is no try:
+    /// what is written is kept until the queue takes deletes again, unless that `may_end`.
     pub fn unanswered(&mut self, wish: Wish, may_end: bool) {
         if wish == Wish::Hide {
             return self.hidden.failed();
@@ -167,8 +176,12 @@ impl Receipt {
             }
             (Wish::Hide, EntryOutcome::Stale) => self.end = self.end.or(Some(End::Stale)),
             (_, EntryOutcome::Failed(_)) => self.tries += 1,
-            (Wish::Delete, EntryOutcome::Done | EntryOutcome::Stale) => self.end = Some(End::Deleted),
-            (Wish::Release, EntryOutcome::Done | EntryOutcome::Stale) => self.end = Some(End::Released),
+            (Wish::Delete, EntryOutcome::Done | EntryOutcome::Stale) => {
+                self.end = Some(End::Deleted)
+            }
+            (Wish::Release, EntryOutcome::Done | EntryOutcome::Stale) => {
+                self.end = Some(End::Released)
+            }
         }
     }
 }

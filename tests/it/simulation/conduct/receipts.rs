@@ -1,5 +1,5 @@
-//! Every receipt handle that a worker was given and what became of it, kept from outside: from what was delivered, asked,
-//! answered and written, never from what the worker says of itself.
+//! Every receipt handle that a worker was given and what became of it, kept from outside: from what
+//! was delivered, asked, answered and written, never from what the worker says of itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub struct Receipts {
     by_handle: BTreeMap<Arc<str>, Receipt>,
     /// The handles of the messages that ask for the same document.
     by_subject: BTreeMap<Subject, Vec<Arc<str>>>,
-    /// Messages, by their numbers, that were in the way of others: when they come back they may be left at any time.
+    /// Messages, by their numbers, that were in the way of others: when they come back they may be
+    /// left at any time.
     set_aside: BTreeSet<usize>,
 }
 
@@ -64,11 +65,19 @@ impl Receipts {
     /// Those that the worker holds, or has left to the queue.
     pub fn perhaps_held(&self, who: &Incarnation) -> impl Iterator<Item = &Arc<str>> {
         let tries_min = tries_min(who);
-        let is_either = move |receipt: &Receipt| receipt.may_be_held(tries_min) && receipt.may_be_left(tries_min);
-        self.by_handle.iter().filter(move |(_, receipt)| is_either(receipt)).map(|(handle, _)| handle)
+        let is_either = move |receipt: &Receipt| {
+            receipt.may_be_held(tries_min) && receipt.may_be_left(tries_min)
+        };
+        self.by_handle
+            .iter()
+            .filter(move |(_, receipt)| is_either(receipt))
+            .map(|(handle, _)| handle)
     }
 
-    pub fn open_mut(&mut self, who: &Incarnation) -> impl Iterator<Item = (&Arc<str>, &mut Receipt)> {
+    pub fn open_mut(
+        &mut self,
+        who: &Incarnation,
+    ) -> impl Iterator<Item = (&Arc<str>, &mut Receipt)> {
         let tries_min = tries_min(who);
         self.by_handle.iter_mut().filter(move |(_, receipt)| receipt.is_open(tries_min))
     }
@@ -76,7 +85,9 @@ impl Receipts {
     /// Receipts of messages that ask for this document and are not settled, as far as is known.
     pub fn of_subject(&self, subject: &Subject) -> impl Iterator<Item = &Receipt> {
         let handles = self.by_subject.get(subject).into_iter().flatten();
-        handles.filter_map(|handle| self.by_handle.get(handle)).filter(|receipt| !receipt.is_settled())
+        handles
+            .filter_map(|handle| self.by_handle.get(handle))
+            .filter(|receipt| !receipt.is_settled())
     }
 
     /// Changes each of these.
@@ -89,14 +100,22 @@ impl Receipts {
         }
     }
 
-    /// The document that was made of a message is as large as this. Of several messages one is written; who knows which.
+    /// The document that was made of a message is as large as this. Of several messages one is
+    /// written; who knows which.
     pub fn made(&mut self, subject: &Subject, bytes: usize) {
         let mut made_bytes = Some(bytes);
-        self.change_of_subject(subject, |receipt| receipt.made_bytes = made_bytes.take().unwrap_or(receipt.made_bytes));
+        self.change_of_subject(subject, |receipt| {
+            receipt.made_bytes = made_bytes.take().unwrap_or(receipt.made_bytes)
+        });
     }
 
     /// Takes note of what the store said of these documents.
-    pub fn wrote(&mut self, collection: &str, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
+    pub fn wrote(
+        &mut self,
+        collection: &str,
+        subjects: &[Option<Subject>],
+        outcome: &WriteOutcome,
+    ) {
         let items = match outcome {
             WriteOutcome::Answered { items, .. } => items,
             WriteOutcome::Unconfirmed(fault) => {
@@ -108,13 +127,16 @@ impl Receipts {
         };
         for (subject, item) in subjects.iter().zip(items) {
             let Some(subject) = subject else { continue };
-            // Of several messages that ask for one document, the one in doubt may be another than the one that was written.
+            // Of several messages that ask for one document, the one in doubt may be another than
+            // the one that was written.
             let is_alone = self.of_subject(subject).count() == 1;
             self.change_of_subject(subject, |receipt| match item {
                 ItemOutcome::Written | ItemOutcome::AlreadyThere => receipt.is_written(is_alone),
                 // Its dead letter is due.
                 ItemOutcome::Rejected(_) if collection != DEAD_LETTERS => {}
-                ItemOutcome::Rejected(_) | ItemOutcome::Doubtful(_) | ItemOutcome::Unconfirmed(_) => receipt.doubts(),
+                ItemOutcome::Rejected(_)
+                | ItemOutcome::Doubtful(_)
+                | ItemOutcome::Unconfirmed(_) => receipt.doubts(),
             });
         }
     }
@@ -131,12 +153,15 @@ impl Receipts {
         self.set_aside.extend(handles.map(|handle| parse(handle).0));
     }
 
-    /// After an orderly end: whatever came was settled, or left for a reason, or asked for often enough.
+    /// After an orderly end: whatever came was settled, or left for a reason, or asked for often
+    /// enough.
     pub fn ended(&self, who: &Incarnation) {
         let history = &who.surroundings().history;
         for (handle, receipt) in self.open(who) {
             let (tries, name) = (receipt.tries(), &who.name);
-            history.violation(|| format!("{name} ended and has not settled {handle}, after {tries} tries"));
+            history.violation(|| {
+                format!("{name} ended and has not settled {handle}, after {tries} tries")
+            });
         }
     }
 }

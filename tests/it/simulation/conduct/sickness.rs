@@ -1,4 +1,5 @@
-//! How a worker must behave while the store takes nothing: it stops receiving, for each receive burns a count.
+//! How a worker must behave while the store takes nothing: it stops receiving, for each receive
+//! burns a count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +24,8 @@ pub struct Sickness {
     unconfirmed: BTreeSet<Subject>,
     /// A write has failed for longer than the retry budget: from then on nothing may be received.
     shut_since: Option<Instant>,
-    /// Questions whether the store takes writes that have no answer yet: until then the worker need not stop receiving.
+    /// Questions whether the store takes writes that have no answer yet: until then the worker need
+    /// not stop receiving.
     asked: usize,
     /// Whether any write failed.
     failed: bool,
@@ -45,9 +47,12 @@ pub fn receive_starts(who: &Incarnation, book: &mut Book) {
         && book.sickness.asked == 0
     {
         let name = &who.name;
-        surroundings
-            .history
-            .violation(|| format!("{name} still receives, {:?} after a write had failed for all of its retry budget", since.elapsed()));
+        surroundings.history.violation(|| {
+            format!(
+                "{name} still receives, {:?} after a write had failed for all of its retry budget",
+                since.elapsed()
+            )
+        });
     }
 }
 
@@ -62,13 +67,17 @@ pub fn received(who: &Incarnation, book: &mut Book, Delivery { message, regular,
         let times = sickness.given_back.get(&number).copied().unwrap_or_default();
         if times > surroundings.outage_holds() + 1 {
             let name = &who.name;
-            surroundings.history.violation(|| format!("{name} gave m{number} back {times} times in one outage, and receives it again"));
+            surroundings.history.violation(|| {
+                format!(
+                    "{name} gave m{number} back {times} times in one outage, and receives it again"
+                )
+            });
         }
     }
 }
 
-/// Looks at how many receives were burnt since the store took nothing: no more than there is room for, because what is not
-/// written frees none, and what was given back is not received again.
+/// Looks at how many receives were burnt since the store took nothing: no more than there is room
+/// for, because what is not written frees none, and what was given back is not received again.
 pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
     let surroundings = who.surroundings();
     if surroundings.outage().is_none() {
@@ -76,7 +85,11 @@ pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
     }
     let limit = surroundings.plan.config.in_flight.messages_max * (1 + book.sickness.holds);
     let (receipts, tries_min) = (&book.receipts, usize::MAX);
-    let is_burnt = |handle: &&Arc<str>| receipts.get(handle).is_some_and(|receipt| receipt.is_open(tries_min) || receipt.is_released());
+    let is_burnt = |handle: &&Arc<str>| {
+        receipts
+            .get(handle)
+            .is_some_and(|receipt| receipt.is_open(tries_min) || receipt.is_released())
+    };
     let burnt = book.sickness.received.iter().filter(is_burnt).count();
     if burnt > limit {
         let name = &who.name;
@@ -85,9 +98,13 @@ pub fn looks_at_received(who: &Incarnation, book: &mut Book) {
 }
 
 pub fn gives_back(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str) {
-    let (sickness, is_overdue) = (&mut book.sickness, book.receipts.get(handle).is_some_and(Receipt::is_overdue));
+    let (sickness, is_overdue) =
+        (&mut book.sickness, book.receipts.get(handle).is_some_and(Receipt::is_overdue));
     // All that is held goes back within minutes.
-    if is_overdue && sickness.failed && sickness.hold_seen.is_none_or(|seen| seen.elapsed() > Duration::from_hours(1)) {
+    if is_overdue
+        && sickness.failed
+        && sickness.hold_seen.is_none_or(|seen| seen.elapsed() > Duration::from_hours(1))
+    {
         sickness.hold_seen = Some(Instant::now());
         sickness.holds += usize::from(who.surroundings().outage_holds() <= sickness.holds);
     }
@@ -107,7 +124,13 @@ pub fn gave_back(who: &Incarnation, book: &mut Book, handle: &str) {
 }
 
 /// Takes note of what came of a write.
-pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[Option<Subject>], outcome: &WriteOutcome) {
+pub fn wrote(
+    who: &Incarnation,
+    book: &mut Book,
+    collection: &str,
+    subjects: &[Option<Subject>],
+    outcome: &WriteOutcome,
+) {
     let sickness = &mut book.sickness;
     match outcome {
         WriteOutcome::Answered { items, .. } => {
@@ -119,7 +142,8 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
                     sickness.unconfirmed.remove(subject);
                 }
             }
-            // Even one that refuses an item with a code that tells nothing is there, and may take the next.
+            // Even one that refuses an item with a code that tells nothing is there, and may take
+            // the next.
             sickness.failed = items.iter().all(|item| matches!(item, ItemOutcome::Unconfirmed(_)));
             if !sickness.failed {
                 sickness.failing.clear();
@@ -130,8 +154,11 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
         }
         // What the command is refused for is in it: less of it is tried at once.
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Refused => {}
-        // Dead letters may be denied alone: that is no reason to write nothing else, or to wait for these any longer.
-        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS => {
+        // Dead letters may be denied alone: that is no reason to write nothing else, or to wait for
+        // these any longer.
+        WriteOutcome::Unconfirmed(fault)
+            if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS =>
+        {
             sickness.failing.retain(|subject, _| !subjects.contains(&Some(subject.clone())));
             let budget = who.surroundings().plan.config.retry.budget;
             if !sickness.failing.values().any(|since| since.elapsed() >= budget) {
@@ -144,7 +171,8 @@ pub fn wrote(who: &Incarnation, book: &mut Book, collection: &str, subjects: &[O
             let budget = who.surroundings().plan.config.retry.budget;
             for subject in subjects.iter().flatten() {
                 let receipts = || book.receipts.of_subject(subject);
-                // Of two batches with one document each has a budget of its own, and what is in doubt is tried beside the batches.
+                // Of two batches with one document each has a budget of its own, and what is in
+                // doubt is tried beside the batches.
                 if receipts().count() > 1 || receipts().any(Receipt::is_doubted) {
                     continue;
                 }
@@ -162,8 +190,8 @@ pub fn asks(book: &mut Book) {
     book.sickness.asked += 1;
 }
 
-/// It has its answer, or gave up. If the store does, what was tried for long and is not confirmed has a trouble of its own, and may
-/// be left in the queue.
+/// It has its answer, or gave up. If the store does, what was tried for long and is not confirmed
+/// has a trouble of its own, and may be left in the queue.
 pub fn hears(book: &mut Book, is_well: bool) {
     book.sickness.asked -= 1;
     if !is_well {

@@ -6,13 +6,16 @@ use longshore::message::{Key, Write};
 
 use crate::simulation::store::Document;
 
-/// What a message and a write have in common: the collection, and the key, or the content of an event.
+/// What a message and a write have in common: the collection, and the key, or the content of an
+/// event.
 pub type Subject = (String, String);
 
 /// What the write is about; `None` where nobody sent that.
 pub fn subject(collection: &str, write: &Write) -> Option<Subject> {
     let subject = match write {
-        Write::Insert(insert) if collection == "events" => content_of(&insert.document)?.to_string(),
+        Write::Insert(insert) if collection == "events" => {
+            content_of(&insert.document)?.to_string()
+        }
         Write::Insert(insert) => text_of(&insert.id)?,
         Write::Update(update) => text_of(&update.key)?,
     };

@@ -1,5 +1,6 @@
-//! Where rules of the store refuse a message, or not, for what else is stored: then the order of arrival matters. A message has
-//! its dead letter or its effect, nothing else is stored, and what no rule touches holds.
+//! Where rules of the store refuse a message, or not, for what else is stored: then the order of
+//! arrival matters. A message has its dead letter or its effect, nothing else is stored, and what
+//! no rule touches holds.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ use super::{BADGES, DEAD_LETTERS, SHIFTS, dead_letter};
 
 impl Verdict<'_> {
     pub fn ruled(&mut self) {
-        let refused: BTreeSet<usize> = (0..self.sent.len()).filter(|number| self.has_letter(*number)).collect();
+        let refused: BTreeSet<usize> =
+            (0..self.sent.len()).filter(|number| self.has_letter(*number)).collect();
         for (number, sent) in self.sent.iter().enumerate() {
             let Some((BADGES | SHIFTS, _, _)) = sent.place() else { continue };
             if sent.is_refused() || self.sent.iter().any(|other| meets(sent, other)) {
@@ -20,8 +22,13 @@ impl Verdict<'_> {
             }
         }
         for collection in [BADGES, SHIFTS] {
-            let keys: BTreeSet<&str> =
-                self.sent.iter().filter_map(Sent::place).filter(|place| place.0 == collection).map(|place| place.1).collect();
+            let keys: BTreeSet<&str> = self
+                .sent
+                .iter()
+                .filter_map(Sent::place)
+                .filter(|place| place.0 == collection)
+                .map(|place| place.1)
+                .collect();
             for key in keys {
                 let name = super::named(collection, key);
                 let stored = self.documents.get(&name);
@@ -31,9 +38,13 @@ impl Verdict<'_> {
                         "data",
                         &refused,
                         |sent| match (stored, &sent.meaning) {
-                            (Some(Document::Whole { fields, .. }), Meaning::Whole { stamp, content, .. }) => {
+                            (
+                                Some(Document::Whole { fields, .. }),
+                                Meaning::Whole { stamp, content, .. },
+                            ) => {
                                 whole_content(fields).0 == Some(*content)
-                                    && date(fields, version_field(collection)) == Some(stamp.version_ms())
+                                    && date(fields, version_field(collection))
+                                        == Some(stamp.version_ms())
                             }
                             _ => false,
                         },
@@ -42,10 +53,14 @@ impl Verdict<'_> {
                     _ => {
                         for field in ["a", "b", "c"] {
                             let value = match stored {
-                                Some(Document::Partial(fields)) => fields.get(field).map(|(_, value)| value),
+                                Some(Document::Partial(fields)) => {
+                                    fields.get(field).map(|(_, value)| value)
+                                }
                                 _ => None,
                             };
-                            let is_of = |sent: &Sent| value.is_some_and(|value| sent.content() == content(value, field));
+                            let is_of = |sent: &Sent| {
+                                value.is_some_and(|value| sent.content() == content(value, field))
+                            };
                             self.holds(&name, field, &refused, is_of, value.is_some());
                         }
                     }
@@ -55,26 +70,51 @@ impl Verdict<'_> {
     }
 
     /// One of the messages that carry the field is stored, and none is newer that was not refused.
-    fn holds(&self, name: &Name, field: &str, refused: &BTreeSet<usize>, is_stored: impl Fn(&Sent) -> bool, is_there: bool) {
-        let ours = || self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused() && carries(sent, name, field));
+    fn holds(
+        &self,
+        name: &Name,
+        field: &str,
+        refused: &BTreeSet<usize>,
+        is_stored: impl Fn(&Sent) -> bool,
+        is_there: bool,
+    ) {
+        let ours = || {
+            self.sent
+                .iter()
+                .enumerate()
+                .filter(|(_, sent)| !sent.is_refused() && carries(sent, name, field))
+        };
         let stored = ours().find(|(_, sent)| is_stored(sent));
         let taken = || ours().filter(|(number, _)| !refused.contains(number));
         let lost = match stored {
-            Some((_, stored)) => taken().find(|(_, sent)| stamp_of(sent).is_newer_than(stamp_of(stored))),
+            Some((_, stored)) => {
+                taken().find(|(_, sent)| stamp_of(sent).is_newer_than(stamp_of(stored)))
+            }
             None => taken().next(),
         };
         if let Some((number, _)) = lost {
-            self.history
-                .violation(|| format!("{field} of {name:?} has lost m{number}, which was not refused: {:?}", self.documents.get(name)));
+            self.history.violation(|| {
+                format!(
+                    "{field} of {name:?} has lost m{number}, which was not refused: {:?}",
+                    self.documents.get(name)
+                )
+            });
         } else if is_there && stored.is_none() {
-            self.history.violation(|| format!("{field} of {name:?} holds what nobody sent: {:?}", self.documents.get(name)));
+            self.history.violation(|| {
+                format!(
+                    "{field} of {name:?} holds what nobody sent: {:?}",
+                    self.documents.get(name)
+                )
+            });
         }
     }
 
     fn has_letter(&self, number: usize) -> bool {
         let (collection, id) = dead_letter(number);
         debug_assert_eq!(collection, DEAD_LETTERS);
-        self.documents.get(&(collection, id)).is_some_and(|letter| letter_reason(letter).as_deref() == Some("store_rejected"))
+        self.documents
+            .get(&(collection, id))
+            .is_some_and(|letter| letter_reason(letter).as_deref() == Some("store_rejected"))
     }
 }
 
@@ -90,14 +130,16 @@ fn carries(sent: &Sent, name: &Name, field: &str) -> bool {
 /// Whether the second may be the reason for which the first is refused.
 fn meets(sent: &Sent, other: &Sent) -> bool {
     match (&sent.meaning, &other.meaning) {
-        (Meaning::Whole { key, badge: Some(badge), .. }, Meaning::Whole { key: other, badge: Some(taken), .. }) => {
-            key != other && badge == taken
-        }
+        (
+            Meaning::Whole { key, badge: Some(badge), .. },
+            Meaning::Whole { key: other, badge: Some(taken), .. },
+        ) => key != other && badge == taken,
         (
             Meaning::Partial { collection: SHIFTS, key, fields, .. },
             Meaning::Partial { collection: SHIFTS, key: other, fields: others, .. },
         ) => {
-            let is_other_half = |fields: &[&str], others: &[&str]| fields.contains(&"a") && others.contains(&"b");
+            let is_other_half =
+                |fields: &[&str], others: &[&str]| fields.contains(&"a") && others.contains(&"b");
             key == other && (is_other_half(fields, others) || is_other_half(others, fields))
         }
         _ => false,

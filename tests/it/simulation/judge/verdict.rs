@@ -22,8 +22,18 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    pub fn new(history: &'a History, sent: &'a [Sent], documents: &'a BTreeMap<Name, Document>) -> Self {
-        Self { history, sent, documents, letters_due: BTreeMap::new(), letters_allowed: BTreeSet::new() }
+    pub fn new(
+        history: &'a History,
+        sent: &'a [Sent],
+        documents: &'a BTreeMap<Name, Document>,
+    ) -> Self {
+        Self {
+            history,
+            sent,
+            documents,
+            letters_due: BTreeMap::new(),
+            letters_allowed: BTreeSet::new(),
+        }
     }
 
     pub fn give(&mut self, acts: &Acts) {
@@ -50,7 +60,9 @@ impl<'a> Verdict<'a> {
         for ((_, id), document) in self.of("events") {
             match event_content(document) {
                 Some(content) => *stored.entry(content).or_default() += 1,
-                None => self.history.violation(|| format!("the event {id} has no content that was sent")),
+                None => self
+                    .history
+                    .violation(|| format!("the event {id} has no content that was sent")),
             }
         }
         let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -67,7 +79,8 @@ impl<'a> Verdict<'a> {
             }
         }
         for (id, contents) in &by_id {
-            let winners: Vec<_> = contents.iter().filter(|content| stored.contains_key(*content)).collect();
+            let winners: Vec<_> =
+                contents.iter().filter(|content| stored.contains_key(*content)).collect();
             if winners.len() != 1 {
                 self.history.violation(|| format!("the identity {id} was sent with the contents {contents:?}, stored are {winners:?}"));
             }
@@ -81,26 +94,38 @@ impl<'a> Verdict<'a> {
                 self.letters_due.insert(number, "id_conflict");
             }
         }
-        let stored_once: BTreeMap<usize, usize> = good.into_iter().map(|content| (content, 1)).collect();
+        let stored_once: BTreeMap<usize, usize> =
+            good.into_iter().map(|content| (content, 1)).collect();
         if stored != stored_once {
-            let wrong: Vec<_> = stored.iter().filter(|(content, times)| stored_once.get(content) != Some(times)).collect();
-            let lost: Vec<_> = stored_once.keys().filter(|content| !stored.contains_key(content)).collect();
+            let wrong: Vec<_> = stored
+                .iter()
+                .filter(|(content, times)| stored_once.get(content) != Some(times))
+                .collect();
+            let lost: Vec<_> =
+                stored_once.keys().filter(|content| !stored.contains_key(content)).collect();
             self.history.violation(|| format!("events lost: {lost:?}; stored but not so sent, or not once (content, times): {wrong:?}"));
         }
     }
 
-    /// Each key at its newest update, or at one of those of which nothing tells that another is newer.
+    /// Each key at its newest update, or at one of those of which nothing tells that another is
+    /// newer.
     fn wholes(&mut self) {
         let mut newest: BTreeMap<Name, Newest> = BTreeMap::new();
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
-            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
+            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning
+            else {
+                continue;
+            };
             if !KEYED.contains(collection) {
                 continue;
             }
             newest.entry(named(collection, key)).or_default().meets(number, stamp, self.sent);
         }
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
-            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning else { continue };
+            let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning
+            else {
+                continue;
+            };
             if !KEYED.contains(collection) {
                 continue;
             }
@@ -110,21 +135,27 @@ impl<'a> Verdict<'a> {
         for collection in ["sessions", "user_cache", "seats", "leases"] {
             for (name, document) in self.of(collection) {
                 if !newest.contains_key(name) {
-                    self.history.violation(|| format!("{name:?} holds what nobody should have written: {document:?}"));
+                    self.history.violation(|| {
+                        format!("{name:?} holds what nobody should have written: {document:?}")
+                    });
                 }
             }
         }
         for (name, newest) in newest {
             let stored = self.documents.get(&name);
             let is_stored = |number: &usize| match (stored, &self.sent[*number].meaning) {
-                (Some(Document::Whole { fields, .. }), Meaning::Whole { collection, stamp, content, extra, .. }) => {
+                (
+                    Some(Document::Whole { fields, .. }),
+                    Meaning::Whole { collection, stamp, content, extra, .. },
+                ) => {
                     date(fields, version_field(collection)) == Some(stamp.version_ms())
                         && whole_content(fields) == (Some(*content), extra.then_some(*content))
                 }
                 _ => false,
             };
             if !newest.0.iter().any(is_stored) {
-                self.history.violation(|| format!("{name:?} should be at {newest}, but is {stored:?}"));
+                self.history
+                    .violation(|| format!("{name:?} should be at {newest}, but is {stored:?}"));
             }
         }
     }
@@ -134,13 +165,19 @@ impl<'a> Verdict<'a> {
         let mut newest: BTreeMap<(Name, &str), Newest> = BTreeMap::new();
         let of = |key: &str, field: &'static str| (named("profiles", key), field);
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
-            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning
+            else {
+                continue;
+            };
             for field in fields.iter().copied().chain([version_field("profiles")]) {
                 newest.entry(of(key, field)).or_default().meets(number, stamp, self.sent);
             }
         }
         for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
-            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning else { continue };
+            let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning
+            else {
+                continue;
+            };
             let best = newest.get(&of(key, fields[0]));
             self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
@@ -148,16 +185,24 @@ impl<'a> Verdict<'a> {
             let Document::Partial(fields) = document else { continue };
             for (field, (_, value)) in fields {
                 let Some(newest) = newest.remove(&(name.clone(), field.as_str())) else {
-                    self.history.violation(|| format!("{name:?} has a field {field} that nobody sent: {value:?}"));
+                    self.history.violation(|| {
+                        format!("{name:?} has a field {field} that nobody sent: {value:?}")
+                    });
                     continue;
                 };
                 let is_stored = |number: &usize| match &self.sent[*number].meaning {
-                    Meaning::Partial { stamp, .. } if field == version_field("profiles") => date(value, field) == Some(stamp.version_ms()),
+                    Meaning::Partial { stamp, .. } if field == version_field("profiles") => {
+                        date(value, field) == Some(stamp.version_ms())
+                    }
                     Meaning::Partial { content: sent, .. } => content(value, field) == Some(*sent),
                     _ => false,
                 };
                 if !newest.0.iter().any(is_stored) {
-                    self.history.violation(|| format!("the field {field} of {name:?} should be at {newest}, but is {value:?}"));
+                    self.history.violation(|| {
+                        format!(
+                            "the field {field} of {name:?} should be at {newest}, but is {value:?}"
+                        )
+                    });
                 }
             }
         }
@@ -180,13 +225,19 @@ impl<'a> Verdict<'a> {
         for ((_, id), document) in self.of(DEAD_LETTERS) {
             let reason = letter_reason(document);
             let number = (0..self.sent.len()).find(|number| dead_letter(*number).1 == *id);
-            let expected = number
-                .and_then(|number| due.remove(&number).or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected")));
+            let expected = number.and_then(|number| {
+                due.remove(&number)
+                    .or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected"))
+            });
             if reason.is_none() || reason.as_deref() != expected {
                 self.history.violation(|| format!("the dead letter {id} has the reason {reason:?}, and should have {expected:?}"));
             }
-            if number.is_some_and(|number| letter_body(document).as_ref() != Some(&self.sent[number].body)) {
-                self.history.violation(|| format!("the dead letter {id} has not the body that was sent: {document:?}"));
+            if number.is_some_and(|number| {
+                letter_body(document).as_ref() != Some(&self.sent[number].body)
+            }) {
+                self.history.violation(|| {
+                    format!("the dead letter {id} has not the body that was sent: {document:?}")
+                });
             }
         }
         if !due.is_empty() {

@@ -50,7 +50,8 @@ const OF_MESSAGES: &[Fault] = &[
     Fault::Large,
 ];
 
-/// Rules of the store that look at more than one document or field, by message of their collections.
+/// Rules of the store that look at more than one document or field, by message of their
+/// collections.
 const OF_RULES: &[Fault] = &[Fault::SecondIndex, Fault::SecondIndexRaced, Fault::Validated];
 
 /// What other programs do at the store, by the second.
@@ -65,7 +66,8 @@ pub const OF_OTHERS: &[Fault] = &[
 ];
 
 /// Faults of workers and machines, by the second.
-pub const OF_TIME: &[Fault] = &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
+pub const OF_TIME: &[Fault] =
+    &[Fault::KilledAnytime, Fault::Drained, Fault::LetGo, Fault::ClockJumped, Fault::Frozen];
 
 /// Faults of producers that cost no message a second receive.
 pub const OF_PRODUCERS: &[Fault] = &[
@@ -80,7 +82,8 @@ pub const OF_PRODUCERS: &[Fault] = &[
     Fault::ItemRefused,
 ];
 
-/// Faults that disturb no worker in what it does. Large messages do: at a stop those go back that outgrew their share.
+/// Faults that disturb no worker in what it does. Large messages do: at a stop those go back that
+/// outgrew their share.
 pub const HARMLESS: &[Fault] = &[
     Fault::SentTwice,
     Fault::SentOutOfOrder,

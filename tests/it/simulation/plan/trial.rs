@@ -1,4 +1,5 @@
-//! Worlds in which one thing alone is wrong for a long time: what else there is must go on meanwhile.
+//! Worlds in which one thing alone is wrong for a long time: what else there is must go on
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,15 @@ use crate::simulation::fault::Fault;
 
 use super::{MIB, OF_PRODUCERS, Outage, Plan};
 
-/// What is tried. In the first, what was left in doubt comes back in a second spell, after others were written: it is no bad
-/// message for that.
-const TRIALS: &[Fault] =
-    &[Fault::StoreDoubts, Fault::DeadLettersDenied, Fault::ItemUnconfirmed, Fault::ItemBreaksConnection, Fault::DeletesDenied];
+/// What is tried. In the first, what was left in doubt comes back in a second spell, after others
+/// were written: it is no bad message for that.
+const TRIALS: &[Fault] = &[
+    Fault::StoreDoubts,
+    Fault::DeadLettersDenied,
+    Fault::ItemUnconfirmed,
+    Fault::ItemBreaksConnection,
+    Fault::DeletesDenied,
+];
 
 /// The share of worlds in which each is tried.
 const SHARE: f64 = 0.006;
@@ -19,8 +25,8 @@ const SHARE: f64 = 0.006;
 /// How long it lasts: several times what a worker may keep trying one message.
 const LASTS: Duration = Duration::from_mins(45);
 
-/// How long a message that is not concerned may stay in the queue meanwhile: what is concerned may have all attention for ten
-/// minutes and the retry budget, and again when it comes back.
+/// How long a message that is not concerned may stay in the queue meanwhile: what is concerned may
+/// have all attention for ten minutes and the retry budget, and again when it comes back.
 const OTHERS_STAY_MAX: Duration = Duration::from_mins(25);
 
 /// The longest that a message is left in the queue at a time.
@@ -32,13 +38,14 @@ pub struct Trial {
     pub spells: Vec<Outage>,
     /// How long a message may stay that is not concerned; `None` where all are.
     pub others_stay_max: Option<Duration>,
-    /// How long a message is tried and how long it is left at first; `None` where one may be that something broke under.
+    /// How long a message is tried and how long it is left at first; `None` where one may be that
+    /// something broke under.
     tried_and_left: Option<(Duration, Duration)>,
 }
 
 impl Trial {
-    /// How often a message may have been received that was sent so long ago. It is left for twice as long each time, up to a quarter
-    /// of an hour.
+    /// How often a message may have been received that was sent so long ago. It is left for twice
+    /// as long each time, up to a quarter of an hour.
     pub fn receives_max(&self, ago: Duration) -> Option<u32> {
         let (tried, mut left) = self.tried_and_left?;
         let (mut most, mut at) = (1, tried.saturating_add(left));
@@ -64,7 +71,8 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
     plan.is_flood = false;
     plan.sending = Duration::from_mins(20);
     let (until, from) = (LASTS, Duration::ZERO);
-    let (mut spells, mut others_stay_max, mut tried_and_left) = (Vec::new(), Some(OTHERS_STAY_MAX), None);
+    let (mut spells, mut others_stay_max, mut tried_and_left) =
+        (Vec::new(), Some(OTHERS_STAY_MAX), None);
     match fault {
         Fault::StoreDoubts => {
             // Between the two, others are written, and what was left in the queue stays hidden.
@@ -85,12 +93,14 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
         }
         Fault::DeletesDenied => {
             spells.push(Outage { from, until, fault });
-            // What is written is kept until it can be deleted: every receive of it would bring it nearer to the redrive limit.
+            // What is written is kept until it can be deleted: every receive of it would bring it
+            // nearer to the redrive limit.
             (others_stay_max, tried_and_left) = (None, Some((Duration::MAX, Duration::ZERO)));
         }
         _ => {
             plan.rates[fault as usize] = 0.1;
-            // With room for one message alone, each that is tried takes the place of all others, for two retry budgets.
+            // With room for one message alone, each that is tried takes the place of all others,
+            // for two retry budgets.
             let config = Arc::make_mut(&mut plan.config);
             config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
         }

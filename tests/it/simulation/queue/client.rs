@@ -32,12 +32,19 @@ const REFUSALS: [(Fault, QueueFaultKind); 4] = [
 ];
 
 impl QueueClient {
-    /// What becomes of the next call, a receive or one about handles, and the fault to report where it has no answer.
+    /// What becomes of the next call, a receive or one about handles, and the fault to report where
+    /// it has no answer.
     fn fate(&self, wish: Option<Wish>) -> (Fate, QueueFault) {
         let surroundings = self.who.surroundings();
         let strikes = |fault| surroundings.strikes(fault);
         let dice = &surroundings.dice;
-        let mut fate = Fate { before: dice.between_ms(0, 20), after: dice.between_ms(0, 20), acts: true, answers: true, kill: None };
+        let mut fate = Fate {
+            before: dice.between_ms(0, 20),
+            after: dice.between_ms(0, 20),
+            acts: true,
+            answers: true,
+            kill: None,
+        };
         let mut kind = QueueFaultKind::Unavailable;
         if wish == Some(Wish::Delete) && surroundings.spell(Fault::DeletesDenied) {
             (fate.acts, kind) = (false, QueueFaultKind::Denied);
@@ -58,9 +65,15 @@ impl QueueClient {
         (fate, QueueFault { kind, text: format!("simulated: {kind:?}") })
     }
 
-    async fn call(&self, handles: &[Arc<str>], wish: Wish, timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn call(
+        &self,
+        handles: &[Arc<str>],
+        wish: Wish,
+        timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
         conduct::counts_call(&self.who);
-        let call = self.who.is_alive().then(|| conduct::Call::new(&self.who, &self.judge, handles, wish));
+        let call =
+            self.who.is_alive().then(|| conduct::Call::new(&self.who, &self.judge, handles, wish));
         let history = &self.who.surroundings().history;
         history.note(|| format!("{} asks: {wish:?} {handles:?} for {timeout:?}", self.who.name));
         let (fate, fault) = self.fate(Some(wish));
@@ -81,7 +94,12 @@ impl QueueClient {
 }
 
 impl longshore::queue::Queue for QueueClient {
-    async fn receive(&self, max: usize, wait: Duration, attempt: Option<&str>) -> Result<Vec<QueueMessage>, QueueFault> {
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+    ) -> Result<Vec<QueueMessage>, QueueFault> {
         conduct::counts_call(&self.who);
         if self.who.is_alive() {
             conduct::receive_starts(&self.who, max);
@@ -93,8 +111,9 @@ impl longshore::queue::Queue for QueueClient {
         conduct::receive_ends(&self.who, &self.judge, max, brought.as_deref().unwrap_or_default());
         let history = &self.who.surroundings().history;
         history.note(|| {
-            let handles =
-                brought.as_ref().map(|brought| brought.iter().map(|one| one.message.receipt_handle.to_string()).collect::<Vec<_>>());
+            let handles = brought.as_ref().map(|brought| {
+                brought.iter().map(|one| one.message.receipt_handle.to_string()).collect::<Vec<_>>()
+            });
             format!("{} receives {handles:?}", self.who.name)
         });
         Ok(brought.ok_or(fault)?.into_iter().map(|delivery| delivery.message).collect())
@@ -104,7 +123,11 @@ impl longshore::queue::Queue for QueueClient {
         self.call(handles, Wish::Delete, Duration::ZERO).await
     }
 
-    async fn change_visibility(&self, handles: &[Arc<str>], timeout: Duration) -> Result<Vec<EntryOutcome>, QueueFault> {
+    async fn change_visibility(
+        &self,
+        handles: &[Arc<str>],
+        timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
         let wish = if timeout.is_zero() { Wish::Release } else { Wish::Hide };
         self.call(handles, wish, timeout).await
     }

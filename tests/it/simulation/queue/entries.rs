@@ -10,7 +10,8 @@ use crate::simulation::fault::Fault;
 
 use super::{Queue, parse};
 
-/// How long a message may be hidden after its receive (SQS developer guide, "Amazon SQS visibility timeout": 12 hours).
+/// How long a message may be hidden after its receive (SQS developer guide, "Amazon SQS visibility
+/// timeout": 12 hours).
 const HIDDEN_MAX: Duration = Duration::from_hours(12);
 
 impl Queue {
@@ -61,7 +62,9 @@ impl Queue {
             return EntryOutcome::Stale;
         }
         if timeout > HIDDEN_MAX || Instant::now() + timeout > slot.received_at + HIDDEN_MAX {
-            self.surroundings.history.violation(|| format!("{handle} would be hidden for more than 12 h"));
+            self.surroundings
+                .history
+                .violation(|| format!("{handle} would be hidden for more than 12 h"));
             return EntryOutcome::Failed("InvalidParameterValue".to_owned());
         }
         slot.visible_at = Instant::now() + timeout;
@@ -70,7 +73,11 @@ impl Queue {
 
     /// What is heard of an entry that was done.
     fn done(&self) -> EntryOutcome {
-        if self.strikes(Fault::EntryFailedDone) { EntryOutcome::Failed("InternalError".to_owned()) } else { EntryOutcome::Done }
+        if self.strikes(Fault::EntryFailedDone) {
+            EntryOutcome::Failed("InternalError".to_owned())
+        } else {
+            EntryOutcome::Done
+        }
     }
 
     fn entry_fault(&self) -> Option<EntryOutcome> {

@@ -13,7 +13,8 @@ use crate::simulation::traffic::Meaning;
 
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A queue with these messages, of one group each, on which nothing fails unless `only` does, always.
+/// A queue with these messages, of one group each, on which nothing fails unless `only` does,
+/// always.
 fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
     let mut plan = Plan::draw(&Dice::new(1));
     plan.set_rates(only);
@@ -28,7 +29,10 @@ fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
 
 async fn receive(queue: &Queue, wait_s: u64) -> Vec<(String, Arc<str>, u32)> {
     let brought = queue.receive(10, Duration::from_secs(wait_s), None).await;
-    brought.into_iter().map(|one| (one.message.message_id, one.message.receipt_handle, one.message.receive_count)).collect()
+    brought
+        .into_iter()
+        .map(|one| (one.message.message_id, one.message.receipt_handle, one.message.receive_count))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,7 +45,11 @@ async fn a_received_message_is_hidden_for_its_timeout_and_comes_back_under_anoth
     assert!(asked.elapsed() >= VISIBILITY_TIMEOUT, "it was hidden");
     assert_eq!((&second[0].0, second[0].2), (&message_id(0), 2));
     assert_ne!(first[0].1, second[0].1);
-    assert_eq!(queue.delete(&[Arc::clone(&first[0].1)]), [EntryOutcome::Stale], "the earlier handle deletes nothing");
+    assert_eq!(
+        queue.delete(&[Arc::clone(&first[0].1)]),
+        [EntryOutcome::Stale],
+        "the earlier handle deletes nothing"
+    );
     assert_eq!(queue.left(), [0]);
     assert_eq!(queue.delete(&[Arc::clone(&second[0].1)]), [EntryOutcome::Done]);
     assert!(queue.left().is_empty());
@@ -80,7 +88,11 @@ async fn a_group_is_delivered_in_order_and_nothing_of_it_while_some_is_in_flight
     let brought = queue.receive(1, Duration::ZERO, None).await;
     assert_eq!(brought[0].message.message_id, message_id(0));
     let others = receive(&queue, 0).await;
-    assert_eq!(others.into_iter().map(|one| one.0).collect::<Vec<_>>(), [message_id(2)], "the group a is in flight");
+    assert_eq!(
+        others.into_iter().map(|one| one.0).collect::<Vec<_>>(),
+        [message_id(2)],
+        "the group a is in flight"
+    );
     queue.delete(&[Arc::clone(&brought[0].message.receipt_handle)]);
     assert_eq!(receive(&queue, 0).await[0].0, message_id(1));
 }
@@ -97,8 +109,17 @@ async fn a_sequence_number_grows_within_its_group_and_is_as_long_as_aws_makes_it
             .map(|fifo| fifo.sequence)
             .collect::<Vec<_>>()
     };
-    assert!(of("a").is_sorted_by(|earlier, later| earlier < later) && of("a").len() == 3, "{:?}", of("a"));
-    assert!(of("a").iter().chain(&of("b")).all(|sequence| *sequence > u64::MAX.into() && sequence.to_string().len() == 20));
+    assert!(
+        of("a").is_sorted_by(|earlier, later| earlier < later) && of("a").len() == 3,
+        "{:?}",
+        of("a")
+    );
+    assert!(
+        of("a")
+            .iter()
+            .chain(&of("b"))
+            .all(|sequence| *sequence > u64::MAX.into() && sequence.to_string().len() == 20)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,13 +133,18 @@ async fn a_shuffled_fifo_queue_brings_a_later_message_of_a_group_first() {
 #[tokio::test(start_paused = true)]
 async fn the_same_attempt_brings_the_same_messages_and_another_does_not() {
     let queue = queue(&["a", "b"], None);
-    let handles = |brought: Vec<Delivery>| brought.into_iter().map(|one| one.message.receipt_handle).collect::<Vec<_>>();
+    let handles = |brought: Vec<Delivery>| {
+        brought.into_iter().map(|one| one.message.receipt_handle).collect::<Vec<_>>()
+    };
     let first = handles(queue.receive(10, Duration::ZERO, Some("x")).await);
     assert_eq!(first.len(), 2);
     assert!(queue.receive(10, Duration::ZERO, Some("y")).await.is_empty());
     assert_eq!(handles(queue.receive(10, Duration::ZERO, Some("x")).await), first);
     queue.delete(&first[..1]);
-    assert!(queue.receive(10, Duration::ZERO, Some("x")).await.is_empty(), "something was done with them since");
+    assert!(
+        queue.receive(10, Duration::ZERO, Some("x")).await.is_empty(),
+        "something was done with them since"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,9 +164,10 @@ async fn messages_come_in_any_order_and_sometimes_fewer_than_there_are() {
 
 #[tokio::test(start_paused = true)]
 async fn entries_fail_one_by_one_and_do_nothing_then() {
-    for (fault, outcome) in
-        [(Fault::EntryFailed, EntryOutcome::Failed("InternalError".to_owned())), (Fault::HandleRefused, EntryOutcome::Stale)]
-    {
+    for (fault, outcome) in [
+        (Fault::EntryFailed, EntryOutcome::Failed("InternalError".to_owned())),
+        (Fault::HandleRefused, EntryOutcome::Stale),
+    ] {
         let queue = queue(&[""], Some(fault));
         let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
         assert_eq!(queue.delete(&handle), slice::from_ref(&outcome));
@@ -176,7 +203,8 @@ async fn an_old_handle_deletes_the_message_or_says_so_as_the_queue_pleases() {
 async fn what_a_queue_would_refuse_is_a_violation() {
     let queue = queue(&["", ""], None);
     let is_clean = || queue.surroundings.history.is_clean();
-    let handle = [Arc::clone(&queue.receive(1, Duration::ZERO, None).await[0].message.receipt_handle)];
+    let handle =
+        [Arc::clone(&queue.receive(1, Duration::ZERO, None).await[0].message.receipt_handle)];
     queue.change_visibility(&handle, Duration::from_hours(11));
     assert!(is_clean());
     queue.change_visibility(&handle, Duration::from_hours(13));

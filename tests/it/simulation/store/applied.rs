@@ -12,29 +12,53 @@ use super::Document;
 /// The document after the write, if that changes it, and what is answered.
 pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemOutcome) {
     match (write, before) {
-        (Write::Insert(Insert { document, hash, .. }), None) => {
-            (Some(Document::Inserted { document: document.clone(), hash: *hash }), ItemOutcome::Written)
-        }
-        (Write::Insert(Insert { hash, .. }), Some(Document::Inserted { hash: stored, .. })) if hash == stored => {
+        (Write::Insert(Insert { document, hash, .. }), None) => (
+            Some(Document::Inserted { document: document.clone(), hash: *hash }),
+            ItemOutcome::Written,
+        ),
+        (Write::Insert(Insert { hash, .. }), Some(Document::Inserted { hash: stored, .. }))
+            if hash == stored =>
+        {
             (None, ItemOutcome::AlreadyThere)
         }
-        (Write::Insert(_), Some(_)) => (None, ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, "another document has this id"))),
+        (Write::Insert(_), Some(_)) => (
+            None,
+            ItemOutcome::Rejected(Rejection::new(
+                Reason::IdConflict,
+                "another document has this id",
+            )),
+        ),
         (Write::Update(Update { change: Change::Whole { version, fields }, .. }), before) => {
             let is_newer = match before {
-                Some(Document::Whole { version: stored, .. }) => compare(version, stored) == Ordering::Greater,
+                Some(Document::Whole { version: stored, .. }) => {
+                    compare(version, stored) == Ordering::Greater
+                }
                 Some(Document::Foreign { theirs, over }) => {
                     theirs.counts_as_ms() <= version.time.millis()
-                        && over.as_ref().is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater)
+                        && over
+                            .as_ref()
+                            .is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater)
                 }
                 _ => true,
             };
-            (is_newer.then(|| Document::Whole { version: version.clone(), fields: fields.clone() }), ItemOutcome::Written)
+            (
+                is_newer
+                    .then(|| Document::Whole { version: version.clone(), fields: fields.clone() }),
+                ItemOutcome::Written,
+            )
         }
         (Write::Update(Update { change: Change::Partial { fields }, .. }), before) => {
-            let mut stored = if let Some(Document::Partial(stored)) = before { stored.clone() } else { BTreeMap::new() };
+            let mut stored = if let Some(Document::Partial(stored)) = before {
+                stored.clone()
+            } else {
+                BTreeMap::new()
+            };
             let mut is_newer = false;
             for (field, version, value) in fields {
-                if stored.get(field).is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater) {
+                if stored
+                    .get(field)
+                    .is_none_or(|(stored, _)| compare(version, stored) == Ordering::Greater)
+                {
                     stored.insert(field.clone(), (version.clone(), value.clone()));
                     is_newer = true;
                 }
@@ -44,11 +68,19 @@ pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, I
     }
 }
 
-/// As the server compares what it stores of a version: two dates, then binary values by length and bytes.
+/// As the server compares what it stores of a version: two dates, then binary values by length and
+/// bytes.
 fn compare(left: &Version, right: &Version) -> Ordering {
     let parts = |version: &Version| {
-        let of_message = (version.sequence, version.place, version.origin_id.len(), version.origin_id.to_vec());
-        (version.time.millis(), version.time.nanos(), version.origin_time_ms, of_message, version.content_hash)
+        let of_message =
+            (version.sequence, version.place, version.origin_id.len(), version.origin_id.to_vec());
+        (
+            version.time.millis(),
+            version.time.nanos(),
+            version.origin_time_ms,
+            of_message,
+            version.content_hash,
+        )
     };
     parts(left).cmp(&parts(right))
 }

@@ -43,8 +43,15 @@ impl StoreClient {
         let surroundings = self.who.surroundings();
         let (dice, history) = (&surroundings.dice, &surroundings.history);
         // Of what strikes writes, a question is no case.
-        let strikes = |fault| if is_write { surroundings.strikes(fault) } else { surroundings.draws(fault) };
-        let mut fate = Fate { before: dice.between_ms(0, 10), after: dice.between_ms(0, 30), acts: true, answers: true, kill: None };
+        let strikes =
+            |fault| if is_write { surroundings.strikes(fault) } else { surroundings.draws(fault) };
+        let mut fate = Fate {
+            before: dice.between_ms(0, 10),
+            after: dice.between_ms(0, 30),
+            acts: true,
+            answers: true,
+            kill: None,
+        };
         let (mut deed, mut kind) = (Deed::Acknowledged, StoreFaultKind::Unavailable);
         if let Some(outage) = surroundings.outage() {
             history.saw(outage.fault);
@@ -63,7 +70,8 @@ impl StoreClient {
         } else if strikes(Fault::HalfApplied) {
             (deed, fate.answers) = (Deed::Half, false);
         } else if strikes(Fault::WriteAnswerLost) {
-            (deed, kind, fate.answers) = (Deed::Acknowledged, StoreFaultKind::ConnectionLost, false);
+            (deed, kind, fate.answers) =
+                (Deed::Acknowledged, StoreFaultKind::ConnectionLost, false);
         } else if strikes(Fault::WriteConcernUnmet) {
             deed = Deed::Unacknowledged;
         } else if strikes(Fault::SteppedDown) {
@@ -92,9 +100,14 @@ impl longshore::store::Store for StoreClient {
         let surroundings = self.who.surroundings();
         let (fate, deed, kind) = self.fate(&collection.name, true);
         let store = Arc::clone(&self.store);
-        let (collection, writes) = (collection.name.clone(), writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>());
+        let (collection, writes) = (
+            collection.name.clone(),
+            writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>(),
+        );
         let history = &surroundings.history;
-        history.note(|| format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes)));
+        history.note(|| {
+            format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes))
+        });
         if self.who.is_alive() {
             conduct::writes(&self.who, &collection, &writes);
         }
@@ -102,11 +115,15 @@ impl longshore::store::Store for StoreClient {
             let (collection, writes) = (collection.clone(), writes.clone());
             let surroundings = Arc::clone(surroundings);
             async move {
-                let applied = store.apply(&collection, &writes, || deed != Deed::Half || surroundings.dice.chance(0.5));
+                let applied = store.apply(&collection, &writes, || {
+                    deed != Deed::Half || surroundings.dice.chance(0.5)
+                });
                 match deed {
                     Deed::Acknowledged => {}
                     Deed::SteppedDown => store.step_down(),
-                    Deed::Half | Deed::Unacknowledged => return unconfirmed(StoreFaultKind::Unavailable, "no majority in time"),
+                    Deed::Half | Deed::Unacknowledged => {
+                        return unconfirmed(StoreFaultKind::Unavailable, "no majority in time");
+                    }
                 }
                 // The majority takes a moment, in which a stepdown may come.
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -114,7 +131,8 @@ impl longshore::store::Store for StoreClient {
             }
         };
         let outcome = ask(&self.who, fate, PATIENCE, act).await;
-        let outcome = outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
+        let outcome =
+            outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
         history.note(|| format!("{} hears of its write: {outcome:?}", self.who.name));
         conduct::wrote(&self.who, &collection, &writes, &outcome);
         outcome
@@ -124,8 +142,13 @@ impl longshore::store::Store for StoreClient {
         conduct::counts_call(&self.who);
         let (fate, deed, _) = self.fate(&collection.name, false);
         let question = conduct::Question::new(&self.who);
-        let is_well = ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged }).await.unwrap_or(false);
-        self.who.surroundings().history.note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
+        let is_well = ask(&self.who, fate, PATIENCE, async move { deed == Deed::Acknowledged })
+            .await
+            .unwrap_or(false);
+        self.who
+            .surroundings()
+            .history
+            .note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
         question.answer(is_well);
         is_well
     }

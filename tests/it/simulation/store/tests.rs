@@ -1,4 +1,5 @@
-//! That the simulated store does what MongoDB does: what the worlds show is worth no more than this.
+//! That the simulated store does what MongoDB does: what the worlds show is worth no more than
+//! this.
 
 use longshore::message::Insert;
 use longshore::time::{Time, element};
@@ -15,7 +16,11 @@ fn store(only: Option<Fault>) -> Store {
 }
 
 fn insert(id: &str, content: &[u8]) -> Write {
-    Write::Insert(Insert { id: Key::Text(id.to_owned()), document: content.to_vec(), hash: content.first().map(|byte| [*byte; 16]) })
+    Write::Insert(Insert {
+        id: Key::Text(id.to_owned()),
+        document: content.to_vec(),
+        hash: content.first().map(|byte| [*byte; 16]),
+    })
 }
 
 fn fields(name: &str, value: i32) -> Fields {
@@ -35,7 +40,10 @@ fn whole(time_ms: i64, origin_id: &str, value: i32) -> Write {
 }
 
 fn partial(time_ms: i64, names: &[&str], value: i32) -> Write {
-    let fields = names.iter().map(|name| ((*name).to_owned(), version(time_ms, "o"), fields(name, value))).collect();
+    let fields = names
+        .iter()
+        .map(|name| ((*name).to_owned(), version(time_ms, "o"), fields(name, value)))
+        .collect();
     Write::Update(Update { key: Key::Text("k".to_owned()), change: Change::Partial { fields } })
 }
 
@@ -59,9 +67,13 @@ fn stored(store: &Store) -> Option<Document> {
 fn an_insert_is_there_once_and_another_document_under_its_id_is_refused() {
     let store = store(None);
     assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
-    let (again, _) = items(write(&store, &[insert("a", b"1"), insert("a", b"2"), insert("b", b"2")]));
+    let (again, _) =
+        items(write(&store, &[insert("a", b"1"), insert("a", b"2"), insert("b", b"2")]));
     assert_eq!((&again[0], &again[2]), (&ItemOutcome::AlreadyThere, &ItemOutcome::Written));
-    assert!(matches!(&again[1], ItemOutcome::Rejected(rejection) if rejection.reason == Reason::IdConflict), "{again:?}");
+    assert!(
+        matches!(&again[1], ItemOutcome::Rejected(rejection) if rejection.reason == Reason::IdConflict),
+        "{again:?}"
+    );
     assert_eq!(store.durable_of("c").len(), 2);
 }
 
@@ -72,7 +84,10 @@ fn an_update_that_is_not_newer_changes_nothing_and_counts_as_stale() {
     for older in [whole(4, "m9", 2), whole(5, "m9", 3), whole(5, "m8", 4), whole(5, "z", 5)] {
         assert_eq!(items(write(&store, &[older])), (vec![ItemOutcome::Written], 1));
     }
-    assert_eq!(stored(&store), Some(Document::Whole { version: version(5, "m9"), fields: fields("n", 1) }));
+    assert_eq!(
+        stored(&store),
+        Some(Document::Whole { version: version(5, "m9"), fields: fields("n", 1) })
+    );
     // A longer id is the greater one, whatever its bytes.
     assert_eq!(items(write(&store, &[whole(5, "m10", 6)])).1, 0);
 }
@@ -83,7 +98,10 @@ fn a_partial_update_is_decided_field_by_field() {
     write(&store, &[partial(5, &["a", "b"], 1)]);
     assert_eq!(items(write(&store, &[partial(4, &["b", "c"], 2)])).1, 0);
     let Some(Document::Partial(document)) = stored(&store) else { panic!("a partial document") };
-    let times: Vec<_> = document.iter().map(|(name, (version, _))| (name.as_str(), version.time.millis())).collect();
+    let times: Vec<_> = document
+        .iter()
+        .map(|(name, (version, _))| (name.as_str(), version.time.millis()))
+        .collect();
     assert_eq!(times, [("a", 5), ("b", 5), ("c", 4)]);
 }
 
@@ -92,17 +110,27 @@ fn a_stepdown_takes_back_what_was_not_acknowledged_and_nothing_else() {
     let store = store(None);
     write(&store, &[whole(1, "o", 1)]);
     let applied = store.apply("c", &[whole(2, "o", 2), insert("a", b"1")], || true);
-    assert_eq!(stored(&store), Some(Document::Whole { version: version(1, "o"), fields: fields("n", 1) }), "not durable yet");
+    assert_eq!(
+        stored(&store),
+        Some(Document::Whole { version: version(1, "o"), fields: fields("n", 1) }),
+        "not durable yet"
+    );
     assert_eq!(store.documents().len(), 2);
     store.step_down();
-    assert!(matches!(store.acknowledge(applied), WriteOutcome::Unconfirmed(_)), "its primary is gone");
+    assert!(
+        matches!(store.acknowledge(applied), WriteOutcome::Unconfirmed(_)),
+        "its primary is gone"
+    );
     assert_eq!(store.documents().len(), 1);
     // A later acknowledgement makes all durable that was applied before it.
     let unheard = store.apply("c", &[whole(3, "o", 3)], || true);
     drop(unheard);
     write(&store, &[insert("b", b"1")]);
     store.step_down();
-    assert_eq!(stored(&store), Some(Document::Whole { version: version(3, "o"), fields: fields("n", 3) }));
+    assert_eq!(
+        stored(&store),
+        Some(Document::Whole { version: version(3, "o"), fields: fields("n", 3) })
+    );
 }
 
 #[test]
@@ -137,7 +165,11 @@ fn marked_items_are_refused_in_their_ways_and_their_neighbours_are_not() {
     assert!(refused.documents().is_empty(), "a command that is refused whole does nothing");
     let broken = store(None);
     assert_eq!(kind(&broken, Mark::ReplyTooLarge), Some(StoreFaultKind::ConnectionLost));
-    assert_eq!(broken.documents().len(), 1, "a connection that breaks under the reply does not undo the neighbour");
+    assert_eq!(
+        broken.documents().len(),
+        1,
+        "a connection that breaks under the reply does not undo the neighbour"
+    );
     let mixed = store(None);
     assert_eq!(kind(&mixed, Mark::Refused), None);
     assert_eq!(mixed.documents().len(), 1);
@@ -172,9 +204,17 @@ fn what_another_program_wrote_counts_as_its_date_and_keeps_the_version_below() {
     assert_eq!(items(write(&store, &[whole(year(2026), "m", 2)])).1, 1, "older than theirs");
     store.they_write(&at("c"), Theirs { at_ms: year(2612), number: 8 });
     assert_eq!(items(write(&store, &[whole(year(2024), "m", 3)])).1, 1, "older than ours below");
-    assert_eq!(items(write(&store, &[whole(year(2026), "m", 4)])).1, 0, "a date beyond all versions counts as oldest");
+    assert_eq!(
+        items(write(&store, &[whole(year(2026), "m", 4)])).1,
+        0,
+        "a date beyond all versions counts as oldest"
+    );
     store.they_make_anew(&at("c"), Theirs { at_ms: year(2021), number: 9 });
-    assert_eq!(items(write(&store, &[whole(year(2022), "m", 5)])).1, 0, "nothing of ours is left in a document made anew");
+    assert_eq!(
+        items(write(&store, &[whole(year(2022), "m", 5)])).1,
+        0,
+        "nothing of ours is left in a document made anew"
+    );
 }
 
 #[test]
@@ -195,17 +235,24 @@ fn a_ttl_index_removes_what_is_old_enough_whoever_wrote_it() {
     write(&store, &[whole(10, "o", 1)]);
     assert!(!store.they_expire(&at("c"), 10) && store.they_expire(&at("c"), 11));
     store.they_write(&at("c"), Theirs { at_ms: 10, number: 1 });
-    assert!(!store.they_expire(&at("c"), 10) && store.they_expire(&at("c"), 11) && !store.they_expire(&at("c"), 11));
+    assert!(
+        !store.they_expire(&at("c"), 10)
+            && store.they_expire(&at("c"), 11)
+            && !store.they_expire(&at("c"), 11)
+    );
 }
 
 #[test]
 fn a_second_unique_index_refuses_what_another_document_has_until_that_gives_it_up() {
     let store = store(None);
     let badge = |key: &str, time_ms, badge: i32| {
-        let change = Change::Whole { version: version(time_ms, "o"), fields: fields("badge", badge) };
+        let change =
+            Change::Whole { version: version(time_ms, "o"), fields: fields("badge", badge) };
         [Write::Update(Update { key: Key::Text(key.to_owned()), change })]
     };
-    let written = |writes: &[Write]| items(store.acknowledge(store.apply("badges", writes, || true))).0 == [ItemOutcome::Written];
+    let written = |writes: &[Write]| {
+        items(store.acknowledge(store.apply("badges", writes, || true))).0 == [ItemOutcome::Written]
+    };
     assert!(written(&badge("k", 5, 1)) && written(&badge("k", 6, 1)));
     assert!(!written(&badge("other", 5, 1)));
     assert!(written(&badge("k", 7, 2)) && written(&badge("other", 5, 1)));
@@ -218,10 +265,18 @@ fn a_validator_over_two_fields_refuses_the_one_that_comes_second() {
         let store = store(None);
         let shift = |name: &str, n| {
             let fields = vec![(name.to_owned(), version(5, "o"), numbered(name, n))];
-            [Write::Update(Update { key: Key::Text("k".to_owned()), change: Change::Partial { fields } })]
+            [Write::Update(Update {
+                key: Key::Text("k".to_owned()),
+                change: Change::Partial { fields },
+            })]
         };
-        let written = |writes: &[Write]| items(store.acknowledge(store.apply("shifts", writes, || true))).0 == [ItemOutcome::Written];
-        assert!(written(&shift(first, 1)) && !written(&shift(second, 2)) && written(&shift("c", 2)));
+        let written = |writes: &[Write]| {
+            items(store.acknowledge(store.apply("shifts", writes, || true))).0
+                == [ItemOutcome::Written]
+        };
+        assert!(
+            written(&shift(first, 1)) && !written(&shift(second, 2)) && written(&shift("c", 2))
+        );
         assert!(written(&shift(second, 3)));
     }
 }

@@ -92,7 +92,10 @@ impl Draft<'_> {
             return self.update(self.said(said.kind, said.key, said.producer), mark);
         }
         if let Some(kind) = self.kind_of_others() {
-            return self.update(self.said(kind, self.dice.below(self.plan.keys), self.dice.below(PRODUCERS)), mark);
+            return self.update(
+                self.said(kind, self.dice.below(self.plan.keys), self.dice.below(PRODUCERS)),
+                mark,
+            );
         }
         let kind = match if self.plan.is_flood { 0 } else { self.dice.below(6) } {
             0 | 1 => return self.event(mark, before),
@@ -112,7 +115,10 @@ impl Draft<'_> {
             ("badge", has(&[Fault::SecondIndex, Fault::SecondIndexRaced])),
             ("shift", has(&[Fault::Validated])),
         ];
-        kinds.into_iter().find(|(_, is_there)| *is_there && self.dice.chance(0.25)).map(|(kind, _)| kind)
+        kinds
+            .into_iter()
+            .find(|(_, is_there)| *is_there && self.dice.chance(0.25))
+            .map(|(kind, _)| kind)
     }
 
     /// No two messages have the same.
@@ -129,16 +135,29 @@ impl Draft<'_> {
         let kind = mark.map_or("login", Mark::text);
         let content = self.content();
         // Zeros grow: each is two bytes of JSON, and six times as many in the store.
-        let zeros = if (self.strikes)(Fault::Large) { vec!["0"; self.dice.below(850)].join(",") } else { String::new() };
-        let fields = format!(r#""user_id":{content},"event_type":"{kind}","metadata":{{"n":{content},"zeros":[{zeros}]}}"#);
+        let zeros = if (self.strikes)(Fault::Large) {
+            vec!["0"; self.dice.below(850)].join(",")
+        } else {
+            String::new()
+        };
+        let fields = format!(
+            r#""user_id":{content},"event_type":"{kind}","metadata":{{"n":{content},"zeros":[{zeros}]}}"#
+        );
         let mut attributes = Vec::new();
         let body = match &name {
             Some(EventName::Id(id)) => format!(r#"{{"type":"event","id":"{id}",{fields}}}"#),
             Some(EventName::Cloud(id)) if self.dice.chance(0.5) => {
-                format!(r#"{{"specversion":"1.0","type":"event","source":"/simulated","id":"{id}","data":{{{fields}}}}}"#)
+                format!(
+                    r#"{{"specversion":"1.0","type":"event","source":"/simulated","id":"{id}","data":{{{fields}}}}}"#
+                )
             }
             Some(EventName::Cloud(id)) => {
-                let text = [("ce-specversion", "1.0"), ("ce-type", "event"), ("ce-source", "/simulated"), ("ce-id", id)];
+                let text = [
+                    ("ce-specversion", "1.0"),
+                    ("ce-type", "event"),
+                    ("ce-source", "/simulated"),
+                    ("ce-id", id),
+                ];
                 attributes = text.map(|(name, value)| text_attribute(name, value)).to_vec();
                 format!("{{{fields}}}")
             }
@@ -156,7 +175,8 @@ impl Draft<'_> {
     /// The name of another event, where this one is to have it as well.
     fn name_of(&self, before: &Sent) -> Option<EventName> {
         let Named::Event(name) = &before.named else { return None };
-        let fault = if matches!(name, EventName::Id(_)) { Fault::IdConflict } else { Fault::IdentityTwice };
+        let fault =
+            if matches!(name, EventName::Id(_)) { Fault::IdConflict } else { Fault::IdentityTwice };
         (self.strikes)(fault).then(|| name.clone())
     }
 
@@ -164,7 +184,9 @@ impl Draft<'_> {
         let id = format!("e{}", self.number);
         match self.dice.below(10) {
             0..3 => Some(EventName::Id(id)),
-            3..5 => Naming::Uuid.give(self.dice.below(PRODUCERS), self.number, sent_ms(self.at_ms)).map(EventName::Given),
+            3..5 => Naming::Uuid
+                .give(self.dice.below(PRODUCERS), self.number, sent_ms(self.at_ms))
+                .map(EventName::Given),
             5 => Some(EventName::Cloud(id)),
             _ => None,
         }
@@ -181,10 +203,16 @@ impl Draft<'_> {
         let sent_ms = sent_ms(self.at_ms);
         let given = naming.give(producer, place, sent_ms);
         let origin_ms = given.as_ref().map_or(sent_ms, |given| given.origin_ms);
-        let line = given.as_ref().map(|given| given.line).or_else(|| self.plan.fifo.then_some(Line::Group(key)));
-        let version_ns = told.as_ref().map_or(i128::from(origin_ms) * 1_000_000, |(_, told_ns)| *told_ns);
+        let line = given
+            .as_ref()
+            .map(|given| given.line)
+            .or_else(|| self.plan.fifo.then_some(Line::Group(key)));
+        let version_ns =
+            told.as_ref().map_or(i128::from(origin_ms) * 1_000_000, |(_, told_ns)| *told_ns);
         let stamp = Stamp { version_ns, origin_ms, place: line.map(|line| (line, place)) };
-        let version = told.map(|(value, _)| format!(r#","{}":{value}"#, version_field(kind))).unwrap_or_default();
+        let version = told
+            .map(|(value, _)| format!(r#","{}":{value}"#, version_field(kind)))
+            .unwrap_or_default();
         let attributes = match &given {
             Some(given) => given.attributes(),
             None if self.is_replay => self.replayed(key, sent_ms),
@@ -195,8 +223,10 @@ impl Draft<'_> {
 
     /// What a replay says of a message to which the queue once gave its identity.
     fn replayed(&self, key: usize, sent_ms: i64) -> Vec<(String, Attribute)> {
-        let mut attributes =
-            vec![text_attribute("longshore-id", &format!("r{}", self.number)), text_attribute("longshore-time", &sent_ms.to_string())];
+        let mut attributes = vec![
+            text_attribute("longshore-id", &format!("r{}", self.number)),
+            text_attribute("longshore-time", &sent_ms.to_string()),
+        ];
         if self.plan.fifo {
             // Before the one that has this number now.
             let sequence = sequence(&group(key), self.number) - 1;
@@ -205,12 +235,15 @@ impl Draft<'_> {
         attributes
     }
 
-    /// How far the moment that is told lies beside the true one: within the skew that is allowed, and not past any TTL.
+    /// How far the moment that is told lies beside the true one: within the skew that is allowed,
+    /// and not past any TTL.
     fn ahead_ms(&self, form: Form) -> i64 {
         if !form.tells() || !(self.draws)(Fault::SentOutOfOrder) {
             return 0;
         }
-        let ahead_ms = i64::try_from(self.dice.between_ms(0, 1_200_000).as_millis()).expect("minutes") - 600_000;
+        let ahead_ms = i64::try_from(self.dice.between_ms(0, 1_200_000).as_millis())
+            .expect("minutes")
+            - 600_000;
         if ahead_ms < 0 {
             (self.saw)(Fault::SentOutOfOrder);
         }
@@ -218,7 +251,11 @@ impl Draft<'_> {
     }
 
     fn update(&self, said: Said, mark: Option<Mark>) -> Sent {
-        let (body, meaning) = if ["profile", "shift"].contains(&said.kind) { self.partial(&said, mark) } else { self.whole(&said, mark) };
+        let (body, meaning) = if ["profile", "shift"].contains(&said.kind) {
+            self.partial(&said, mark)
+        } else {
+            self.whole(&said, mark)
+        };
         let (attributes, producer) = (said.attributes.clone(), said.producer);
         let plain = Sent::plain(body, group(said.key), self.at_ms, meaning);
         Sent { attributes, mark, named: Named::Update(said), producer, ..plain }
@@ -241,22 +278,43 @@ impl Draft<'_> {
         let badge_field = badge.map(|badge| format!(r#","badge":{badge}"#)).unwrap_or_default();
         let mark = mark.map_or("", Mark::text);
         let data = format!(r#""data":{{"n":{content},"mark":"{mark}"}}"#);
-        let body = format!(r#"{{"type":"{kind}","{key_field}":"{key}"{version},{data}{extra_field}{badge_field}}}"#);
-        (body, Meaning::Whole { collection, key, stamp: stamp.clone(), content, extra, badge, expired: *expired })
+        let body = format!(
+            r#"{{"type":"{kind}","{key_field}":"{key}"{version},{data}{extra_field}{badge_field}}}"#
+        );
+        (
+            body,
+            Meaning::Whole {
+                collection,
+                key,
+                stamp: stamp.clone(),
+                content,
+                extra,
+                badge,
+                expired: *expired,
+            },
+        )
     }
 
     fn partial(&self, said: &Said, mark: Option<Mark>) -> (String, Meaning) {
         let (key, content) = (format!("k{}", said.key), self.content());
-        let mut fields: Vec<&'static str> = ["a", "b", "c"].into_iter().filter(|_| self.dice.chance(0.5)).collect();
-        // A refused message with several fields would be refused for those that are new: then the rest is lost with it,
-        // which is as it should be, but depends on the order. One field depends on nothing.
+        let mut fields: Vec<&'static str> =
+            ["a", "b", "c"].into_iter().filter(|_| self.dice.chance(0.5)).collect();
+        // A refused message with several fields would be refused for those that are new: then the
+        // rest is lost with it, which is as it should be, but depends on the order. One field
+        // depends on nothing.
         if fields.is_empty() || mark.is_some() {
             fields = vec!["a"];
         }
         let mark = mark.map_or("", Mark::text);
-        let values = fields.iter().map(|field| format!(r#","{field}":{{"n":{content},"mark":"{mark}"}}"#)).collect::<Vec<_>>().concat();
-        let (collection, key_field) = if said.kind == "shift" { ("shifts", "shift") } else { ("profiles", "who") };
-        let body = format!(r#"{{"type":"{}","{key_field}":"{key}"{}{values}}}"#, said.kind, said.version);
+        let values = fields
+            .iter()
+            .map(|field| format!(r#","{field}":{{"n":{content},"mark":"{mark}"}}"#))
+            .collect::<Vec<_>>()
+            .concat();
+        let (collection, key_field) =
+            if said.kind == "shift" { ("shifts", "shift") } else { ("profiles", "who") };
+        let body =
+            format!(r#"{{"type":"{}","{key_field}":"{key}"{}{values}}}"#, said.kind, said.version);
         (body, Meaning::Partial { collection, key, stamp: said.stamp.clone(), content, fields })
     }
 
@@ -267,10 +325,21 @@ impl Draft<'_> {
             1 => (format!(r#"{{"type":"unheard-of","n":{content}}}"#), "unknown_type"),
             2 => (format!(r#"{{"user_id":{content}}}"#), "missing_type"),
             3 => (format!(r#"{{"type":"event","user_id":{content}}}"#), "missing_field"),
-            4 => (format!(r#"{{"type":"session","session_id":[{content}],"data":{{}}}}"#), "bad_key"),
-            5 => (format!(r#"{{"type":"cache","user_id":"k0","updated":"soon","data":{content}}}"#), "bad_time"),
-            6 => (format!(r#"{{"type":"cache","user_id":"k0","a.b":{content},"data":1}}"#), "bad_name"),
-            _ => (format!(r#"{{"type":"seat","seat":"k0","data":{content},"colour":1}}"#), "unknown_field"),
+            4 => {
+                (format!(r#"{{"type":"session","session_id":[{content}],"data":{{}}}}"#), "bad_key")
+            }
+            5 => (
+                format!(r#"{{"type":"cache","user_id":"k0","updated":"soon","data":{content}}}"#),
+                "bad_time",
+            ),
+            6 => (
+                format!(r#"{{"type":"cache","user_id":"k0","a.b":{content},"data":1}}"#),
+                "bad_name",
+            ),
+            _ => (
+                format!(r#"{{"type":"seat","seat":"k0","data":{content},"colour":1}}"#),
+                "unknown_field",
+            ),
         };
         (body, Meaning::Poison(reason))
     }

@@ -1,5 +1,5 @@
-//! How a producer tells which of its updates of a key is newer: always in the same way, for whoever changes it in between has no
-//! order any more.
+//! How a producer tells which of its updates of a key is newer: always in the same way, for whoever
+//! changes it in between has no order any more.
 
 use longshore::message::Attribute;
 
@@ -50,9 +50,21 @@ impl Habit {
     /// Who pays for a FIFO queue often leaves the order to it.
     pub fn draw(dice: &Dice, fifo: bool) -> Self {
         if fifo && dice.chance(0.5) {
-            return Self { form: dice.pick(&[Form::Absent, Form::Constant]), naming: Naming::Queue };
+            return Self {
+                form: dice.pick(&[Form::Absent, Form::Constant]),
+                naming: Naming::Queue,
+            };
         }
-        let forms = [Form::Absent, Form::Absent, Form::Constant, Form::Millis, Form::Rfc3339, Form::Python, Form::Number, Form::Text];
+        let forms = [
+            Form::Absent,
+            Form::Absent,
+            Form::Constant,
+            Form::Millis,
+            Form::Rfc3339,
+            Form::Python,
+            Form::Number,
+            Form::Text,
+        ];
         let namings = [Naming::Queue, Naming::Queue, Naming::Uuid, Naming::Counter];
         Self { form: dice.pick(&forms), naming: dice.pick(&namings) }
     }
@@ -106,7 +118,11 @@ impl Naming {
             }
             Self::Counter => {
                 let origin_ms = sent_ms.div_euclid(10_000) * 10_000;
-                Some(Given { id: format!("{producer}-{place}"), origin_ms, line: Line::Producer(2 * producer + 1) })
+                Some(Given {
+                    id: format!("{producer}-{place}"),
+                    origin_ms,
+                    line: Line::Producer(2 * producer + 1),
+                })
             }
         }
     }
@@ -114,6 +130,9 @@ impl Naming {
 
 impl Given {
     pub fn attributes(&self) -> Vec<(String, Attribute)> {
-        vec![text_attribute("longshore-id", &self.id), text_attribute("longshore-time", &self.origin_ms.to_string())]
+        vec![
+            text_attribute("longshore-id", &self.id),
+            text_attribute("longshore-time", &self.origin_ms.to_string()),
+        ]
     }
 }

@@ -1,15 +1,18 @@
-//! Which of two updates is meant as newer: by plain numbers that were fixed when each was sent, never by what the messages say.
+//! Which of two updates is meant as newer: by plain numbers that were fixed when each was sent,
+//! never by what the messages say.
 
 use std::cmp::Ordering;
 
 /// Where an update stands among the others of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// The moment that it tells as its version, in nanoseconds since the epoch, as finely as it tells it.
+    /// The moment that it tells as its version, in nanoseconds since the epoch, as finely as it
+    /// tells it.
     pub version_ns: i128,
     /// When it was first sent, by its own account.
     pub origin_ms: i64,
-    /// Whose order decides where these two are alike, and the place in that order. None where nobody tells it.
+    /// Whose order decides where these two are alike, and the place in that order. None where
+    /// nobody tells it.
     pub place: Option<(Line, usize)>,
 }
 
@@ -23,13 +26,16 @@ pub enum Line {
 }
 
 impl Stamp {
-    /// Whether this is meant as newer, and tells so. Of two updates neither may be: then either may win, everywhere the same.
+    /// Whether this is meant as newer, and tells so. Of two updates neither may be: then either may
+    /// win, everywhere the same.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         match self.version_ns.cmp(&other.version_ns).then(self.origin_ms.cmp(&other.origin_ms)) {
             Ordering::Greater => true,
             Ordering::Less => false,
             Ordering::Equal => match (self.place, other.place) {
-                (Some((line, place)), Some((other_line, other_place))) => line == other_line && place > other_place,
+                (Some((line, place)), Some((other_line, other_place))) => {
+                    line == other_line && place > other_place
+                }
                 _ => false,
             },
         }
@@ -50,8 +56,12 @@ impl Stamp {
             Told::Plainly
         } else {
             match (self.place, other.place) {
-                (Some((line @ Line::Group(_), _)), Some((other, _))) if line == other => Told::BySequence,
-                (Some((line @ Line::Producer(_), _)), Some((other, _))) if line == other => Told::ById,
+                (Some((line @ Line::Group(_), _)), Some((other, _))) if line == other => {
+                    Told::BySequence
+                }
+                (Some((line @ Line::Producer(_), _)), Some((other, _))) if line == other => {
+                    Told::ById
+                }
                 _ => Told::NotAtAll,
             }
         }

@@ -1,10 +1,12 @@
-//! That the producers' order is what the stamps say: what the judge decides by is worth no more than this.
+//! That the producers' order is what the stamps say: what the judge decides by is worth no more
+//! than this.
 
 #![cfg(test)]
 
 use super::*;
 
-/// Without a clock that is wrong, what a producer sends later for a key is never told as older, and nearly always as newer.
+/// Without a clock that is wrong, what a producer sends later for a key is never told as older, and
+/// nearly always as newer.
 #[tokio::test(start_paused = true)]
 async fn what_a_producer_sends_later_is_newer_by_its_stamp() {
     let (mut pairs, mut told) = (0, 0);
@@ -15,11 +17,19 @@ async fn what_a_producer_sends_later_is_newer_by_its_stamp() {
         for (number, later) in sent.iter().enumerate() {
             let Some((collection, key, stamp)) = later.place() else { continue };
             let is_like = |earlier: &&Sent| {
-                earlier.producer == later.producer && earlier.place().is_some_and(|earlier| (earlier.0, earlier.1) == (collection, key))
+                earlier.producer == later.producer
+                    && earlier
+                        .place()
+                        .is_some_and(|earlier| (earlier.0, earlier.1) == (collection, key))
             };
             for earlier in sent[..number].iter().filter(is_like) {
                 let before = earlier.place().expect("an update").2;
-                assert!(!before.is_newer_than(stamp), "seed {seed}: {} was sent before {}", earlier.body, later.body);
+                assert!(
+                    !before.is_newer_than(stamp),
+                    "seed {seed}: {} was sent before {}",
+                    earlier.body,
+                    later.body
+                );
                 pairs += 1;
                 told += u64::from(stamp.is_newer_than(before));
             }

@@ -1,5 +1,5 @@
-//! That the order of arrival does not matter, even where nothing tells which of two updates is newer: the same updates, in
-//! another order, by a worker that nothing disturbs, to another store.
+//! That the order of arrival does not matter, even where nothing tells which of two updates is
+//! newer: the same updates, in another order, by a worker that nothing disturbs, to another store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ impl World {
         let second = Arc::new(World::new(Arc::new(second)));
         second.queue.shuffle();
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
-            let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0)) && !message.is_refused();
+            let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0))
+                && !message.is_refused();
             second.send(message);
             if !is_wanted {
                 second.queue.forget(number);
@@ -42,24 +43,43 @@ impl World {
         }
         let left = second.queue.left();
         if !left.is_empty() {
-            self.violation(|| format!("given all once more, and after {LASTS_MAX:?} still in the queue: {left:?}"));
+            self.violation(|| {
+                format!("given all once more, and after {LASTS_MAX:?} still in the queue: {left:?}")
+            });
         }
         second.over.store(true, Ordering::Relaxed);
         if let Err(error) = seat.await {
-            self.violation(|| format!("a worker panicked when it was given all once more: {error}"));
+            self.violation(|| {
+                format!("a worker panicked when it was given all once more: {error}")
+            });
         }
         for violation in second.surroundings.history.violations() {
             self.violation(|| format!("given all once more: {violation}"));
         }
         let (first, second) = (keyed(self), keyed(&second));
         if first != second {
-            let apart: Vec<_> = first.iter().filter(|(name, document)| second.get(*name) != Some(document)).collect();
-            let others: Vec<_> = second.iter().filter(|(name, document)| first.get(*name) != Some(document)).collect();
-            self.violation(|| format!("another order of the same updates ends with {others:?}, not with {apart:?}"));
+            let apart: Vec<_> = first
+                .iter()
+                .filter(|(name, document)| second.get(*name) != Some(document))
+                .collect();
+            let others: Vec<_> = second
+                .iter()
+                .filter(|(name, document)| first.get(*name) != Some(document))
+                .collect();
+            self.violation(|| {
+                format!(
+                    "another order of the same updates ends with {others:?}, not with {apart:?}"
+                )
+            });
         }
     }
 }
 
 fn keyed(world: &World) -> BTreeMap<Name, Document> {
-    world.store.documents().into_iter().filter(|((collection, _), _)| KEYED.contains(&collection.as_str())).collect()
+    world
+        .store
+        .documents()
+        .into_iter()
+        .filter(|((collection, _), _)| KEYED.contains(&collection.as_str()))
+        .collect()
 }

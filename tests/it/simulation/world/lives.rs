@@ -25,12 +25,14 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// How long letting go may take where nothing fails, as `worker.drain_timeout` allows for it.
 const LET_GO_MAX: Duration = Duration::from_secs(2);
 
-/// Where calls to the queue fail, each release is tried twice, by so many calls at a time, for ten messages each.
+/// Where calls to the queue fail, each release is tried twice, by so many calls at a time, for ten
+/// messages each.
 const LET_GO_TRIES: u32 = 2;
 const LET_GO_CALLS: usize = 16;
 const ENTRIES: usize = 10;
 
-/// How far a wall clock jumps at most, either way: as an NTP client steps it, or set by hand to another day.
+/// How far a wall clock jumps at most, either way: as an NTP client steps it, or set by hand to
+/// another day.
 const JUMPS_MAX: &[i64] = &[30 * 60_000, 5 * 24 * 3_600_000];
 
 impl World {
@@ -38,7 +40,10 @@ impl World {
     pub async fn seat(self: Arc<Self>, seat: usize) {
         let mut life = 0;
         while !self.is_over() {
-            let who = Arc::new(Incarnation::new(format!("w{seat}.{life}"), Arc::clone(&self.surroundings)));
+            let who = Arc::new(Incarnation::new(
+                format!("w{seat}.{life}"),
+                Arc::clone(&self.surroundings),
+            ));
             self.surroundings.history.note(|| format!("{} starts", who.name));
             let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.surroundings)));
             let clocks_jump = self.surroundings.plan.rate(Fault::ClockJumped) > 0.0;
@@ -59,7 +64,11 @@ impl World {
         let plan = &self.surroundings.plan;
         let pipeline = Pipeline {
             config: Arc::clone(&plan.config),
-            queue: Arc::new(QueueClient { queue: Arc::clone(&self.queue), judge: Arc::clone(&self.judge), who: Arc::clone(who) }),
+            queue: Arc::new(QueueClient {
+                queue: Arc::clone(&self.queue),
+                judge: Arc::clone(&self.judge),
+                who: Arc::clone(who),
+            }),
             queue_traits: QueueTraits {
                 arn: QUEUE_ARN.into(),
                 visibility_timeout: plan.visibility_timeout,
@@ -76,7 +85,12 @@ impl World {
     }
 
     /// Leads a worker through its life, to its end.
-    async fn lead(&self, who: &Arc<Incarnation>, clock: &SimulatedClock, mut running: JoinHandle<()>) {
+    async fn lead(
+        &self,
+        who: &Arc<Incarnation>,
+        clock: &SimulatedClock,
+        mut running: JoinHandle<()>,
+    ) {
         let strikes = |fault| self.surroundings.strikes(fault);
         let dice = &self.surroundings.dice;
         let deploys = self.deploys.load(Ordering::Relaxed);
@@ -105,7 +119,12 @@ impl World {
         clock.jump(i64::try_from(by_ms.as_millis()).expect("days") - most);
     }
 
-    async fn stop(&self, who: &Arc<Incarnation>, mut running: JoinHandle<()>, drain_timeout: Duration) {
+    async fn stop(
+        &self,
+        who: &Arc<Incarnation>,
+        mut running: JoinHandle<()>,
+        drain_timeout: Duration,
+    ) {
         let history = &self.surroundings.history;
         history.note(|| format!("{} is told to stop", who.name));
         let must_drain = drain_timeout == DRAIN_TIMEOUT && self.is_undisturbed();
@@ -116,7 +135,12 @@ impl World {
         let ended = match timeout(drain_timeout, &mut running).await {
             Ok(ended) => Some(ended),
             Err(_) if must_drain => {
-                self.violation(|| format!("{} does not drain within {DRAIN_TIMEOUT:?}, though nothing fails", who.name));
+                self.violation(|| {
+                    format!(
+                        "{} does not drain within {DRAIN_TIMEOUT:?}, though nothing fails",
+                        who.name
+                    )
+                });
                 None
             }
             Err(_) => {
@@ -136,12 +160,22 @@ impl World {
         }
     }
 
-    /// Waits for the end of a worker that lets go. `None` where it takes longer than all its calls may.
-    async fn let_go(&self, who: &Incarnation, running: &mut JoinHandle<()>) -> Option<Result<(), JoinError>> {
+    /// Waits for the end of a worker that lets go. `None` where it takes longer than all its calls
+    /// may.
+    async fn let_go(
+        &self,
+        who: &Incarnation,
+        running: &mut JoinHandle<()>,
+    ) -> Option<Result<(), JoinError>> {
         let each = PATIENCE + self.surroundings.plan.config.retry.initial;
-        let rounds = u32::try_from(1 + conduct::held(who).div_ceil(ENTRIES * LET_GO_CALLS)).expect("a few");
+        let rounds =
+            u32::try_from(1 + conduct::held(who).div_ceil(ENTRIES * LET_GO_CALLS)).expect("a few");
         // Not in a calm that has just begun: a call of before may still hang.
-        let longest = if self.surroundings.plan.is_undisturbed() { LET_GO_MAX } else { LET_GO_MAX + rounds * LET_GO_TRIES * each };
+        let longest = if self.surroundings.plan.is_undisturbed() {
+            LET_GO_MAX
+        } else {
+            LET_GO_MAX + rounds * LET_GO_TRIES * each
+        };
         // In parts, because while the machine stands still no time is any worker's own.
         for _ in 0..longest.as_secs() {
             if let Ok(ended) = timeout(Duration::from_secs(1), &mut *running).await {
@@ -160,7 +194,9 @@ impl World {
     /// A worker that ended unasked was killed, or it is a bug.
     fn look_at_death(&self, who: &Incarnation, ended: Result<(), JoinError>) {
         match ended {
-            Err(error) if error.is_panic() => self.violation(|| format!("{} panicked: {error}", who.name)),
+            Err(error) if error.is_panic() => {
+                self.violation(|| format!("{} panicked: {error}", who.name))
+            }
             Err(_) if !who.is_alive() => {}
             _ => self.violation(|| format!("{} ended without being told to", who.name)),
         }

@@ -26,9 +26,17 @@ const BUSY_FOR: Duration = Duration::from_mins(10);
 impl World {
     pub async fn others(self: Arc<Self>) {
         let mut number = 0;
-        while self.surroundings.plan.has_others() && !self.surroundings.is_calm() && self.surroundings.age() < BUSY_FOR {
+        while self.surroundings.plan.has_others()
+            && !self.surroundings.is_calm()
+            && self.surroundings.age() < BUSY_FOR
+        {
             sleep(self.surroundings.dice.between_ms(500, 1_500)).await;
-            for fault in OF_OTHERS.iter().copied().filter(|fault| self.surroundings.draws(*fault)).collect::<Vec<_>>() {
+            for fault in OF_OTHERS
+                .iter()
+                .copied()
+                .filter(|fault| self.surroundings.draws(*fault))
+                .collect::<Vec<_>>()
+            {
                 number += 1;
                 self.other_acts(fault, number);
             }
@@ -41,9 +49,15 @@ impl World {
         let name = (DESKS.to_owned(), Key::Text(key.clone()));
         let now_ms = EPOCH_MS + i64::try_from(self.surroundings.history.now_ms()).expect("days");
         // Now and then a date that the TTL index has forgotten.
-        let lag_ms =
-            if dice.chance(0.3) { 3 * 24 * 3_600_000 } else { dice.between_ms(0, 60_000).as_millis().try_into().expect("seconds") };
-        let theirs = Theirs { at_ms: if fault == Fault::OthersWroteBeyond { BEYOND_MS } else { now_ms - lag_ms }, number };
+        let lag_ms = if dice.chance(0.3) {
+            3 * 24 * 3_600_000
+        } else {
+            dice.between_ms(0, 60_000).as_millis().try_into().expect("seconds")
+        };
+        let theirs = Theirs {
+            at_ms: if fault == Fault::OthersWroteBeyond { BEYOND_MS } else { now_ms - lag_ms },
+            number,
+        };
         let (has_acted, deed) = match fault {
             Fault::OthersChanged if !store.is_there(&name) => (false, Deed::Removed),
             Fault::OthersWrote | Fault::OthersWroteBeyond | Fault::OthersChanged => {
@@ -51,14 +65,18 @@ impl World {
                 (true, Deed::Wrote(theirs))
             }
             Fault::OthersMadeAnew => (store.they_make_anew(&name, theirs), Deed::MadeAnew(theirs)),
-            Fault::OthersRenamed => (store.they_rename(&name, &format!("gone-{number}")), Deed::Removed),
+            Fault::OthersRenamed => {
+                (store.they_rename(&name, &format!("gone-{number}")), Deed::Removed)
+            }
             Fault::Expired => (store.they_expire(&name, now_ms - TTL_MS), Deed::Removed),
             _ => (store.they_delete(&name), Deed::Removed),
         };
         if has_acted {
             self.judge.others_did(&key, deed);
             self.surroundings.history.saw(fault);
-            self.surroundings.history.note(|| format!("another program, at the desk {key}: {deed:?} ({})", fault.what()));
+            self.surroundings.history.note(|| {
+                format!("another program, at the desk {key}: {deed:?} ({})", fault.what())
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Random histories of one key: what other programs do to its document, and messages that arrive in any order, some twice,
-//! some joined before they are written. Few times and ids, so that versions tie in each of their parts.
+//! Random histories of one key: what other programs do to its document, and messages that arrive in
+//! any order, some twice, some joined before they are written. Few times and ids, so that versions
+//! tie in each of their parts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use mongodb::bson::{self, Bson, DateTime, Document, doc};
 use super::super::NOON;
 use super::model::{Kind, Message, Stamp, TheirVersion, Theirs, VERSION_FIELD};
 
-/// Declared fields beside the version field. Their names are harmless, but look as if they were not.
+/// Declared fields beside the version field. Their names are harmless, but look as if they were
+/// not.
 pub const NAMES: [&str; 6] = ["data", "dev", "x y", "0", "a$b", "ü"];
 
 /// What other programs have to do with a document.
@@ -114,7 +116,9 @@ fn unreadable(rng: &mut Rng) -> TheirVersion {
 
 fn theirs(rng: &mut Rng, version: TheirVersion) -> Theirs {
     let mut set: BTreeMap<_, Bson> = BTreeMap::from([("theirs".to_owned(), rng.i32(..).into())]);
-    set.extend(NAMES.iter().filter(|_| rng.bool()).map(|name| ((*name).to_owned(), "theirs".into())));
+    set.extend(
+        NAMES.iter().filter(|_| rng.bool()).map(|name| ((*name).to_owned(), "theirs".into())),
+    );
     Theirs { set, version }
 }
 
@@ -136,11 +140,13 @@ fn stored(stamp: &Stamp) -> Bson {
     let mut order = vec![0; 20];
     (order[15], order[19]) = (stamp.sequence, stamp.place);
     let id = [&stamp.id[..], &[stamp.content; 8]].concat();
-    let (time, origin) = (DateTime::from_millis(stamp.time_ms), DateTime::from_millis(stamp.origin_ms));
+    let (time, origin) =
+        (DateTime::from_millis(stamp.time_ms), DateTime::from_millis(stamp.origin_ms));
     doc! { "t": time, "n": stamp.nanos, "o": origin, "s": binary(order), "i": binary(id) }.into()
 }
 
-/// A document that was there before us: perhaps ours once, under another configuration, perhaps copied from elsewhere.
+/// A document that was there before us: perhaps ours once, under another configuration, perhaps
+/// copied from elsewhere.
 fn first(rng: &mut Rng, kind: Kind, others: Others) -> Option<First> {
     let version = match others {
         Others::Absent => return None,
@@ -161,11 +167,15 @@ fn first(rng: &mut Rng, kind: Kind, others: Others) -> Option<First> {
             each.insert((*name).to_owned(), stamp(rng, "e", 0));
         }
     }
-    let of_each: Document = each.iter().map(|(name, stamp)| (name.clone(), stored(stamp))).collect();
+    let of_each: Document =
+        each.iter().map(|(name, stamp)| (name.clone(), stored(stamp))).collect();
     let mut ingest = doc! {};
     match rng.u8(..6) {
         0 => {}
-        1 => drop(ingest.insert("h", bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![7; 16] })),
+        1 => drop(ingest.insert(
+            "h",
+            bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![7; 16] },
+        )),
         2 => ingest.extend(doc! { "v": null, "f": null }),
         3 => {
             first.ingest = Some([Bson::Null, "x".into(), 5.into()][rng.usize(..3)].clone());
@@ -190,8 +200,13 @@ fn first(rng: &mut Rng, kind: Kind, others: Others) -> Option<First> {
 fn messages(rng: &mut Rng) -> Vec<Message> {
     let count = rng.usize(1..7);
     let message = |number: usize| {
-        let fields = NAMES.iter().filter(|_| rng.bool()).map(|name| ((*name).to_owned(), format!("{name} of {number}").into())).collect();
-        // What it says makes each message its own; versions may tie up to it, and two have one identity.
+        let fields = NAMES
+            .iter()
+            .filter(|_| rng.bool())
+            .map(|name| ((*name).to_owned(), format!("{name} of {number}").into()))
+            .collect();
+        // What it says makes each message its own; versions may tie up to it, and two have one
+        // identity.
         let id = ["", "a", "b", "ab"][rng.usize(..4)];
         Message { stamp: stamp(rng, id, u8::try_from(number).expect("few")), fields }
     };

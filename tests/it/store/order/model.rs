@@ -1,5 +1,6 @@
-//! What must be there: the rules for keyed writes as plain code, one message after another, on a document that is a map. Shares
-//! nothing with the product: neither its versions nor its join nor its conversion of times.
+//! What must be there: the rules for keyed writes as plain code, one message after another, on a
+//! document that is a map. Shares nothing with the product: neither its versions nor its join nor
+//! its conversion of times.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ pub enum Kind {
     Partial,
 }
 
-/// When something was written: its own time in milliseconds and nanoseconds, then its message's time, sequence, place and id, and
-/// what it says.
+/// When something was written: its own time in milliseconds and nanoseconds, then its message's
+/// time, sequence, place and id, and what it says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamp {
     pub time_ms: i64,
@@ -30,9 +31,18 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// What another program writes has a time and nothing more, so it is older than any message of that time.
+    /// What another program writes has a time and nothing more, so it is older than any message of
+    /// that time.
     fn of_another(time_ms: i64) -> Self {
-        Self { time_ms, nanos: 0, origin_ms: i64::MIN, sequence: 0, place: 0, id: Vec::new(), content: 0 }
+        Self {
+            time_ms,
+            nanos: 0,
+            origin_ms: i64::MIN,
+            sequence: 0,
+            place: 0,
+            id: Vec::new(),
+            content: 0,
+        }
     }
 }
 
@@ -90,7 +100,12 @@ pub struct Model {
 
 impl Model {
     /// Another program writes. `stamps`: what it writes of versions, as if it were us.
-    pub fn others_create(&mut self, theirs: &Theirs, whole: Option<Stamp>, each: BTreeMap<String, Stamp>) {
+    pub fn others_create(
+        &mut self,
+        theirs: &Theirs,
+        whole: Option<Stamp>,
+        each: BTreeMap<String, Stamp>,
+    ) {
         *self = Self { document: Some(BTreeMap::new()), said_ms: None, whole, each };
         self.others_change(theirs);
     }
@@ -113,7 +128,11 @@ impl Model {
 
     /// Takes a message, and says whether it changed anything. `declared`: the fields of the route.
     pub fn take(&mut self, kind: Kind, declared: &[&str], message: &Message) -> bool {
-        if kind == Kind::Partial { self.take_partial(message) } else { self.take_whole(kind, declared, message) }
+        if kind == Kind::Partial {
+            self.take_partial(message)
+        } else {
+            self.take_whole(kind, declared, message)
+        }
     }
 
     fn take_whole(&mut self, kind: Kind, declared: &[&str], message: &Message) -> bool {
@@ -141,14 +160,19 @@ impl Model {
         let base = self.whole.clone().max(said);
         let stored = |name: &str| base.clone().max(self.each.get(name).cloned());
         let names = message.fields.keys().map(String::as_str).chain([VERSION_FIELD]);
-        let newer: Vec<String> = names.filter(|name| stored(name).as_ref() < Some(&message.stamp)).map(str::to_owned).collect();
+        let newer: Vec<String> = names
+            .filter(|name| stored(name).as_ref() < Some(&message.stamp))
+            .map(str::to_owned)
+            .collect();
         if newer.is_empty() {
             return false;
         }
         self.whole = base;
         for name in newer {
             match message.fields.get(&name) {
-                Some(value) => drop(self.document.get_or_insert_default().insert(name.clone(), value.clone())),
+                Some(value) => {
+                    drop(self.document.get_or_insert_default().insert(name.clone(), value.clone()))
+                }
                 None => self.say(message.stamp.time_ms),
             }
             self.each.insert(name, message.stamp.clone());
@@ -158,6 +182,8 @@ impl Model {
 
     fn say(&mut self, time_ms: i64) {
         self.said_ms = Some(time_ms);
-        self.document.get_or_insert_default().insert(VERSION_FIELD.to_owned(), DateTime::from_millis(time_ms).into());
+        self.document
+            .get_or_insert_default()
+            .insert(VERSION_FIELD.to_owned(), DateTime::from_millis(time_ms).into());
     }
 }

@@ -14,14 +14,27 @@ const QUERY_ERROR: &str = "x-amzn-query-error";
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
 pub(super) fn error(fault: Fault, other: bool) -> Response<Bytes> {
     let (status, shape, query_error, message) = match fault {
-        Fault::Unavailable if other => {
-            (500, "com.amazonaws.sqs#InternalError", "InternalError;Server", "We encountered an internal error.")
+        Fault::Unavailable if other => (
+            500,
+            "com.amazonaws.sqs#InternalError",
+            "InternalError;Server",
+            "We encountered an internal error.",
+        ),
+        Fault::Unavailable => {
+            (503, "com.amazonaws.sqs#ServiceUnavailable", "ServiceUnavailable;Server", "Try again.")
         }
-        Fault::Unavailable => (503, "com.amazonaws.sqs#ServiceUnavailable", "ServiceUnavailable;Server", "Try again."),
-        Fault::Throttled if other => {
-            (400, "com.amazon.coral.availability#ThrottlingException", "ThrottlingException;Sender", "Rate exceeded")
-        }
-        Fault::Throttled => (403, "com.amazonaws.sqs#RequestThrottled", "RequestThrottled;Sender", "Request is throttled."),
+        Fault::Throttled if other => (
+            400,
+            "com.amazon.coral.availability#ThrottlingException",
+            "ThrottlingException;Sender",
+            "Rate exceeded",
+        ),
+        Fault::Throttled => (
+            403,
+            "com.amazonaws.sqs#RequestThrottled",
+            "RequestThrottled;Sender",
+            "Request is throttled.",
+        ),
         Fault::ExpiredToken if other => (
             403,
             "com.amazon.coral.service#UnrecognizedClientException",
@@ -34,9 +47,12 @@ pub(super) fn error(fault: Fault, other: bool) -> Response<Bytes> {
             "ExpiredToken;Sender",
             "The security token included in the request is expired",
         ),
-        Fault::Denied => {
-            (403, "com.amazon.coral.service#AccessDeniedException", "AccessDenied;Sender", "Access to the resource is denied.")
-        }
+        Fault::Denied => (
+            403,
+            "com.amazon.coral.service#AccessDeniedException",
+            "AccessDenied;Sender",
+            "Access to the resource is denied.",
+        ),
         Fault::Missing => (
             400,
             "com.amazonaws.sqs#QueueDoesNotExist",
@@ -55,7 +71,9 @@ pub(super) fn failed_entry(fault: Fault, id: &Value) -> Value {
         Fault::StaleHandles => json!({
             "Id": id, "SenderFault": true, "Code": "ReceiptHandleIsInvalid", "Message": "The input receipt handle is invalid."
         }),
-        _ => json!({ "Id": id, "SenderFault": false, "Code": "InternalError", "Message": "We encountered an internal error." }),
+        _ => {
+            json!({ "Id": id, "SenderFault": false, "Code": "InternalError", "Message": "We encountered an internal error." })
+        }
     }
 }
 

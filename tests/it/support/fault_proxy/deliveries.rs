@@ -23,8 +23,8 @@ impl Deliveries {
         request["MaxNumberOfMessages"] = (max / 2).max(1).into();
     }
 
-    /// Adds copies, up to `max` messages in all: of what comes now every other one, and what was put off before. The rest is
-    /// put off. Returns how many copies it added.
+    /// Adds copies, up to `max` messages in all: of what comes now every other one, and what was
+    /// put off before. The rest is put off. Returns how many copies it added.
     pub fn duplicate(&mut self, messages: &mut Vec<Value>, max: usize) -> usize {
         let mut copies: Vec<_> = messages.iter().map(copy).collect();
         let put_off = copies.split_off(copies.len().div_ceil(2));
@@ -41,7 +41,8 @@ impl Deliveries {
         self.lost.insert(attempt.to_owned(), answer);
     }
 
-    /// What SQS does for five minutes: the same attempt gets the same messages, and that is no further receive.
+    /// What SQS does for five minutes: the same attempt gets the same messages, and that is no
+    /// further receive.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
     pub fn found(&mut self, attempt: &str) -> Option<Value> {
         self.lost.remove(attempt)
@@ -59,7 +60,8 @@ impl Deliveries {
 
 fn copy(message: &Value) -> Value {
     let mut copy = message.clone();
-    copy["ReceiptHandle"] = format!("{}{COPY}", message["ReceiptHandle"].as_str().expect("a handle")).into();
+    copy["ReceiptHandle"] =
+        format!("{}{COPY}", message["ReceiptHandle"].as_str().expect("a handle")).into();
     copy
 }
 
@@ -67,7 +69,9 @@ fn copy(message: &Value) -> Value {
 pub(super) fn restore_handles(request: &mut Value) {
     let Some(entries) = request["Entries"].as_array_mut() else { return };
     for entry in entries {
-        if let Some(handle) = entry["ReceiptHandle"].as_str().and_then(|handle| handle.strip_suffix(COPY)) {
+        if let Some(handle) =
+            entry["ReceiptHandle"].as_str().and_then(|handle| handle.strip_suffix(COPY))
+        {
             entry["ReceiptHandle"] = handle.to_owned().into();
         }
     }

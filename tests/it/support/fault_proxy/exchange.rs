@@ -63,14 +63,24 @@ impl Exchange {
         lock(&self.deliveries)
     }
 
-    /// Answers a request, or resets its connection. What is passed on acts in a task of its own, whether or not the caller
-    /// waits for the answer: so it is with SQS, where the long poll of a caller that died can still hide messages.
-    pub async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Reset> {
+    /// Answers a request, or resets its connection. What is passed on acts in a task of its own,
+    /// whether or not the caller waits for the answer: so it is with SQS, where the long poll of a
+    /// caller that died can still hide messages.
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Reset> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
-        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let target = head
+            .headers
+            .get("x-amz-target")
+            .and_then(|target| target.to_str().ok())
+            .unwrap_or_default();
         let call = Call { operation: operation(target), headers: head.headers, body };
-        let Some(operation) = call.operation else { return self.pass(&call).await.map(|answer| answer.map(Full::new)) };
+        let Some(operation) = call.operation else {
+            return self.pass(&call).await.map(|answer| answer.map(Full::new));
+        };
         let met = self.plan().meet(operation);
         self.note(operation, &call, met);
         let exchange = Arc::clone(self);
@@ -97,11 +107,18 @@ impl Exchange {
         }
     }
 
-    async fn act(self: Arc<Self>, operation: Operation, mut call: Call, met: Met) -> Result<Response<Bytes>, Reset> {
+    async fn act(
+        self: Arc<Self>,
+        operation: Operation,
+        mut call: Call,
+        met: Met,
+    ) -> Result<Response<Bytes>, Reset> {
         tokio::time::sleep(met.delay).await;
         let Some(fault) = met.fault else { return self.pass_call(operation, &mut call).await };
         match fault {
-            Fault::PartialFailure | Fault::StaleHandles => return self.fail_some(operation, call, fault).await,
+            Fault::PartialFailure | Fault::StaleHandles => {
+                return self.fail_some(operation, call, fault).await;
+            }
             Fault::Duplicates => return self.duplicate(call).await,
             Fault::ResetAfter => {
                 let mut answer = self.pass_call(operation, &mut call).await?;
@@ -120,7 +137,11 @@ impl Exchange {
     }
 
     /// Passes a call on, and counts what a receive brings.
-    async fn pass_call(&self, operation: Operation, call: &mut Call) -> Result<Response<Bytes>, Reset> {
+    async fn pass_call(
+        &self,
+        operation: Operation,
+        call: &mut Call,
+    ) -> Result<Response<Bytes>, Reset> {
         if operation != Operation::Receive {
             call.change(restore_handles);
             let answer = self.pass(call).await?;
@@ -144,11 +165,21 @@ impl Exchange {
     }
 
     /// Passes on what is left when some entries failed here.
-    async fn fail_some(&self, operation: Operation, mut call: Call, fault: Fault) -> Result<Response<Bytes>, Reset> {
+    async fn fail_some(
+        &self,
+        operation: Operation,
+        mut call: Call,
+        fault: Fault,
+    ) -> Result<Response<Bytes>, Reset> {
         let mut failed = Vec::new();
         call.change(|request| failed = batch::take_every_other(request));
-        let is_left = json(&call.body)["Entries"].as_array().is_some_and(|entries| !entries.is_empty());
-        let answer = if is_left { self.pass_call(operation, &mut call).await? } else { Response::new(bytes(&batch::none_done())) };
+        let is_left =
+            json(&call.body)["Entries"].as_array().is_some_and(|entries| !entries.is_empty());
+        let answer = if is_left {
+            self.pass_call(operation, &mut call).await?
+        } else {
+            Response::new(bytes(&batch::none_done()))
+        };
         if !answer.status().is_success() || failed.is_empty() {
             return Ok(answer);
         }
@@ -159,7 +190,10 @@ impl Exchange {
     }
 
     async fn duplicate(&self, mut call: Call) -> Result<Response<Bytes>, Reset> {
-        let max = json(&call.body)["MaxNumberOfMessages"].as_u64().and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
+        let max = json(&call.body)["MaxNumberOfMessages"]
+            .as_u64()
+            .and_then(|max| usize::try_from(max).ok())
+            .unwrap_or(1);
         call.change(Deliveries::make_room_for_copies);
         let answer = self.pass_call(Operation::Receive, &mut call).await?;
         if !answer.status().is_success() {
@@ -198,7 +232,9 @@ impl Call {
     /// What a FIFO receive is called, so that it can be asked again.
     fn attempt(&self) -> Option<String> {
         let is_receive = self.operation == Some(Operation::Receive);
-        is_receive.then(|| json(&self.body)["ReceiveRequestAttemptId"].as_str().map(str::to_owned)).flatten()
+        is_receive
+            .then(|| json(&self.body)["ReceiveRequestAttemptId"].as_str().map(str::to_owned))
+            .flatten()
     }
 }
 

@@ -13,8 +13,9 @@ pub enum Fault {
     Latency(Duration),
     /// The connection is reset, nothing was passed on.
     ResetBefore,
-    /// The call is passed on, and the connection reset instead of an answer. A receive hides messages that nobody gets; a FIFO
-    /// queue gives them again to who asks with the same attempt id.
+    /// The call is passed on, and the connection reset instead of an answer. A receive hides
+    /// messages that nobody gets; a FIFO queue gives them again to who asks with the same attempt
+    /// id.
     ResetAfter,
     /// Neither passed on nor answered.
     Silence,
@@ -30,9 +31,11 @@ pub enum Fault {
     Missing,
     /// Every other entry of a batch, from the first on, fails inside SQS and is not passed on.
     PartialFailure,
-    /// Every other entry of a batch, from the first on, is said to have an invalid receipt handle and is not passed on.
+    /// Every other entry of a batch, from the first on, is said to have an invalid receipt handle
+    /// and is not passed on.
     StaleHandles,
-    /// Messages come twice: some in one answer, some again with a later one of these. Copies have a receipt handle of their own that is as good.
+    /// Messages come twice: some in one answer, some again with a later one of these. Copies have a
+    /// receipt handle of their own that is as good.
     Duplicates,
 }
 
@@ -99,7 +102,8 @@ impl Plan {
     }
 
     pub fn chance(&mut self, probability: f64, operations: &[Operation], fault: Fault) {
-        let operations: Vec<_> = operations.iter().copied().filter(|&operation| fault.befalls(operation)).collect();
+        let operations: Vec<_> =
+            operations.iter().copied().filter(|&operation| fault.befalls(operation)).collect();
         assert!(!operations.is_empty(), "{} cannot happen to any of these", fault.name());
         self.rules.push(Rule { operations, when: When::Chance(probability), fault });
     }

@@ -18,8 +18,8 @@ pub struct Seen {
     pub delivered: BTreeMap<String, u64>,
     /// The attempt ids of receives, in the order of asking, and what the call met.
     pub attempts: Vec<(String, Option<Fault>)>,
-    /// Receipt handles that the queue gave out here and that were neither deleted nor given back here: what the worker holds, and
-    /// what it never got because an answer was lost.
+    /// Receipt handles that the queue gave out here and that were neither deleted nor given back
+    /// here: what the worker holds, and what it never got because an answer was lost.
     pub hidden: BTreeSet<String>,
 }
 
@@ -34,8 +34,8 @@ impl Seen {
         self.calls(operation) - self.answered[operation as usize]
     }
 
-    /// How often a fault really happened. What a plan has in store for a call that gives no occasion (copies of no messages) is
-    /// not counted.
+    /// How often a fault really happened. What a plan has in store for a call that gives no
+    /// occasion (copies of no messages) is not counted.
     pub fn injected(&self, fault: Fault) -> u64 {
         self.injected.get(fault.name()).copied().unwrap_or(0)
     }
@@ -69,12 +69,21 @@ impl Seen {
 
     pub(super) fn receive(&mut self, messages: &[Value]) {
         count(&mut self.received, messages);
-        self.hidden.extend(messages.iter().filter_map(|message| Some(message["ReceiptHandle"].as_str()?.to_owned())));
+        self.hidden.extend(
+            messages
+                .iter()
+                .filter_map(|message| Some(message["ReceiptHandle"].as_str()?.to_owned())),
+        );
     }
 
     /// Takes note of entries that the queue deleted or gave back.
     pub(super) fn settle(&mut self, operation: Operation, request: &Value, answer: &Value) {
-        let done: Vec<_> = answer["Successful"].as_array().into_iter().flatten().map(|entry| &entry["Id"]).collect();
+        let done: Vec<_> = answer["Successful"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|entry| &entry["Id"])
+            .collect();
         for entry in request["Entries"].as_array().into_iter().flatten() {
             let ends = operation == Operation::Delete || entry["VisibilityTimeout"] == 0;
             if ends && done.contains(&&entry["Id"]) {
