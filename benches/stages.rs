@@ -91,7 +91,7 @@ fn print_costly() {
     for ((what, small), (_, large)) in small.iter().zip(&large) {
         let each = [small, large].map(|message| {
             let time = fastest(COSTLY_ROUNDS, std::slice::from_ref(message), |message| {
-                drop(black_box(decode(message, &config.message)))
+                drop(black_box(decode(message, &config.message)));
             });
             nanos_each(time, message.body.len())
         });

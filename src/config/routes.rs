@@ -224,7 +224,7 @@ impl<'a> RouteReader<'a> {
                 "needs ttl_field or default_time: the time that it is counted from",
             ),
             (None, _) if ttl_field.is_some() => {
-                self.reader.error_at(self.key("ttl_field"), "says nothing without ttl")
+                self.reader.error_at(self.key("ttl_field"), "says nothing without ttl");
             }
             (None, _) => {}
         }

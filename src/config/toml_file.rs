@@ -48,7 +48,7 @@ fn collect(
         );
         match value.get_ref() {
             DeValue::Table(table) if !table.is_empty() => {
-                collect(Some(&path), table, starts, lines)
+                collect(Some(&path), table, starts, lines);
             }
             _ => lines.push((path, to_json(value), line_of(starts, name.span().start))),
         }

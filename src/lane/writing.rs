@@ -101,7 +101,7 @@ impl<S: Store> Writing<'_, S> {
         };
         match outcome {
             WriteOutcome::Answered { items, stale } => {
-                self.answered(group, items, stale, started).await
+                self.answered(group, items, stale, started).await;
             }
             WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,
         }
@@ -142,11 +142,11 @@ impl<S: Store> Writing<'_, S> {
                 }
                 // The fault may be that of one of several messages alone.
                 ItemOutcome::Doubtful(_) if item.parts_len() > 1 => {
-                    alone.extend(item.into_single_items())
+                    alone.extend(item.into_single_items());
                 }
                 ItemOutcome::Doubtful(_) => doubtful.push(item),
                 ItemOutcome::Unconfirmed(cause) => {
-                    unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item)
+                    unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item);
                 }
             }
         }
@@ -234,13 +234,13 @@ impl<S: Store> Writing<'_, S> {
         }
         match fault.kind {
             StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => {
-                self.in_trouble(group, fault.into(), true).await
+                self.in_trouble(group, fault.into(), true).await;
             }
             // Dead letters that may not be written stay in the queue: that is no reason to write
             // nothing else.
             StoreFaultKind::Denied if self.are_dead_letters_denied() => self.leave(group),
             StoreFaultKind::Denied | StoreFaultKind::Unavailable => {
-                self.wait_and_retry(group, fault.into()).await
+                self.wait_and_retry(group, fault.into()).await;
             }
         }
     }

@@ -123,7 +123,7 @@ impl Diagnosis {
     pub(super) fn record(&self, event: SdamEvent) {
         match event {
             SdamEvent::ServerHeartbeatFailed(event) => {
-                self.heartbeats().last_failure = Some(event.failure)
+                self.heartbeats().last_failure = Some(event.failure);
             }
             SdamEvent::ServerHeartbeatSucceeded(_) => {
                 *self.heartbeats() = Heartbeats { any_succeeded: true, last_failure: None }

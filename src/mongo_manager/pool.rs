@@ -55,10 +55,10 @@ impl PoolCounters {
         if let Some(signals) = self.signals.get() {
             match event {
                 CmapEvent::ConnectionReady(ready) => {
-                    signals.instruments().connection_created(ready.duration)
+                    signals.instruments().connection_created(ready.duration);
                 }
                 CmapEvent::ConnectionCheckedOut(checked_out) => {
-                    signals.instruments().connection_waited(checked_out.duration)
+                    signals.instruments().connection_waited(checked_out.duration);
                 }
                 _ => {}
             }

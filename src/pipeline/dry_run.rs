@@ -74,7 +74,7 @@ pub async fn run<Q: Queue>(
             report.messages += 1;
             match &outcome {
                 Ok((collection, _)) => {
-                    *report.by_collection.entry(collection.clone()).or_default() += 1
+                    *report.by_collection.entry(collection.clone()).or_default() += 1;
                 }
                 Err(_) => report.rejected += 1,
             }

@@ -199,7 +199,7 @@ fn end_answered<Q>(
     match operation {
         Operation::Delete if done > 0 => context.signals.emit(&Deleted { messages: done }),
         Operation::Release | Operation::Leave if done > 0 => {
-            context.signals.emit(&Released { messages: done })
+            context.signals.emit(&Released { messages: done });
         }
         _ => {}
     }

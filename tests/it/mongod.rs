@@ -71,7 +71,7 @@ async fn a_mongod_that_does_not_start_says_why() {
     for (program, expected) in [("/no/such/mongod", "not found"), ("false", "it ended")] {
         match Mongod::start(&Options::new(program.into())).await {
             Err(error @ MongodError::Start { .. }) => {
-                assert!(error.to_string().contains(expected), "{error}")
+                assert!(error.to_string().contains(expected), "{error}");
             }
             other => panic!("{other:?}"),
         }

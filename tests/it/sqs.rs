@@ -364,7 +364,7 @@ async fn a_fifo_group_waits_for_its_first_message(server: SqsServer) {
     let sequence = |message: &QueueMessage| message.fifo.as_ref().map_or(0, |fifo| fifo.sequence);
     match server.kind {
         Kind::Embedded => {
-            assert!(0 < sequence(&again[0]) && sequence(&again[0]) < sequence(&next[0]))
+            assert!(0 < sequence(&again[0]) && sequence(&again[0]) < sequence(&next[0]));
         }
         Kind::Moto => assert_eq!((sequence(&again[0]), sequence(&next[0])), (0, 0)),
     }
@@ -403,7 +403,7 @@ async fn permissions_are_probed_without_a_change(server: SqsServer) {
     for probe in queue.probe().await {
         match probe.permission {
             "sqs:ReceiveMessage" => {
-                assert!(matches!(probe.verdict, Verdict::NotTried(_)), "{probe:?}")
+                assert!(matches!(probe.verdict, Verdict::NotTried(_)), "{probe:?}");
             }
             _ => assert_eq!(probe.verdict, Verdict::Allowed, "{probe:?}"),
         }

@@ -320,7 +320,7 @@ async fn nothing_counts_when_the_write_concern_is_not_met() {
     for _ in 0..2 {
         match store(&database).write(&events, &[&insert(1, &doc! {}, None)]).await {
             WriteOutcome::Unconfirmed(fault) => {
-                assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}")
+                assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
             }
             other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
         }
@@ -338,13 +338,13 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     let sound = insert(2, &doc! {}, None);
     match store.write(&events, &[&broken, &sound]).await {
         WriteOutcome::Unconfirmed(fault) => {
-            assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}")
+            assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}");
         }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }
     match store.write(&events, &[&broken]).await {
         WriteOutcome::Answered { items, .. } => {
-            assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}")
+            assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}");
         }
         other @ WriteOutcome::Unconfirmed(_) => panic!("{other:?}"),
     }
@@ -359,7 +359,7 @@ async fn a_server_that_is_not_there_is_unavailable_within_bounds() {
         .await
     {
         WriteOutcome::Unconfirmed(fault) => {
-            assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}")
+            assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
         }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }

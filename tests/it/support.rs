@@ -33,7 +33,7 @@ pub async fn answered<T, E: Display>(what: &str, mut ask: impl AsyncFnMut() -> R
         match ask().await {
             Ok(answer) => return answer,
             Err(error) => {
-                assert!(asked.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {error}")
+                assert!(asked.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}: {error}");
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -94,7 +94,7 @@ pub(super) async fn create(
         return None;
     }
     let mut failed = |fault: &dyn std::fmt::Display| {
-        findings.fail(CHECK, format!("not all of {name} could be made: {fault}"))
+        findings.fail(CHECK, format!("not all of {name} could be made: {fault}"));
     };
     let obstacles = match store.obstacles(report).await {
         Ok(obstacles) => obstacles,

@@ -35,7 +35,7 @@ pub(super) async fn check(config: &Config) -> Findings {
     match timeout(WITHIN, ask(address)).await {
         Ok(Ok((200, _))) => findings.ok(CHECK, format!("the worker at {address} is alive")),
         Ok(Ok((status, text))) => {
-            findings.fail(CHECK, format!("{address} answered {status}: {}", text.trim()))
+            findings.fail(CHECK, format!("{address} answered {status}: {}", text.trim()));
         }
         Ok(Err(error)) => {
             findings.fail(
@@ -44,7 +44,7 @@ pub(super) async fn check(config: &Config) -> Findings {
             );
         }
         Err(_) => {
-            findings.fail(CHECK, format!("{address} did not answer within {} s", WITHIN.as_secs()))
+            findings.fail(CHECK, format!("{address} did not answer within {} s", WITHIN.as_secs()));
         }
     }
     findings

@@ -317,7 +317,7 @@ mod tests {
         let look = |verdict| {
             found(
                 |findings| {
-                    permissions(vec![Probe { permission: "sqs:DeleteMessage", verdict }], findings)
+                    permissions(vec![Probe { permission: "sqs:DeleteMessage", verdict }], findings);
                 },
                 "permissions",
             )

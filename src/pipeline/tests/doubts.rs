@@ -220,7 +220,7 @@ async fn messages_that_are_never_confirmed_do_not_stop_the_worker_for_hours() {
     (0..7).for_each(|id| queue.send(&format!("odd{id}"), &event(id)));
     let world = World::start(queue, |_| {});
     (0..7).for_each(|id| {
-        world.store.answer(key(id), ItemOutcome::Unconfirmed("a conflict".to_owned()))
+        world.store.answer(key(id), ItemOutcome::Unconfirmed("a conflict".to_owned()));
     });
     world.until(|world| world.counts().gate_closed_total == 1).await;
     world.queue.send("good", &event(100));

@@ -26,7 +26,7 @@ pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
     find(collection, "_ingest.h", ids.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc("_id", |within| {
-                within.list("$in", |list| ids.iter().for_each(|id| list.key(id)))
+                within.list("$in", |list| ids.iter().for_each(|id| list.key(id)));
             });
         });
     })
@@ -37,7 +37,7 @@ pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
     find(collection, field, keys.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc(field, |within| {
-                within.list("$in", |list| keys.iter().for_each(|key| list.key(key)))
+                within.list("$in", |list| keys.iter().for_each(|key| list.key(key)));
             });
         });
         command.doc("collation", encode::collation_simple);

@@ -176,7 +176,7 @@ pub fn insert<'a>(
     inserts: impl Iterator<Item = &'a Insert>,
 ) -> Batch {
     command("insert", "documents", collection, concern, inserts, |list, insert| {
-        list.encoded(&insert.document)
+        list.encoded(&insert.document);
     })
 }
 
@@ -324,7 +324,7 @@ mod tests {
             [Key::Integer(7), Key::Integer(1 << 40), Key::Text("s".into()), Key::Uuid([3; 16])];
         let mut out = Vec::new();
         document(&mut out, |doc| {
-            doc.list("keys", |list| keys.iter().for_each(|key| list.key(key)))
+            doc.list("keys", |list| keys.iter().for_each(|key| list.key(key)));
         });
         let read = read(&out);
         let values = read.get_array("keys").expect("an array");

@@ -117,7 +117,7 @@ impl<'a> Target<'a> {
         statement.list("u", |stages| {
             stages.doc(|stage| match &update.change {
                 Change::Whole { version, fields } => {
-                    self.whole(stage, &update.key, version, fields, form)
+                    self.whole(stage, &update.key, version, fields, form);
                 }
                 Change::Partial { fields } => self.partial(stage, &update.key, fields, form),
             });
@@ -229,8 +229,10 @@ impl<'a> Target<'a> {
                                     within.text("$$this.k");
                                     within.doc(|literal| {
                                         literal.list("$literal", |names| {
-                                            absent.iter().for_each(|name| names.text(name))
-                                        })
+                                            for name in &absent {
+                                                names.text(name);
+                                            }
+                                        });
                                     });
                                 });
                             });

@@ -92,7 +92,7 @@ impl IndexReport {
                 refusals.push(format!("{name} is a time-series collection, which can hold one _id twice: write to an ordinary collection"));
             }
             Contents::View => {
-                refusals.push(format!("{name} is a view: write to the collection under it"))
+                refusals.push(format!("{name} is a view: write to the collection under it"));
             }
             Contents::Missing | Contents::Empty | Contents::Filled => {}
         }

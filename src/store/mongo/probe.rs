@@ -40,10 +40,10 @@ fn no_op(collection: &str, concern: &WriteConcern) -> Vec<u8> {
             updates.doc(|update| {
                 // An id that no document has.
                 update.doc("q", |filter| {
-                    filter.text("_id", &format!("longshore-check-{}", Uuid::new()))
+                    filter.text("_id", &format!("longshore-check-{}", Uuid::new()));
                 });
                 update.doc("u", |change| {
-                    change.doc("$set", |fields| fields.int32("longshore_check", 1))
+                    change.doc("$set", |fields| fields.int32("longshore_check", 1));
                 });
                 update.boolean("upsert", false);
             });

@@ -137,7 +137,7 @@ fn collect_rules(details: &Document, names: &mut Vec<String>, depth: usize) {
                 _,
             ) => {}
             ("operatorName" | "propertyName" | "reason", Bson::String(text)) => {
-                names.push(text.clone())
+                names.push(text.clone());
             }
             ("missingProperties" | "additionalProperties", Bson::Array(fields)) => {
                 names.extend(fields.iter().filter_map(Bson::as_str).map(str::to_owned));

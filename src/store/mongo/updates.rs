@@ -77,7 +77,7 @@ impl MongoStore {
                     }
                     // The first one is a race until shown otherwise.
                     Tried::Duplicate(_) if round < RENAMED - 1 && raced.insert(index) => {
-                        rounds[round + 1].push(index)
+                        rounds[round + 1].push(index);
                     }
                     Tried::Duplicate(refused) => duplicates.push((index, refused)),
                 }

@@ -101,7 +101,7 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
             "How long the oldest message of the last receive had waited; 0 after an empty receive.",
         )
         .with_callback(move |observer| {
-            observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[])
+            observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[]);
         })
         .build();
     let queue = Arc::clone(gauges);
@@ -222,7 +222,7 @@ fn observe_process(meter: &Meter) {
         .u64_observable_gauge("longshore.build_info")
         .with_description("1, with the version of the program.")
         .with_callback(|observer| {
-            observer.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))])
+            observer.observe(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]);
         })
         .build();
 }

@@ -60,7 +60,7 @@ impl Word {
                 tracing::warn!(collector, cause = %error, "{what} cannot be sent: they are dropped and counted until the collector takes them");
             }
             Ok(()) if was_lost => {
-                tracing::info!(collector = self.target, "{} are sent again", self.what)
+                tracing::info!(collector = self.target, "{} are sent again", self.what);
             }
             _ => {}
         }

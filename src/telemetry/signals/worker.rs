@@ -135,7 +135,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            WorkerEnded { drained: true, ran, counts, calls }.log()
+            WorkerEnded { drained: true, ran, counts, calls }.log();
         });
         let line: Value =
             serde_json::from_slice(&lines.0.lock().unwrap()).expect("one line of JSON");

@@ -30,7 +30,7 @@ pub fn body(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match (json::fields(&text), reference::document(&text)) {
         (Ok(fields), Some(wanted)) => {
-            assert_eq!(document(&fields), wanted, "the document is not the one that the text says")
+            assert_eq!(document(&fields), wanted, "the document is not the one that the text says");
         }
         (Err(rejection), None) => check_rejection(&rejection),
         (Ok(_), None) => panic!("read, though it must be refused"),

@@ -113,7 +113,7 @@ fn change(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8], words: &[Arc<[u8]>])
     match rng.u8(..8) {
         0 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(..8),
         1 if at < bytes.len() => {
-            bytes[at] = *rng.choice(b"{}[]\",:\\0-9eE. \n\0\xff=$").expect("some")
+            bytes[at] = *rng.choice(b"{}[]\",:\\0-9eE. \n\0\xff=$").expect("some");
         }
         2 => drop(bytes.drain(at..to)),
         3 => {

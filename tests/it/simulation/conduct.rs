@@ -225,7 +225,7 @@ impl Drop for Question<'_> {
 /// delete.
 pub fn drains_in_calm(who: &Incarnation) {
     who.book(|book| {
-        book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true)
+        book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true);
     });
 }
 

@@ -29,8 +29,8 @@ impl Target<'_> {
             for (index, (_, _, value)) in fields.iter().enumerate() {
                 merge.doc(|cond| {
                     write_if(cond, &is_newer(index), |literal| {
-                        value.iter().for_each(|field| literal.element(field.element))
-                    })
+                        value.iter().for_each(|field| literal.element(field.element));
+                    });
                 });
             }
             merge.doc(|document| {
@@ -47,8 +47,8 @@ impl Target<'_> {
                             for (index, (name, version, _)) in fields.iter().enumerate() {
                                 merge.doc(|cond| {
                                     write_if(cond, &is_newer(index), |literal| {
-                                        write_version(literal, name, version)
-                                    })
+                                        write_version(literal, name, version);
+                                    });
                                 });
                             }
                         });
@@ -71,8 +71,8 @@ impl Target<'_> {
                                 cond.doc(|any| {
                                     any.list("$or", |any| {
                                         (0..fields.len())
-                                            .for_each(|index| any.text(&is_newer(index)))
-                                    })
+                                            .for_each(|index| any.text(&is_newer(index)));
+                                    });
                                 });
                                 cond.doc(|document| document.list("$mergeObjects", changed));
                                 cond.text("$$ROOT");

@@ -114,7 +114,7 @@ fn of_expression(expression: &Bson, fields: &mut BTreeSet<String>) {
         }
         Bson::Array(list) => list.iter().for_each(|item| of_expression(item, fields)),
         Bson::Document(document) => {
-            document.values().for_each(|value| of_expression(value, fields))
+            document.values().for_each(|value| of_expression(value, fields));
         }
         _ => {}
     }

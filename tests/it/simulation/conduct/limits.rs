@@ -109,7 +109,7 @@ pub fn looks_at_write(
             // The record is about as large as the message, which has room for it.
             (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
             (Write::Insert(insert), Some(subject)) => {
-                book.receipts.made(subject, insert.document.len())
+                book.receipts.made(subject, insert.document.len());
             }
             (Write::Insert(_), None) => {}
         }

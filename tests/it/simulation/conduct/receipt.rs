@@ -177,10 +177,10 @@ impl Receipt {
             (Wish::Hide, EntryOutcome::Stale) => self.end = self.end.or(Some(End::Stale)),
             (_, EntryOutcome::Failed(_)) => self.tries += 1,
             (Wish::Delete, EntryOutcome::Done | EntryOutcome::Stale) => {
-                self.end = Some(End::Deleted)
+                self.end = Some(End::Deleted);
             }
             (Wish::Release, EntryOutcome::Done | EntryOutcome::Stale) => {
-                self.end = Some(End::Released)
+                self.end = Some(End::Released);
             }
         }
     }

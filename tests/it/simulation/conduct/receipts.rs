@@ -105,7 +105,7 @@ impl Receipts {
     pub fn made(&mut self, subject: &Subject, bytes: usize) {
         let mut made_bytes = Some(bytes);
         self.change_of_subject(subject, |receipt| {
-            receipt.made_bytes = made_bytes.take().unwrap_or(receipt.made_bytes)
+            receipt.made_bytes = made_bytes.take().unwrap_or(receipt.made_bytes);
         });
     }
 

@@ -195,7 +195,7 @@ impl World {
     fn look_at_death(&self, who: &Incarnation, ended: Result<(), JoinError>) {
         match ended {
             Err(error) if error.is_panic() => {
-                self.violation(|| format!("{} panicked: {error}", who.name))
+                self.violation(|| format!("{} panicked: {error}", who.name));
             }
             Err(_) if !who.is_alive() => {}
             _ => self.violation(|| format!("{} ended without being told to", who.name)),

@@ -171,7 +171,7 @@ impl Model {
         for name in newer {
             match message.fields.get(&name) {
                 Some(value) => {
-                    drop(self.document.get_or_insert_default().insert(name.clone(), value.clone()))
+                    drop(self.document.get_or_insert_default().insert(name.clone(), value.clone()));
                 }
                 None => self.say(message.stamp.time_ms),
             }
