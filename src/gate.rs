@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::telemetry::signals::{GateClosed, GateOpened, Signals, WriteTrouble};
+use crate::store::WriteTrouble;
+use crate::telemetry::signals::{GateClosed, GateOpened, Signals};
 
 /// Shared by pollers and lanes; clones are the same gate.
 #[derive(Clone)]

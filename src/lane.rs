@@ -4,12 +4,12 @@
 //! write starts only when a full batch is waiting, and never with a key that another write carries:
 //! two writers at one key would make each other stale or conflict on the server.
 
-mod doubt;
-mod doubts;
+mod alone;
 mod ending;
+mod evidence;
 mod item;
+mod policy;
 mod seen;
-mod trouble;
 mod waiting;
 mod writing;
 
@@ -25,14 +25,15 @@ use crate::clock::Clock;
 use crate::config::{BatchConfig, Collection, RetryConfig};
 use crate::dead_letter::DeadLetters;
 use crate::gate::{Gate, GateState};
-use crate::message::{Part, Receipt, Rejection};
+use crate::message::{Key, Part, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::telemetry::instruments::CollectionLabel;
 use crate::telemetry::signals::{Expired, Joined, Signals};
 
-pub use doubts::Doubts;
+pub use evidence::Evidence;
+use item::Item;
 use waiting::Waiting;
 
 /// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The
@@ -95,7 +96,7 @@ pub struct LaneContext<S> {
     pub stop: Stop,
     pub signals: Signals,
     /// Shared by all lanes.
-    pub doubts: Arc<Doubts>,
+    pub evidence: Arc<Evidence>,
 }
 
 impl<S> LaneContext<S> {
@@ -136,14 +137,14 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         {
             let Some(mut items) = waiting.take() else { break };
             linger_until = None;
-            let span = context.begin(items.iter_mut());
+            let span = context.begin(items.iter_mut().flat_map(Item::parts_mut));
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
             let write = async move {
                 let started = Instant::now();
-                let doubted = writing::write(context, items).await;
+                let to_try = writing::write(context, items).await;
                 context.processed(started);
-                (keys, doubted)
+                (keys, to_try)
             };
             writes.push(write.instrument(span));
         }
@@ -152,15 +153,15 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         }
         tokio::select! {
             biased;
-            Some((keys, doubted)) = writes.next(), if !writes.is_empty() => {
-                let (kept, free): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| doubted.iter().any(|doubted| doubted.item.key() == Some(key)));
+            Some((keys, mut to_try)) = writes.next(), if !writes.is_empty() => {
+                let is_kept = |key: &Key| to_try.iter().any(|alone| item::key(&alone.part.write) == Some(key));
+                let (kept, free): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_kept);
                 waiting.written(&free);
-                if !doubted.is_empty() {
+                if !to_try.is_empty() {
                     let context = &context;
-                    let mut doubted = doubted;
-                    let span = context.begin(doubted.iter_mut().map(|doubted| &mut doubted.item));
+                    let span = context.begin(to_try.iter_mut().map(|alone| &mut alone.part));
                     let try_alone = async move {
-                        doubt::try_alone(context, doubted).await;
+                        alone::try_alone(context, to_try).await;
                         kept
                     };
                     alone.push(try_alone.instrument(span));

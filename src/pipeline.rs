@@ -19,7 +19,7 @@ use crate::config::{Collection, Config};
 use crate::dead_letter::{self, DeadLetters};
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Doubts, Lane, LaneContext, Rejects, Waiters};
+use crate::lane::{self, Evidence, Lane, LaneContext, Rejects, Waiters};
 use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, visibility};
 use crate::route::Router;
@@ -124,10 +124,10 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 
     /// One lane per collection, and the one for dead letters, which the others feed.
     fn start_lanes(&self, stages: &mut JoinSet<()>, gate: &Gate, settle: &Settle) -> Lanes {
-        let doubts = Arc::new(Doubts::default());
+        let evidence = Arc::new(Evidence::default());
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = dead_letter::collection(&self.config);
-        stages.spawn(self.lane(collection, waiters, gate, settle, None, &doubts));
+        stages.spawn(self.lane(collection, waiters, gate, settle, None, &evidence));
         let dead_letters = DeadLetters::new(
             Arc::clone(&self.queue_traits.arn),
             Arc::clone(&self.clock),
@@ -143,7 +143,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
                 gate,
                 settle,
                 Some(rejects.clone()),
-                &doubts,
+                &evidence,
             ));
             by_collection.push(lane);
         }
@@ -157,7 +157,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         gate: &Gate,
         settle: &Settle,
         rejects: Option<Rejects>,
-        doubts: &Arc<Doubts>,
+        evidence: &Arc<Evidence>,
     ) -> impl Future<Output = ()> + use<Q, S> {
         let context = LaneContext {
             store: Arc::clone(&self.store),
@@ -171,7 +171,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             clock: Arc::clone(&self.clock),
             stop: self.stop.clone(),
             signals: self.signals.clone(),
-            doubts: Arc::clone(doubts),
+            evidence: Arc::clone(evidence),
         };
         let name = format!("lane {}", context.collection.name);
         self.signals.watchdog().watch(name, lane::run(context, waiters))

@@ -7,7 +7,6 @@ use std::future::Future;
 
 use crate::config::Collection;
 use crate::message::{Rejection, Write};
-use crate::telemetry::signals::WriteTrouble;
 
 /// A store that applies writes one by one and says of each what became of it.
 pub trait Store: Send + Sync + 'static {
@@ -55,6 +54,14 @@ pub enum ItemOutcome {
     Unconfirmed(String),
 }
 
+impl ItemOutcome {
+    /// Where an adapter answers for too few.
+    #[must_use]
+    pub fn no_answer() -> Self {
+        Self::Unconfirmed("no answer for this item".to_owned())
+    }
+}
+
 /// Why nothing is known. The kind decides what to do, the text is for people and holds no
 /// credentials.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,6 +82,18 @@ pub enum StoreFaultKind {
     /// The command as a whole was refused in a way that one of its writes can cause: halve it. A
     /// single write so refused is [`ItemOutcome::Doubtful`], never this.
     Refused,
+}
+
+/// What was in the way of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteTrouble {
+    /// See [`StoreFaultKind`], also for the next three.
+    ConnectionLost,
+    Unavailable,
+    Denied,
+    Refused,
+    /// Single items were not confirmed: others were, or the store answered for each.
+    Item,
 }
 
 impl From<StoreFaultKind> for WriteTrouble {

@@ -1,7 +1,7 @@
 """Breaks the pipeline in many ways, one by one, and sees whether the simulated worlds find each: `make mutations`.
 
-Each mutation replaces one piece of the sources, in a copy of them. A piece that is not there exactly once is an error: the
-sources have moved on, and the mutation must follow. SEEDS sets how many worlds are run for each at most (1000; fewer once three
+Each mutation replaces one piece of the sources, in a copy of them. White space is as good as other white space. A piece that is not
+there exactly once is an error: the sources have moved on, and the mutation must follow. SEEDS sets how many worlds are run for each at most (1000; fewer once three
 have failed), ONLY a regular expression for their names. Exits 1 where a mutation was not found. With `--pieces` it only looks whether each piece is there.
 """
 
@@ -26,8 +26,10 @@ MUTATIONS = [
     (
         "delete what was not confirmed",
         "src/lane/writing.rs",
-        "WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,",
-        "WriteOutcome::Unconfirmed(_) => group.items.into_iter().for_each(|item| done(context, item)),",
+        "            WriteOutcome::Unconfirmed(fault) => {\n",
+        "            WriteOutcome::Unconfirmed(_) if group.lost < LOST_MAX => {\n"
+        "                group.items.into_iter().flat_map(Item::into_parts).for_each(|part| done(context, part));\n            }\n"
+        "            WriteOutcome::Unconfirmed(fault) => {\n",
     ),
     (
         "ignore a failed delete entry",
@@ -37,9 +39,9 @@ MUTATIONS = [
     ),
     (
         "drop the comparison of versions in the join",
-        "src/version.rs",
-        "if a >= b { Change::Whole { version: a, fields: x } }",
-        "if a == a { Change::Whole { version: a, fields: x } }",
+        "src/lane/item.rs",
+        "if b > a {",
+        "if b == a {",
     ),
     (
         "compare versions without the length of the origin's id",
@@ -61,9 +63,9 @@ MUTATIONS = [
     ),
     (
         "never close the gate",
-        "src/lane/writing.rs",
-        "self.probe = self.context.gate.close(cause.trouble, cause.text);",
-        "self.probe = None;",
+        "src/lane/policy.rs",
+        "if patience == Patience::Left { GroupDecision::Retry } else { GroupDecision::CloseGate }",
+        "GroupDecision::Retry",
     ),
     (
         "give back at once when the gate closes",
@@ -73,21 +75,21 @@ MUTATIONS = [
     ),
     (
         "never halve a batch that breaks its connection",
-        "src/lane/writing.rs",
-        "if group.lost >= LOST_MAX && group.items.len() > 1 {",
-        "if group.lost >= LOST_MAX && group.items.len() > 1_000_000 {",
+        "src/lane/policy.rs",
+        "WriteTrouble::ConnectionLost if items == Count::Many && lost >= LOST_MAX => {",
+        "WriteTrouble::ConnectionLost if items == Count::Many && lost > 1_000_000 => {",
     ),
     (
         "dead-letter all parts of a refused join",
-        "src/lane/ending.rs",
-        "if item.parts_len() > 1 {",
-        "if item.parts_len() > 1_000_000 {",
+        "src/lane/writing.rs",
+        "match policy::of_item(outcome, item.messages(), is_store_well) {",
+        "match policy::of_item(outcome, Count::One, is_store_well) {",
     ),
     (
         "dead-letter at the first doubt",
-        "src/lane/doubt.rs",
-        "if doubt.is_proven || is_old && confirmed_before > doubt.confirmed_then {",
-        "if doubt.is_proven || confirmed_before >= doubt.confirmed_then {",
+        "src/lane/policy.rs",
+        "let is_old = doubt.age >= PROVEN_AFTER.min(budget / 2);\n    doubt.times >= DOUBTS_MAX || is_old && doubt.were_others_confirmed",
+        "doubt.times >= DOUBTS_MAX.min(1) || budget.is_zero()",
     ),
     (
         "never let go",
@@ -134,9 +136,9 @@ MUTATIONS = [
     (
         "forget a message that was extended",
         "src/lane/ending.rs",
-        "        context.settle.delete(part.receipt, part.ending);",
-        "        if part.receipt.received_at.elapsed() > std::time::Duration::from_secs(25) {\n            part.receipt.settled();\n"
-        "            continue;\n        }\n        context.settle.delete(part.receipt, part.ending);",
+        "    context.settle.delete(part.receipt, part.ending);",
+        "    if part.receipt.received_at.elapsed() > std::time::Duration::from_secs(25) {\n        return part.receipt.settled();\n    }\n"
+        "    context.settle.delete(part.receipt, part.ending);",
     ),
     (
         "hold the documents that are made of messages for nothing",
@@ -249,6 +251,11 @@ MUTATIONS = [
 ]
 
 
+def piece(there):
+    """What finds the piece, however its lines are broken."""
+    return re.compile(r"\s+".join(re.escape(word) for word in there.split()))
+
+
 def copy_sources(to):
     """The checkout as it is, changes included, but what is not tracked and ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
@@ -281,10 +288,13 @@ def main():
     # Not the checkout's own: cargo would take what was built from the copy for what is built from the checkout.
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "mutations"
     missed = 0
+    adrift = []
     for name, file, there, _ in MUTATIONS:
-        found = (ROOT / file).read_text().count(there)
+        found = len(piece(there).findall((ROOT / file).read_text()))
         if found != 1:
-            sys.exit(f"mutations.py: {name}: its piece stands {found} times in {file}: adapt the mutation")
+            adrift.append(f"mutations.py: {name}: its piece stands {found} times in {file}: adapt the mutation")
+    if adrift:
+        sys.exit("\n".join(adrift))
     if sys.argv[1:] == ["--pieces"]:
         return
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
@@ -295,7 +305,7 @@ def main():
             if name != "none" and not re.search(ONLY, name):
                 continue
             text = (ROOT / file).read_text()
-            (at / file).write_text(text.replace(there, instead) if there else text)
+            (at / file).write_text(piece(there).sub(lambda _: instead, text) if there else text)
             failed, worlds, what = run(at, target)
             (at / file).write_text(text)
             if failed is None:

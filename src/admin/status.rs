@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::gauges::QueueMessages;
+use crate::store::WriteTrouble;
 use crate::telemetry::counters::Label;
 use crate::telemetry::metrics::count;
 use crate::telemetry::recent::{GateStory, IndexStory, Story, Trouble};
-use crate::telemetry::signals::WriteTrouble;
 
 use super::View;
 use super::headline;

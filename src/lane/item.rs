@@ -2,59 +2,76 @@
 //! it.
 
 use crate::message::{Key, Part, Update, Write};
-use crate::version::Change;
-use crate::version::join;
+use crate::version::{Change, Version, join};
+
+use super::policy::Count;
 
 /// One or more parts that are written as one.
 #[derive(Debug)]
 pub struct Item {
     /// Never empty.
     parts: Vec<Part>,
-    /// The join of all parts where there is more than one.
-    joined: Option<Write>,
+    written: Written,
+}
+
+/// What is written of the parts.
+#[derive(Debug)]
+enum Written {
+    /// This one alone: of whole states the newest says all.
+    Part(usize),
+    /// The join of all.
+    Join(Write),
 }
 
 impl Item {
     #[must_use]
     pub fn new(part: Part) -> Self {
-        Self { parts: vec![part], joined: None }
+        Self { parts: vec![part], written: Written::Part(0) }
     }
 
     /// Joins one more update of the same key.
     pub fn join(&mut self, part: Part) {
-        let left = self.joined.take().unwrap_or_else(|| self.parts[0].write.clone());
-        self.joined = Some(match (left, &part.write) {
-            (Write::Update(left), Write::Update(right)) => Write::Update(Update {
-                key: left.key,
-                change: join(left.change, right.change.clone()),
-            }),
-            (left, _) => left,
-        });
+        // An insert is never joined.
+        if let (Write::Update(left), Write::Update(right)) = (self.write(), &part.write) {
+            match (&left.change, &right.change) {
+                // Equal versions are one message, delivered twice, or two that say the same.
+                (Change::Whole { version: a, .. }, Change::Whole { version: b, .. }) => {
+                    if b > a {
+                        self.written = Written::Part(self.parts.len());
+                    }
+                }
+                _ => self.join_change(right.change.clone()),
+            }
+        }
         self.parts.push(part);
+    }
+
+    fn join_change(&mut self, right: Change) {
+        let left = match std::mem::replace(&mut self.written, Written::Part(0)) {
+            Written::Join(write) => write,
+            Written::Part(index) => self.parts[index].write.clone(),
+        };
+        self.written = Written::Join(match left {
+            Write::Update(Update { key, change }) => {
+                Write::Update(Update { key, change: join(change, right) })
+            }
+            insert @ Write::Insert(_) => insert,
+        });
     }
 
     /// What is written.
     #[must_use]
     pub fn write(&self) -> &Write {
-        self.joined.as_ref().unwrap_or(&self.parts[0].write)
+        match &self.written {
+            Written::Part(index) => &self.parts[*index].write,
+            Written::Join(write) => write,
+        }
     }
 
     /// The key of an update.
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
-        match self.write() {
-            Write::Insert(_) => None,
-            Write::Update(update) => Some(&update.key),
-        }
-    }
-
-    /// The id of the message that this is made of, if it is one.
-    #[must_use]
-    pub fn only_message_id(&self) -> Option<&str> {
-        match &self.parts[..] {
-            [part] => Some(&part.receipt.message.message_id),
-            _ => None,
-        }
+        key(self.write())
     }
 
     /// The ids of the messages that this is made of.
@@ -66,21 +83,20 @@ impl Item {
         self.parts.iter_mut()
     }
 
+    /// How many messages this is made of.
     #[must_use]
-    pub fn parts_len(&self) -> usize {
-        self.parts.len()
+    pub fn messages(&self) -> Count {
+        Count::of(self.parts.len())
     }
 
-    #[must_use]
-    pub fn into_parts(self) -> Vec<Part> {
-        self.parts
+    pub fn into_parts(self) -> impl Iterator<Item = Part> {
+        self.parts.into_iter()
     }
 
-    /// The parts one by one, oldest version first, so that each meets its own fate.
-    #[must_use]
-    pub fn into_single_items(mut self) -> Vec<Self> {
+    /// The parts, oldest version first, so that each meets its own fate.
+    pub fn into_parts_by_age(mut self) -> impl Iterator<Item = Part> {
         self.parts.sort_by(|a, b| newest_version(&a.write).cmp(&newest_version(&b.write)));
-        self.parts.into_iter().map(Self::new).collect()
+        self.parts.into_iter()
     }
 
     /// Takes out the parts that `condition` picks; `None` for an item of which nothing is left.
@@ -98,7 +114,16 @@ impl Item {
     }
 }
 
-fn newest_version(write: &Write) -> Option<&crate::version::Version> {
+/// The key of an update.
+#[must_use]
+pub fn key(write: &Write) -> Option<&Key> {
+    match write {
+        Write::Insert(_) => None,
+        Write::Update(update) => Some(&update.key),
+    }
+}
+
+fn newest_version(write: &Write) -> Option<&Version> {
     match write {
         Write::Insert(_) => None,
         Write::Update(Update { change: Change::Whole { version, .. }, .. }) => Some(version),

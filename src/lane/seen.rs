@@ -8,13 +8,12 @@ use tracing::{Instrument, Span};
 use crate::config::WriteKind;
 use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
-use crate::store::{Store, WriteOutcome};
+use crate::store::{Store, WriteOutcome, WriteTrouble};
 use crate::telemetry::counters::Label;
-use crate::telemetry::signals::{Durable, Processed, StoreCalled, WriteTrouble};
+use crate::telemetry::signals::{Durable, Processed, StoreCalled};
 use crate::telemetry::spans;
 
 use super::LaneContext;
-use super::item::Item;
 
 impl<S: Store> LaneContext<S> {
     /// One write command.
@@ -55,8 +54,8 @@ impl<S> LaneContext<S> {
     }
 
     /// The span of a batch that is about to be written. Its messages know it from now on.
-    pub(super) fn begin<'a>(&self, items: impl Iterator<Item = &'a mut Item>) -> Span {
-        let mut parts: Vec<_> = items.flat_map(Item::parts_mut).collect();
+    pub(super) fn begin<'a>(&self, parts: impl Iterator<Item = &'a mut Part>) -> Span {
+        let mut parts: Vec<_> = parts.collect();
         let span = self.signals.spans().process(
             self.label.name(),
             parts.iter().map(|part| (&*part.receipt.message, refused(part))),

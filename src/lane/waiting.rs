@@ -1,8 +1,6 @@
 //! What waits in a lane, in order of arrival, updates of one key joined as they come.
 
-use std::collections::HashSet;
-
-use indexmap::IndexMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::config::BatchConfig;
 use crate::message::{Key, Part, Write};
@@ -14,21 +12,23 @@ use super::item::Item;
 pub struct Waiting {
     docs_max: usize,
     bytes_max: usize,
-    items: IndexMap<Slot, Item>,
-    /// Names the slots of inserts.
-    next_insert: u64,
+    inserts: VecDeque<Item>,
+    updates: Updates,
+    /// Of what can be taken.
     bytes: usize,
-    /// Keys that a write in flight carries. Only asked, never iterated.
-    in_flight: HashSet<Key>,
-    /// Waiting items whose key is in flight: they cannot be taken yet.
-    blocked: usize,
 }
 
-/// Updates wait by their key; inserts each for itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Slot {
-    Insert(u64),
-    Key(Key),
+/// Updates wait by their key, numbered as they come.
+#[derive(Debug, Default)]
+struct Updates {
+    ready: BTreeMap<u64, Item>,
+    /// A write in flight carries their key: they cannot be taken yet.
+    blocked: BTreeMap<u64, Item>,
+    /// The number of the item that waits for each key. Only asked, never iterated.
+    numbers: HashMap<Key, u64>,
+    next_number: u64,
+    /// Keys that a write in flight carries. Only asked, never iterated.
+    in_flight: HashSet<Key>,
 }
 
 impl Waiting {
@@ -37,44 +37,57 @@ impl Waiting {
         Self {
             docs_max: batch.docs_max,
             bytes_max: batch.bytes_max,
-            items: IndexMap::new(),
-            next_insert: 0,
+            inserts: VecDeque::new(),
+            updates: Updates::default(),
             bytes: 0,
-            in_flight: HashSet::new(),
-            blocked: 0,
         }
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.ready() == 0 && self.updates.blocked.is_empty()
     }
 
     /// Whether what can be taken fills a batch.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.items.len() - self.blocked >= self.docs_max
-            || (self.bytes >= self.bytes_max && self.items.len() > self.blocked)
+        self.ready() >= self.docs_max || self.bytes >= self.bytes_max
+    }
+
+    fn ready(&self) -> usize {
+        self.inserts.len() + self.updates.ready.len()
     }
 
     /// Adds a part. Returns whether it was joined with one that waits already.
     pub fn push(&mut self, part: Part) -> bool {
-        let slot = match &part.write {
+        let key = match &part.write {
             Write::Insert(_) => {
-                self.next_insert += 1;
-                Slot::Insert(self.next_insert)
+                self.bytes += part.write.command_bytes();
+                self.inserts.push_back(Item::new(part));
+                return false;
             }
-            Write::Update(update) => Slot::Key(update.key.clone()),
+            Write::Update(update) => &update.key,
         };
-        if let Some(item) = self.items.get_mut(&slot) {
-            let before = item.write().command_bytes();
-            item.join(part);
-            self.bytes = self.bytes - before + item.write().command_bytes();
+        let updates = &mut self.updates;
+        if let Some(number) = updates.numbers.get(key) {
+            if let Some(item) = updates.ready.get_mut(number) {
+                let before = item.write().command_bytes();
+                item.join(part);
+                self.bytes = self.bytes - before + item.write().command_bytes();
+            } else if let Some(item) = updates.blocked.get_mut(number) {
+                item.join(part);
+            }
             return true;
         }
-        self.blocked += usize::from(self.is_blocked(&slot));
-        self.bytes += part.write.command_bytes();
-        self.items.insert(slot, Item::new(part));
+        let number = updates.next_number;
+        updates.next_number += 1;
+        updates.numbers.insert(key.clone(), number);
+        if updates.in_flight.contains(key) {
+            updates.blocked.insert(number, Item::new(part));
+        } else {
+            self.bytes += part.write.command_bytes();
+            updates.ready.insert(number, Item::new(part));
+        }
         false
     }
 
@@ -82,46 +95,55 @@ impl Waiting {
     /// in flight. `None` where nothing can be taken.
     pub fn take(&mut self) -> Option<Vec<Item>> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
-        let mut kept = IndexMap::new();
-        let mut waiting = std::mem::take(&mut self.items).into_iter();
-        for (slot, item) in waiting.by_ref() {
+        while let Some(item) = self.inserts.front().or_else(|| self.updates.first()) {
             let size = item.write().command_bytes();
-            let is_full = !taken.is_empty()
-                && (taken.len() >= self.docs_max || bytes + size > self.bytes_max);
-            if is_full {
-                kept.insert(slot, item);
+            let is_full = taken.len() >= self.docs_max || bytes + size > self.bytes_max;
+            if is_full && !taken.is_empty() {
                 break;
             }
-            if self.is_blocked(&slot) {
-                kept.insert(slot, item);
-                continue;
-            }
             bytes += size;
-            taken.push(item);
+            taken.extend(self.inserts.pop_front().or_else(|| self.updates.take_first()));
         }
-        kept.extend(waiting);
-        self.items = kept;
         self.bytes -= bytes;
-        self.in_flight.extend(taken.iter().filter_map(|item| item.key().cloned()));
         (!taken.is_empty()).then_some(taken)
     }
 
     /// A write has ended: its keys may be taken again.
     pub fn written(&mut self, keys: &[Key]) {
+        let updates = &mut self.updates;
         for key in keys {
-            self.in_flight.remove(key);
-            self.blocked -= usize::from(self.items.contains_key(&Slot::Key(key.clone())));
+            updates.in_flight.remove(key);
+            let number = updates.numbers.get(key);
+            if let Some((number, item)) =
+                number.and_then(|number| updates.blocked.remove_entry(number))
+            {
+                self.bytes += item.write().command_bytes();
+                updates.ready.insert(number, item);
+            }
         }
     }
 
     /// Takes everything out.
-    pub fn drain_parts(&mut self) -> impl Iterator<Item = Part> + '_ {
+    pub fn drain_parts(&mut self) -> impl Iterator<Item = Part> + use<> {
         self.bytes = 0;
-        self.blocked = 0;
-        self.items.drain(..).flat_map(|(_, item)| item.into_parts())
+        self.updates.numbers.clear();
+        let mut updates = std::mem::take(&mut self.updates.ready);
+        updates.append(&mut self.updates.blocked);
+        let inserts = std::mem::take(&mut self.inserts);
+        inserts.into_iter().chain(updates.into_values()).flat_map(Item::into_parts)
+    }
+}
+
+impl Updates {
+    fn first(&self) -> Option<&Item> {
+        self.ready.first_key_value().map(|(_, item)| item)
     }
 
-    fn is_blocked(&self, slot: &Slot) -> bool {
-        matches!(slot, Slot::Key(key) if self.in_flight.contains(key))
+    fn take_first(&mut self) -> Option<Item> {
+        let (_, item) = self.ready.pop_first()?;
+        if let Some((key, _)) = item.key().and_then(|key| self.numbers.remove_entry(key)) {
+            self.in_flight.insert(key);
+        }
+        Some(item)
     }
 }

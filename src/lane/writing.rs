@@ -1,6 +1,8 @@
-//! One batch from the first try until every part of it is settled.
+//! One batch from the first try until every part of it is settled. What to do is decided in
+//! [`super::policy`] and carried out here.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -8,37 +10,27 @@ use crate::gate::{GateState, Probe};
 use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
-use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
-use crate::telemetry::signals::{BatchWritten, WriteFailed, WriteTrouble};
+use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
+use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
 use super::LaneContext;
-use super::doubt::Doubted;
+use super::alone::Alone;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
+use super::policy::{
+    self, Count, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
+};
 
-/// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the
-/// connection.
-const LOST_MAX: u32 = 2;
+/// A store that takes longer to take a write that changes nothing is not well. So much later than
+/// the retry budget may the gate close.
+const WELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Items that are tried in one command.
-pub(super) struct Group {
+struct Group {
     /// Never empty.
-    pub items: Vec<Item>,
+    items: Vec<Item>,
     /// Connections that broke under it.
     lost: u32,
-}
-
-/// Why nothing of a group is confirmed.
-#[derive(Clone, Copy)]
-pub(super) struct Cause<'a> {
-    pub trouble: WriteTrouble,
-    pub text: &'a str,
-}
-
-impl<'a> From<&'a StoreFault> for Cause<'a> {
-    fn from(fault: &'a StoreFault) -> Self {
-        Self { trouble: fault.kind.into(), text: &fault.text }
-    }
 }
 
 impl Group {
@@ -46,51 +38,60 @@ impl Group {
         Self { items, lost: 0 }
     }
 
-    /// Whether an item that breaks its connection may still be looked for in it.
-    pub fn is_searched(&self) -> bool {
-        self.items.len() > 1 || self.lost < LOST_MAX
+    fn count(&self) -> Count {
+        Count::of(self.items.len())
+    }
+
+    fn is_searched(&self) -> bool {
+        policy::is_searched(self.count(), self.lost)
     }
 }
 
-/// Writes `items` and settles every part of them, but for those in doubt, which are returned.
-pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Doubted> {
+/// Why nothing of a group is confirmed.
+#[derive(Clone, Copy)]
+struct Cause<'a> {
+    trouble: WriteTrouble,
+    text: &'a str,
+}
+
+/// Writes `items` and settles every part of them, but for those that are to be tried alone, which
+/// are returned.
+pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Alone> {
     // What was in the way before is not to be so again.
     let (in_the_way, items): (Vec<_>, Vec<_>) =
-        items.into_iter().partition(|item| context.doubts.was_set_aside(item));
+        items.into_iter().partition(|item| context.evidence.was_set_aside(item.message_ids()));
     let mut writing = Writing {
         context,
         backoff: Backoff::new(&context.retry, context.clock.clone()),
         todo: VecDeque::new(),
         failing_since: None,
         probe: None,
-        doubted: in_the_way
-            .into_iter()
-            .flat_map(Item::into_single_items)
-            .map(Doubted::not_yet)
-            .collect(),
+        alone: Vec::new(),
     };
+    writing.try_alone(in_the_way);
     if !items.is_empty() {
         writing.todo.push_back(Group::new(items));
     }
     while let Some(group) = writing.todo.pop_front() {
         writing.attempt(group).await;
     }
-    writing.doubted
+    writing.alone
 }
 
-pub(super) struct Writing<'a, S> {
-    pub context: &'a LaneContext<S>,
-    pub backoff: Backoff,
-    pub todo: VecDeque<Group>,
+struct Writing<'a, S> {
+    context: &'a LaneContext<S>,
+    backoff: Backoff,
+    todo: VecDeque<Group>,
     /// Since when nothing was confirmed.
-    pub failing_since: Option<Instant>,
+    failing_since: Option<Instant>,
     /// Held from the moment this batch closed the gate.
-    pub probe: Option<Probe>,
-    pub doubted: Vec<Doubted>,
+    probe: Option<Probe>,
+    /// To be tried alone.
+    alone: Vec<Alone>,
 }
 
 impl<S: Store> Writing<'_, S> {
-    async fn attempt(&mut self, group: Group) {
+    async fn attempt(&mut self, mut group: Group) {
         let context = self.context;
         let started = Instant::now();
         let writes: Vec<_> = group.items.iter().map(Item::write).collect();
@@ -103,7 +104,15 @@ impl<S: Store> Writing<'_, S> {
             WriteOutcome::Answered { items, stale } => {
                 self.answered(group, items, stale, started).await;
             }
-            WriteOutcome::Unconfirmed(fault) => self.unconfirmed(group, &fault).await,
+            WriteOutcome::Unconfirmed(fault) => {
+                match fault.kind {
+                    StoreFaultKind::ConnectionLost => group.lost += 1,
+                    StoreFaultKind::Refused => group.lost = LOST_MAX,
+                    StoreFaultKind::Unavailable | StoreFaultKind::Denied => {}
+                }
+                let cause = Cause { trouble: fault.kind.into(), text: &fault.text };
+                self.unconfirmed(group, cause).await;
+            }
         }
     }
 
@@ -111,149 +120,142 @@ impl<S: Store> Writing<'_, S> {
     async fn answered(
         &mut self,
         group: Group,
-        outcomes: Vec<ItemOutcome>,
+        mut outcomes: Vec<ItemOutcome>,
         stale: usize,
         started: Instant,
     ) {
-        let (mut written, mut already_there, mut rejected) = (0, 0, 0);
-        let mut unconfirmed: Option<(Vec<Item>, String)> = None;
-        let (mut alone, mut doubtful) = (Vec::new(), Vec::new());
+        let context = self.context;
         // An adapter that answers for too few leaves the rest unconfirmed.
-        let outcomes = outcomes.into_iter().chain(std::iter::repeat_with(|| {
-            ItemOutcome::Unconfirmed("no answer for this item".to_owned())
-        }));
+        outcomes.resize_with(group.items.len(), ItemOutcome::no_answer);
+        let tally = Tally::of(&outcomes, stale);
+        let is_store_well = tally.is_store_well();
+        let (mut in_doubt, mut again, mut why) = (Vec::new(), Vec::new(), None);
         for (item, outcome) in group.items.into_iter().zip(outcomes) {
-            match outcome {
-                ItemOutcome::Written => {
-                    written += 1;
-                    done(self.context, item);
+            match policy::of_item(outcome, item.messages(), is_store_well) {
+                ItemDecision::Done => item.into_parts().for_each(|part| done(context, part)),
+                ItemDecision::Refuse(rejection) => {
+                    item.into_parts().for_each(|part| refuse(context, part, &rejection));
                 }
-                ItemOutcome::AlreadyThere => {
-                    already_there += 1;
-                    done(self.context, item);
+                ItemDecision::TakeApart => {
+                    let single = |part| Group::new(vec![Item::new(part)]);
+                    self.todo.extend(item.into_parts_by_age().map(single));
                 }
-                ItemOutcome::Rejected(rejection) => {
-                    rejected += 1;
-                    self.todo.extend(
-                        refuse(self.context, item, &rejection)
-                            .into_iter()
-                            .map(|item| Group::new(vec![item])),
-                    );
-                }
-                // The fault may be that of one of several messages alone.
-                ItemOutcome::Doubtful(_) if item.parts_len() > 1 => {
-                    alone.extend(item.into_single_items());
-                }
-                ItemOutcome::Doubtful(_) => doubtful.push(item),
-                ItemOutcome::Unconfirmed(cause) => {
-                    unconfirmed.get_or_insert_with(|| (Vec::new(), cause)).0.push(item);
+                ItemDecision::Alone => self.try_alone([item]),
+                ItemDecision::AloneInDoubt => in_doubt.extend(item.into_parts()),
+                ItemDecision::Again(cause) => {
+                    why.get_or_insert(cause);
+                    again.push(item);
                 }
             }
         }
-        confirmed(self.context, written, stale);
-        // After that: what is in the same answer is no evidence, for a trouble may be that of a
-        // part of the store.
-        self.doubted.extend(doubtful.into_iter().map(|item| Doubted::now(self.context, item)));
-        // A store that cannot write answers nonetheless where nothing is to be changed.
-        let changed = written.saturating_sub(stale);
-        let is_well = if unconfirmed.is_some() {
-            changed > 0
-        } else {
-            written + already_there + rejected > 0
-        };
-        if is_well {
-            let took = started.elapsed();
-            self.context.signals.emit(&BatchWritten {
-                collection: &self.context.label,
-                written,
-                already_there,
-                stale,
-                took,
-            });
+        confirmed(context, tally.written, stale);
+        // After that: what is in the same answer is no evidence, for a trouble may be that of a part
+        // of the store.
+        self.alone.extend(in_doubt.into_iter().map(|part| Alone::in_doubt(context, part)));
+        if is_store_well {
+            let Tally { written, already_there, .. } = tally;
+            let (collection, took) = (&context.label, started.elapsed());
+            context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
             self.well();
         }
-        if is_well && let Some((items, _)) = unconfirmed.take() {
-            // The others were answered for: it is these few that have a trouble of their own.
-            alone.extend(items);
+        if let Some(text) = why {
+            let cause = Cause { trouble: WriteTrouble::Item, text: &text };
+            self.unconfirmed(Group { items: again, lost: group.lost }, cause).await;
         }
-        self.doubted.extend(alone.into_iter().map(Doubted::not_yet));
-        if let Some((items, cause)) = unconfirmed {
-            self.in_trouble(
-                Group { items, lost: group.lost },
-                Cause { trouble: WriteTrouble::Item, text: &cause },
-                false,
-            )
-            .await;
-        }
-    }
-
-    /// Leaves the group in the queue for another visibility timeout, and the gate to others.
-    fn leave(&mut self, group: Group) {
-        self.probe = None;
-        for part in group.items.into_iter().flat_map(Item::into_parts) {
-            self.context.settle.leave(part.receipt);
-        }
-    }
-
-    /// Whether this lane is that of dead letters, and these are denied for longer than the retry
-    /// budget.
-    fn are_dead_letters_denied(&self) -> bool {
-        let (doubts, is_of_dead_letters) = (&self.context.doubts, self.context.rejects.is_none());
-        if is_of_dead_letters && self.is_budget_spent() {
-            doubts.deny_dead_letters(true);
-        }
-        is_of_dead_letters && doubts.are_dead_letters_denied()
     }
 
     /// Nothing is known about any item of the group.
-    async fn unconfirmed(&mut self, mut group: Group, fault: &StoreFault) {
-        match fault.kind {
-            StoreFaultKind::ConnectionLost => group.lost += 1,
-            StoreFaultKind::Refused => group.lost = LOST_MAX,
-            StoreFaultKind::Unavailable | StoreFaultKind::Denied => {}
-        }
-        if group.lost >= LOST_MAX && group.items.len() > 1 {
-            let second = group.items.split_off(group.items.len() / 2);
-            self.todo.push_front(Group::new(second));
-            group.lost = 0;
-            if fault.kind == StoreFaultKind::Refused {
-                // Refused for what is in it: waiting does not help, less may.
-                return self.todo.push_front(group);
-            }
-        }
-        if fault.kind == StoreFaultKind::ConnectionLost
-            && group.lost < LOST_MAX
-            && self.is_budget_spent()
-            && self.is_store_well().await
-        {
-            // The one item that breaks connections is looked for, which has an end. Nothing else
-            // needs to go back for that: in a FIFO group all that stands behind would, and be no
-            // further when it returns.
-            self.open_gate();
-            return self.sleep_and_requeue(group, fault.into()).await;
-        }
-        match fault.kind {
-            StoreFaultKind::ConnectionLost | StoreFaultKind::Refused => {
-                self.in_trouble(group, fault.into(), true).await;
-            }
-            // Dead letters that may not be written stay in the queue: that is no reason to write
-            // nothing else.
-            StoreFaultKind::Denied if self.are_dead_letters_denied() => self.leave(group),
-            StoreFaultKind::Denied | StoreFaultKind::Unavailable => {
-                self.wait_and_retry(group, fault.into()).await;
+    async fn unconfirmed(&mut self, mut group: Group, cause: Cause<'_>) {
+        self.failing_since.get_or_insert_with(Instant::now);
+        let mut health = Health::NotAsked;
+        loop {
+            match policy::of_group(&self.standing(&group, cause.trouble, health)) {
+                GroupDecision::Halve { at_once } => {
+                    let second = group.items.split_off(group.items.len() / 2);
+                    self.todo.push_front(Group::new(second));
+                    group.lost = 0;
+                    if at_once {
+                        return self.todo.push_front(group);
+                    }
+                }
+                GroupDecision::Ask { after_pause: false } => {
+                    health = if self.is_store_well().await { Health::Well } else { Health::Unwell };
+                }
+                GroupDecision::Ask { after_pause: true } => {
+                    let is_well = self.is_store_well_after_pause().await;
+                    health = if is_well { Health::Well } else { Health::StillUnwell };
+                }
+                GroupDecision::Retry => return self.retry(group, cause).await,
+                GroupDecision::Search => {
+                    self.open_gate();
+                    return self.retry(group, cause).await;
+                }
+                GroupDecision::CloseGate => return self.close_gate(group, cause).await,
+                GroupDecision::SetAside => return self.set_aside(group),
+                GroupDecision::Leave => return self.leave(group),
             }
         }
     }
 
-    pub(super) async fn wait_and_retry(&mut self, group: Group, cause: Cause<'_>) {
-        self.failing_since.get_or_insert_with(Instant::now);
-        if self.probe.is_none() && self.is_budget_spent() {
+    fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
+        let (context, evidence) = (self.context, &self.context.evidence);
+        let failing = self.failing_since.map(|since| since.elapsed()).unwrap_or_default();
+        let patience = Patience::after(failing, context.retry.budget, evidence.is_trouble_known());
+        // The lane of dead letters has no way for what it rejects.
+        let is_of_dead_letters = context.rejects.is_none();
+        if is_of_dead_letters && trouble == WriteTrouble::Denied && patience != Patience::Left {
+            evidence.deny_dead_letters(true);
+        }
+        Standing {
+            trouble,
+            items: group.count(),
+            lost: group.lost,
+            patience,
+            is_other_searched: self.todo.iter().any(Group::is_searched),
+            are_dead_letters_denied: is_of_dead_letters && evidence.are_dead_letters_denied(),
+            health,
+        }
+    }
+
+    /// Waits, and puts the group back among those to try.
+    async fn retry(&mut self, group: Group, cause: Cause<'_>) {
+        let retry_in = self.backoff.next_interval();
+        let documents = group.items.len();
+        let (collection, Cause { trouble, text: cause }) = (&self.context.collection.name, cause);
+        self.context.signals.emit(&WriteFailed { collection, documents, trouble, cause, retry_in });
+        tokio::select! {
+            biased;
+            () = self.context.letting_go() => return self.release_all(group),
+            () = sleep(retry_in) => {}
+        }
+        if self.probe.is_some() && self.context.gate.state() == GateState::Shut {
+            // All goes back but what probes.
+            release(self.context, self.alone.drain(..).map(|alone| alone.part));
+        }
+        // While the gate is closed, each group has its turn: one of them may be what fails. One that
+        // was found can wait.
+        if self.probe.is_some() || group.lost >= LOST_MAX {
+            self.todo.push_back(group);
+        } else {
+            self.todo.push_front(group);
+        }
+        for mut group in std::mem::take(&mut self.todo) {
+            group.items = self.release_overdue(group.items);
+            if !group.items.is_empty() {
+                self.todo.push_back(group);
+            }
+        }
+    }
+
+    /// Closes the gate, if no other batch has, and tries on as its probe.
+    async fn close_gate(&mut self, group: Group, cause: Cause<'_>) {
+        if self.probe.is_none() {
             self.probe = self.context.gate.close(cause.trouble, cause.text);
             if self.probe.is_none() && self.is_shut_out().await {
                 return self.release_all(group);
             }
         }
-        self.sleep_and_requeue(group, cause).await;
+        self.retry(group, cause).await;
     }
 
     /// Another batch probes: waits until the gate is shut, and this batch is to be given back, or
@@ -270,40 +272,28 @@ impl<S: Store> Writing<'_, S> {
         state == GateState::Shut
     }
 
-    pub(super) async fn sleep_and_requeue(&mut self, group: Group, cause: Cause<'_>) {
-        let retry_in = self.backoff.next_interval();
-        let documents = group.items.len();
-        let collection = &self.context.collection.name;
-        self.context.signals.emit(&WriteFailed {
-            collection,
-            documents,
-            trouble: cause.trouble,
-            cause: cause.text,
-            retry_in,
-        });
-        tokio::select! {
-            biased;
-            () = self.context.letting_go() => return self.release_all(group),
-            () = sleep(retry_in) => {}
+    /// Leaves the gate and the writer to others.
+    fn set_aside(&mut self, group: Group) {
+        self.open_gate();
+        let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
+        let items: Vec<_> = groups.flat_map(|group| group.items).collect();
+        for item in &items {
+            self.context.evidence.set_aside(item.message_ids());
         }
-        if self.probe.is_some() && self.context.gate.state() == GateState::Shut {
-            // All goes back but what probes.
-            self.doubted.drain(..).for_each(|doubted| release(self.context, doubted.item));
+        self.try_alone(items);
+    }
+
+    /// Leaves the group in the queue for another visibility timeout, and the gate to others.
+    fn leave(&mut self, group: Group) {
+        self.probe = None;
+        for part in group.items.into_iter().flat_map(Item::into_parts) {
+            self.context.settle.leave(part.receipt);
         }
-        // While the gate is closed, each group has its turn: one of them may be what fails. One
-        // that was found can wait.
-        let is_last = self.probe.is_some() || group.lost >= LOST_MAX;
-        if is_last {
-            self.todo.push_back(group);
-        } else {
-            self.todo.push_front(group);
-        }
-        for mut group in std::mem::take(&mut self.todo) {
-            group.items = self.release_overdue(group.items);
-            if !group.items.is_empty() {
-                self.todo.push_back(group);
-            }
-        }
+    }
+
+    fn try_alone(&mut self, items: impl IntoIterator<Item = Item>) {
+        let parts = items.into_iter().flat_map(Item::into_parts_by_age);
+        self.alone.extend(parts.map(Alone::not_in_doubt));
     }
 
     /// The queue lets a message be held for 12 h; an hour before, it is given back rather than left
@@ -313,9 +303,7 @@ impl<S: Store> Writing<'_, S> {
         let mut kept = Vec::with_capacity(items.len());
         for item in items {
             let (rest, overdue) = item.split_off(is_overdue);
-            for part in overdue {
-                self.context.settle.release(part.receipt);
-            }
+            release(self.context, overdue);
             kept.extend(rest);
         }
         kept
@@ -323,15 +311,29 @@ impl<S: Store> Writing<'_, S> {
 
     fn release_all(&mut self, group: Group) {
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
-        groups.flat_map(|group| group.items).for_each(|item| release(self.context, item));
+        release(self.context, groups.flat_map(|group| group.items).flat_map(Item::into_parts));
     }
 
-    pub(super) fn is_budget_spent(&self) -> bool {
-        self.failing_since.is_some_and(|since| since.elapsed() >= self.context.retry.budget)
+    async fn is_store_well(&self) -> bool {
+        tokio::select! {
+            biased;
+            is_well = self.context.store.is_well(&self.context.collection) => is_well,
+            () = sleep(WELL_WITHIN) => false,
+            () = self.context.letting_go() => false,
+        }
+    }
+
+    async fn is_store_well_after_pause(&mut self) -> bool {
+        let pause = self.backoff.next_interval();
+        tokio::select! {
+            biased;
+            () = self.context.letting_go() => false,
+            () = sleep(pause) => self.is_store_well().await,
+        }
     }
 
     /// The store takes writes, whatever becomes of this batch.
-    pub(super) fn open_gate(&mut self) {
+    fn open_gate(&mut self) {
         if let Some(probe) = self.probe.take() {
             probe.prove();
         }
@@ -343,7 +345,7 @@ impl<S: Store> Writing<'_, S> {
         self.backoff.reset();
         self.open_gate();
         if self.context.rejects.is_none() {
-            self.context.doubts.deny_dead_letters(false);
+            self.context.evidence.deny_dead_letters(false);
         }
     }
 }

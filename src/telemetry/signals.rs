@@ -28,9 +28,7 @@ pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
     StaleHandle, VisibilityExtended,
 };
-pub use store::{
-    BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed, WriteTrouble,
-};
+pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed};
 pub use worker::{QueueCalls, WorkerEnded};
 
 /// Where signals go, and what is told beside them. Clones share all of it. The default one counts

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Signal;
+use crate::store::WriteTrouble;
 use crate::telemetry::counters::{Counters, Label};
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
 use crate::telemetry::recent::Recent;
@@ -38,21 +39,6 @@ impl Signal for BatchWritten<'_> {
             "batch written"
         );
     }
-}
-
-/// What was in the way of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteTrouble {
-    /// The connection broke in the middle.
-    ConnectionLost,
-    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
-    Unavailable,
-    /// Not authorised, or authentication or TLS failed.
-    Denied,
-    /// The command as a whole was refused for what is in it.
-    Refused,
-    /// Single items were not confirmed, others were.
-    Item,
 }
 
 impl Label for WriteTrouble {

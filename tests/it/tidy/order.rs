@@ -43,12 +43,13 @@ const LAYERS: &[Layer] = &[
         siblings: Siblings::Strangers,
         modules: &["queue/visibility", "settle", "dead_letter", "gate"],
     },
-    Layer { name: "contracts", siblings: Siblings::Strangers, modules: &["queue", "store"] },
+    Layer { name: "contracts", siblings: Siblings::Strangers, modules: &["queue"] },
     Layer {
         name: "terms",
         siblings: Siblings::Free,
         modules: &[
             "message",
+            "store",
             "version",
             "fields",
             "held",

@@ -15,13 +15,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
-use super::item::Item;
-
 /// Messages remembered at most. What is forgotten is in doubt for the first time again.
 const REMEMBERED_MAX: usize = 10_000;
-
-/// Doubts, each after other writes were confirmed, that prove a message's own fault.
-const DOUBTS_MAX: u32 = 3;
 
 /// How long it is remembered that items were in the way of others while the store was well: more of
 /// their kind may come.
@@ -29,7 +24,7 @@ const TROUBLE_REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
 /// Messages that were in doubt or set aside, until they have an end. One for all lanes.
 #[derive(Debug, Default)]
-pub struct Doubts {
+pub struct Evidence {
     confirmed: AtomicU64,
     /// Dead letters were denied for a whole retry budget, and none was written since.
     dead_letters_denied: AtomicBool,
@@ -52,7 +47,7 @@ struct Remembered {
     is_set_aside: bool,
 }
 
-impl Doubts {
+impl Evidence {
     /// Notes writes that the store confirmed.
     pub(super) fn confirm(&self, writes: usize) {
         self.confirmed.fetch_add(writes as u64, Ordering::Relaxed);
@@ -74,48 +69,42 @@ impl Doubts {
         self.dead_letters_denied.load(Ordering::Relaxed)
     }
 
-    /// Notes a doubt about a message by itself, and says whether its fault is proven.
-    pub(super) fn note(&self, item: &Item) -> bool {
-        // Of a joined one nothing is known: the fault may be that of one of its messages alone.
-        let Some(message_id) = item.only_message_id() else { return false };
+    /// Notes a doubt about a message by itself, and says how often there was one.
+    pub(super) fn note_doubt(&self, message_id: &str) -> u32 {
         let (confirmed_now, mut memory) = (self.confirmed(), self.lock());
         let remembered = memory.remember(message_id);
         if remembered.doubts == 0 || confirmed_now > remembered.confirmed_then {
             (remembered.doubts, remembered.confirmed_then) = (remembered.doubts + 1, confirmed_now);
         }
-        remembered.doubts >= DOUBTS_MAX
+        remembered.doubts
     }
 
-    /// Notes that the item was in the way of others while the store was well.
-    pub(super) fn set_aside(&self, item: &Item) {
+    /// Notes that these messages were in the way of others while the store was well.
+    pub(super) fn set_aside<'a>(&self, message_ids: impl Iterator<Item = &'a str>) {
         let mut memory = self.lock();
         memory.set_aside_at = Some(Instant::now());
-        for message_id in item.message_ids() {
+        for message_id in message_ids {
             memory.remember(message_id).is_set_aside = true;
         }
     }
 
-    /// Whether any message of the item was.
-    pub(super) fn was_set_aside(&self, item: &Item) -> bool {
+    /// Whether any of these messages was.
+    pub(super) fn was_set_aside<'a>(&self, mut message_ids: impl Iterator<Item = &'a str>) -> bool {
         let memory = self.lock();
-        let was_set_aside = |message_id| {
-            memory.by_message.get(message_id).is_some_and(|remembered| remembered.is_set_aside)
-        };
-        memory.set_aside_at.is_some() && item.message_ids().any(was_set_aside)
+        let was_set_aside = |id| memory.by_message.get(id).is_some_and(|known| known.is_set_aside);
+        memory.set_aside_at.is_some() && message_ids.any(was_set_aside)
     }
 
-    /// Whether any item was set aside of late. Of all collections: each with such items would else
-    /// take its ten minutes from the rest.
+    /// Whether any item was set aside of late. Of all collections: each with such items would
+    /// otherwise take its ten minutes from the rest.
     pub(super) fn is_trouble_known(&self) -> bool {
         self.lock().set_aside_at.is_some_and(|at| at.elapsed() < TROUBLE_REMEMBERED_FOR)
     }
 
-    pub(super) fn forget(&self, item: &Item) {
+    pub(super) fn forget(&self, message_id: &str) {
         let mut memory = self.lock();
         if !memory.by_message.is_empty() {
-            for message_id in item.message_ids() {
-                memory.by_message.shift_remove(message_id);
-            }
+            memory.by_message.shift_remove(message_id);
         }
     }
 

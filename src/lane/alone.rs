@@ -1,0 +1,182 @@
+//! Messages that are tried alone, beside the lane's batches, so that a bad one holds up nothing but
+//! itself: those for which the store answered in a way that does not tell whose fault it is, and
+//! those that were set aside. What becomes of each is decided in [`super::policy`].
+//!
+//! A message that is doubted again after other writes were confirmed is at fault itself. On a quiet
+//! store nothing tells: then, after the retry budget, it stays in the queue for another visibility
+//! timeout, and the gate stays open. That it was in doubt is remembered ([`super::evidence`]).
+
+use tokio::time::{Instant, sleep};
+
+use crate::gate::GateState;
+use crate::message::Part;
+use crate::retry::Backoff;
+use crate::store::{ItemOutcome, Store, WriteOutcome, WriteTrouble};
+use crate::telemetry::signals::{BatchWritten, WriteFailed};
+
+use super::LaneContext;
+use super::ending::{confirmed, done, refuse, release};
+use super::policy::{self, MessageDecision};
+
+/// A message to be tried alone.
+pub(super) struct Alone {
+    pub part: Part,
+    /// Since the store's answer left it in doubt by itself: not yet, where it was only unconfirmed,
+    /// or part of a joined item.
+    doubt: Option<Doubt>,
+}
+
+#[derive(Clone, Copy)]
+struct Doubt {
+    since: Instant,
+    /// How many writes had been confirmed.
+    confirmed_then: u64,
+    /// How often the message was in doubt, this time included.
+    times: u32,
+}
+
+impl Alone {
+    /// The message is in doubt from now on.
+    pub fn in_doubt<S>(context: &LaneContext<S>, part: Part) -> Self {
+        let doubt = Some(Doubt::now(context, &part));
+        Self { part, doubt }
+    }
+
+    /// There is no doubt about the message yet.
+    pub fn not_in_doubt(part: Part) -> Self {
+        Self { part, doubt: None }
+    }
+}
+
+impl Doubt {
+    fn now<S>(context: &LaneContext<S>, part: &Part) -> Self {
+        Self {
+            since: Instant::now(),
+            confirmed_then: context.evidence.confirmed(),
+            times: context.evidence.note_doubt(&part.receipt.message.message_id),
+        }
+    }
+
+    /// `confirmed_before`: how many writes had been confirmed before the store's last answer.
+    fn is_proven<S>(self, context: &LaneContext<S>, confirmed_before: u64) -> bool {
+        let doubt = policy::Doubt {
+            age: self.since.elapsed(),
+            were_others_confirmed: confirmed_before > self.confirmed_then,
+            times: self.times,
+        };
+        policy::is_proven(doubt, context.retry.budget)
+    }
+}
+
+/// A message that is to be tried again.
+struct Again {
+    alone: Alone,
+    cause: String,
+    /// The next message would meet the same.
+    is_of_the_store: bool,
+}
+
+/// Tries each message alone, with a pause before each round, until it has an end or the retry budget
+/// is spent.
+pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<Alone>) {
+    let started = Instant::now();
+    let is_spent = || started.elapsed() >= context.retry.budget;
+    let mut backoff = Backoff::new(&context.retry, context.clock.clone());
+    let mut cause = "the store's answer left it in doubt".to_owned();
+    while !todo.is_empty() {
+        let retry_in = backoff.next_interval();
+        context.signals.emit(&WriteFailed {
+            collection: &context.collection.name,
+            documents: todo.len(),
+            trouble: WriteTrouble::Item,
+            cause: &cause,
+            retry_in,
+        });
+        tokio::select! {
+            biased;
+            () = given_back(context) => {
+                return release(context, todo.into_iter().map(|alone| alone.part));
+            }
+            () = sleep(retry_in) => {}
+        }
+        let (mut again, mut round) = (Vec::new(), todo.into_iter());
+        for alone in round.by_ref() {
+            if let Some(tried) = try_one(context, alone).await {
+                cause = tried.cause;
+                again.push(tried.alone);
+                if tried.is_of_the_store {
+                    break;
+                }
+            }
+            if is_spent() {
+                break;
+            }
+        }
+        // Those first that had no turn, or one that ends each round keeps the others from theirs.
+        todo = round.chain(again).collect();
+        if is_spent() {
+            todo.drain(..).for_each(|alone| context.settle.leave(alone.part.receipt));
+        }
+    }
+}
+
+/// Waits until what is not written is to be given back: the worker lets go, or the store is sick.
+async fn given_back<S>(context: &LaneContext<S>) {
+    let shut = async {
+        let mut state = context.gate.state();
+        while state != GateState::Shut {
+            state = context.gate.left(state).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = context.letting_go() => {}
+        () = shut => {}
+    }
+}
+
+async fn try_one<S: Store>(
+    context: &LaneContext<S>,
+    Alone { part, doubt }: Alone,
+) -> Option<Again> {
+    let started = Instant::now();
+    let confirmed_before = context.evidence.confirmed();
+    let again = |part, doubt, cause, is_of_the_store| {
+        Some(Again { alone: Alone { part, doubt }, cause, is_of_the_store })
+    };
+    let writes = [&part.write];
+    let outcome = tokio::select! {
+        biased;
+        outcome = context.ask(&writes) => outcome,
+        () = context.letting_go() => {
+            return again(part, doubt, "the worker lets go".to_owned(), true);
+        }
+    };
+    let (outcome, stale) = match outcome {
+        WriteOutcome::Answered { items, stale } => {
+            (items.into_iter().next().unwrap_or_else(ItemOutcome::no_answer), stale)
+        }
+        WriteOutcome::Unconfirmed(fault) => {
+            let is_of_the_store = policy::is_of_the_store(fault.kind.into());
+            return again(part, doubt, fault.text, is_of_the_store);
+        }
+    };
+    let doubt = match outcome {
+        ItemOutcome::Doubtful(_) => Some(doubt.unwrap_or_else(|| Doubt::now(context, &part))),
+        _ => doubt,
+    };
+    if let ItemOutcome::Written | ItemOutcome::AlreadyThere | ItemOutcome::Rejected(_) = outcome {
+        let written = usize::from(outcome == ItemOutcome::Written);
+        let already_there = usize::from(outcome == ItemOutcome::AlreadyThere);
+        let (collection, took) = (&context.label, started.elapsed());
+        context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
+        confirmed(context, written, stale);
+    }
+    let is_proven = doubt.is_some_and(|doubt| doubt.is_proven(context, confirmed_before));
+    match policy::of_message(outcome, is_proven) {
+        MessageDecision::Done => done(context, part),
+        MessageDecision::Refuse(rejection) => refuse(context, part, &rejection),
+        MessageDecision::Again(cause) => return again(part, doubt, cause, false),
+    }
+    None
+}
