@@ -7,6 +7,7 @@
 mod alone;
 mod ending;
 mod evidence;
+mod health;
 mod item;
 mod policy;
 mod seen;

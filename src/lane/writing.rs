@@ -2,7 +2,6 @@
 //! [`super::policy`] and carried out here.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -20,10 +19,6 @@ use super::item::Item;
 use super::policy::{
     self, Count, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
 };
-
-/// A store that takes longer to take a write that changes nothing is not well. So much later than
-/// the retry budget may the gate close.
-const WELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Items that are tried in one command.
 struct Group {
@@ -179,10 +174,12 @@ impl<S: Store> Writing<'_, S> {
                     }
                 }
                 GroupDecision::Ask { after_pause: false } => {
-                    health = if self.is_store_well().await { Health::Well } else { Health::Unwell };
+                    let is_well = self.context.is_store_well().await;
+                    health = if is_well { Health::Well } else { Health::Unwell };
                 }
                 GroupDecision::Ask { after_pause: true } => {
-                    let is_well = self.is_store_well_after_pause().await;
+                    let pause = self.backoff.next_interval();
+                    let is_well = self.context.is_store_well_after(pause).await;
                     health = if is_well { Health::Well } else { Health::StillUnwell };
                 }
                 GroupDecision::Retry => return self.retry(group, cause).await,
@@ -312,24 +309,6 @@ impl<S: Store> Writing<'_, S> {
     fn release_all(&mut self, group: Group) {
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
         release(self.context, groups.flat_map(|group| group.items).flat_map(Item::into_parts));
-    }
-
-    async fn is_store_well(&self) -> bool {
-        tokio::select! {
-            biased;
-            is_well = self.context.store.is_well(&self.context.collection) => is_well,
-            () = sleep(WELL_WITHIN) => false,
-            () = self.context.letting_go() => false,
-        }
-    }
-
-    async fn is_store_well_after_pause(&mut self) -> bool {
-        let pause = self.backoff.next_interval();
-        tokio::select! {
-            biased;
-            () = self.context.letting_go() => false,
-            () = sleep(pause) => self.is_store_well().await,
-        }
     }
 
     /// The store takes writes, whatever becomes of this batch.
