@@ -1,0 +1,34 @@
+//! The question whether the store is well: away, or brought down by the items themselves.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::store::Store;
+
+use super::LaneContext;
+
+/// A store that takes longer to take a write that changes nothing is not well. So much later than
+/// the retry budget may the gate close.
+const WELL_WITHIN: Duration = Duration::from_secs(5);
+
+impl<S: Store> LaneContext<S> {
+    /// Whether the store takes a write that changes nothing; false where the worker lets go.
+    pub(super) async fn is_store_well(&self) -> bool {
+        tokio::select! {
+            biased;
+            is_well = self.store.is_well(&self.collection) => is_well,
+            () = sleep(WELL_WITHIN) => false,
+            () = self.letting_go() => false,
+        }
+    }
+
+    /// The same, after a pause.
+    pub(super) async fn is_store_well_after(&self, pause: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.letting_go() => false,
+            () = sleep(pause) => self.is_store_well().await,
+        }
+    }
+}
