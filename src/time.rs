@@ -152,13 +152,18 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
 /// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time
 /// back.
 fn leap_second(text: &str, time: jiff::civil::Time) -> i128 {
-    if time.second() == 59 && text.contains(":60") { NANOS_PER_SECOND } else { 0 }
+    // Hours, minutes and seconds stand behind the date, with colons or without.
+    let Some((_, clock)) = text.split_once(['T', 't', ' ']) else { return 0 };
+    let of_clock = clock.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b':');
+    let mut seconds = of_clock.filter(u8::is_ascii_digit).skip(4);
+    let is_60 = seconds.next() == Some(b'6') && seconds.next() == Some(b'0');
+    if is_60 && time.second() == 59 { NANOS_PER_SECOND } else { 0 }
 }
 
 /// RFC 3339 has any number of digits behind the point, and jiff reads nine.
 fn without_digits_beyond_nanoseconds(text: &str) -> std::borrow::Cow<'_, str> {
     const DIGITS: usize = 9;
-    let Some(point) = text.find('.') else { return text.into() };
+    let Some(point) = text.find(['.', ',']) else { return text.into() };
     let digits = text[point + 1..].bytes().take_while(u8::is_ascii_digit).count();
     if digits <= DIGITS {
         return text.into();
@@ -264,6 +269,7 @@ mod tests {
         for (text, wanted) in [
             ("2026-11-22T10:00:05.123456789Z", 1_795_341_605_123_456_789),
             ("2026-11-22T10:00:05.1234567899999Z", 1_795_341_605_123_456_789),
+            ("2026-11-22T10:00:05,1234567899999Z", 1_795_341_605_123_456_789),
             ("2026-11-22 12:00:05.123456+02:00", 1_795_341_605_123_456_000),
             ("1795341605.123456789", 1_795_341_605_123_456_789),
             ("1795341605.1234567891", 1_795_341_605_123_456_789),
@@ -279,7 +285,16 @@ mod tests {
         );
         assert_eq!(nanos(&format!("1795341605.123456789{many}")), Ok(1_795_341_605_123_456_789));
         // Leap seconds do not turn time back.
-        assert_eq!(nanos("2016-12-31T23:59:60.5Z"), nanos("2017-01-01T00:00:00.5Z"));
+        for leap in [
+            "2016-12-31T23:59:60.5Z",
+            "2016-12-31 23:59:60,5",
+            "20161231T235960.5Z",
+            "2016-12-31t235960.5Z",
+            "20170101 015960.5+0200",
+        ] {
+            assert_eq!(nanos(leap), nanos("2017-01-01T00:00:00.5Z"), "{leap}");
+        }
+        assert_eq!(nanos("2016-12-31T23:60:59Z"), Err(TimeError::Unreadable));
         // Towards the past, so that times before 1970 keep their order too.
         assert_eq!(nanos("1969-12-31T23:59:59.9999999999Z"), Ok(-1));
         assert_eq!(nanos("-0.0000000001"), Ok(-1));

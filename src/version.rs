@@ -20,13 +20,16 @@ use crate::time::Time;
 /// Bytes of SHA-256 over a message that end its version.
 pub const CONTENT_HASH_BYTES: usize = 8;
 
+/// Bytes of [`Version::fine`].
+pub const FINE_BYTES: usize = 24;
+
 /// When a value was made, by its own account; ties are broken by the message that carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// The route's version field, to the nanosecond; the origin's time where the message has none.
     pub time: Time,
-    /// Milliseconds since the epoch.
-    pub origin_time_ms: i64,
+    /// When the message was sent, as its identity says.
+    pub origin_time: Time,
     /// The place in a FIFO queue; 0 elsewhere.
     pub sequence: u128,
     /// The place among the messages that came packed in one; 0 where it came alone.
@@ -39,12 +42,14 @@ pub struct Version {
 }
 
 impl Version {
-    /// Sequence and place as 20 bytes, of which the greater are of the greater.
+    /// What is finer than the origin's millisecond: the nanoseconds beyond it, sequence and place, as
+    /// [`FINE_BYTES`] bytes of which the greater are of the greater.
     #[must_use]
-    pub fn sequence_and_place(&self) -> [u8; 20] {
-        let mut bytes = [0; 20];
-        bytes[..16].copy_from_slice(&self.sequence.to_be_bytes());
-        bytes[16..].copy_from_slice(&self.place.to_be_bytes());
+    pub fn fine(&self) -> [u8; FINE_BYTES] {
+        let mut bytes = [0; FINE_BYTES];
+        bytes[..4].copy_from_slice(&self.origin_time.nanos().to_be_bytes());
+        bytes[4..20].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[20..].copy_from_slice(&self.place.to_be_bytes());
         bytes
     }
 }
@@ -55,7 +60,7 @@ impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         self.time
             .cmp(&other.time)
-            .then(self.origin_time_ms.cmp(&other.origin_time_ms))
+            .then(self.origin_time.cmp(&other.origin_time))
             .then(self.sequence.cmp(&other.sequence))
             .then(self.place.cmp(&other.place))
             .then(self.origin_id.len().cmp(&other.origin_id.len()))
@@ -146,7 +151,7 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Message {
         nanos: i32,
-        origin_time_ms: i64,
+        origin_nanos: i32,
         sequence: u128,
         place: u32,
         id: usize,
@@ -176,7 +181,7 @@ mod tests {
     fn version(number: usize, message: &Message) -> Version {
         Version {
             time: time(message.nanos),
-            origin_time_ms: message.origin_time_ms,
+            origin_time: time(message.origin_nanos),
             sequence: message.sequence,
             place: message.place,
             origin_id: origin_id(message.id),
@@ -221,16 +226,17 @@ mod tests {
         };
         // A millisecond is a million: times tie in it, and below it.
         let nanos = select(vec![0, 1, 1_000_000]);
-        let message = (nanos, 0_i64..2, 0_u128..2, 0_u32..2, 0_usize..3, whole, any::<[bool; 3]>())
-            .prop_map(|(nanos, origin_time_ms, sequence, place, id, whole, names)| Message {
-                nanos,
-                origin_time_ms,
-                sequence,
-                place,
-                id,
-                whole,
-                names,
-            });
+        let message =
+            (nanos.clone(), nanos, 0_u128..2, 0_u32..2, 0_usize..3, whole, any::<[bool; 3]>())
+                .prop_map(|(nanos, origin_nanos, sequence, place, id, whole, names)| Message {
+                    nanos,
+                    origin_nanos,
+                    sequence,
+                    place,
+                    id,
+                    whole,
+                    names,
+                });
         prop::collection::vec(message, 1..8).prop_map(|messages| {
             messages.iter().enumerate().map(|(number, message)| change(number, message)).collect()
         })
@@ -255,9 +261,9 @@ mod tests {
 
     #[test]
     fn versions_compare_by_each_part_in_turn_and_ids_by_length_first() {
-        let version = |nanos, origin_time_ms, sequence, place, id: &[u8], content| Version {
+        let version = |nanos, origin_nanos, sequence, place, id: &[u8], content| Version {
             time: time(nanos),
-            origin_time_ms,
+            origin_time: time(origin_nanos),
             sequence,
             place,
             origin_id: id.into(),
@@ -277,11 +283,13 @@ mod tests {
             version(2, 0, 0, 0, &[], 0),
         ];
         assert!(rising.is_sorted_by(|a, b| a < b));
-        let bytes: Vec<_> = [(0, 1), (1, 0), (1, 256), (256, 0)]
-            .map(|(sequence, place)| {
-                Version { sequence, place, ..rising[0].clone() }.sequence_and_place()
-            })
-            .to_vec();
+        let bytes: Vec<_> =
+            [(0, 0, 1), (0, 1, 0), (0, 1, 256), (0, 256, 0), (1, 0, 0), (999_999, 0, 0)]
+                .map(|(nanos, sequence, place)| {
+                    Version { origin_time: time(nanos), sequence, place, ..rising[0].clone() }
+                        .fine()
+                })
+                .to_vec();
         assert!(bytes.is_sorted_by(|a, b| a < b));
     }
 
@@ -289,7 +297,7 @@ mod tests {
     fn a_newer_whole_state_drops_the_fields_of_the_older() {
         let message = |nanos, names| Message {
             nanos,
-            origin_time_ms: 0,
+            origin_nanos: 0,
             sequence: 0,
             place: 0,
             id: 0,
@@ -307,7 +315,7 @@ mod tests {
     fn partial_changes_keep_the_newest_of_each_field() {
         let message = |nanos, names| Message {
             nanos,
-            origin_time_ms: 0,
+            origin_nanos: 0,
             sequence: 0,
             place: 0,
             id: 0,

@@ -195,6 +195,12 @@ MUTATIONS = [
         "        Ok(Version {\n            time: Time::from_millis(time.millis()),\n",
     ),
     (
+        "cut the origin's time to the millisecond",
+        "src/route/keyed.rs",
+        "origin_time: origin.time,",
+        "origin_time: Time::from_millis(origin.time.millis()),",
+    ),
+    (
         "leave out the sequence",
         "src/route/keyed.rs",
         "sequence: origin.sequence,",

@@ -115,7 +115,7 @@ impl<'a> Keyed<'a> {
         }
         Ok(Version {
             time,
-            origin_time_ms: origin.time.millis(),
+            origin_time: origin.time,
             sequence: origin.sequence,
             place: 0,
             origin_id: origin.id.clone(),
@@ -264,8 +264,8 @@ mod tests {
         assert_eq!(update.key, Key::Text("s-81".into()));
         let (version, fields) = whole(update);
         assert_eq!(
-            (version.time, version.origin_time_ms),
-            (Time::from_millis(1_795_341_600_123), ORIGIN_MS)
+            (version.time, version.origin_time),
+            (Time::from_millis(1_795_341_600_123), Time::from_millis(ORIGIN_MS))
         );
         assert_eq!(&*version.origin_id, b"5fea7756-0ea4-451a-a703-a558b933e274");
         assert_eq!(

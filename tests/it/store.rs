@@ -94,7 +94,14 @@ fn fields(document: &Document) -> Fields {
 
 fn version(time_ms: i64, id: &str) -> Version {
     let (time, origin_id) = (Time::from_millis(time_ms), Arc::from(id.as_bytes()));
-    Version { time, origin_time_ms: NOON, sequence: 0, place: 0, origin_id, content_hash: [0; 8] }
+    Version {
+        time,
+        origin_time: Time::from_millis(NOON),
+        sequence: 0,
+        place: 0,
+        origin_id,
+        content_hash: [0; 8],
+    }
 }
 
 /// The whole state at `time_ms`, which the version field holds too.

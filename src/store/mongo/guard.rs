@@ -255,8 +255,8 @@ fn write_version(doc: &mut Doc<'_>, name: &str, version: &Version) {
     doc.doc(name, |doc| {
         doc.date("t", version.time.millis());
         doc.int32("n", version.time.nanos());
-        doc.date("o", version.origin_time_ms);
-        doc.binary("s", &version.sequence_and_place());
+        doc.date("o", version.origin_time.millis());
+        doc.binary("s", &version.fine());
         doc.binary("i", &[&version.origin_id[..], &version.content_hash].concat());
     });
 }
@@ -306,7 +306,7 @@ mod tests {
         let time = crate::time::Time::from_nanos(5_000_007).expect("a time");
         Version {
             time,
-            origin_time_ms: 6,
+            origin_time: crate::time::Time::from_nanos(6_000_011).expect("a time"),
             sequence: 8,
             place: 9,
             origin_id: Arc::from(id.as_bytes()),
@@ -341,7 +341,7 @@ mod tests {
         };
         let version = doc! {
             "t": bson::DateTime::from_millis(5), "n": 7, "o": bson::DateTime::from_millis(6),
-            "s": binary(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9]),
+            "s": binary(&[0, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9]),
             "i": binary(b"m\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a"),
         };
         let theirs = doc! { "$subtract": ["$last_accessed", epoch()] };

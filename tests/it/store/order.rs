@@ -36,12 +36,15 @@ fn partial_change(version: &Version, mut document: Document) -> Change {
     }
 }
 
+fn nanos(millis: i64, nanos: i32) -> Time {
+    Time::from_nanos(i128::from(millis) * 1_000_000 + i128::from(nanos)).expect("a time")
+}
+
 fn change(kind: Kind, message: &Message) -> Change {
     let stamp = &message.stamp;
     let version = Version {
-        time: Time::from_nanos(i128::from(stamp.time_ms) * 1_000_000 + i128::from(stamp.nanos))
-            .expect("a time"),
-        origin_time_ms: stamp.origin_ms,
+        time: nanos(stamp.time_ms, stamp.nanos),
+        origin_time: nanos(stamp.origin_ms, stamp.origin_nanos),
         sequence: stamp.sequence.into(),
         place: stamp.place.into(),
         origin_id: stamp.id.as_slice().into(),

@@ -8,6 +8,7 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime, Document, doc};
 
 use crate::time::{MILLISECONDS_FROM, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
+use crate::version::FINE_BYTES;
 
 pub(super) fn epoch() -> DateTime {
     DateTime::from_millis(0)
@@ -84,7 +85,7 @@ pub(super) fn base(version_field: &str, foreign: &Document) -> Document {
     let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };
     // Older than any message of that time: each part is the least that there is.
     let version = doc! {
-        "t": { "$add": [epoch(), "$$foreign"] }, "n": 0, "o": DateTime::MIN, "s": binary(vec![0; 20]), "i": binary(Vec::new()),
+        "t": { "$add": [epoch(), "$$foreign"] }, "n": 0, "o": DateTime::MIN, "s": binary(vec![0; FINE_BYTES]), "i": binary(Vec::new()),
     };
     doc! { "$max": ["$_ingest.v", { "$let": {
         "vars": { "foreign": foreign.clone() },

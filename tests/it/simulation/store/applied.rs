@@ -77,7 +77,7 @@ fn compare(left: &Version, right: &Version) -> Ordering {
         (
             version.time.millis(),
             version.time.nanos(),
-            version.origin_time_ms,
+            (version.origin_time.millis(), version.origin_time.nanos()),
             of_message,
             version.content_hash,
         )

@@ -31,7 +31,14 @@ fn fields(name: &str, value: i32) -> Fields {
 
 fn version(time_ms: i64, origin_id: &str) -> Version {
     let (time, origin_id) = (Time::from_millis(time_ms), origin_id.as_bytes().into());
-    Version { time, origin_time_ms: 0, sequence: 0, place: 0, origin_id, content_hash: [0; 8] }
+    Version {
+        time,
+        origin_time: Time::from_millis(0),
+        sequence: 0,
+        place: 0,
+        origin_id,
+        content_hash: [0; 8],
+    }
 }
 
 fn whole(time_ms: i64, origin_id: &str, value: i32) -> Write {

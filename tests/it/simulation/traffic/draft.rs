@@ -66,7 +66,7 @@ impl EventName {
     fn identity(&self) -> String {
         match self {
             Self::Id(id) => id.clone(),
-            Self::Given(given) => format!("{} at {}", given.id, given.origin_ms),
+            Self::Given(given) => format!("{} at {}", given.id, given.origin_ns),
             Self::Cloud(id) => format!("cloud {id}"),
         }
     }
@@ -184,9 +184,11 @@ impl Draft<'_> {
         let id = format!("e{}", self.number);
         match self.dice.below(10) {
             0..3 => Some(EventName::Id(id)),
-            3..5 => Naming::Uuid
-                .give(self.dice.below(PRODUCERS), self.number, sent_ms(self.at_ms))
-                .map(EventName::Given),
+            3..5 => {
+                let (producer, sent_ms) = (self.dice.below(PRODUCERS), sent_ms(self.at_ms));
+                let given = Naming::Uuid.give(producer, self.number, sent_ms, self.moment_ns);
+                given.map(EventName::Given)
+            }
             5 => Some(EventName::Cloud(id)),
             _ => None,
         }
@@ -201,15 +203,15 @@ impl Draft<'_> {
         let told = form.say(self.moment_ns + i128::from(ahead_ms) * 1_000_000);
         let place = 2 * self.number + usize::from(!self.is_replay);
         let sent_ms = sent_ms(self.at_ms);
-        let given = naming.give(producer, place, sent_ms);
-        let origin_ms = given.as_ref().map_or(sent_ms, |given| given.origin_ms);
-        let line = given
-            .as_ref()
-            .map(|given| given.line)
-            .or_else(|| self.plan.fifo.then_some(Line::Group(key)));
-        let version_ns =
-            told.as_ref().map_or(i128::from(origin_ms) * 1_000_000, |(_, told_ns)| *told_ns);
-        let stamp = Stamp { version_ns, origin_ms, place: line.map(|line| (line, place)) };
+        let given = naming.give(producer, place, sent_ms, self.moment_ns);
+        let origin_ns =
+            given.as_ref().map_or(i128::from(sent_ms) * 1_000_000, |given| given.origin_ns);
+        let line = match &given {
+            Some(given) => given.line,
+            None => self.plan.fifo.then_some(Line::Group(key)),
+        };
+        let version_ns = told.as_ref().map_or(origin_ns, |(_, told_ns)| *told_ns);
+        let stamp = Stamp { version_ns, origin_ns, place: line.map(|line| (line, place)) };
         let version = told
             .map(|(value, _)| format!(r#","{}":{value}"#, version_field(kind)))
             .unwrap_or_default();

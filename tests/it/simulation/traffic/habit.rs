@@ -44,6 +44,8 @@ pub enum Naming {
     Uuid,
     /// A number that grows, and so does its length, beside a clock of tens of seconds.
     Counter,
+    /// Ids of no order, beside a clock of nanoseconds.
+    Fine,
 }
 
 impl Habit {
@@ -65,7 +67,7 @@ impl Habit {
             Form::Number,
             Form::Text,
         ];
-        let namings = [Naming::Queue, Naming::Queue, Naming::Uuid, Naming::Counter];
+        let namings = [Naming::Queue, Naming::Queue, Naming::Uuid, Naming::Counter, Naming::Fine];
         Self { form: dice.pick(&forms), naming: dice.pick(&namings) }
     }
 }
@@ -102,37 +104,54 @@ impl Form {
 #[derive(Debug, Clone)]
 pub struct Given {
     pub id: String,
-    pub origin_ms: i64,
-    pub line: Line,
+    pub origin_ns: i128,
+    pub line: Option<Line>,
 }
 
 impl Naming {
     /// The identity of the message that is the `place`th of the `producer`.
-    pub fn give(self, producer: usize, place: usize, sent_ms: i64) -> Option<Given> {
+    pub fn give(
+        self,
+        producer: usize,
+        place: usize,
+        sent_ms: i64,
+        moment_ns: i128,
+    ) -> Option<Given> {
+        let origin_ns = |ms: i64| i128::from(ms) * NANOS_PER_MILLI;
         match self {
             Self::Queue => None,
             Self::Uuid => {
                 let (high, low) = (sent_ms >> 16, sent_ms & 0xffff);
                 let id = format!("{high:08x}-{low:04x}-7{producer:03x}-8000-{place:012x}");
-                Some(Given { id, origin_ms: sent_ms, line: Line::Producer(2 * producer) })
+                let line = Some(Line::Producer(2 * producer));
+                Some(Given { id, origin_ns: origin_ns(sent_ms), line })
             }
             Self::Counter => {
-                let origin_ms = sent_ms.div_euclid(10_000) * 10_000;
-                Some(Given {
-                    id: format!("{producer}-{place}"),
-                    origin_ms,
-                    line: Line::Producer(2 * producer + 1),
-                })
+                let origin_ns = origin_ns(sent_ms.div_euclid(10_000) * 10_000);
+                let line = Some(Line::Producer(2 * producer + 1));
+                Some(Given { id: format!("{producer}-{place}"), origin_ns, line })
+            }
+            Self::Fine => {
+                let id = format!("{:04}-{producer}", 9_999 - place);
+                Some(Given { id, origin_ns: moment_ns, line: None })
             }
         }
     }
 }
 
 impl Given {
+    fn time(&self) -> String {
+        if self.origin_ns % NANOS_PER_MILLI == 0 {
+            return (self.origin_ns / NANOS_PER_MILLI).to_string();
+        }
+        let time = jiff::Timestamp::from_nanosecond(self.origin_ns).expect("of this century");
+        time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
+    }
+
     pub fn attributes(&self) -> Vec<(String, Attribute)> {
         vec![
             text_attribute("longshore-id", &self.id),
-            text_attribute("longshore-time", &self.origin_ms.to_string()),
+            text_attribute("longshore-time", &self.time()),
         ]
     }
 }

@@ -10,7 +10,7 @@ pub struct Stamp {
     /// tells it.
     pub version_ns: i128,
     /// When it was first sent, by its own account.
-    pub origin_ms: i64,
+    pub origin_ns: i128,
     /// Whose order decides where these two are alike, and the place in that order. None where
     /// nobody tells it.
     pub place: Option<(Line, usize)>,
@@ -29,7 +29,7 @@ impl Stamp {
     /// Whether this is meant as newer, and tells so. Of two updates neither may be: then either may
     /// win, everywhere the same.
     pub fn is_newer_than(&self, other: &Self) -> bool {
-        match self.version_ns.cmp(&other.version_ns).then(self.origin_ms.cmp(&other.origin_ms)) {
+        match self.version_ns.cmp(&other.version_ns).then(self.origin_ns.cmp(&other.origin_ns)) {
             Ordering::Greater => true,
             Ordering::Less => false,
             Ordering::Equal => match (self.place, other.place) {
@@ -52,8 +52,10 @@ impl Stamp {
             Told::Plainly
         } else if self.version_ns != other.version_ns {
             Told::BelowMilliseconds
-        } else if self.origin_ms != other.origin_ms {
+        } else if self.origin_ns.div_euclid(1_000_000) != other.origin_ns.div_euclid(1_000_000) {
             Told::Plainly
+        } else if self.origin_ns != other.origin_ns {
+            Told::BelowMilliseconds
         } else {
             match (self.place, other.place) {
                 (Some((line @ Line::Group(_), _)), Some((other, _))) if line == other => {

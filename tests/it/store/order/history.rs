@@ -127,6 +127,7 @@ fn stamp(rng: &mut Rng, id: &str, content: u8) -> Stamp {
         time_ms: time_ms(rng),
         nanos: [0, 1, 999_999][rng.usize(..3)],
         origin_ms: NOON + rng.i64(0..2),
+        origin_nanos: [0, 1, 999_999][rng.usize(..3)],
         sequence: rng.u8(0..2),
         place: rng.u8(0..2),
         id: id.as_bytes().to_vec(),
@@ -134,15 +135,16 @@ fn stamp(rng: &mut Rng, id: &str, content: u8) -> Stamp {
     }
 }
 
-/// Sequence and place, and the id with what follows it, as the bytes that are stored.
+/// What is finer than the origin's millisecond, and the id with what follows it, as the bytes that are stored.
 fn stored(stamp: &Stamp) -> Bson {
     let binary = |bytes| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes };
-    let mut order = vec![0; 20];
-    (order[15], order[19]) = (stamp.sequence, stamp.place);
+    let mut fine = vec![0; 24];
+    fine[..4].copy_from_slice(&stamp.origin_nanos.to_be_bytes());
+    (fine[19], fine[23]) = (stamp.sequence, stamp.place);
     let id = [&stamp.id[..], &[stamp.content; 8]].concat();
     let (time, origin) =
         (DateTime::from_millis(stamp.time_ms), DateTime::from_millis(stamp.origin_ms));
-    doc! { "t": time, "n": stamp.nanos, "o": origin, "s": binary(order), "i": binary(id) }.into()
+    doc! { "t": time, "n": stamp.nanos, "o": origin, "s": binary(fine), "i": binary(id) }.into()
 }
 
 /// A document that was there before us: perhaps ours once, under another configuration, perhaps

@@ -24,6 +24,7 @@ pub struct Stamp {
     pub time_ms: i64,
     pub nanos: i32,
     pub origin_ms: i64,
+    pub origin_nanos: i32,
     pub sequence: u8,
     pub place: u8,
     pub id: Vec<u8>,
@@ -38,6 +39,7 @@ impl Stamp {
             time_ms,
             nanos: 0,
             origin_ms: i64::MIN,
+            origin_nanos: 0,
             sequence: 0,
             place: 0,
             id: Vec::new(),
@@ -50,7 +52,8 @@ impl Ord for Stamp {
     fn cmp(&self, other: &Self) -> Ordering {
         let whole = |stamp: &Self| {
             let of_message = (stamp.sequence, stamp.place, stamp.id.len(), stamp.id.clone());
-            (stamp.time_ms, stamp.nanos, stamp.origin_ms, of_message, stamp.content)
+            let origin = (stamp.origin_ms, stamp.origin_nanos);
+            (stamp.time_ms, stamp.nanos, origin, of_message, stamp.content)
         };
         whole(self).cmp(&whole(other))
     }
