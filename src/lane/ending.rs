@@ -1,6 +1,7 @@
 //! How messages end in a lane.
 
 use crate::message::{Part, Rejection};
+use crate::telemetry::signals::DeadLetterRefused;
 
 use super::LaneContext;
 
@@ -15,8 +16,15 @@ pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
 pub(super) fn refuse<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     match &context.rejects {
         Some(rejects) => rejects.send(part.receipt, rejection),
-        // A record that cannot be written: the message stays in the queue, hidden for its timeout.
-        None => context.settle.leave(part.receipt),
+        // This is the lane of dead letters: there is no other way for what it rejects.
+        None => {
+            context.signals.emit(&DeadLetterRefused {
+                collection: &context.collection.name,
+                message_id: &part.receipt.message.message_id,
+                cause: &rejection.text,
+            });
+            context.settle.leave(part.receipt);
+        }
     }
 }
 

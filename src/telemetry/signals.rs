@@ -28,7 +28,9 @@ pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
     StaleHandle, VisibilityExtended,
 };
-pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed};
+pub use store::{
+    BatchWritten, DeadLetterRefused, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed,
+};
 pub use worker::{QueueCalls, WorkerEnded};
 
 /// Where signals go, and what is told beside them. Clones share all of it. The default one counts

@@ -76,6 +76,26 @@ async fn a_message_that_is_never_confirmed_does_not_stop_the_worker_for_hours() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_its_own_collection_refuses_is_told_and_stays_in_the_queue() {
+    let queue = queue();
+    queue.send("bad", "no JSON");
+    let world = World::start(queue, |_| {});
+    let refused = || WriteOutcome::Answered {
+        items: vec![ItemOutcome::Rejected(rejection())],
+        stale: 0,
+    };
+    world.store.answer_for("dead_letters", Some(refused));
+    world.until(|world| world.counts().writes_failed_total == 1).await;
+    assert!(!world.queue.remaining().is_empty());
+    let story = world.signals.recent().story();
+    assert!(story.errors.iter().any(|error| error.what == "dead letter refused"), "{story:?}");
+    assert!(story.writes_fail.contains_key("dead_letters"), "{story:?}");
+    world.store.answer_for("dead_letters", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn dead_letters_that_are_denied_for_long_take_nobodys_place() {
     let queue = queue();
     (0..20).for_each(|number| queue.send(&format!("bad{number}"), "{"));

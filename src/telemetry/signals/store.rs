@@ -26,7 +26,10 @@ impl Signal for BatchWritten<'_> {
     }
 
     fn remember(&self, recent: &Recent) {
-        recent.written(self.collection.name());
+        // A collection that refuses all it is given has taken nothing.
+        if self.written + self.already_there > 0 {
+            recent.written(self.collection.name());
+        }
     }
 
     fn log(&self) {
@@ -91,6 +94,36 @@ impl Signal for WriteFailed<'_> {
             cause = self.cause,
             retry_in = ?self.retry_in,
             "write not confirmed, trying again"
+        );
+    }
+}
+
+/// A dead letter was refused by its own collection: the message has no end and stays in the queue,
+/// hidden for another visibility timeout.
+pub struct DeadLetterRefused<'a> {
+    pub collection: &'a str,
+    pub message_id: &'a str,
+    pub cause: &'a str,
+}
+
+impl Signal for DeadLetterRefused<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.writes_failed_total.add(1);
+        counters.writes_failed().add(WriteTrouble::Item);
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error("dead letter refused", &format!("{}: {}", self.collection, self.cause));
+        recent.writes_fail(self.collection, self.cause);
+    }
+
+    fn log(&self) {
+        tracing::error!(
+            collection = self.collection,
+            message_id = self.message_id,
+            cause = self.cause,
+            "dead letter refused by its own collection: the message stays in the queue until its \
+             retention ends; take away the validator or unique index that refuses it"
         );
     }
 }
