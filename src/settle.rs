@@ -6,10 +6,10 @@
 //! nobody.
 
 mod calls;
+mod context;
 mod groups;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -17,14 +17,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::brake::Brake;
-use crate::clock::Clock;
-use crate::config::RetryConfig;
 use crate::held::Stage;
 use crate::message::{Ending, Receipt};
 use crate::queue::{BATCH_MAX, HIDDEN_MAX, Queue};
-use crate::stop::Stop;
-use crate::telemetry::signals::Signals;
+
+pub use context::SettleContext;
 
 use calls::Entry;
 use groups::Groups;
@@ -100,18 +97,6 @@ impl Settle {
         // is what happens.
         let _ = self.settlements.send(Settlement { receipt, how });
     }
-}
-
-/// What settling works with.
-pub struct SettleContext<Q> {
-    pub queue: Arc<Q>,
-    pub visibility_timeout: Duration,
-    pub fifo: bool,
-    pub retry: RetryConfig,
-    pub brake: Brake,
-    pub clock: Arc<dyn Clock>,
-    pub stop: Stop,
-    pub signals: Signals,
 }
 
 /// Settles whatever comes until every [`Settle`] is gone and the queue has answered for everything.

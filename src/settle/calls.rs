@@ -13,7 +13,7 @@ use crate::retry::Backoff;
 use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, StaleHandle};
 use crate::telemetry::spans;
 
-use super::SettleContext;
+use super::context::SettleContext;
 
 /// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
 const CALLS_MAX: usize = 16;
