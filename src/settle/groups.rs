@@ -15,18 +15,18 @@ use super::settlement::Asked;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// Oldest release first, and each of a higher sequence number than the one before.
-    released: HashMap<String, Vec<Released>>,
+    released: HashMap<String, Vec<PastRelease>>,
 }
 
 #[derive(Debug)]
-struct Released {
+struct PastRelease {
     /// The lowest sequence number that went back.
     sequence: u128,
     /// Receipts numbered above this were received after the release, in order again.
     at_number: u64,
 }
 
-impl Released {
+impl PastRelease {
     fn holds_back(&self, number: u64, sequence: u128) -> bool {
         number <= self.at_number && sequence > self.sequence
     }
@@ -66,13 +66,13 @@ impl Groups {
         released.retain(|released| released.sequence < sequence);
         // Nor does it add to one before it that went back when the same was held.
         if released.last().is_none_or(|last| last.at_number < at_number) {
-            released.push(Released { sequence, at_number });
+            released.push(PastRelease { sequence, at_number });
         }
     }
 }
 
 /// A release is forgotten when nothing is held any more that was there at the time.
-fn forget(released: &mut Vec<Released>, receipt: &Receipt) {
+fn forget(released: &mut Vec<PastRelease>, receipt: &Receipt) {
     let oldest = receipt.oldest_number();
     released.retain(|released| released.at_number >= oldest);
 }
