@@ -66,7 +66,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     pub async fn run(self) {
         let gate = Gate::new(self.signals.clone());
         let brake = Brake::default();
-        let (settle, settlements) = Settle::new();
+        let (settle, settlements) = Settle::new(self.queue_traits.visibility_timeout);
         let settling = settle::run(
             SettleContext {
                 queue: Arc::clone(&self.queue),

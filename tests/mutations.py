@@ -161,8 +161,8 @@ MUTATIONS = [
     (
         "ask for each delete twice at once",
         "src/settle/calls.rs",
-        "Operation::Delete => context.queue.delete(handles).await,",
-        "Operation::Delete => tokio::join!(context.queue.delete(handles), context.queue.delete(handles)).0,",
+        "None => context.queue.delete(&handles).await,",
+        "None => tokio::join!(context.queue.delete(&handles), context.queue.delete(&handles)).0,",
     ),
     (
         "give up deletes that the queue denies",
@@ -178,9 +178,9 @@ MUTATIONS = [
     ),
     (
         "delete by full tens only",
-        "src/settle.rs",
+        "src/settle/lots.rs",
         "self.since.map(|since| since + self.linger)",
-        "self.since.map(|since| since + self.linger).filter(|_| self.linger.is_zero() || self.entries.len() >= BATCH_MAX)",
+        "self.since.map(|since| since + self.linger).filter(|_| self.linger.is_zero() || self.settlements.len() >= BATCH_MAX)",
     ),
     (
         "delete past what a FIFO group gave back",

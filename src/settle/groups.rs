@@ -8,25 +8,25 @@ use std::collections::HashMap;
 
 use crate::message::Receipt;
 
-use super::How;
+use super::settlement::Asked;
 
 /// The groups in which something was released while more of them may be held. Only asked, never
 /// iterated.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// Oldest release first, and each of a higher sequence number than the one before.
-    released: HashMap<String, Vec<Released>>,
+    released: HashMap<String, Vec<PastRelease>>,
 }
 
 #[derive(Debug)]
-struct Released {
+struct PastRelease {
     /// The lowest sequence number that went back.
     sequence: u128,
     /// Receipts numbered above this were received after the release, in order again.
     at_number: u64,
 }
 
-impl Released {
+impl PastRelease {
     fn holds_back(&self, number: u64, sequence: u128) -> bool {
         number <= self.at_number && sequence > self.sequence
     }
@@ -38,21 +38,21 @@ const GROUPS_MAX: usize = 100_000;
 
 impl Groups {
     /// What may be done with the message in the light of its group.
-    pub(super) fn permit(&mut self, receipt: &Receipt, how: How) -> How {
-        let Some(fifo) = &receipt.message.fifo else { return how };
-        if matches!(how, How::Release | How::Leave) {
+    pub(super) fn permit(&mut self, receipt: &Receipt, asked: Asked) -> Asked {
+        let Some(fifo) = &receipt.message.fifo else { return asked };
+        if matches!(asked, Asked::Release | Asked::Leave(_)) {
             self.releases(receipt, &fifo.group, fifo.sequence);
-            return how;
+            return asked;
         }
-        let Some(released) = self.released.get_mut(&fifo.group) else { return how };
+        let Some(released) = self.released.get_mut(&fifo.group) else { return asked };
         if released.iter().any(|released| released.holds_back(receipt.number, fifo.sequence)) {
-            return How::Release;
+            return Asked::Release;
         }
         forget(released, receipt);
         if released.is_empty() {
             self.released.remove(&fifo.group);
         }
-        how
+        asked
     }
 
     fn releases(&mut self, receipt: &Receipt, group: &str, sequence: u128) {
@@ -66,13 +66,13 @@ impl Groups {
         released.retain(|released| released.sequence < sequence);
         // Nor does it add to one before it that went back when the same was held.
         if released.last().is_none_or(|last| last.at_number < at_number) {
-            released.push(Released { sequence, at_number });
+            released.push(PastRelease { sequence, at_number });
         }
     }
 }
 
 /// A release is forgotten when nothing is held any more that was there at the time.
-fn forget(released: &mut Vec<Released>, receipt: &Receipt) {
+fn forget(released: &mut Vec<PastRelease>, receipt: &Receipt) {
     let oldest = receipt.oldest_number();
     released.retain(|released| released.at_number >= oldest);
 }
@@ -88,7 +88,7 @@ mod tests {
     use crate::held::Held;
     use crate::message::{Ending, Fifo, QueueMessage};
 
-    const DELETE: How = How::Delete(Ending::Written);
+    const DELETE: Asked = Asked::Delete(Ending::Written);
 
     async fn receive(held: &Held, sequence: u128) -> Receipt {
         let message = QueueMessage {
@@ -110,10 +110,10 @@ mod tests {
         let (held, mut groups) = (Held::default(), Groups::default());
         let (first, second, third) =
             (receive(&held, 1).await, receive(&held, 2).await, receive(&held, 3).await);
-        assert_eq!(groups.permit(&second, How::Release), How::Release);
+        assert_eq!(groups.permit(&second, Asked::Release), Asked::Release);
         assert_eq!(
             groups.permit(&third, DELETE),
-            How::Release,
+            Asked::Release,
             "it stands behind the released one"
         );
         assert_eq!(groups.permit(&first, DELETE), DELETE, "it stands before the released one");
@@ -133,19 +133,19 @@ mod tests {
     async fn a_message_of_before_the_release_goes_back_even_when_later_ones_are_settled_first() {
         let (held, mut groups) = (Held::default(), Groups::default());
         let (first, third) = (receive(&held, 1).await, receive(&held, 3).await);
-        assert_eq!(groups.permit(&first, How::Release), How::Release);
+        assert_eq!(groups.permit(&first, Asked::Release), Asked::Release);
         first.settled();
         let (first_again, second_again) = (receive(&held, 1).await, receive(&held, 2).await);
         assert_eq!(groups.permit(&first_again, DELETE), DELETE);
         first_again.settled();
         assert_eq!(
-            groups.permit(&second_again, How::Release),
-            How::Release,
+            groups.permit(&second_again, Asked::Release),
+            Asked::Release,
             "it alone, and what is behind it"
         );
         assert_eq!(
             groups.permit(&third, DELETE),
-            How::Release,
+            Asked::Release,
             "it stands behind the first release"
         );
         third.settled();
@@ -161,7 +161,7 @@ mod tests {
         let (held, mut groups) = (Held::default(), Groups::default());
         for sequence in 0..100 {
             let receipt = receive(&held, sequence).await;
-            assert_eq!(groups.permit(&receipt, How::Release), How::Release);
+            assert_eq!(groups.permit(&receipt, Asked::Release), Asked::Release);
             receipt.settled();
         }
         assert_eq!(groups.released["g"].len(), 1, "the one that went back last was there itself");
