@@ -38,8 +38,8 @@ MUTATIONS = [
     (
         "drop the comparison of versions in the join",
         "src/version.rs",
-        "if a >= b { Change::Whole { version: a, fields: x } }",
-        "if a == a { Change::Whole { version: a, fields: x } }",
+        "if a >= b {\n                Change::Whole { version: a, fields: x }",
+        "if a == a {\n                Change::Whole { version: a, fields: x }",
     ),
     (
         "compare versions without the length of the origin's id",
@@ -201,8 +201,8 @@ MUTATIONS = [
     (
         "forget the sequence of a replay",
         "src/message/origin.rs",
-        "sequence: given_sequence(message)?, id",
-        "sequence: given_sequence(message)? & 0, id",
+        "sequence: given_sequence(message)?,",
+        "sequence: given_sequence(message)? & 0,",
     ),
     (
         "give every message that is sent once more its new sequence",
