@@ -28,10 +28,10 @@
 //! - where even that is more memory than there is room for now, [`decode_within`] stops there and
 //!   says so.
 
-pub mod bson;
 pub mod encoding;
 pub mod envelope;
 mod extended;
+pub mod json;
 mod numbers;
 pub(crate) mod place;
 #[cfg(test)]
@@ -156,10 +156,10 @@ impl Opened {
         if let Some(signature) = envelope::binary_cloudevent(attributes)? {
             // The attributes are the envelope, and say that the text is the data.
             self.sign(signature);
-            return Ok((bson::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.room)?, text.len()));
         }
         let Some(envelope) = envelope::open(text)? else {
-            return Ok((bson::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.room)?, text.len()));
         };
         self.envelopes += 1;
         if self.envelopes > ENVELOPES_MAX {

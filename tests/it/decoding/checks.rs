@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::config::load::defaults;
 use longshore::config::{Config, MessageConfig};
-use longshore::decode::{bson as json, decode};
+use longshore::decode::{decode, json};
 use longshore::fields::Fields;
 use longshore::message::origin::ID_BYTES_MAX;
 use longshore::message::{Attribute, QueueMessage, Record, Rejection};

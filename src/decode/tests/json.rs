@@ -2,7 +2,7 @@
 
 use ::bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
-use super::super::bson::{DOCUMENT_BYTES_MAX, LEVELS_MAX, fields};
+use super::super::json::{DOCUMENT_BYTES_MAX, LEVELS_MAX, fields};
 use crate::fields::Fields;
 use crate::message::Reason;
 
