@@ -38,8 +38,8 @@ pub(crate) mod place;
 mod tests;
 mod writer;
 
+use crate::bson::Fields;
 use crate::config::MessageConfig;
-use crate::fields::Fields;
 use crate::message::origin::given_time;
 use crate::message::{
     Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,

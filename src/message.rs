@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bson::oid::ObjectId;
 
-use crate::fields::Fields;
+use crate::bson::Fields;
 use crate::version::Change;
 
 pub use origin::{Identity, Origin};

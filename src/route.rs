@@ -30,15 +30,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::bson::{DOCUMENT_BYTES_MAX, element};
 use crate::config::{Config, Route, WriteKind};
 use crate::message::{Reason, Record, Rejection, Write};
-use crate::time::{element, millis};
+use crate::time::millis;
 
 use keyed::Keyed;
-
-/// The largest document that MongoDB stores (manual, "MongoDB Limits and Thresholds": 16
-/// mebibytes).
-pub const DOCUMENT_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
 /// The field that Longshore keeps for itself in every collection.
 const INGEST: &str = "_ingest";

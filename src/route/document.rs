@@ -1,15 +1,8 @@
 //! Writes a BSON document from elements that are encoded already.
 
-use crate::fields::Field;
-use crate::time::element;
+use crate::bson::{Field, element};
 
 use super::DOCUMENT_BYTES_MAX;
-
-/// BSON binary subtypes (BSON specification).
-pub(super) mod subtype {
-    pub(in crate::route) const GENERIC: u8 = 0x00;
-    pub(in crate::route) const UUID: u8 = 0x04;
-}
 
 /// A document being written: length, elements, NUL.
 pub(super) struct DocumentWriter {

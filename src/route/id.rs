@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::fields::Field;
+use crate::bson::Field;
 use crate::message::{Identity, Origin, Record};
 use crate::version::CONTENT_HASH_BYTES;
 

@@ -1,10 +1,10 @@
 //! Insert: a document of all fields of the message, made once.
 
+use crate::bson::{element, subtype};
 use crate::config::Route;
 use crate::message::{Identity, Insert, Key, Record, Rejection};
-use crate::time::element;
 
-use super::document::{DocumentWriter, subtype};
+use super::document::DocumentWriter;
 use super::{ID, INGEST, TYPE, bad_name, check_required, check_size, id, key, times};
 
 /// The field that names a document (MongoDB manual, "Documents").

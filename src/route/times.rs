@@ -1,8 +1,8 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
-use crate::fields::Field;
+use crate::bson::{Field, element};
 use crate::message::{Origin, Reason, Rejection};
-use crate::time::{self, Time, element};
+use crate::time::{self, Time};
 
 use super::Name;
 

@@ -35,8 +35,8 @@ use bson::{Document, RawDocumentBuf};
 use self::foreign::{base, beyond, foreign_long, foreign_short};
 use super::encode::{self, Doc, List};
 use super::made_id;
+use crate::bson::Fields;
 use crate::config::{Collection, WriteKind};
-use crate::fields::Fields;
 use crate::message::{Key, Update};
 use crate::version::{Change, Version};
 
@@ -316,7 +316,7 @@ mod tests {
 
     fn one(name: &str, value: i32) -> Fields {
         let mut fields = Fields::default();
-        fields.push(name, crate::time::element::INT32, &value.to_le_bytes());
+        fields.push(name, crate::bson::element::INT32, &value.to_le_bytes());
         fields
     }
 

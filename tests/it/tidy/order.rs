@@ -50,7 +50,7 @@ const LAYERS: &[Layer] = &[
         modules: &[
             "message",
             "version",
-            "fields",
+            "bson",
             "held",
             "gauges",
             "budget",

@@ -1,7 +1,7 @@
 //! The statement of a partial update: each field by its own version.
 
 use super::{Form, OWN, Target, under, write_version};
-use crate::fields::Fields;
+use crate::bson::Fields;
 use crate::message::Key;
 use crate::store::mongo::encode::{Doc, List};
 use crate::version::Version;
