@@ -17,7 +17,6 @@
 //! - Names that the store gives a meaning of its own are refused: a producer's data never acts on
 //!   the server.
 
-mod document;
 mod id;
 mod insert;
 mod key;
