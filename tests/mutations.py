@@ -171,8 +171,8 @@ MUTATIONS = [
     (
         "record a dead letter without the end of its body",
         "src/dead_letter.rs",
-        "message.body.as_str());\n        record\n",
-        "message.body.trim_end_matches('}'));\n        record\n",
+        'record.text("body", &message.body);',
+        "record.text(\"body\", message.body.trim_end_matches('}'));",
     ),
     (
         "delete by full tens only",
