@@ -36,6 +36,7 @@ mod numbers;
 pub(crate) mod place;
 #[cfg(test)]
 mod tests;
+mod undecoded;
 mod writer;
 
 use crate::bson::Fields;
@@ -47,39 +48,11 @@ use crate::message::{
 use crate::time::Time;
 use encoding::Encoding;
 use envelope::Signature;
+pub use undecoded::Undecoded;
 
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
 /// is a loop or an attack.
 pub const ENVELOPES_MAX: usize = 3;
-
-/// Why there is no record of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undecoded {
-    /// It cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another
-    /// attempt ends the same.
-    Rejected(Rejection),
-    /// It takes more memory than it was given. With more it may be read.
-    Outgrown,
-}
-
-impl From<Rejection> for Undecoded {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<Undecoded> for Rejection {
-    /// For a message that was given all that one message may have.
-    fn from(undecoded: Undecoded) -> Self {
-        match undecoded {
-            Undecoded::Rejected(rejection) => rejection,
-            Undecoded::Outgrown => Self::new(
-                Reason::TooLarge,
-                "the message takes more memory than one may: send less, or fewer fields, in one",
-            ),
-        }
-    }
-}
 
 /// Reads a message, whatever memory that takes: within the bounds of `settings` and of a document.
 ///

@@ -9,9 +9,9 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Undecoded;
 use super::extended;
 use super::place::NameSpan;
+use super::undecoded::Undecoded;
 pub use super::writer::LEVELS_MAX;
 use super::writer::Writer;
 use crate::bson::{Fields, element, layout};

@@ -11,9 +11,9 @@ use std::fmt;
 use serde::de;
 use serde_json::error::Category;
 
-use super::Undecoded;
 use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
+use super::undecoded::Undecoded;
 use crate::bson::{DOCUMENT_BYTES_MAX, Fields, layout};
 use crate::message::{Reason, Rejection};
 

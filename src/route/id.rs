@@ -7,7 +7,7 @@ use crate::bson::Field;
 use crate::message::{Identity, Origin, Record};
 use crate::version::CONTENT_HASH_BYTES;
 
-use super::{ID, TYPE};
+use super::rules::{ID, TYPE};
 
 /// A UUID made only from the identity: the same at every redelivery, on every worker.
 ///

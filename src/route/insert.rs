@@ -4,7 +4,8 @@ use crate::bson::{Doc, document};
 use crate::config::Route;
 use crate::message::{Identity, Insert, Key, Record, Rejection};
 
-use super::{ID, INGEST, TYPE, bad_name, check_required, check_size, id, key, times};
+use super::rules::{ID, INGEST, TYPE, bad_name, check_required, check_size};
+use super::{id, key, times};
 
 /// The field that names a document (MongoDB manual, "Documents").
 const DOCUMENT_ID: &str = "_id";

@@ -6,7 +6,8 @@ use crate::message::{Key, Reason, Record, Rejection, Update};
 use crate::time::Time;
 use crate::version::{Change, Version};
 
-use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, id, key, times};
+use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size};
+use super::{id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
 /// counted by field.

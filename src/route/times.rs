@@ -4,7 +4,7 @@ use crate::bson::{Field, element};
 use crate::message::{Origin, Reason, Rejection};
 use crate::time::{self, Time};
 
-use super::Name;
+use super::rules::Name;
 
 /// Reads the time that `field` holds; none where it is null.
 ///
