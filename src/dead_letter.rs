@@ -7,8 +7,7 @@
 
 use std::sync::Arc;
 
-use bson::{Binary, DateTime, RawArrayBuf, RawBson, RawDocumentBuf, cstr, spec::BinarySubtype};
-
+use crate::bson::{Doc, document};
 use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
 use crate::message::{
@@ -18,6 +17,10 @@ use crate::telemetry::signals::{MessageRejected, Signals};
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
+
+/// Bytes that are set aside for what a record holds beside the message: the buffer grows where they
+/// do not suffice.
+const ADDED_BYTES: usize = 2_048;
 
 /// Makes records of refused messages.
 #[derive(Clone)]
@@ -45,41 +48,48 @@ impl DeadLetters {
             body: &receipt.message.body,
         });
         let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
-        let document = self.record(&id, &receipt, rejection).into_bytes();
+        let document = self.record(&id, &receipt, rejection);
         let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });
         Part { write, receipt, ending: Ending::DeadLettered(rejection.reason) }
     }
 
-    fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> RawDocumentBuf {
+    fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> Vec<u8> {
         let message = &receipt.message;
         let origin = origin(receipt);
-        let text = |value: Option<&str>| {
-            value.map_or(RawBson::Null, |value| RawBson::String(value.to_owned()))
-        };
-        let mut record = RawDocumentBuf::new();
-        record.append(cstr!("_id"), id);
-        record.append(cstr!("schema_version"), SCHEMA_VERSION);
-        record.append(cstr!("reason"), rejection.reason.code());
-        record.append(cstr!("text"), rejection.text.as_str());
-        record.append(cstr!("server_code"), rejection.code.map_or(RawBson::Null, RawBson::Int32));
-        record.append(cstr!("route"), text(receipt.route.as_deref()));
-        record.append(cstr!("queue"), &*self.queue_arn);
-        record.append(cstr!("message_id"), message.message_id.as_str());
-        record.append(cstr!("origin_time"), DateTime::from_millis(origin.time.millis()));
-        // As text: no BSON integer holds its 20 digits.
-        record.append(cstr!("origin_sequence"), origin.sequence.to_string());
-        record.append(cstr!("origin_id"), &*String::from_utf8_lossy(&origin.id));
-        record.append(cstr!("sent"), DateTime::from_millis(message.sent_ms));
-        record.append(cstr!("dead_lettered"), DateTime::from_millis(self.clock.now_ms()));
-        record.append(cstr!("receive_count"), i64::from(message.receive_count));
-        record.append(cstr!("group"), text(message.fifo.as_ref().map(|fifo| fifo.group.as_str())));
-        record.append(
-            cstr!("trace"),
-            text(message.text("traceparent").or(message.trace_header.as_deref())),
-        );
-        record.append(cstr!("attributes"), attributes(message));
-        record.append(cstr!("body"), message.body.as_str());
-        record
+        let mut bytes = Vec::with_capacity(message.bytes() + ADDED_BYTES);
+        document(&mut bytes, |record| {
+            record.text("_id", id);
+            record.int32("schema_version", SCHEMA_VERSION);
+            record.text("reason", rejection.reason.code());
+            record.text("text", &rejection.text);
+            match rejection.code {
+                Some(code) => record.int32("server_code", code),
+                None => record.null("server_code"),
+            }
+            text_or_null(record, "route", receipt.route.as_deref());
+            record.text("queue", &self.queue_arn);
+            record.text("message_id", &message.message_id);
+            record.date("origin_time", origin.time.millis());
+            // As text: no BSON integer holds its 20 digits.
+            record.text("origin_sequence", &origin.sequence.to_string());
+            record.text("origin_id", &String::from_utf8_lossy(&origin.id));
+            record.date("sent", message.sent_ms);
+            record.date("dead_lettered", self.clock.now_ms());
+            record.int64("receive_count", i64::from(message.receive_count));
+            text_or_null(record, "group", message.fifo.as_ref().map(|fifo| fifo.group.as_str()));
+            let trace = message.text("traceparent").or(message.trace_header.as_deref());
+            text_or_null(record, "trace", trace);
+            write_attributes(record, message);
+            record.text("body", &message.body);
+        });
+        bytes
+    }
+}
+
+fn text_or_null(record: &mut Doc<'_>, name: &str, value: Option<&str>) {
+    match value {
+        Some(text) => record.text(name, text),
+        None => record.null(name),
     }
 }
 
@@ -92,23 +102,18 @@ fn origin(receipt: &Receipt) -> Origin {
 }
 
 /// A list of name and value, because an attribute's name may hold dots.
-fn attributes(message: &QueueMessage) -> RawArrayBuf {
-    let mut list = RawArrayBuf::new();
-    for (name, value) in &message.attributes {
-        let mut entry = RawDocumentBuf::new();
-        entry.append(cstr!("name"), name.as_str());
-        match value {
-            Attribute::Text(text) => entry.append(cstr!("value"), text.as_str()),
-            Attribute::Binary(bytes) => {
-                entry.append(
-                    cstr!("value"),
-                    Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() },
-                );
-            }
+fn write_attributes(record: &mut Doc<'_>, message: &QueueMessage) {
+    record.list("attributes", |list| {
+        for (name, value) in &message.attributes {
+            list.doc(|entry| {
+                entry.text("name", name);
+                match value {
+                    Attribute::Text(text) => entry.text("value", text),
+                    Attribute::Binary(bytes) => entry.binary("value", bytes),
+                }
+            });
         }
-        list.push(entry);
-    }
-    list
+    });
 }
 
 /// The collection of dead letters as a lane writes it: inserts at the default write concern.
@@ -133,13 +138,15 @@ pub fn collection(config: &Config) -> Collection {
 mod tests {
     use std::time::Duration;
 
+    use bson::spec::BinarySubtype;
+    use bson::{Binary, DateTime, doc};
     use tokio::time::Instant;
 
     use super::*;
     use crate::budget::Budget;
     use crate::clock::SystemClock;
     use crate::held::Held;
-    use crate::message::{Identity, Reason};
+    use crate::message::{Fifo, Identity, Reason};
     use crate::time::Time;
 
     async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
@@ -156,9 +163,10 @@ mod tests {
         assert_eq!(part.ending, Ending::DeadLettered(Reason::BadJson));
         part.receipt.settled();
         let Write::Insert(insert) = part.write else { panic!("a dead letter is an insert") };
-        RawDocumentBuf::from_bytes(insert.document)
-            .and_then(|raw| bson::Document::try_from(&raw))
-            .expect("a document")
+        let record: bson::Document =
+            bson::deserialize_from_slice(&insert.document).expect("a document");
+        assert_eq!(bson::serialize_to_vec(&record).expect("BSON"), insert.document);
+        record
     }
 
     fn message() -> QueueMessage {
@@ -192,6 +200,33 @@ mod tests {
             (first.get_str("body").ok(), first.get_str("reason").ok()),
             (Some("{"), Some("bad_json"))
         );
+    }
+
+    #[tokio::test]
+    async fn a_record_says_all_of_the_message_in_types_that_never_change() {
+        let said = QueueMessage {
+            attributes: vec![
+                ("a.b".to_owned(), Attribute::Binary(vec![1, 2])),
+                ("traceparent".to_owned(), Attribute::Text("00-1-2-01".to_owned())),
+            ],
+            fifo: Some(Fifo { group: "g".to_owned(), sequence: 1 << 64 }),
+            ..message()
+        };
+        let record = record(said, None).await;
+        let dead_lettered = *record.get_datetime("dead_lettered").expect("a time");
+        let sent = DateTime::from_millis(1_795_341_600_000);
+        let binary = Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] };
+        let expected = doc! {
+            "_id": "arn:aws:sqs:eu-west-1:1:portal/m-1", "schema_version": 1_i32,
+            "reason": "bad_json", "text": "the body is not JSON", "server_code": null, "route": null,
+            "queue": "arn:aws:sqs:eu-west-1:1:portal", "message_id": "m-1", "origin_time": sent,
+            "origin_sequence": "18446744073709551616", "origin_id": "m-1", "sent": sent,
+            "dead_lettered": dead_lettered, "receive_count": 1_i64, "group": "g", "trace": "00-1-2-01",
+            "attributes": [{ "name": "a.b", "value": binary }, { "name": "traceparent", "value": "00-1-2-01" }],
+            "body": "{",
+        };
+        assert_eq!(record, expected);
+        assert!(record.keys().eq(expected.keys()), "{record}");
     }
 
     #[tokio::test]

@@ -28,18 +28,19 @@
 //! - where even that is more memory than there is room for now, [`decode_within`] stops there and
 //!   says so.
 
-pub mod bson;
 pub mod encoding;
 pub mod envelope;
 mod extended;
+pub mod json;
 mod numbers;
 pub(crate) mod place;
 #[cfg(test)]
 mod tests;
+mod undecoded;
 mod writer;
 
+use crate::bson::Fields;
 use crate::config::MessageConfig;
-use crate::fields::Fields;
 use crate::message::origin::given_time;
 use crate::message::{
     Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,
@@ -47,39 +48,11 @@ use crate::message::{
 use crate::time::Time;
 use encoding::Encoding;
 use envelope::Signature;
+pub use undecoded::Undecoded;
 
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
 /// is a loop or an attack.
 pub const ENVELOPES_MAX: usize = 3;
-
-/// Why there is no record of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undecoded {
-    /// It cannot be read, holds what cannot be stored, or has no type: see [`Reason`]. Another
-    /// attempt ends the same.
-    Rejected(Rejection),
-    /// It takes more memory than it was given. With more it may be read.
-    Outgrown,
-}
-
-impl From<Rejection> for Undecoded {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<Undecoded> for Rejection {
-    /// For a message that was given all that one message may have.
-    fn from(undecoded: Undecoded) -> Self {
-        match undecoded {
-            Undecoded::Rejected(rejection) => rejection,
-            Undecoded::Outgrown => Self::new(
-                Reason::TooLarge,
-                "the message takes more memory than one may: send less, or fewer fields, in one",
-            ),
-        }
-    }
-}
 
 /// Reads a message, whatever memory that takes: within the bounds of `settings` and of a document.
 ///
@@ -156,10 +129,10 @@ impl Opened {
         if let Some(signature) = envelope::binary_cloudevent(attributes)? {
             // The attributes are the envelope, and say that the text is the data.
             self.sign(signature);
-            return Ok((bson::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.room)?, text.len()));
         }
         let Some(envelope) = envelope::open(text)? else {
-            return Ok((bson::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.room)?, text.len()));
         };
         self.envelopes += 1;
         if self.envelopes > ENVELOPES_MAX {

@@ -33,6 +33,7 @@
 
 pub mod admin;
 pub mod brake;
+pub mod bson;
 pub mod budget;
 pub mod cli;
 pub mod clock;
@@ -41,7 +42,6 @@ pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
-pub mod fields;
 pub mod gate;
 pub mod gauges;
 pub mod held;

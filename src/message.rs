@@ -7,18 +7,17 @@
 //! A [`Receipt`] cannot be cloned and only `settle` consumes it. Dropping one unsettled is a bug:
 //! it is counted, said in the log at the end, and fails the tests.
 
+mod key;
 pub mod origin;
 mod receipt;
 mod rejection;
 
-use std::fmt;
 use std::sync::Arc;
 
-use bson::oid::ObjectId;
-
-use crate::fields::Fields;
+use crate::bson::Fields;
 use crate::version::Change;
 
+pub use key::Key;
 pub use origin::{Identity, Origin};
 pub use receipt::Receipt;
 pub use rejection::{Reason, Rejection};
@@ -109,29 +108,6 @@ pub struct Record {
     pub fields: Fields,
     /// Bytes of the decoded body, after decompression.
     pub bytes: usize,
-}
-
-/// A key or a document id: one of the values that name exactly one document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
-    /// Compared as one number whatever its width: the server holds 1 and `NumberLong(1)` to be
-    /// equal.
-    Integer(i64),
-    Text(String),
-    ObjectId(ObjectId),
-    /// A UUID, binary subtype 4.
-    Uuid([u8; 16]),
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::ObjectId(id) => write!(f, "ObjectId({id})"),
-            Self::Uuid(bytes) => write!(f, "UUID({})", bson::Uuid::from_bytes(*bytes)),
-        }
-    }
 }
 
 /// What one message asks of the store.

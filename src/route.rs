@@ -17,34 +17,24 @@
 //! - Names that the store gives a meaning of its own are refused: a producer's data never acts on
 //!   the server.
 
-mod document;
 mod id;
 mod insert;
 mod key;
 mod keyed;
+mod rules;
 #[cfg(test)]
 mod sample;
 mod times;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{Config, Route, WriteKind};
 use crate::message::{Reason, Record, Rejection, Write};
-use crate::time::{element, millis};
+use crate::time::millis;
 
 use keyed::Keyed;
-
-/// The largest document that MongoDB stores (manual, "MongoDB Limits and Thresholds": 16
-/// mebibytes).
-pub const DOCUMENT_BYTES_MAX: usize = 16 * 1_024 * 1_024;
-
-/// The field that Longshore keeps for itself in every collection.
-const INGEST: &str = "_ingest";
-/// The message's own fields, which are not stored under these names.
-const TYPE: &str = "type";
-const ID: &str = "id";
+use rules::Name;
 
 /// All routes of a configuration, by message type.
 #[derive(Debug)]
@@ -130,50 +120,6 @@ impl Router {
     }
 }
 
-/// Refuses a record without a value for each of `required`, but for the fields that `settled` have
-/// an answer of their own.
-fn check_required(route: &Route, record: &Record, settled: &[&str]) -> Result<(), Rejection> {
-    for name in route.required.iter().filter(|name| !settled.contains(&name.as_str())) {
-        let lack = match record.fields.get(name) {
-            None => "is missing",
-            Some(field) if field.element_type() == element::NULL => "is null",
-            Some(_) => continue,
-        };
-        let text =
-            format!("{} {lack}: the route {} requires a value", Name(name), Name(&route.name));
-        return Err(Rejection::new(Reason::MissingField, text));
-    }
-    Ok(())
-}
-
-/// Refuses a document that the server would not take for its size.
-fn check_size(bytes: usize) -> Result<(), Rejection> {
-    if bytes > DOCUMENT_BYTES_MAX {
-        let text = format!(
-            "the document would have {bytes} bytes, MongoDB stores at most {DOCUMENT_BYTES_MAX}: send less in one message"
-        );
-        return Err(Rejection::new(Reason::TooLarge, text));
-    }
-    Ok(())
-}
-
-fn bad_name(name: &str, why: &str) -> Rejection {
-    Rejection::new(Reason::BadName, format!("{} {why}", Name(name)))
-}
-
-/// A name from a message as it stands in a rejection: quoted, on one line, and cut where it is
-/// long.
-struct Name<'a>(&'a str);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHARS_MAX: usize = 80;
-        let end = self.0.char_indices().nth(CHARS_MAX).map_or(self.0.len(), |(index, _)| index);
-        let more = if end < self.0.len() { "..." } else { "" };
-        write!(f, "`{}{more}`", self.0[..end].escape_debug())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bson::doc;
@@ -218,13 +164,6 @@ mod tests {
             assert_eq!(refused.reason, Reason::MissingField, "{fields}");
             assert!(refused.text.starts_with(text), "{}", refused.text);
         }
-    }
-
-    #[test]
-    fn a_name_in_a_rejection_is_one_short_line() {
-        assert_eq!(Name("a\nb").to_string(), "`a\\nb`");
-        let long = "é".repeat(1_000);
-        assert_eq!(Name(&long).to_string(), format!("`{}...`", "é".repeat(80)));
     }
 
     proptest::proptest! {

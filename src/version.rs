@@ -14,7 +14,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::fields::Fields;
+use crate::bson::Fields;
 use crate::time::Time;
 
 /// Bytes of SHA-256 over a message that end its version.
@@ -142,7 +142,7 @@ mod tests {
     use proptest::sample::{Index, select};
 
     use super::*;
-    use crate::time::element;
+    use crate::bson::element;
 
     const NAMES: [&str; 3] = ["a", "b", "c"];
 

@@ -173,8 +173,8 @@ MUTATIONS = [
     (
         "record a dead letter without the end of its body",
         "src/dead_letter.rs",
-        "message.body.as_str());\n        record\n",
-        "message.body.trim_end_matches('}'));\n        record\n",
+        'record.text("body", &message.body);',
+        "record.text(\"body\", message.body.trim_end_matches('}'));",
     ),
     (
         "delete by full tens only",
@@ -209,8 +209,8 @@ MUTATIONS = [
     (
         "forget the sequence of a replay",
         "src/message/origin.rs",
-        "sequence: given_sequence(message)?, id",
-        "sequence: given_sequence(message)? & 0, id",
+        "sequence: given_sequence(message)?,",
+        "sequence: given_sequence(message)? & 0,",
     ),
     (
         "give every message that is sent once more its new sequence",

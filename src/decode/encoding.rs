@@ -13,8 +13,8 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::Undecoded;
 use super::place::shown_name;
+use super::undecoded::Undecoded;
 use crate::message::{Reason, Rejection};
 
 /// The attribute that names the encoding.

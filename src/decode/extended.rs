@@ -16,16 +16,9 @@ use serde_json::value::RawValue;
 
 use super::place::NameSpan;
 use super::writer::{Open, Writer};
+use crate::bson::{element, layout, subtype};
 use crate::message::Reason;
-use crate::time::{self, element};
-
-/// Binary subtypes of the BSON specification that need care.
-mod subtype {
-    /// Repeats the length inside the value.
-    pub const OLD_BINARY: u8 = 0x02;
-    pub const OLD_UUID: u8 = 0x03;
-    pub const UUID: u8 = 0x04;
-}
+use crate::time;
 
 /// Why a value is refused: the text continues "field x".
 type Problem = (Reason, String);
@@ -97,41 +90,28 @@ impl Wrapper {
                 let id = text(operand)
                     .and_then(|text| ObjectId::parse_str(text).ok())
                     .ok_or_else(|| bad("$oid", "24 hex digits"))?;
-                buffer.extend_from_slice(&id.bytes());
-                Ok(element::OBJECT_ID)
+                Ok(layout::object_id(buffer, &id.bytes()))
             }
-            Self::Date => {
-                buffer.extend_from_slice(&date(operand)?.to_le_bytes());
-                Ok(element::DATE)
-            }
+            Self::Date => Ok(layout::date(buffer, date(operand)?)),
             Self::Long => {
-                let number = text(operand).and_then(|text| i64::from_str(&text).ok());
-                buffer.extend_from_slice(
-                    &number
-                        .ok_or_else(|| bad("$numberLong", "an integer of 64 bits as a string"))?
-                        .to_le_bytes(),
-                );
-                Ok(element::INT64)
+                let number = text(operand)
+                    .and_then(|text| i64::from_str(&text).ok())
+                    .ok_or_else(|| bad("$numberLong", "an integer of 64 bits as a string"))?;
+                Ok(layout::int64(buffer, number))
             }
             Self::Decimal => {
                 let number = text(operand).and_then(|text| decimal(&text));
                 let number = number.ok_or_else(|| {
                     bad("$numberDecimal", "a number of at most 34 digits as a string")
                 })?;
-                buffer.extend_from_slice(&number.bytes());
-                Ok(element::DECIMAL128)
+                Ok(layout::decimal128(buffer, &number.bytes()))
             }
-            Self::Binary => {
-                binary(operand, buffer)?;
-                Ok(element::BINARY)
-            }
+            Self::Binary => binary(operand, buffer),
             Self::Uuid => {
                 let uuid = text(operand)
                     .and_then(|text| uuid(&text))
                     .ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
-                push_binary(buffer, subtype::UUID, &uuid.bytes())
-                    .ok_or_else(|| bad("$uuid", "a UUID as a string"))?;
-                Ok(element::BINARY)
+                Ok(layout::binary(buffer, subtype::UUID, &uuid.bytes()))
             }
         }
     }
@@ -186,7 +166,7 @@ fn uuid(text: &str) -> Option<Uuid> {
     if matches!(text.len(), 32 | 36) { Uuid::parse_str(text).ok() } else { None }
 }
 
-fn binary(operand: &str, buffer: &mut Vec<u8>) -> Result<(), Problem> {
+fn binary(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Binary {
@@ -205,20 +185,5 @@ fn binary(operand: &str, buffer: &mut Vec<u8>) -> Result<(), Problem> {
     if matches!(subtype, subtype::OLD_UUID | subtype::UUID) && bytes.len() != 16 {
         return Err(bad("$binary of a UUID subtype", "16 bytes"));
     }
-    push_binary(buffer, subtype, &bytes).ok_or_else(wanted)
-}
-
-/// Length, subtype, bytes. Nothing where the length does not fit, which no bounded body reaches.
-fn push_binary(buffer: &mut Vec<u8>, subtype: u8, bytes: &[u8]) -> Option<()> {
-    let length = i32::try_from(bytes.len()).ok()?;
-    if subtype == subtype::OLD_BINARY {
-        buffer.extend_from_slice(&length.checked_add(4)?.to_le_bytes());
-        buffer.push(subtype);
-        buffer.extend_from_slice(&length.to_le_bytes());
-    } else {
-        buffer.extend_from_slice(&length.to_le_bytes());
-        buffer.push(subtype);
-    }
-    buffer.extend_from_slice(bytes);
-    Some(())
+    Ok(layout::binary(buffer, subtype, &bytes))
 }

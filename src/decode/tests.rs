@@ -1,9 +1,9 @@
 //! Whole messages, by example, and what holds for any input. Each stage's own examples are in the
 //! files below.
 
-mod bson;
 mod encoding;
 mod envelope;
+mod json;
 mod properties;
 
 use std::collections::BTreeMap;

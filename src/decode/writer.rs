@@ -1,11 +1,7 @@
 //! BSON elements as the parser's visits bring them, and the refusal of what cannot be stored.
 //!
-//! An object's length and an element's type are written as placeholders and set once they are
-//! known. A refusal names the place: the writer keeps the steps to where it is, one per open object
-//! or array, and turns them into text only then.
-//!
-//! Layout: <https://bsonspec.org/spec.html>. Bounds: "MongoDB Limits and Thresholds" in the MongoDB
-//! manual (16 MiB, 100 levels).
+//! A refusal names the place: the writer keeps the steps to where it is, one per open object or
+//! array, and turns them into text only then.
 
 mod number;
 
@@ -15,20 +11,15 @@ use std::fmt;
 use serde::de;
 use serde_json::error::Category;
 
-use super::Undecoded;
 use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
-use crate::fields::Fields;
+use super::undecoded::Undecoded;
+use crate::bson::{DOCUMENT_BYTES_MAX, Fields, layout};
 use crate::message::{Reason, Rejection};
-use crate::time::element;
 
-/// Objects and arrays inside each other, the body itself being the first. An Extended JSON value is
-/// a value, not a level.
+/// Objects and arrays inside each other, the body itself being the first (MongoDB manual, "MongoDB
+/// Limits and Thresholds"). An Extended JSON value is a value, not a level.
 pub const LEVELS_MAX: usize = 100;
-/// Bytes of a document that the server takes.
-pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A document's length before its elements and the NUL after them.
-const DOCUMENT_FRAME_BYTES: usize = 5;
 /// From this many names on they are hashed to find one that is there twice; fewer are compared in
 /// pairs, which is faster.
 const NAMES_HASHED_FROM: usize = 16;
@@ -117,15 +108,12 @@ impl<'t> Writer<'t> {
 
     /// Starts an element of an object: a placeholder for the type, and the name.
     pub fn begin<E: de::Error>(&mut self, name: &str) -> Result<NameSpan, E> {
-        if self.steps.len() == 1 {
-            self.fields.begin(name);
+        let type_at = if self.steps.len() == 1 {
+            self.fields.begin(name)
         } else {
-            let buffer = self.fields.buffer();
-            buffer.push(0);
-            buffer.extend_from_slice(name.as_bytes());
-            buffer.push(0);
-        }
-        let span = NameSpan { start: self.fields.bytes() - name.len() - 1, length: name.len() };
+            layout::begin(self.fields.buffer(), name)
+        };
+        let span = NameSpan { start: type_at + 1, length: name.len() };
         self.names.push(span);
         self.step(Step::Name(span));
         if name.as_bytes().contains(&0) {
@@ -142,12 +130,7 @@ impl<'t> Writer<'t> {
     pub fn begin_item<E: de::Error>(&mut self, index: usize) -> Result<usize, E> {
         self.step(Step::Index(index));
         self.check_size()?;
-        let buffer = self.fields.buffer();
-        let type_at = buffer.len();
-        buffer.push(0);
-        push_decimal(buffer, index);
-        buffer.push(0);
-        Ok(type_at)
+        Ok(layout::begin_item(self.fields.buffer(), index))
     }
 
     fn step(&mut self, step: Step) {
@@ -157,7 +140,7 @@ impl<'t> Writer<'t> {
     }
 
     pub fn check_size<E: de::Error>(&mut self) -> Result<(), E> {
-        if self.fields.bytes() + DOCUMENT_FRAME_BYTES > DOCUMENT_BYTES_MAX {
+        if self.fields.document_bytes() > DOCUMENT_BYTES_MAX {
             return Err(
                 self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
             );
@@ -207,23 +190,17 @@ impl<'t> Writer<'t> {
     /// Starts an object or array as the value of the element whose type byte is there.
     pub fn open(&mut self, type_at: usize) -> Open {
         self.steps.push(Step::Entered);
-        let length_at = self.fields.bytes();
-        self.fields.buffer().extend_from_slice(&[0; 4]);
+        let length_at = layout::open(self.fields.buffer());
         Open { type_at, length_at, names_before: self.names.len() }
     }
 
     pub fn close<E: de::Error>(&mut self, open: Open, element_type: u8) -> Result<(), E> {
         self.check_names(open.names_before)?;
         self.steps.pop();
-        let buffer = self.fields.buffer();
-        buffer.push(0);
-        let Ok(length) = i32::try_from(buffer.len() - open.length_at) else {
-            return Err(
-                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
-            );
-        };
-        buffer[open.length_at..open.length_at + 4].copy_from_slice(&length.to_le_bytes());
-        buffer[open.type_at] = element_type;
+        self.write(open.type_at, |buffer| {
+            layout::close(buffer, open.length_at);
+            element_type
+        });
         Ok(())
     }
 
@@ -254,31 +231,15 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Sets an element's type and appends its value.
-    pub fn write(&mut self, type_at: usize, element_type: u8, value: &[u8]) {
-        let buffer = self.fields.buffer();
-        buffer[type_at] = element_type;
-        buffer.extend_from_slice(value);
+    /// Ends the element whose type is at `type_at`, as [`layout::end`] does.
+    pub fn write(&mut self, type_at: usize, value: impl FnOnce(&mut Vec<u8>) -> u8) {
+        layout::end(self.fields.buffer(), type_at, value);
     }
 
     pub fn text<E: de::Error>(&mut self, type_at: usize, text: &str) -> Result<(), E> {
-        let Ok(length) = i32::try_from(text.len() + 1) else {
-            return Err(
-                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
-            );
-        };
-        self.write(type_at, element::STRING, &length.to_le_bytes());
-        self.fields.buffer().extend_from_slice(text.as_bytes());
-        self.fields.buffer().push(0);
+        self.write(type_at, |buffer| layout::text(buffer, text));
         self.check_size()
     }
-}
-
-fn push_decimal(buffer: &mut Vec<u8>, number: usize) {
-    if number >= 10 {
-        push_decimal(buffer, number / 10);
-    }
-    buffer.push(b"0123456789"[number % 10]);
 }
 
 /// A name that is there more than once, if one is. Linear in the names' bytes: the hash is keyed

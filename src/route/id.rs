@@ -3,11 +3,11 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::fields::Field;
+use crate::bson::Field;
 use crate::message::{Identity, Origin, Record};
 use crate::version::CONTENT_HASH_BYTES;
 
-use super::{ID, TYPE};
+use super::rules::{ID, TYPE};
 
 /// A UUID made only from the identity: the same at every redelivery, on every worker.
 ///

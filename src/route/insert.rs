@@ -1,11 +1,11 @@
 //! Insert: a document of all fields of the message, made once.
 
+use crate::bson::{Doc, document};
 use crate::config::Route;
 use crate::message::{Identity, Insert, Key, Record, Rejection};
-use crate::time::element;
 
-use super::document::{DocumentWriter, subtype};
-use super::{ID, INGEST, TYPE, bad_name, check_required, check_size, id, key, times};
+use super::rules::{ID, INGEST, TYPE, bad_name, check_required, check_size};
+use super::{id, key, times};
 
 /// The field that names a document (MongoDB manual, "Documents").
 const DOCUMENT_ID: &str = "_id";
@@ -19,33 +19,39 @@ const ADDED_BYTES: usize = 128;
 /// # Errors
 /// Where a field breaks a rule of the route; the text names it.
 pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection> {
-    let mut document = DocumentWriter::new(record.fields.bytes() + ADDED_BYTES);
+    let mut bytes = Vec::with_capacity(record.fields.bytes() + ADDED_BYTES);
+    let (id, hash) = document(&mut bytes, |document| write(document, route, record))?;
+    Ok(Insert { id, document: bytes, hash })
+}
+
+/// Writes all elements. Returns the id, and the hash if there is one.
+fn write(
+    document: &mut Doc<'_>,
+    route: &Route,
+    record: &Record,
+) -> Result<(Key, Option<[u8; 16]>), Rejection> {
     let id = if let Some(field) = record.fields.get(ID) {
         let id = key::from_field(field)?;
-        document.element(DOCUMENT_ID, field.element_type(), field.value());
+        document.field_as(DOCUMENT_ID, field);
         id
     } else {
-        let uuid = id::from_origin(&record.origin);
-        document.binary(DOCUMENT_ID, subtype::UUID, &uuid);
-        Key::Uuid(uuid)
+        let id = Key::Uuid(id::from_origin(&record.origin));
+        document.value(DOCUMENT_ID, &id);
+        id
     };
     // Whoever gives an identity may give it twice, or one that another gave.
     let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
     let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, &[TYPE])?;
-    append_fields(&mut document, route, record)?;
+    write_fields(document, route, record)?;
     if let Some(hash) = &hash {
-        append_hash(&mut document, hash);
+        document.doc(INGEST, |own| own.binary("h", hash));
     }
-    check_size(document.len())?;
-    Ok(Insert { id, document: document.finish(), hash })
+    check_size(document.bytes())?;
+    Ok((id, hash))
 }
 
-fn append_fields(
-    document: &mut DocumentWriter,
-    route: &Route,
-    record: &Record,
-) -> Result<(), Rejection> {
+fn write_fields(document: &mut Doc<'_>, route: &Route, record: &Record) -> Result<(), Rejection> {
     let mut default_time = route.default_time.as_deref();
     for field in record.fields.iter() {
         let name = field.name();
@@ -67,7 +73,7 @@ fn append_fields(
         {
             document.date(name, time.millis());
         } else {
-            document.copy(field);
+            document.field(field);
         }
     }
     if let Some(name) = default_time {
@@ -76,19 +82,14 @@ fn append_fields(
     Ok(())
 }
 
-fn append_hash(document: &mut DocumentWriter, hash: &[u8; 16]) {
-    let mut ingest = DocumentWriter::new(32);
-    ingest.binary("h", subtype::GENERIC, hash);
-    document.element(INGEST, element::DOCUMENT, &ingest.finish());
-}
-
 #[cfg(test)]
 mod tests {
     use bson::spec::BinarySubtype;
     use bson::{Binary, Bson, DateTime, Document, Uuid, doc, oid::ObjectId};
 
-    use super::super::{DOCUMENT_BYTES_MAX, sample};
+    use super::super::sample;
     use super::*;
+    use crate::bson::DOCUMENT_BYTES_MAX;
     use crate::message::Reason;
     use crate::time::Time;
 

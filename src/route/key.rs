@@ -7,12 +7,10 @@
 
 use bson::oid::ObjectId;
 
-use crate::fields::Field;
+use crate::bson::{Field, element, subtype};
 use crate::message::{Key, Reason, Rejection};
-use crate::time::element;
 
-use super::Name;
-use super::document::subtype;
+use super::rules::Name;
 
 /// The longest text that is a key, in bytes: far beyond any id, far below what weighs on an index.
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -25,11 +23,11 @@ const TEXT_BYTES_MAX: usize = 1_024;
 pub(super) fn from_field(field: Field<'_>) -> Result<Key, Rejection> {
     let value = field.value();
     let key = match field.element_type() {
-        element::STRING => text(value),
+        element::STRING => text(field),
         element::INT32 => fixed(value).map(|bytes| Key::Integer(i32::from_le_bytes(bytes).into())),
         element::INT64 => fixed(value).map(|bytes| Key::Integer(i64::from_le_bytes(bytes))),
         element::OBJECT_ID => fixed(value).map(|bytes| Key::ObjectId(ObjectId::from_bytes(bytes))),
-        element::BINARY => uuid(value),
+        element::BINARY => uuid(field),
         element::NULL => Err("is null"),
         element::DOUBLE | element::DECIMAL128 => Err("is a number with a fraction"),
         element::BOOLEAN => Err("is a boolean"),
@@ -54,9 +52,8 @@ fn bad_key(name: &str, why: &str) -> Rejection {
     Rejection::new(Reason::BadKey, text)
 }
 
-/// Length with the NUL (4 bytes), text, NUL.
-fn text(value: &[u8]) -> Result<Key, &'static str> {
-    let text = value.get(4..value.len().saturating_sub(1)).unwrap_or_default();
+fn text(field: Field<'_>) -> Result<Key, &'static str> {
+    let text = field.text_bytes().unwrap_or_default();
     match text.len() {
         0 => Err("is an empty text"),
         1..=TEXT_BYTES_MAX => std::str::from_utf8(text)
@@ -66,10 +63,9 @@ fn text(value: &[u8]) -> Result<Key, &'static str> {
     }
 }
 
-/// Length (4 bytes), subtype, bytes.
-fn uuid(value: &[u8]) -> Result<Key, &'static str> {
-    match value.split_at_checked(5) {
-        Some(([_, _, _, _, subtype::UUID], bytes)) => {
+fn uuid(field: Field<'_>) -> Result<Key, &'static str> {
+    match field.binary() {
+        Some((subtype::UUID, bytes)) => {
             bytes.try_into().map(Key::Uuid).map_err(|_| "is marked as a UUID, but has not 16 bytes")
         }
         _ => Err("is binary, but not a UUID (subtype 4)"),

@@ -1,12 +1,13 @@
 //! Set and replace: an order-free update of the document with the message's key.
 
+use crate::bson::{Field, Fields};
 use crate::config::{Route, WriteKind};
-use crate::fields::{Field, Fields};
 use crate::message::{Key, Reason, Record, Rejection, Update};
-use crate::time::{Time, element};
+use crate::time::Time;
 use crate::version::{Change, Version};
 
-use super::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size, id, key, times};
+use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size};
+use super::{id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
 /// counted by field.
@@ -184,7 +185,7 @@ impl Value<'_> {
     fn push_to(&self, fields: &mut Fields, name: &str) {
         match self {
             Self::AsSent(field) => fields.push(name, field.element_type(), field.value()),
-            Self::Date(millis) => fields.push(name, element::DATE, &millis.to_le_bytes()),
+            Self::Date(millis) => fields.push_date(name, *millis),
         }
     }
 }
@@ -211,9 +212,10 @@ fn check_document_size(key: &Key, change: &Change) -> Result<(), Rejection> {
 mod tests {
     use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 
+    use super::super::Router;
     use super::super::sample::{self, ORIGIN_MS, SENT_MS};
-    use super::super::{DOCUMENT_BYTES_MAX, Router};
     use super::*;
+    use crate::bson::DOCUMENT_BYTES_MAX;
     use crate::config::Config;
     use crate::message::Write;
     use crate::time::VERSION_MILLIS_MIN;

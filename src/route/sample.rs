@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bson::Document;
 
+use crate::bson::Fields;
 use crate::config::{
     Acknowledgement, AdminConfig, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig,
     InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig, RetryConfig, Route,
     WorkerConfig, WriteConcern, WriteKind,
 };
-use crate::fields::Fields;
 use crate::message::{Identity, Origin, Record};
 use crate::time::Time;
 

@@ -1,10 +1,10 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
-use crate::fields::Field;
+use crate::bson::{Field, element};
 use crate::message::{Origin, Reason, Rejection};
-use crate::time::{self, Time, element};
+use crate::time::{self, Time};
 
-use super::Name;
+use super::rules::Name;
 
 /// Reads the time that `field` holds; none where it is null.
 ///

@@ -4,10 +4,11 @@
 //! write concern, as every MongoDB from 4.4 on takes them. The driver does not retry these; asking
 //! again is the caller's, and safe.
 
+mod collation;
+mod command;
 mod conflict;
 mod connection;
 mod doubted;
-mod encode;
 mod fault;
 mod guard;
 pub mod indexes;
@@ -24,9 +25,9 @@ use bson::{Document, RawDocumentBuf};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
 
+use self::command::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current};
 use self::doubted::DoubtedIndexes;
-use self::encode::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::Target;
 use self::reply::Refused;
@@ -72,7 +73,7 @@ impl MongoStore {
         let mut contested = Vec::new();
         let mut sent = 0;
         while sent < inserts.len() {
-            let batch = encode::insert(
+            let batch = command::insert(
                 &collection.name,
                 &collection.write_concern,
                 inserts[sent..].iter().copied(),

@@ -7,8 +7,8 @@ mod order;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore::bson::Fields;
 use longshore::config::{Acknowledgement, Collection, WriteConcern, WriteKind};
-use longshore::fields::Fields;
 use longshore::message::{Insert, Key, Reason, Update, Write};
 use longshore::store::mongo::MongoStore;
 use longshore::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome};

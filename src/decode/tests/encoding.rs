@@ -59,7 +59,7 @@ fn what_gzip_and_zstd_write_is_read() {
     }
     let large = decoded(ZSTD_LARGE, &[("content-encoding", "zstd")]);
     assert_eq!(large.bytes, 3_678);
-    let document = super::bson::document(&large.fields);
+    let document = super::json::document(&large.fields);
     assert_eq!(document.get_array("items").unwrap().len(), 60);
 }
 

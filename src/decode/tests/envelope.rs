@@ -30,7 +30,7 @@ const CLOUD_EVENT: &str = r#"{"specversion":"1.0","id":"A-1","source":"/portal",
   "time":"2026-11-22T12:00:05.5+02:00","datacontenttype":"application/json","data":{"n":3}}"#;
 
 fn number(record: &Record) -> i32 {
-    super::bson::document(&record.fields).get_i32("n").unwrap()
+    super::json::document(&record.fields).get_i32("n").unwrap()
 }
 
 /// A notification whose `Message` is this text.

@@ -7,8 +7,8 @@ use ::bson::{Bson, Document};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::super::bson::fields;
-use super::bson::bytes;
+use super::super::json::fields;
+use super::json::bytes;
 use super::*;
 
 /// A JSON value, with numbers as they are written, and the writing's free choices.

@@ -4,8 +4,9 @@ use serde::de;
 
 use super::super::numbers;
 use super::Writer;
+use crate::bson::layout;
 use crate::message::Reason;
-use crate::time::{self, Time, TimeError, element};
+use crate::time::{self, Time, TimeError};
 
 impl Writer<'_> {
     /// Counts a number that the parser went past without a visit.
@@ -14,10 +15,7 @@ impl Writer<'_> {
     }
 
     pub fn integer(&mut self, type_at: usize, number: i64) {
-        match i32::try_from(number) {
-            Ok(small) => self.write(type_at, element::INT32, &small.to_le_bytes()),
-            Err(_) => self.write(type_at, element::INT64, &number.to_le_bytes()),
-        }
+        self.write(type_at, |buffer| layout::integer(buffer, number));
     }
 
     pub fn double<E: de::Error>(&mut self, type_at: usize, number: f64) -> Result<(), E> {
@@ -31,7 +29,7 @@ impl Writer<'_> {
             self.integer(type_at, 0);
             return Ok(());
         }
-        self.write(type_at, element::DOUBLE, &number.to_le_bytes());
+        self.write(type_at, |buffer| layout::double(buffer, number));
         self.note_exact_time(number);
         Ok(())
     }

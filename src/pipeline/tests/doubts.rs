@@ -80,10 +80,8 @@ async fn a_dead_letter_that_its_own_collection_refuses_is_told_and_stays_in_the_
     let queue = queue();
     queue.send("bad", "no JSON");
     let world = World::start(queue, |_| {});
-    let refused = || WriteOutcome::Answered {
-        items: vec![ItemOutcome::Rejected(rejection())],
-        stale: 0,
-    };
+    let refused =
+        || WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 };
     world.store.answer_for("dead_letters", Some(refused));
     world.until(|world| world.counts().writes_failed_total == 1).await;
     assert!(!world.queue.remaining().is_empty());

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use bson::spec::BinarySubtype;
 use bson::{Bson, Document};
 
-use super::encode;
+use super::collation;
+use crate::bson::{Doc, document};
 use crate::message::Key;
 
 /// What is known of the document under an id.
@@ -26,7 +27,7 @@ pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
     find(collection, "_ingest.h", ids.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc("_id", |within| {
-                within.list("$in", |list| ids.iter().for_each(|id| list.key(id)));
+                within.list("$in", |list| ids.iter().for_each(|id| list.value(*id)));
             });
         });
     })
@@ -37,10 +38,10 @@ pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
     find(collection, field, keys.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc(field, |within| {
-                within.list("$in", |list| keys.iter().for_each(|key| list.key(key)));
+                within.list("$in", |list| keys.iter().for_each(|key| list.value(*key)));
             });
         });
-        command.doc("collation", encode::collation_simple);
+        command.doc("collation", collation::simple);
     })
 }
 
@@ -83,11 +84,11 @@ fn find(
     collection: &str,
     shown: &str,
     documents: usize,
-    filter: impl FnOnce(&mut encode::Doc<'_>),
+    filter: impl FnOnce(&mut Doc<'_>),
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let documents = i32::try_from(documents).unwrap_or(i32::MAX);
-    encode::document(&mut out, |command| {
+    document(&mut out, |command| {
         command.text("find", collection);
         filter(command);
         command.doc("projection", |projection| projection.int32(shown, 1));

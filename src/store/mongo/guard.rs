@@ -28,89 +28,23 @@
 //! against 168 and 74).
 
 mod foreign;
+mod own;
 mod partial;
+mod target;
+mod whole;
 
-use bson::{Document, RawDocumentBuf};
+pub use self::target::{Form, Target};
+use super::collation;
+use crate::bson::Doc;
+use crate::message::Update;
+use crate::version::Change;
 
-use self::foreign::{base, beyond, foreign_long, foreign_short};
-use super::encode::{self, Doc, List};
-use super::made_id;
-use crate::config::{Collection, WriteKind};
-use crate::fields::Fields;
-use crate::message::{Key, Update};
-use crate::version::{Change, Version};
-
-/// The field of the store's own in every document. Messages cannot name it.
-const OWN: &str = "_ingest";
-
-/// How much a statement understands of version fields that it did not write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Dates; an error of the item where it is anything else.
-    Short,
-    /// Dates, numbers and text, converted as in messages; what cannot be converted counts as
-    /// oldest.
-    Long,
-    /// The same, and a document that it makes has an `_id` of the server's making.
-    OfServersId,
-}
-
-/// What all statements for one collection have in common.
-pub struct Target<'a> {
-    pub key: &'a str,
-    /// Declared fields without the key, of a `set` that is not partial.
-    declared: &'a [String],
-    replace: bool,
-    key_path: String,
-    foreign: Forms,
-    /// Whether the foreign version is none, in the short form.
-    beyond: RawDocumentBuf,
-    base: Forms,
-}
-
-/// An expression in the short form and in the long ones.
-struct Forms {
-    short: RawDocumentBuf,
-    long: RawDocumentBuf,
-}
-
-impl Forms {
-    fn of(&self, form: Form) -> &[u8] {
-        match form {
-            Form::Short => self.short.as_bytes(),
-            Form::Long | Form::OfServersId => self.long.as_bytes(),
-        }
-    }
-}
-
-impl<'a> Target<'a> {
-    /// None for a collection of inserts.
-    pub fn new(collection: &'a Collection) -> Option<Self> {
-        let (key, version_field, replace) = match &collection.kind {
-            WriteKind::Insert => return None,
-            WriteKind::Set { key, version_field, .. } => (key, version_field, false),
-            WriteKind::Replace { key, version_field } => (key, version_field, true),
-        };
-        let (short, long) = (foreign_short(version_field), foreign_long(version_field));
-        Some(Self {
-            key,
-            declared: &collection.declared,
-            replace,
-            key_path: format!("${key}"),
-            beyond: raw(&beyond(version_field, short.clone())),
-            base: Forms {
-                short: raw(&base(version_field, &short)),
-                long: raw(&base(version_field, &long)),
-            },
-            foreign: Forms { short: raw(&short), long: raw(&long) },
-        })
-    }
-
+impl Target<'_> {
     /// Writes the elements of one statement.
     pub fn statement(&self, statement: &mut Doc<'_>, update: &Update, form: Form) {
         statement.doc("q", |filter| {
             filter.doc(self.key, |condition| {
-                condition.key("$eq", &update.key);
+                condition.value("$eq", &update.key);
                 condition.doc("$not", |not| not.text("$type", "array"));
             });
         });
@@ -123,148 +57,8 @@ impl<'a> Target<'a> {
             });
         });
         statement.boolean("upsert", true);
-        statement.doc("collation", encode::collation_simple);
+        statement.doc("collation", collation::simple);
     }
-
-    /// The `_id` for a document that the statement makes; none where that is the key.
-    fn made_id(&self, key: &Key, form: Form) -> Option<Key> {
-        (self.key != "_id" && form != Form::OfServersId).then(|| made_id::of(key))
-    }
-
-    /// A last-writer-wins register: newer than what is stored, and not older than what another
-    /// program wrote.
-    fn whole(
-        &self,
-        stage: &mut Doc<'_>,
-        key: &Key,
-        version: &Version,
-        fields: &Fields,
-        form: Form,
-    ) {
-        stage.doc("$replaceWith", |replace| {
-            replace.list("$cond", |cond| {
-                cond.doc(|newer| {
-                    newer.list("$and", |both| {
-                        both.doc(|newer| {
-                            newer.list("$gt", |gt| {
-                                gt.doc(|literal| write_version(literal, "$literal", version));
-                                gt.text("$_ingest.v");
-                            });
-                        });
-                        both.doc(|newer| self.not_older_than_theirs(newer, version, form));
-                    });
-                });
-                cond.doc(|changed| {
-                    changed.list("$mergeObjects", |merge| {
-                        self.kept(merge, self.made_id(key, form).as_ref(), fields);
-                        merge.doc(|literal| {
-                            literal.doc("$literal", |document| {
-                                fields.iter().for_each(|field| document.element(field.element));
-                                document.doc(OWN, |own| write_version(own, "v", version));
-                            });
-                        });
-                    });
-                });
-                cond.text("$$ROOT");
-            });
-        });
-    }
-
-    /// Whether the version is not older than what another program wrote at the version field.
-    fn not_older_than_theirs(&self, condition: &mut Doc<'_>, version: &Version, form: Form) {
-        let gte = |condition: &mut Doc<'_>| {
-            condition.list("$gte", |gte| {
-                gte.int64(version.time.millis());
-                gte.encoded(self.foreign.of(form));
-            });
-        };
-        match form {
-            Form::Short => condition.list("$or", |or| {
-                or.doc(gte);
-                or.encoded(self.beyond.as_bytes());
-            }),
-            Form::Long | Form::OfServersId => gte(condition),
-        }
-    }
-
-    /// What stays of the stored document under the new fields: the identity only (`replace`), or
-    /// all but the declared fields that are absent now (`set`), among which another program's
-    /// fields remain.
-    fn kept(&self, merge: &mut List<'_>, made_id: Option<&Key>, fields: &Fields) {
-        if self.replace {
-            return merge.doc(|identity| {
-                match made_id {
-                    Some(made_id) => identity.doc("_id", |id| {
-                        id.list("$ifNull", |id| {
-                            id.text("$_id");
-                            id.key(made_id);
-                        });
-                    }),
-                    None => identity.text("_id", "$_id"),
-                }
-                if self.key != "_id" {
-                    identity.text(self.key, &self.key_path);
-                }
-            });
-        }
-        under(merge, made_id);
-        let absent: Vec<&str> = self
-            .declared
-            .iter()
-            .map(String::as_str)
-            .filter(|name| fields.get(name).is_none())
-            .collect();
-        if absent.is_empty() {
-            return merge.text("$$ROOT");
-        }
-        // By names as data, not as paths: `$unset` would read a dot.
-        merge.doc(|rest| {
-            rest.doc("$arrayToObject", |rest| {
-                rest.doc("$filter", |filter| {
-                    filter.doc("input", |input| input.text("$objectToArray", "$$ROOT"));
-                    filter.doc("cond", |cond| {
-                        cond.list("$not", |not| {
-                            not.doc(|not| {
-                                not.list("$in", |within| {
-                                    within.text("$$this.k");
-                                    within.doc(|literal| {
-                                        literal.list("$literal", |names| {
-                                            for name in &absent {
-                                                names.text(name);
-                                            }
-                                        });
-                                    });
-                                });
-                            });
-                        });
-                    });
-                });
-            });
-        });
-    }
-}
-
-/// The made `_id` stands under what is merged upon it: an `_id` that is there.
-fn under(merge: &mut List<'_>, made_id: Option<&Key>) {
-    if let Some(made_id) = made_id {
-        merge.doc(|document| document.key("_id", made_id));
-    }
-}
-
-fn write_version(doc: &mut Doc<'_>, name: &str, version: &Version) {
-    doc.doc(name, |doc| {
-        doc.date("t", version.time.millis());
-        doc.int32("n", version.time.nanos());
-        doc.date("o", version.origin_time.millis());
-        doc.binary("s", &version.fine());
-        doc.binary("i", &[&version.origin_id[..], &version.content_hash].concat());
-    });
-}
-
-/// # Panics
-/// Never: the documents above are shallow and have no name with a NUL.
-fn raw(document: &Document) -> RawDocumentBuf {
-    RawDocumentBuf::try_from(document).expect("made from constants and a configured name")
 }
 
 #[cfg(test)]
@@ -272,12 +66,15 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use bson::doc;
+    use bson::{Document, doc};
 
+    use super::super::made_id;
     use super::foreign::epoch;
     use super::*;
-    use crate::config::{Acknowledgement, WriteConcern};
-    use crate::message::Write;
+    use crate::bson::{Fields, document, element};
+    use crate::config::{Acknowledgement, Collection, WriteConcern, WriteKind};
+    use crate::message::{Key, Write};
+    use crate::version::Version;
 
     fn collection(kind: WriteKind, declared: &[&str]) -> Collection {
         Collection {
@@ -316,14 +113,14 @@ mod tests {
 
     fn one(name: &str, value: i32) -> Fields {
         let mut fields = Fields::default();
-        fields.push(name, crate::time::element::INT32, &value.to_le_bytes());
+        fields.push(name, element::INT32, &value.to_le_bytes());
         fields
     }
 
     fn statement(collection: &Collection, update: &Update, form: Form) -> (Document, usize) {
         let target = Target::new(collection).expect("keyed");
         let mut bytes = Vec::new();
-        encode::document(&mut bytes, |doc| target.statement(doc, update, form));
+        document(&mut bytes, |doc| target.statement(doc, update, form));
         let length = bytes.len();
         (bson::deserialize_from_slice(&bytes).expect("valid BSON"), length)
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bson::Uuid;
 
-use super::{MongoStore, encode, reply};
+use super::command::write_concern;
+use super::{MongoStore, reply};
+use crate::bson::document;
 use crate::config::{Collection, WriteConcern};
 use crate::store::StoreFault;
 
@@ -33,9 +35,9 @@ impl MongoStore {
 
 fn no_op(collection: &str, concern: &WriteConcern) -> Vec<u8> {
     let mut out = Vec::new();
-    encode::document(&mut out, |command| {
+    document(&mut out, |command| {
         command.text("update", collection);
-        command.doc("writeConcern", |doc| encode::write_concern(doc, concern));
+        command.doc("writeConcern", |doc| write_concern(doc, concern));
         command.list("updates", |updates| {
             updates.doc(|update| {
                 // An id that no document has.

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use super::command;
 use super::conflict::{self, Holder, Holders};
-use super::encode;
 use super::fault::{self, Blame, Refusal};
 use super::guard::{Form, Target};
 use super::reply::Refused;
@@ -111,7 +111,7 @@ impl MongoStore {
         let mut attempt = Attempt { items: Vec::with_capacity(updates.len()), stale: 0 };
         let mut sent = 0;
         while sent < updates.len() {
-            let batch = encode::update(
+            let batch = command::update(
                 &collection.name,
                 &collection.write_concern,
                 target,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use longshore::bson::{DOCUMENT_BYTES_MAX, Fields};
 use longshore::config::load::defaults;
 use longshore::config::{Config, MessageConfig};
-use longshore::decode::{bson as json, decode};
-use longshore::fields::Fields;
+use longshore::decode::{decode, json};
 use longshore::message::origin::ID_BYTES_MAX;
 use longshore::message::{Attribute, QueueMessage, Record, Rejection};
 use longshore::route::Router;
@@ -111,7 +111,7 @@ fn check_record(record: &Record, body_bytes: usize) {
         record.bytes
     );
     let bytes = document(&record.fields);
-    assert!(bytes.len() <= json::DOCUMENT_BYTES_MAX, "a document of {} bytes", bytes.len());
+    assert!(bytes.len() <= DOCUMENT_BYTES_MAX, "a document of {} bytes", bytes.len());
     let parsed: bson::Document =
         bson::deserialize_from_slice(&bytes).expect("what was read is BSON");
     // Not the same bytes again where a name is there twice, or a length or a text is not as the

@@ -147,7 +147,7 @@ fn any_message_gives_a_sound_record_or_a_sound_refusal_and_always_the_same() {
 #[test]
 fn the_corpus_holds_what_is_read_and_what_is_refused() {
     let is_read = |(_, bytes): &(String, Vec<u8>)| {
-        longshore::decode::bson::fields(&String::from_utf8_lossy(bytes)).is_ok()
+        longshore::decode::json::fields(&String::from_utf8_lossy(bytes)).is_ok()
     };
     let files = corpus("decode");
     let read = files.iter().filter(|file| is_read(file)).count();

@@ -1,7 +1,7 @@
 //! JSON to BSON at every edge, each text judged by the reference too.
 
 use bson::{Bson, Document};
-use longshore::decode::bson::fields;
+use longshore::decode::json::fields;
 use longshore::message::Reason;
 use proptest::prelude::*;
 use serde_json::Value;

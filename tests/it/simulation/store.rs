@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use longshore::fields::Fields;
+use longshore::bson::Fields;
 use longshore::message::{Key, Reason, Rejection, Update, Write};
 use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
 use longshore::version::{Change, Version};

@@ -51,7 +51,7 @@ const LAYERS: &[Layer] = &[
             "message",
             "store",
             "version",
-            "fields",
+            "bson",
             "held",
             "gauges",
             "budget",

@@ -1,9 +1,9 @@
 //! The statement of a partial update: each field by its own version.
 
-use super::{Form, OWN, Target, under, write_version};
-use crate::fields::Fields;
+use super::own::{OWN, write_version};
+use super::target::{Form, Target, under};
+use crate::bson::{Doc, Fields, List};
 use crate::message::Key;
-use crate::store::mongo::encode::{Doc, List};
 use crate::version::Version;
 
 impl Target<'_> {
@@ -29,7 +29,7 @@ impl Target<'_> {
             for (index, (_, _, value)) in fields.iter().enumerate() {
                 merge.doc(|cond| {
                     write_if(cond, &is_newer(index), |literal| {
-                        value.iter().for_each(|field| literal.element(field.element));
+                        value.iter().for_each(|field| literal.field(field));
                     });
                 });
             }

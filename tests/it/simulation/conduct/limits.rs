@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use longshore::fields::Fields;
+use longshore::bson::Fields;
 use longshore::message::{Update, Write};
 use longshore::version::Change;
 

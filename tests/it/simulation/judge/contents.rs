@@ -1,7 +1,7 @@
 //! What stands in documents and writes, by which they are known for what was sent.
 
 use bson::RawDocument;
-use longshore::fields::Fields;
+use longshore::bson::Fields;
 use longshore::message::{Key, Write};
 
 use crate::simulation::store::Document;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bson::RawDocument;
-use longshore::fields::Fields;
+use longshore::bson::Fields;
 use longshore::message::{Reason, Rejection};
 use longshore::store::ItemOutcome;
 

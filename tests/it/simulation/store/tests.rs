@@ -1,8 +1,9 @@
 //! That the simulated store does what MongoDB does: what the worlds show is worth no more than
 //! this.
 
+use longshore::bson::element;
 use longshore::message::Insert;
-use longshore::time::{Time, element};
+use longshore::time::Time;
 
 use super::*;
 use crate::simulation::dice::Dice;

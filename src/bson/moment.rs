@@ -1,9 +1,10 @@
 //! The time that a field says, of any type that can hold one.
 
-use bson::Decimal128;
+use ::bson::Decimal128;
 
-use super::Field;
-use crate::time::{self, Time, TimeError, element};
+use super::element;
+use super::fields::Field;
+use crate::time::{self, Time, TimeError};
 
 impl Field<'_> {
     /// Reads the field as a time.

@@ -2,8 +2,8 @@
 
 use ::bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
-use super::super::bson::{DOCUMENT_BYTES_MAX, LEVELS_MAX, fields};
-use crate::fields::Fields;
+use super::super::json::{LEVELS_MAX, fields};
+use crate::bson::{DOCUMENT_BYTES_MAX, Fields};
 use crate::message::Reason;
 
 /// The fields as the document they are.

@@ -2,20 +2,20 @@
 //! of [`Fields`].
 //!
 //! No tree of values is built in between. This file is the parser's side, one visitor for each
-//! thing that it can be at; how elements are laid out and what is refused is in the file `writer`.
+//! thing that it can be at; what is refused is in the file `writer`, and how elements are laid out in
+//! [`layout`].
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Undecoded;
 use super::extended;
 use super::place::NameSpan;
+use super::undecoded::Undecoded;
+pub use super::writer::LEVELS_MAX;
 use super::writer::Writer;
-pub use super::writer::{DOCUMENT_BYTES_MAX, LEVELS_MAX};
-use crate::fields::Fields;
+use crate::bson::{Fields, element, layout};
 use crate::message::Rejection;
-use crate::time::element;
 
 /// Converts the one JSON object that `text` holds.
 ///
@@ -122,12 +122,12 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        self.writer.write(self.type_at, element::NULL, &[]);
+        self.writer.write(self.type_at, |_| element::NULL);
         Ok(())
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
-        self.writer.write(self.type_at, element::BOOLEAN, &[u8::from(value)]);
+        self.writer.write(self.type_at, |buffer| layout::boolean(buffer, value));
         Ok(())
     }
 

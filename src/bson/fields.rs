@@ -1,9 +1,8 @@
 //! The fields of a message as encoded BSON: what decode writes once and the store sends as it is,
 //! never parsed in between.
 
-mod moment;
-
-use crate::time::{Time, element};
+use super::{element, layout};
+use crate::time::Time;
 
 /// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
 ///
@@ -18,28 +17,32 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The buffer to append the value to, after [`Fields::begin`] wrote type and name.
+    /// The buffer to append the value to, after [`Fields::begin`] wrote the name.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// Starts an element: writes a placeholder type byte, the name and its NUL, and returns where
-    /// the type byte is, to be set once the value is known. The caller has refused names with a NUL
-    /// and names that are there already.
+    /// Starts an element, as [`layout::begin`] does. The caller has refused names with a NUL and
+    /// names that are there already.
     pub fn begin(&mut self, name: &str) -> usize {
-        let start = self.buffer.len();
-        self.starts.push((start, name.len()));
-        self.buffer.push(0);
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.push(0);
-        start
+        let type_at = layout::begin(&mut self.buffer, name);
+        self.starts.push((type_at, name.len()));
+        type_at
     }
 
-    /// Appends an element whole.
+    /// Appends an element whose value is encoded already.
     pub fn push(&mut self, name: &str, element_type: u8, value: &[u8]) {
-        let start = self.begin(name);
-        self.buffer[start] = element_type;
-        self.buffer.extend_from_slice(value);
+        let type_at = self.begin(name);
+        layout::end(&mut self.buffer, type_at, |buffer| {
+            buffer.extend_from_slice(value);
+            element_type
+        });
+    }
+
+    /// Appends a date. `millis`: since the epoch.
+    pub fn push_date(&mut self, name: &str, millis: i64) {
+        let type_at = self.begin(name);
+        layout::end(&mut self.buffer, type_at, |buffer| layout::date(buffer, millis));
     }
 
     /// Notes the time that the number of the element begun last was written as.
@@ -57,10 +60,16 @@ impl Fields {
         self.starts.is_empty()
     }
 
-    /// Bytes of all elements together: a document of them is 5 longer.
+    /// Bytes of all elements together.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Bytes of a document of all elements.
+    #[must_use]
+    pub fn document_bytes(&self) -> usize {
+        self.buffer.len() + layout::FRAME_BYTES
     }
 
     /// Bytes of memory, in use: the elements, where each begins, and exact times.
@@ -100,7 +109,7 @@ pub struct Field<'a> {
     name_len: usize,
     /// The time that the number was written as, where that is known: a double holds 15 to 17
     /// digits, and a time to the nanosecond has 19.
-    exact_time: Option<Time>,
+    pub(super) exact_time: Option<Time>,
 }
 
 impl<'a> Field<'a> {
@@ -111,7 +120,7 @@ impl<'a> Field<'a> {
         std::str::from_utf8(&self.element[1..=self.name_len]).expect("written from a str")
     }
 
-    /// The BSON element type, as in the BSON specification.
+    /// One of [`element`], or another type of the BSON specification.
     #[must_use]
     pub fn element_type(&self) -> u8 {
         self.element[0]
@@ -126,8 +135,28 @@ impl<'a> Field<'a> {
     /// The text of a string.
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.text_bytes()?).ok()
+    }
+
+    /// The same, without a look whether it is UTF-8: none where the field is no string, or too short
+    /// for one.
+    #[must_use]
+    pub fn text_bytes(&self) -> Option<&'a [u8]> {
+        let value = self.value();
         // Length, text, NUL.
-        let text = self.value().get(4..self.value().len().checked_sub(1)?)?;
-        if self.element_type() == element::STRING { std::str::from_utf8(text).ok() } else { None }
+        let text = value.get(4..value.len().checked_sub(1)?)?;
+        (self.element_type() == element::STRING).then_some(text)
+    }
+
+    /// Subtype and bytes of a binary value: none where the field is none, or too short for one.
+    #[must_use]
+    pub fn binary(&self) -> Option<(u8, &'a [u8])> {
+        // Length, subtype, bytes.
+        match self.value().split_at_checked(5)? {
+            ([_, _, _, _, subtype], bytes) if self.element_type() == element::BINARY => {
+                Some((*subtype, bytes))
+            }
+            _ => None,
+        }
     }
 }

@@ -1,0 +1,162 @@
+//! The commands that write: as many inserts or updates as one command holds.
+//!
+//! What a statement says is in [`guard`](super::guard), and how it becomes bytes in [`crate::bson`].
+//! A command of ten thousand writes is one buffer that grows.
+
+use super::guard::{Form, Target};
+use crate::bson::{DOCUMENT_BYTES_MAX, Doc, List, document};
+use crate::config::{Acknowledgement, WriteConcern};
+use crate::message::{Insert, Update};
+
+/// Bytes of one command with several writes: the driver sends what `run_raw_command` is given as one
+/// BSON document.
+pub const COMMAND_BYTES_MAX: usize = 15 * 1024 * 1024;
+
+/// Bytes of a command with a single write. A server takes 16 MiB + 16 KiB
+/// (`BSONObjMaxInternalSize`), so that a document of the full 16 MiB fits with its statement around
+/// it; 2 KiB are left for what the driver adds (session, cluster time, database).
+pub const SINGLE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 14 * 1024;
+
+/// Bytes that end the array of writes and the command.
+const END_BYTES: usize = 2;
+
+/// A command with as many writes, from the first on, as one command holds.
+pub struct Batch {
+    pub command: Vec<u8>,
+    pub writes: usize,
+}
+
+/// An `insert` command. At least one document, whatever its size.
+pub fn insert<'a>(
+    collection: &str,
+    concern: &WriteConcern,
+    inserts: impl Iterator<Item = &'a Insert>,
+) -> Batch {
+    command("insert", "documents", collection, concern, inserts, |list, insert| {
+        list.encoded(&insert.document);
+    })
+}
+
+/// An `update` command. At least one statement, whatever its size.
+pub fn update<'a>(
+    collection: &str,
+    concern: &WriteConcern,
+    target: &Target<'_>,
+    form: Form,
+    updates: impl Iterator<Item = &'a Update>,
+) -> Batch {
+    command("update", "updates", collection, concern, updates, |list, update| {
+        list.doc(|statement| target.statement(statement, update, form));
+    })
+}
+
+fn command<T>(
+    name: &str,
+    array: &str,
+    collection: &str,
+    concern: &WriteConcern,
+    items: impl Iterator<Item = T>,
+    mut write: impl FnMut(&mut List<'_>, T),
+) -> Batch {
+    let mut out = Vec::with_capacity(64 * 1024);
+    let mut writes = 0;
+    document(&mut out, |command| {
+        command.text(name, collection);
+        command.boolean("ordered", false);
+        command.doc("writeConcern", |doc| write_concern(doc, concern));
+        command.list(array, |list| {
+            for item in items {
+                let bytes_max =
+                    if writes == 0 { usize::MAX } else { COMMAND_BYTES_MAX - END_BYTES };
+                if !list.within(bytes_max, |list| write(list, item)) {
+                    break;
+                }
+                writes += 1;
+            }
+        });
+    });
+    Batch { command: out, writes }
+}
+
+/// The elements of `writeConcern`.
+pub fn write_concern(doc: &mut Doc<'_>, concern: &WriteConcern) {
+    match &concern.w {
+        Acknowledgement::Majority => doc.text("w", "majority"),
+        Acknowledgement::Members(members) => doc.int32("w", i32::from(*members)),
+        Acknowledgement::Tag(tag) => doc.text("w", tag),
+    }
+    doc.boolean("j", concern.journal);
+    doc.int64("wtimeout", crate::time::millis(concern.timeout));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bson::{Bson, Document, doc};
+
+    use super::*;
+    use crate::message::Key;
+
+    fn majority() -> WriteConcern {
+        WriteConcern {
+            w: Acknowledgement::Majority,
+            journal: true,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    fn insert_of(id: i64, bytes: usize) -> Insert {
+        let mut document = Vec::new();
+        crate::bson::document(&mut document, |doc| {
+            doc.value("_id", &Key::Integer(id));
+            doc.binary("data", &vec![7; bytes]);
+        });
+        Insert { id: Key::Integer(id), document, hash: None }
+    }
+
+    fn read(bytes: &[u8]) -> Document {
+        bson::deserialize_from_slice(bytes).expect("valid BSON")
+    }
+
+    #[test]
+    fn an_insert_command_is_what_the_manual_says() {
+        let inserts: Vec<Insert> = (0..12).map(|id| insert_of(id, 1)).collect();
+        let batch = insert("events", &majority(), inserts.iter());
+        assert_eq!(batch.writes, 12);
+        let command = read(&batch.command);
+        assert_eq!(
+            command.keys().next().map(String::as_str),
+            Some("insert"),
+            "the server reads the first name as the command"
+        );
+        assert_eq!(command.get_bool("ordered").ok(), Some(false));
+        assert_eq!(
+            command.get_document("writeConcern").ok(),
+            Some(&doc! { "w": "majority", "j": true, "wtimeout": 10_000_i64 })
+        );
+        let documents = command.get_array("documents").expect("an array");
+        assert_eq!(documents.len(), 12);
+        assert_eq!(
+            documents[11].as_document().and_then(|doc| doc.get("_id")),
+            Some(&Bson::Int32(11))
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_waits_for_the_next_command() {
+        let inserts: Vec<Insert> = (0..4).map(|id| insert_of(id, 5 * 1024 * 1024)).collect();
+        let batch = insert("events", &majority(), inserts.iter());
+        assert_eq!(batch.writes, 2);
+        assert!(batch.command.len() <= COMMAND_BYTES_MAX);
+        assert_eq!(read(&batch.command).get_array("documents").map(Vec::len).ok(), Some(2));
+    }
+
+    #[test]
+    fn a_single_write_is_never_left_out() {
+        let inserts = [insert_of(1, 16 * 1024 * 1024 - 64), insert_of(2, 1)];
+        let batch = insert("events", &majority(), inserts.iter());
+        assert_eq!(batch.writes, 1);
+        assert!(batch.command.len() <= SINGLE_BYTES_MAX);
+    }
+}
