@@ -143,7 +143,11 @@ mod tests {
         };
         let theirs = doc! { "$subtract": ["$last_accessed", epoch()] };
         let newer = doc! { "$and": [
-            { "$gt": [{ "$literal": &version }, "$_ingest.v"] },
+            { "$or": [
+                { "$gt": [{ "$literal": &version }, "$_ingest.v"] },
+                { "$ne": [{ "$type": "$_ingest.v.t" }, "date"] },
+                { "$gt": ["$_ingest.v.t", bson::DateTime::from_millis(4_102_444_800_000)] },
+            ] },
             { "$or": [
                 { "$gte": [5_i64, &theirs] },
                 { "$and": [{ "$gt": [&theirs, 4_102_444_800_000_i64] }, { "$subtract": [{ "$type": "$last_accessed" }, epoch()] }] },

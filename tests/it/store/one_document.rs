@@ -2,6 +2,9 @@
 
 use mongodb::options::IndexOptions;
 
+use mongodb::bson::Binary;
+use mongodb::bson::spec::BinarySubtype;
+
 use super::*;
 
 /// Keys that clients race for.
@@ -260,4 +263,73 @@ async fn what_a_second_unique_index_refuses_for_good_is_rejected() {
         (Reason::StoreRejected, Some(11_000), "another document has the same dev")
     );
     assert_eq!(items[1], ItemOutcome::Written);
+}
+
+/// What can stand where a version is kept and is none. In the server's order of types, arrays, bytes,
+/// dates and more stand above the object that a version is.
+fn no_versions() -> Vec<mongodb::bson::Bson> {
+    use mongodb::bson::{Bson, DateTime, Timestamp, oid::ObjectId};
+    let far = DateTime::from_millis(20_000_000_000_000);
+    let binary = Binary { subtype: BinarySubtype::Generic, bytes: vec![255; 90] };
+    vec![
+        Bson::Null,
+        7.into(),
+        "x".into(),
+        bson::bson!({}),
+        bson::bson!({ "z": 1 }),
+        bson::bson!({ "t": true }),
+        bson::bson!({ "t": Bson::MaxKey }),
+        bson::bson!({ "t": far, "n": 0 }),
+        bson::bson!({ "z": Bson::MaxKey }),
+        bson::bson!([]),
+        bson::bson!([{ "v": 1 }]),
+        bson::bson!([{ "t": far, "f": {} }]),
+        binary.into(),
+        ObjectId::new().into(),
+        true.into(),
+        DateTime::from_millis(NOON).into(),
+        Timestamp { time: u32::MAX, increment: 1 }.into(),
+        Bson::MinKey,
+        Bson::MaxKey,
+    ]
+}
+
+#[tokio::test]
+async fn what_stands_in_the_place_of_a_version_and_is_none_freezes_no_key() {
+    let database = database("no_versions").await;
+    let things = database.collection::<Document>("things");
+    unique(&database, "session_id").await;
+    for collection in [sessions(), cache(), partial_sessions()] {
+        things.delete_many(doc! {}).await.expect("emptied");
+        let (mut updates, mut number) = (Vec::new(), 0);
+        for wrong in no_versions() {
+            for ingest in [
+                wrong.clone(),
+                bson::bson!({ "v": wrong.clone() }),
+                bson::bson!({ "f": wrong.clone() }),
+                bson::bson!({ "f": { "data": wrong.clone(), "last_accessed": wrong } }),
+            ] {
+                let key = format!("k{number}");
+                things
+                    .insert_one(
+                        doc! { "session_id": key.clone(), "data": "theirs", "_ingest": ingest },
+                    )
+                    .await
+                    .expect("inserted");
+                let fields = doc! { "data": "ours" };
+                updates.push(match collection.kind {
+                    WriteKind::Set { partial: true, .. } => {
+                        order::partial(&key, &version(NOON, "m"), fields)
+                    }
+                    _ => whole(key.as_str(), NOON, fields),
+                });
+                number += 1;
+            }
+        }
+        let (items, stale) = write(&store(&database), &collection, &updates).await;
+        assert_eq!((items, stale), (vec![ItemOutcome::Written; updates.len()], 0));
+        for document in all(&database).await {
+            assert_eq!(document.get_str("data").ok(), Some("ours"), "{document:?}");
+        }
+    }
 }

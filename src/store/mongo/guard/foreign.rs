@@ -7,6 +7,7 @@
 use bson::spec::BinarySubtype;
 use bson::{Binary, DateTime, Document, doc};
 
+use super::own::version_at;
 use crate::time::{MILLISECONDS_FROM, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 use crate::version::FINE_BYTES;
 
@@ -81,13 +82,16 @@ fn within_versions(millis: &Document) -> Document {
 /// The version at which the document stands apart from its fields' own: what is kept of it, or what
 /// another program set the version field to after this one wrote it. Null where there is neither.
 pub(super) fn base(version_field: &str, foreign: &Document) -> Document {
-    let written = doc! { "$subtract": [format!("$_ingest.f.{version_field}.t"), epoch()] };
+    let written = doc! { "$let": {
+        "vars": { "kept": version_at(&format!("$_ingest.f.{version_field}")) },
+        "in": { "$subtract": ["$$kept.t", epoch()] },
+    } };
     let binary = |bytes| Binary { subtype: BinarySubtype::Generic, bytes };
     // Older than any message of that time: each part is the least that there is.
     let version = doc! {
         "t": { "$add": [epoch(), "$$foreign"] }, "n": 0, "o": DateTime::MIN, "s": binary(vec![0; FINE_BYTES]), "i": binary(Vec::new()),
     };
-    doc! { "$max": ["$_ingest.v", { "$let": {
+    doc! { "$max": [version_at("$_ingest.v"), { "$let": {
         "vars": { "foreign": foreign.clone() },
         "in": { "$cond": [
             { "$gt": ["$$foreign", written] },

@@ -1,6 +1,6 @@
 //! The statement of a partial update: each field by its own version.
 
-use super::own::{OWN, write_version};
+use super::own::{OWN, write_newer, write_version};
 use super::target::{Form, Target, under};
 use crate::bson::{Doc, Fields, List};
 use crate::message::Key;
@@ -43,7 +43,7 @@ impl Target<'_> {
                     });
                     own.doc("f", |versions| {
                         versions.list("$mergeObjects", |merge| {
-                            merge.text("$_ingest.f");
+                            merge.encoded(self.kept_versions.as_bytes());
                             for (index, (name, version, _)) in fields.iter().enumerate() {
                                 merge.doc(|cond| {
                                     write_if(cond, &is_newer(index), |literal| {
@@ -63,7 +63,9 @@ impl Target<'_> {
                     outer.doc("$let", |inner| {
                         inner.doc("vars", |vars| {
                             for (index, (name, version, _)) in fields.iter().enumerate() {
-                                vars.doc(&newer(index), |newer| write_newer(newer, name, version));
+                                vars.doc(&newer(index), |newer| {
+                                    is_newer_than_both(newer, name, version)
+                                });
                             }
                         });
                         inner.doc("in", |inner| {
@@ -86,16 +88,15 @@ impl Target<'_> {
 }
 
 /// `{$and: [version > base, version > the field's own]}`.
-fn write_newer(newer: &mut Doc<'_>, name: &str, version: &Version) {
+fn is_newer_than_both(newer: &mut Doc<'_>, name: &str, version: &Version) {
     newer.list("$and", |both| {
-        for stored in ["$$base".to_owned(), format!("$_ingest.f.{name}")] {
-            both.doc(|gt| {
-                gt.list("$gt", |gt| {
-                    gt.doc(|literal| write_version(literal, "$literal", version));
-                    gt.text(&stored);
-                });
+        both.doc(|gt| {
+            gt.list("$gt", |gt| {
+                gt.doc(|literal| write_version(literal, "$literal", version));
+                gt.text("$$base");
             });
-        }
+        });
+        both.doc(|newer| write_newer(newer, version, &format!("$_ingest.f.{name}")));
     });
 }
 

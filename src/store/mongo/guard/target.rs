@@ -3,6 +3,7 @@
 use bson::{Document, RawDocumentBuf};
 
 use super::foreign::{base, beyond, foreign_long, foreign_short};
+use super::own::versions;
 use crate::bson::List;
 use crate::config::{Collection, WriteKind};
 use crate::message::Key;
@@ -35,6 +36,8 @@ pub struct Target<'a> {
     pub(super) beyond: RawDocumentBuf,
     /// The version at which the document stands apart from its fields' own.
     pub(super) base: Forms,
+    /// The versions of a partial route's fields.
+    pub(super) kept_versions: RawDocumentBuf,
 }
 
 /// An expression in the short form and in the long ones.
@@ -72,6 +75,7 @@ impl<'a> Target<'a> {
                 long: raw(&base(version_field, &long)),
             },
             foreign: Forms { short: raw(&short), long: raw(&long) },
+            kept_versions: raw(&versions()),
         })
     }
 

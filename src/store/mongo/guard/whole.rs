@@ -1,6 +1,6 @@
 //! The stage of a whole write: all fields by one version.
 
-use super::own::{OWN, write_version};
+use super::own::{OWN, write_newer, write_version};
 use super::target::{Form, Target, under};
 use crate::bson::{Doc, Fields, List};
 use crate::message::Key;
@@ -21,12 +21,7 @@ impl Target<'_> {
             replace.list("$cond", |cond| {
                 cond.doc(|newer| {
                     newer.list("$and", |both| {
-                        both.doc(|newer| {
-                            newer.list("$gt", |gt| {
-                                gt.doc(|literal| write_version(literal, "$literal", version));
-                                gt.text("$_ingest.v");
-                            });
-                        });
+                        both.doc(|newer| write_newer(newer, version, "$_ingest.v"));
                         both.doc(|newer| self.not_older_than_theirs(newer, version, form));
                     });
                 });
