@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::telemetry::metrics::count;
+use crate::telemetry::counters::figure;
 
 use super::words::{duration, elapsed, number, rate, time};
 
@@ -226,7 +226,7 @@ fn since(status: &Value, of: &Value) -> String {
     let seconds = moment(&status["now"])
         .zip(moment(&of["since"]))
         .map_or(0, |(now, since)| now.as_second() - since.as_second());
-    elapsed(count(u64::try_from(seconds).unwrap_or(0)))
+    elapsed(figure(u64::try_from(seconds).unwrap_or(0)))
 }
 
 fn float(value: &Value) -> f64 {

@@ -93,11 +93,10 @@ impl History {
 fn sample(view: &View) -> Sample {
     let [latency] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds"]);
     let counters = view.signals.counters();
-    let dead_lettered = counters.dead_lettered().all().map(|(_, count)| count).sum();
     Sample {
         at: Instant::now(),
         received: counters.received_total.get(),
-        dead_lettered,
+        dead_lettered: counters.dead_lettered_total.get(),
         latency: latency.unwrap_or_else(HistogramNow::default),
         latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
         batches: counters.batches_written_total.get(),

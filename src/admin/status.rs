@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::gauges::QueueMessages;
-use crate::telemetry::counters::Label;
-use crate::telemetry::metrics::count;
+use crate::telemetry::counters::figure;
+use crate::telemetry::labels::Label;
 use crate::telemetry::recent::{GateStory, IndexStory, Story, Trouble};
 use crate::telemetry::signals::WriteTrouble;
 
@@ -93,7 +93,7 @@ fn queue(view: &View) -> Value {
         "fifo": view.sources.fifo,
         "visibility_timeout_s": view.facts.visibility_timeout.as_secs(),
         "depth": depth,
-        "oldest_age_s": count(view.signals.gauges().oldest_message_age_ms.get()) / 1e3,
+        "oldest_age_s": figure(view.signals.gauges().oldest_message_age_ms.get()) / 1e3,
     })
 }
 
@@ -140,7 +140,7 @@ fn rates(history: &History) -> Value {
 
 fn stages(view: &View) -> Value {
     let counters = view.signals.counters();
-    let dead_lettered: u64 = counters.dead_lettered().all().map(|(_, count)| count).sum();
+    let dead_lettered = counters.dead_lettered_total.get();
     let receive = json!({
         "stage": "receive",
         "messages": null,
@@ -179,7 +179,7 @@ fn in_flight(view: &View) -> Value {
 /// How full the fuller of some limits is, up to 1.
 fn fill<const N: usize>(of_limits: [(u64, u64); N]) -> f64 {
     of_limits
-        .map(|(held, max)| count(held) / count(max.max(1)))
+        .map(|(held, max)| figure(held) / figure(max.max(1)))
         .into_iter()
         .fold(0.0, f64::max)
         .min(1.0)
@@ -197,29 +197,15 @@ fn most(
 }
 
 fn totals(view: &View, history: &History) -> Value {
-    let counts = view.signals.counters().counts();
-    json!({
-        "received": counts.received_total,
-        "redelivered": counts.redelivered_total,
-        "durable": history.durable(),
-        "stale": counts.stale_total,
-        "joined": counts.joined_total,
-        "already_there": counts.already_there_total,
-        "dead_lettered": counts.dead_lettered.values().sum::<u64>(),
-        "deleted": counts.deleted_total,
-        "released": counts.released_total,
-        "writes_failed": counts.writes_failed_total,
-        "deletes_failed": counts.deletes_failed_total,
-        "stale_handles": counts.stale_handles_total,
-        "gate_closed": counts.gate_closed_total,
-    })
+    let counted = view.signals.counters().totals();
+    counted.chain([("durable", history.durable())]).collect()
 }
 
 fn dead_letters(view: &View, story: &Story) -> Value {
     let by_reason: serde_json::Map<_, _> = view
         .signals
         .counters()
-        .dead_lettered()
+        .dead_lettered_total
         .all()
         .filter(|(_, count)| *count > 0)
         .map(|(reason, count)| (reason.name().to_owned(), count.into()))

@@ -9,7 +9,7 @@ use crate::config::WriteKind;
 use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
 use crate::store::{Store, WriteOutcome};
-use crate::telemetry::counters::Label;
+use crate::telemetry::labels::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled, WriteTrouble};
 use crate::telemetry::spans;
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::signals::WriteTrouble;
+use super::labels::WriteTrouble;
 
 /// Of each kind, so many are kept.
 const KEPT: usize = 10;

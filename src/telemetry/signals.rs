@@ -6,6 +6,7 @@
 mod indexes;
 mod message;
 mod queue;
+mod signal;
 mod store;
 mod worker;
 
@@ -18,6 +19,7 @@ use super::spans::Spans;
 use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
+pub use super::labels::WriteTrouble;
 pub use indexes::{
     IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy,
 };
@@ -28,9 +30,8 @@ pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
     StaleHandle, VisibilityExtended,
 };
-pub use store::{
-    BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed, WriteTrouble,
-};
+pub use signal::Signal;
+pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed};
 pub use worker::{QueueCalls, WorkerEnded};
 
 /// Where signals go, and what is told beside them. Clones share all of it. The default one counts
@@ -93,13 +94,4 @@ impl Signals {
     pub fn watchdog(&self) -> &Watchdog {
         &self.shared.watchdog
     }
-}
-
-/// Something that happened.
-pub trait Signal {
-    fn count(&self, _: &Counters) {}
-    fn measure(&self, _: &Instruments) {}
-    /// Keeps what the status page shows of it.
-    fn remember(&self, _: &Recent) {}
-    fn log(&self) {}
 }

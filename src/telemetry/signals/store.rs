@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Signal;
-use crate::telemetry::counters::{Counters, Label};
+use super::signal::Signal;
+use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
+use crate::telemetry::labels::{Label, WriteTrouble};
 use crate::telemetry::recent::Recent;
 
 /// The store answered for a batch.
@@ -40,40 +41,6 @@ impl Signal for BatchWritten<'_> {
     }
 }
 
-/// What was in the way of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteTrouble {
-    /// The connection broke in the middle.
-    ConnectionLost,
-    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
-    Unavailable,
-    /// Not authorised, or authentication or TLS failed.
-    Denied,
-    /// The command as a whole was refused for what is in it.
-    Refused,
-    /// Single items were not confirmed, others were.
-    Item,
-}
-
-impl Label for WriteTrouble {
-    const ALL: &'static [Self] =
-        &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::ConnectionLost => "connection_lost",
-            Self::Unavailable => "unavailable",
-            Self::Denied => "denied",
-            Self::Refused => "refused",
-            Self::Item => "item",
-        }
-    }
-
-    fn index(self) -> usize {
-        self as usize
-    }
-}
-
 /// A write, or a part of it, was not confirmed.
 pub struct WriteFailed<'a> {
     pub collection: &'a str,
@@ -85,8 +52,7 @@ pub struct WriteFailed<'a> {
 
 impl Signal for WriteFailed<'_> {
     fn count(&self, counters: &Counters) {
-        counters.writes_failed_total.add(1);
-        counters.writes_failed().add(self.trouble);
+        counters.writes_failed_total.add(self.trouble);
     }
 
     fn remember(&self, recent: &Recent) {

@@ -1,0 +1,67 @@
+//! What is counted apart: closed lists, so that no message can make the metrics grow.
+
+use crate::message::Reason;
+
+/// A closed list that something is counted by.
+pub trait Label: Copy + 'static {
+    /// The name of the label in metrics; its values are the names of the list.
+    const KEY: &'static str;
+
+    const ALL: &'static [Self];
+
+    /// As it stands in metrics, logs and records.
+    fn name(self) -> &'static str;
+
+    /// Its place in [`Label::ALL`].
+    fn index(self) -> usize;
+}
+
+impl Label for Reason {
+    const KEY: &'static str = "reason";
+
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.code()
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What was in the way of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteTrouble {
+    /// The connection broke in the middle.
+    ConnectionLost,
+    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
+    Unavailable,
+    /// Not authorised, or authentication or TLS failed.
+    Denied,
+    /// The command as a whole was refused for what is in it.
+    Refused,
+    /// Single items were not confirmed, others were.
+    Item,
+}
+
+impl Label for WriteTrouble {
+    const KEY: &'static str = "cause";
+
+    const ALL: &'static [Self] =
+        &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ConnectionLost => "connection_lost",
+            Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::Item => "item",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
