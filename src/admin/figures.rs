@@ -1,5 +1,6 @@
 //! Rates and quantiles, from counts at two moments.
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::telemetry::counters::figure;
@@ -20,7 +21,7 @@ pub(super) struct Sample {
 }
 
 /// What happened between two samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Figures {
     pub received_per_s: f64,
     pub durable_per_s: f64,
