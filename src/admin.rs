@@ -6,56 +6,27 @@
 
 mod connections;
 mod figures;
+mod gather;
 mod headline;
 mod health;
 mod history;
 mod page;
+#[cfg(test)]
+mod quiet;
 mod server;
 mod status;
+mod told;
+mod view;
 mod words;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::config::AdminConfig;
-use crate::held::Held;
-use crate::stop::Stop;
-use crate::telemetry::metrics::{Metrics, Sources};
-use crate::telemetry::signals::Signals;
 
 pub use self::health::Health;
-
-/// All that is shown of a worker.
-#[derive(Clone)]
-pub struct View {
-    pub signals: Signals,
-    pub metrics: Arc<Metrics>,
-    pub sources: Sources,
-    pub held: Held,
-    pub stop: Stop,
-    pub facts: Arc<Facts>,
-    /// Inside one step a task may be so long before it counts as stuck.
-    pub step_max: Duration,
-}
-
-impl View {
-    fn health(&self) -> Health {
-        Health { signals: self.signals.clone(), held: self.held.clone(), step_max: self.step_max }
-    }
-}
-
-/// What does not change while the worker runs.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    pub queue_arn: String,
-    pub visibility_timeout: Duration,
-    pub database: String,
-    /// Every setting in force: key, value with secrets as stars, and where it came from.
-    pub settings: Vec<[String; 3]>,
-}
+pub use self::view::{Facts, View};
 
 /// Takes the address that is configured. Where it is taken by another, that is an error if the
 /// address was chosen, and else a warning: the worker's work is worth more than the look at it.

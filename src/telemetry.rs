@@ -3,6 +3,7 @@
 pub mod counters;
 pub mod instruments;
 mod journal;
+pub mod labels;
 pub mod logging;
 pub mod metrics;
 pub mod otlp;

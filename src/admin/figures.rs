@@ -1,8 +1,10 @@
 //! Rates and quantiles, from counts at two moments.
 
+use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::telemetry::metrics::{HistogramNow, count};
+use crate::telemetry::counters::figure;
+use crate::telemetry::metrics::HistogramNow;
 
 /// Counts at one moment.
 #[derive(Debug, Clone)]
@@ -19,7 +21,7 @@ pub(super) struct Sample {
 }
 
 /// What happened between two samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Figures {
     pub received_per_s: f64,
     pub durable_per_s: f64,
@@ -37,7 +39,7 @@ impl Figures {
     pub fn between(before: &Sample, after: &Sample, latency_max_s: f64) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
         let rate = |before: u64, after: u64| {
-            if seconds > 0.0 { count(after.saturating_sub(before)) / seconds } else { 0.0 }
+            if seconds > 0.0 { figure(after.saturating_sub(before)) / seconds } else { 0.0 }
         };
         let batches = after.batches.saturating_sub(before.batches);
         Self {
@@ -49,7 +51,7 @@ impl Figures {
             latency_p99_s: quantile(0.99, &before.latency, &after.latency)
                 .map(|p99| p99.min(latency_max_s)),
             batch_documents: (batches > 0)
-                .then(|| count(after.items.saturating_sub(before.items)) / count(batches)),
+                .then(|| figure(after.items.saturating_sub(before.items)) / figure(batches)),
         }
     }
 }
@@ -68,14 +70,16 @@ fn quantile(q: f64, before: &HistogramNow, after: &HistogramNow) -> Option<f64> 
     if total == 0 {
         return None;
     }
-    let rank = q * count(total);
+    let rank = q * figure(total);
     let (mut lower, mut below) = (0.0, 0);
     for (bound, reached) in cumulative {
-        if count(reached) >= rank && reached > below {
+        if figure(reached) >= rank && reached > below {
             if bound.is_infinite() {
                 return Some(lower);
             }
-            return Some(lower + (bound - lower) * (rank - count(below)) / count(reached - below));
+            return Some(
+                lower + (bound - lower) * (rank - figure(below)) / figure(reached - below),
+            );
         }
         (lower, below) = (bound, reached);
     }

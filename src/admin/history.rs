@@ -4,16 +4,16 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::telemetry::metrics::HistogramNow;
 
-use super::View;
 use super::figures::{Figures, Sample};
+use super::view::View;
 
 /// Seconds of a step.
-pub(super) const STEP_S: u64 = 5;
+const STEP_S: u64 = 5;
 
 /// Points of a history: fifteen minutes.
 const POINTS_MAX: usize = 180;
@@ -21,18 +21,40 @@ const POINTS_MAX: usize = 180;
 /// Seconds that what flows now is taken over.
 const NOW_S: usize = 10;
 
+/// All that charts draw.
+#[derive(Debug, Serialize)]
+pub(super) struct Points {
+    step_s: u64,
+    /// Oldest first.
+    points: VecDeque<Point>,
+}
+
+/// What flowed within one step, and how things stood at its end.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Point {
+    /// Seconds since the epoch.
+    at: i64,
+    received_per_s: f64,
+    durable_per_s: f64,
+    latency_p50_s: Option<f64>,
+    latency_p99_s: Option<f64>,
+    batch_documents: Option<f64>,
+    gate_open: bool,
+    held: usize,
+}
+
 #[derive(Default)]
 pub(super) struct History {
     /// One a second, newest last.
     samples: VecDeque<Sample>,
-    points: VecDeque<Value>,
+    points: VecDeque<Point>,
     /// Samples since the last point.
     since_point: u64,
 }
 
 impl History {
     /// Takes a sample; called once a second. Returns the point that it completes, if it does.
-    pub fn sample(&mut self, view: &View) -> Option<Value> {
+    pub fn sample(&mut self, view: &View) -> Option<Point> {
         self.samples.push_back(sample(view));
         while self.samples.len() > NOW_S + 1 {
             self.samples.pop_front();
@@ -43,7 +65,7 @@ impl History {
         }
         self.since_point = 0;
         let point = self.point(view);
-        self.points.push_back(point.clone());
+        self.points.push_back(point);
         while self.points.len() > POINTS_MAX {
             self.points.pop_front();
         }
@@ -71,33 +93,33 @@ impl History {
         self.samples.back().map_or(0, |sample| sample.latency.count)
     }
 
-    pub fn to_json(&self) -> Value {
-        json!({ "step_s": STEP_S, "points": self.points })
+    /// What the charts draw.
+    pub fn points(&self) -> Points {
+        Points { step_s: STEP_S, points: self.points.clone() }
     }
 
-    fn point(&self, view: &View) -> Value {
+    fn point(&self, view: &View) -> Point {
         let figures = self.over(usize::try_from(STEP_S).unwrap_or(NOW_S));
-        json!({
-            "at": Timestamp::now().as_second(),
-            "received_per_s": figures.received_per_s,
-            "durable_per_s": figures.durable_per_s,
-            "latency_p50_s": figures.latency_p50_s,
-            "latency_p99_s": figures.latency_p99_s,
-            "batch_documents": figures.batch_documents,
-            "gate_open": view.signals.gauges().gate_open.get() == 1,
-            "held": view.held.len(),
-        })
+        Point {
+            at: Timestamp::now().as_second(),
+            received_per_s: figures.received_per_s,
+            durable_per_s: figures.durable_per_s,
+            latency_p50_s: figures.latency_p50_s,
+            latency_p99_s: figures.latency_p99_s,
+            batch_documents: figures.batch_documents,
+            gate_open: view.signals.gauges().gate_open.get() == 1,
+            held: view.held.len(),
+        }
     }
 }
 
 fn sample(view: &View) -> Sample {
     let [latency] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds"]);
     let counters = view.signals.counters();
-    let dead_lettered = counters.dead_lettered().all().map(|(_, count)| count).sum();
     Sample {
         at: Instant::now(),
         received: counters.received_total.get(),
-        dead_lettered,
+        dead_lettered: counters.dead_lettered_total.get(),
         latency: latency.unwrap_or_else(HistogramNow::default),
         latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
         batches: counters.batches_written_total.get(),

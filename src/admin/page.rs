@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment};
-use serde_json::Value;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::words::{bytes, duration, number, rate, time};
@@ -44,10 +44,10 @@ impl Page {
         &self.policy
     }
 
-    pub fn render(&self, status: &Value) -> Result<String> {
+    pub fn render(&self, told: &impl Serialize) -> Result<String> {
         let template = self.environment.get_template("page.html")?;
         template
-            .render(minijinja::context! { s => minijinja::Value::from_serialize(status) })
+            .render(minijinja::context! { s => minijinja::Value::from_serialize(told) })
             .context("the status page cannot be drawn")
     }
 }
@@ -66,7 +66,72 @@ fn hash(page: &str, name: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use minijinja::UndefinedBehavior;
+
+    use super::super::headline;
+    use super::super::history::History;
+    use super::super::quiet::quiet;
+    use super::super::status::{GoesOn, LastDeadLetter, LastError, MissingIndex, Status};
+    use super::super::told::{Now, Setting, Whole};
     use super::*;
+    use crate::telemetry::counters::Counters;
+
+    /// A worker of which there is something to say everywhere.
+    fn talkative() -> Status {
+        let mut status = quiet();
+        let (at, text) = (status.now, "no primary".to_owned());
+        status.totals = Counters::default().totals().chain([("durable", 0)]).collect();
+        status.api.requests = ["receive", "delete", "change_visibility", "other"]
+            .map(|operation| (operation, 1))
+            .into();
+        status.gate.closed_at = Some(at);
+        status.dead_letters.by_reason = [("bad_json", 2)].into();
+        status.dead_letters.last = vec![LastDeadLetter {
+            at,
+            message_id: "m-1".to_owned(),
+            route: Some("event".to_owned()),
+            reason: "bad_json",
+            text: text.clone(),
+            body: Some("{".to_owned()),
+            times: 2,
+        }];
+        let index = "{a: 1}".to_owned();
+        let collection = "events".to_owned();
+        status.indexes = vec![MissingIndex {
+            collection,
+            index,
+            is_on_key: true,
+            since: at,
+            text: text.clone(),
+        }];
+        status.receives_fail = Some(GoesOn { since: at, text: text.clone() });
+        status.last_errors = vec![LastError { at, what: "receive failed", text }];
+        status
+    }
+
+    /// The compiler does not see what the template and the script name.
+    #[test]
+    fn every_field_that_the_page_names_is_told() {
+        let mut page = Page::new().expect("a sound template");
+        page.environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let status = talkative();
+        let told = Whole {
+            now: Now { headline: headline::of(&status), status },
+            config: vec![Setting { key: "queue.wait", value: "20s", from: "default" }],
+            history: History::default().points(),
+        };
+        let html = page.render(&told).unwrap_or_else(|error| panic!("{error:#}"));
+        let told = serde_json::to_value(&told).expect("JSON");
+        let (values, bars) = (html.split("data-v=\"").skip(1), html.split("data-bar=\"").skip(1));
+        let named = values.chain(bars).filter_map(|rest| rest.split('"').next());
+        let paths: Vec<_> = named.flat_map(|paths| paths.split(' ')).collect();
+        assert!(paths.len() > 40, "{paths:?}");
+        // The script makes this one itself.
+        for path in paths.into_iter().filter(|path| *path != "cost_a_day") {
+            let place = format!("/{}", path.replace('.', "/"));
+            assert!(told.pointer(&place).is_some(), "the page shows {path}, which nobody tells");
+        }
+    }
 
     #[test]
     fn nothing_but_the_page_s_own_style_and_script_may_run() {

@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -22,7 +21,8 @@ use super::connections;
 use super::health::Health;
 use super::history::History;
 use super::page::Page;
-use super::{View, status};
+use super::told::{self, Now, Whole, json};
+use super::view::View;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -47,13 +47,13 @@ impl Shared {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Value {
-        status::now(&self.view, &self.history(), self.started, &self.health.stuck())
+    fn now(&self) -> Now {
+        told::now(&self.view, &self.history(), self.started, self.health.stuck())
     }
 
-    fn whole(&self) -> Value {
+    fn whole(&self) -> Whole<'_> {
         let now = self.now();
-        status::whole(now, &self.view, &self.history())
+        told::whole(now, &self.view, &self.history())
     }
 
     /// The look that is taken once a second.
@@ -64,9 +64,9 @@ impl Shared {
         }
         // None of these fails but for want of a page.
         if let Some(point) = point {
-            let _ = self.events.send(("point", point.to_string().into()));
+            let _ = self.events.send(("point", json(&point).into()));
         }
-        let _ = self.events.send(("message", self.now().to_string().into()));
+        let _ = self.events.send(("message", json(&self.now()).into()));
     }
 }
 
@@ -159,7 +159,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn status_json(State(shared): State<Arc<Shared>>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (headers, shared.whole().to_string()).into_response()
+    (headers, json(&shared.whole())).into_response()
 }
 
 async fn events(State(shared): State<Arc<Shared>>) -> Response {
@@ -174,7 +174,7 @@ async fn events(State(shared): State<Arc<Shared>>) -> Response {
 
 fn pages(shared: &Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let events = shared.events.subscribe();
-    let first = Event::default().data(shared.now().to_string());
+    let first = Event::default().data(json(&shared.now()));
     let later = stream::unfold(events, async |mut events| {
         loop {
             match events.recv().await {

@@ -14,18 +14,16 @@ pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
 
 /// The message is refused for good.
 pub(super) fn refuse<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
-    match &context.rejects {
-        Some(rejects) => rejects.send(part.receipt, rejection),
-        // This is the lane of dead letters: there is no other way for what it rejects.
-        None => {
-            context.signals.emit(&DeadLetterRefused {
-                collection: &context.collection.name,
-                message_id: &part.receipt.message.message_id,
-                cause: &rejection.text,
-            });
-            context.settle.leave(part.receipt);
-        }
+    if let Some(rejects) = &context.rejects {
+        return rejects.send(part.receipt, rejection);
     }
+    // This is the lane of dead letters: there is no other way for what it rejects.
+    context.signals.emit(&DeadLetterRefused {
+        collection: &context.collection.name,
+        message_id: &part.receipt.message.message_id,
+        cause: &rejection.text,
+    });
+    context.settle.leave(part.receipt);
 }
 
 /// The messages go back to the queue at once.

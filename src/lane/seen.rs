@@ -9,7 +9,7 @@ use crate::config::WriteKind;
 use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
 use crate::store::{Store, WriteOutcome, WriteTrouble};
-use crate::telemetry::counters::Label;
+use crate::telemetry::labels::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled};
 use crate::telemetry::spans;
 

@@ -1,109 +1,179 @@
 //! Counts of what happened since the start of the process.
+//!
+//! A counter is declared once, in `each_counter`. Its field, its metric, its place in the last
+//! line of the log and among the totals of the status come from there; besides, only the signal
+//! that counts it names it.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::labels::Label;
 use crate::message::Reason;
 use crate::store::WriteTrouble;
 
+/// Gives all counters to the macro `$then`, in the order of the last line of the log. Of each:
+///
+/// - the help text of its metric;
+/// - its name in the code and in the log. The metric is `longshore.` and the name without `_total`,
+///   which Prometheus wants back at the end of what only grows; no counter has a unit;
+/// - its kind;
+/// - for one that has labels, the name under which the log has the labels that occurred;
+/// - where it is `Shown`.
+macro_rules! each_counter {
+    ($then:ident) => {
+        $then! {
+            /// Receives that were answered, empty ones included.
+            receives_total: Counter => Metrics;
+            /// Receives that brought nothing.
+            receives_empty_total: Counter => Metrics;
+            /// Receives that failed.
+            receives_failed_total: Counter => Metrics;
+            /// Messages received, redeliveries included.
+            received_total: Counter => Totals;
+            /// Messages whose receive count was above one.
+            redelivered_total: Counter => Totals;
+            /// Receives that brought more than the queue says that it can.
+            overdrawn_total: Counter => Metrics;
+            /// The most messages that were ever reserved and held at once.
+            in_flight_messages_peak: Peak => Metrics;
+            /// The most bytes that were ever reserved and held at once.
+            in_flight_bytes_peak: Peak => Metrics;
+            /// Messages that needed more than their share of the in-flight bytes, and waited for it.
+            outgrown_total: Counter => Metrics;
+            /// Commands that the store answered.
+            batches_written_total: Counter => Metrics;
+            /// Documents and updates that the store took, before what turned out stale is subtracted.
+            written_total: Counter => Metrics;
+            /// Messages joined with another of the same key before writing.
+            joined_total: Counter => Totals;
+            /// Inserts whose document was there already.
+            already_there_total: Counter => Totals;
+            /// Updates that were not newer than what is stored, or past their TTL.
+            stale_total: Counter => Totals;
+            /// Write attempts after which nothing, or not all, was confirmed, and which are tried
+            /// again, by cause.
+            writes_failed_total: By<WriteTrouble> => Totals;
+            /// Messages whose dead letter is durable, by reason.
+            dead_lettered_total: By<Reason>, each in dead_lettered => Totals;
+            /// Messages deleted after their write, dead letters included.
+            deleted_total: Counter => Totals;
+            /// Delete entries that failed and were tried again.
+            deletes_failed_total: Counter => Totals;
+            /// Deletes given up: the message comes back and is found to be there already.
+            deletes_abandoned_total: Counter => Metrics;
+            /// Receipt handles that the queue no longer knew.
+            stale_handles_total: Counter => Totals;
+            /// Messages given back to the queue.
+            released_total: Counter => Totals;
+            /// Messages whose visibility was extended.
+            extended_total: Counter => Metrics;
+            /// Messages whose visibility could not be extended, and was asked for again.
+            extends_failed_total: Counter => Metrics;
+            /// Times the gate closed.
+            gate_closed_total: Counter => Totals;
+            /// Times receiving was slowed because most messages were rejected for one reason.
+            slowed_total: Counter => Metrics;
+        }
+    };
+}
+pub(super) use each_counter;
+
+/// Where a counter is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// In metrics, and in the last line of the log.
+    Metrics,
+    /// There, and among the `totals` of `/status.json`.
+    Totals,
+}
+
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// Monotone counters; only [`super::signals`] writes them.
+    ($(
+        $(#[doc = $help:literal])*
+        $name:ident: $kind:ident $(<$label:ident> $(, each in $each:ident)?)? => $shown:ident;
+    )*) => {
+        /// All counters; only [`super::signals`] writes them.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[doc = $doc])* pub $name: Counter,)*
-            dead_lettered: By<Reason>,
-            writes_failed: By<WriteTrouble>,
+            $($(#[doc = $help])* pub $name: $kind $(<$label>)?,)*
         }
 
         /// All counters at one moment.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct Counts {
-            $($(#[doc = $doc])* pub $name: u64,)*
-            /// Messages whose dead letter is durable, by reason; only reasons that occurred.
-            pub dead_lettered: BTreeMap<Reason, u64>,
+            $(
+                $(#[doc = $help])* pub $name: u64,
+                $($(
+                    /// The same by label; only labels that occurred.
+                    pub $each: BTreeMap<$label, u64>,
+                )?)?
+            )*
         }
 
         impl Counters {
             #[must_use]
             pub fn counts(&self) -> Counts {
-                Counts { $($name: self.$name.get(),)* dead_lettered: self.dead_lettered.counts() }
+                Counts { $($name: self.$name.get(), $($($each: self.$name.occurred(),)?)?)* }
             }
 
-            /// All counters without labels: name, description, and where the value stands.
-            pub(super) const NAMED: &[(&str, &str, fn(&Self) -> &Counter)] =
-                &[$((stringify!($name), concat!($($doc),*), |counters| &counters.$name),)*];
+            /// Each counter as it was declared.
+            pub(super) const ALL: &'static [Declared] = &[$(Declared {
+                name: stringify!($name),
+                help: concat!($($help),*),
+                shown: Shown::$shown,
+                of: |counters| &counters.$name,
+            },)*];
         }
     };
 }
 
-counters! {
-    /// Receives that were answered, empty ones included.
-    receives_total,
-    /// Receives that brought nothing.
-    receives_empty_total,
-    /// Receives that failed.
-    receives_failed_total,
-    /// Messages received, redeliveries included.
-    received_total,
-    /// Messages whose receive count was above one.
-    redelivered_total,
-    /// Commands that the store answered.
-    batches_written_total,
-    /// Documents and updates that the store took, before what turned out stale is subtracted.
-    written_total,
-    /// Receives that brought more than the queue says that it can.
-    overdrawn_total,
-    /// The most messages that were ever reserved and held at once.
-    in_flight_messages_peak,
-    /// The most bytes that were ever reserved and held at once.
-    in_flight_bytes_peak,
-    /// Messages that needed more than their share of the in-flight bytes, and waited for it.
-    outgrown_total,
-    /// Messages joined with another of the same key before writing.
-    joined_total,
-    /// Inserts whose document was there already.
-    already_there_total,
-    /// Updates that were not newer than what is stored, or past their TTL.
-    stale_total,
-    /// Write attempts after which nothing, or not all, was confirmed.
-    writes_failed_total,
-    /// Messages deleted after their write, dead letters included.
-    deleted_total,
-    /// Delete entries that failed and were tried again.
-    deletes_failed_total,
-    /// Deletes given up: the message comes back and is found to be there already.
-    deletes_abandoned_total,
-    /// Receipt handles that the queue no longer knew.
-    stale_handles_total,
-    /// Messages given back to the queue.
-    released_total,
-    /// Messages whose visibility was extended.
-    extended_total,
-    /// Messages whose visibility could not be extended, and was asked for again.
-    extends_failed_total,
-    /// Times the gate closed.
-    gate_closed_total,
-    /// Times receiving was slowed because most messages were rejected for one reason.
-    slowed_total,
-}
+each_counter!(counters);
 
 impl Counters {
-    /// Messages whose dead letter is durable.
-    #[must_use]
-    pub fn dead_lettered(&self) -> &By<Reason> {
-        &self.dead_lettered
-    }
-
-    /// Write attempts after which nothing, or not all, was confirmed, by what was in the way.
-    #[must_use]
-    pub fn writes_failed(&self) -> &By<WriteTrouble> {
-        &self.writes_failed
+    /// What `/status.json` has among its totals: each by its name without `_total`.
+    pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let shown = Self::ALL.iter().filter(|counter| counter.shown == Shown::Totals);
+        shown.map(|counter| (counter.short_name(), (counter.of)(self).get()))
     }
 }
 
-/// A counter that only grows.
+/// What is declared of a counter, and where it stands.
+pub(super) struct Declared {
+    name: &'static str,
+    help: &'static str,
+    shown: Shown,
+    pub of: fn(&Counters) -> &dyn Counted,
+}
+
+impl Declared {
+    pub fn short_name(&self) -> &'static str {
+        self.name.strip_suffix("_total").unwrap_or(self.name)
+    }
+
+    /// The help text of its metric.
+    pub fn help(&self) -> &'static str {
+        self.help.trim()
+    }
+}
+
+/// What metrics read of a counter, whatever its kind.
+pub(super) trait Counted {
+    /// Over all labels.
+    fn get(&self) -> u64;
+
+    /// Whether it is the highest value that there was, and not a sum.
+    fn is_peak(&self) -> bool {
+        false
+    }
+
+    /// Tells each count with its label's key and value, where it has one.
+    fn each(&self, tell: &mut dyn FnMut(u64, Option<(&'static str, &'static str)>)) {
+        tell(self.get(), None);
+    }
+}
+
+/// A sum.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -112,6 +182,23 @@ impl Counter {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counted for Counter {
+    fn get(&self) -> u64 {
+        self.get()
+    }
+}
+
+/// The highest value that there was.
+#[derive(Debug, Default)]
+pub struct Peak(AtomicU64);
+
+impl Peak {
     pub(in crate::telemetry) fn raise(&self, to: usize) {
         self.0.fetch_max(to as u64, Ordering::Relaxed);
     }
@@ -122,30 +209,17 @@ impl Counter {
     }
 }
 
-/// What a counter is counted by: a closed list, so that no message can make the metrics grow.
-pub trait Label: Copy + 'static {
-    const ALL: &'static [Self];
-
-    /// As it stands in metrics, logs and records.
-    fn name(self) -> &'static str;
-
-    /// Its place in [`Label::ALL`].
-    fn index(self) -> usize;
-}
-
-impl Label for Reason {
-    const ALL: &'static [Self] = Self::ALL;
-
-    fn name(self) -> &'static str {
-        self.code()
+impl Counted for Peak {
+    fn get(&self) -> u64 {
+        self.get()
     }
 
-    fn index(self) -> usize {
-        self as usize
+    fn is_peak(&self) -> bool {
+        true
     }
 }
 
-/// One counter for each value of a label.
+/// A sum for each value of a label.
 #[derive(Debug)]
 pub struct By<L>(Vec<Counter>, PhantomData<L>);
 
@@ -160,14 +234,69 @@ impl<L: Label> By<L> {
         self.0[label.index()].add(1);
     }
 
+    /// Over all labels.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
+    }
+
     /// Every label with its count, those that never occurred included.
     pub fn all(&self) -> impl Iterator<Item = (L, u64)> {
         L::ALL.iter().zip(&self.0).map(|(label, counter)| (*label, counter.get()))
     }
+
+    fn occurred(&self) -> BTreeMap<L, u64>
+    where
+        L: Ord,
+    {
+        self.all().filter(|(_, count)| *count > 0).collect()
+    }
 }
 
-impl By<Reason> {
-    fn counts(&self) -> BTreeMap<Reason, u64> {
-        self.all().filter(|(_, count)| *count > 0).collect()
+impl<L: Label> Counted for By<L> {
+    fn get(&self) -> u64 {
+        self.get()
+    }
+
+    fn each(&self, tell: &mut dyn FnMut(u64, Option<(&'static str, &'static str)>)) {
+        for (label, count) in self.all() {
+            tell(count, Some((L::KEY, label.name())));
+        }
+    }
+}
+
+/// A count as a figure; exact up to 2^53.
+#[allow(clippy::cast_precision_loss, reason = "nothing is counted that often")]
+#[must_use]
+pub fn figure(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_with_labels_is_the_sum_of_them() {
+        let counters = Counters::default();
+        for reason in [Reason::BadJson, Reason::BadKey, Reason::BadJson] {
+            counters.dead_lettered_total.add(reason);
+        }
+        counters.writes_failed_total.add(WriteTrouble::Item);
+        let counts = counters.counts();
+        assert_eq!((counts.dead_lettered_total, counts.writes_failed_total), (3, 1));
+        assert_eq!(counts.dead_lettered, [(Reason::BadJson, 2), (Reason::BadKey, 1)].into());
+        let totals: BTreeMap<_, _> = counters.totals().collect();
+        assert_eq!((totals["dead_lettered"], totals["writes_failed"]), (3, 1));
+        assert_eq!(totals.get("slowed"), None, "shown in metrics alone");
+    }
+
+    #[test]
+    fn every_counter_is_named_and_explained_as_metrics_are() {
+        for counter in Counters::ALL {
+            let is_peak = (counter.of)(&Counters::default()).is_peak();
+            assert_eq!(counter.name.ends_with("_total"), !is_peak, "{}", counter.name);
+            assert!(counter.help().ends_with('.'), "{}: {}", counter.name, counter.help());
+        }
     }
 }

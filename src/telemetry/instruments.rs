@@ -8,7 +8,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, MeterProvider, NoopMeterProvider};
 
-use super::counters::Label;
+use super::labels::Label;
 use crate::store::WriteTrouble;
 
 /// Of calls, as the conventions advise: 5 ms to 10 s; with 30 s beyond, for writes that wait for

@@ -6,6 +6,7 @@
 //! configuration, never from messages, so the metrics cannot grow.
 
 mod observed;
+mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,60 +18,17 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use prometheus::proto::MetricFamily;
 use prometheus::{Registry, TextEncoder};
 
-use crate::held::Held;
-
 use super::counters::Counters;
 use super::instruments::Instruments;
 use super::otlp::MetricsSent;
 use crate::gauges::Gauges;
 
-/// AWS's list price of a million requests in US dollars, for the first hundred thousand million of
-/// a month, in most regions. <https://aws.amazon.com/sqs/pricing/>
-const STANDARD_DOLLARS_PER_MILLION: f64 = 0.40;
-const FIFO_DOLLARS_PER_MILLION: f64 = 0.50;
+pub use self::sources::{Connections, Sources};
 
 /// The convention's `db.client.connection.count` as Prometheus would have it, and as it stands in
 /// `/metrics`: Prometheus keeps `_count` for histograms, and `promtool check metrics` says so.
 const CONNECTION_COUNT: &str = "db_client_connection_count";
 const CONNECTIONS: &str = "db_client_connections";
-
-/// What the parts of a worker know that have no counters here.
-#[derive(Clone)]
-pub struct Sources {
-    /// The name of the queue.
-    pub destination: Arc<str>,
-    pub fifo: bool,
-    pub held: Held,
-    /// Requests to the queue so far, by operation.
-    pub api_requests: Arc<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>,
-    /// Connections to the database.
-    pub connections: Arc<dyn Fn() -> Connections + Send + Sync>,
-    /// Spans that were dropped because the collector did not keep up, or was not there.
-    pub spans_dropped: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Exports of metrics that did not get through.
-    pub metric_exports_failed: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Whether the watchdog finds a task stuck.
-    pub is_stuck: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-/// The pool of connections to the database at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Connections {
-    pub used: u64,
-    pub idle: u64,
-    /// Operations that got none in time, since the start.
-    pub timeouts: u64,
-}
-
-impl Sources {
-    /// Requests to the queue so far, at list price.
-    #[must_use]
-    pub fn api_cost_dollars(&self) -> f64 {
-        let requests: u64 = (self.api_requests)().iter().map(|(_, requests)| requests).sum();
-        let price = if self.fifo { FIFO_DOLLARS_PER_MILLION } else { STANDARD_DOLLARS_PER_MILLION };
-        count(requests) * price / 1e6
-    }
-}
 
 /// The registry and what feeds it.
 #[derive(Debug)]
@@ -169,11 +127,4 @@ impl Metrics {
     fn meter(&self) -> Meter {
         self.provider.meter("longshore")
     }
-}
-
-/// A count as a figure; exact up to 2^53.
-#[allow(clippy::cast_precision_loss, reason = "nothing is counted that often")]
-#[must_use]
-pub fn count(value: u64) -> f64 {
-    value as f64
 }

@@ -5,7 +5,8 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-use super::spans::MESSAGE_COUNT;
+/// The attribute of a span that says how many messages it is about.
+pub(super) const MESSAGE_COUNT: &str = "messaging.batch.message_count";
 
 /// A span with a parent is recorded where the parent is. Of spans without one, those that are
 /// linked to producers are recorded where any of these is: a batch may hold the one message that

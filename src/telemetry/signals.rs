@@ -6,6 +6,7 @@
 mod indexes;
 mod message;
 mod queue;
+mod signal;
 mod store;
 mod worker;
 
@@ -28,6 +29,7 @@ pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
     StaleHandle, VisibilityExtended,
 };
+pub use signal::Signal;
 pub use store::{
     BatchWritten, DeadLetterRefused, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed,
 };
@@ -93,13 +95,4 @@ impl Signals {
     pub fn watchdog(&self) -> &Watchdog {
         &self.shared.watchdog
     }
-}
-
-/// Something that happened.
-pub trait Signal {
-    fn count(&self, _: &Counters) {}
-    fn measure(&self, _: &Instruments) {}
-    /// Keeps what the status page shows of it.
-    fn remember(&self, _: &Recent) {}
-    fn log(&self) {}
 }

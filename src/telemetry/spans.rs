@@ -18,7 +18,7 @@ use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::producer;
-use super::sampler::ByProducers;
+use super::sampler::{ByProducers, MESSAGE_COUNT};
 use crate::message::{QueueMessage, Reason};
 
 /// The target of all spans that are exported.
@@ -26,8 +26,6 @@ pub const TARGET: &str = "longshore::trace";
 
 /// Why a message was refused.
 const REASON: &str = "longshore.reason";
-
-pub(super) const MESSAGE_COUNT: &str = "messaging.batch.message_count";
 
 /// The trace and the span that this is happening in, where one is recorded.
 pub(super) fn recorded_in() -> Option<(TraceId, SpanId)> {

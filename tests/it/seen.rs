@@ -5,5 +5,6 @@ mod admin;
 mod collector;
 mod indexes;
 mod secrets;
+mod status;
 mod traces;
 mod web;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 
-use super::{Connections, Sources, count};
+use super::sources::{Connections, Sources};
 use crate::gauges::{Gauges, IndexesMissing};
 use crate::held::Stage;
-use crate::telemetry::counters::{Counters, Label};
+use crate::telemetry::counters::{Counters, figure};
 use crate::telemetry::instruments::destination_attributes;
 
 /// Registers all of it.
@@ -26,50 +26,26 @@ pub(super) fn observe(
 }
 
 fn observe_counters(meter: &Meter, counters: &Arc<Counters>) {
-    for (name, description, counter) in Counters::NAMED {
-        // Those have labels, below.
-        if *name == "writes_failed_total" {
-            continue;
-        }
-        let (counters, description) = (Arc::clone(counters), description.trim());
-        match name.strip_suffix("_total") {
-            Some(name) => {
-                let counter = move |counters: &Counters| counter(counters).get();
-                meter
-                    .u64_observable_counter(format!("longshore.{name}"))
-                    .with_description(description)
-                    .with_callback(move |observer| observer.observe(counter(&counters), &[]))
-                    .build();
-            }
-            None => {
-                meter
-                    .u64_observable_gauge(format!("longshore.{name}"))
-                    .with_description(description)
-                    .with_callback(move |observer| observer.observe(counter(&counters).get(), &[]))
-                    .build();
-            }
+    for counter in Counters::ALL {
+        let (counters, of) = (Arc::clone(counters), counter.of);
+        let (name, help) = (format!("longshore.{}", counter.short_name()), counter.help());
+        let is_peak = of(&counters).is_peak();
+        let observe = move |observer: &dyn AsyncInstrument<u64>| {
+            of(&counters).each(&mut |count, label| {
+                let label = label.map(|(key, value)| KeyValue::new(key, value));
+                observer.observe(count, label.as_slice());
+            });
+        };
+        if is_peak {
+            meter.u64_observable_gauge(name).with_description(help).with_callback(observe).build();
+        } else {
+            meter
+                .u64_observable_counter(name)
+                .with_description(help)
+                .with_callback(observe)
+                .build();
         }
     }
-    let by_reason = Arc::clone(counters);
-    meter
-        .u64_observable_counter("longshore.dead_lettered")
-        .with_description("Messages whose dead letter is durable, by reason.")
-        .with_callback(move |observer| {
-            for (reason, count) in by_reason.dead_lettered().all() {
-                observer.observe(count, &[KeyValue::new("reason", reason.name())]);
-            }
-        })
-        .build();
-    let by_trouble = Arc::clone(counters);
-    meter
-        .u64_observable_counter("longshore.writes_failed")
-        .with_description("Write attempts after which nothing, or not all, was confirmed, and which are tried again, by cause.")
-        .with_callback(move |observer| {
-            for (trouble, count) in by_trouble.writes_failed().all() {
-                observer.observe(count, &[KeyValue::new("cause", trouble.name())]);
-            }
-        })
-        .build();
 }
 
 fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
@@ -101,7 +77,7 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
             "How long the oldest message of the last receive had waited; 0 after an empty receive.",
         )
         .with_callback(move |observer| {
-            observer.observe(count(age.oldest_message_age_ms.get()) / 1e3, &[]);
+            observer.observe(figure(age.oldest_message_age_ms.get()) / 1e3, &[]);
         })
         .build();
     let queue = Arc::clone(gauges);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Signal;
+use super::signal::Signal;
 use crate::telemetry::recent::Recent;
 
 /// How a declared index is not there.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::message::{Reason, Rejection};
 
-use super::Signal;
+use super::signal::Signal;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
 use crate::telemetry::recent::Recent;
@@ -48,7 +48,7 @@ pub struct DeadLettered {
 
 impl Signal for DeadLettered {
     fn count(&self, counters: &Counters) {
-        counters.dead_lettered().add(self.reason);
+        counters.dead_lettered_total.add(self.reason);
     }
 
     fn log(&self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Signal;
+use super::signal::Signal;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::Instruments;
 use crate::telemetry::recent::Recent;

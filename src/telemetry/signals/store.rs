@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::Signal;
+use super::signal::Signal;
 use crate::store::WriteTrouble;
-use crate::telemetry::counters::{Counters, Label};
+use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
+use crate::telemetry::labels::Label;
 use crate::telemetry::recent::Recent;
 
 /// The store answered for a batch.
@@ -44,25 +45,6 @@ impl Signal for BatchWritten<'_> {
     }
 }
 
-impl Label for WriteTrouble {
-    const ALL: &'static [Self] =
-        &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::ConnectionLost => "connection_lost",
-            Self::Unavailable => "unavailable",
-            Self::Denied => "denied",
-            Self::Refused => "refused",
-            Self::Item => "item",
-        }
-    }
-
-    fn index(self) -> usize {
-        self as usize
-    }
-}
-
 /// A write, or a part of it, was not confirmed.
 pub struct WriteFailed<'a> {
     pub collection: &'a str,
@@ -74,8 +56,7 @@ pub struct WriteFailed<'a> {
 
 impl Signal for WriteFailed<'_> {
     fn count(&self, counters: &Counters) {
-        counters.writes_failed_total.add(1);
-        counters.writes_failed().add(self.trouble);
+        counters.writes_failed_total.add(self.trouble);
     }
 
     fn remember(&self, recent: &Recent) {
@@ -108,8 +89,7 @@ pub struct DeadLetterRefused<'a> {
 
 impl Signal for DeadLetterRefused<'_> {
     fn count(&self, counters: &Counters) {
-        counters.writes_failed_total.add(1);
-        counters.writes_failed().add(WriteTrouble::Item);
+        counters.writes_failed_total.add(WriteTrouble::Item);
     }
 
     fn remember(&self, recent: &Recent) {

@@ -1,10 +1,12 @@
 //! The last line of a worker: all that it did, by name.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
-use crate::telemetry::counters::Counts;
+use crate::telemetry::counters::{Counts, each_counter};
 
-use super::Signal;
+use super::signal::Signal;
 
 /// A worker has settled what it held, or given it back, and is about to exit.
 pub struct WorkerEnded {
@@ -26,72 +28,32 @@ pub struct QueueCalls {
 
 impl Signal for WorkerEnded {
     fn log(&self) {
-        // Without `..`: a new counter does not compile until it stands here.
-        let Counts {
-            receives_total,
-            receives_empty_total,
-            receives_failed_total,
-            received_total,
-            redelivered_total,
-            overdrawn_total,
-            in_flight_messages_peak,
-            in_flight_bytes_peak,
-            outgrown_total,
-            batches_written_total,
-            written_total,
-            joined_total,
-            already_there_total,
-            stale_total,
-            writes_failed_total,
-            deleted_total,
-            deletes_failed_total,
-            deletes_abandoned_total,
-            stale_handles_total,
-            released_total,
-            extended_total,
-            extends_failed_total,
-            gate_closed_total,
-            slowed_total,
-            dead_lettered,
-        } = &self.counts;
-        let reasons: Vec<_> =
-            dead_lettered.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
-        tracing::info!(
-            drained = self.drained,
-            ran = ?self.ran,
-            receives_total,
-            receives_empty_total,
-            receives_failed_total,
-            received_total,
-            redelivered_total,
-            overdrawn_total,
-            in_flight_messages_peak,
-            in_flight_bytes_peak,
-            outgrown_total,
-            batches_written_total,
-            written_total,
-            joined_total,
-            already_there_total,
-            stale_total,
-            writes_failed_total,
-            dead_lettered_total = dead_lettered.values().sum::<u64>(),
-            dead_lettered = reasons.join(", "),
-            deleted_total,
-            deletes_failed_total,
-            deletes_abandoned_total,
-            stale_handles_total,
-            released_total,
-            extended_total,
-            extends_failed_total,
-            gate_closed_total,
-            slowed_total,
-            calls.receive = self.calls.receive,
-            calls.delete = self.calls.delete,
-            calls.change_visibility = self.calls.change_visibility,
-            calls.other = self.calls.other,
-            "ended"
-        );
+        let Self { drained, ran, counts, calls } = self;
+        macro_rules! ended {
+            ($(
+                $(#[doc = $help:literal])*
+                $name:ident: $kind:ident $(<$label:ident> $(, each in $each:ident)?)? => $shown:ident;
+            )*) => {
+                tracing::info!(
+                    drained,
+                    ran = ?ran,
+                    $($name = counts.$name, $($($each = listed(&counts.$each),)?)?)*
+                    calls.receive = calls.receive,
+                    calls.delete = calls.delete,
+                    calls.change_visibility = calls.change_visibility,
+                    calls.other = calls.other,
+                    "ended"
+                )
+            };
+        }
+        each_counter!(ended);
     }
+}
+
+/// `bad_json: 2, bad_key: 1`
+fn listed(counts: &BTreeMap<impl Display, u64>) -> String {
+    let each: Vec<_> = counts.iter().map(|(label, count)| format!("{label}: {count}")).collect();
+    each.join(", ")
 }
 
 #[cfg(test)]
@@ -123,6 +85,7 @@ mod tests {
         let counts = Counts {
             received_total: 12,
             deleted_total: 11,
+            dead_lettered_total: 3,
             dead_lettered: [(Reason::BadJson, 2), (Reason::BadKey, 1)].into(),
             ..Counts::default()
         };

@@ -254,7 +254,7 @@ async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
 }
 
 /// A view of a worker that has nothing but signals.
-fn view(signals: &Signals, step_max: Duration) -> View {
+pub fn view(signals: &Signals, step_max: Duration) -> View {
     let health = Health { signals: signals.clone(), held: Held::default(), step_max };
     let sources = Sources {
         destination: "portal".into(),

@@ -64,7 +64,7 @@ impl Target<'_> {
                         inner.doc("vars", |vars| {
                             for (index, (name, version, _)) in fields.iter().enumerate() {
                                 vars.doc(&newer(index), |newer| {
-                                    is_newer_than_both(newer, name, version)
+                                    is_newer_than_both(newer, name, version);
                                 });
                             }
                         });
