@@ -6,7 +6,7 @@
 //!
 //! - [`Fields`] are the top-level fields of one message: decode writes them once, and every later
 //!   stage copies them as they are.
-//! - [`document`] writes a whole document whose shape is known, by its elements ([`Doc`], [`List`]).
+//! - [`document()`] writes a whole document whose shape is known, by its elements ([`Doc`], [`List`]).
 //! - [`layout`] has the pieces of both: heads of elements, values, lengths. Decode uses it directly,
 //!   because it learns what a value is only while it writes it.
 //!

@@ -14,11 +14,11 @@
 //! A version is stored as `{t: Date, n: int32, o: Date, s: BinData, i: BinData}`: version field,
 //! nanoseconds beyond it, origin's time, sequence and place, origin's id with the hash of the
 //! content. The server compares documents field by field, and binary by length, then bytes, just as
-//! [`Version`] does. Values and names of a message are literals: nothing in them acts on the
-//! server. Only operators of MongoDB 4.4 are used.
+//! [`Version`](crate::version::Version) does. Values and names of a message are literals: nothing in
+//! them acts on the server. Only operators of MongoDB 4.4 are used.
 //!
-//! A document that the statement makes has an `_id` made of its key ([`made_id`]); one that is
-//! there keeps its own.
+//! A document that the statement makes has an `_id` made of its key ([`made_id`](super::made_id));
+//! one that is there keeps its own.
 //!
 //! A document that another program wrote or changed later counts as written at its own version
 //! field. In its [`Form::Short`] the statement knows dates of versions only; of any other type
