@@ -70,7 +70,7 @@ impl MongoStore {
         inserts: &[&Insert],
     ) -> Result<Applied, Refusal> {
         let mut items = vec![ItemOutcome::Written; inserts.len()];
-        let mut contested = Vec::new();
+        let mut duplicates = Vec::new();
         let mut sent = 0;
         while sent < inserts.len() {
             let batch = command::insert(
@@ -87,17 +87,14 @@ impl MongoStore {
                 let index = first + refused.index;
                 let duplicate_id =
                     refused.code == fault::DUPLICATE_KEY && refused.index_fields == ["_id"];
-                items[index] = match (duplicate_id, inserts[index].hash) {
-                    (true, None) => ItemOutcome::AlreadyThere,
-                    (true, Some(hash)) => {
-                        contested.push((index, hash));
-                        continue;
-                    }
-                    (false, _) => refused_item(refused),
-                };
+                if duplicate_id {
+                    duplicates.push(index);
+                } else {
+                    items[index] = refused_item(refused);
+                }
             }
         }
-        self.compare_hashes(collection, inserts, &contested, &mut items).await;
+        self.explain_duplicates(collection, inserts, &duplicates, &mut items).await;
         Ok(Applied { items, stale: 0 })
     }
 

@@ -215,6 +215,28 @@ async fn another_message_under_the_same_id_is_a_conflict_and_its_neighbours_are_
     assert_eq!(items[2..], [ItemOutcome::Written, ItemOutcome::AlreadyThere]);
 }
 
+/// A message that the queue named is written without a hash, and its replay under the same identity
+/// with one: what they say decides, in both orders.
+#[tokio::test]
+async fn where_the_queue_gave_one_of_two_identities_the_contents_decide() {
+    let database = database("unlike").await;
+    let (store, events) = (store(&database), collection(WriteKind::Insert));
+    let hash = Some([3; 16]);
+    let a = || doc! { "a": f64::NAN, "b": { "c": [1, "x"] } };
+    let other = || doc! { "a": f64::NAN, "b": { "c": [1, "y"] } };
+    write(&store, &events, &[insert(1, &a(), None), insert(2, &a(), hash)]).await;
+    let (items, _) = write(&store, &events, &[insert(1, &a(), hash), insert(2, &a(), None)]).await;
+    assert_eq!(items, vec![ItemOutcome::AlreadyThere; 2]);
+    let more = [insert(1, &other(), hash), insert(2, &other(), None), insert(1, &a(), None)];
+    let (items, _) = write(&store, &events, &more).await;
+    for item in &items[..2] {
+        let (reason, _, text) = rejected(item);
+        assert_eq!(reason, Reason::IdConflict);
+        assert!(text.contains("in things already, with other values in `b`: give each"), "{text}");
+    }
+    assert_eq!(items[2], ItemOutcome::AlreadyThere);
+}
+
 #[tokio::test]
 async fn what_the_server_refuses_is_rejected_with_its_code_and_without_values() {
     let database = database("refused").await;

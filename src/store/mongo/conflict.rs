@@ -1,10 +1,10 @@
 //! What stands where a write was refused as a duplicate: read at majority from the primary, so that
 //! the answer cannot be rolled back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bson::spec::BinarySubtype;
-use bson::{Bson, Document};
+use bson::{Bson, Document, doc};
 
 use super::collation;
 use crate::bson::{Doc, document};
@@ -15,8 +15,10 @@ use crate::message::Key;
 pub enum Held {
     /// It was made from the same message.
     Same,
-    /// It was made from another, or not by this program.
+    /// It was made from another.
     Other,
+    /// A hash is kept of one of the two alone.
+    Unlike,
     /// There is none at majority.
     Absent,
 }
@@ -24,18 +26,25 @@ pub enum Held {
 /// A `find` of the documents with these ids and the hash of the message that made them. By the
 /// collection's own collation: by that one, too, the index on `_id` has refused them.
 pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
-    find(collection, "_ingest.h", ids.len(), |command| {
-        command.doc("filter", |filter| {
-            filter.doc("_id", |within| {
-                within.list("$in", |list| ids.iter().for_each(|id| list.value(*id)));
-            });
+    find(collection, Some("_ingest.h"), ids.len(), |command| with_ids(command, ids))
+}
+
+/// A `find` of the documents with these ids, whole.
+pub fn find_documents(collection: &str, ids: &[&Key]) -> Vec<u8> {
+    find(collection, None, ids.len(), |command| with_ids(command, ids))
+}
+
+fn with_ids(command: &mut Doc<'_>, ids: &[&Key]) {
+    command.doc("filter", |filter| {
+        filter.doc("_id", |within| {
+            within.list("$in", |list| ids.iter().for_each(|id| list.value(*id)));
         });
-    })
+    });
 }
 
 /// A `find` of the documents with these keys, alone or inside an array.
 pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
-    find(collection, field, keys.len(), |command| {
+    find(collection, Some(field), keys.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc(field, |within| {
                 within.list("$in", |list| keys.iter().for_each(|key| list.value(*key)));
@@ -82,7 +91,7 @@ impl Holders {
 
 fn find(
     collection: &str,
-    shown: &str,
+    shown: Option<&str>,
     documents: usize,
     filter: impl FnOnce(&mut Doc<'_>),
 ) -> Vec<u8> {
@@ -91,7 +100,9 @@ fn find(
     document(&mut out, |command| {
         command.text("find", collection);
         filter(command);
-        command.doc("projection", |projection| projection.int32(shown, 1));
+        if let Some(shown) = shown {
+            command.doc("projection", |projection| projection.int32(shown, 1));
+        }
         command.int32("limit", documents);
         command.int32("batchSize", documents);
         command.boolean("singleBatch", true);
@@ -126,29 +137,52 @@ impl<'a> Hashes<'a> {
         )
     }
 
-    /// What stands under the one id that was asked for. The server may hold more to be equal than
-    /// we can read: a decimal, a large double, text under a collation that folds case.
-    pub fn of_one(found: &[&Document], asked: &[u8; 16]) -> Held {
-        match found {
-            [] => Held::Absent,
-            [document, ..] if hash(document) == Some(asked.as_slice()) => Held::Same,
-            [_, ..] => Held::Other,
-        }
-    }
-
     /// What stands under `id`, for a message with this hash.
-    pub fn held(&self, id: &Key, hash: &[u8; 16]) -> Held {
-        match self.0.get(id) {
-            None => Held::Absent,
-            Some(Some(stored)) if stored == hash => Held::Same,
-            Some(_) => Held::Other,
-        }
+    pub fn held(&self, id: &Key, hash: Option<&[u8; 16]>) -> Held {
+        self.0.get(id).map_or(Held::Absent, |stored| judge(*stored, hash))
+    }
+}
+
+/// Whether two hashes are of one message. The queue itself gives no identity twice, so what was named
+/// by it on both sides is one message and has no hash.
+pub fn judge(stored: Option<&[u8]>, hash: Option<&[u8; 16]>) -> Held {
+    match (stored, hash) {
+        (None, None) => Held::Same,
+        (Some(stored), Some(hash)) if stored == hash => Held::Same,
+        (Some(_), Some(_)) => Held::Other,
+        (None, Some(_)) | (Some(_), None) => Held::Unlike,
     }
 }
 
 /// The hash of the message that a document was made from.
-fn hash(document: &Document) -> Option<&[u8]> {
+pub fn hash(document: &Document) -> Option<&[u8]> {
     document.get_document("_ingest").ok()?.get_binary_generic("h").ok().map(Vec::as_slice)
+}
+
+/// Documents by their id, as far as it can be one of ours. Looked up only, never iterated.
+pub fn by_id<'a>(found: &[&'a Document]) -> HashMap<Key, &'a Document> {
+    found
+        .iter()
+        .filter_map(|document| Some((document.get("_id").and_then(key)?, *document)))
+        .collect()
+}
+
+/// The fields in which a stored document says something else than the one that was to be written, but
+/// for its id and what the store keeps of its own.
+pub fn differing(ours: &[u8], stored: &Document) -> BTreeSet<String> {
+    // By bytes: a NaN is itself here.
+    let fields = |document: &Document| -> BTreeMap<String, Vec<u8>> {
+        let told = document.iter().filter(|(name, _)| !["_id", "_ingest"].contains(&name.as_str()));
+        told.map(|(name, value)| {
+            let bytes = bson::serialize_to_vec(&doc! { "": value.clone() }).unwrap_or_default();
+            (name.clone(), bytes)
+        })
+        .collect()
+    };
+    let ours = Document::from_reader(ours).as_ref().map(fields).unwrap_or_default();
+    let stored = fields(stored);
+    let names = ours.keys().chain(stored.keys());
+    names.filter(|name| ours.get(*name) != stored.get(*name)).cloned().collect()
 }
 
 /// A value that can be a key. Numbers of any width are one, as they are to the server.
@@ -174,9 +208,17 @@ fn key(value: &Bson) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use bson::doc;
-
     use super::*;
+
+    #[test]
+    fn documents_differ_in_the_fields_that_say_something_else() {
+        let ours = doc! { "_id": 1, "a": 1, "b": f64::NAN, "c": 1, "_ingest": { "h": 1 } };
+        let ours = bson::serialize_to_vec(&ours).expect("BSON");
+        let same = doc! { "_id": 1.0, "b": f64::NAN, "a": 1, "c": 1 };
+        assert!(differing(&ours, &same).is_empty());
+        let other = doc! { "_id": 1, "a": 1_i64, "b": f64::NAN, "d": 1 };
+        assert_eq!(differing(&ours, &other).into_iter().collect::<Vec<_>>(), ["a", "c", "d"]);
+    }
 
     #[test]
     fn the_holder_of_a_key_is_a_document_one_with_an_array_or_nobody() {
@@ -196,12 +238,13 @@ mod tests {
         let ours = doc! { "_id": 1.0, "_ingest": { "h": hash } };
         let foreign = doc! { "_id": "a" };
         let hashes = Hashes::of(&[&ours, &foreign]);
-        assert_eq!(hashes.held(&Key::Integer(1), &[1; 16]), Held::Same);
-        assert_eq!(hashes.held(&Key::Integer(1), &[2; 16]), Held::Other);
-        assert_eq!(hashes.held(&Key::Text("a".into()), &[1; 16]), Held::Other);
-        assert_eq!(hashes.held(&Key::Integer(2), &[1; 16]), Held::Absent);
-        assert_eq!(Hashes::of_one(&[], &[1; 16]), Held::Absent);
-        assert_eq!(Hashes::of_one(&[&ours], &[1; 16]), Held::Same);
-        assert_eq!(Hashes::of_one(&[&foreign], &[1; 16]), Held::Other);
+        let held =
+            |id: Key, hash: Option<u8>| hashes.held(&id, hash.map(|byte| [byte; 16]).as_ref());
+        assert_eq!(held(Key::Integer(1), Some(1)), Held::Same);
+        assert_eq!(held(Key::Integer(1), Some(2)), Held::Other);
+        assert_eq!(held(Key::Integer(1), None), Held::Unlike);
+        assert_eq!(held(Key::Text("a".into()), Some(1)), Held::Unlike);
+        assert_eq!(held(Key::Text("a".into()), None), Held::Same);
+        assert_eq!(held(Key::Integer(2), Some(1)), Held::Absent);
     }
 }

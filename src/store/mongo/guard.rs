@@ -12,7 +12,7 @@
 //! whatever the collection's own does.
 //!
 //! A version is stored as `{t: Date, n: int32, o: Date, s: BinData, i: BinData}`: version field,
-//! nanoseconds beyond it, origin's time, sequence and place, origin's id with the hash of the
+//! nanoseconds beyond it, origin's time, what is finer of it with sequence and place, origin's id with the hash of the
 //! content. The server compares documents field by field, and binary by length, then bytes, just as
 //! [`Version`](crate::version::Version) does. Values and names of a message are literals: nothing in
 //! them acts on the server. Only operators of MongoDB 4.4 are used.

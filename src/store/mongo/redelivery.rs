@@ -1,5 +1,9 @@
 //! A duplicate `_id`: the same message once more, or another one under its id.
 
+use std::collections::{BTreeSet, HashMap};
+
+use bson::Document;
+
 use super::MongoStore;
 use super::conflict::{self, Hashes, Held};
 use crate::config::Collection;
@@ -7,19 +11,19 @@ use crate::message::{Insert, Key, Reason, Rejection};
 use crate::store::ItemOutcome;
 
 impl MongoStore {
-    /// Tells a redelivery from another message under the same id. Where that cannot be read,
-    /// nothing is known of those.
-    pub(super) async fn compare_hashes(
+    /// Tells a redelivery from another message under the same id, for the `duplicates` among the
+    /// inserts. Where what is there cannot be read, nothing is known of those.
+    pub(super) async fn explain_duplicates(
         &self,
         collection: &Collection,
         inserts: &[&Insert],
-        contested: &[(usize, [u8; 16])],
+        duplicates: &[usize],
         items: &mut [ItemOutcome],
     ) {
-        if contested.is_empty() {
+        if duplicates.is_empty() {
             return;
         }
-        let ids: Vec<_> = contested.iter().map(|(index, _)| &inserts[*index].id).collect();
+        let ids: Vec<_> = duplicates.iter().map(|index| &inserts[*index].id).collect();
         let reply = self.call(collection, conflict::find_hashes(&collection.name, &ids)).await;
         let hashes = match &reply {
             Ok(reply) => {
@@ -27,22 +31,52 @@ impl MongoStore {
             }
             Err(refusal) => Err(refusal.fault.text.as_str()),
         };
-        for (index, hash) in contested {
-            let id = &inserts[*index].id;
-            items[*index] = match hashes.as_ref().map(|hashes| hashes.held(id, hash)) {
+        let mut contested = Vec::new();
+        for index in duplicates {
+            let insert = inserts[*index];
+            match hashes.as_ref().map(|hashes| hashes.held(&insert.id, insert.hash.as_ref())) {
+                Ok(Held::Same) => items[*index] = ItemOutcome::AlreadyThere,
+                Ok(Held::Other | Held::Unlike | Held::Absent) => contested.push(*index),
+                Err(text) => items[*index] = unread(text),
+            }
+        }
+        self.compare_documents(collection, inserts, &contested, items).await;
+    }
+
+    /// Reads the documents that stand there, all in one reply where that has room.
+    async fn compare_documents(
+        &self,
+        collection: &Collection,
+        inserts: &[&Insert],
+        contested: &[usize],
+        items: &mut [ItemOutcome],
+    ) {
+        if contested.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = contested.iter().map(|index| &inserts[*index].id).collect();
+        let reply = self.call(collection, conflict::find_documents(&collection.name, &ids)).await;
+        let found = reply.as_ref().ok().and_then(conflict::documents).unwrap_or_default();
+        let found: HashMap<Key, &Document> = conflict::by_id(&found);
+        for index in contested {
+            let insert = inserts[*index];
+            items[*index] = match found.get(&insert.id) {
+                Some(stored) => compare(insert, stored, collection),
                 // Found under this id, perhaps, but not by a value that reads as it.
-                Ok(Held::Absent) => self.compare_one(collection, id, hash).await,
-                Ok(held) => outcome(held, collection),
-                Err(text) => unread(text),
+                None => self.compare_one(collection, insert).await,
             };
         }
     }
 
     /// Asks for this id alone: whatever comes back is what the server holds to be equal to it.
-    async fn compare_one(&self, collection: &Collection, id: &Key, hash: &[u8; 16]) -> ItemOutcome {
-        match self.call(collection, conflict::find_hashes(&collection.name, &[id])).await {
-            Ok(reply) => match conflict::documents(&reply) {
-                Some(found) => outcome(Hashes::of_one(&found, hash), collection),
+    async fn compare_one(&self, collection: &Collection, insert: &Insert) -> ItemOutcome {
+        let find = conflict::find_documents(&collection.name, &[&insert.id]);
+        match self.call(collection, find).await {
+            Ok(reply) => match conflict::documents(&reply).as_deref() {
+                Some([]) => ItemOutcome::Unconfirmed(
+                    "refused as a duplicate, but not found at majority".to_owned(),
+                ),
+                Some([stored, ..]) => compare(insert, stored, collection),
                 None => unread(UNREADABLE),
             },
             Err(refusal) => unread(&refusal.fault.text),
@@ -52,19 +86,37 @@ impl MongoStore {
 
 const UNREADABLE: &str = "the reply to a find is not of the documented form";
 
-fn outcome(held: Held, collection: &Collection) -> ItemOutcome {
-    match held {
-        Held::Same => ItemOutcome::AlreadyThere,
-        Held::Other => {
-            let text = format!(
-                "a document with this id is in {} already and was made from another message: give each its own id",
-                collection.name
-            );
-            ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, text))
-        }
-        Held::Absent => {
-            ItemOutcome::Unconfirmed("refused as a duplicate, but not found at majority".to_owned())
-        }
+/// Names that a text shows of those that differ.
+const NAMES_SHOWN: usize = 3;
+const NAME_CHARS_SHOWN: usize = 64;
+
+fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemOutcome {
+    let held = conflict::judge(conflict::hash(stored), insert.hash.as_ref());
+    let differing = conflict::differing(&insert.document, stored);
+    // Where one of them was named by the queue, no hash is kept: what they say decides.
+    if held == Held::Same || held == Held::Unlike && differing.is_empty() {
+        return ItemOutcome::AlreadyThere;
+    }
+    let text = format!(
+        "a document with this id is in {} already, {}: give each event its own id, or name in the route's `volatile` what only a retry changes",
+        collection.name,
+        how_it_differs(&differing)
+    );
+    ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, text))
+}
+
+fn how_it_differs(names: &BTreeSet<String>) -> String {
+    if names.is_empty() {
+        return "made from a message that was not the same".to_owned();
+    }
+    let shown = names.iter().take(NAMES_SHOWN).map(|name| {
+        let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+        format!("`{}`", name.escape_debug())
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => format!("with other values in {shown}"),
+        more => format!("with other values in {shown} and {more} more"),
     }
 }
 
