@@ -61,31 +61,34 @@ fn instructions(local: &Local, page: Option<SocketAddr>) -> String {
     let uri = uri.expose();
     // As it was called: it may be on no PATH.
     let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());
-    let page = page.map(|page| format!("  Watch     http://{page}/\n\n")).unwrap_or_default();
+    let page = page.map(|page| format!("# Watch\n# http://{page}/\n\n")).unwrap_or_default();
     format!(
         r#"
-The worker is receiving. Send it something:
+The worker is receiving. Send it something. Each block can be pasted into a shell as it is.
 
-  Longshore export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-            export LONGSHORE__QUEUE__ENDPOINT_URL={endpoint} LONGSHORE__QUEUE__URL={queue}
-            export MONGO_CACHE_URI='{uri}'
-            echo '{{"type":"event","user_id":123,"event_type":"login"}}' | {program} send
-            {program} stats
+# Longshore
+export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+export LONGSHORE__QUEUE__ENDPOINT_URL={endpoint} LONGSHORE__QUEUE__URL={queue}
+export MONGO_CACHE_URI='{uri}'
+echo '{{"type":"event","user_id":123,"event_type":"login"}}' | {program} send
+{program} stats
 
-  Python    pip install boto3
-            python3 - <<'END'
-            import boto3, json
-            sqs = boto3.client("sqs", endpoint_url="{endpoint}", region_name="us-east-1",
-                               aws_access_key_id="local", aws_secret_access_key="local")
-            sqs.send_message(QueueUrl="{queue}", MessageBody=json.dumps(
-                {{"type": "event", "user_id": 123, "event_type": "login"}}))
-            END
+# Python (pip install boto3)
+python3 - <<'END'
+import boto3, json
+sqs = boto3.client("sqs", endpoint_url="{endpoint}", region_name="us-east-1",
+                   aws_access_key_id="local", aws_secret_access_key="local")
+sqs.send_message(QueueUrl="{queue}", MessageBody=json.dumps(
+    {{"type": "event", "user_id": 123, "event_type": "login"}}))
+END
 
-  AWS CLI   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws sqs send-message --region us-east-1 \
-              --endpoint-url {endpoint} --queue-url {queue} \
-              --message-body '{{"type":"session","session_id":"s-81","data":{{"cart":[]}}}}'
+# AWS CLI
+AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws sqs send-message --region us-east-1 \
+  --endpoint-url {endpoint} --queue-url {queue} \
+  --message-body '{{"type":"session","session_id":"s-81","data":{{"cart":[]}}}}'
 
-  Look      mongosh '{uri}' --eval 'db.events.find()'
+# Look
+mongosh '{uri}' --eval 'db.events.find()'
 
 {page}Ctrl-C drains and ends, which takes as long as a receive waits; nothing is kept."#
     )

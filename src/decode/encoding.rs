@@ -95,7 +95,9 @@ impl Encoding {
         if bounded.is_passed {
             return Err(Rejection::new(
                 Reason::TooLarge,
-                format!("the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max"),
+                format!(
+                    "the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max, which may be 16MiB"
+                ),
             )
             .into());
         }

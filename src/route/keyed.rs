@@ -108,7 +108,7 @@ impl<'a> Keyed<'a> {
         if time.millis() > sent_ms.saturating_add(skew_max_ms) {
             // Once stored, it would win over every true update until that time comes.
             let text = format!(
-                "{} is {} s ahead of the time of sending: set the producer's clock right, or raise `message.version_skew_max`",
+                "{} is {} s ahead of the time of sending: set the producer's clock right, give the time its offset (without one it is read as UTC), or raise `message.version_skew_max`",
                 Name(self.version_field),
                 time.millis().saturating_sub(*sent_ms) / 1_000
             );

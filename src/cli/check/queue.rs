@@ -106,13 +106,13 @@ fn redrive_policy(facts: &QueueFacts, findings: &mut Findings) {
         None => findings.warn(
             CHECK,
             "none: Longshore dead-letters what it cannot write, but a message that no worker ever settles comes again until its \
-             retention ends; set a redrive policy with a maxReceiveCount of 10 or more",
+             retention ends; set a redrive policy with a maxReceiveCount of at least 10, and one more for each worker",
         ),
         Some(policy) if policy.max_receive_count < MAX_RECEIVE_COUNT_MIN => findings.warn(
             CHECK,
             format!(
                 "maxReceiveCount is {}: crashes and failed writes count too, and could move good messages to {}; set it to \
-                 {MAX_RECEIVE_COUNT_MIN} or more",
+                 at least {MAX_RECEIVE_COUNT_MIN}, and one more for each worker",
                 policy.max_receive_count, policy.dead_letter_arn
             ),
         ),
