@@ -49,6 +49,14 @@ impl Kind for Indexes {
 }
 
 /// As mongosh would be told: `{session_id: 1} unique`.
+impl Index {
+    /// Whether it is unique and on this key alone.
+    #[must_use]
+    pub fn guards(&self, key: &str) -> bool {
+        self.unique && matches!(self.keys.as_slice(), [(field, _)] if field == key)
+    }
+}
+
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self

@@ -17,6 +17,7 @@ mod probe;
 mod redelivery;
 mod reply;
 mod selection;
+mod unfit;
 mod updates;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::Target;
 use self::reply::Refused;
+use self::unfit::Unfit;
 use crate::config::Collection;
 use crate::message::{Insert, Reason, Rejection, Write};
 use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
@@ -45,6 +47,7 @@ pub struct MongoStore {
     connection: Connection,
     server_selection_timeout: Duration,
     doubted: DoubtedIndexes,
+    unfit: Unfit,
 }
 
 impl MongoStore {
@@ -57,6 +60,7 @@ impl MongoStore {
             connection: Connection::new(database, anew),
             server_selection_timeout,
             doubted: DoubtedIndexes::default(),
+            unfit: Unfit::default(),
         }
     }
 
@@ -116,8 +120,15 @@ impl MongoStore {
             return Ok(None);
         }
         debug_assert!(batch.writes == 1 || batch.command.len() <= COMMAND_BYTES_MAX);
-        match self.call(collection, batch.command).await {
-            Ok(reply) => reply::read(&reply, batch.writes).map(Some),
+        let answer = self
+            .call(collection, batch.command)
+            .await
+            .and_then(|reply| reply::read(&reply, batch.writes));
+        if is_of_the_collection(&answer) {
+            self.doubt_indexes(collection);
+        }
+        match answer {
+            Ok(reply) => Ok(Some(reply)),
             Err(Refusal { fault, code })
                 if fault.kind == StoreFaultKind::Refused && items.len() == 1 =>
             {
@@ -175,6 +186,9 @@ impl MongoStore {
 
 impl Store for MongoStore {
     async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+        if let Err(fault) = self.is_fit(collection).await {
+            return WriteOutcome::Unconfirmed(fault);
+        }
         let mut inserts = Vec::new();
         let mut updates = Vec::new();
         for write in writes {
@@ -201,7 +215,7 @@ impl Store for MongoStore {
     }
 
     async fn is_well(&self, collection: &Collection) -> bool {
-        self.probe(collection).await.is_ok()
+        self.is_fit(collection).await.is_ok() && self.probe(collection).await.is_ok()
     }
 }
 
@@ -211,8 +225,21 @@ struct Applied {
     stale: usize,
 }
 
+/// Whether an answer speaks of what the collection is.
+fn is_of_the_collection(answer: &Result<reply::Reply, Refusal>) -> bool {
+    match answer {
+        Ok(reply) => reply
+            .refused
+            .iter()
+            .any(|refused| fault::is_of_the_collection(refused.code, &refused.text)),
+        Err(Refusal { fault, code }) => {
+            code.is_some_and(|code| fault::is_of_the_collection(code, &fault.text))
+        }
+    }
+}
+
 fn refused_item(refused: Refused) -> ItemOutcome {
-    let blame = fault::blame(refused.code);
+    let blame = fault::blame(refused.code, &refused.text);
     let rejection =
         Rejection { reason: Reason::StoreRejected, text: refused.text, code: Some(refused.code) };
     match blame {

@@ -20,7 +20,8 @@ use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
 pub use indexes::{
-    IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy,
+    CollectionFit, CollectionUnfit, Failure, IndexFound, IndexLost, IndexMade, IndexNotMade,
+    IndexState, IndexesNotRead, Remedy, Role,
 };
 pub use message::{
     DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp,

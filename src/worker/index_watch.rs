@@ -4,26 +4,25 @@
 //! and MongoDB tells nobody. So a look at each collection every minute, and soon after an upsert
 //! met a duplicate; not while the gate is closed, when each call to the database costs its outage
 //! one more. What is missing is told once for each change, shown until it is there again, and made
-//! where `db.create_indexes` allows it. Nothing here stops or slows a write.
+//! where `db.create_indexes` allows it. A missing index stops or slows no write. A collection that
+//! has become a view or something else on which `run` would not start is told too, and the store
+//! writes nothing there from the look that finds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod watched;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::clock::SystemClock;
+use self::watched::Watched;
 use crate::config::{Collection, DbConfig, Index, RetryConfig};
-use crate::gauges::IndexesMissing;
-use crate::retry::Backoff;
 use crate::stop::Stop;
-use crate::store::StoreFault;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::indexes::{Contents, IndexReport};
-use crate::telemetry::signals::{
-    IndexFound, IndexLost, IndexMade, IndexNotMade, IndexState, IndexesNotRead, Remedy, Signals,
-};
+use crate::store::mongo::indexes::{IndexReport, NotMade};
+use crate::telemetry::signals::{IndexesNotRead, Signals};
 
 /// Between two looks at each collection: three small commands.
 pub const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -55,44 +54,12 @@ pub struct IndexWatch {
     making: JoinSet<Attempt>,
 }
 
-/// What is known of one collection.
-struct Watched {
-    collection: Collection,
-    /// Of the collection at the start. Another one since then was made while this runs.
-    uuid: Option<Vec<u8>>,
-    /// Indexes that were there when this looked.
-    seen: Vec<Index>,
-    lost: BTreeMap<String, IndexState>,
-    is_unreadable: bool,
-    has_one_made: bool,
-    failures: BTreeMap<String, Failure>,
-}
-
-impl Watched {
-    /// Whether a missing index is for the worker to make. Where there are documents that takes
-    /// long, so only what was there before, and all of a collection that was itself made anew.
-    fn is_to_make(&self, report: &IndexReport, index: &Index) -> bool {
-        match report.contents {
-            Contents::Missing | Contents::Empty => true,
-            Contents::Filled => report.uuid != self.uuid || self.seen.contains(index),
-            Contents::TimeSeries | Contents::View => false,
-        }
-    }
-}
-
-/// The last failure to make an index.
-struct Failure {
-    backoff: Backoff,
-    again_at: Instant,
-    cause: String,
-}
-
 /// A try to make an index has ended.
 struct Attempt {
     collection: String,
     index: Index,
     took: Duration,
-    result: Result<(), StoreFault>,
+    result: Result<(), NotMade>,
 }
 
 impl IndexWatch {
@@ -111,17 +78,9 @@ impl IndexWatch {
         let mut watch =
             Self { store, watched, creates, every: LOOK_EVERY, look_max, signals, stop, making };
         for (collection, report) in start {
-            let (seen, lost, failures) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-            watch.watched.push(Watched {
-                collection,
-                uuid: report.uuid.clone(),
-                seen,
-                lost,
-                is_unreadable: false,
-                has_one_made: false,
-                failures,
-            });
-            watch.judge(watch.watched.len() - 1, &report);
+            let mut watched = Watched::new(collection, report.uuid.clone());
+            watched.judge(&report, watch.creates, &watch.signals);
+            watch.watched.push(watched);
         }
         watch
     }
@@ -188,8 +147,9 @@ impl IndexWatch {
         let looked = timeout(self.look_max, self.store.indexes(collection)).await;
         let cause = match looked {
             Ok(Ok(report)) => {
-                self.watched[place].is_unreadable = false;
-                self.judge(place, &report);
+                let watched = &mut self.watched[place];
+                watched.is_unreadable = false;
+                watched.judge(&report, self.creates, &self.signals);
                 self.make(place, &report);
                 return;
             }
@@ -205,72 +165,13 @@ impl IndexWatch {
         }
     }
 
-    /// Tells what has changed, and keeps what is shown.
-    fn judge(&mut self, place: usize, report: &IndexReport) {
-        let creates = self.creates;
-        let watched = &mut self.watched[place];
-        let unseen: Vec<Index> =
-            report.present.iter().filter(|index| !watched.seen.contains(index)).cloned().collect();
-        watched.seen.extend(unseen);
-        let missing = report.missing.iter().map(|index| (index, IndexState::Missing, None));
-        let building = report.building.iter().map(|index| (index, IndexState::Building, None));
-        let conflicting = report.conflicting.iter();
-        let conflicting = conflicting.map(|conflict| {
-            (&conflict.declared, IndexState::Conflicting, Some(conflict.text.as_str()))
-        });
-        let (mut lost, mut shown, mut counts) =
-            (BTreeMap::new(), Vec::new(), IndexesMissing::default());
-        for (index, state, conflict) in missing.chain(building).chain(conflicting) {
-            let name = index.to_string();
-            let key = watched
-                .collection
-                .kind
-                .key()
-                .filter(|key| index.unique && index.keys.len() == 1 && index.keys[0].0 == *key);
-            *if key.is_some() { &mut counts.key } else { &mut counts.other } += 1;
-            let signal = IndexLost {
-                collection: &watched.collection.name,
-                index: &name,
-                key,
-                state,
-                conflict,
-                failure: watched.failures.get(&name).map(|failure| failure.cause.as_str()),
-                remedy: match creates {
-                    false => Remedy::Switched,
-                    true if watched.is_to_make(report, index) => Remedy::Made,
-                    true => Remedy::Asked,
-                },
-            };
-            shown.push((name.clone(), key.is_some(), signal.text()));
-            if watched.lost.get(&name) != Some(&state) {
-                self.signals.emit(&signal);
-            }
-            lost.insert(name, state);
-        }
-        let before = std::mem::replace(&mut watched.lost, lost);
-        for index in before.keys().filter(|index| !watched.lost.contains_key(*index)) {
-            watched.failures.remove(index);
-            self.signals.emit(&IndexFound { collection: &watched.collection.name, index });
-        }
-        self.signals.gauges().set_indexes_missing(&watched.collection.name, counts);
-        self.signals.recent().indexes_missing(&watched.collection.name, &shown);
-    }
-
     /// Starts to make the first of those that are missing and to be made.
     fn make(&mut self, place: usize, report: &IndexReport) {
         let watched = &mut self.watched[place];
         if !self.creates || watched.has_one_made || self.making.len() >= MAKING_MAX {
             return;
         }
-        let is_due = |index: &Index| {
-            watched
-                .failures
-                .get(&index.to_string())
-                .is_none_or(|failure| failure.again_at <= Instant::now())
-        };
-        let next =
-            report.missing.iter().find(|index| watched.is_to_make(report, index) && is_due(index));
-        let Some(index) = next.cloned() else { return };
+        let Some(index) = watched.next_to_make(report).cloned() else { return };
         watched.has_one_made = true;
         let (store, report) = (Arc::clone(&self.store), report.clone());
         self.making.spawn(async move {
@@ -286,37 +187,21 @@ impl IndexWatch {
         else {
             return;
         };
-        let name = index.to_string();
         let pauses = RetryConfig {
             initial: self.every,
             max: self.every * PAUSE_LOOKS_MAX,
             multiplier: 2.0,
             budget: Duration::ZERO,
         };
-        self.watched[place].has_one_made = false;
-        let failures = &mut self.watched[place].failures;
-        match result {
-            Ok(()) => {
-                failures.remove(&name);
-                self.signals.emit(&IndexMade { collection: &collection, index: &name, took });
-            }
-            Err(fault) => {
-                let failure = failures.entry(name.clone()).or_insert_with(|| Failure {
-                    backoff: Backoff::new(&pauses, Arc::new(SystemClock::default())),
-                    again_at: Instant::now(),
-                    cause: String::new(),
-                });
-                let again_in = failure.backoff.next_interval();
-                (failure.again_at, failure.cause) = (Instant::now() + again_in, fault.text.clone());
-                self.signals.emit(&IndexNotMade {
-                    collection: &collection,
-                    index: &name,
-                    cause: &fault.text,
-                    again_in,
-                });
-            }
-        }
-        // For what is shown, and the next that is missing.
-        self.look(|name| name == collection).await;
+        self.watched[place].attempted(&index, took, result, &pauses, &self.signals);
+        // For what is shown, and to make the next that is missing, here or in another collection:
+        // all can be lost at once, with their database.
+        let lacking: BTreeSet<String> = self
+            .watched
+            .iter()
+            .filter(|watched| watched.lacks_any() || watched.collection.name == collection)
+            .map(|watched| watched.collection.name.clone())
+            .collect();
+        self.look(|name| lacking.contains(name)).await;
     }
 }

@@ -11,10 +11,9 @@ pub(super) const CHECK: &str = "indexes";
 
 /// Judges a report. `run_creates`: `run` makes what is missing on a collection without documents.
 pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Findings) {
-    let is_odd = matches!(report.contents, Contents::TimeSeries | Contents::View);
-    if is_odd {
+    if !report.contents.is_ordinary() {
         // Of what cannot hold documents only that it cannot.
-        report.refusals().into_iter().take(1).for_each(|refusal| findings.fail(CHECK, refusal));
+        report.refusals().into_iter().for_each(|refusal| findings.fail(CHECK, refusal));
         return;
     }
     let name = &report.collection;
@@ -22,10 +21,12 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
         run_creates && matches!(report.contents, Contents::Missing | Contents::Empty);
     // What a failure says of the index on the key needs no line of its own.
     let on_key = |index: &Index| {
-        report.unguarded.as_ref().is_some_and(|unguarded| guards(index, &unguarded.key))
+        report.unguarded.as_ref().is_some_and(|unguarded| index.guards(&unguarded.key))
     };
     for conflict in report.conflicting.iter().filter(|conflict| !on_key(&conflict.declared)) {
-        findings.warn(CHECK, format!("{name}: {}", conflict.text));
+        let guards = spared(report, &conflict.declared)
+            .map_or(String::new(), |guard| format!("; index {guard} guards the key"));
+        findings.warn(CHECK, format!("{name}: {}{guards}", conflict.text));
     }
     // The missing index on the key is no trouble where `run` makes it before the first write.
     let is_made = comes_with_run && report.missing.iter().any(&on_key);
@@ -46,7 +47,21 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
             format!("{name}: {building} is being built, and of no use before it is ready: wait"),
         );
     }
-    if let Some(missing) = shown(&report.missing) {
+    let (spare, needed): (Vec<Index>, Vec<Index>) = report
+        .missing
+        .iter()
+        .cloned()
+        .partition(|index| !comes_with_run && spared(report, index).is_some());
+    for index in &spare {
+        let guard = spared(report, index).unwrap_or_default();
+        findings.note(
+            CHECK,
+            format!(
+                "{name} lacks {index}, though index {guard} guards the key: nothing needs to be done; `longshore check --create-indexes` makes it"
+            ),
+        );
+    }
+    if let Some(missing) = shown(&needed) {
         if comes_with_run {
             findings.ok(CHECK, format!("{name} has no documents: run makes {missing}"));
         } else {
@@ -55,13 +70,20 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
                 format!("{name} lacks {missing}: run `longshore check --create-indexes`"),
             );
         }
-    } else if report.building.is_empty()
+    } else if spare.is_empty()
+        && report.building.is_empty()
         && report.conflicting.is_empty()
         && report.unguarded.is_none()
     {
         findings.ok(CHECK, present(report));
     }
     report.notes.iter().for_each(|note| findings.note(CHECK, note));
+}
+
+/// Of the declared index on the key: another one that does the same.
+fn spared<'a>(report: &'a IndexReport, index: &Index) -> Option<&'a str> {
+    let guard = report.guard.as_ref().filter(|guard| guard.is_used && index.guards(&guard.key));
+    guard.map(|guard| guard.index.as_str())
 }
 
 fn present(report: &IndexReport) -> String {
@@ -89,8 +111,7 @@ pub(super) async fn create(
     findings: &mut Findings,
 ) -> Option<IndexReport> {
     let name = &collection.name;
-    let can_have_any = !matches!(report.contents, Contents::TimeSeries | Contents::View);
-    if report.missing.is_empty() || !can_have_any {
+    if report.missing.is_empty() || !report.contents.is_ordinary() {
         return None;
     }
     let mut failed = |fault: &dyn std::fmt::Display| {
@@ -124,10 +145,6 @@ pub(super) async fn create(
     store.indexes(collection).await.ok()
 }
 
-fn guards(index: &Index, key: &str) -> bool {
-    index.unique && matches!(index.keys.as_slice(), [(field, _)] if field == key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::finding::Status;
@@ -159,6 +176,7 @@ mod tests {
             conflicting: Vec::new(),
             unguarded,
             notes: Vec::new(),
+            guard: None,
             collation: None,
             names: Vec::new(),
         }

@@ -25,10 +25,26 @@ pub enum Blame {
     Unclear,
 }
 
-/// Whose fault the refusal of one write is.
-#[expect(clippy::match_same_arms, reason = "grouped by cause")]
-pub fn blame(code: i32) -> Blame {
+/// Whether the server refuses what the collection is, whatever was to be written: a view, a
+/// time-series or a capped collection. An index can be missing and writes go on; here none does.
+pub fn is_of_the_collection(code: i32, text: &str) -> bool {
     match code {
+        // CommandNotSupportedOnView, CannotGrowDocumentInCappedNamespace (before 5.0).
+        166 | 10_003 => true,
+        // InvalidOptions: "Cannot perform an update on a time-series collection ..".
+        72 => text.contains("time-series"),
+        // BadValue: "'t' must be present and contain a valid BSON UTC datetime value", which only
+        // the time field of a time-series collection must.
+        2 => text.contains("must be present and contain a valid BSON UTC datetime"),
+        _ => false,
+    }
+}
+
+/// Whose fault the refusal of one write is. `text` is what the server said.
+#[expect(clippy::match_same_arms, reason = "grouped by cause")]
+pub fn blame(code: i32, text: &str) -> Blame {
+    match code {
+        _ if is_of_the_collection(code, text) => Blame::Server,
         // BadValue, FailedToParse, Overflow, DollarPrefixedFieldName, EmptyFieldName,
         // ImmutableField, DocumentValidationFailure, and what is too large: a document, a value in
         // a pipeline, an index key, an updated or upserted document.
@@ -49,6 +65,8 @@ pub fn blame(code: i32) -> Blame {
         // kin.
         6 | 7 | 24 | 46 | 50 | 64 | 89 | 91 | 112 | 133 | 150 | 189 | 202 | 246 | 262 | 290
         | 314 | 317 | 358 | 462 => Blame::Server,
+        // NamespaceNotFound, NamespaceExists: a collection that is being dropped or made.
+        26 | 48 => Blame::Server,
         // NoProgressMade and ConflictingOperationInProgress (what a router answers for writes that
         // it gave up), TooManyFilesOpen, OutOfDiskSpace.
         82 | 117 | 264 | 14_031 => Blame::Server,
@@ -228,8 +246,22 @@ mod tests {
     #[test]
     fn an_unknown_code_is_neither_the_items_fault_nor_the_servers() {
         assert_eq!(
-            (blame(121), blame(112), blame(82), blame(4_242)),
+            (blame(121, ""), blame(112, ""), blame(82, ""), blame(4_242, "")),
             (Blame::Item, Blame::Server, Blame::Server, Blame::Unclear)
         );
+    }
+
+    #[test]
+    fn what_the_collection_is_is_the_servers_trouble_and_the_same_code_for_a_value_is_not() {
+        for (code, text, expected) in [
+            (166, "Namespace portal.sessions is a view, not a collection", Blame::Server),
+            (72, "Cannot perform an update on a time-series collection", Blame::Server),
+            (72, "some other option", Blame::Unclear),
+            (2, "'t' must be present and contain a valid BSON UTC datetime value", Blame::Server),
+            (2, "unknown operator", Blame::Item),
+            (26, "ns not found", Blame::Server),
+        ] {
+            assert_eq!(blame(code, text), expected, "{code} {text}");
+        }
     }
 }

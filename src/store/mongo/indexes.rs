@@ -10,15 +10,17 @@ mod arrival;
 mod comparison;
 mod listing;
 mod obstacles;
+mod refusals;
 
 use bson::{Bson, Document};
 use mongodb::IndexModel;
 use mongodb::options::{Collation, IndexOptions};
 
-use self::comparison::{difference, expires, guards, same_keys};
+use self::comparison::{difference, expires, finds, guards, same_keys};
 use self::listing::{Found, There};
+pub use self::refusals::{Unguarded, Why};
 use super::MongoStore;
-use super::fault::{Refusal, refusal};
+use super::fault::{DUPLICATE_KEY, Refusal, refusal};
 use crate::config::{Collection, Index};
 use crate::store::StoreFault;
 
@@ -31,6 +33,19 @@ pub enum Contents {
     /// Holds one `_id` twice without a word, so that an insert cannot be told from its redelivery.
     TimeSeries,
     View,
+    /// Removes its oldest documents when it is full.
+    Capped,
+}
+
+impl Contents {
+    /// Whether it can be written to, and have the declared indexes.
+    #[must_use]
+    pub const fn is_ordinary(self) -> bool {
+        match self {
+            Self::Missing | Self::Empty | Self::Filled => true,
+            Self::TimeSeries | Self::View | Self::Capped => false,
+        }
+    }
 }
 
 /// The declared indexes of one collection, by what became of them.
@@ -49,12 +64,33 @@ pub struct IndexReport {
     pub conflicting: Vec<Conflict>,
     /// Where nothing refuses a second document with one key.
     pub unguarded: Option<Unguarded>,
+    /// Of those that refuse a second document with one key, the one that serves best.
+    pub guard: Option<Guard>,
     /// What makes the order of arrival matter, or good messages be refused. For a person to know.
     pub notes: Vec<String>,
     /// The default collation of the collection, unless it is simple.
     pub collation: Option<String>,
     /// Of all indexes that are there.
     pub names: Vec<String>,
+}
+
+/// An index that refuses a second document with one key. It need not be the declared one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    pub key: String,
+    pub index: String,
+    /// Whether updates find their document by it, or by another on the same field: by one that is
+    /// hidden they do not.
+    pub is_used: bool,
+}
+
+/// Why an index was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{fault}")]
+pub struct NotMade {
+    pub fault: StoreFault,
+    /// Documents or another index are in the way: it will fail again until someone acts.
+    pub is_obstructed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -64,81 +100,7 @@ pub struct Conflict {
     pub text: String,
 }
 
-/// A key without a guard, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unguarded {
-    pub key: String,
-    pub why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// No unique index is on it.
-    Missing,
-    /// The one on it is still being built.
-    Building,
-    /// The key is `_id`, and the collection's default collation folds it.
-    Folding,
-}
-
 impl IndexReport {
-    /// Why nothing may be written to this collection as it is. Each says what to do.
-    #[must_use]
-    pub fn refusals(&self) -> Vec<String> {
-        let name = &self.collection;
-        let mut refusals = Vec::new();
-        match self.contents {
-            Contents::TimeSeries => {
-                refusals.push(format!("{name} is a time-series collection, which can hold one _id twice: write to an ordinary collection"));
-            }
-            Contents::View => {
-                refusals.push(format!("{name} is a view: write to the collection under it"));
-            }
-            Contents::Missing | Contents::Empty | Contents::Filled => {}
-        }
-        refusals.extend(self.unguarded.as_ref().map(|unguarded| self.refusal(unguarded)));
-        refusals
-    }
-
-    fn refusal(&self, Unguarded { key, why }: &Unguarded) -> String {
-        let name = &self.collection;
-        match why {
-            Why::Building => format!(
-                "the unique index on {key} of {name} is being built, and until it is ready one key could be stored twice: wait until `longshore \
-                 check` finds it, then start (db.currentOp() shows how far it is)"
-            ),
-            Why::Folding => format!(
-                "{name} has a default collation ({}), by which two values of _id that differ count as one, and _id is the key of its route: \
-                 write to a collection without a collation, or give the route another key",
-                self.collation.as_deref().unwrap_or_default()
-            ),
-            Why::Missing => {
-                let no_index = format!(
-                    "{name} has no unique index on {key}, so one key could be stored twice"
-                );
-                match self.conflicting.iter().find(|conflict| is_on(&conflict.declared, key)) {
-                    Some(conflict) => format!("{no_index}: {}", conflict.text),
-                    None => format!(
-                        "{no_index}: run `longshore check --create-indexes`, or in mongosh {}",
-                        self.create_index(key)
-                    ),
-                }
-            }
-        }
-    }
-
-    /// What mongosh would be told to make the unique index on the key.
-    fn create_index(&self, key: &str) -> String {
-        let index = Index { keys: vec![(key.to_owned(), 1)], unique: true, expire_after: None };
-        let (name, usual) = (self.free_name(&index), default_name(&index));
-        let collation = self.collation.as_ref().map_or("", |_| ", collation: {locale: \"simple\"}");
-        let name = if name == usual { String::new() } else { format!(", name: {name:?}") };
-        shell(
-            &self.collection,
-            &format!("createIndex({{{key:?}: 1}}, {{unique: true{collation}{name}}})"),
-        )
-    }
-
     /// A name that no index there has. An index on the same fields with a collation may have the
     /// usual one.
     fn free_name(&self, index: &Index) -> String {
@@ -160,7 +122,9 @@ impl MongoStore {
     /// Where the server cannot be reached or does not allow `listCollections` or `listIndexes`.
     pub async fn indexes(&self, collection: &Collection) -> Result<IndexReport, StoreFault> {
         let there = self.look(&collection.name).await.map_err(|error| told(&error))?;
-        Ok(report(collection, there))
+        let report = report(collection, there);
+        self.unfit.found(&collection.name, report.unfit());
+        Ok(report)
     }
 
     /// Makes the missing indexes of a report. On a filled collection this takes as long as the
@@ -168,7 +132,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// Where the server refuses one, with its reason; those before it are made.
-    pub async fn create_indexes(&self, report: &IndexReport) -> Result<(), StoreFault> {
+    pub async fn create_indexes(&self, report: &IndexReport) -> Result<(), NotMade> {
         for index in &report.missing {
             self.create_index(report, index).await?;
         }
@@ -179,11 +143,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// Where the server refuses it, with its reason.
-    pub async fn create_index(
-        &self,
-        report: &IndexReport,
-        index: &Index,
-    ) -> Result<(), StoreFault> {
+    pub async fn create_index(&self, report: &IndexReport, index: &Index) -> Result<(), NotMade> {
         let options = IndexOptions::builder()
             .name(report.free_name(index))
             .unique(index.unique.then_some(true))
@@ -193,7 +153,10 @@ impl MongoStore {
         let model = IndexModel::builder().keys(keys(index)).options(options).build();
         let made =
             self.database().collection::<Document>(&report.collection).create_index(model).await;
-        made.map(|_| ()).map_err(|error| last_cause(told(&error)))
+        made.map(|_| ()).map_err(|error| {
+            let Refusal { fault, code } = refusal(&error);
+            NotMade { fault: last_cause(fault), is_obstructed: code.is_some_and(is_obstruction) }
+        })
     }
 }
 
@@ -213,6 +176,7 @@ fn report(collection: &Collection, there: There) -> IndexReport {
         building: Vec::new(),
         conflicting: Vec::new(),
         unguarded: collection.kind.key().and_then(|key| unguarded(key, &there)),
+        guard: collection.kind.key().and_then(|key| guard(key, &there)),
         notes: arrival::notes(collection, &there),
         names: there.indexes.iter().map(|index| index.name.clone()).collect(),
         collation: there.collation,
@@ -254,6 +218,19 @@ fn unguarded(key: &str, there: &There) -> Option<Unguarded> {
         _ => Why::Missing,
     };
     Some(Unguarded { key: key.to_owned(), why })
+}
+
+fn guard(key: &str, there: &There) -> Option<Guard> {
+    let ready = there.indexes.iter().filter(|index| guards(key, index) && !index.is_building);
+    let best = ready.min_by_key(|index| index.is_hidden)?;
+    let is_used = there.indexes.iter().any(|index| finds(key, index));
+    Some(Guard { key: key.to_owned(), index: best.name.clone(), is_used })
+}
+
+/// `IndexOptionsConflict`, `IndexKeySpecsConflict`, two arrays in one compound index,
+/// `DuplicateKey`.
+const fn is_obstruction(code: i32) -> bool {
+    matches!(code, 85 | 86 | 171 | DUPLICATE_KEY)
 }
 
 fn told(error: &mongodb::error::Error) -> StoreFault {
@@ -303,4 +280,34 @@ fn is_id(index: &Index) -> bool {
 /// Whether it is on this field alone.
 fn is_on(index: &Index, key: &str) -> bool {
     matches!(index.keys.as_slice(), [(field, _)] if field == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(keys: Document) -> Found {
+        Found { name: "index".to_owned(), keys, is_unique: true, ..Found::default() }
+    }
+
+    #[test]
+    fn a_hidden_guard_is_of_use_where_another_index_finds_the_key() {
+        let of = |indexes: Vec<Found>| {
+            let (uuid, collation, validator) = (None, None, None);
+            let there = There { contents: Contents::Filled, uuid, collation, validator, indexes };
+            guard("k", &there).map(|guard| guard.is_used)
+        };
+        let hidden = Found { is_hidden: true, ..on(bson::doc! { "k": 1 }) };
+        let other = Found { is_unique: false, ..on(bson::doc! { "k": 1, "a": 1 }) };
+        assert_eq!(of(vec![on(bson::doc! { "k": -1 })]), Some(true));
+        assert_eq!(of(vec![hidden.clone()]), Some(false));
+        assert_eq!(of(vec![hidden, other.clone()]), Some(true));
+        assert_eq!(of(vec![other]), None);
+    }
+
+    #[test]
+    fn an_interrupted_build_has_nothing_in_its_way() {
+        assert!(is_obstruction(11_000) && is_obstruction(85) && is_obstruction(86));
+        assert!(!is_obstruction(11_601) && !is_obstruction(276) && !is_obstruction(13));
+    }
 }

@@ -53,20 +53,22 @@ pub fn read(reply: &Document, writes: usize) -> Result<Reply, Refusal> {
         || !ascending
         || refused.last().is_some_and(|last| last.index >= writes)
     {
-        return Err(unavailable(format!(
-            "the reply accounts for {taken} and {} of {writes} writes",
+        // What it says of one of them is the best clue to what is wrong.
+        let first = refused.first();
+        let said = first.map_or(String::new(), |first| format!(": {}: {}", first.code, first.text));
+        let text = format!(
+            "the reply accounts for {taken} and {} of {writes} writes{said}",
             refused.len()
-        )));
+        );
+        return Err(Refusal { code: first.map(|first| first.code), ..unavailable(text) });
     }
     if let Some(first) = refused.first()
         && taken == 0
-        && refused.iter().all(|refused| fault::blame(refused.code) == Blame::Server)
+        && refused.iter().all(|refused| fault::blame(refused.code, &refused.text) == Blame::Server)
     {
         // No single write is the reason.
-        return Err(unavailable(format!(
-            "every write failed, the first with {}: {}",
-            first.code, first.text
-        )));
+        let text = format!("every write failed, the first with {}: {}", first.code, first.text);
+        return Err(Refusal { code: Some(first.code), ..unavailable(text) });
     }
     let modified = integer(reply.get("nModified")).and_then(|n| usize::try_from(n).ok());
     let upserted = reply.get_array("upserted").map_or(0, Vec::len);
@@ -293,5 +295,14 @@ mod tests {
         assert!(!folds(
             "E11000 duplicate key error collection: t.e index: k_1 dup key: { k: \" collation: \" }"
         ));
+    }
+
+    #[test]
+    fn a_refusal_is_named_also_where_the_reply_does_not_account_for_all() {
+        let view = doc! { "index": 0, "code": 166, "errmsg": "things is a view" };
+        let refusal = read(&doc! { "n": 0, "writeErrors": [view], "ok": 1.0 }, 0)
+            .expect_err("none was to be refused");
+        assert_eq!(refusal.code, Some(166));
+        assert!(refusal.fault.text.ends_with("166: things is a view"), "{}", refusal.fault);
     }
 }

@@ -130,7 +130,9 @@ impl MongoStore {
                 *item = if refused.code == fault::DUPLICATE_KEY {
                     self.doubt_indexes(collection);
                     Tried::Duplicate(refused)
-                } else if form == Form::Short && fault::blame(refused.code) == Blame::Unclear {
+                } else if form == Form::Short
+                    && fault::blame(refused.code, &refused.text) == Blame::Unclear
+                {
                     Tried::Unread
                 } else {
                     Tried::Done(refused_item(refused))
@@ -153,11 +155,25 @@ impl MongoStore {
             |refused: &Refused| refused.index_fields == [target.key] && !refused.index_folds;
         let is_looked_up =
             |refused: &Refused| is_of_key(refused) || refused.index_fields == ["_id"];
-        let (looked_up, others): (Vec<_>, Vec<_>) =
-            duplicates.into_iter().partition(|(_, refused)| is_looked_up(refused));
+        // `run` starts on no such collection, so it was made anew with this collation: which of two
+        // keys came first is no fault of the other.
+        let is_folded = |refused: &Refused| target.key == "_id" && refused.index_folds;
+        let folded = || {
+            Explained::Outcome(ItemOutcome::Unconfirmed(format!(
+                "the default collation of {} takes this _id for another one's",
+                collection.name
+            )))
+        };
+        let (looked_up, others): (Vec<_>, Vec<_>) = duplicates
+            .into_iter()
+            .partition(|(_, refused)| is_looked_up(refused) && !is_folded(refused));
         let mut explained: Vec<_> = others
             .into_iter()
-            .map(|(index, refused)| (index, Explained::Outcome(refused_item(refused))))
+            .map(|(index, refused)| {
+                let is_folded = is_folded(&refused);
+                let refused = Explained::Outcome(refused_item(refused));
+                (index, if is_folded { folded() } else { refused })
+            })
             .collect();
         if looked_up.is_empty() {
             return explained;

@@ -3,7 +3,7 @@
 
 use longshore::dev::mongod::Mongod;
 use mongodb::options::{Collation, CollationStrength, IndexOptions};
-use mongodb::{Database, IndexModel};
+use mongodb::{Client, Database, IndexModel};
 
 use crate::support::child::Child;
 use crate::support::until;
@@ -221,7 +221,7 @@ async fn what_makes_the_order_of_arrival_matter_is_noted() {
     let (status, texts) = here.indexes(&["check"]).await;
     assert_eq!(status, 0, "{texts:?}");
     let notes: Vec<_> = texts.iter().filter(|text| text.starts_with("note:")).collect();
-    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert_eq!(notes.len(), 4, "{notes:?}");
     let note = |of: &str| {
         notes.iter().find(|note| note.contains(of)).unwrap_or_else(|| panic!("{notes:?}"))
     };
@@ -235,4 +235,136 @@ async fn what_makes_the_order_of_arrival_matter_is_noted() {
         "{notes:?}"
     );
     assert!(note("dead_letters").contains("collation"), "{notes:?}");
+    assert!(
+        note("event_type_1").contains("events")
+            && note("event_type_1").contains("order of arrival"),
+        "{notes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_capped_collection_is_refused_by_run_and_check_with_what_to_do() {
+    for name in ["sessions", "events", "dead_letters"] {
+        let here = Surroundings::start().await;
+        let database = here.database().await;
+        database.create_collection(name).capped(true).size(65_536).await.expect("made");
+        let said = format!("{name} is a capped collection");
+        let ran = here.run(&["run"]).await;
+        assert!(
+            ran.status == 2
+                && ran.stderr.contains(&said)
+                && ran.stderr.contains("renameCollection"),
+            "{}",
+            ran.stderr
+        );
+        let (status, texts) = here.indexes(&["check"]).await;
+        let text = only(&texts, name);
+        assert!(status == 1 && text.starts_with("fail:") && text.contains(&said), "{texts:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_to_do_about_a_capped_collection_helps() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    database.create_collection("sessions").capped(true).size(65_536).await.expect("made");
+    here.insert("sessions", &[doc! { "session_id": "s-1" }]).await;
+    let sessions = database.collection::<Document>("sessions");
+    let copied = sessions.aggregate([doc! { "$out": "sessions_whole" }]).await.expect("copied");
+    drop(copied);
+    let [from, to] =
+        ["sessions_whole", "sessions"].map(|name| format!("{}.{name}", database.name()));
+    let rename = doc! { "renameCollection": from, "to": to, "dropTarget": true };
+    Client::with_uri_str(here.db.mongo_uri.as_ref().expect("a URI").expose())
+        .await
+        .expect("a client")
+        .database("admin")
+        .run_command(rename)
+        .await
+        .expect("renamed");
+    assert_eq!(here.indexes(&["check", "--create-indexes"]).await.0, 0);
+    starts_and_stops(&here).await;
+    assert_eq!(sessions.count_documents(doc! {}).await.expect("counted"), 1);
+}
+
+/// Another unique index on the key than the declared one.
+async fn guarded_otherwise(here: &Surroundings, direction: i32, expire_after: Option<Duration>) {
+    here.insert("sessions", &[doc! { "session_id": "s-1", "data": {} }]).await;
+    let options = IndexOptions::builder().unique(true).expire_after(expire_after).build();
+    let model =
+        IndexModel::builder().keys(doc! { "session_id": direction }).options(options).build();
+    let sessions = here.database().await.collection::<Document>("sessions");
+    sessions.create_index(model).await.expect("an index");
+}
+
+#[tokio::test]
+async fn a_key_that_another_unique_index_guards_is_not_said_to_have_none() {
+    for (direction, expire_after, guard, status) in [
+        (-1, None, "index session_id_-1 guards the key", "note:"),
+        (1, Some(Duration::from_hours(9_999)), "index session_id_1 guards the key", "warn:"),
+    ] {
+        let here = Surroundings::start().await;
+        guarded_otherwise(&here, direction, expire_after).await;
+        let mut worker = here.worker();
+        until("it says what the declared one lacks", async || {
+            worker.assert_running();
+            worker.printed().contains(guard)
+        })
+        .await;
+        worker.signal("TERM").await;
+        let (ended, printed) = worker.ended().await;
+        assert!(ended.success() && !printed.contains("ERROR"), "{printed}");
+        assert!(!printed.contains("no unique index on session_id"), "{printed}");
+        let (exit, texts) = here.indexes(&["check"]).await;
+        let text = only(&texts, "sessions");
+        assert!(exit == 0 && text.starts_with(status) && text.contains(guard), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_hidden_index_on_the_key_is_told_with_what_to_do() {
+    let here = Surroundings::start().await;
+    here.insert("sessions", &[doc! { "session_id": "s-1", "data": {} }]).await;
+    let database = here.database().await;
+    index(&database, "sessions", "session_id", true).await;
+    let hide = |is_hidden: bool| doc! { "collMod": "sessions", "index": { "name": "session_id_1", "hidden": is_hidden } };
+    database.run_command(hide(true)).await.expect("hidden");
+    let (exit, texts) = here.indexes(&["check"]).await;
+    let text = only(&texts, "sessions");
+    assert!(
+        exit == 0
+            && text.starts_with("warn:")
+            && text.contains("index session_id_1 is hidden")
+            && text.contains("db.runCommand({collMod: \"sessions\"")
+            && text.contains("hidden: false"),
+        "{text}"
+    );
+    let mut worker = here.worker();
+    until("the worker says so", async || {
+        worker.assert_running();
+        worker.printed().contains("only a hidden unique index on session_id")
+    })
+    .await;
+    worker.signal("TERM").await;
+    assert!(worker.ended().await.0.success());
+    database.run_command(hide(false)).await.expect("shown");
+    assert!(only(&here.indexes(&["check"]).await.1, "sessions").starts_with("ok:"));
+}
+
+#[tokio::test]
+async fn of_a_view_check_says_what_it_is_and_nothing_of_the_members_of_the_set() {
+    let here = Surroundings::start().await;
+    let database = here.database().await;
+    // All of them: there is no collection to try the write concern on.
+    for name in ["sessions", "user_cache", "events", "dead_letters"] {
+        let view = doc! { "create": name, "viewOn": "others", "pipeline": [] };
+        database.run_command(view).await.expect("a view");
+    }
+    let ran = here.run(&["check"]).await;
+    assert_eq!(ran.status, 1, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("members are up"), "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("is a view").count(), 4, "{}", ran.stdout);
+    database.collection::<Document>("events").drop().await.expect("dropped");
+    let ran = here.run(&["check"]).await;
+    assert!(ran.stdout.contains("acknowledged by a write to events"), "{}", ran.stdout);
 }

@@ -110,3 +110,52 @@ async fn where_indexes_are_not_to_be_made_a_dropped_one_is_told_and_shown_and_th
     );
     running.end().await;
 }
+
+/// The view has the name of the collection, and reads what the collection holds under another name.
+#[tokio::test]
+async fn a_collection_that_becomes_a_view_costs_time_and_no_message() {
+    let surroundings = surroundings(mongod::plain().await).await;
+    let database = surroundings.manager.database().clone();
+    let mut running = Running::start(&surroundings, &[("LONGSHORE__RETRY__BUDGET", "6s")]);
+    session(&surroundings, "s-1", "one").await;
+    running.until_unloaded(&surroundings).await;
+    let admin = surroundings.manager.client().database("admin");
+    let name = |collection: &str| format!("{}.{collection}", database.name());
+    let rename = |from: &str, to: &str| doc! { "renameCollection": name(from), "to": name(to) };
+    admin.run_command(rename("sessions", "moved")).await.expect("renamed");
+    let view = doc! { "create": "sessions", "viewOn": "moved", "pipeline": [] };
+    database.run_command(view).await.expect("a view");
+    session(&surroundings, "s-2", "two").await;
+    until("the page and the log say what it is", async || {
+        running.worker.assert_running();
+        let status = running.web.status().await;
+        let more = status["headline"]["more"].as_str().unwrap_or_default().to_owned();
+        let said = status["indexes"].as_array().is_some_and(|said| {
+            said.iter()
+                .any(|one| one["text"].as_str().is_some_and(|text| text.contains("is a view")))
+        });
+        said && (more.contains("is a view") || status["gate"]["open"] == false)
+            && running.worker.printed().contains("sessions is a view")
+    })
+    .await;
+    // Others prove nothing about a message that the view refuses.
+    for number in 0..5 {
+        let event = json!({ "type": "event", "user_id": number, "event_type": "login" });
+        surroundings.send(&[plain(&event)]).await;
+    }
+    until("what waits for the view holds the gate closed", async || {
+        running.web.status().await["gate"]["open"] == false
+    })
+    .await;
+    let gate = running.web.status().await["gate"]["cause"].to_string();
+    assert!(gate.contains("is a view"), "{gate}");
+    assert!(!running.worker.printed().contains("no unique index on"), "no index is to blame");
+
+    database.collection::<Document>("sessions").drop().await.expect("the view is dropped");
+    admin.run_command(rename("moved", "sessions")).await.expect("renamed");
+    running.until_unloaded(&surroundings).await;
+    assert_eq!(surroundings.documents("dead_letters").await.len(), 0);
+    assert_eq!(surroundings.documents("sessions").await.len(), 2);
+    assert_eq!(surroundings.documents("events").await.len(), 5);
+    running.end().await;
+}

@@ -82,11 +82,15 @@ async fn what_would_make_a_unique_index_fail_is_named() {
         ]
     );
     let fault = store.create_indexes(&report).await.expect_err("duplicates");
-    assert!(fault.text.starts_with("11000 (DuplicateKey): E11000 duplicate key"), "{fault}");
+    assert!(
+        fault.is_obstructed
+            && fault.fault.text.starts_with("11000 (DuplicateKey): E11000 duplicate key"),
+        "{fault}"
+    );
 }
 
 #[tokio::test]
-async fn time_series_and_views_are_refused() {
+async fn time_series_capped_collections_and_views_are_refused() {
     let database = database("odd_collections").await;
     database
         .run_command(doc! { "create": "series", "timeseries": { "timeField": "t" } })
@@ -96,7 +100,13 @@ async fn time_series_and_views_are_refused() {
         .run_command(doc! { "create": "view", "viewOn": "things", "pipeline": [] })
         .await
         .expect("created");
-    for (name, contents) in [("series", Contents::TimeSeries), ("view", Contents::View)] {
+    database
+        .run_command(doc! { "create": "ring", "capped": true, "size": 65_536 })
+        .await
+        .expect("created");
+    for (name, contents) in
+        [("series", Contents::TimeSeries), ("view", Contents::View), ("ring", Contents::Capped)]
+    {
         let collection = Collection { name: name.to_owned(), ..collection(WriteKind::Insert) };
         let report = store(&database).indexes(&collection).await.expect("a report");
         assert_eq!(report.contents, contents);
@@ -145,4 +155,89 @@ async fn keys_that_differ_in_case_are_no_obstacle_also_where_the_collection_fold
     store.create_indexes(&report).await.expect("made");
     let report = store.indexes(&with_indexes()).await.expect("a report");
     assert_eq!((report.present.len(), report.refusals()), (2, Vec::new()));
+}
+
+/// Creates `things` as something that takes no writes of a route, or none that it keeps.
+async fn create(database: &Database, options: Document) {
+    let mut command = doc! { "create": "things" };
+    command.extend(options);
+    database.run_command(command).await.expect("created");
+}
+
+fn of_series(metadata: bool) -> Document {
+    let mut options = doc! { "timeField": "last_accessed" };
+    if metadata {
+        options.insert("metaField", "session_id");
+    }
+    doc! { "timeseries": options }
+}
+
+#[tokio::test]
+async fn what_a_collection_refuses_for_its_kind_is_no_fault_of_the_message() {
+    let database = database("other_kinds").await;
+    let view = doc! { "viewOn": "others", "pipeline": [] };
+    for options in [view, of_series(false), of_series(true)] {
+        database.collection::<Document>("things").drop().await.expect("dropped");
+        create(&database, options.clone()).await;
+        let events = collection(WriteKind::Insert);
+        for (collection, write) in [
+            (sessions(), whole("s-1", NOON, doc! { "data": 1 })),
+            (cache(), whole("s-1", NOON, doc! { "data": 1 })),
+            (events, insert(1, &doc! { "a": 1 }, None)),
+        ] {
+            let outcome = store(&database).write(&collection, &[&write]).await;
+            let is_unconfirmed = match &outcome {
+                WriteOutcome::Unconfirmed(_) => true,
+                WriteOutcome::Answered { items, .. } => {
+                    matches!(items.as_slice(), [ItemOutcome::Unconfirmed(_)])
+                }
+            };
+            assert!(is_unconfirmed, "{options} {:?}: {outcome:?}", collection.kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_a_folding_collection_takes_for_another_is_no_fault_of_the_message() {
+    let database = database("folded_ids").await;
+    create(&database, doc! { "collation": { "locale": "en", "strength": 2 } }).await;
+    let kind =
+        WriteKind::Replace { key: "_id".to_owned(), version_field: "last_accessed".to_owned() };
+    let (store, collection) = (store(&database), collection(kind));
+    let keys = ["S-1", "s-1", "q"].map(|key| whole(key, NOON, doc! { "data": 1 }));
+    let (items, _) = write(&store, &collection, &keys).await;
+    assert!(
+        matches!(
+            items.as_slice(),
+            [ItemOutcome::Written, ItemOutcome::Unconfirmed(text), ItemOutcome::Written]
+                if text.contains("collation")
+        ),
+        "{items:?}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_another_one() {
+    let database = database("withheld").await;
+    let things = database.collection::<Document>("things");
+    let (store, events) = (store(&database), collection(WriteKind::Insert));
+    let event = insert(1, &doc! { "last_accessed": bson::DateTime::now() }, None);
+    for options in [of_series(false), doc! { "capped": true, "size": 65_536 }] {
+        create(&database, options).await;
+        store.indexes(&events).await.expect("a report");
+        assert!(!store.is_well(&events).await);
+        match store.write(&events, &[&event]).await {
+            WriteOutcome::Unconfirmed(fault) => {
+                assert_eq!(fault.kind, StoreFaultKind::Unavailable);
+                assert!(fault.text.contains("things is a"), "{fault}");
+            }
+            WriteOutcome::Answered { items, .. } => panic!("written: {items:?}"),
+        }
+        assert_eq!(things.count_documents(doc! {}).await.expect("counted"), 0);
+        things.drop().await.expect("dropped");
+        let (items, _) = write(&store, &events, std::slice::from_ref(&event)).await;
+        assert_eq!(items, [ItemOutcome::Written]);
+        assert!(store.is_well(&events).await);
+        things.drop().await.expect("dropped");
+    }
 }

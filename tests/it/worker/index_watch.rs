@@ -57,6 +57,15 @@ impl Watched {
         creates: bool,
         collections: Vec<Collection>,
     ) -> Self {
+        Self::looking_every(Duration::from_millis(50), manager, creates, collections).await
+    }
+
+    async fn looking_every(
+        every: Duration,
+        manager: &MongoManager,
+        creates: bool,
+        collections: Vec<Collection>,
+    ) -> Self {
         let (store, signals, stop) = (store(manager), Signals::default(), Stop::default());
         // As the pipeline has it while the database takes writes.
         signals.gauges().gate_open.set(1);
@@ -67,7 +76,7 @@ impl Watched {
         }
         let db = DbConfig { create_indexes: creates, ..DbConfig::default() };
         let watch = IndexWatch::new(store, start, &db, signals.clone(), stop.clone());
-        let running = tokio::spawn(watch.looking_every(Duration::from_millis(50)).run());
+        let running = tokio::spawn(watch.looking_every(every).run());
         Self { signals, sessions: manager.database().collection("sessions"), stop, running }
     }
 
@@ -286,6 +295,108 @@ async fn an_index_with_other_rules_in_the_place_of_a_declared_one_is_told_with_w
     watched.end().await;
 }
 
+#[tokio::test]
+async fn when_many_collections_lose_their_indexes_the_next_is_made_as_soon_as_one_is() {
+    /// At two a look, the last would have its index long after the test's patience is over.
+    const LOOK: Duration = Duration::from_secs(5);
+    const MANY: usize = 40;
+    let manager = mongod::manager().await;
+    let cache = defaults().collections["user_cache"].clone();
+    let numbered = |number| Collection { name: format!("cache_{number}"), ..cache.clone() };
+    let mut collections: Vec<_> = (0..MANY).map(numbered).collect();
+    collections.push(sessions());
+    let watched = Watched::looking_every(LOOK, &manager, true, collections).await;
+    until("all are made", async || {
+        let missing = watched.signals.gauges().indexes_missing();
+        missing.len() == MANY + 1
+            && missing.values().all(|missing| *missing == IndexesMissing::default())
+    })
+    .await;
+    assert_eq!(watched.told(), Vec::<String>::new());
+    watched.end().await;
+}
+
+/// What a collection can become, and what is said of it then.
+fn kinds() -> [(Document, &'static str); 3] {
+    [
+        (doc! { "create": "sessions", "viewOn": "others", "pipeline": [] }, "sessions is a view"),
+        (
+            doc! { "create": "sessions", "timeseries": { "timeField": "last_accessed" } },
+            "sessions is a time-series collection",
+        ),
+        (
+            doc! { "create": "sessions", "capped": true, "size": 65_536 },
+            "sessions is a capped collection",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_collection_that_becomes_another_kind_is_told_until_it_is_an_ordinary_one_again() {
+    for (create, said) in kinds() {
+        let manager = mongod::manager().await;
+        filled(&manager).await;
+        let watched = Watched::start(&manager, true).await;
+        watched.sessions.drop().await.expect("dropped");
+        manager.database().run_command(create).await.expect("created");
+        until(said, async || {
+            let told = watched.told();
+            told.len() == 1 && told[0].starts_with(said)
+        })
+        .await;
+        assert_eq!(watched.missing(), IndexesMissing::default(), "no index is to blame");
+        watched.sessions.drop().await.expect("dropped");
+        watched.sessions.insert_one(doc! { "session_id": 1 }).await.expect("made anew");
+        watched.until_all_there().await;
+        watched.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_was_interrupted_is_not_said_to_have_something_in_its_way() {
+    let mongod = mongod::holding_builds().await;
+    let manager = MongoManager::connect(&mongod::settings(&mongod)).await.expect("a database");
+    let admin = manager.client().database("admin");
+    let interrupting = |mode: &str| {
+        doc! {
+            "configureFailPoint": "failCommand",
+            "mode": mode,
+            "data": { "failCommands": ["createIndexes"], "errorCode": 11_601 },
+        }
+    };
+    admin.run_command(interrupting("alwaysOn")).await.expect("set");
+    let watched = Watched::start(&manager, true).await;
+    until("the failure is told", async || {
+        watched.told().iter().any(|text| text.contains("could not be made (11601"))
+    })
+    .await;
+    assert!(!watched.told().iter().any(|text| text.contains("in the way")), "{:?}", watched.told());
+    admin.run_command(interrupting("off")).await.expect("set");
+    until("all are made", async || watched.missing() == IndexesMissing::default()).await;
+    watched.end().await;
+}
+
+#[tokio::test]
+async fn a_guard_that_goes_is_told_although_the_declared_index_was_missing_before() {
+    let manager = mongod::manager().await;
+    let sessions = filled(&manager).await;
+    sessions.drop_index("session_id_1").await.expect("dropped");
+    let unique = IndexOptions::builder().unique(true).build();
+    let other = IndexModel::builder().keys(doc! { "session_id": -1 }).options(unique).build();
+    sessions.create_index(other).await.expect("made");
+    let watched = Watched::start(&manager, false).await;
+    assert_eq!(watched.missing(), IndexesMissing { key: 0, other: 1 });
+    let told = watched.told();
+    assert!(told[0].contains("though index session_id_-1 guards the key"), "{told:?}");
+    sessions.drop_index("session_id_-1").await.expect("dropped");
+    until("it is the one on the key that is missing", async || {
+        watched.missing() == IndexesMissing { key: 1, other: 0 }
+    })
+    .await;
+    assert!(watched.told()[0].contains("no unique index on session_id"), "{:?}", watched.told());
+    watched.end().await;
+}
+
 /// Time jumps wherever all wait, so minutes pass at once; nobody listens at the address.
 #[tokio::test(start_paused = true)]
 async fn a_database_behind_a_closed_gate_is_not_asked() {
@@ -308,6 +419,7 @@ async fn a_database_behind_a_closed_gate_is_not_asked() {
         conflicting: Vec::new(),
         unguarded: None,
         notes: Vec::new(),
+        guard: None,
         collation: None,
         names: Vec::new(),
     };

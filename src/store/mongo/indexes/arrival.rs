@@ -8,7 +8,7 @@ use bson::{Bson, Document};
 use super::comparison::guards;
 use super::listing::{Found, There};
 use super::shell;
-use crate::config::{Collection, WriteKind};
+use crate::config::Collection;
 
 const BECAUSE: &str = "so the order of arrival matters";
 
@@ -16,14 +16,7 @@ const BECAUSE: &str = "so the order of arrival matters";
 pub(super) fn notes(collection: &Collection, there: &There) -> Vec<String> {
     let name = &collection.name;
     let Some(key) = collection.kind.key() else {
-        let folds_ids = collection.kind == WriteKind::Insert && there.collation.is_some();
-        let collation = there.collation.as_deref().unwrap_or_default();
-        return Vec::from_iter(folds_ids.then(|| {
-            format!(
-                "{name} has a default collation ({collation}): of two documents whose _id it takes for equal, as texts that differ in case, \
-                 only the first is kept; give ids that differ in more, or move it to a collection without a collation"
-            )
-        }));
+        return of_inserts(collection, there);
     };
     let mut notes: Vec<String> =
         there.indexes.iter().filter_map(|index| of_index(name, key, index)).collect();
@@ -35,6 +28,31 @@ pub(super) fn notes(collection: &Collection, there: &There) -> Vec<String> {
              what it refuses becomes a dead letter (store_rejected). Let it look at one field at a time, or at what each message carries whole"
         ));
     }
+    notes
+}
+
+/// Of a collection that is only inserted into. A message carries its document whole, so what a
+/// validator refuses does not depend on what came before.
+fn of_inserts(collection: &Collection, there: &There) -> Vec<String> {
+    let name = &collection.name;
+    let mut notes = Vec::new();
+    if let Some(collation) = &there.collation {
+        notes.push(format!(
+            "{name} has a default collation ({collation}): of two documents whose _id it takes for equal, as texts that differ in case, \
+             only the first is kept; give ids that differ in more, or move it to a collection without a collation"
+        ));
+    }
+    // Every document has another `_id`, so an index that has it refuses none for the rest.
+    let others =
+        there.indexes.iter().filter(|index| index.is_unique && !index.keys.contains_key("_id"));
+    notes.extend(others.map(|index| {
+        format!(
+            "{name} has a unique index beside that on _id, {}: of two documents with one value the first to come is kept, and the other \
+             becomes a dead letter (store_rejected), {BECAUSE}. Unless producers never give one value twice: {}",
+            index.name,
+            shell(name, &format!("dropIndex({:?})", index.name))
+        )
+    }));
     notes
 }
 

@@ -26,13 +26,26 @@ pub(super) fn same_keys(declared: &Index, there: &Document) -> bool {
 /// Whether an index refuses a second document with one key, once it is ready: on the key alone,
 /// over all documents, by plain comparison.
 pub(super) fn guards(key: &str, index: &Found) -> bool {
-    let is_ordered =
-        |direction: &Bson| matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
     index.keys.len() == 1
         && index.keys.get(key).is_some_and(is_ordered)
         && index.is_unique
         && covers_all(index)
         && index.collation.is_none()
+}
+
+/// Whether an update finds the document of a key by it.
+pub(super) fn finds(key: &str, index: &Found) -> bool {
+    let first = index.keys.iter().next();
+    first.is_some_and(|(field, kind)| {
+        field == key && (is_ordered(kind) || kind.as_str() == Some("hashed"))
+    }) && covers_all(index)
+        && index.collation.is_none()
+        && !index.is_hidden
+        && !index.is_building
+}
+
+fn is_ordered(direction: &Bson) -> bool {
+    matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_))
 }
 
 fn covers_all(index: &Found) -> bool {
@@ -55,6 +68,12 @@ pub(super) fn difference(collection: &str, declared: &Index, there: &Found) -> O
     if !covers_all(there) {
         let is = if there.is_sparse { "sparse" } else { "partial" };
         return Some(format!("index {name} is {is}, and passes over documents: {}", anew()));
+    }
+    if there.is_hidden {
+        return Some(format!(
+            "index {name} is hidden, so no update or query uses it: \
+             db.runCommand({{collMod: {collection:?}, index: {{name: {name:?}, hidden: false}}}})"
+        ));
     }
     (declared.expire_after != there.expire_after).then(|| match there.expire_after {
         Some(after) => expires(collection, declared, there, after),

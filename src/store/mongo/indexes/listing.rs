@@ -44,6 +44,8 @@ pub(super) struct Found {
     /// `None` for simple.
     pub collation: Option<String>,
     pub expire_after: Option<Duration>,
+    /// It refuses duplicates and expires documents, but no statement finds a document by it.
+    pub is_hidden: bool,
     /// `listIndexes` names it like one that is ready, but a build takes duplicates until its end,
     /// and fails on them then.
     pub is_building: bool,
@@ -125,12 +127,14 @@ fn absent() -> There {
 
 /// An entry of `listCollections`.
 fn of_collection(entry: &Document) -> There {
+    let options = entry.get_document("options").ok();
+    let is_capped = options.is_some_and(|options| options.get_bool("capped").unwrap_or(false));
     let contents = match entry.get_str("type") {
         Ok("timeseries") => Contents::TimeSeries,
         Ok("view") => Contents::View,
+        _ if is_capped => Contents::Capped,
         _ => Contents::Filled,
     };
-    let options = entry.get_document("options").ok();
     let uuid = entry.get_document("info").ok().and_then(|info| match info.get("uuid") {
         Some(Bson::Binary(uuid)) if uuid.subtype == BinarySubtype::Uuid => Some(uuid.bytes.clone()),
         _ => None,
@@ -161,6 +165,7 @@ fn found(entry: &Document) -> Found {
         is_partial: spec.contains_key("partialFilterExpression"),
         collation: collation(spec),
         expire_after: seconds(spec.get("expireAfterSeconds")),
+        is_hidden: is("hidden"),
         is_building: entry.contains_key("buildUUID") || entry.contains_key("indexBuildInfo"),
     }
 }
