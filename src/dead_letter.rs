@@ -8,12 +8,10 @@
 use std::sync::Arc;
 
 use crate::bson::{Doc, document};
-use crate::clock::Clock;
 use crate::config::{Collection, Config, Index, WriteKind};
-use crate::message::{
-    Attribute, Ending, Insert, Key, Origin, Part, QueueMessage, Receipt, Rejection, Write,
-};
-use crate::telemetry::signals::{MessageRejected, Signals};
+use crate::flow::Flow;
+use crate::message::{Attribute, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection};
+use crate::telemetry::signals::MessageRejected;
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -22,59 +20,91 @@ pub const SCHEMA_VERSION: i32 = 1;
 /// do not suffice.
 const ADDED_BYTES: usize = 2_048;
 
-/// Makes records of refused messages.
-#[derive(Clone)]
-pub struct DeadLetters {
-    queue_arn: Arc<str>,
-    clock: Arc<dyn Clock>,
-    signals: Signals,
+/// Where dead letters are kept. It settles the message once the record is durable there.
+pub trait Home: Send + Sync {
+    fn keep(&self, receipt: Receipt, record: Record);
 }
 
-impl DeadLetters {
+/// The way of refused messages: a record is made of each, and handed to their home.
+#[derive(Clone)]
+pub struct Rejects {
+    queue_arn: Arc<str>,
+    home: Arc<dyn Home>,
+    flow: Flow,
+}
+
+impl Rejects {
     #[must_use]
-    pub fn new(queue_arn: Arc<str>, clock: Arc<dyn Clock>, signals: Signals) -> Self {
-        Self { queue_arn, clock, signals }
+    pub fn new(queue_arn: Arc<str>, home: Arc<dyn Home>, flow: Flow) -> Self {
+        Self { queue_arn, home, flow }
     }
 
-    /// The message as its dead letter, for the dead-letter lane, which settles it once the record
-    /// is durable.
-    #[must_use]
-    pub fn part(&self, receipt: Receipt, rejection: &Rejection) -> Part {
-        let route = receipt.route.as_deref();
-        self.signals.emit(&MessageRejected {
+    /// Hands the message over.
+    pub fn send(&self, receipt: Receipt, rejection: &Rejection) {
+        self.flow.signals.emit(&MessageRejected {
             message_id: &receipt.message.message_id,
-            route,
+            route: receipt.route.as_deref(),
             rejection,
             body: &receipt.message.body,
         });
-        let id = format!("{}/{}", self.queue_arn, receipt.message.message_id);
-        let document = self.record(&id, &receipt, rejection);
-        let write = Write::Insert(Insert { id: Key::Text(id), document, hash: None });
-        Part { write, receipt, ending: Ending::DeadLettered(rejection.reason) }
+        let record = Record {
+            queue_arn: Arc::clone(&self.queue_arn),
+            reason: rejection.reason,
+            text: rejection.text.clone(),
+            server_code: rejection.code,
+            route: receipt.route.clone(),
+            origin: origin(&receipt),
+            dead_lettered_ms: self.flow.clock.now_ms(),
+        };
+        self.home.keep(receipt, record);
+    }
+}
+
+/// What is known of a refused message beside the message itself.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub queue_arn: Arc<str>,
+    pub reason: Reason,
+    /// Why, for people.
+    pub text: String,
+    /// The server's code, where it was the store that refused it.
+    pub server_code: Option<i32>,
+    /// The route that the message was for, as far as that was found out.
+    pub route: Option<Arc<str>>,
+    pub origin: Origin,
+    /// When it was refused, milliseconds since the epoch.
+    pub dead_lettered_ms: i64,
+}
+
+impl Record {
+    /// The record of this message as a document.
+    #[must_use]
+    pub fn insert(&self, message: &QueueMessage) -> Insert {
+        let id = format!("{}/{}", self.queue_arn, message.message_id);
+        let document = self.document(&id, message);
+        Insert { id: Key::Text(id), document, hash: None }
     }
 
-    fn record(&self, id: &str, receipt: &Receipt, rejection: &Rejection) -> Vec<u8> {
-        let message = &receipt.message;
-        let origin = origin(receipt);
+    fn document(&self, id: &str, message: &QueueMessage) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(message.bytes() + ADDED_BYTES);
         document(&mut bytes, |record| {
             record.text("_id", id);
             record.int32("schema_version", SCHEMA_VERSION);
-            record.text("reason", rejection.reason.code());
-            record.text("text", &rejection.text);
-            match rejection.code {
+            record.text("reason", self.reason.code());
+            record.text("text", &self.text);
+            match self.server_code {
                 Some(code) => record.int32("server_code", code),
                 None => record.null("server_code"),
             }
-            text_or_null(record, "route", receipt.route.as_deref());
+            text_or_null(record, "route", self.route.as_deref());
             record.text("queue", &self.queue_arn);
             record.text("message_id", &message.message_id);
-            record.date("origin_time", origin.time.millis());
+            record.date("origin_time", self.origin.time.millis());
             // As text: no BSON integer holds its 20 digits.
-            record.text("origin_sequence", &origin.sequence.to_string());
-            record.text("origin_id", &String::from_utf8_lossy(&origin.id));
+            record.text("origin_sequence", &self.origin.sequence.to_string());
+            record.text("origin_id", &String::from_utf8_lossy(&self.origin.id));
             record.date("sent", message.sent_ms);
-            record.date("dead_lettered", self.clock.now_ms());
+            record.date("dead_lettered", self.dead_lettered_ms);
             record.int64("receive_count", i64::from(message.receive_count));
             text_or_null(record, "group", message.fifo.as_ref().map(|fifo| fifo.group.as_str()));
             let trace = message.text("traceparent").or(message.trace_header.as_deref());
@@ -136,6 +166,7 @@ pub fn collection(config: &Config) -> Collection {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use bson::spec::BinarySubtype;
@@ -145,24 +176,41 @@ mod tests {
     use super::*;
     use crate::budget::Budget;
     use crate::clock::SystemClock;
+    use crate::config::defaults;
     use crate::held::Held;
-    use crate::message::{Fifo, Identity, Reason};
+    use crate::message::{Fifo, Identity};
+    use crate::stop::Stop;
+    use crate::telemetry::signals::Signals;
     use crate::time::Time;
 
+    /// A home that holds the last one.
+    #[derive(Default)]
+    struct Kept(Mutex<Option<(Receipt, Record)>>);
+
+    impl Home for Kept {
+        fn keep(&self, receipt: Receipt, record: Record) {
+            *self.0.lock().expect("no panic") = Some((receipt, record));
+        }
+    }
+
     async fn record(message: QueueMessage, origin: Option<Origin>) -> bson::Document {
-        let records = DeadLetters::new(
-            "arn:aws:sqs:eu-west-1:1:portal".into(),
-            Arc::new(SystemClock::default()),
-            Signals::default(),
-        );
         let (held, now) = (Held::default(), Instant::now());
         let permit = Budget::new(10, 10_000, 0).acquire(1, 0).await;
         let mut receipt = Receipt::new(message, now, now + Duration::from_secs(20), permit, &held);
         receipt.origin = origin;
-        let part = records.part(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));
-        assert_eq!(part.ending, Ending::DeadLettered(Reason::BadJson));
-        part.receipt.settled();
-        let Write::Insert(insert) = part.write else { panic!("a dead letter is an insert") };
+        let home = Arc::new(Kept::default());
+        let flow = Flow {
+            clock: Arc::new(SystemClock::default()),
+            stop: Stop::default(),
+            signals: Signals::default(),
+            retry: defaults().retry,
+        };
+        let rejects = Rejects::new("arn:aws:sqs:eu-west-1:1:portal".into(), home.clone(), flow);
+        rejects.send(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));
+        let kept = home.0.lock().expect("no panic").take();
+        let (receipt, record) = kept.expect("it was handed over");
+        let insert = record.insert(&receipt.message);
+        receipt.settled();
         let record: bson::Document =
             bson::deserialize_from_slice(&insert.document).expect("a document");
         assert_eq!(bson::serialize_to_vec(&record).expect("BSON"), insert.document);

@@ -5,6 +5,7 @@
 //! two writers at one key would make each other stale or conflict on the server.
 
 mod alone;
+mod context;
 mod ending;
 mod evidence;
 mod health;
@@ -12,106 +13,25 @@ mod item;
 mod policy;
 mod seen;
 mod waiting;
+mod way;
 mod writing;
-
-use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
-use crate::clock::Clock;
-use crate::config::{BatchConfig, Collection, RetryConfig};
-use crate::dead_letter::DeadLetters;
-use crate::gate::{Gate, GateState};
-use crate::message::{Key, Part, Receipt, Rejection};
-use crate::settle::Settle;
-use crate::stop::Stop;
+use crate::config::BatchConfig;
+use crate::gate::GateState;
+use crate::message::{Key, Part};
 use crate::store::Store;
-use crate::telemetry::instruments::CollectionLabel;
-use crate::telemetry::signals::{Expired, Joined, Signals};
+use crate::telemetry::signals::{Expired, Joined};
 
+pub use context::LaneContext;
 pub use evidence::Evidence;
 use item::Item;
 use waiting::Waiting;
-
-/// The way into a lane. Unbounded, because the in-flight budget bounds what there is to send. The
-/// lane ends when all of its ways in are gone and everything was settled.
-#[derive(Debug, Clone)]
-pub struct Lane {
-    parts: mpsc::UnboundedSender<Vec<Part>>,
-}
-
-/// The other end of a [`Lane`].
-#[derive(Debug)]
-pub struct Waiters {
-    parts: mpsc::UnboundedReceiver<Vec<Part>>,
-}
-
-impl Lane {
-    #[must_use]
-    pub fn new() -> (Self, Waiters) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { parts: sender }, Waiters { parts: receiver })
-    }
-
-    /// Hands parts over; from here on the lane settles them.
-    pub fn send(&self, parts: Vec<Part>) {
-        // A lane ends only after all of its senders, so this fails only in a teardown, where
-        // dropping is what happens.
-        let _ = self.parts.send(parts);
-    }
-}
-
-/// The way of a rejected message: its dead letter is made, and handed to the lane that writes dead
-/// letters.
-#[derive(Clone)]
-pub struct Rejects {
-    pub dead_letters: DeadLetters,
-    pub lane: Lane,
-}
-
-impl Rejects {
-    /// Hands the message over; the dead-letter lane settles it.
-    pub fn send(&self, receipt: Receipt, rejection: &Rejection) {
-        self.lane.send(vec![self.dead_letters.part(receipt, rejection)]);
-    }
-}
-
-/// What a lane works with.
-pub struct LaneContext<S> {
-    pub store: Arc<S>,
-    pub collection: Arc<Collection>,
-    /// The collection in what is measured.
-    pub label: CollectionLabel,
-    pub batch: BatchConfig,
-    pub retry: RetryConfig,
-    pub gate: Gate,
-    pub settle: Settle,
-    /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
-    /// back to the queue.
-    pub rejects: Option<Rejects>,
-    pub clock: Arc<dyn Clock>,
-    pub stop: Stop,
-    pub signals: Signals,
-    /// Shared by all lanes.
-    pub evidence: Arc<Evidence>,
-}
-
-impl<S> LaneContext<S> {
-    /// Waits until what is not written must be given back: the worker lets go, and no receive is in
-    /// progress that would bring it straight back and burn a count.
-    async fn letting_go(&self) {
-        self.stop.letting_go().await;
-        self.gate.quiet().await;
-    }
-
-    fn is_letting_go(&self) -> bool {
-        self.stop.is_letting_go() && self.gate.is_quiet()
-    }
-}
+pub use way::{Lane, Waiters};
 
 /// Writes whatever comes until every way in is gone and everything was settled.
 pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
@@ -196,10 +116,10 @@ fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
     for mut part in parts {
         part.receipt.enter(context.waiting());
         if was_expired(context, &part) {
-            context.signals.emit(&Expired);
+            context.flow.signals.emit(&Expired);
             context.settle.delete(part.receipt, part.ending);
         } else if waiting.push(part) {
-            context.signals.emit(&Joined);
+            context.flow.signals.emit(&Joined);
         }
     }
 }

@@ -42,6 +42,7 @@ pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod flow;
 pub mod gate;
 pub mod gauges;
 pub mod held;

@@ -3,44 +3,33 @@
 
 pub mod dry_run;
 mod intake;
+mod lanes;
 mod outgrown;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::brake::Brake;
 use crate::budget::Budget;
-use crate::clock::Clock;
 use crate::config::shares::Shares;
 use crate::config::{Collection, Config};
-use crate::dead_letter::{self, DeadLetters};
+use crate::dead_letter::{self, Rejects};
+use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Evidence, Lane, LaneContext, Rejects, Waiters};
+use crate::lane::{self, Evidence, Lane, LaneContext, Waiters};
 use crate::queue::pollers::{self, PollersContext};
-use crate::queue::{Queue, visibility};
+use crate::queue::{Queue, QueueTraits, visibility};
 use crate::route::Router;
 use crate::settle::{self, Settle, SettleContext};
-use crate::stop::Stop;
 use crate::store::Store;
 use crate::telemetry::instruments::CollectionLabel;
-use crate::telemetry::signals::Signals;
 
 use intake::Intake;
+use lanes::Lanes;
 use outgrown::OutgrownContext;
-
-/// What the queue says of itself, as far as the pipeline needs it.
-#[derive(Debug, Clone)]
-pub struct QueueTraits {
-    pub arn: Arc<str>,
-    pub visibility_timeout: Duration,
-    pub fifo: bool,
-    /// The largest message that it takes, attributes included.
-    pub message_bytes_max: usize,
-}
 
 /// Everything a pipeline runs on.
 pub struct Pipeline<Q, S> {
@@ -48,9 +37,7 @@ pub struct Pipeline<Q, S> {
     pub queue: Arc<Q>,
     pub queue_traits: QueueTraits,
     pub store: Arc<S>,
-    pub clock: Arc<dyn Clock>,
-    pub stop: Stop,
-    pub signals: Signals,
+    pub flow: Flow,
     /// What is held; empty when [`Pipeline::run`] has returned.
     pub held: Held,
 }
@@ -64,19 +51,15 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     /// Where `in_flight.bytes_max` cannot hold one message of the queue: nothing would ever be
     /// received. The loader and the worker refuse that.
     pub async fn run(self) {
-        let gate = Gate::new(self.signals.clone());
+        let gate = Gate::new(self.flow.signals.clone());
         let brake = Brake::default();
         let (settle, settlements) = Settle::new(self.queue_traits.visibility_timeout);
         let settling = settle::run(
             SettleContext {
                 queue: Arc::clone(&self.queue),
-                visibility_timeout: self.queue_traits.visibility_timeout,
-                fifo: self.queue_traits.fifo,
-                retry: self.config.retry.clone(),
+                traits: self.queue_traits.clone(),
                 brake: brake.clone(),
-                clock: Arc::clone(&self.clock),
-                stop: self.stop.clone(),
-                signals: self.signals.clone(),
+                flow: self.flow.clone(),
             },
             settlements,
         );
@@ -84,12 +67,11 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             Arc::clone(&self.queue),
             self.held.clone(),
             self.queue_traits.visibility_timeout,
-            Arc::clone(&self.clock),
-            self.signals.clone(),
+            self.flow.clone(),
         );
 
         let mut stages = JoinSet::new();
-        let watchdog = self.signals.watchdog().clone();
+        let watchdog = self.flow.signals.watchdog().clone();
         stages.spawn(watchdog.watch("settle", settling));
         let hiding = tokio::spawn(watchdog.watch("visibility", hiding));
         // Aborted with this future, too.
@@ -128,12 +110,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = dead_letter::collection(&self.config);
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &evidence));
-        let dead_letters = DeadLetters::new(
-            Arc::clone(&self.queue_traits.arn),
-            Arc::clone(&self.clock),
-            self.signals.clone(),
-        );
-        let rejects = Rejects { dead_letters, lane: dead_letter_lane };
+        let arn = Arc::clone(&self.queue_traits.arn);
+        let rejects = Rejects::new(arn, Arc::new(dead_letter_lane), self.flow.clone());
         let mut by_collection = Vec::with_capacity(self.config.collections.len());
         for collection in self.config.collections.values() {
             let (lane, waiters) = Lane::new();
@@ -164,17 +142,14 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             label: CollectionLabel::new(&collection.name),
             collection: Arc::new(collection),
             batch: self.config.batch.clone(),
-            retry: self.config.retry.clone(),
             gate: gate.clone(),
             settle: settle.clone(),
             rejects,
-            clock: Arc::clone(&self.clock),
-            stop: self.stop.clone(),
-            signals: self.signals.clone(),
             evidence: Arc::clone(evidence),
+            flow: self.flow.clone(),
         };
         let name = format!("lane {}", context.collection.name);
-        self.signals.watchdog().watch(name, lane::run(context, waiters))
+        self.flow.signals.watchdog().watch(name, lane::run(context, waiters))
     }
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow
@@ -192,19 +167,18 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let shares = Shares::new(&self.config, message_bytes_max)
             .expect("the configuration has room for one message: see config::shares");
         let budget = Budget::shown_in(
-            self.signals.gauges(),
+            self.flow.signals.gauges(),
             in_flight.messages_max,
             in_flight.bytes_max,
             shares.growth,
         );
-        let (message, router, stop) =
-            (self.config.message.clone(), Router::new(&self.config), self.stop.clone());
+        let (message, router) = (self.config.message.clone(), Router::new(&self.config));
         let intake = Arc::new(Intake {
             message,
             router,
             lanes,
             settle,
-            stop: stop.clone(),
+            stop: self.flow.stop.clone(),
             late: Mutex::default(),
         });
         let (outgrown, to_grow) = mpsc::unbounded_channel();
@@ -213,26 +187,20 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             growth: shares.growth,
             gate: gate.clone(),
             intake: Arc::clone(&intake),
-            stop: stop.clone(),
-            signals: self.signals.clone(),
+            flow: self.flow.clone(),
         };
-        let watchdog = self.signals.watchdog().clone();
+        let watchdog = self.flow.signals.watchdog().clone();
         stages.spawn(watchdog.watch("room", outgrown::run(growing, to_grow)));
         let context = PollersContext {
             queue: self.queue,
             config: self.config.queue.clone(),
-            visibility_timeout: self.queue_traits.visibility_timeout,
-            fifo: self.queue_traits.fifo,
-            message_bytes_max,
+            traits: self.queue_traits,
             shares,
             budget,
             held: self.held,
             gate,
             brake,
-            retry: self.config.retry.clone(),
-            clock: self.clock,
-            stop,
-            signals: self.signals,
+            flow: self.flow,
         };
         let polling = pollers::run(context, move |receipts, room| {
             for receipt in intake.take(receipts, room) {
@@ -243,13 +211,6 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         });
         stages.spawn(watchdog.watch("pollers", polling));
     }
-}
-
-/// The ways into the lanes.
-struct Lanes {
-    /// In the order of the configuration's collections, as the router counts them.
-    by_collection: Vec<Lane>,
-    rejects: Rejects,
 }
 
 /// A task that ends with its owner.

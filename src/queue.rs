@@ -25,6 +25,18 @@ pub const HOLD_MAX: Duration = Duration::from_hours(11);
 /// h after it.
 pub const HIDDEN_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
+/// What the queue says of itself, as far as a pipeline needs it.
+#[derive(Debug, Clone)]
+pub struct QueueTraits {
+    pub arn: Arc<str>,
+    /// How long the queue hides a message that it has delivered.
+    pub visibility_timeout: Duration,
+    /// Whether it is a FIFO queue: it gives no more of a group until what it gave is gone.
+    pub fifo: bool,
+    /// The largest message that it takes, attributes included.
+    pub message_bytes_max: usize,
+}
+
 /// A queue that delivers at least once, in any order, and takes a message back when nobody says
 /// that it is done.
 ///

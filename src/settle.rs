@@ -87,13 +87,13 @@ impl Settle {
 /// Settles whatever comes until every [`Settle`] is gone and the queue has answered for everything.
 pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) {
     let Settlements { mut receiver } = settlements;
-    let linger_max = if context.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
-    let mut lots = Lots::new(linger_max.min(context.visibility_timeout / 10));
+    let linger_max = if context.traits.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
+    let mut lots = Lots::new(linger_max.min(context.traits.visibility_timeout / 10));
     let mut groups = Groups::default();
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     loop {
-        let is_letting_go = context.stop.is_letting_go();
+        let is_letting_go = context.flow.stop.is_letting_go();
         while let Ok(settlement) = receiver.try_recv() {
             take_over(&context, &mut groups, &mut lots, settlement);
         }
@@ -127,7 +127,7 @@ fn take_over<Q>(
     let Settlement { receipt, asked } = settlement;
     let asked = groups.permit(&receipt, asked);
     if let Asked::Delete(ending) = asked {
-        context.brake.settled(ending, &context.signals);
+        context.brake.settled(ending, &context.flow.signals);
     }
     lots.put(Settlement { receipt, asked });
 }

@@ -18,9 +18,11 @@ use crate::clock::SystemClock;
 use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
 use crate::config::{Collection, Config};
 use crate::dead_letter;
+use crate::flow::Flow;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
-use crate::pipeline::{Pipeline, QueueTraits};
+use crate::pipeline::Pipeline;
+use crate::queue::QueueTraits;
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
@@ -233,14 +235,18 @@ impl Worker {
         let queue_traits = self.queue_traits;
         let held = self.held;
         tracing::info!(queue.arn = %queue_traits.arn, visibility_timeout = ?queue_traits.visibility_timeout, "started");
+        let flow = Flow {
+            clock: Arc::new(SystemClock::default()),
+            stop: stop.clone(),
+            signals: self.signals,
+            retry: self.config.retry.clone(),
+        };
         let pipeline = Pipeline {
             config: self.config,
             queue: self.queue,
             queue_traits,
             store: self.store,
-            clock: Arc::new(SystemClock::default()),
-            stop: stop.clone(),
-            signals: self.signals,
+            flow,
             held: held.clone(),
         };
         let mut running = std::pin::pin!(pipeline.run());

@@ -93,8 +93,8 @@ MUTATIONS = [
     ),
     (
         "never let go",
-        "src/lane.rs",
-        "        self.stop.letting_go().await;\n        self.gate.quiet().await;",
+        "src/lane/context.rs",
+        "        self.flow.stop.letting_go().await;\n        self.gate.quiet().await;",
         "        std::future::pending::<()>().await;",
     ),
     (
@@ -106,8 +106,8 @@ MUTATIONS = [
     (
         "receive after the stop",
         "src/queue/pollers.rs",
-        "() = context.stop.draining() => return Seen::Stopped,\n            ready",
-        "() = context.stop.letting_go() => return Seen::Stopped,\n            ready",
+        "() = context.flow.stop.draining() => return Seen::Stopped,\n            ready",
+        "() = context.flow.stop.letting_go() => return Seen::Stopped,\n            ready",
     ),
     (
         "write what is past its TTL",
@@ -125,7 +125,7 @@ MUTATIONS = [
         "end a lane only when the worker lets go",
         "src/lane.rs",
         "alone.is_empty() {\n            return;",
-        "alone.is_empty() {\n            return context.stop.letting_go().await;",
+        "alone.is_empty() {\n            return context.flow.stop.letting_go().await;",
     ),
     (
         "give back at a stop what waits",

@@ -10,11 +10,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::gate::GateState;
 use crate::message::Part;
-use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, WriteOutcome, WriteTrouble};
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
-use super::LaneContext;
+use super::context::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::policy::{self, MessageDecision};
 
@@ -64,7 +63,7 @@ impl Doubt {
             were_others_confirmed: confirmed_before > self.confirmed_then,
             times: self.times,
         };
-        policy::is_proven(doubt, context.retry.budget)
+        policy::is_proven(doubt, context.flow.retry.budget)
     }
 }
 
@@ -80,12 +79,12 @@ struct Again {
 /// is spent.
 pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<Alone>) {
     let started = Instant::now();
-    let is_spent = || started.elapsed() >= context.retry.budget;
-    let mut backoff = Backoff::new(&context.retry, context.clock.clone());
+    let is_spent = || started.elapsed() >= context.flow.retry.budget;
+    let mut backoff = context.flow.backoff();
     let mut cause = "the store's answer left it in doubt".to_owned();
     while !todo.is_empty() {
         let retry_in = backoff.next_interval();
-        context.signals.emit(&WriteFailed {
+        context.flow.signals.emit(&WriteFailed {
             collection: &context.collection.name,
             documents: todo.len(),
             trouble: WriteTrouble::Item,
@@ -169,7 +168,13 @@ async fn try_one<S: Store>(
         let written = usize::from(outcome == ItemOutcome::Written);
         let already_there = usize::from(outcome == ItemOutcome::AlreadyThere);
         let (collection, took) = (&context.label, started.elapsed());
-        context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
+        context.flow.signals.emit(&BatchWritten {
+            collection,
+            written,
+            already_there,
+            stale,
+            took,
+        });
         confirmed(context, written, stale);
     }
     let is_proven = doubt.is_some_and(|doubt| doubt.is_proven(context, confirmed_before));

@@ -3,7 +3,7 @@
 use crate::message::{Part, Rejection};
 use crate::telemetry::signals::DeadLetterRefused;
 
-use super::LaneContext;
+use super::context::LaneContext;
 
 /// The message is durable: it may leave the queue.
 pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
@@ -18,7 +18,7 @@ pub(super) fn refuse<S>(context: &LaneContext<S>, part: Part, rejection: &Reject
         return rejects.send(part.receipt, rejection);
     }
     // This is the lane of dead letters: there is no other way for what it rejects.
-    context.signals.emit(&DeadLetterRefused {
+    context.flow.signals.emit(&DeadLetterRefused {
         collection: &context.collection.name,
         message_id: &part.receipt.message.message_id,
         cause: &rejection.text,

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::store::Store;
 
-use super::LaneContext;
+use super::context::LaneContext;
 
 /// A store that takes longer to take a write that changes nothing is not well. So much later than
 /// the retry budget may the gate close.

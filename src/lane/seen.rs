@@ -13,13 +13,13 @@ use crate::telemetry::labels::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled};
 use crate::telemetry::spans;
 
-use super::LaneContext;
+use super::context::LaneContext;
 
 impl<S: Store> LaneContext<S> {
     /// One write command.
     pub(super) async fn ask(&self, writes: &[&Write]) -> WriteOutcome {
         let operation = if self.collection.kind == WriteKind::Insert { "insert" } else { "update" };
-        let span = self.signals.spans().write(operation, self.label.name(), writes.len());
+        let span = self.flow.signals.spans().write(operation, self.label.name(), writes.len());
         let started = Instant::now();
         let outcome = self.store.write(&self.collection, writes).instrument(span.clone()).await;
         let error = match &outcome {
@@ -35,7 +35,7 @@ impl<S: Store> LaneContext<S> {
             writes.iter().map(|write| write.command_bytes()).sum(),
             started.elapsed(),
         );
-        self.signals.emit(&StoreCalled {
+        self.flow.signals.emit(&StoreCalled {
             collection: &self.label,
             operation,
             documents,
@@ -56,7 +56,7 @@ impl<S> LaneContext<S> {
     /// The span of a batch that is about to be written. Its messages know it from now on.
     pub(super) fn begin<'a>(&self, parts: impl Iterator<Item = &'a mut Part>) -> Span {
         let mut parts: Vec<_> = parts.collect();
-        let span = self.signals.spans().process(
+        let span = self.flow.signals.spans().process(
             self.label.name(),
             parts.iter().map(|part| (&*part.receipt.message, refused(part))),
         );
@@ -74,14 +74,14 @@ impl<S> LaneContext<S> {
 
     /// A message is durable, as the clock here says; the queue's may differ.
     pub(super) fn durable(&self, part: &Part) {
-        let after_ms = self.clock.now_ms().saturating_sub(part.receipt.message.sent_ms);
+        let after_ms = self.flow.clock.now_ms().saturating_sub(part.receipt.message.sent_ms);
         let after = Duration::from_millis(u64::try_from(after_ms).unwrap_or_default());
-        self.signals.emit(&Durable { collection: &self.label, after });
+        self.flow.signals.emit(&Durable { collection: &self.label, after });
     }
 
     /// A batch has come to its end.
     pub(super) fn processed(&self, since: Instant) {
-        self.signals.emit(&Processed { took: since.elapsed() });
+        self.flow.signals.emit(&Processed { took: since.elapsed() });
     }
 
     fn is_of_dead_letters(&self) -> bool {

@@ -12,8 +12,8 @@ use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
 use crate::telemetry::signals::{BatchWritten, WriteFailed};
 
-use super::LaneContext;
 use super::alone::Alone;
+use super::context::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
 use super::item::Item;
 use super::policy::{
@@ -57,7 +57,7 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         items.into_iter().partition(|item| context.evidence.was_set_aside(item.message_ids()));
     let mut writing = Writing {
         context,
-        backoff: Backoff::new(&context.retry, context.clock.clone()),
+        backoff: context.flow.backoff(),
         todo: VecDeque::new(),
         failing_since: None,
         probe: None,
@@ -150,7 +150,13 @@ impl<S: Store> Writing<'_, S> {
         if is_store_well {
             let Tally { written, already_there, .. } = tally;
             let (collection, took) = (&context.label, started.elapsed());
-            context.signals.emit(&BatchWritten { collection, written, already_there, stale, took });
+            context.flow.signals.emit(&BatchWritten {
+                collection,
+                written,
+                already_there,
+                stale,
+                took,
+            });
             self.well();
         }
         if let Some(text) = why {
@@ -197,7 +203,8 @@ impl<S: Store> Writing<'_, S> {
     fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
         let (context, evidence) = (self.context, &self.context.evidence);
         let failing = self.failing_since.map(|since| since.elapsed()).unwrap_or_default();
-        let patience = Patience::after(failing, context.retry.budget, evidence.is_trouble_known());
+        let patience =
+            Patience::after(failing, context.flow.retry.budget, evidence.is_trouble_known());
         // The lane of dead letters has no way for what it rejects.
         let is_of_dead_letters = context.rejects.is_none();
         if is_of_dead_letters && trouble == WriteTrouble::Denied && patience != Patience::Left {
@@ -219,7 +226,13 @@ impl<S: Store> Writing<'_, S> {
         let retry_in = self.backoff.next_interval();
         let documents = group.items.len();
         let (collection, Cause { trouble, text: cause }) = (&self.context.collection.name, cause);
-        self.context.signals.emit(&WriteFailed { collection, documents, trouble, cause, retry_in });
+        self.context.flow.signals.emit(&WriteFailed {
+            collection,
+            documents,
+            trouble,
+            cause,
+            retry_in,
+        });
         tokio::select! {
             biased;
             () = self.context.letting_go() => return self.release_all(group),

@@ -13,7 +13,7 @@ use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
 
-use super::Lanes;
+use super::lanes::Lanes;
 
 pub(super) struct Intake {
     pub message: MessageConfig,

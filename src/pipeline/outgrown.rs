@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 
 use crate::budget::{Budget, Permit};
 use crate::decode::Undecoded;
+use crate::flow::Flow;
 use crate::gate::{Gate, GateState};
 use crate::message::{Receipt, Rejection};
-use crate::stop::Stop;
-use crate::telemetry::signals::{Outgrown, Signals};
+use crate::telemetry::signals::Outgrown;
 
 use super::intake::Intake;
 
@@ -27,8 +27,7 @@ pub(super) struct OutgrownContext {
     pub growth: usize,
     pub gate: Gate,
     pub intake: Arc<Intake>,
-    pub stop: Stop,
-    pub signals: Signals,
+    pub flow: Flow,
 }
 
 /// Decodes whatever comes, until every way in is gone.
@@ -38,7 +37,7 @@ pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedR
             context.intake.give_back(receipt);
             continue;
         };
-        context.signals.emit(&Outgrown { in_flight_bytes_peak: context.budget.peak().bytes });
+        context.flow.signals.emit(&Outgrown { in_flight_bytes_peak: context.budget.peak().bytes });
         for receipt in context.intake.take(vec![receipt], room) {
             // It had all that one message may have, and has it at every delivery.
             context.intake.refuse(receipt, &Rejection::from(Undecoded::Outgrown));
@@ -51,12 +50,12 @@ impl OutgrownContext {
     async fn room(&self) -> Option<Permit> {
         loop {
             let state = self.gate.state();
-            if state == GateState::Shut || self.stop.is_draining() {
+            if state == GateState::Shut || self.flow.stop.is_draining() {
                 return None;
             }
             tokio::select! {
                 biased;
-                () = self.stop.draining() => {}
+                () = self.flow.stop.draining() => {}
                 _ = self.gate.left(state) => {}
                 // Decoded while the gate is closed, it would wait in its lane, for nothing.
                 room = self.budget.grow(self.growth), if state == GateState::Open => return Some(room),

@@ -12,13 +12,15 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{Pipeline, QueueTraits};
+use super::Pipeline;
 use crate::config::Config;
 use crate::config::load::defaults;
 use crate::config::shares::MESSAGE_BYTES_MAX;
+use crate::flow::Flow;
 use crate::held::Held;
 use crate::message::{Key, QueueMessage, Reason, Rejection, Write};
 use crate::queue::EntryOutcome;
+use crate::queue::QueueTraits;
 use crate::stop::Stop;
 use crate::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
 use crate::telemetry::counters::Counts;
@@ -54,14 +56,18 @@ impl World {
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
         let (stop, signals, held) = (Stop::default(), Signals::default(), Held::default());
+        let flow = Flow {
+            clock: Arc::new(FakeClock::default()),
+            stop: stop.clone(),
+            signals: signals.clone(),
+            retry: config.retry.clone(),
+        };
         let pipeline = Pipeline {
             config: Arc::new(config),
             queue: Arc::clone(&queue),
             queue_traits,
             store: Arc::clone(&store),
-            clock: Arc::new(FakeClock::default()),
-            stop: stop.clone(),
-            signals: signals.clone(),
+            flow,
             held: held.clone(),
         };
         let running = tokio::spawn(pipeline.run());

@@ -19,18 +19,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::brake::Brake;
 use crate::budget::{Budget, Permit, Used};
-use crate::clock::Clock;
+use crate::config::QueueConfig;
 use crate::config::shares::Shares;
-use crate::config::{QueueConfig, RetryConfig};
+use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
 use crate::message::{QueueMessage, Receipt};
-use crate::retry::Backoff;
-use crate::stop::Stop;
-use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Signals};
+use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received};
 use crate::telemetry::spans;
 
-use super::{BATCH_MAX, Queue, QueueFault, visibility};
+use super::{BATCH_MAX, Queue, QueueFault, QueueTraits, visibility};
 
 /// A receive with at least this many messages, returned at once, tells of a backlog.
 const WELL_FILLED: usize = 5;
@@ -53,20 +51,13 @@ const LETTING_GO_MAX: Duration = Duration::from_millis(500);
 pub struct PollersContext<Q> {
     pub queue: Arc<Q>,
     pub config: QueueConfig,
-    pub visibility_timeout: Duration,
-    /// A FIFO queue: receives carry an attempt id, the same at a retry.
-    pub fifo: bool,
-    /// The largest message that the queue takes.
-    pub message_bytes_max: usize,
+    pub traits: QueueTraits,
     pub shares: Shares,
     pub budget: Budget,
     pub held: Held,
     pub gate: Gate,
     pub brake: Brake,
-    pub retry: RetryConfig,
-    pub clock: Arc<dyn Clock>,
-    pub stop: Stop,
-    pub signals: Signals,
+    pub flow: Flow,
 }
 
 /// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not
@@ -77,17 +68,17 @@ pub async fn run<Q: Queue>(
     context: PollersContext<Q>,
     intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static,
 ) {
-    let message_bytes_max = AtomicUsize::new(context.message_bytes_max);
+    let message_bytes_max = AtomicUsize::new(context.traits.message_bytes_max);
     let poller =
         Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
-    let stop = poller.context.stop.clone();
-    let watchdog = poller.context.signals.watchdog().clone();
-    let mut backoff = Backoff::new(&poller.context.retry, poller.context.clock.clone());
+    let stop = poller.context.flow.stop.clone();
+    let watchdog = poller.context.flow.signals.watchdog().clone();
+    let mut backoff = poller.context.flow.backoff();
     let mut receives = JoinSet::new();
     let mut retries = Retries::default();
     loop {
         if stop.is_draining() && receives.is_empty() {
-            poller.context.signals.gauges().pollers.set(0);
+            poller.context.flow.signals.gauges().pollers.set(0);
             return;
         }
         if receives.is_empty() {
@@ -99,7 +90,7 @@ pub async fn run<Q: Queue>(
                 ),
             );
         }
-        poller.context.signals.gauges().pollers.set(receives.len());
+        poller.context.flow.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
             seen @ (Seen::Backlog | Seen::Some) => {
@@ -127,7 +118,7 @@ pub async fn run<Q: Queue>(
             Seen::Fault { fault, attempt } => {
                 // Many that fail together are one fault.
                 let retry_in = *retries.pause.get_or_insert_with(|| backoff.next_interval());
-                poller.context.signals.emit(&ReceiveFailed { fault: &fault.text, retry_in });
+                poller.context.flow.signals.emit(&ReceiveFailed { fault: &fault.text, retry_in });
                 // One asks again; the others end, or many pollers would hammer a queue that is
                 // down.
                 retries.attempts.extend(attempt);
@@ -222,14 +213,14 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         // In progress until the messages are handed over.
         let (permit, _receiving) = tokio::select! {
             biased;
-            () = context.stop.draining() => return Seen::Stopped,
+            () = context.flow.stop.draining() => return Seen::Stopped,
             ready = ready => ready,
         };
         let attempt = attempt.or_else(|| self.next_attempt());
         let asked = Instant::now();
-        let span = context.signals.spans().receive();
+        let span = context.flow.signals.spans().receive();
         let given_up = async {
-            context.stop.letting_go().await;
+            context.flow.stop.letting_go().await;
             sleep(LETTING_GO_MAX).await;
         };
         let messages = tokio::select! {
@@ -243,7 +234,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             },
             () = given_up => return Seen::Stopped,
         };
-        context.signals.spans().received(&span, &messages);
+        context.flow.signals.spans().received(&span, &messages);
         drop(span);
         self.show_age(&messages);
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
@@ -251,7 +242,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let (receipts, room) = self.hold(messages, permit, asked);
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
             context.budget.peak();
-        context.signals.emit(&Received {
+        context.flow.signals.emit(&Received {
             messages: received,
             redelivered,
             in_flight_messages_peak,
@@ -277,13 +268,17 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         if count > reserved.messages() || bytes > reserved.bytes() {
             let largest = messages.iter().map(QueueMessage::bytes).max().unwrap_or_default();
             self.message_bytes_max.fetch_max(largest, Ordering::Relaxed);
-            context.signals.emit(&Overdrawn { messages: count, bytes, reserved: reserved.bytes() });
+            context.flow.signals.emit(&Overdrawn {
+                messages: count,
+                bytes,
+                reserved: reserved.bytes(),
+            });
         }
         // Hidden since some moment after the question: counted from there, nothing is extended too
         // late.
         let due = visibility::due(
             asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)),
-            context.visibility_timeout,
+            context.traits.visibility_timeout,
         );
         let hold = |message: QueueMessage| {
             let permit = reserved.split_message(2 * message.bytes());
@@ -297,7 +292,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         if messages.is_empty() {
             return Seen::Nothing;
         }
-        let now_ms = self.context.clock.now_ms();
+        let now_ms = self.context.flow.clock.now_ms();
         let at_once = asked.elapsed() < AT_ONCE
             && messages.len() >= self.reservation().messages.min(WELL_FILLED);
         let waited =
@@ -307,13 +302,14 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
 
     /// How long the oldest of them had waited.
     fn show_age(&self, messages: &[QueueMessage]) {
-        let now_ms = self.context.clock.now_ms();
+        let now_ms = self.context.flow.clock.now_ms();
         let age_ms = messages
             .iter()
             .map(|message| now_ms.saturating_sub(message.sent_ms))
             .max()
             .unwrap_or_default();
         self.context
+            .flow
             .signals
             .gauges()
             .oldest_message_age_ms
@@ -321,12 +317,12 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
     }
 
     fn next_attempt(&self) -> Option<String> {
-        self.context.fifo.then(|| {
+        self.context.traits.fifo.then(|| {
             let number = self.attempts.fetch_add(1, Ordering::Relaxed);
             format!(
                 "{}-{number}-{:.0}",
-                self.context.clock.now_ms(),
-                self.context.clock.random() * 1e9
+                self.context.flow.clock.now_ms(),
+                self.context.flow.clock.random() * 1e9
             )
         })
     }

@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::clock::Clock;
 use crate::config::RetryConfig;
+use crate::flow::Flow;
 use crate::held::{Due, Held};
 use crate::retry::Backoff;
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
@@ -52,8 +52,7 @@ pub async fn run<Q: Queue>(
     queue: Arc<Q>,
     held: Held,
     visibility_timeout: Duration,
-    clock: Arc<dyn Clock>,
-    signals: Signals,
+    Flow { clock, signals, .. }: Flow,
 ) {
     let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
     let extender =

@@ -8,7 +8,6 @@ use tracing::{Instrument, Span};
 
 use crate::message::Ending;
 use crate::queue::{EntryOutcome, HOLD_MAX, Queue, QueueFault};
-use crate::retry::Backoff;
 use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, StaleHandle};
 use crate::telemetry::spans;
 
@@ -31,7 +30,7 @@ const TRIES_LETTING_GO: u32 = 2;
 /// Settles all of them, of which the queue is asked for the same, at most
 /// [`crate::queue::BATCH_MAX`]: asks, tries what failed again, and ends every receipt.
 pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements: Vec<Settlement>) {
-    let mut backoff = Backoff::new(&context.retry, context.clock.clone());
+    let mut backoff = context.flow.backoff();
     let mut tries = 0;
     while let Some(asked) = settlements.first().map(|first| first.asked) {
         let span = span(context, asked, &settlements);
@@ -52,7 +51,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
             }
             Err(fault) => {
                 let is_kept = matches!(asked, Asked::Delete(_))
-                    && !context.stop.is_letting_go()
+                    && !context.flow.stop.is_letting_go()
                     && !is_overdue(&settlements);
                 tries += u32::from(!is_kept);
                 fault.text
@@ -61,9 +60,10 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
         if settlements.is_empty() {
             return;
         }
-        let tries_max = if context.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
+        let tries_max =
+            if context.flow.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
         let abandoned = tries >= tries_max;
-        context.signals.emit(&SettleFailed {
+        context.flow.signals.emit(&SettleFailed {
             operation: asked.name(),
             messages: settlements.len(),
             cause: &cause,
@@ -77,7 +77,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
         tokio::select! {
             biased;
             () = sleep(backoff.next_interval()) => {}
-            () = context.stop.letting_go(), if !context.stop.is_letting_go() => backoff.reset(),
+            () = context.flow.stop.letting_go(), if !context.flow.stop.is_letting_go() => backoff.reset(),
         }
     }
 }
@@ -94,7 +94,7 @@ fn span<Q>(context: &SettleContext<Q>, asked: Asked, settlements: &[Settlement])
         Asked::Delete(_) => "delete",
         Asked::Release | Asked::Leave(_) => "change_visibility",
     };
-    context.signals.spans().settle(call, settlements.len(), &processed)
+    context.flow.signals.spans().settle(call, settlements.len(), &processed)
 }
 
 /// Whether one of them is held as long as the queue allows.
@@ -135,19 +135,19 @@ fn end_answered<Q>(
             }
         }
         if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
-            context.signals.emit(&DeadLettered { reason });
+            context.flow.signals.emit(&DeadLettered { reason });
         }
         settlement.receipt.settled();
     }
     match asked {
-        Asked::Delete(_) if done > 0 => context.signals.emit(&Deleted { messages: done }),
+        Asked::Delete(_) if done > 0 => context.flow.signals.emit(&Deleted { messages: done }),
         Asked::Release | Asked::Leave(_) if done > 0 => {
-            context.signals.emit(&Released { messages: done });
+            context.flow.signals.emit(&Released { messages: done });
         }
         _ => {}
     }
     if stale > 0 {
-        context.signals.emit(&StaleHandle { operation: asked.name(), messages: stale });
+        context.flow.signals.emit(&StaleHandle { operation: asked.name(), messages: stale });
     }
     failed
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longshore::clock::Clock;
-use longshore::pipeline::{Pipeline, QueueTraits};
+use longshore::flow::Flow;
+use longshore::pipeline::Pipeline;
+use longshore::queue::QueueTraits;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 
@@ -62,6 +64,12 @@ impl World {
 
     fn start(&self, who: &Arc<Incarnation>, clock: &Arc<SimulatedClock>) -> JoinHandle<()> {
         let plan = &self.surroundings.plan;
+        let flow = Flow {
+            clock: Arc::clone(clock) as Arc<dyn Clock>,
+            stop: who.stop.clone(),
+            signals: who.signals.clone(),
+            retry: plan.config.retry.clone(),
+        };
         let pipeline = Pipeline {
             config: Arc::clone(&plan.config),
             queue: Arc::new(QueueClient {
@@ -76,9 +84,7 @@ impl World {
                 message_bytes_max: MESSAGE_BYTES_MAX,
             },
             store: Arc::new(StoreClient { store: Arc::clone(&self.store), who: Arc::clone(who) }),
-            clock: Arc::clone(clock) as Arc<dyn Clock>,
-            stop: who.stop.clone(),
-            signals: who.signals.clone(),
+            flow,
             held: who.held.clone(),
         };
         tokio::spawn(pipeline.run())
