@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
+mod exit;
 pub mod output;
 pub mod pages;
 pub mod run;
@@ -17,19 +18,13 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use self::exit::{EXIT_FOUND, EXIT_START};
 use crate::config::Config;
 #[cfg(feature = "dev")]
 use crate::config::load::Source;
 use crate::config::load::{Loaded, Sources, environment, load};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Seen;
-
-/// Something the user must mend before the command can do its work: configuration, credentials, a
-/// server that is not there.
-pub const EXIT_START: u8 = 2;
-
-/// The command ran and what it found or left is not in order.
-pub const EXIT_FOUND: u8 = 1;
 
 /// Columns of a help text: longer lines are hard to read.
 const WIDTH: usize = 100;

@@ -1,6 +1,7 @@
 //! `longshore check`: would the worker run here, and what would hurt it later. A line each: fine,
 //! or what to do.
 
+mod bound;
 mod database;
 mod finding;
 mod indexes;
@@ -10,18 +11,14 @@ mod seen;
 mod settings;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 
 use crate::config::load::Loaded;
 
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 use super::output::Output;
 use finding::Findings;
-
-/// The longest that the checks of one server take together, but for the building of indexes.
-const SERVER_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

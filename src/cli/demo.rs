@@ -23,7 +23,7 @@ use crate::stop::Stop;
 use crate::telemetry::counters::Counts;
 use crate::worker::{Ended, Seen, stop_on_signals};
 
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 
 /// Send calls in flight.
 const SENDS_MAX: usize = 8;

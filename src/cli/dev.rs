@@ -11,7 +11,7 @@ use crate::dev::worker_thread::WorkerThread;
 use crate::stop::Stop;
 use crate::worker::{Ended, Seen, stop_on_signals};
 
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

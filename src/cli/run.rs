@@ -10,7 +10,7 @@ use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
 use crate::worker::{Ended, Seen, Worker, stop_on_signals};
 
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 use super::output::Output;
 
 #[derive(Debug, Args)]

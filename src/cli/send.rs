@@ -31,7 +31,7 @@ use self::message::{Grouping, Recipe};
 use self::pace::Pace;
 use self::report::Report;
 use self::source::{Piece, Source};
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 use super::output::Output;
 
 /// Calls in flight to a standard queue. To a FIFO queue it is one, so that no batch overtakes

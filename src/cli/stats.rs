@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::mongo_manager::MongoManager;
 
-use super::EXIT_FOUND;
+use super::exit::EXIT_FOUND;
 use super::output::{self, Output};
 
 #[derive(Debug, Args)]

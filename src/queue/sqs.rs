@@ -7,6 +7,7 @@
 
 mod batch;
 mod calls;
+mod client;
 mod connect;
 mod facts;
 mod fault;
@@ -15,94 +16,28 @@ mod probe;
 mod received;
 mod send;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
     MessageSystemAttributeName,
 };
-use tokio::time::Instant;
 
-use self::place::Place;
+use self::client::CALL_MAX;
 use super::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::message::QueueMessage;
-use crate::telemetry::signals::{QueueCalled, Signals};
 
 pub use self::calls::{ApiCalls, Operation};
+pub use self::client::SqsQueue;
 pub use self::connect::Credentials;
 pub use self::facts::{QueueFacts, RedrivePolicy};
 pub use self::probe::{Probe, Verdict};
 pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 
-/// The longest that a call other than a receive may take, connecting included.
-const CALL_MAX: Duration = Duration::from_secs(10);
-
 /// How much longer than its long poll a receive may take. Given up too early, it leaves messages
 /// hidden that nobody holds.
 const RECEIVE_GRACE: Duration = Duration::from_secs(10);
-
-/// One SQS queue. Its connections are pooled, so one value serves all tasks of a process.
-#[derive(Debug)]
-pub struct SqsQueue {
-    client: Client,
-    place: Place,
-    /// As the queue said at connect; it cannot change.
-    fifo: bool,
-    /// Asked for at each receive where it is configured; else the queue's own holds.
-    visibility_timeout: Option<Duration>,
-    calls: Arc<ApiCalls>,
-    signals: Signals,
-}
-
-impl SqsQueue {
-    /// The same queue, whose calls are told to `signals`.
-    #[must_use]
-    pub fn told_to(self, signals: Signals) -> Self {
-        Self { signals, ..self }
-    }
-
-    /// The requests made so far, by operation. AWS bills by request.
-    #[must_use]
-    pub fn calls(&self) -> &Arc<ApiCalls> {
-        &self.calls
-    }
-
-    /// The URL of the queue, as configured.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.place.url
-    }
-
-    /// Counts and bounds one request, and puts its failure into words.
-    async fn call<O, E>(
-        &self,
-        operation: Operation,
-        limit: Duration,
-        request: impl Future<Output = Result<O, SdkError<E>>>,
-    ) -> Result<O, QueueFault>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        self.calls.count(operation);
-        let asked = Instant::now();
-        let answer = match tokio::time::timeout(limit, request).await {
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.place)),
-            Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
-        };
-        let error = answer.as_ref().err().map(|fault| fault.kind.name());
-        self.signals.emit(&QueueCalled {
-            operation: operation.name(),
-            took: asked.elapsed(),
-            error,
-        });
-        answer
-    }
-}
 
 impl Queue for SqsQueue {
     async fn receive(

@@ -20,11 +20,13 @@ mod selection;
 mod unfit;
 mod updates;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
+use tokio::time::timeout;
 
 use self::command::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current};
@@ -61,6 +63,35 @@ impl MongoStore {
             server_selection_timeout,
             doubted: DoubtedIndexes::default(),
             unfit: Unfit::default(),
+        }
+    }
+
+    /// Waits until an upsert has met a duplicate, which may say that indexes are not what they
+    /// were. One listens at a time.
+    pub async fn indexes_doubted(&self) {
+        self.doubted.any().await;
+    }
+
+    /// The names of the collections where that was, since this was last asked.
+    #[must_use]
+    pub fn take_doubted(&self) -> BTreeSet<String> {
+        self.doubted.take()
+    }
+
+    /// Whether writes may go to this collection. One that was found unfit is looked at again each
+    /// time: the gate may be closed for it, and then nobody else looks.
+    async fn is_fit(&self, collection: &Collection) -> Result<(), StoreFault> {
+        if self.unfit.why(&collection.name).is_none() {
+            return Ok(());
+        }
+        let bound = self.server_selection_timeout + CALL_MARGIN;
+        // The look itself keeps what it finds.
+        timeout(bound, self.indexes(collection)).await.unwrap_or_else(|_| {
+            Err(unavailable(format!("no reply within {} s", bound.as_secs())).fault)
+        })?;
+        match self.unfit.why(&collection.name) {
+            Some(why) => Err(unavailable(why).fault),
+            None => Ok(()),
         }
     }
 
@@ -125,7 +156,7 @@ impl MongoStore {
             .await
             .and_then(|reply| reply::read(&reply, batch.writes));
         if is_of_the_collection(&answer) {
-            self.doubt_indexes(collection);
+            self.doubted.doubt(collection);
         }
         match answer {
             Ok(reply) => Ok(Some(reply)),
@@ -152,11 +183,9 @@ impl MongoStore {
         })?;
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
         let current = self.connection.current();
-        let answer = tokio::time::timeout(
-            bound,
-            Box::pin(async { current.database.run_raw_command(command).await }),
-        )
-        .await;
+        let answer =
+            timeout(bound, Box::pin(async { current.database.run_raw_command(command).await }))
+                .await;
         match answer {
             Err(_) => Err(unavailable(format!("no reply within {} s", bound.as_secs()))),
             Ok(Ok(reply)) => Ok(reply),

@@ -13,8 +13,9 @@ use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
 use crate::store::{StoreFault, StoreFaultKind};
 
+use super::bound::SERVER_MAX;
 use super::finding::Findings;
-use super::{SERVER_MAX, indexes};
+use super::indexes;
 
 const CHECK: &str = "database";
 

@@ -10,7 +10,7 @@ use crate::dead_letter;
 use crate::queue::sqs::{Credentials, Probe, QueueFacts, SqsQueue, Verdict};
 use crate::worker::VISIBILITY_TIMEOUT_MIN;
 
-use super::SERVER_MAX;
+use super::bound::SERVER_MAX;
 use super::finding::Findings;
 
 /// Below this, a sick database and a few deploys can make the queue's own redrive policy take

@@ -17,9 +17,10 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use tokio::time::timeout;
 
 use super::calls::ApiCalls;
+use super::client::SqsQueue;
 use super::facts::QueueFacts;
+use super::fault;
 use super::place::{Place, region_of};
-use super::{SqsQueue, fault};
 use crate::config::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::telemetry::signals::Signals;

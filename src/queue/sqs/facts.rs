@@ -7,7 +7,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use super::calls::Operation;
-use super::{CALL_MAX, SqsQueue, fault};
+use super::client::{CALL_MAX, SqsQueue};
+use super::fault;
 use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::queue::QueueFault;
 

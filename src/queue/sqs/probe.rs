@@ -1,7 +1,7 @@
 //! What this process may do with the queue, tried by calls that change nothing.
 
-use super::SqsQueue;
 use super::calls::Operation;
+use super::client::SqsQueue;
 use crate::queue::{EntryOutcome, Queue, QueueFault, QueueFaultKind};
 
 /// No queue ever gave out this receipt handle.

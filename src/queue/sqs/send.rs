@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
+use super::batch;
 use super::calls::Operation;
-use super::{CALL_MAX, SqsQueue, batch};
+use super::client::{CALL_MAX, SqsQueue};
 use crate::message::Attribute;
 use crate::queue::QueueFault;
 

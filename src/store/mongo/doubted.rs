@@ -2,11 +2,10 @@
 //! are not what they were.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::MongoStore;
 use crate::config::Collection;
 
 /// Collections whose indexes are to be looked at. Clones share them.
@@ -16,33 +15,33 @@ pub(super) struct DoubtedIndexes {
     raised: Arc<Notify>,
 }
 
-impl MongoStore {
-    /// An upsert into this collection met a duplicate.
-    pub(super) fn doubt_indexes(&self, collection: &Collection) {
-        let mut collections =
-            self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner);
+impl DoubtedIndexes {
+    /// Those of this collection may not be what they were.
+    pub(super) fn doubt(&self, collection: &Collection) {
+        let mut collections = self.lock();
         if !collections.contains(&collection.name) {
             collections.insert(collection.name.clone());
         }
         // Kept for who listens next.
-        self.doubted.raised.notify_one();
+        self.raised.notify_one();
     }
 
-    /// Waits until an upsert has met a duplicate. One listens at a time.
-    pub async fn indexes_doubted(&self) {
+    /// Waits until there are any. One listens at a time.
+    pub(super) async fn any(&self) {
         loop {
-            if !self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            if !self.lock().is_empty() {
                 return;
             }
-            self.doubted.raised.notified().await;
+            self.raised.notified().await;
         }
     }
 
-    /// The names of the collections where that was, since this was last asked.
-    #[must_use]
-    pub fn take_doubted(&self) -> BTreeSet<String> {
-        std::mem::take(
-            &mut *self.doubted.collections.lock().unwrap_or_else(PoisonError::into_inner),
-        )
+    /// The names of their collections, since this was last asked.
+    pub(super) fn take(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,81 +8,27 @@
 
 mod arrival;
 mod comparison;
+mod contents;
+mod declared;
 mod listing;
 mod obstacles;
 mod refusals;
+mod report;
+mod shell;
 
-use bson::{Bson, Document};
+use bson::Document;
 use mongodb::IndexModel;
 use mongodb::options::{Collation, IndexOptions};
 
 use self::comparison::{difference, expires, finds, guards, same_keys};
+pub use self::contents::Contents;
+use self::declared::{is_id, keys};
 use self::listing::{Found, There};
-pub use self::refusals::{Unguarded, Why};
+pub use self::report::{Conflict, Guard, IndexReport, Unguarded, Why};
 use super::MongoStore;
 use super::fault::{DUPLICATE_KEY, Refusal, refusal};
 use crate::config::{Collection, Index};
 use crate::store::StoreFault;
-
-/// What is there of a collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contents {
-    Missing,
-    Empty,
-    Filled,
-    /// Holds one `_id` twice without a word, so that an insert cannot be told from its redelivery.
-    TimeSeries,
-    View,
-    /// Removes its oldest documents when it is full.
-    Capped,
-}
-
-impl Contents {
-    /// Whether it can be written to, and have the declared indexes.
-    #[must_use]
-    pub const fn is_ordinary(self) -> bool {
-        match self {
-            Self::Missing | Self::Empty | Self::Filled => true,
-            Self::TimeSeries | Self::View | Self::Capped => false,
-        }
-    }
-}
-
-/// The declared indexes of one collection, by what became of them.
-#[derive(Debug, Clone)]
-pub struct IndexReport {
-    pub collection: String,
-    pub contents: Contents,
-    /// Of the collection: another one after it was dropped and made anew. `None` where there is
-    /// none.
-    pub uuid: Option<Vec<u8>>,
-    pub present: Vec<Index>,
-    pub missing: Vec<Index>,
-    /// Not there yet, and nothing to make.
-    pub building: Vec<Index>,
-    /// An index on the same fields that does something else.
-    pub conflicting: Vec<Conflict>,
-    /// Where nothing refuses a second document with one key.
-    pub unguarded: Option<Unguarded>,
-    /// Of those that refuse a second document with one key, the one that serves best.
-    pub guard: Option<Guard>,
-    /// What makes the order of arrival matter, or good messages be refused. For a person to know.
-    pub notes: Vec<String>,
-    /// The default collation of the collection, unless it is simple.
-    pub collation: Option<String>,
-    /// Of all indexes that are there.
-    pub names: Vec<String>,
-}
-
-/// An index that refuses a second document with one key. It need not be the declared one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
-    pub key: String,
-    pub index: String,
-    /// Whether updates find their document by it, or by another on the same field: by one that is
-    /// hidden they do not.
-    pub is_used: bool,
-}
 
 /// Why an index was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -91,28 +37,6 @@ pub struct NotMade {
     pub fault: StoreFault,
     /// Documents or another index are in the way: it will fail again until someone acts.
     pub is_obstructed: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct Conflict {
-    pub declared: Index,
-    /// What is there instead, and what to do.
-    pub text: String,
-}
-
-impl IndexReport {
-    /// A name that no index there has. An index on the same fields with a collation may have the
-    /// usual one.
-    fn free_name(&self, index: &Index) -> String {
-        let usual = default_name(index);
-        let others = (1_u32..).map(|number| {
-            if number == 1 { format!("{usual}_simple") } else { format!("{usual}_simple_{number}") }
-        });
-        std::iter::once(usual.clone())
-            .chain(others)
-            .find(|name| !self.names.contains(name))
-            .unwrap_or(usual)
-    }
 }
 
 impl MongoStore {
@@ -252,34 +176,6 @@ fn last_cause(fault: StoreFault) -> StoreFault {
 /// Byte by byte, whatever the collection's default is.
 fn simple() -> Collation {
     Collation::builder().locale("simple").build()
-}
-
-/// What to type into mongosh about a collection.
-fn shell(collection: &str, call: &str) -> String {
-    format!("db.getCollection({collection:?}).{call}")
-}
-
-fn keys(index: &Index) -> Document {
-    index.keys.iter().map(|(field, direction)| (field.clone(), Bson::Int32(*direction))).collect()
-}
-
-/// As drivers and mongosh name an index.
-fn default_name(index: &Index) -> String {
-    index
-        .keys
-        .iter()
-        .map(|(field, direction)| format!("{field}_{direction}"))
-        .collect::<Vec<_>>()
-        .join("_")
-}
-
-fn is_id(index: &Index) -> bool {
-    is_on(index, "_id")
-}
-
-/// Whether it is on this field alone.
-fn is_on(index: &Index, key: &str) -> bool {
-    matches!(index.keys.as_slice(), [(field, _)] if field == key)
 }
 
 #[cfg(test)]

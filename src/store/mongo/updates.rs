@@ -128,7 +128,7 @@ impl MongoStore {
             for refused in answer.refused {
                 let item = &mut attempt.items[first + refused.index];
                 *item = if refused.code == fault::DUPLICATE_KEY {
-                    self.doubt_indexes(collection);
+                    self.doubted.doubt(collection);
                     Tried::Duplicate(refused)
                 } else if form == Form::Short
                     && fault::blame(refused.code, &refused.text) == Blame::Unclear

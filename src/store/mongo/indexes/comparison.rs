@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Bson, Document};
 
 use super::listing::Found;
-use super::shell;
+use super::shell::shell;
 use crate::config::Index;
 
 /// Directions by value: the old shell wrote them as doubles.

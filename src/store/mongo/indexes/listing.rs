@@ -11,7 +11,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 
 use super::super::MongoStore;
-use super::Contents;
+use super::contents::Contents;
 
 /// The collection went away between two questions.
 const NAMESPACE_NOT_FOUND: i32 = 26;

@@ -5,7 +5,9 @@ use futures_util::TryStreamExt;
 
 use super::super::MongoStore;
 use super::super::fault::bounded;
-use super::{Contents, IndexReport, simple, told};
+use super::contents::Contents;
+use super::report::IndexReport;
+use super::{simple, told};
 use crate::config::Index;
 use crate::store::StoreFault;
 

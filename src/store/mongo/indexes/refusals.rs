@@ -1,24 +1,10 @@
 //! What keeps a worker from writing to a collection, and what to do about it.
 
-use super::{Contents, IndexReport, default_name, is_on, shell};
+use super::contents::Contents;
+use super::declared::{default_name, is_on};
+use super::report::{IndexReport, Unguarded, Why};
+use super::shell::shell;
 use crate::config::Index;
-
-/// A key without a guard, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unguarded {
-    pub key: String,
-    pub why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// No unique index is on it.
-    Missing,
-    /// The one on it is still being built.
-    Building,
-    /// The key is `_id`, and the collection's default collation folds it.
-    Folding,
-}
 
 impl IndexReport {
     /// Why nothing may be written to this collection as it is. Each says what to do.

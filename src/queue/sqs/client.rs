@@ -1,0 +1,78 @@
+//! One queue at SQS and the way of every call to it: counted, bounded, and told of. What is asked of
+//! the queue stands in the files beside this one.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::Instant;
+
+use super::calls::{ApiCalls, Operation};
+use super::fault;
+use super::place::Place;
+use crate::queue::QueueFault;
+use crate::telemetry::signals::{QueueCalled, Signals};
+
+/// The longest that a call other than a receive may take, connecting included.
+pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// One SQS queue. Its connections are pooled, so one value serves all tasks of a process.
+#[derive(Debug)]
+pub struct SqsQueue {
+    pub(super) client: Client,
+    pub(super) place: Place,
+    /// As the queue said at connect; it cannot change.
+    pub(super) fifo: bool,
+    /// Asked for at each receive where it is configured; else the queue's own holds.
+    pub(super) visibility_timeout: Option<Duration>,
+    pub(super) calls: Arc<ApiCalls>,
+    pub(super) signals: Signals,
+}
+
+impl SqsQueue {
+    /// The same queue, whose calls are told to `signals`.
+    #[must_use]
+    pub fn told_to(self, signals: Signals) -> Self {
+        Self { signals, ..self }
+    }
+
+    /// The requests made so far, by operation. AWS bills by request.
+    #[must_use]
+    pub fn calls(&self) -> &Arc<ApiCalls> {
+        &self.calls
+    }
+
+    /// The URL of the queue, as configured.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.place.url
+    }
+
+    /// Counts and bounds one request, and puts its failure into words.
+    pub(super) async fn call<O, E>(
+        &self,
+        operation: Operation,
+        limit: Duration,
+        request: impl Future<Output = Result<O, SdkError<E>>>,
+    ) -> Result<O, QueueFault>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.calls.count(operation);
+        let asked = Instant::now();
+        let answer = match tokio::time::timeout(limit, request).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.place)),
+            Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
+        };
+        let error = answer.as_ref().err().map(|fault| fault.kind.name());
+        self.signals.emit(&QueueCalled {
+            operation: operation.name(),
+            took: asked.elapsed(),
+            error,
+        });
+        answer
+    }
+}
