@@ -106,158 +106,16 @@
 
 mod error;
 mod facts;
+mod manager;
+mod options;
 mod pool;
 mod privileges;
 mod redactor;
 mod settings;
 mod shared;
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use bson::{Document, doc};
-use mongodb::event::EventHandler;
-use mongodb::options::ClientOptions;
-use mongodb::{Client, Database};
-
-use self::error::Diagnosis;
 pub use self::error::MongoManagerError;
 pub use self::facts::{ServerFacts, Topology};
-use self::pool::PoolCounters;
+pub use self::manager::MongoManager;
 pub use self::pool::PoolCounts;
 pub use self::privileges::Privileges;
-use crate::config::DbConfig;
-use crate::telemetry::signals::Signals;
-
-/// How long a ping may take beyond the search for a server: a server that stalls must not stall
-/// those who ask for it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// A connected client with its default database. Clones share it.
-#[derive(Clone)]
-pub struct MongoManager {
-    client: Client,
-    /// For clients that take its place.
-    options: Arc<ClientOptions>,
-    database: Database,
-    pool: Arc<PoolCounters>,
-    diagnosis: Arc<Diagnosis>,
-    ping_timeout: Duration,
-}
-
-impl MongoManager {
-    /// Makes a client and pings the server, so that a wrong address or password shows here.
-    ///
-    /// The client belongs to the tokio runtime that this runs on and ends with it.
-    ///
-    /// # Errors
-    /// At once where the settings cannot be read, else within the server selection timeout
-    /// (`serverSelectionTimeoutMS` in the URI, else [`DbConfig::server_selection_timeout`]) and 3
-    /// s.
-    pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
-        let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
-        let ping_timeout = settings::selection_timeout(&options).saturating_add(ANSWER_TIMEOUT);
-        let pool = Arc::new(PoolCounters::default());
-        let diagnosis = Arc::new(Diagnosis::new(&options, redactor));
-        options.cmap_event_handler = Some({
-            let pool = Arc::clone(&pool);
-            EventHandler::callback(move |event| pool.record(&event))
-        });
-        options.sdam_event_handler = Some({
-            let diagnosis = Arc::clone(&diagnosis);
-            EventHandler::callback(move |event| diagnosis.record(event))
-        });
-        let client =
-            Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
-        let database = client.database(&database);
-        let manager =
-            Self { client, options: Arc::new(options), database, pool, diagnosis, ping_timeout };
-        manager.ping().await?;
-        Ok(manager)
-    }
-
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// The database that the URI names.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
-    }
-
-    /// The same database of a new client, which logs in on connections of its own. For when the
-    /// server no longer knows the login of the old ones: it forgets that for good where a user is
-    /// dropped, though one of the same name be made again.
-    ///
-    /// # Errors
-    /// Where the driver no longer takes the options that it has taken before.
-    pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
-        let client = Client::with_options(ClientOptions::clone(&self.options))
-            .map_err(|error| self.explain(&error))?;
-        Ok(client.database(self.database.name()))
-    }
-
-    /// What the connection pools did so far.
-    #[must_use]
-    pub fn pool_counts(&self) -> PoolCounts {
-        self.pool.counts()
-    }
-
-    /// How long connections take is told to `signals` from now on.
-    pub fn tell(&self, signals: Signals) {
-        self.pool.tell(signals);
-    }
-
-    /// Asks the primary for a sign of life.
-    ///
-    /// # Errors
-    /// Where none came within the server selection timeout and 3 s.
-    pub async fn ping(&self) -> Result<(), MongoManagerError> {
-        let answered = tokio::time::timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
-        answered.unwrap_or_else(|_| Err(self.diagnosis.silent())).map(|_| ())
-    }
-
-    /// The server's `collStats` of a collection: `count`, `size`, `storageSize`, `nindexes` and
-    /// more. All are 0 where there is no such collection.
-    /// <https://www.mongodb.com/docs/manual/reference/command/collStats/>
-    ///
-    /// # Errors
-    /// Where the server cannot be reached, or does not allow it.
-    pub async fn coll_stats(&self, collection: &str) -> Result<Document, MongoManagerError> {
-        self.run(doc! { "collStats": collection }).await
-    }
-
-    /// Runs a command on the primary, as it is. A write concern that was not met is an error.
-    pub(crate) async fn run(&self, command: Document) -> Result<Document, MongoManagerError> {
-        let reply =
-            self.database.run_command(command).await.map_err(|error| self.explain(&error))?;
-        match reply.get_document("writeConcernError") {
-            Ok(unmet) => {
-                let detail =
-                    unmet.get_str("errmsg").unwrap_or("the write concern was not met").to_owned();
-                Err(MongoManagerError::Failed { hosts: self.diagnosis.hosts().to_owned(), detail })
-            }
-            Err(_) => Ok(reply),
-        }
-    }
-
-    /// An error of this client, from any call of the driver, in words that say what to do and hold
-    /// no credentials.
-    #[must_use]
-    pub fn explain(&self, error: &mongodb::error::Error) -> MongoManagerError {
-        self.diagnosis.explain(error)
-    }
-}
-
-impl fmt::Debug for MongoManager {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MongoManager")
-            .field("hosts", &self.diagnosis.hosts())
-            .field("database", &self.database.name())
-            .field("pool", &self.pool_counts())
-            .finish_non_exhaustive()
-    }
-}

@@ -7,7 +7,8 @@ use super::key_path::KeyPath;
 use super::provenance::Source;
 use super::reader::Reader;
 use super::routes::{self, Declared};
-use super::{Acknowledgement, Collection, Index, WriteConcern, WriteKind, literal, units};
+use super::writes::{Acknowledgement, Collection, Index, WriteConcern, WriteKind};
+use super::{literal, units};
 
 /// Joins the routes by collection and reports where two of one do not agree.
 pub(crate) fn join(reader: &mut Reader, declared: &[Declared]) -> BTreeMap<String, Collection> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Acknowledgement, literal, units};
+use super::writes::Acknowledgement;
+use super::{literal, units};
 
 /// One kind of value. Text is read as the value it spells, in every layer alike: the environment
 /// has nothing else.

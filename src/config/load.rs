@@ -10,14 +10,13 @@ use super::key_path::KeyPath;
 use super::layers::Layers;
 pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
 use super::reader::{Findings, Reader};
-use super::{Config, collections, ini_file, routes, rules, sections, text_file, toml_file};
+use super::sections::{self, URI_VARIABLE};
+use super::settings::{Config, DbConfig};
+use super::{collections, ini_file, routes, rules, text_file, toml_file};
 
 /// Begins the name of a variable; parts are joined by two underscores, since names hold single
 /// ones.
 const VARIABLE_PREFIX: &str = "LONGSHORE__";
-
-/// Beats every layer: the variable that a portal's own code reads.
-pub(crate) const URI_VARIABLE: &str = "MONGO_CACHE_URI";
 
 const BUILTIN_ROUTES: &str = include_str!("builtin_routes.toml");
 
@@ -76,6 +75,13 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
 #[must_use]
 pub fn defaults() -> Config {
     load(Sources::default()).expect("the defaults are within their bounds").config
+}
+
+impl Default for DbConfig {
+    /// As the loader fills it without any source.
+    fn default() -> Self {
+        defaults().db
+    }
 }
 
 fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {

@@ -7,7 +7,8 @@ use super::key_path::KeyPath;
 use super::kinds::{Choice, Switch};
 use super::provenance::Source;
 use super::reader::Reader;
-use super::{Index, Route, WriteConcern, WriteKind, literal, names, sections};
+use super::writes::{Index, Route, WriteConcern, WriteKind};
+use super::{literal, names, sections};
 
 /// A route is a few lines of configuration: more of them are made by a mistake.
 const ROUTES_MAX: usize = 256;

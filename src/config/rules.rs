@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::key_path::KeyPath;
 use super::reader::Reader;
+use super::settings::Config;
 use super::shares::{MESSAGE_BYTES_MAX, Shares};
-use super::{Config, literal, units};
+use super::{literal, units};
 
 /// What a drain needs besides the last long poll: to write what is held, to delete it, to give back
 /// the rest.

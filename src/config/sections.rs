@@ -11,14 +11,18 @@ use tracing_subscriber::EnvFilter;
 
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
-use super::load::URI_VARIABLE;
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
-use super::{
-    Acknowledgement, AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig,
-    LogConfig, LogFormat, MessageConfig, QueueConfig, RetryConfig, Secret, WorkerConfig,
-    WriteConcern, connection_options, literal, names, redact, text_file,
+use super::secret::Secret;
+use super::settings::{
+    AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig,
+    LogFormat, MessageConfig, QueueConfig, RetryConfig, WorkerConfig,
 };
+use super::writes::{Acknowledgement, WriteConcern};
+use super::{connection_options, literal, names, redact, text_file};
+
+/// Beats every layer: the variable that a portal's own code reads.
+pub(crate) const URI_VARIABLE: &str = "MONGO_CACHE_URI";
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;

@@ -1,7 +1,7 @@
 //! How the in-flight bytes are shared out: among receives, and to the one message at a time that
 //! needs more than its share.
 
-use super::Config;
+use super::settings::Config;
 
 /// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set
 /// to less, and to more again at any time.

@@ -3,6 +3,7 @@
 //! Each member is a real mongod that picks a free port itself, keeps its data in a temporary
 //! folder, and ends with this process, however that ends. Data is not kept.
 
+mod error;
 mod find;
 mod member;
 
@@ -13,16 +14,16 @@ use bson::doc;
 use futures_util::future::{join_all, try_join_all};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+pub use self::error::MongodError;
 pub use self::find::find;
-use self::member::{File, Member};
+use self::member::{File, LOG, Member};
 use crate::config::{DbConfig, Secret};
 use crate::mongo_manager::{MongoManager, MongoManagerError};
 
 /// The replica set's name.
 pub const REPLICA_SET: &str = "longshore";
 
-/// Names within a member's folder.
-const LOG: &str = "mongod.log";
+/// Names within a member's folder, beside [`LOG`].
 const KEY_FILE: &str = "key";
 const CERTIFICATE_AND_KEY_FILE: &str = "server.pem";
 const CA_FILE: &str = "ca.pem";
@@ -73,17 +74,6 @@ pub struct Login {
 pub struct Tls {
     pub ca: String,
     pub certificate_and_key: Secret,
-}
-
-/// Why there is no replica set.
-#[derive(Debug, thiserror::Error)]
-pub enum MongodError {
-    #[error("{0}")]
-    NotFound(String),
-    #[error("cannot start {}: {reason}", program.display())]
-    Start { program: PathBuf, reason: String },
-    #[error("the private mongod does not become a replica set: {0}")]
-    Initiate(#[from] MongoManagerError),
 }
 
 /// A running replica set. Dropping it ends it soon; [`Mongod::stop`] waits until nothing is left.

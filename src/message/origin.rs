@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{QueueMessage, Reason, Rejection};
+use super::queue_message::QueueMessage;
+use super::rejection::{Reason, Rejection};
 use crate::time::{self, Time};
 
 /// The attributes by which a sender gives a message an identity of its own: both of the first two,

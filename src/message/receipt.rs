@@ -6,7 +6,8 @@ use std::sync::Arc;
 use opentelemetry::trace::SpanContext;
 use tokio::time::Instant;
 
-use super::{Origin, QueueMessage};
+use super::origin::Origin;
+use super::queue_message::QueueMessage;
 use crate::budget::Permit;
 use crate::held::{Held, Stage};
 

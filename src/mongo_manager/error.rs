@@ -8,6 +8,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, Tls};
 
+use super::options::selection_timeout;
 use super::redactor::Redactor;
 
 /// Holds no error of the driver as its source, since nothing is known of what those print.
@@ -109,7 +110,7 @@ impl Diagnosis {
         Self {
             hosts: options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             tls: matches!(options.tls, Some(Tls::Enabled(_))),
-            selection_timeout: super::settings::selection_timeout(options),
+            selection_timeout: selection_timeout(options),
             redactor,
             heartbeats: Mutex::default(),
         }

@@ -2,7 +2,8 @@
 
 use bson::{Document, doc};
 
-use super::{MongoManager, MongoManagerError};
+use super::error::MongoManagerError;
+use super::manager::MongoManager;
 
 /// A server and what it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use bson::{Document, doc};
 
-use super::{MongoManager, MongoManagerError};
+use super::error::MongoManagerError;
+use super::manager::MongoManager;
 
 /// The privileges of the user who is logged in, from all of its roles.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,8 @@
 use mongodb::options::Credential;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::options::options_in;
+
 /// Stands in for a text that repeats a part of the credentials. Cutting the part out would still
 /// tell where it was.
 const WITHHELD: &str = "details are withheld because they repeat a part of the credentials";
@@ -51,7 +53,7 @@ impl Redactor {
     }
 
     fn add_options_of(&mut self, uri: &str) {
-        for (name, value) in super::settings::options_in(uri) {
+        for (name, value) in options_in(uri) {
             self.add_option(name, value);
         }
     }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error::MongoManagerError;
+use super::error::{self, MongoManagerError};
+use super::options::options_in;
 use super::redactor::Redactor;
 use crate::config::DbConfig;
 
@@ -40,7 +40,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     }
     let merged = merge(uri, &config.connection_options);
     let unreadable = |error: &mongodb::error::Error| {
-        let detail = redactor.clean(&super::error::text(error));
+        let detail = redactor.clean(&error::text(error));
         // The connection string alone tells whose fault it is.
         match ConnectionString::parse(uri) {
             Ok(_) if !config.connection_options.is_empty() => {
@@ -54,9 +54,9 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
         tokio::time::timeout(config.server_selection_timeout, ClientOptions::parse(parsed)).await;
     let mut options = match resolved {
         Ok(Ok(options)) => options,
-        Ok(Err(error)) if super::error::is_dns(&error) => {
+        Ok(Err(error)) if error::is_dns(&error) => {
             return Err(MongoManagerError::HostUnknown {
-                detail: redactor.clean(&super::error::text(&error)),
+                detail: redactor.clean(&error::text(&error)),
             });
         }
         Ok(Err(error)) => return Err(unreadable(&error)),
@@ -79,18 +79,6 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     options.server_selection_timeout.get_or_insert(config.server_selection_timeout);
     let redactor = with_options(Redactor::of_credential(uri, options.credential.as_ref()));
     Ok(Settings { options, database, redactor })
-}
-
-/// How long the client looks for a server: in the connection string, else in the configuration.
-pub(super) fn selection_timeout(options: &ClientOptions) -> Duration {
-    options.server_selection_timeout.unwrap_or_default()
-}
-
-/// The options in a connection string as they stand there: the driver takes the first `?` for their
-/// start.
-pub(super) fn options_in(uri: &str) -> impl Iterator<Item = (&str, &str)> {
-    let query = uri.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').filter_map(|pair| pair.split_once('='))
 }
 
 /// Appends the options that the connection string does not have. Names count without case, as in
@@ -138,9 +126,11 @@ fn scheme(uri: &str, redactor: &Redactor) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use super::*;
     use crate::config::Secret;
+    use crate::mongo_manager::options::selection_timeout;
 
     fn config(uri: &str, options: &[(&str, &str)]) -> DbConfig {
         let connection_options: BTreeMap<_, _> =

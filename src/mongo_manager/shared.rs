@@ -7,7 +7,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use mongodb::Database;
 
-use super::{MongoManager, MongoManagerError};
+use super::error::MongoManagerError;
+use super::manager::MongoManager;
 use crate::config::DbConfig;
 use crate::config::load::{Sources, environment, load};
 

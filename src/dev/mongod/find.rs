@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::MongodError;
+use super::error::MongodError;
 
 /// Where `scripts/mongod.sh` keeps the MongoDB that it fetches, below the cache folder.
 const CACHED: &str = "mongodb-6.0.5/fiftyone/db/bin/mongod";

@@ -11,7 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::MongodError;
+use super::error::MongodError;
+
+/// The server's log in its folder. The arguments must send it there: the port is read from it.
+pub(super) const LOG: &str = "mongod.log";
 
 const GUARD: &str = include_str!("guard.sh");
 
@@ -84,8 +87,7 @@ impl Member {
         let old = std::mem::replace(&mut self.guard, guard);
         old.leave().await.map_err(|error| failed(error.to_string()))?;
         // It names the port of a server that is gone.
-        std::fs::remove_file(self.folder().join(super::LOG))
-            .map_err(|error| failed(error.to_string()))?;
+        std::fs::remove_file(self.folder().join(LOG)).map_err(|error| failed(error.to_string()))?;
         self.process_id = self.guard.run().await.map_err(failed)?.0;
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Guard {
             .ok_or("its guard gave no process id")?;
         let port = tokio::time::timeout(
             START_TIMEOUT,
-            listening(&self.folder.join(super::LOG), &mut self.stdout),
+            listening(&self.folder.join(LOG), &mut self.stdout),
         )
         .await
         .map_err(|_| format!("it did not listen within {START_TIMEOUT:?}"))??;
