@@ -85,6 +85,11 @@ fn assert_none(complaints: &[String]) {
 }
 
 #[test]
+fn no_files_import_each_other_in_a_circle() {
+    assert_none(&order::file_circles(&sources(&["src"])));
+}
+
+#[test]
 fn imports_run_only_from_left_to_right() {
     assert_none(&order::against_order(&sources(&["src"])));
 }

@@ -52,6 +52,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "version",
             "bson",
+            "flow",
             "held",
             "gauges",
             "budget",
@@ -163,7 +164,32 @@ fn imported(height: usize, importer: &str, named: &Named) -> Result<&'static str
     Ok(module)
 }
 
-/// Each module that can reach itself, once.
+/// Complaints about files that import each other in a circle: neither can be read before the other.
+/// That a file declares the modules below it, and says what of them is seen outside, is no import.
+pub fn file_circles(sources: &[Source]) -> Vec<String> {
+    let files: Vec<&Source> = sources.iter().filter(|source| !source.is_tests()).collect();
+    let paths: BTreeMap<String, &Source> =
+        files.iter().map(|source| (source.module.join("/"), *source)).collect();
+    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for source in &files {
+        let own = source.module.join("/");
+        for named in source.named().iter().filter(|named| named.own) {
+            // The file that the longest part of the path leads to.
+            let file = (1..=named.segments.len()).rev().find_map(|length| {
+                paths.get_key_value(&named.segments[..length].join("/")).map(|(path, _)| path)
+            });
+            if let Some((path, _)) = file.and_then(|file| paths.get_key_value(file))
+                && *path != own
+                && let Some((importer, _)) = paths.get_key_value(&own)
+            {
+                edges.entry(importer).or_default().insert(path);
+            }
+        }
+    }
+    circles(&edges)
+}
+
+/// Each group of modules that reach each other, once.
 fn circles(edges: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
     let reachable = |start: &str| {
         let mut seen = BTreeSet::new();
@@ -175,13 +201,17 @@ fn circles(edges: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
         }
         seen
     };
-    let turning: Vec<&str> =
-        edges.keys().copied().filter(|module| reachable(module).contains(module)).collect();
-    if turning.is_empty() {
-        Vec::new()
-    } else {
-        vec![format!("these modules import each other in a circle: {}", turning.join(", "))]
+    let reaches: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|module| (*module, reachable(module))).collect();
+    let mut groups: BTreeSet<Vec<&str>> = BTreeSet::new();
+    for (module, reached) in reaches.iter().filter(|(module, reached)| reached.contains(*module)) {
+        let back = |other: &&&str| reaches.get(**other).is_some_and(|from| from.contains(module));
+        groups.insert(reached.iter().filter(back).copied().collect());
     }
+    let told = |group: &Vec<&str>| {
+        format!("these modules import each other in a circle: {}", group.join(", "))
+    };
+    groups.iter().map(told).collect()
 }
 
 /// Complaints about foreign crates that are named outside their place.
@@ -309,6 +339,15 @@ mod tests {
             ("src/version.rs", "use crate::message::Key;"),
         ];
         assert_refused(against_order, &files, "circle: message, version");
+    }
+
+    #[test]
+    fn a_circle_of_files_is_refused_and_a_declaration_is_none() {
+        let child = ("src/lane/item.rs", "use super::Lane;");
+        let parent = "mod item; use item::Item; pub struct Lane;";
+        assert_refused(file_circles, &[("src/lane.rs", parent), child], "circle: lane, lane/item");
+        let declares = ("src/lane.rs", "mod item; pub struct Lane;");
+        assert_eq!(complaints(file_circles, &[declares, child]), Vec::<String>::new());
     }
 
     #[test]
