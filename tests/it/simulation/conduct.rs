@@ -72,6 +72,7 @@ pub fn receive_starts(who: &Incarnation, max: usize) {
 }
 
 pub fn receive_ends(who: &Incarnation, judge: &Judge, max: usize, brought: &[Delivery]) {
+    who.surroundings().history.delivered(brought.len());
     who.book(|book| {
         book.asked_for -= max;
         for delivery in brought {
@@ -127,11 +128,12 @@ impl<'a> Call<'a> {
             }
             for (handle, outcome) in self.handles.iter().zip(outcomes) {
                 let is_done = *outcome == EntryOutcome::Done;
-                if let Some(receipt) = book.receipts.get_mut(handle) {
-                    receipt.answered(wish, outcome);
-                    if is_done && wish == Wish::Hide {
-                        receipt.hidden.confirmed(self.asked_at, hide);
-                    }
+                book.receipts.answered(handle, wish, outcome);
+                if is_done
+                    && wish == Wish::Hide
+                    && let Some(receipt) = book.receipts.get_mut(handle)
+                {
+                    receipt.hidden.confirmed(self.asked_at, hide);
                 }
                 if is_done && wish == Wish::Release {
                     sickness::gave_back(who, book, handle);

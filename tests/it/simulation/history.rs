@@ -23,6 +23,7 @@ struct State {
     violations: Vec<String>,
     coverage: Coverage,
     calls: u64,
+    deliveries: u64,
 }
 
 impl History {
@@ -59,11 +60,16 @@ impl History {
         }
     }
 
-    /// Counts one call of a worker, and says how many there were.
-    pub fn called(&self) -> u64 {
+    /// Counts one call of a worker, and says how many there were, and how many messages they have
+    /// brought.
+    pub fn called(&self) -> (u64, u64) {
         let mut state = self.lock();
         state.calls += 1;
-        state.calls
+        (state.calls, state.deliveries)
+    }
+
+    pub fn delivered(&self, messages: usize) {
+        self.lock().deliveries += messages as u64;
     }
 
     pub fn is_clean(&self) -> bool {

@@ -20,12 +20,17 @@ use super::Book;
 const CALLS_MAX: u64 = 20_000;
 const CALLS_PER_SECOND_MAX: u64 = 80;
 
+/// Calls for each time that a message is delivered, some by the hundred: it is received, written,
+/// hidden on and settled.
+const CALLS_PER_DELIVERY_MAX: u64 = 4;
+
 /// A call of the SDK or the driver.
 pub fn counts_call(who: &Incarnation) {
     let surroundings = who.surroundings();
-    let calls = surroundings.history.called();
+    let (calls, deliveries) = surroundings.history.called();
     let seconds = surroundings.age().as_secs() * surroundings.plan.workers as u64;
-    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * seconds {
+    let for_deliveries = CALLS_PER_DELIVERY_MAX * deliveries;
+    if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * seconds + for_deliveries {
         surroundings.history.violation(|| {
             format!("{} makes the call {calls}: something asks in a hot loop", who.name)
         });

@@ -103,6 +103,10 @@ impl Receipt {
         self.end == Some(End::Released)
     }
 
+    pub fn is_deleted(&self) -> bool {
+        self.end == Some(End::Deleted)
+    }
+
     pub fn is_settled(&self) -> bool {
         matches!(self.end, Some(End::Deleted | End::Released))
     }

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use longshore::queue::EntryOutcome;
 use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
 
 use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
 use crate::simulation::queue::{Delivery, parse};
 
+use super::Wish;
 use super::receipt::Receipt;
 
 /// A delete or a release that fails is asked for this often at least.
@@ -27,6 +29,8 @@ pub struct Receipts {
     /// Messages, by their numbers, that were in the way of others: when they come back they may be
     /// left at any time.
     set_aside: BTreeSet<usize>,
+    /// Those of them that were deleted.
+    gone: BTreeSet<usize>,
 }
 
 impl Receipts {
@@ -42,6 +46,22 @@ impl Receipts {
             receipt.doubts();
         }
         self.by_handle.insert(Arc::clone(handle), receipt);
+        // What is joined with one that was in the way is tried alone with it.
+        for subject in judge.subjects(number) {
+            if self.has_set_aside(&subject) {
+                self.doubts(&subject);
+            }
+        }
+    }
+
+    /// Takes note of the answer to what was asked of a handle.
+    pub fn answered(&mut self, handle: &str, wish: Wish, outcome: &EntryOutcome) {
+        if let Some(receipt) = self.by_handle.get_mut(handle) {
+            receipt.answered(wish, outcome);
+            if receipt.is_deleted() {
+                self.gone.insert(parse(handle).0);
+            }
+        }
     }
 
     pub fn get(&self, handle: &str) -> Option<&Receipt> {
@@ -151,6 +171,15 @@ impl Receipts {
         self.doubts(subject);
         let handles = self.by_subject.get(subject).into_iter().flatten();
         self.set_aside.extend(handles.map(|handle| parse(handle).0));
+    }
+
+    /// Whether a message that asks for this document was in the way of others and is there still.
+    fn has_set_aside(&self, subject: &Subject) -> bool {
+        let mut handles = self.by_subject.get(subject).into_iter().flatten();
+        handles.any(|handle| {
+            let number = parse(handle).0;
+            self.set_aside.contains(&number) && !self.gone.contains(&number)
+        })
     }
 
     /// After an orderly end: whatever came was settled, or left for a reason, or asked for often
