@@ -8,6 +8,7 @@ mod alone;
 mod context;
 mod ending;
 mod evidence;
+mod group;
 mod health;
 mod item;
 mod policy;
@@ -28,7 +29,7 @@ use crate::message::Part;
 use crate::store::Store;
 use crate::telemetry::signals::{Expired, Joined};
 
-pub use context::LaneContext;
+pub use context::{LaneContext, Searches};
 pub use evidence::Evidence;
 use item::Item;
 pub use waiting::BatchConfig;
@@ -55,8 +56,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
         while gate == GateState::Open
             && linger.is_none()
-            && writes.len() < context.batch.writers_max
-            && (writes.is_empty() || waiting.is_full())
+            && has_writer(&context, writes.len(), waiting.is_full())
         {
             let Some(mut items) = waiting.take() else { break };
             linger_until = None;
@@ -97,12 +97,22 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
                 Some(parts) => admit(&context, &mut waiting, parts),
                 None => open = false,
             },
+            // Its writer is free.
+            () = context.searches.began(), if !waiting.is_empty() => {}
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
             _ = context.gate.left(gate), if !waiting.is_empty() => {}
             () = context.letting_go(), if !waiting.is_empty() => {}
         }
     }
+}
+
+/// Whether a writer is free for what waits: the first one always, others for full batches. A batch
+/// in which one item is looked for leaves its writer to others, up to as many again.
+fn has_writer<S>(context: &LaneContext<S>, writes: usize, is_full: bool) -> bool {
+    let writers_max = context.batch.writers_max;
+    let busy = writes - context.searches.count().min(writes);
+    busy < writers_max && writes < 2 * writers_max && (busy == 0 || is_full)
 }
 
 /// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full

@@ -6,6 +6,7 @@ mod intake;
 mod outgrown;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use crate::dead_letter::Rejects;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Evidence, Lane, LaneContext, Waiters};
+use crate::lane::{self, Evidence, Lane, LaneContext, Searches, Waiters};
 use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, QueueTraits, visibility};
 use crate::route::Router;
@@ -153,6 +154,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         rejects: Option<Rejects>,
         evidence: &Arc<Evidence>,
     ) -> impl Future<Output = ()> + use<Q, S> {
+        // Dead letters have the others, and these each other.
+        let has_others = rejects.is_none() || self.config.collections.len() > 1;
         let context = LaneContext {
             store: Arc::clone(&self.store),
             label: CollectionLabel::new(&collection.name),
@@ -161,7 +164,10 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             gate: gate.clone(),
             settle: settle.clone(),
             rejects,
+            has_others,
+            is_confined: AtomicBool::default(),
             evidence: Arc::clone(evidence),
+            searches: Searches::default(),
             flow: self.flow.clone(),
         };
         let name = format!("lane {}", context.collection.name);

@@ -122,10 +122,17 @@ pub struct StoreFault {
 pub enum StoreFaultKind {
     /// The connection broke in the middle: it may be this batch that breaks it.
     ConnectionLost,
-    /// No server, no primary, a stepdown, an overload, a timeout, a write concern that was not met.
+    /// No server, no primary, a stepdown, an overload, a write concern that was not met.
     Unavailable,
-    /// Not authorised, authentication or TLS failed: nothing will change until someone acts.
+    /// No answer came in time: the server may be at it still.
+    NoAnswer,
+    /// The server gave the command up because it took too long.
+    TimedOut,
+    /// The login or TLS failed: nothing will change until someone acts.
     Denied,
+    /// This collection alone takes no writes until someone acts: a right on it is missing, or it has
+    /// become one that no write may go to.
+    Collection,
     /// The command as a whole was refused in a way that one of its writes can cause: halve it. A
     /// single write so refused is [`ItemOutcome::Doubtful`], never this.
     Refused,
@@ -134,10 +141,13 @@ pub enum StoreFaultKind {
 /// What was in the way of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteTrouble {
-    /// See [`StoreFaultKind`], also for the next three.
+    /// See [`StoreFaultKind`], also for the next six.
     ConnectionLost,
     Unavailable,
+    NoAnswer,
+    TimedOut,
     Denied,
+    Collection,
     Refused,
     /// Single items were not confirmed: others were, or the store answered for each.
     Item,
@@ -148,7 +158,10 @@ impl From<StoreFaultKind> for WriteTrouble {
         match kind {
             StoreFaultKind::ConnectionLost => Self::ConnectionLost,
             StoreFaultKind::Unavailable => Self::Unavailable,
+            StoreFaultKind::NoAnswer => Self::NoAnswer,
+            StoreFaultKind::TimedOut => Self::TimedOut,
             StoreFaultKind::Denied => Self::Denied,
+            StoreFaultKind::Collection => Self::Collection,
             StoreFaultKind::Refused => Self::Refused,
         }
     }

@@ -100,8 +100,14 @@ const fn advice(trouble: WriteTrouble) -> &'static str {
         WriteTrouble::Unavailable => {
             "Bring the database back: a primary, enough members for the write concern, free disk. Nothing is lost; Longshore tries again by itself."
         }
+        WriteTrouble::NoAnswer | WriteTrouble::TimedOut => {
+            "Look at what the database server is busy with: its answers take too long. Nothing is lost; Longshore tries again by itself."
+        }
         WriteTrouble::Denied => {
-            "Give the database user its rights, password or certificate back: `longshore check` names what is missing. Nothing is lost."
+            "Give the database user its password or certificate back: `longshore check` names what is missing. Nothing is lost."
+        }
+        WriteTrouble::Collection => {
+            "Give the database user its rights on the collection back, or make it an ordinary collection again: `longshore check` names what is wrong. Nothing is lost."
         }
         WriteTrouble::Refused | WriteTrouble::Item => {
             "The database refuses single items without telling why: look at its log. They are set aside after ten minutes if it takes others."

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::gate::GateState;
 use crate::message::Part;
-use crate::store::{ItemOutcome, Store, WriteOutcome, WriteTrouble};
+use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
 use crate::telemetry::signals::WriteFailed;
 
 use super::context::LaneContext;
@@ -153,6 +153,11 @@ async fn try_one<S: Store>(
     let (outcome, stale) = match outcome {
         WriteOutcome::Answered { items, stale } => {
             (items.into_iter().next().unwrap_or_else(ItemOutcome::no_answer), stale)
+        }
+        WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::NoAnswer => {
+            // The server may be at it still, and one more try would be one more to be busy with.
+            context.settle.leave(part.receipt);
+            return None;
         }
         WriteOutcome::Unconfirmed(fault) => {
             let is_of_the_store = policy::is_of_the_store(fault.kind.into());

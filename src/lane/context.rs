@@ -1,6 +1,9 @@
 //! What a lane works with, and when it lets go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
 
 use crate::dead_letter::Rejects;
 use crate::flow::Flow;
@@ -24,12 +27,59 @@ pub struct LaneContext<S> {
     /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
     /// back to the queue.
     pub rejects: Option<Rejects>,
+    /// Whether there are other collections: then a trouble of this one is no reason to receive
+    /// nothing.
+    pub has_others: bool,
+    /// The collection alone takes no writes, for longer than the retry budget.
+    pub is_confined: AtomicBool,
     /// Shared by all lanes.
     pub evidence: Arc<Evidence>,
+    pub searches: Searches,
     pub flow: Flow,
 }
 
+/// Batches of a lane in which one item is looked for. They leave their writers to others.
+#[derive(Debug, Clone, Default)]
+pub struct Searches(Arc<Searching>);
+
+#[derive(Debug, Default)]
+struct Searching {
+    count: AtomicUsize,
+    began: Notify,
+}
+
+impl Searches {
+    pub(super) fn count(&self) -> usize {
+        self.0.count.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one has begun.
+    pub(super) async fn began(&self) {
+        self.0.began.notified().await;
+    }
+}
+
+/// One of [`Searches`], until it is dropped.
+#[derive(Debug)]
+pub(super) struct Search(Searches);
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.0.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl<S> LaneContext<S> {
+    /// A batch searches from now on, if it does not already.
+    pub(super) fn searches(&self, search: &mut Option<Search>) {
+        search.get_or_insert_with(|| {
+            let Searching { count, began } = &*self.searches.0;
+            count.fetch_add(1, Ordering::Relaxed);
+            began.notify_one();
+            Search(self.searches.clone())
+        });
+    }
+
     /// Waits until what is not written must be given back: the worker lets go, and no receive is in
     /// progress that would bring it straight back and burn a count.
     pub(super) async fn letting_go(&self) {

@@ -8,7 +8,7 @@
 //! A message that was set aside because nothing could be written beside it is tried alone from the
 //! start when it comes back.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,8 +26,6 @@ const TROUBLE_REMEMBERED_FOR: Duration = Duration::from_hours(1);
 #[derive(Debug, Default)]
 pub struct Evidence {
     confirmed: AtomicU64,
-    /// Dead letters were denied for a whole retry budget, and none was written since.
-    dead_letters_denied: AtomicBool,
     memory: Mutex<Memory>,
 }
 
@@ -56,17 +54,6 @@ impl Evidence {
     /// How many writes the store confirmed so far.
     pub(super) fn confirmed(&self) -> u64 {
         self.confirmed.load(Ordering::Relaxed)
-    }
-
-    /// Notes whether dead letters may be written.
-    pub(super) fn deny_dead_letters(&self, are_denied: bool) {
-        self.dead_letters_denied.store(are_denied, Ordering::Relaxed);
-    }
-
-    /// Whether they are denied for long: the next one need not be tried as long, and take the place
-    /// of others meanwhile.
-    pub(super) fn are_dead_letters_denied(&self) -> bool {
-        self.dead_letters_denied.load(Ordering::Relaxed)
     }
 
     /// Notes a doubt about a message by itself, and says how often there was one.

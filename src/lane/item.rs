@@ -91,22 +91,37 @@ impl Item {
 
     /// The parts, oldest version first, so that each meets its own fate.
     pub fn into_parts_by_age(mut self) -> impl Iterator<Item = Part> {
-        self.parts.sort_by(|a, b| newest_version(&a.write).cmp(&newest_version(&b.write)));
+        self.sort_by_age();
         self.parts.into_iter()
+    }
+
+    /// The parts of the older versions, and those of the newer ones, joined again.
+    pub fn into_halves(mut self) -> [Option<Self>; 2] {
+        self.sort_by_age();
+        let newer = self.parts.split_off(self.parts.len().div_ceil(2));
+        [Self::of(self.parts), Self::of(newer)]
+    }
+
+    fn sort_by_age(&mut self) {
+        self.parts.sort_by(|a, b| newest_version(&a.write).cmp(&newest_version(&b.write)));
+    }
+
+    /// The join of these parts.
+    fn of(parts: Vec<Part>) -> Option<Self> {
+        parts.into_iter().fold(None, |item: Option<Self>, part| match item {
+            None => Some(Self::new(part)),
+            Some(mut item) => {
+                item.join(part);
+                Some(item)
+            }
+        })
     }
 
     /// Takes out the parts that `condition` picks; `None` for an item of which nothing is left.
     #[must_use]
     pub fn split_off(self, condition: impl Fn(&Part) -> bool) -> (Option<Self>, Vec<Part>) {
         let (out, kept): (Vec<_>, Vec<_>) = self.parts.into_iter().partition(condition);
-        let rest = kept.into_iter().fold(None, |item: Option<Self>, part| match item {
-            None => Some(Self::new(part)),
-            Some(mut item) => {
-                item.join(part);
-                Some(item)
-            }
-        });
-        (rest, out)
+        (Self::of(kept), out)
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::message::Rejection;
 use crate::store::{ItemOutcome, WriteTrouble};
 
-/// Connections that a batch may lose before it is halved: an error reply over 16 MB closes the
-/// connection.
+/// Connections that a batch may lose, or answers, before it is halved: an error reply over 16 MB
+/// closes the connection.
 pub const LOST_MAX: u32 = 2;
 
 /// How long items may keep the gate closed, after the retry budget, that fail in a way that one of
@@ -152,7 +152,7 @@ pub fn is_proven(doubt: Doubt, budget: Duration) -> bool {
 
 /// Whether a message that is tried alone has met a trouble that the next one would meet, too.
 pub const fn is_of_the_store(trouble: WriteTrouble) -> bool {
-    matches!(trouble, WriteTrouble::Unavailable | WriteTrouble::Denied)
+    matches!(trouble, WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection)
 }
 
 /// How long nothing of a batch was confirmed.
@@ -194,13 +194,14 @@ pub enum Health {
 pub struct Standing {
     pub trouble: WriteTrouble,
     pub items: Count,
-    /// Connections that broke under them, this one included.
+    /// Connections that broke under them, or that had no answer, this one included.
     pub lost: u32,
     pub patience: Patience,
     /// Among the other items of the batch, one that breaks its connection may still be looked for.
     pub is_other_searched: bool,
-    /// These are dead letters, which may not be written for longer than the retry budget.
-    pub are_dead_letters_denied: bool,
+    /// The trouble is this collection's alone, has lasted for longer than the retry budget, and
+    /// others could be written.
+    pub is_confined: bool,
     pub health: Health,
 }
 
@@ -237,21 +238,41 @@ pub fn of_group(standing: &Standing) -> GroupDecision {
     let Standing { trouble, items, lost, patience, health, .. } = *standing;
     match trouble {
         // That is no reason to write nothing else.
-        WriteTrouble::Denied if standing.are_dead_letters_denied => return GroupDecision::Leave,
-        WriteTrouble::Unavailable | WriteTrouble::Denied => return retry(patience),
-        WriteTrouble::Refused if items == Count::Many => {
+        WriteTrouble::Collection if standing.is_confined => return GroupDecision::Leave,
+        WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection => {
+            return retry(patience);
+        }
+        WriteTrouble::Refused | WriteTrouble::TimedOut if items == Count::Many => {
             return GroupDecision::Halve { at_once: true };
         }
-        WriteTrouble::ConnectionLost if items == Count::Many && lost >= LOST_MAX => {
+        WriteTrouble::ConnectionLost | WriteTrouble::NoAnswer
+            if items == Count::Many && lost >= LOST_MAX =>
+        {
             return GroupDecision::Halve { at_once: false };
         }
-        WriteTrouble::Refused | WriteTrouble::ConnectionLost | WriteTrouble::Item => {}
+        WriteTrouble::Refused
+        | WriteTrouble::TimedOut
+        | WriteTrouble::ConnectionLost
+        | WriteTrouble::NoAnswer
+        | WriteTrouble::Item => {}
+    }
+    let is_found = items == Count::One && lost >= LOST_MAX;
+    if trouble == WriteTrouble::NoAnswer && is_found {
+        // Before each try the server took another write. Waiting would only add tries, and each may
+        // be one more that the server is busy with.
+        match health {
+            Health::NotAsked => return GroupDecision::Ask { after_pause: false },
+            Health::Well => return GroupDecision::Leave,
+            Health::Unwell | Health::StillUnwell => {}
+        }
     }
     // One of the items can be the cause, and so can the store.
     let is_other_searched = standing.is_other_searched && patience != Patience::Over;
     let is_search = match trouble {
-        WriteTrouble::ConnectionLost => is_searched(items, lost) || is_other_searched,
-        WriteTrouble::Refused => is_other_searched,
+        WriteTrouble::ConnectionLost | WriteTrouble::NoAnswer => {
+            is_searched(items, lost) || is_other_searched
+        }
+        WriteTrouble::Refused | WriteTrouble::TimedOut => is_other_searched,
         _ => false,
     };
     match (patience, health) {

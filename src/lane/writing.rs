@@ -2,6 +2,7 @@
 //! [`super::policy`] and carried out here.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, sleep};
 
@@ -10,37 +11,16 @@ use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::WriteFailed;
+use crate::telemetry::signals::{WriteFailed, WriteLeft};
 
 use super::alone::Alone;
-use super::context::LaneContext;
+use super::context::{LaneContext, Search};
 use super::ending::{confirmed, done, refuse, release};
+use super::group::Group;
 use super::item::Item;
 use super::policy::{
-    self, Count, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
+    self, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
 };
-
-/// Items that are tried in one command.
-struct Group {
-    /// Never empty.
-    items: Vec<Item>,
-    /// Connections that broke under it.
-    lost: u32,
-}
-
-impl Group {
-    fn new(items: Vec<Item>) -> Self {
-        Self { items, lost: 0 }
-    }
-
-    fn count(&self) -> Count {
-        Count::of(self.items.len())
-    }
-
-    fn is_searched(&self) -> bool {
-        policy::is_searched(self.count(), self.lost)
-    }
-}
 
 /// Why nothing of a group is confirmed.
 #[derive(Clone, Copy)]
@@ -62,6 +42,7 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         failing_since: None,
         probe: None,
         alone: Vec::new(),
+        search: None,
     };
     writing.try_alone(in_the_way);
     if !items.is_empty() {
@@ -83,11 +64,19 @@ struct Writing<'a, S> {
     probe: Option<Probe>,
     /// To be tried alone.
     alone: Vec<Alone>,
+    /// Held while one item is looked for: the writer is for others.
+    search: Option<Search>,
 }
 
 impl<S: Store> Writing<'_, S> {
     async fn attempt(&mut self, mut group: Group) {
         let context = self.context;
+        // Each try would be one more that the server is busy with.
+        if group.is_unanswered && !context.is_store_well().await {
+            let text = "no answer to the last try, nor to a write that changes nothing";
+            return self.unconfirmed(group, Cause { trouble: WriteTrouble::NoAnswer, text }).await;
+        }
+        group.is_unanswered = false;
         let started = Instant::now();
         let outcome = tokio::select! {
             biased;
@@ -99,10 +88,13 @@ impl<S: Store> Writing<'_, S> {
                 self.answered(group, items, stale, started).await;
             }
             WriteOutcome::Unconfirmed(fault) => {
+                group.is_unanswered = fault.kind == StoreFaultKind::NoAnswer;
                 match fault.kind {
-                    StoreFaultKind::ConnectionLost => group.lost += 1,
-                    StoreFaultKind::Refused => group.lost = LOST_MAX,
-                    StoreFaultKind::Unavailable | StoreFaultKind::Denied => {}
+                    StoreFaultKind::ConnectionLost | StoreFaultKind::NoAnswer => group.lost += 1,
+                    StoreFaultKind::Refused | StoreFaultKind::TimedOut => group.lost = LOST_MAX,
+                    StoreFaultKind::Unavailable
+                    | StoreFaultKind::Denied
+                    | StoreFaultKind::Collection => {}
                 }
                 let cause = Cause { trouble: fault.kind.into(), text: &fault.text };
                 self.unconfirmed(group, cause).await;
@@ -131,8 +123,11 @@ impl<S: Store> Writing<'_, S> {
                     item.into_parts().for_each(|part| refuse(context, part, &rejection));
                 }
                 ItemDecision::TakeApart => {
-                    let single = |part| Group::new(vec![Item::new(part)]);
-                    self.todo.extend(item.into_parts_by_age().map(single));
+                    self.context.searches(&mut self.search);
+                    // The half of the older versions comes first, whatever else waits.
+                    for half in item.into_halves().into_iter().rev().flatten() {
+                        self.todo.push_front(Group::new(vec![half]));
+                    }
                 }
                 ItemDecision::Alone => self.try_alone([item]),
                 ItemDecision::AloneInDoubt => in_doubt.extend(item.into_parts()),
@@ -151,7 +146,8 @@ impl<S: Store> Writing<'_, S> {
         }
         if let Some(text) = why {
             let cause = Cause { trouble: WriteTrouble::Item, text: &text };
-            self.unconfirmed(Group { items: again, lost: group.lost }, cause).await;
+            let again = Group { items: again, lost: group.lost, is_unanswered: false };
+            self.unconfirmed(again, cause).await;
         }
     }
 
@@ -162,9 +158,8 @@ impl<S: Store> Writing<'_, S> {
         loop {
             match policy::of_group(&self.standing(&group, cause.trouble, health)) {
                 GroupDecision::Halve { at_once } => {
-                    let second = group.items.split_off(group.items.len() / 2);
-                    self.todo.push_front(Group::new(second));
-                    group.lost = 0;
+                    self.context.searches(&mut self.search);
+                    self.todo.push_front(group.split_off());
                     if at_once {
                         return self.todo.push_front(group);
                     }
@@ -185,7 +180,7 @@ impl<S: Store> Writing<'_, S> {
                 }
                 GroupDecision::CloseGate => return self.close_gate(group, cause).await,
                 GroupDecision::SetAside => return self.set_aside(group),
-                GroupDecision::Leave => return self.leave(group),
+                GroupDecision::Leave => return self.leave(group, cause),
             }
         }
     }
@@ -195,10 +190,8 @@ impl<S: Store> Writing<'_, S> {
         let failing = self.failing_since.map(|since| since.elapsed()).unwrap_or_default();
         let patience =
             Patience::after(failing, context.flow.retry.budget, evidence.is_trouble_known());
-        // The lane of dead letters has no way for what it rejects.
-        let is_of_dead_letters = context.rejects.is_none();
-        if is_of_dead_letters && trouble == WriteTrouble::Denied && patience != Patience::Left {
-            evidence.deny_dead_letters(true);
+        if trouble == WriteTrouble::Collection && context.has_others && patience != Patience::Left {
+            context.is_confined.store(true, Ordering::Relaxed);
         }
         Standing {
             trouble,
@@ -206,7 +199,7 @@ impl<S: Store> Writing<'_, S> {
             lost: group.lost,
             patience,
             is_other_searched: self.todo.iter().any(Group::is_searched),
-            are_dead_letters_denied: is_of_dead_letters && evidence.are_dead_letters_denied(),
+            is_confined: context.is_confined.load(Ordering::Relaxed),
             health,
         }
     }
@@ -284,8 +277,21 @@ impl<S: Store> Writing<'_, S> {
     }
 
     /// Leaves the group in the queue for another visibility timeout, and the gate to others.
-    fn leave(&mut self, group: Group) {
+    fn leave(&mut self, group: Group, cause: Cause<'_>) {
+        if cause.trouble == WriteTrouble::NoAnswer {
+            // The store has taken another write. When these come back, they are not in the way.
+            self.open_gate();
+            for item in &group.items {
+                self.context.evidence.set_aside(item.message_ids());
+            }
+        }
         self.probe = None;
+        self.context.flow.signals.emit(&WriteLeft {
+            collection: &self.context.collection.name,
+            documents: group.items.len(),
+            trouble: cause.trouble,
+            cause: cause.text,
+        });
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
         }
@@ -326,8 +332,6 @@ impl<S: Store> Writing<'_, S> {
         self.failing_since = None;
         self.backoff.reset();
         self.open_gate();
-        if self.context.rejects.is_none() {
-            self.context.evidence.deny_dead_letters(false);
-        }
+        self.context.is_confined.store(false, Ordering::Relaxed);
     }
 }

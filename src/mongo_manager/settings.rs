@@ -76,6 +76,8 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
         return Err(MongoManagerError::Unacknowledged);
     }
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
+    // Whether and when to ask again is decided in one place, and that is not the driver.
+    options.max_adaptive_retries = Some(0);
     options.server_selection_timeout.get_or_insert(config.server_selection_timeout);
     let redactor = with_options(Redactor::of_credential(uri, options.credential.as_ref()));
     Ok(Settings { options, database, redactor })

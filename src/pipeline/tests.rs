@@ -4,6 +4,7 @@
 mod bounds;
 mod doubts;
 mod fakes;
+mod others;
 mod refusals;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::config::load::defaults;
 use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::flow::Flow;
 use crate::held::Held;
-use crate::message::{Key, QueueMessage, Reason, Rejection};
+use crate::message::{Key, QueueMessage, Reason, Rejection, Update};
 use crate::queue::EntryOutcome;
 use crate::queue::QueueTraits;
 use crate::stop::Stop;
@@ -196,15 +197,10 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
     let queue = queue();
     (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
     let world = World::start(queue, |_| {});
-    // The join is refused, and then the newest of its parts, which is tried last.
-    world.store.then(|_| WriteOutcome::Answered {
-        items: vec![ItemOutcome::Rejected(rejection())],
-        stale: 0,
-    });
-    for _ in 0..4 {
-        world
-            .store
-            .then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Written], stale: 0 });
+    // The join is refused, then its newer half, and then the newest part, which is tried last.
+    for is_taken in [false, true, false, true] {
+        let item = if is_taken { ItemOutcome::Written } else { ItemOutcome::Rejected(rejection()) };
+        world.store.then(|_| WriteOutcome::Answered { items: vec![item], stale: 0 });
     }
     world.store.then(|writes| {
         let Writes::Updates(_, updates) = writes else { panic!("an update") };

@@ -29,7 +29,7 @@ use mongodb::error::ErrorKind;
 use tokio::time::timeout;
 
 use self::command::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
-use self::connection::{Anew, Connection, Current};
+use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
 use self::guard::Target;
@@ -87,11 +87,11 @@ impl MongoStore {
         }
         let bound = self.server_selection_timeout + CALL_MARGIN;
         // The look itself keeps what it finds.
-        timeout(bound, self.indexes(collection)).await.unwrap_or_else(|_| {
-            Err(unavailable(format!("no reply within {} s", bound.as_secs())).fault)
-        })?;
+        timeout(bound, self.indexes(collection))
+            .await
+            .unwrap_or_else(|_| Err(fault::no_answer(bound).fault))?;
         match self.unfit.why(&collection.name) {
-            Some(why) => Err(unavailable(why).fault),
+            Some(text) => Err(StoreFault { kind: StoreFaultKind::Collection, text }),
             None => Ok(()),
         }
     }
@@ -188,15 +188,19 @@ impl MongoStore {
             timeout(bound, Box::pin(async { current.database.run_raw_command(command).await }))
                 .await;
         match answer {
-            Err(_) => Err(unavailable(format!("no reply within {} s", bound.as_secs()))),
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error)) => self.refused(&current, &error),
+            Err(_) => Err(fault::no_answer(bound)),
+            Ok(Ok(reply)) => {
+                self.connection.allowed(&collection.name);
+                Ok(reply)
+            }
+            Ok(Err(error)) => self.refused(collection, &current, &error),
         }
     }
 
     /// What a failed call comes to: a refusal, or after all a reply.
     fn refused(
         &self,
+        collection: &Collection,
         current: &Current,
         error: &mongodb::error::Error,
     ) -> Result<Document, Refusal> {
@@ -208,7 +212,11 @@ impl MongoStore {
         }
         let refusal = fault::refusal(error);
         if refusal.code == Some(fault::UNAUTHORIZED) {
-            self.connection.renew(current);
+            let denial = match refusal.fault.kind {
+                StoreFaultKind::Collection => Denial::OfCollection(&collection.name),
+                _ => Denial::OfLogin,
+            };
+            self.connection.renew(current, denial);
         }
         Err(refusal)
     }

@@ -34,14 +34,25 @@ impl Label for Reason {
 impl Label for WriteTrouble {
     const KEY: &'static str = "cause";
 
-    const ALL: &'static [Self] =
-        &[Self::ConnectionLost, Self::Unavailable, Self::Denied, Self::Refused, Self::Item];
+    const ALL: &'static [Self] = &[
+        Self::ConnectionLost,
+        Self::Unavailable,
+        Self::NoAnswer,
+        Self::TimedOut,
+        Self::Denied,
+        Self::Collection,
+        Self::Refused,
+        Self::Item,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::ConnectionLost => "connection_lost",
             Self::Unavailable => "unavailable",
+            Self::NoAnswer => "no_answer",
+            Self::TimedOut => "timed_out",
             Self::Denied => "denied",
+            Self::Collection => "collection",
             Self::Refused => "refused",
             Self::Item => "item",
         }

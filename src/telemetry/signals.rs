@@ -33,6 +33,7 @@ pub use queue::{
 pub use signal::Signal;
 pub use store::{
     BatchWritten, DeadLetterRefused, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed,
+    WriteLeft,
 };
 pub use worker::{QueueCalls, WorkerEnded};
 

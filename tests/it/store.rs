@@ -3,6 +3,7 @@
 mod indexes;
 mod one_document;
 mod order;
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use longshore::bson::Fields;
 use longshore::message::{Insert, Key, Reason, Update, Write};
 use longshore::store::mongo::MongoStore;
 use longshore::store::{
-    Acknowledgement, Collection, Extent, ItemOutcome, Keyed, Store, StoreFaultKind, WriteConcern,
-    WriteKind, WriteOutcome, Writes,
+    Acknowledgement, Collection, Extent, ItemOutcome, Keyed, Store, StoreFault, StoreFaultKind,
+    WriteConcern, WriteKind, WriteOutcome, Writes,
 };
 use longshore::time::{Time, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 use longshore::version::Change;

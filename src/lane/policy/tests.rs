@@ -138,9 +138,12 @@ fn patience_lasts_for_the_budget_and_ten_minutes_where_no_such_trouble_is_known(
 
 const TROUBLES: &[WriteTrouble] = &[
     WriteTrouble::ConnectionLost,
+    WriteTrouble::NoAnswer,
     WriteTrouble::Unavailable,
     WriteTrouble::Denied,
+    WriteTrouble::Collection,
     WriteTrouble::Refused,
+    WriteTrouble::TimedOut,
     WriteTrouble::Item,
 ];
 const COUNTS: &[Count] = &[Count::One, Count::Many];
@@ -158,14 +161,14 @@ fn standings() -> Vec<Standing> {
                 for &patience in PATIENCES {
                     for &health in HEALTHS {
                         for &is_other_searched in EITHER {
-                            for &are_dead_letters_denied in EITHER {
+                            for &is_confined in EITHER {
                                 all.push(Standing {
                                     trouble,
                                     items,
                                     lost,
                                     patience,
                                     is_other_searched,
-                                    are_dead_letters_denied,
+                                    is_confined,
                                     health,
                                 });
                             }
@@ -186,7 +189,7 @@ struct Row {
     lost: &'static [u32],
     patience: &'static [Patience],
     other_searched: &'static [bool],
-    letters_denied: &'static [bool],
+    confined: &'static [bool],
     health: &'static [Health],
     decision: GroupDecision,
 }
@@ -199,7 +202,7 @@ const fn row(says: &'static str, trouble: &'static [WriteTrouble], decision: Gro
         lost: LOST,
         patience: PATIENCES,
         other_searched: EITHER,
-        letters_denied: EITHER,
+        confined: EITHER,
         health: HEALTHS,
         decision,
     }
@@ -212,7 +215,7 @@ impl Row {
             && self.lost.contains(&standing.lost)
             && self.patience.contains(&standing.patience)
             && self.other_searched.contains(&standing.is_other_searched)
-            && self.letters_denied.contains(&standing.are_dead_letters_denied)
+            && self.confined.contains(&standing.is_confined)
             && self.health.contains(&standing.health)
     }
 }
@@ -222,7 +225,9 @@ fn table() -> Vec<Row> {
     use Count::{Many, One};
     use GroupDecision as Is;
     use Patience::{Left, Over, Spent};
-    use WriteTrouble::{ConnectionLost, Denied, Item, Refused, Unavailable};
+    use WriteTrouble::{
+        Collection, ConnectionLost, Denied, Item, NoAnswer, Refused, TimedOut, Unavailable,
+    };
     let ask = Is::Ask { after_pause: false };
     let ask_again = Is::Ask { after_pause: true };
     let not_asked = &[Health::NotAsked];
@@ -233,23 +238,25 @@ fn table() -> Vec<Row> {
     let found = &[LOST_MAX];
     #[rustfmt::skip]
     let table = vec![
-        Row { letters_denied: &[true], ..row("dead letters that may not be written stay in the queue", &[Denied], Is::Leave) },
-        Row { patience: &[Left], ..row("what is the store's alone is waited for", &[Unavailable, Denied], Is::Retry) },
-        row("and past the budget the gate closes", &[Unavailable, Denied], Is::CloseGate),
-        Row { items: &[Many], ..row("a command that is refused is halved, and waiting does not help", &[Refused], Is::Halve { at_once: true }) },
-        Row { items: &[Many], lost: found, ..row("a batch that loses its connection twice is halved", &[ConnectionLost], Is::Halve { at_once: false }) },
-        Row { patience: &[Left], ..row("what may be the store's is waited for", &[ConnectionLost, Refused, Item], Is::Retry) },
+        Row { confined: &[true], ..row("what one collection does not take stays in the queue, and others go on", &[Collection], Is::Leave) },
+        Row { patience: &[Left], ..row("what is the store's alone is waited for", &[Unavailable, Denied, Collection], Is::Retry) },
+        row("and past the budget the gate closes", &[Unavailable, Denied, Collection], Is::CloseGate),
+        Row { items: &[Many], ..row("a command that is refused or took too long is halved, and waiting does not help", &[Refused, TimedOut], Is::Halve { at_once: true }) },
+        Row { items: &[Many], lost: found, ..row("a batch that twice loses its connection or has no answer is halved", &[ConnectionLost, NoAnswer], Is::Halve { at_once: false }) },
+        Row { items: &[One], lost: found, health: not_asked, ..row("one that has no answer was found: does the store take other writes?", &[NoAnswer], ask) },
+        Row { items: &[One], lost: found, health: well, ..row("it does, so each try would be one more that it is busy with", &[NoAnswer], Is::Leave) },
+        Row { patience: &[Left], ..row("what may be the store's is waited for", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], Is::Retry) },
 
-        Row { patience: &[Spent, Over], lost: searched, health: not_asked, ..row("one that breaks connections is looked for: is the store well?", &[ConnectionLost], ask) },
-        Row { patience: &[Spent, Over], lost: searched, health: well, ..row("then nobody waits for that", &[ConnectionLost], Is::Search) },
-        Row { patience: &[Spent], lost: searched, health: is_unwell, ..row("else the store is sick", &[ConnectionLost], Is::CloseGate) },
-        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: not_asked, ..row("one was found, and another is looked for", &[ConnectionLost, Refused], ask) },
-        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: well, ..row("then nobody waits for that", &[ConnectionLost, Refused], Is::Search) },
+        Row { patience: &[Spent, Over], lost: searched, health: not_asked, ..row("one that breaks connections is looked for: is the store well?", &[ConnectionLost, NoAnswer], ask) },
+        Row { patience: &[Spent, Over], lost: searched, health: well, ..row("then nobody waits for that", &[ConnectionLost, NoAnswer], Is::Search) },
+        Row { patience: &[Spent], lost: searched, health: is_unwell, ..row("otherwise the store is sick", &[ConnectionLost, NoAnswer], Is::CloseGate) },
+        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: not_asked, ..row("one was found, and another is looked for", &[ConnectionLost, NoAnswer, Refused, TimedOut], ask) },
+        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: well, ..row("then nobody waits for that", &[ConnectionLost, NoAnswer, Refused, TimedOut], Is::Search) },
 
-        Row { patience: &[Over], health: not_asked, ..row("after ten minutes: does the store take other writes?", &[ConnectionLost, Refused, Item], ask) },
-        Row { patience: &[Over], health: unwell, ..row("a set may be electing: once more", &[ConnectionLost, Refused, Item], ask_again) },
-        Row { patience: &[Over], health: well, ..row("it does, so these items are in the way of others", &[ConnectionLost, Refused, Item], Is::SetAside) },
-        Row { patience: &[Spent, Over], ..row("it does not, or it is too early to say: the store is sick", &[ConnectionLost, Refused, Item], Is::CloseGate) },
+        Row { patience: &[Over], health: not_asked, ..row("after ten minutes: does the store take other writes?", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], ask) },
+        Row { patience: &[Over], health: unwell, ..row("a set may be electing: once more", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], ask_again) },
+        Row { patience: &[Over], health: well, ..row("it does, so these items are in the way of others", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], Is::SetAside) },
+        Row { patience: &[Spent, Over], ..row("it does not, or it is too early to say: the store is sick", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], Is::CloseGate) },
     ];
     table
 }

@@ -7,14 +7,14 @@ fn doubtful() -> WriteOutcome {
     WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 }
 }
 
-fn denied() -> WriteOutcome {
+pub fn denied() -> WriteOutcome {
     WriteOutcome::Unconfirmed(StoreFault {
-        kind: StoreFaultKind::Denied,
+        kind: StoreFaultKind::Collection,
         text: "not authorised".to_owned(),
     })
 }
 
-fn key(id: usize) -> Key {
+pub fn key(id: usize) -> Key {
     Key::Text(format!("e{id}"))
 }
 

@@ -281,7 +281,7 @@ struct StoreState {
     script: VecDeque<Script>,
     sick: Option<fn() -> WriteOutcome>,
     odd: BTreeMap<Key, ItemOutcome>,
-    breaking: BTreeSet<Key>,
+    breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
@@ -307,7 +307,12 @@ impl FakeStore {
     /// Every write with one of these keys in it loses its connection; alone it has the answer that
     /// was set for it, if any.
     pub fn break_on(&self, keys: impl IntoIterator<Item = Key>) {
-        self.lock().breaking = keys.into_iter().collect();
+        self.fail_on(keys, super::connection_lost);
+    }
+
+    /// The same with another outcome.
+    pub fn fail_on(&self, keys: impl IntoIterator<Item = Key>, outcome: fn() -> WriteOutcome) {
+        self.lock().breaking = keys.into_iter().map(|key| (key, outcome)).collect();
     }
 
     /// Every write to this collection ends so, until it is `None`.
@@ -376,7 +381,7 @@ impl Store for FakeStore {
         let breaks =
             |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
         let sick = sick.or_else(|| {
-            state.breaking.iter().find(breaks).map(|_| super::connection_lost as fn() -> _)
+            state.breaking.iter().find(|(key, _)| breaks(key)).map(|(_, outcome)| *outcome)
         });
         let outcome = match (state.script.pop_front(), sick) {
             (Some(script), _) => script(&writes),

@@ -3,6 +3,8 @@
 //! What a statement says is in [`guard`](super::guard), and how it becomes bytes in [`crate::bson`].
 //! A command of ten thousand writes is one buffer that grows.
 
+use std::time::Duration;
+
 use super::guard::{Form, Target};
 use crate::bson::{DOCUMENT_BYTES_MAX, Doc, Fields, List, document};
 use crate::message::{Insert, Update, Write};
@@ -17,6 +19,10 @@ pub const COMMAND_BYTES_MAX: usize = 15 * 1024 * 1024;
 /// (`BSONObjMaxInternalSize`), so that a document of the full 16 MiB fits with its statement around
 /// it; 2 KiB are left for what the driver adds (session, cluster time, database).
 pub const SINGLE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 14 * 1024;
+
+/// What a command may take beside the wait for its write concern, before the server gives it up. A
+/// call is given up later: what the server has ended need not be waited for.
+pub const TIME_BESIDE_CONCERN: Duration = Duration::from_secs(8);
 
 /// Bytes that end the array of writes and the command.
 const END_BYTES: usize = 2;
@@ -89,6 +95,7 @@ fn command<T>(
         command.text(name, collection);
         command.boolean("ordered", false);
         command.doc("writeConcern", |doc| write_concern(doc, concern));
+        command.int64("maxTimeMS", crate::time::millis(concern.timeout + TIME_BESIDE_CONCERN));
         command.list(array, |list| {
             for item in items {
                 let bytes_max =
@@ -116,8 +123,6 @@ pub fn write_concern(doc: &mut Doc<'_>, concern: &WriteConcern) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bson::{Bson, Document, doc};
 
     use super::*;
@@ -160,6 +165,7 @@ mod tests {
             command.get_document("writeConcern").ok(),
             Some(&doc! { "w": "majority", "j": true, "wtimeout": 10_000_i64 })
         );
+        assert_eq!(command.get_i64("maxTimeMS").ok(), Some(18_000));
         let documents = command.get_array("documents").expect("an array");
         assert_eq!(documents.len(), 12);
         assert_eq!(

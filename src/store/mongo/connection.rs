@@ -5,6 +5,7 @@
 //! still answers, with 13 (Unauthorized), so that no driver gives it up, and only a new one logs in
 //! again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,7 @@ use std::time::Duration;
 use mongodb::Database;
 use tokio::time::Instant;
 
-/// Between two new clients at least. If a right is missing another login does not help, and others
-/// would lose their connections.
+/// Between two new clients at least.
 const ANEW_EVERY: Duration = Duration::from_secs(20);
 
 /// Makes the same database of a new client, with connections of its own. `None` where that cannot
@@ -23,7 +23,7 @@ pub type Anew = Box<dyn Fn() -> Option<Database> + Send + Sync>;
 /// Clones are the same way.
 #[derive(Clone)]
 pub struct Connection {
-    current: Arc<Mutex<Current>>,
+    state: Arc<Mutex<State>>,
     anew: Arc<Anew>,
 }
 
@@ -32,30 +32,51 @@ pub struct Connection {
 pub struct Current {
     pub database: Database,
     number: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Current,
     /// When it was made anew; `None` for the first one.
     anew_at: Option<Instant>,
+    /// Collections on which a right is missing, also for the login that was made anew for that.
+    denied: BTreeSet<String>,
+}
+
+/// Why a call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial<'a> {
+    /// The server does not know the login any more.
+    OfLogin,
+    /// A right on this collection is missing.
+    OfCollection(&'a str),
 }
 
 impl Connection {
     #[must_use]
     pub fn new(database: Database, anew: Anew) -> Self {
-        Self {
-            current: Arc::new(Mutex::new(Current { database, number: 0, anew_at: None })),
-            anew: Arc::new(anew),
-        }
+        let current = Current { database, number: 0 };
+        let state = State { current, anew_at: None, denied: BTreeSet::new() };
+        Self { state: Arc::new(Mutex::new(state)), anew: Arc::new(anew) }
     }
 
     #[must_use]
     pub fn current(&self) -> Current {
-        self.lock().clone()
+        self.lock().current.clone()
     }
 
     /// After a refusal by `refused`. Of many calls that it refused, the first one connects anew,
-    /// and the others find that done.
-    pub fn renew(&self, refused: &Current) {
-        let mut current = self.lock();
-        let may_help = current.anew_at.is_none_or(|anew_at| anew_at.elapsed() >= ANEW_EVERY);
-        if current.number == refused.number
+    /// and the others find that done. For a right that is missing on a collection that is tried
+    /// once, and not again before a write to it was taken: others would lose their connections.
+    pub fn renew(&self, refused: &Current, denial: Denial<'_>) {
+        let mut state = self.lock();
+        if let Denial::OfCollection(collection) = denial
+            && !state.denied.insert(collection.to_owned())
+        {
+            return;
+        }
+        let may_help = state.anew_at.is_none_or(|anew_at| anew_at.elapsed() >= ANEW_EVERY);
+        if state.current.number == refused.number
             && may_help
             && let Some(database) = (self.anew)()
         {
@@ -63,19 +84,66 @@ impl Connection {
                 db.name = database.name(),
                 "not authorised: logging in once more, on new connections"
             );
-            *current =
-                Current { database, number: refused.number + 1, anew_at: Some(Instant::now()) };
+            state.current = Current { database, number: refused.number + 1 };
+            state.anew_at = Some(Instant::now());
         }
     }
 
+    /// A call to the collection was taken.
+    pub fn allowed(&self, collection: &str) {
+        self.lock().denied.remove(collection);
+    }
+
     /// Nothing panics while it is held.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("current", &self.current()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use mongodb::Client;
+
+    use super::*;
+
+    async fn counted() -> (Connection, Arc<AtomicUsize>) {
+        let client = Client::with_uri_str("mongodb://127.0.0.1:1").await.expect("a client");
+        let (database, count) = (client.database("portal"), Arc::new(AtomicUsize::new(0)));
+        let (again, counted) = (database.clone(), Arc::clone(&count));
+        let anew = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Some(again.clone())
+        };
+        (Connection::new(database, Box::new(anew)), count)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_right_that_stays_missing_is_one_new_login_and_a_lost_login_one_each_time() {
+        let (connection, count) = counted().await;
+        let logins_after = |denial| {
+            connection.renew(&connection.current(), denial);
+            count.load(Ordering::Relaxed)
+        };
+        for _ in 0..3 {
+            assert_eq!(logins_after(Denial::OfCollection("sessions")), 1);
+            tokio::time::advance(ANEW_EVERY).await;
+        }
+        assert_eq!(logins_after(Denial::OfCollection("events")), 2, "another collection");
+        tokio::time::advance(ANEW_EVERY).await;
+        connection.allowed("sessions");
+        assert_eq!(logins_after(Denial::OfCollection("sessions")), 3, "it was taken meanwhile");
+        for logins in [4, 5] {
+            tokio::time::advance(ANEW_EVERY).await;
+            assert_eq!(logins_after(Denial::OfLogin), logins);
+        }
+        assert_eq!(logins_after(Denial::OfLogin), 5, "not twice at once");
     }
 }

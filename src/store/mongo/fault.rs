@@ -1,6 +1,8 @@
 //! What a refusal means, by its code, and what a driver's error means. Codes are those of the
 //! server's `src/mongo/base/error_codes.yml` and of the assertions in its index code.
 
+use std::time::Duration;
+
 use mongodb::error::{Error, ErrorKind, SYSTEM_OVERLOADED_ERROR};
 
 use crate::store::{StoreFault, StoreFaultKind};
@@ -15,6 +17,9 @@ pub const DUPLICATE_KEY: i32 = 11_000;
 /// Not allowed, or not logged in any more: the code is the same.
 pub const UNAUTHORIZED: i32 = 13;
 
+/// A command took longer than its `maxTimeMS`. It has ended.
+const MAX_TIME_EXPIRED: i32 = 50;
+
 /// What the refusal of one write means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -23,6 +28,12 @@ pub enum Blame {
     /// The server's own trouble: asked again, it may be taken.
     Server,
     Unclear,
+}
+
+/// Whether a connection that is refused with [`UNAUTHORIZED`] is not logged in any more. Otherwise a
+/// right is missing: "not authorized on portal to execute command ..".
+pub fn is_login_lost(text: &str) -> bool {
+    text.contains("requires authentication")
 }
 
 /// Whether the server refuses what the collection is, whatever was to be written: a view, a
@@ -99,8 +110,10 @@ pub fn refusal(error: &Error) -> Refusal {
     let (kind, code, text) = match &*error.kind {
         ErrorKind::Command(command) => {
             let kind = match command.code {
+                UNAUTHORIZED if !is_login_lost(&command.message) => StoreFaultKind::Collection,
                 // AuthenticationFailed, an expired login, and Atlas' own refusals.
                 UNAUTHORIZED | 18 | 33 | 391 | 8_000 => StoreFaultKind::Denied,
+                MAX_TIME_EXPIRED => StoreFaultKind::TimedOut,
                 code if batch_can_be_at_fault(code) => StoreFaultKind::Refused,
                 _ => StoreFaultKind::Unavailable,
             };
@@ -147,6 +160,12 @@ pub fn refusal(error: &Error) -> Refusal {
 /// on what rustls says.
 fn is_tls(text: &str) -> bool {
     text.contains("certificate") || text.contains("fatal alert")
+}
+
+/// A call that was given up after `bound`.
+pub fn no_answer(bound: Duration) -> Refusal {
+    let text = format!("no reply within {} s", bound.as_secs());
+    Refusal { fault: StoreFault { kind: StoreFaultKind::NoAnswer, text }, code: None }
 }
 
 /// A fault of the server's for which nothing is known.
@@ -200,18 +219,32 @@ mod tests {
     #[test]
     fn what_a_failed_command_means_is_told_by_its_code() {
         for (code, kind) in [
-            (13, StoreFaultKind::Denied),
+            (13, StoreFaultKind::Collection),
             (18, StoreFaultKind::Denied),
             (9, StoreFaultKind::Refused),
             (10_334, StoreFaultKind::Refused),
             (10_107, StoreFaultKind::Unavailable),
             (91, StoreFaultKind::Unavailable),
-            (50, StoreFaultKind::Unavailable),
+            (50, StoreFaultKind::TimedOut),
             (4_242, StoreFaultKind::Unavailable),
         ] {
             let refusal = refusal(&command(code));
             assert_eq!((refusal.fault.kind, refusal.code), (kind, Some(code)));
             assert_eq!(refusal.fault.text, format!("{code} (Name): refused: {{..}}"));
+        }
+    }
+
+    #[test]
+    fn a_login_that_is_lost_is_told_from_a_right_that_is_missing() {
+        for (text, kind) in [
+            ("command insert requires authentication", StoreFaultKind::Denied),
+            ("not authorized on portal to execute command", StoreFaultKind::Collection),
+        ] {
+            let error: CommandError = bson::deserialize_from_document(
+                doc! { "code": 13, "codeName": "Unauthorized", "errmsg": text },
+            )
+            .expect("a command error");
+            assert_eq!(refusal(&ErrorKind::Command(error).into()).fault.kind, kind, "{text}");
         }
     }
 

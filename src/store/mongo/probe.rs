@@ -8,32 +8,49 @@ use super::command::write_concern;
 use super::{MongoStore, reply};
 use crate::bson::document;
 use crate::store::StoreFault;
-use crate::store::{Collection, WriteConcern};
+use crate::store::{Collection, WriteConcern, WriteKind};
 
 /// The longest wait for the write concern: what is met at all on an idle server is met sooner.
 const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 impl MongoStore {
-    /// Updates a document that does not exist, at the collection's write concern. The server waits
-    /// for the concern all the same, as it does for any write without an effect, and makes no
+    /// Asks for a write without an effect, at the collection's write concern, of the kind that its
+    /// user may do: where documents are only inserted, for one that no server takes; otherwise for an
+    /// update of one that does not exist. The server waits for the concern all the same, and makes no
     /// collection. <https://www.mongodb.com/docs/manual/reference/write-concern/>
     ///
     /// # Errors
-    /// Where the write concern cannot be met within 5 s, the user may not update the collection, or
+    /// Where the write concern cannot be met within 5 s, the user may not write to the collection, or
     /// the server cannot be reached.
     pub async fn probe(&self, collection: &Collection) -> Result<(), StoreFault> {
         let concern = &collection.write_concern;
         let concern =
             WriteConcern { timeout: concern.timeout.min(PROBE_TIMEOUT_MAX), ..concern.clone() };
-        let answer = self.call(collection, no_op(&collection.name, &concern)).await;
-        answer
-            .and_then(|answer| reply::read(&answer, 0))
-            .map(|_| ())
-            .map_err(|refusal| refusal.fault)
+        let (command, writes) = match collection.kind {
+            WriteKind::Insert => (insert_of_none(&collection.name, &concern), 1),
+            WriteKind::Keyed(_) => (update_of_none(&collection.name, &concern), 0),
+        };
+        let reply = self.call(collection, command).await;
+        let reply = reply.and_then(|reply| reply::read(&reply, writes));
+        // What an insert is refused for is its `_id`, or what the collection is.
+        reply.map(|_| ()).map_err(|refusal| refusal.fault)
     }
 }
 
-fn no_op(collection: &str, concern: &WriteConcern) -> Vec<u8> {
+/// An insert of a document whose `_id` is an array, which no server takes (53, `InvalidIdField`).
+fn insert_of_none(collection: &str, concern: &WriteConcern) -> Vec<u8> {
+    let mut out = Vec::new();
+    document(&mut out, |command| {
+        command.text("insert", collection);
+        command.doc("writeConcern", |doc| write_concern(doc, concern));
+        command.list("documents", |documents| {
+            documents.doc(|document| document.list("_id", |_| {}));
+        });
+    });
+    out
+}
+
+fn update_of_none(collection: &str, concern: &WriteConcern) -> Vec<u8> {
     let mut out = Vec::new();
     document(&mut out, |command| {
         command.text("update", collection);
@@ -69,7 +86,7 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let command: Document =
-            bson::deserialize_from_slice(&no_op("things", &concern)).expect("BSON");
+            bson::deserialize_from_slice(&update_of_none("things", &concern)).expect("BSON");
         assert_eq!(command.get_str("update").ok(), Some("things"));
         assert_eq!(
             command.get_document("writeConcern").ok(),

@@ -79,6 +79,37 @@ impl Signal for WriteFailed<'_> {
     }
 }
 
+/// A write is not tried any more for now: its messages stay in the queue, hidden for another
+/// visibility timeout, and others go on.
+pub struct WriteLeft<'a> {
+    pub collection: &'a str,
+    pub documents: usize,
+    pub trouble: WriteTrouble,
+    pub cause: &'a str,
+}
+
+impl Signal for WriteLeft<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.writes_failed_total.add(self.trouble);
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error("messages left in the queue", &format!("{}: {}", self.collection, self.cause));
+        recent.writes_fail(self.collection, self.cause);
+    }
+
+    fn log(&self) {
+        tracing::error!(
+            collection = self.collection,
+            documents = self.documents,
+            trouble = self.trouble.name(),
+            cause = self.cause,
+            "a collection takes no writes: its messages stay in the queue, hidden for another \
+             visibility timeout, and others go on; `longshore check` names what is wrong"
+        );
+    }
+}
+
 /// A dead letter was refused by its own collection: the message has no end and stays in the queue,
 /// hidden for another visibility timeout.
 pub struct DeadLetterRefused<'a> {

@@ -227,7 +227,7 @@ async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_ano
         assert!(!store.is_well(&events).await);
         match store.write(&events, Writes::of(&events.kind, [&event])).await {
             WriteOutcome::Unconfirmed(fault) => {
-                assert_eq!(fault.kind, StoreFaultKind::Unavailable);
+                assert_eq!(fault.kind, StoreFaultKind::Collection);
                 assert!(fault.text.contains("things is a"), "{fault}");
             }
             WriteOutcome::Answered { items, .. } => panic!("written: {items:?}"),

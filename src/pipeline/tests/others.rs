@@ -1,0 +1,169 @@
+//! What is wrong with one message, one key or one collection does not stop the others.
+
+use super::doubts::{denied, key};
+use super::*;
+
+fn no_answer() -> WriteOutcome {
+    WriteOutcome::Unconfirmed(StoreFault {
+        kind: StoreFaultKind::NoAnswer,
+        text: "no reply within 25 s".to_owned(),
+    })
+}
+
+/// How many writes to this collection were asked for.
+fn writes(world: &World, collection: &str) -> usize {
+    world.store.batches().iter().filter(|(name, _)| name == collection).count()
+}
+
+/// Takes all but an update that holds the state of second 59.
+fn takes_all_but_one(writes: &Writes<'_>) -> WriteOutcome {
+    let is_bad = |update: &&Update| {
+        let crate::version::Change::Whole { version, .. } = &update.change else {
+            panic!("a whole state")
+        };
+        version.time.millis() % 60_000 == 59_000
+    };
+    let items = match writes {
+        Writes::Inserts(inserts) => vec![ItemOutcome::Written; inserts.len()],
+        Writes::Updates(_, updates) => updates
+            .iter()
+            .map(|update| {
+                if is_bad(update) {
+                    ItemOutcome::Rejected(rejection())
+                } else {
+                    ItemOutcome::Written
+                }
+            })
+            .collect(),
+    };
+    WriteOutcome::Answered { items, stale: 0 }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_update_of_a_hot_key_is_found_by_halves() {
+    let queue = queue();
+    (0..60).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(5));
+    (0..200).for_each(|_| world.store.then(takes_all_but_one));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    // All at once, then both halves of each that is refused, of which the newer have 30, 15, 7, 3, 1.
+    assert_eq!(writes(&world, "sessions"), 1 + 2 * 5);
+    let counts = world.end().await;
+    assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&1));
+    assert_eq!(counts.deleted_total, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_which_one_item_is_looked_for_leaves_its_writer_to_others() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| {
+        config.batch.writers_max = 1;
+        config.batch.linger = Duration::from_secs(2);
+    });
+    world.store.break_on([key(0)]);
+    world.until(|world| writes(world, "events") == 3).await;
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    let remaining = world.queue.remaining().len();
+    assert!(remaining > 16, "the search has not ended: {remaining} of its messages are left");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collection_that_takes_no_writes_stops_no_other() {
+    let queue = queue();
+    queue.send("session", &session("s", 1));
+    let world = World::start(queue, |_| {});
+    world.store.answer_for("sessions", Some(denied));
+    world.until(|world| world.counts().released_total == 1).await;
+    // From now on each is tried once, and nobody waits for the retry budget again.
+    let before = writes(&world, "sessions");
+    for id in 0..10 {
+        world.queue.send(&format!("session{id}"), &session(&format!("s{id}"), 1));
+        world.queue.send(&format!("event{id}"), &event(id));
+        world.until(|world| world.store.documents("events").contains_key(&key(id))).await;
+    }
+    world.until(|world| world.counts().released_total >= 11).await;
+    assert!(writes(&world, "sessions") <= before + 11 + 4, "each once, and again when it returns");
+    assert_eq!(world.counts().gate_closed_total, 0);
+    world.store.answer_for("sessions", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert!(world.end().await.dead_lettered.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_other_collection_its_trouble_closes_the_gate() {
+    let queue = queue();
+    queue.send("event", &event(1));
+    let world = World::start(queue, |config| {
+        config.routes.retain(|name, _| name == "event");
+        config.collections.retain(|name, _| name == "events");
+    });
+    world.store.answer_for("events", Some(denied));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(world.counts().released_total, 0, "no receive count is burnt");
+    world.store.answer_for("events", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_without_an_answer_is_not_sent_again_before_the_server_takes_a_write() {
+    let queue = queue();
+    (0..3).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |_| {});
+    world.store.then(|_| no_answer());
+    world.store.fall_sick(unavailable);
+    world.until(|world| writes(world, "events") == 1).await;
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(writes(&world, "events"), 1, "each try would be one more to be busy with");
+    assert_eq!(world.counts().gate_closed_total, 1, "and the store is sick");
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("events").len(), 3);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_on_which_the_server_never_returns_is_found_by_halves_and_left() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.fail_on([key(0)], no_answer);
+    world.until(|world| world.store.documents("events").len() == 63).await;
+    world.until(|world| world.queue.remaining().len() == 1).await;
+    world.until(|world| world.counts().released_total > 0).await;
+    let (gates, tries) = (world.counts().gate_closed_total, writes(&world, "events"));
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    assert!(gates <= 1, "closed {gates} times");
+    assert!(tries < 64, "by halves: {tries} writes");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_gives_up_for_taking_too_long_is_halved_at_once() {
+    fn timed_out() -> WriteOutcome {
+        WriteOutcome::Unconfirmed(StoreFault {
+            kind: StoreFaultKind::TimedOut,
+            text: "50 (MaxTimeMSExpired)".to_owned(),
+        })
+    }
+    let queue = queue();
+    (0..8).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.then(|writes| {
+        assert_eq!(writes.len(), 8);
+        timed_out()
+    });
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let sizes: Vec<_> = world.store.batches().iter().map(|(_, keys)| keys.len()).collect();
+    assert_eq!(sizes, [8, 4, 4]);
+    world.end().await;
+}
