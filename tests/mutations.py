@@ -106,8 +106,8 @@ MUTATIONS = [
     (
         "receive after the stop",
         "src/queue/pollers.rs",
-        "() = context.flow.stop.draining() => return Seen::Stopped,\n            ready",
-        "() = context.flow.stop.letting_go() => return Seen::Stopped,\n            ready",
+        "() = context.flow.stop.draining() => return ReceiveOutcome::Stopped,\n            ready",
+        "() = context.flow.stop.letting_go() => return ReceiveOutcome::Stopped,\n            ready",
     ),
     (
         "write what is past its TTL",

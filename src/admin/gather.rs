@@ -12,7 +12,8 @@ use crate::telemetry::recent::{GateStory, Story, Trouble};
 
 use super::history::History;
 use super::status::{
-    Api, Database, DeadLetters, Gate, InFlight, Place, QueueNow, Second, StageNow, State, Status,
+    Api, Database, DeadLetters, FlowStage, Gate, InFlight, QueueNow, Second, StageNow, State,
+    Status,
 };
 use super::view::View;
 
@@ -112,7 +113,7 @@ const fn advice(trouble: WriteTrouble) -> &'static str {
 fn stages(view: &View) -> Vec<StageNow> {
     let counters = view.signals.counters();
     let receive = StageNow {
-        stage: Place::Receive,
+        stage: FlowStage::Receive,
         messages: None,
         calls: Some(view.signals.gauges().pollers.get()),
         total: Some(counters.received_total.get()),
@@ -123,7 +124,7 @@ fn stages(view: &View) -> Vec<StageNow> {
             Stage::Settling => Some(counters.deleted_total.get() + counters.released_total.get()),
             Stage::Room | Stage::Waiting | Stage::Writing => None,
         };
-        StageNow { stage: Place::Held(stage), messages: Some(messages), calls: None, total }
+        StageNow { stage: FlowStage::Held(stage), messages: Some(messages), calls: None, total }
     });
     std::iter::once(receive).chain(held).collect()
 }
@@ -142,7 +143,7 @@ fn in_flight(view: &View) -> InFlight {
         bytes_max,
         fill,
         is_full: fill >= FULL,
-        most: most(view.held.by_stage(), messages).map(Place::Held),
+        most: most(view.held.by_stage(), messages).map(FlowStage::Held),
     }
 }
 

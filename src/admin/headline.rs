@@ -230,7 +230,7 @@ fn since(status: &Status, since: Second) -> String {
 mod tests {
     use super::super::figures::Figures;
     use super::super::quiet::quiet;
-    use super::super::status::{Gate, InFlight, LastError, MissingIndex, Place, StageNow};
+    use super::super::status::{FlowStage, Gate, InFlight, LastError, MissingIndex, StageNow};
     use super::*;
     use crate::held::Stage;
 
@@ -360,12 +360,12 @@ mod tests {
     fn a_jam_is_where_most_of_a_full_worker_stands() {
         let held = |is_full, most| {
             let mut status = quiet();
-            let in_it = |stage: &&mut StageNow| stage.stage == Place::Held(Stage::Writing);
+            let in_it = |stage: &&mut StageNow| stage.stage == FlowStage::Held(Stage::Writing);
             status.stages.iter_mut().find(in_it).expect("a stage").messages = Some(90);
             let in_flight = InFlight { messages: 95, is_full, most, ..status.in_flight };
             Status { in_flight, ..status }
         };
-        let writing = Some(Place::Held(Stage::Writing));
+        let writing = Some(FlowStage::Held(Stage::Writing));
         let jam = "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.";
         let jammed = held(true, writing);
         assert_eq!(said(&jammed), (jam.to_owned(), String::new()));

@@ -105,7 +105,7 @@ pub(super) struct Gate {
 /// A stage and what stands there.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct StageNow {
-    pub stage: Place,
+    pub stage: FlowStage,
     /// Messages that are there now; `None` of receiving, which holds none.
     pub messages: Option<usize>,
     /// Calls under way, of receiving alone.
@@ -115,13 +115,14 @@ pub(super) struct StageNow {
     pub total: Option<u64>,
 }
 
+/// A stage as the page shows it: receiving, or one that holds messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FlowStage {
     Receive,
     Held(Stage),
 }
 
-impl Place {
+impl FlowStage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Receive => "receive",
@@ -130,7 +131,7 @@ impl Place {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for FlowStage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
@@ -147,7 +148,7 @@ pub(super) struct InFlight {
     pub fill: f64,
     pub is_full: bool,
     /// The stage that holds most of what is in flight, where one does.
-    pub most: Option<Place>,
+    pub most: Option<FlowStage>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -62,7 +62,7 @@ impl SqsQueue {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let request = self.client.send_message_batch().queue_url(&self.place.url).set_entries(
+        let request = self.client.send_message_batch().queue_url(&self.address.url).set_entries(
             Some(batch::entries(entries, |id, outgoing| {
                 SendMessageBatchRequestEntry::builder()
                     .id(id)

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bson::Document;
 
 use super::MongoStore;
-use super::conflict::{self, Hashes, Held};
+use super::conflict::{self, Hashes, Stored};
 use crate::config::Collection;
 use crate::message::{Insert, Key, Reason, Rejection};
 use crate::store::ItemOutcome;
@@ -34,9 +34,11 @@ impl MongoStore {
         let mut contested = Vec::new();
         for index in duplicates {
             let insert = inserts[*index];
-            match hashes.as_ref().map(|hashes| hashes.held(&insert.id, insert.hash.as_ref())) {
-                Ok(Held::Same) => items[*index] = ItemOutcome::AlreadyThere,
-                Ok(Held::Other | Held::Unlike | Held::Absent) => contested.push(*index),
+            match hashes.as_ref().map(|hashes| hashes.stored(&insert.id, insert.hash.as_ref())) {
+                Ok(Stored::SameMessage) => items[*index] = ItemOutcome::AlreadyThere,
+                Ok(Stored::OtherMessage | Stored::OneHash | Stored::Absent) => {
+                    contested.push(*index);
+                }
                 Err(text) => items[*index] = unread(text),
             }
         }
@@ -91,10 +93,10 @@ const NAMES_SHOWN: usize = 3;
 const NAME_CHARS_SHOWN: usize = 64;
 
 fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemOutcome {
-    let held = conflict::judge(conflict::hash(stored), insert.hash.as_ref());
+    let by_hash = conflict::compare_hashes(conflict::hash(stored), insert.hash.as_ref());
     let differing = conflict::differing(&insert.document, stored);
     // Where one of them was named by the queue, no hash is kept: what they say decides.
-    if held == Held::Same || held == Held::Unlike && differing.is_empty() {
+    if by_hash == Stored::SameMessage || by_hash == Stored::OneHash && differing.is_empty() {
         return ItemOutcome::AlreadyThere;
     }
     let text = format!(
