@@ -27,7 +27,7 @@ pub enum Stage {
     Waiting,
     /// It is being written, or waits to be tried again.
     Writing,
-    /// It was refused, and its dead letter is being written.
+    /// It was rejected, and its dead letter is being written.
     DeadLetter,
     /// It is being deleted or given back.
     Settling,

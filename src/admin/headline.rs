@@ -95,7 +95,7 @@ fn writes_fail(status: &Status) -> Option<Headline> {
 fn slowed(status: &Status) -> Option<Headline> {
     let trouble = status.slowed.as_ref()?;
     let text = format!(
-        " for {}: over half of the last 1,000 messages were refused, for {}.",
+        " for {}: over half of the last 1,000 messages were rejected, for {}.",
         since(status, trouble.since),
         trouble.text
     );
@@ -127,11 +127,11 @@ fn goes_on(status: &Status, trouble: &GoesOn) -> String {
 /// Nothing is wrong.
 fn flow(status: &Status) -> Headline {
     let (rates, held) = (&status.rates, status.in_flight.messages);
-    let refused = rates.dead_letters_per_s;
-    let written = rates.durable_per_s - refused;
+    let rejected = rates.dead_letters_per_s;
+    let written = rates.durable_per_s - rejected;
     let more = || {
         let dead_letters =
-            (refused > 0.0).then(|| format!("Dead letters: {} a second.", rate(refused)));
+            (rejected > 0.0).then(|| format!("Dead letters: {} a second.", rate(rejected)));
         [
             indexes(status),
             Some(depth(status.queue.depth.as_ref())),
@@ -268,9 +268,9 @@ mod tests {
                 "About 1,500 waited in the queue at 10:00:30 UTC.".to_owned()
             )
         );
-        let refused =
+        let rejected =
             Figures { durable_per_s: 20.0, dead_letters_per_s: 15.0, ..Figures::default() };
-        let (text, more) = said(&flows(refused));
+        let (text, more) = said(&flows(rejected));
         assert!(
             text == "Flowing: 5.0 messages a second."
                 && more.ends_with("Dead letters: 15 a second."),
@@ -328,7 +328,7 @@ mod tests {
         let slowed = since(50, "missing_field");
         let rates = Figures { durable_per_s: 10.0, ..Figures::default() };
         let (text, more) = said(&Status { slowed: slowed.clone(), ..flows(rates) });
-        assert!(text.starts_with("Slowed for 50 s: over half of the last 1,000 messages were refused, for missing_field"), "{text}");
+        assert!(text.starts_with("Slowed for 50 s: over half of the last 1,000 messages were rejected, for missing_field"), "{text}");
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {
             open: false,

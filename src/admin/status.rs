@@ -42,7 +42,7 @@ pub(super) struct Status {
     pub writes_fail: Option<GoesOn>,
     /// Declared indexes that are not there.
     pub indexes: Vec<MissingIndex>,
-    /// Since when receiving is slowed, and for which reason of refusal.
+    /// Since when receiving is slowed, and for which reason of rejection.
     pub slowed: Option<GoesOn>,
     pub spans_dropped: u64,
     pub api: Api,

@@ -196,7 +196,7 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
     let queue = queue();
     (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
     let world = World::start(queue, |_| {});
-    // The join is refused, and then the newest of its parts, which is tried last.
+    // The join is rejected, and then the newest of its parts, which is tried last.
     world.store.then(|_| WriteOutcome::Answered {
         items: vec![ItemOutcome::Rejected(rejection())],
         stale: 0,

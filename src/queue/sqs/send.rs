@@ -46,7 +46,7 @@ pub enum SendOutcome {
     Sent {
         message_id: String,
     },
-    /// The message itself is refused: another try would end the same.
+    /// SQS refuses the message itself: another try would end the same.
     Refused(String),
     /// Failed for now; worth another try, which may send it twice.
     Failed(String),

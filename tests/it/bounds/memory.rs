@@ -6,7 +6,7 @@ use longshore::queue::sqs::Outgoing;
 use tokio::time::sleep;
 
 use super::loads::{
-    HOSTILE_KINDS, HOSTILE_REFUSED, hostile, of_size, session, session_of_size, small,
+    HOSTILE_KINDS, HOSTILE_REJECTED, hostile, of_size, session, session_of_size, small,
 };
 use super::subject::{Servers, last_words, peak_rss};
 use crate::support::child::Child;
@@ -185,11 +185,11 @@ fn print(case: &Case, outcome: &Outcome) {
     );
 }
 
-/// How many of so many hostile messages are written, and how many are refused.
+/// How many of so many hostile messages are written, and how many are rejected.
 fn expected_of_hostile(messages: usize) -> (u64, u64) {
     assert_eq!(messages % HOSTILE_KINDS, 0, "each kind as often");
-    let refused = messages / HOSTILE_KINDS * HOSTILE_REFUSED;
-    ((messages - refused) as u64, refused as u64)
+    let rejected = messages / HOSTILE_KINDS * HOSTILE_REJECTED;
+    ((messages - rejected) as u64, rejected as u64)
 }
 
 #[tokio::test]

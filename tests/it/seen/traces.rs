@@ -297,7 +297,7 @@ async fn a_collector_that_is_away_or_silent_costs_nothing_but_its_spans() {
 }
 
 #[tokio::test]
-async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_cause() {
+async fn a_rejected_message_has_its_reason_in_the_trace_and_a_failed_write_its_cause() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
     let collector = Collector::start().await;
     let poison = Outgoing { body: "{".to_owned(), ..with_traceparent(0) };
@@ -328,11 +328,11 @@ async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_ca
     })
     .await;
     let spans = collector.spans();
-    let refused = spans.iter().find(|span| {
+    let rejected = spans.iter().find(|span| {
         span.attributes.get("longshore.reason").is_some_and(|reason| reason == "bad_json")
     });
-    let refused = refused.unwrap_or_else(|| panic!("no reason: {spans:#?}"));
-    assert_eq!((refused.context.0.clone(), refused.parent.clone()), producer(0));
+    let rejected = rejected.unwrap_or_else(|| panic!("no reason: {spans:#?}"));
+    assert_eq!((rejected.context.0.clone(), rejected.parent.clone()), producer(0));
     let failed = spans.iter().find(|span| span.status == 2).expect("seen above");
     assert_eq!(
         (failed.name.as_str(), failed.attributes["error.type"].as_str()),

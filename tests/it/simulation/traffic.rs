@@ -84,7 +84,7 @@ impl Sent {
     }
 
     /// Whether the store will never take it.
-    pub fn is_refused(&self) -> bool {
+    pub fn is_rejected(&self) -> bool {
         self.mark.is_some_and(|mark| !mark.is_taken_in_the_end())
     }
 }

@@ -72,7 +72,7 @@ fn stored(store: &Store) -> Option<Document> {
 }
 
 #[test]
-fn an_insert_is_there_once_and_another_document_under_its_id_is_refused() {
+fn an_insert_is_there_once_and_another_document_under_its_id_is_rejected() {
     let store = store(None);
     assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
     let (again, _) =

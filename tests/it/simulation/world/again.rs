@@ -30,7 +30,7 @@ impl World {
         second.queue.shuffle();
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
             let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0))
-                && !message.is_refused();
+                && !message.is_rejected();
             second.send(message);
             if !is_wanted {
                 second.queue.forget(number);
