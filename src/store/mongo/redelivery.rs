@@ -31,18 +31,21 @@ impl MongoStore {
             }
             Err(refusal) => Err(refusal.fault.text.as_str()),
         };
-        let mut contested = Vec::new();
+        let (mut contested, mut absent) = (Vec::new(), Vec::new());
         for index in duplicates {
             let insert = inserts[*index];
             match hashes.as_ref().map(|hashes| hashes.stored(&insert.id, insert.hash.as_ref())) {
                 Ok(Stored::SameMessage) => items[*index] = ItemOutcome::AlreadyThere,
-                Ok(Stored::OtherMessage | Stored::OneHash | Stored::Absent) => {
-                    contested.push(*index);
-                }
+                Ok(Stored::OtherMessage | Stored::OneHash) => contested.push(*index),
+                Ok(Stored::Absent) => absent.push(*index),
                 Err(text) => items[*index] = unread(text),
             }
         }
         self.compare_documents(collection, inserts, &contested, items).await;
+        for index in absent {
+            // The server may hold another value to be equal to the id: only it can find that.
+            items[index] = self.compare_one(collection, inserts[index]).await;
+        }
     }
 
     /// Reads the documents that stand there, all in one reply where that has room.
@@ -64,7 +67,7 @@ impl MongoStore {
             let insert = inserts[*index];
             items[*index] = match found.get(&insert.id) {
                 Some(stored) => compare(insert, stored, collection),
-                // Found under this id, perhaps, but not by a value that reads as it.
+                // It was there a moment ago.
                 None => self.compare_one(collection, insert).await,
             };
         }
