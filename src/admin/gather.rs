@@ -8,7 +8,7 @@ use crate::held::Stage;
 use crate::store::WriteTrouble;
 use crate::telemetry::counters::figure;
 use crate::telemetry::labels::Label;
-use crate::telemetry::recent::{GateStory, Story, Trouble};
+use crate::telemetry::recent::{Story, Trouble};
 
 use super::history::History;
 use super::status::{
@@ -41,7 +41,7 @@ pub(super) fn status(
         stuck,
         queue: queue(view),
         database: Database { name: view.facts.database.clone() },
-        gate: gate(&story.gate, started),
+        gate: gate(&story, started),
         rates: history.now(),
         stages: stages(view),
         in_flight: in_flight(view),
@@ -80,19 +80,32 @@ fn queue(view: &View) -> QueueNow {
     }
 }
 
-fn gate(gate: &GateStory, started: Timestamp) -> Gate {
+fn gate(story: &Story, started: Timestamp) -> Gate {
+    let gate = &story.gate;
     let closed_for = gate.closed_for.as_ref();
+    let advice = |(trouble, cause): &(WriteTrouble, String)| match trouble {
+        WriteTrouble::Unavailable if is_of_a_collection(story, cause) => COLLECTION_ADVICE,
+        trouble => advice(*trouble),
+    };
     Gate {
         open: !gate.is_closed,
         since: gate.since.unwrap_or(started).into(),
         closed_at: gate.closed_at.map(Second::from),
         cause: closed_for.map(|(_, cause)| cause.clone()),
         // While there is something to do.
-        advice: closed_for.filter(|_| gate.is_closed).map(|(trouble, _)| advice(*trouble)),
+        advice: closed_for.filter(|_| gate.is_closed).map(advice),
     }
 }
 
-/// What to do about a closed gate.
+/// Whether a gate was closed for what a collection has become. Long causes are cut.
+fn is_of_a_collection(story: &Story, cause: &str) -> bool {
+    let cause = cause.strip_suffix("..").unwrap_or(cause);
+    story.collections_unfit.values().any(|why| why.starts_with(cause))
+}
+
+const COLLECTION_ADVICE: &str = "Mend the collection, or let its route write to another one, as the cause says: the database itself is well. Nothing is lost; Longshore looks at the collection again by itself.";
+
+/// What to do about a gate that the store closed.
 const fn advice(trouble: WriteTrouble) -> &'static str {
     match trouble {
         WriteTrouble::ConnectionLost => {
@@ -173,6 +186,23 @@ fn by_reason(view: &View) -> BTreeMap<&'static str, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::signals::{CollectionFit, CollectionUnfit, GateClosed, Signals};
+
+    #[test]
+    fn a_gate_that_a_collection_closed_is_opened_by_the_collection_and_not_by_the_database() {
+        let (signals, started) = (Signals::default(), Timestamp::now());
+        let why = "sessions is a view: write to the collection under it";
+        let advice = |cause: &str| {
+            signals.emit(&GateClosed { trouble: WriteTrouble::Unavailable, cause });
+            gate(&signals.recent().story(), started).advice.expect("advice while it is closed")
+        };
+        signals.emit(&CollectionUnfit { collection: "sessions", why });
+        assert!(advice(why).contains("the collection"), "{}", advice(why));
+        assert!(advice("sessions is a vi..").contains("the collection"), "a cause that was cut");
+        assert!(advice("no server takes the write").starts_with("Bring the database back"));
+        signals.emit(&CollectionFit { collection: "sessions" });
+        assert!(advice(why).starts_with("Bring the database back"), "it is mended");
+    }
 
     #[test]
     fn a_worker_is_as_full_as_the_fuller_of_its_limits() {

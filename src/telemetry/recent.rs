@@ -32,6 +32,9 @@ pub struct Story {
     pub writes_fail: BTreeMap<String, Trouble>,
     /// Declared indexes that are not there, by collection and index.
     pub indexes_missing: BTreeMap<(String, String), IndexStory>,
+    /// Collections that nothing is written to because of what they have become, each with what it is
+    /// and what to do.
+    pub collections_unfit: BTreeMap<String, String>,
     /// Since when receiving is slowed, and for which reason of rejection.
     pub slowed: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
@@ -164,6 +167,15 @@ impl Recent {
                 trouble.map(|trouble| (place, IndexStory { is_on_key: *is_on_key, trouble })),
             );
         }
+    }
+
+    pub(super) fn collection_unfit(&self, collection: &str, why: &str) {
+        let (collection, why) = (collection.to_owned(), cut(why).to_owned());
+        self.lock().collections_unfit.insert(collection, why);
+    }
+
+    pub(super) fn collection_fit(&self, collection: &str) {
+        self.lock().collections_unfit.remove(collection);
     }
 
     pub(super) fn slowed(&self, reason: Option<&str>) {

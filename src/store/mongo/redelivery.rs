@@ -67,7 +67,7 @@ impl MongoStore {
             let insert = inserts[*index];
             items[*index] = match found.get(&insert.id) {
                 Some(stored) => compare(insert, stored, collection),
-                // It was there a moment ago.
+                // The one reply had no room for it, or it has gone since.
                 None => self.compare_one(collection, insert).await,
             };
         }

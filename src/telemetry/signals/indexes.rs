@@ -145,6 +145,7 @@ impl CollectionUnfit<'_> {
 impl Signal for CollectionUnfit<'_> {
     fn remember(&self, recent: &Recent) {
         recent.error("collection unfit", self.why);
+        recent.collection_unfit(self.collection, self.why);
     }
 
     fn log(&self) {
@@ -158,6 +159,10 @@ pub struct CollectionFit<'a> {
 }
 
 impl Signal for CollectionFit<'_> {
+    fn remember(&self, recent: &Recent) {
+        recent.collection_fit(self.collection);
+    }
+
     fn log(&self) {
         tracing::info!(collection = self.collection, "the collection takes writes again");
     }
