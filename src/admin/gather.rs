@@ -8,12 +8,12 @@ use crate::held::Stage;
 use crate::store::WriteTrouble;
 use crate::telemetry::counters::figure;
 use crate::telemetry::labels::Label;
-use crate::telemetry::recent::{Story, Trouble};
+use crate::telemetry::recent::Story;
 
 use super::history::History;
 use super::status::{
     Api, Database, DeadLetters, FlowStage, Gate, InFlight, QueueNow, Second, StageNow, State,
-    Status,
+    Status, WritesFail,
 };
 use super::view::View;
 
@@ -46,7 +46,7 @@ pub(super) fn status(
         stages: stages(view),
         in_flight: in_flight(view),
         totals: view.signals.counters().totals().chain([("durable", history.durable())]).collect(),
-        writes_fail: longest(&story).cloned().map(Into::into),
+        writes_fail: writes_fail(&story),
         dead_letters: DeadLetters {
             by_reason: by_reason(view),
             last: story.dead_letters.into_iter().map(Into::into).collect(),
@@ -64,8 +64,12 @@ pub(super) fn status(
 }
 
 /// Of the collections whose writes are not confirmed, the one that has waited the longest.
-fn longest(story: &Story) -> Option<&Trouble> {
-    story.writes_fail.values().min_by_key(|trouble| trouble.since)
+fn writes_fail(story: &Story) -> Option<WritesFail> {
+    let longest = story.writes_fail.iter().min_by_key(|(_, trouble)| trouble.since);
+    longest.map(|(collection, trouble)| WritesFail {
+        collection: collection.clone(),
+        trouble: trouble.clone().into(),
+    })
 }
 
 fn queue(view: &View) -> QueueNow {

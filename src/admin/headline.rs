@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::telemetry::counters::figure;
 
-use super::status::{Depth, GoesOn, QueueNow, Second, State, Status};
+use super::status::{Depth, GoesOn, QueueNow, Second, State, Status, WritesFail};
 use super::words::{duration, elapsed, number, rate, time};
 
 /// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there
@@ -87,9 +87,11 @@ fn receives_fail(status: &Status) -> Option<Headline> {
 }
 
 fn writes_fail(status: &Status) -> Option<Headline> {
-    let text = goes_on(status, status.writes_fail.as_ref()?);
-    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them.";
-    Some(Headline::new(Kind::Failing, "Writes are not confirmed", text, more))
+    let WritesFail { collection, trouble } = status.writes_fail.as_ref()?;
+    let word = format!("Writes to {collection} are not confirmed");
+    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them. Where it denies \
+                or refuses dead letters alone, receiving goes on, and their messages stay in the queue.";
+    Some(Headline::new(Kind::Failing, &word, goes_on(status, trouble), more))
 }
 
 fn slowed(status: &Status) -> Option<Headline> {
@@ -320,10 +322,11 @@ mod tests {
             said(&Status { receives_fail: receives_fail.clone(), ..quiet() }).0,
             "Receives fail for 34 s: the queue does not exist"
         );
-        let writes_fail = since(12, "no primary");
+        let writes_fail = since(12, "not authorized")
+            .map(|trouble| WritesFail { collection: "dead_letters".to_owned(), trouble });
         assert_eq!(
             said(&Status { writes_fail: writes_fail.clone(), ..quiet() }).0,
-            "Writes are not confirmed for 12 s: no primary"
+            "Writes to dead_letters are not confirmed for 12 s: not authorized"
         );
         let slowed = since(50, "missing_field");
         let rates = Figures { durable_per_s: 10.0, ..Figures::default() };

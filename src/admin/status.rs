@@ -39,7 +39,7 @@ pub(super) struct Status {
     /// Since when every receive has failed.
     pub receives_fail: Option<GoesOn>,
     /// Since when writes are not confirmed, of the collection that has waited the longest.
-    pub writes_fail: Option<GoesOn>,
+    pub writes_fail: Option<WritesFail>,
     /// Declared indexes that are not there.
     pub indexes: Vec<MissingIndex>,
     /// Since when receiving is slowed, and for which reason of rejection.
@@ -189,6 +189,16 @@ impl From<Trouble> for GoesOn {
     fn from(trouble: Trouble) -> Self {
         Self { since: trouble.since.into(), text: trouble.text }
     }
+}
+
+/// Writes that are not confirmed.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WritesFail {
+    /// Told by the headline alone.
+    #[serde(skip)]
+    pub collection: String,
+    #[serde(flatten)]
+    pub trouble: GoesOn,
 }
 
 #[derive(Debug, Clone, Serialize)]
