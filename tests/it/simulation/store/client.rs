@@ -9,8 +9,8 @@ use longshore::store::{StoreFaultKind, WriteOutcome};
 
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
-use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::DEAD_LETTERS;
+use crate::simulation::life::Life;
 use crate::simulation::wire::{Fate, Kill, ask};
 
 use super::{Store, unconfirmed};
@@ -23,7 +23,7 @@ const LATE_MS: u64 = 120_000;
 
 pub struct StoreClient {
     pub store: Arc<Store>,
-    pub who: Arc<Incarnation>,
+    pub who: Arc<Life>,
 }
 
 /// What the server does with the command.
@@ -40,11 +40,11 @@ enum Deed {
 impl StoreClient {
     /// What becomes of the next command, and how it is told where it has no answer.
     fn fate(&self, collection: &str, is_write: bool) -> (Fate, Deed, StoreFaultKind) {
-        let surroundings = self.who.surroundings();
-        let (dice, history) = (&surroundings.dice, &surroundings.history);
+        let conditions = self.who.conditions();
+        let (dice, history) = (&conditions.dice, &conditions.history);
         // Of what strikes writes, a question is no case.
         let strikes =
-            |fault| if is_write { surroundings.strikes(fault) } else { surroundings.draws(fault) };
+            |fault| if is_write { conditions.strikes(fault) } else { conditions.draws(fault) };
         let mut fate = Fate {
             before: dice.between_ms(0, 10),
             after: dice.between_ms(0, 30),
@@ -53,7 +53,7 @@ impl StoreClient {
             kill: None,
         };
         let (mut deed, mut kind) = (Deed::Acknowledged, StoreFaultKind::Unavailable);
-        if let Some(outage) = surroundings.outage() {
+        if let Some(outage) = conditions.outage() {
             history.saw(outage.fault);
             if outage.fault == Fault::NotAuthorised {
                 kind = StoreFaultKind::Denied;
@@ -61,7 +61,7 @@ impl StoreClient {
                 fate.before = PATIENCE;
             }
             fate.acts = false;
-        } else if collection == DEAD_LETTERS && surroundings.spell(Fault::DeadLettersDenied) {
+        } else if collection == DEAD_LETTERS && conditions.spell(Fault::DeadLettersDenied) {
             (fate.acts, kind) = (false, StoreFaultKind::Denied);
         } else if strikes(Fault::StoreUnavailable) {
             fate.acts = false;
@@ -78,8 +78,8 @@ impl StoreClient {
             deed = Deed::SteppedDown;
         } else if strikes(Fault::AppliedLate) {
             fate.before = PATIENCE + dice.between_ms(1, LATE_MS);
-        } else if surroundings.draws(Fault::StoreSlow) {
-            let hidden_for = surroundings.plan.visibility_timeout;
+        } else if conditions.draws(Fault::StoreSlow) {
+            let hidden_for = conditions.plan.visibility_timeout;
             let visible = u64::try_from(hidden_for.as_millis()).expect("minutes");
             fate.before = dice.between_ms(500, (2 * visible).min(29_000));
             if is_write && fate.before > hidden_for {
@@ -97,14 +97,14 @@ impl StoreClient {
 impl longshore::store::Store for StoreClient {
     async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
         conduct::counts_call(&self.who);
-        let surroundings = self.who.surroundings();
+        let conditions = self.who.conditions();
         let (fate, deed, kind) = self.fate(&collection.name, true);
         let store = Arc::clone(&self.store);
         let (collection, writes) = (
             collection.name.clone(),
             writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>(),
         );
-        let history = &surroundings.history;
+        let history = &conditions.history;
         history.note(|| {
             format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes))
         });
@@ -113,10 +113,10 @@ impl longshore::store::Store for StoreClient {
         }
         let act = {
             let (collection, writes) = (collection.clone(), writes.clone());
-            let surroundings = Arc::clone(surroundings);
+            let conditions = Arc::clone(conditions);
             async move {
                 let applied = store.apply(&collection, &writes, || {
-                    deed != Deed::Half || surroundings.dice.chance(0.5)
+                    deed != Deed::Half || conditions.dice.chance(0.5)
                 });
                 match deed {
                     Deed::Acknowledged => {}
@@ -146,7 +146,7 @@ impl longshore::store::Store for StoreClient {
             .await
             .unwrap_or(false);
         self.who
-            .surroundings()
+            .conditions()
             .history
             .note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
         question.answer(is_well);

@@ -13,7 +13,7 @@ use crate::simulation::plan::Plan;
 fn store(only: Option<Fault>) -> Store {
     let mut plan = Plan::draw(&Dice::new(1));
     plan.set_rates(only);
-    Store::new(Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan)))
+    Store::new(Arc::new(Conditions::new(Dice::new(2), History::new(true), plan)))
 }
 
 fn insert(id: &str, content: &[u8]) -> Write {
