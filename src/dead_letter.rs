@@ -124,7 +124,8 @@ fn text_or_null(record: &mut Doc<'_>, name: &str, value: Option<&str>) {
 }
 
 /// Who sent the message when, so that a replay can say so: by its envelope where that could be
-/// opened, else by the attributes of our producers where they can be read, else by the queue.
+/// opened, otherwise by the attributes of our producers where they can be read, otherwise by the
+/// queue.
 fn origin(receipt: &Receipt) -> Origin {
     let message = &receipt.message;
     let given = || Origin::of_attributes(message).ok().flatten();

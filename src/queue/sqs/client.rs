@@ -25,7 +25,7 @@ pub struct SqsQueue {
     pub(super) address: QueueAddress,
     /// As the queue said at connect; it cannot change.
     pub(super) fifo: bool,
-    /// Asked for at each receive where it is configured; else the queue's own holds.
+    /// Asked for at each receive where it is configured; otherwise the queue's own holds.
     pub(super) visibility_timeout: Option<Duration>,
     pub(super) calls: Arc<ApiCalls>,
     pub(super) signals: Signals,
