@@ -24,7 +24,7 @@ const ROUNDS: usize = 30;
 
 fn main() {
     let config = defaults();
-    let router = Router::new(&config);
+    let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
     println!("{:10} {:>10} {:>12} {:>12}", "type", "messages", "decode ns", "route ns");
     let all = messages();
     for kind in ["event", "session", "cache"] {

@@ -17,7 +17,6 @@ mod names;
 pub mod print;
 mod provenance;
 mod reader;
-pub(crate) mod redact;
 mod routes;
 mod rules;
 mod secret;
@@ -28,12 +27,7 @@ mod suggest;
 mod text_file;
 mod toml_file;
 mod units;
-mod writes;
 
 pub use load::defaults;
 pub use secret::Secret;
-pub use settings::{
-    AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig,
-    LogFormat, MessageConfig, QueueConfig, RetryConfig, WorkerConfig,
-};
-pub use writes::{Acknowledgement, Collection, Index, Route, WriteConcern, WriteKind};
+pub use settings::{AdminConfig, Config, DbConfig, WorkerConfig};

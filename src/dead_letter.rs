@@ -6,11 +6,12 @@
 //! second record finds the first there already.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bson::{Doc, document};
-use crate::config::{Collection, Config, Index, WriteKind};
 use crate::flow::Flow;
 use crate::message::{Attribute, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection};
+use crate::store::{Collection, Index, WriteConcern, WriteKind};
 use crate::telemetry::signals::MessageRejected;
 
 /// Grows when the record's fields change their meaning.
@@ -19,6 +20,14 @@ pub const SCHEMA_VERSION: i32 = 1;
 /// Bytes that are set aside for what a record holds beside the message: the buffer grows where they
 /// do not suffice.
 const ADDED_BYTES: usize = 2_048;
+
+/// The section `dead_letters`.
+#[derive(Debug, Clone)]
+pub struct DeadLettersConfig {
+    pub collection: String,
+    /// Records are kept for ever unless set. Whole seconds, 1 h and above.
+    pub ttl: Option<Duration>,
+}
 
 /// Where dead letters are kept. It settles the message once the record is durable there.
 pub trait Home: Send + Sync {
@@ -147,19 +156,19 @@ fn write_attributes(record: &mut Doc<'_>, message: &QueueMessage) {
     });
 }
 
-/// The collection of dead letters as a lane writes it: inserts at the default write concern.
+/// The collection of dead letters as a lane writes it: inserts.
 #[must_use]
-pub fn collection(config: &Config) -> Collection {
-    let indexes = config.dead_letters.ttl.map(|ttl| Index {
+pub fn collection(config: &DeadLettersConfig, write_concern: WriteConcern) -> Collection {
+    let indexes = config.ttl.map(|ttl| Index {
         keys: vec![("dead_lettered".to_owned(), 1)],
         unique: false,
         expire_after: Some(ttl),
     });
     Collection {
-        name: config.dead_letters.collection.clone(),
+        name: config.collection.clone(),
         kind: WriteKind::Insert,
         declared: Vec::new(),
-        write_concern: config.db.write_concern.clone(),
+        write_concern,
         indexes: indexes.into_iter().collect(),
         ttl: None,
     }

@@ -40,8 +40,10 @@ mod tests;
 mod undecoded;
 mod writer;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use crate::bson::Fields;
-use crate::config::MessageConfig;
 use crate::message::origin::given_time;
 use crate::message::{
     Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,
@@ -54,6 +56,17 @@ pub use undecoded::Undecoded;
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
 /// is a loop or an attack.
 pub const ENVELOPES_MAX: usize = 3;
+
+/// What a message may be: the section `message`.
+#[derive(Debug, Clone)]
+pub struct MessageConfig {
+    /// How far a version may be ahead of `SentTimestamp`: 0 to 10 years.
+    pub version_skew_max: Duration,
+    /// Bytes of one body after decompression: 1 KiB to 16 MiB.
+    pub decompressed_bytes_max: usize,
+    /// Envelope types (CloudEvents `type`, EventBridge `detail-type`) to route names.
+    pub types: BTreeMap<String, String>,
+}
 
 /// Reads a message, whatever memory that takes: within the bounds of `settings` and of a document.
 ///

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::RetryConfig;
 use crate::retry::Backoff;
+use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
 

@@ -16,26 +16,28 @@ mod waiting;
 mod way;
 mod writing;
 
+use std::collections::HashSet;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
-use crate::config::BatchConfig;
 use crate::gate::GateState;
-use crate::message::{Key, Part};
+use crate::message::Part;
 use crate::store::Store;
 use crate::telemetry::signals::{Expired, Joined};
 
 pub use context::LaneContext;
 pub use evidence::Evidence;
 use item::Item;
+pub use waiting::BatchConfig;
 use waiting::Waiting;
 pub use way::{Lane, Waiters};
 
 /// Writes whatever comes until every way in is gone and everything was settled.
 pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
-    let mut waiting = Waiting::new(&context.batch);
+    let mut waiting = Waiting::new(&context.batch, S::command_bytes);
     let mut writes = FuturesUnordered::new();
     // Beside the batches, which they do not hold up.
     let mut alone = FuturesUnordered::new();
@@ -75,8 +77,10 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         tokio::select! {
             biased;
             Some((keys, mut to_try)) = writes.next(), if !writes.is_empty() => {
-                let is_kept = |key: &Key| to_try.iter().any(|alone| item::key(&alone.part.write) == Some(key));
-                let (kept, free): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_kept);
+                let to_keep: HashSet<_> =
+                    to_try.iter().filter_map(|alone| item::key(&alone.part.write)).collect();
+                let (kept, free): (Vec<_>, Vec<_>) =
+                    keys.into_iter().partition(|key| to_keep.contains(key));
                 waiting.written(&free);
                 if !to_try.is_empty() {
                     let context = &context;

@@ -51,6 +51,7 @@ pub mod message;
 pub mod mongo_manager;
 pub mod pipeline;
 pub mod queue;
+mod redact;
 pub mod retry;
 pub mod route;
 pub mod settle;

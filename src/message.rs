@@ -46,13 +46,19 @@ pub enum Write {
 }
 
 impl Write {
-    /// Upper bound of the bytes this takes in an encoded command, its share of statement and array
-    /// overhead included.
     #[must_use]
-    pub fn command_bytes(&self) -> usize {
+    pub const fn insert(&self) -> Option<&Insert> {
         match self {
-            Self::Insert(insert) => insert.document.len() + Self::INSERT_OVERHEAD,
-            Self::Update(update) => update.command_bytes(),
+            Self::Insert(insert) => Some(insert),
+            Self::Update(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn update(&self) -> Option<&Update> {
+        match self {
+            Self::Insert(_) => None,
+            Self::Update(update) => Some(update),
         }
     }
 
@@ -70,9 +76,6 @@ impl Write {
                 .sum(),
         }
     }
-
-    /// Type byte, decimal index and NUL of an array element.
-    const INSERT_OVERHEAD: usize = 16;
 }
 
 /// A document that is inserted once, under an id that is the same at every redelivery.
@@ -91,28 +94,6 @@ pub struct Insert {
 pub struct Update {
     pub key: Key,
     pub change: Change,
-}
-
-impl Update {
-    fn command_bytes(&self) -> usize {
-        /// The update statement around the literals; the longest is measured in the store's tests.
-        const STATEMENT: usize = 1_024;
-        const PER_FIELD: usize = 768;
-        match &self.change {
-            Change::Whole { version, fields } => {
-                STATEMENT + fields.bytes() + 3 * version.origin_id.len() + PER_FIELD * 2
-            }
-            Change::Partial { fields } => {
-                let each: usize = fields
-                    .iter()
-                    .map(|(name, version, value)| {
-                        PER_FIELD + 8 * name.len() + value.bytes() + 3 * version.origin_id.len()
-                    })
-                    .sum();
-                STATEMENT + each
-            }
-        }
-    }
 }
 
 /// A write together with the receipt that it will settle.

@@ -3,9 +3,9 @@
 
 pub mod dry_run;
 mod intake;
-mod lanes;
 mod outgrown;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 
 use crate::brake::Brake;
 use crate::budget::Budget;
-use crate::config::shares::Shares;
-use crate::config::{Collection, Config};
-use crate::dead_letter::{self, Rejects};
+use crate::config::Config;
+use crate::config::shares::shares;
+use crate::dead_letter::Rejects;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
@@ -24,11 +24,11 @@ use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, QueueTraits, visibility};
 use crate::route::Router;
 use crate::settle::{self, Settle, SettleContext};
+use crate::store::Collection;
 use crate::store::Store;
 use crate::telemetry::instruments::CollectionLabel;
 
 use intake::Intake;
-use lanes::Lanes;
 use outgrown::OutgrownContext;
 
 /// Everything a pipeline runs on.
@@ -76,9 +76,17 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let hiding = tokio::spawn(watchdog.watch("visibility", hiding));
         // Aborted with this future, too.
         let mut hiding = AbortOnDrop(hiding);
-        let lanes = self.start_lanes(&mut stages, &gate, &settle);
+        let (router, rejects) = self.start_lanes(&mut stages, &gate, &settle);
         let held = self.held.clone();
-        self.start_receiving(&mut stages, gate, brake, lanes, settle);
+        let intake = Intake {
+            message: self.config.message.clone(),
+            router,
+            rejects,
+            settle,
+            stop: self.flow.stop.clone(),
+            late: Mutex::default(),
+        };
+        self.start_receiving(&mut stages, gate, brake, intake);
         loop {
             let stage = tokio::select! {
                 biased;
@@ -104,16 +112,22 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         }
     }
 
-    /// One lane per collection, and the one for dead letters, which the others feed.
-    fn start_lanes(&self, stages: &mut JoinSet<()>, gate: &Gate, settle: &Settle) -> Lanes {
+    /// One lane per collection, and the one for dead letters, which the others feed. Returns the
+    /// ways into them.
+    fn start_lanes(
+        &self,
+        stages: &mut JoinSet<()>,
+        gate: &Gate,
+        settle: &Settle,
+    ) -> (Router<Lane>, Rejects) {
         let evidence = Arc::new(Evidence::default());
         let (dead_letter_lane, waiters) = Lane::new();
-        let collection = dead_letter::collection(&self.config);
+        let collection = self.config.dead_letter_collection();
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &evidence));
         let arn = Arc::clone(&self.queue_traits.arn);
         let rejects = Rejects::new(arn, Arc::new(dead_letter_lane), self.flow.clone());
-        let mut by_collection = Vec::with_capacity(self.config.collections.len());
-        for collection in self.config.collections.values() {
+        let mut lanes = BTreeMap::new();
+        for (name, collection) in &self.config.collections {
             let (lane, waiters) = Lane::new();
             stages.spawn(self.lane(
                 collection.clone(),
@@ -123,9 +137,11 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
                 Some(rejects.clone()),
                 &evidence,
             ));
-            by_collection.push(lane);
+            lanes.insert(name.as_str(), lane);
         }
-        Lanes { by_collection, rejects }
+        let (routes, skew_max) = (&self.config.routes, self.config.message.version_skew_max);
+        // The loader makes the collections of the routes.
+        (Router::new(routes, skew_max, |collection| lanes[collection].clone()), rejects)
     }
 
     fn lane(
@@ -154,17 +170,10 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow
     /// their share own the only ways into the lanes.
-    fn start_receiving(
-        self,
-        stages: &mut JoinSet<()>,
-        gate: Gate,
-        brake: Brake,
-        lanes: Lanes,
-        settle: Settle,
-    ) {
+    fn start_receiving(self, stages: &mut JoinSet<()>, gate: Gate, brake: Brake, intake: Intake) {
         let in_flight = &self.config.in_flight;
         let message_bytes_max = self.queue_traits.message_bytes_max;
-        let shares = Shares::new(&self.config, message_bytes_max)
+        let shares = shares(&self.config, message_bytes_max)
             .expect("the configuration has room for one message: see config::shares");
         let budget = Budget::shown_in(
             self.flow.signals.gauges(),
@@ -172,15 +181,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             in_flight.bytes_max,
             shares.growth,
         );
-        let (message, router) = (self.config.message.clone(), Router::new(&self.config));
-        let intake = Arc::new(Intake {
-            message,
-            router,
-            lanes,
-            settle,
-            stop: self.flow.stop.clone(),
-            late: Mutex::default(),
-        });
+        let intake = Arc::new(intake);
         let (outgrown, to_grow) = mpsc::unbounded_channel();
         let growing = OutgrownContext {
             budget: budget.clone(),

@@ -25,6 +25,23 @@ pub const HOLD_MAX: Duration = Duration::from_hours(11);
 /// h after it.
 pub const HIDDEN_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800);
 
+/// Which queue, and how it is asked: the section `queue`.
+#[derive(Debug, Clone)]
+pub struct QueueConfig {
+    /// Required by commands that touch the queue.
+    pub url: Option<String>,
+    /// Another SQS endpoint than AWS's, for local use.
+    pub endpoint_url: Option<String>,
+    /// Otherwise by the AWS chain (environment, profile, IMDS).
+    pub region: Option<String>,
+    /// Of a long poll: whole seconds, 0 to 20, and at most `worker.drain_timeout` - 5 s.
+    pub wait: Duration,
+    /// 1 to 64.
+    pub pollers_max: usize,
+    /// Otherwise the queue's own attribute. Whole seconds, 5 s to 11 h.
+    pub visibility_timeout: Option<Duration>,
+}
+
 /// What the queue says of itself, as far as a pipeline needs it.
 #[derive(Debug, Clone)]
 pub struct QueueTraits {

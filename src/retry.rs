@@ -11,7 +11,19 @@ use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 
 use crate::clock::Clock;
-use crate::config::RetryConfig;
+
+/// When to ask again, and for how long: the section `retry`.
+#[derive(Debug, Clone)]
+pub struct RetryConfig {
+    /// 10 ms to 10 s.
+    pub initial: Duration,
+    /// `initial` to 5 min.
+    pub max: Duration,
+    /// 1.1 to 10.
+    pub multiplier: f64,
+    /// How long a write is tried before the gate closes: 0 to 10 min.
+    pub budget: Duration,
+}
 
 /// A growing interval between tries, of which a random half is taken off so that many workers do
 /// not ask in step.

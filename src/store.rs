@@ -1,29 +1,76 @@
 //! The store, by what its answers mean. [`mongo`] is the one real implementation; the simulation
 //! has another.
 
+mod collection;
 pub mod mongo;
 
 use std::future::Future;
 
-use crate::config::Collection;
-use crate::message::{Rejection, Write};
+use crate::message::{Insert, Rejection, Update, Write};
+
+pub use collection::{Acknowledgement, Collection, Extent, Index, Keyed, WriteConcern, WriteKind};
 
 /// A store that applies writes one by one and says of each what became of it.
 pub trait Store: Send + Sync + 'static {
-    /// Applies all `writes` to `collection`, in any order, each on its own. All are of the
-    /// collection's kind of write, and no two have one key.
+    /// Applies all `writes` to `collection`, in any order, each on its own. No two have one key.
     ///
     /// Safe to repeat: an insert whose id is there already and an update that is not newer change
     /// nothing.
     fn write(
         &self,
         collection: &Collection,
-        writes: &[&Write],
+        writes: Writes<'_>,
     ) -> impl Future<Output = WriteOutcome> + Send;
+
+    /// Upper bound of the bytes that a write takes in a command, with its share of what is around
+    /// it.
+    fn command_bytes(write: &Write) -> usize;
 
     /// Whether `collection` acknowledges a write just now, tried by one that changes nothing. It
     /// tells a store that is away from one that is brought down by the items themselves.
     fn is_well(&self, collection: &Collection) -> impl Future<Output = bool> + Send;
+}
+
+/// What one command writes.
+#[derive(Debug, Clone)]
+pub enum Writes<'a> {
+    Inserts(Vec<&'a Insert>),
+    Updates(&'a Keyed, Vec<&'a Update>),
+}
+
+impl<'a> Writes<'a> {
+    /// Those of `kind`, which are all: routes and their collection agree in it.
+    pub fn of(kind: &'a WriteKind, writes: impl IntoIterator<Item = &'a Write>) -> Self {
+        let writes = writes.into_iter();
+        match kind {
+            WriteKind::Insert => Self::Inserts(writes.filter_map(Write::insert).collect()),
+            WriteKind::Keyed(keyed) => {
+                Self::Updates(keyed, writes.filter_map(Write::update).collect())
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Inserts(inserts) => inserts.len(),
+            Self::Updates(_, updates) => updates.len(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The command's name.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        match self {
+            Self::Inserts(_) => "insert",
+            Self::Updates(..) => "update",
+        }
+    }
 }
 
 /// What is known after a write.

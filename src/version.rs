@@ -85,25 +85,39 @@ pub enum Change {
     Partial { fields: Vec<(String, Version, Fields)> },
 }
 
-/// Joins two changes of one key: the newer whole state, or the newer of each field.
+/// One of two changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+/// Which of two changes of one key their join is, where it is one of them as it stands: of whole
+/// states the newer. Equal versions are one message, delivered twice, or two that say the same.
 ///
 /// Both are of one shape, because all routes of one collection agree in it (the configuration
 /// refuses others); where they are not, the whole state wins, so that the function is total.
+#[must_use]
+pub fn winner(left: &Change, right: &Change) -> Option<Side> {
+    match (left, right) {
+        (Change::Whole { version: a, .. }, Change::Whole { version: b, .. }) => {
+            Some(if b > a { Side::Right } else { Side::Left })
+        }
+        (Change::Whole { .. }, Change::Partial { .. }) => Some(Side::Left),
+        (Change::Partial { .. }, Change::Whole { .. }) => Some(Side::Right),
+        (Change::Partial { .. }, Change::Partial { .. }) => None,
+    }
+}
+
+/// Joins two changes of one key: the [`winner`], or the newer of each field.
 #[must_use]
 pub fn join(left: Change, right: Change) -> Change {
     match (left, right) {
         (Change::Partial { fields: left }, Change::Partial { fields: right }) => {
             Change::Partial { fields: merge(left, right) }
         }
-        (Change::Whole { version: a, fields: x }, Change::Whole { version: b, fields: y }) => {
-            // Equal versions are one message, delivered twice, or two that say the same.
-            if a >= b {
-                Change::Whole { version: a, fields: x }
-            } else {
-                Change::Whole { version: b, fields: y }
-            }
-        }
-        (whole @ Change::Whole { .. }, _) | (_, whole) => whole,
+        (left, right) if winner(&left, &right) == Some(Side::Right) => right,
+        (left, _) => left,
     }
 }
 

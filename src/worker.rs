@@ -15,9 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 use self::index_watch::IndexWatch;
 use crate::admin::{self, Health, View};
 use crate::clock::SystemClock;
-use crate::config::shares::{MESSAGE_BYTES_MAX, Shares};
-use crate::config::{Collection, Config};
-use crate::dead_letter;
+use crate::config::Config;
+use crate::config::shares::{self, MESSAGE_BYTES_MAX};
 use crate::flow::Flow;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -25,6 +24,7 @@ use crate::pipeline::Pipeline;
 use crate::queue::QueueTraits;
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
+use crate::store::Collection;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
 use crate::telemetry::metrics::Metrics;
@@ -284,8 +284,8 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
     // The queue may be set to larger messages while this runs, so no less counts than what SQS
     // takes at most.
     let message_bytes_max = facts.message_bytes_max.max(MESSAGE_BYTES_MAX);
-    if Shares::new(config, message_bytes_max).is_none() {
-        let bytes_min = Shares::bytes_min(config, message_bytes_max);
+    if shares::shares(config, message_bytes_max).is_none() {
+        let bytes_min = shares::bytes_min(config, message_bytes_max);
         bail!(
             "the queue takes messages of up to {message_bytes_max} bytes (MaximumMessageSize): set in_flight.bytes_max to {bytes_min} or \
              more to hold one"
@@ -305,7 +305,7 @@ async fn prepare_indexes(
     config: &Config,
     store: &MongoStore,
 ) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
-    let dead_letters = dead_letter::collection(config);
+    let dead_letters = config.dead_letter_collection();
     let (mut refusals, mut reports) = (Vec::new(), Vec::new());
     for collection in config.collections.values().chain([&dead_letters]) {
         let mut report = store.indexes(collection).await?;

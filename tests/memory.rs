@@ -21,8 +21,8 @@ use flate2::write::GzEncoder;
 use longshore::config::Config;
 use longshore::config::load::defaults;
 use longshore::decode::decode;
-use longshore::message::{Attribute, QueueMessage, Rejection};
-use longshore::route::{Routed, Router};
+use longshore::message::{Attribute, QueueMessage, Rejection, Write};
+use longshore::route::Router;
 use rustix::time::{ClockId, clock_gettime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -95,12 +95,14 @@ fn processor_time() -> Duration {
 }
 
 fn with_decider<T>(
-    task: impl FnOnce(&dyn Fn(&QueueMessage) -> Result<Routed, Rejection>) -> T,
+    task: impl FnOnce(&dyn Fn(&QueueMessage) -> Result<Write, Rejection>) -> T,
 ) -> T {
     let mut config: Config = defaults();
     config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
-    let router = Router::new(&config);
-    task(&|message| decode(message, &config.message).and_then(|record| router.route(&record)))
+    let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
+    task(&|message| {
+        decode(message, &config.message).and_then(|record| Ok(router.route(&record)?.write))
+    })
 }
 
 fn message(attributes: &[(&str, &str)], body: String) -> QueueMessage {

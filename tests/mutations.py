@@ -39,9 +39,9 @@ MUTATIONS = [
     ),
     (
         "drop the comparison of versions in the join",
-        "src/lane/item.rs",
-        "if b > a {",
-        "if b == a {",
+        "src/version.rs",
+        "Some(if b > a {",
+        "Some(if b == a {",
     ),
     (
         "compare versions without the length of the origin's id",
@@ -52,7 +52,7 @@ MUTATIONS = [
     (
         "retry a poison message",
         "src/pipeline/intake.rs",
-        "self.lanes.rejects.send(receipt, rejection);",
+        "self.rejects.send(receipt, rejection);",
         "let _ = rejection;\n        self.settle.leave(receipt);",
     ),
     (

@@ -4,10 +4,11 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use longshore::config::{Config, QueueConfig};
+use longshore::config::Config;
 use longshore::dev::portal::{Load, PortalMessage};
 use longshore::dev::sqs;
 use longshore::queue::BATCH_MAX;
+use longshore::queue::QueueConfig;
 use longshore::queue::sqs::{Credentials, SendOutcome, SqsQueue};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;

@@ -21,8 +21,9 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, RetryConfig};
+use crate::config::Config;
 use crate::queue::sqs::{Credentials, Outgoing, SqsQueue};
+use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::worker::stop_on_signals;
 

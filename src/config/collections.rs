@@ -7,8 +7,8 @@ use super::key_path::KeyPath;
 use super::provenance::Source;
 use super::reader::Reader;
 use super::routes::{self, Declared};
-use super::writes::{Acknowledgement, Collection, Index, WriteConcern, WriteKind};
 use super::{literal, units};
+use crate::store::{Acknowledgement, Collection, Extent, Index, Keyed, WriteConcern, WriteKind};
 
 /// Joins the routes by collection and reports where two of one do not agree.
 pub(crate) fn join(reader: &mut Reader, declared: &[Declared]) -> BTreeMap<String, Collection> {
@@ -138,13 +138,13 @@ fn collection_key(declared: &Declared) -> KeyPath {
 fn write(kind: &WriteKind) -> &'static str {
     match kind {
         WriteKind::Insert => "insert",
-        WriteKind::Set { .. } => "set",
-        WriteKind::Replace { .. } => "replace",
+        WriteKind::Keyed(Keyed { extent: Extent::Set | Extent::Partial, .. }) => "set",
+        WriteKind::Keyed(Keyed { extent: Extent::Replace, .. }) => "replace",
     }
 }
 
 fn partial(kind: &WriteKind) -> bool {
-    matches!(kind, WriteKind::Set { partial: true, .. })
+    kind.keyed().is_some_and(|keyed| keyed.extent == Extent::Partial)
 }
 
 fn show(concern: &WriteConcern) -> String {

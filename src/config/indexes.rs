@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::kinds::{self, Kind, Switch};
-use super::writes::Index;
 use super::{literal, names, sections, units};
+use crate::store::Index;
 
 /// The server allows 64 in a collection, of which `_id` takes one (MongoDB manual, "Limits and
 /// Thresholds").

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::writes::Acknowledgement;
 use super::{literal, units};
+use crate::store::Acknowledgement;
 
 /// One kind of value. Text is read as the value it spells, in every layer alike: the environment
 /// has nothing else.
@@ -188,7 +188,7 @@ impl Kind for Text {
     }
 
     fn show(&self, value: &String) -> String {
-        literal::text(&super::redact::text(value))
+        literal::text(&crate::redact::text(value))
     }
 }
 
@@ -217,7 +217,7 @@ impl Kind for Texts {
     }
 
     fn show(&self, value: &Vec<String>) -> String {
-        literal::texts(&value.iter().map(|text| super::redact::text(text)).collect::<Vec<_>>())
+        literal::texts(&value.iter().map(|text| crate::redact::text(text)).collect::<Vec<_>>())
     }
 }
 

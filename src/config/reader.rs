@@ -9,7 +9,7 @@ use super::key_path::KeyPath;
 use super::kinds::Kind;
 use super::layers::{Entry, Layers};
 use super::provenance::{ConfigError, Setting, Source};
-use super::redact;
+use crate::redact;
 
 /// Errors that are shown; more of one kind help nobody.
 const ERRORS_MAX: usize = 100;

@@ -7,8 +7,9 @@ use super::key_path::KeyPath;
 use super::kinds::{Choice, Switch};
 use super::provenance::Source;
 use super::reader::Reader;
-use super::writes::{Index, Route, WriteConcern, WriteKind};
 use super::{literal, names, sections};
+use crate::route::Route;
+use crate::store::{Extent, Index, Keyed, WriteConcern, WriteKind};
 
 /// A route is a few lines of configuration: more of them are made by a mistake.
 const ROUTES_MAX: usize = 256;
@@ -102,16 +103,18 @@ impl<'a> RouteReader<'a> {
         self.miss("version_field", version_field.is_some(), source);
         let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
         let (key, version_field) = (key?, version_field?);
+        let extent = match (write, partial) {
+            ("set", false) => Extent::Set,
+            ("set", true) => Extent::Partial,
+            _ => Extent::Replace,
+        };
         if key == version_field {
             self.reader.error_at(
                 self.key("version_field"),
                 format!("must be another field than the key of routes.{}", self.name),
             );
         }
-        Some(match write {
-            "set" => WriteKind::Set { key, version_field, partial },
-            _ => WriteKind::Replace { key, version_field },
-        })
+        Some(WriteKind::Keyed(Keyed { key, version_field, extent }))
     }
 
     /// The lists of fields, each completed by what another one implies.

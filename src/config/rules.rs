@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::key_path::KeyPath;
 use super::reader::Reader;
 use super::settings::Config;
-use super::shares::{MESSAGE_BYTES_MAX, Shares};
+use super::shares::{MESSAGE_BYTES_MAX, bytes_min};
 use super::{literal, units};
 
 /// What a drain needs besides the last long poll: to write what is held, to delete it, to give back
@@ -33,7 +33,7 @@ pub(crate) fn check(reader: &mut Reader, config: &Config) {
             .error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
     }
     let sizes = ["message.decompressed_bytes_max", "in_flight.bytes_max"];
-    let bytes_min = Shares::bytes_min(config, MESSAGE_BYTES_MAX);
+    let bytes_min = bytes_min(config, MESSAGE_BYTES_MAX);
     if reader.all_sound(&sizes) && config.in_flight.bytes_max < bytes_min {
         let max = units::show_size(config.message.decompressed_bytes_max);
         let (bytes_min, source) = (

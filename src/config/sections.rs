@@ -14,12 +14,17 @@ use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::secret::Secret;
-use super::settings::{
-    AdminConfig, BatchConfig, Config, DbConfig, DeadLettersConfig, InFlightConfig, LogConfig,
-    LogFormat, MessageConfig, QueueConfig, RetryConfig, WorkerConfig,
-};
-use super::writes::{Acknowledgement, WriteConcern};
-use super::{connection_options, literal, names, redact, text_file};
+use super::settings::{AdminConfig, Config, DbConfig, WorkerConfig};
+use super::{connection_options, literal, names, text_file};
+use crate::budget::InFlightConfig;
+use crate::dead_letter::DeadLettersConfig;
+use crate::decode::MessageConfig;
+use crate::lane::BatchConfig;
+use crate::queue::QueueConfig;
+use crate::redact;
+use crate::retry::RetryConfig;
+use crate::store::{Acknowledgement, WriteConcern};
+use crate::telemetry::logging::{LogConfig, LogFormat};
 
 /// Beats every layer: the variable that a portal's own code reads.
 pub(crate) const URI_VARIABLE: &str = "MONGO_CACHE_URI";

@@ -9,7 +9,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::secret::Secret;
-use super::writes::{Collection, Route, WriteConcern};
+use crate::budget::InFlightConfig;
+use crate::dead_letter::{self, DeadLettersConfig};
+use crate::decode::MessageConfig;
+use crate::lane::BatchConfig;
+use crate::queue::QueueConfig;
+use crate::retry::RetryConfig;
+use crate::route::Route;
+use crate::store::{Collection, WriteConcern};
+use crate::telemetry::logging::LogConfig;
 
 /// All settings of a process, valid as a whole.
 #[derive(Debug, Clone)]
@@ -30,20 +38,12 @@ pub struct Config {
     pub collections: BTreeMap<String, Collection>,
 }
 
-#[derive(Debug, Clone)]
-pub struct QueueConfig {
-    /// Required by commands that touch the queue.
-    pub url: Option<String>,
-    /// Another SQS endpoint than AWS's, for local use.
-    pub endpoint_url: Option<String>,
-    /// Else by the AWS chain (environment, profile, IMDS).
-    pub region: Option<String>,
-    /// Of a long poll: whole seconds, 0 to 20, and at most `worker.drain_timeout` - 5 s.
-    pub wait: Duration,
-    /// 1 to 64.
-    pub pollers_max: usize,
-    /// Else the queue's own attribute. Whole seconds, 5 s to 11 h.
-    pub visibility_timeout: Option<Duration>,
+impl Config {
+    /// The collection of dead letters, at the default write concern.
+    #[must_use]
+    pub fn dead_letter_collection(&self) -> Collection {
+        dead_letter::collection(&self.dead_letters, self.db.write_concern.clone())
+    }
 }
 
 #[derive(Clone)]
@@ -75,68 +75,11 @@ impl fmt::Debug for DbConfig {
 }
 
 #[derive(Debug, Clone)]
-pub struct BatchConfig {
-    /// 1 to 10,000.
-    pub docs_max: usize,
-    /// Of one encoded command: 64 KiB to 15 MiB.
-    pub bytes_max: usize,
-    /// How long a free writer waits for more: 0 to 10 s.
-    pub linger: Duration,
-    /// Writes in flight for one collection at most; a second starts only when a full batch is
-    /// waiting. 1 to 16.
-    pub writers_max: usize,
-}
-
-#[derive(Debug, Clone)]
-pub struct InFlightConfig {
-    /// 10 to 100,000 (SQS allows 120,000 a queue, over all workers).
-    pub messages_max: usize,
-    /// 10 MiB to 4 GiB, and enough for one message: see [`super::shares`].
-    pub bytes_max: usize,
-}
-
-#[derive(Debug, Clone)]
-pub struct RetryConfig {
-    /// 10 ms to 10 s.
-    pub initial: Duration,
-    /// `initial` to 5 min.
-    pub max: Duration,
-    /// 1.1 to 10.
-    pub multiplier: f64,
-    /// How long a write is tried before the gate closes: 0 to 10 min.
-    pub budget: Duration,
-}
-
-#[derive(Debug, Clone)]
-pub struct MessageConfig {
-    /// How far a version may be ahead of `SentTimestamp`: 0 to 10 years.
-    pub version_skew_max: Duration,
-    /// Bytes of one body after decompression: 1 KiB to 16 MiB.
-    pub decompressed_bytes_max: usize,
-    /// Envelope types (CloudEvents `type`, EventBridge `detail-type`) to route names.
-    pub types: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct DeadLettersConfig {
-    pub collection: String,
-    /// Records are kept for ever unless set. Whole seconds, 1 h and above.
-    pub ttl: Option<Duration>,
-}
-
-#[derive(Debug, Clone)]
 pub struct WorkerConfig {
     /// From SIGTERM to the exit: 6 s to 15 min.
     pub drain_timeout: Duration,
     /// Runtime threads: 1 to 64.
     pub threads: usize,
-}
-
-#[derive(Debug, Clone)]
-pub struct LogConfig {
-    /// A `tracing` filter such as `info` or `longshore=debug,warn`.
-    pub level: String,
-    pub format: LogFormat,
 }
 
 #[derive(Debug, Clone)]
@@ -148,14 +91,4 @@ pub struct AdminConfig {
     pub is_chosen: bool,
     /// Whether the status page shows the bodies of the last dead letters.
     pub show_bodies: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, `Journal` where systemd's reads, JSON lines otherwise.
-    Auto,
-    Text,
-    Json,
-    /// Text without a time, which the journal has, and with the level as it reads it.
-    Journal,
 }

@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use crate::gate::GateState;
 use crate::message::Part;
 use crate::store::{ItemOutcome, Store, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::{BatchWritten, WriteFailed};
+use crate::telemetry::signals::WriteFailed;
 
 use super::context::LaneContext;
 use super::ending::{confirmed, done, refuse, release};
-use super::policy::{self, MessageDecision};
+use super::policy::{self, MessageDecision, Tally};
 
 /// A message to be tried alone.
 pub(super) struct Alone {
@@ -143,10 +143,9 @@ async fn try_one<S: Store>(
     let again = |part, doubt, cause, is_of_the_store| {
         Some(Again { alone: Alone { part, doubt }, cause, is_of_the_store })
     };
-    let writes = [&part.write];
     let outcome = tokio::select! {
         biased;
-        outcome = context.ask(&writes) => outcome,
+        outcome = context.ask([&part.write]) => outcome,
         () = context.letting_go() => {
             return again(part, doubt, "the worker lets go".to_owned(), true);
         }
@@ -164,19 +163,7 @@ async fn try_one<S: Store>(
         ItemOutcome::Doubtful(_) => Some(doubt.unwrap_or_else(|| Doubt::now(context, &part))),
         _ => doubt,
     };
-    if let ItemOutcome::Written | ItemOutcome::AlreadyThere | ItemOutcome::Rejected(_) = outcome {
-        let written = usize::from(outcome == ItemOutcome::Written);
-        let already_there = usize::from(outcome == ItemOutcome::AlreadyThere);
-        let (collection, took) = (&context.label, started.elapsed());
-        context.flow.signals.emit(&BatchWritten {
-            collection,
-            written,
-            already_there,
-            stale,
-            took,
-        });
-        confirmed(context, written, stale);
-    }
+    confirmed(context, &Tally::of(std::slice::from_ref(&outcome), stale), started);
     let is_proven = doubt.is_some_and(|doubt| doubt.is_proven(context, confirmed_before));
     match policy::of_message(outcome, is_proven) {
         MessageDecision::Done => done(context, part),

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::config::{BatchConfig, Collection};
 use crate::dead_letter::Rejects;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::settle::Settle;
+use crate::store::Collection;
 use crate::telemetry::instruments::CollectionLabel;
 
 use super::evidence::Evidence;
+use super::waiting::BatchConfig;
 
 /// What a lane works with.
 pub struct LaneContext<S> {

@@ -1,9 +1,12 @@
 //! How messages end in a lane.
 
+use tokio::time::Instant;
+
 use crate::message::{Part, Rejection};
-use crate::telemetry::signals::DeadLetterRefused;
+use crate::telemetry::signals::{BatchWritten, DeadLetterRefused};
 
 use super::context::LaneContext;
+use super::policy::Tally;
 
 /// The message is durable: it may leave the queue.
 pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
@@ -33,10 +36,21 @@ pub(super) fn release<S>(context: &LaneContext<S>, parts: impl IntoIterator<Item
     }
 }
 
-/// Notes writes that the store confirmed, but for those that changed nothing: a store that cannot
-/// write can say so, too. Dead letters do not count: each would be evidence for the next.
-pub(super) fn confirmed<S>(context: &LaneContext<S>, written: usize, stale: usize) {
+/// Notes what the store answered since `started`. Writes that changed nothing are no evidence: a
+/// store that cannot write can say so, too. Nor are dead letters: each would be one for the next.
+pub(super) fn confirmed<S>(context: &LaneContext<S>, tally: &Tally, started: Instant) {
+    let Tally { written, already_there, stale, .. } = *tally;
     if context.rejects.is_some() {
         context.evidence.confirm(written.saturating_sub(stale));
+    }
+    if tally.is_store_well() {
+        let (collection, took) = (&context.label, started.elapsed());
+        context.flow.signals.emit(&BatchWritten {
+            collection,
+            written,
+            already_there,
+            stale,
+            took,
+        });
     }
 }

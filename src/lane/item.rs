@@ -2,7 +2,7 @@
 //! it.
 
 use crate::message::{Key, Part, Update, Write};
-use crate::version::{Change, Version, join};
+use crate::version::{Change, Side, Version, join, winner};
 
 use super::policy::Count;
 
@@ -33,14 +33,10 @@ impl Item {
     pub fn join(&mut self, part: Part) {
         // An insert is never joined.
         if let (Write::Update(left), Write::Update(right)) = (self.write(), &part.write) {
-            match (&left.change, &right.change) {
-                // Equal versions are one message, delivered twice, or two that say the same.
-                (Change::Whole { version: a, .. }, Change::Whole { version: b, .. }) => {
-                    if b > a {
-                        self.written = Written::Part(self.parts.len());
-                    }
-                }
-                _ => self.join_change(right.change.clone()),
+            match winner(&left.change, &right.change) {
+                Some(Side::Left) => {}
+                Some(Side::Right) => self.written = Written::Part(self.parts.len()),
+                None => self.join_change(right.change.clone()),
             }
         }
         self.parts.push(part);

@@ -5,10 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use crate::config::WriteKind;
 use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
-use crate::store::{Store, WriteOutcome, WriteTrouble};
+use crate::store::{Store, WriteOutcome, WriteTrouble, Writes};
 use crate::telemetry::labels::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled};
 use crate::telemetry::spans;
@@ -17,9 +16,14 @@ use super::context::LaneContext;
 
 impl<S: Store> LaneContext<S> {
     /// One write command.
-    pub(super) async fn ask(&self, writes: &[&Write]) -> WriteOutcome {
-        let operation = if self.collection.kind == WriteKind::Insert { "insert" } else { "update" };
-        let span = self.flow.signals.spans().write(operation, self.label.name(), writes.len());
+    pub(super) async fn ask<'a>(
+        &'a self,
+        writes: impl IntoIterator<Item = &'a Write> + Clone,
+    ) -> WriteOutcome {
+        let bytes = writes.clone().into_iter().map(S::command_bytes).sum();
+        let writes = Writes::of(&self.collection.kind, writes);
+        let (operation, documents) = (writes.operation(), writes.len());
+        let span = self.flow.signals.spans().write(operation, self.label.name(), documents);
         let started = Instant::now();
         let outcome = self.store.write(&self.collection, writes).instrument(span.clone()).await;
         let error = match &outcome {
@@ -30,11 +34,7 @@ impl<S: Store> LaneContext<S> {
                 Some(trouble)
             }
         };
-        let (documents, bytes, took) = (
-            writes.len(),
-            writes.iter().map(|write| write.command_bytes()).sum(),
-            started.elapsed(),
-        );
+        let took = started.elapsed();
         self.flow.signals.emit(&StoreCalled {
             collection: &self.label,
             operation,

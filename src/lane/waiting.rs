@@ -1,17 +1,33 @@
 //! What waits in a lane, in order of arrival, updates of one key joined as they come.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
-use crate::config::BatchConfig;
 use crate::message::{Key, Part, Write};
 
 use super::item::Item;
+
+/// What one write takes: the section `batch`.
+#[derive(Debug, Clone)]
+pub struct BatchConfig {
+    /// 1 to 10,000.
+    pub docs_max: usize,
+    /// Of one encoded command: 64 KiB to 15 MiB.
+    pub bytes_max: usize,
+    /// How long a free writer waits for more: 0 to 10 s.
+    pub linger: Duration,
+    /// Writes in flight for one collection at most; a second starts only when a full batch is
+    /// waiting. 1 to 16.
+    pub writers_max: usize,
+}
 
 /// The items that no write has taken yet.
 #[derive(Debug)]
 pub struct Waiting {
     docs_max: usize,
     bytes_max: usize,
+    /// Of a write in a command: [`Store::command_bytes`](crate::store::Store::command_bytes).
+    bytes_of: fn(&Write) -> usize,
     inserts: VecDeque<Item>,
     updates: Updates,
     /// Of what can be taken.
@@ -33,10 +49,11 @@ struct Updates {
 
 impl Waiting {
     #[must_use]
-    pub fn new(batch: &BatchConfig) -> Self {
+    pub fn new(batch: &BatchConfig, bytes_of: fn(&Write) -> usize) -> Self {
         Self {
             docs_max: batch.docs_max,
             bytes_max: batch.bytes_max,
+            bytes_of,
             inserts: VecDeque::new(),
             updates: Updates::default(),
             bytes: 0,
@@ -62,7 +79,7 @@ impl Waiting {
     pub fn push(&mut self, part: Part) -> bool {
         let key = match &part.write {
             Write::Insert(_) => {
-                self.bytes += part.write.command_bytes();
+                self.bytes += (self.bytes_of)(&part.write);
                 self.inserts.push_back(Item::new(part));
                 return false;
             }
@@ -71,9 +88,9 @@ impl Waiting {
         let updates = &mut self.updates;
         if let Some(number) = updates.numbers.get(key) {
             if let Some(item) = updates.ready.get_mut(number) {
-                let before = item.write().command_bytes();
+                let before = (self.bytes_of)(item.write());
                 item.join(part);
-                self.bytes = self.bytes - before + item.write().command_bytes();
+                self.bytes = self.bytes - before + (self.bytes_of)(item.write());
             } else if let Some(item) = updates.blocked.get_mut(number) {
                 item.join(part);
             }
@@ -85,7 +102,7 @@ impl Waiting {
         if updates.in_flight.contains(key) {
             updates.blocked.insert(number, Item::new(part));
         } else {
-            self.bytes += part.write.command_bytes();
+            self.bytes += (self.bytes_of)(&part.write);
             updates.ready.insert(number, Item::new(part));
         }
         false
@@ -96,7 +113,7 @@ impl Waiting {
     pub fn take(&mut self) -> Option<Vec<Item>> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while let Some(item) = self.inserts.front().or_else(|| self.updates.first()) {
-            let size = item.write().command_bytes();
+            let size = (self.bytes_of)(item.write());
             let is_full = taken.len() >= self.docs_max || bytes + size > self.bytes_max;
             if is_full && !taken.is_empty() {
                 break;
@@ -117,7 +134,7 @@ impl Waiting {
             if let Some((number, item)) =
                 number.and_then(|number| updates.blocked.remove_entry(number))
             {
-                self.bytes += item.write().command_bytes();
+                self.bytes += (self.bytes_of)(item.write());
                 updates.ready.insert(number, item);
             }
         }

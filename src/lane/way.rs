@@ -25,6 +25,12 @@ impl Lane {
         (Self { parts: sender }, Waiters { parts: receiver })
     }
 
+    /// Whether both lead into one lane.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.parts.same_channel(&other.parts)
+    }
+
     /// Hands parts over; from here on the lane settles them.
     pub fn send(&self, parts: Vec<Part>) {
         // A lane ends only after all of its senders, so this fails only in a teardown, where

@@ -10,7 +10,7 @@ use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::{BatchWritten, WriteFailed};
+use crate::telemetry::signals::WriteFailed;
 
 use super::alone::Alone;
 use super::context::LaneContext;
@@ -89,10 +89,9 @@ impl<S: Store> Writing<'_, S> {
     async fn attempt(&mut self, mut group: Group) {
         let context = self.context;
         let started = Instant::now();
-        let writes: Vec<_> = group.items.iter().map(Item::write).collect();
         let outcome = tokio::select! {
             biased;
-            outcome = context.ask(&writes) => outcome,
+            outcome = context.ask(group.items.iter().map(Item::write)) => outcome,
             () = context.letting_go() => return self.release_all(group),
         };
         match outcome {
@@ -143,20 +142,11 @@ impl<S: Store> Writing<'_, S> {
                 }
             }
         }
-        confirmed(context, tally.written, stale);
+        confirmed(context, &tally, started);
         // After that: what is in the same answer is no evidence, for a trouble may be that of a part
         // of the store.
         self.alone.extend(in_doubt.into_iter().map(|part| Alone::in_doubt(context, part)));
         if is_store_well {
-            let Tally { written, already_there, .. } = tally;
-            let (collection, took) = (&context.label, started.elapsed());
-            context.flow.signals.emit(&BatchWritten {
-                collection,
-                written,
-                already_there,
-                stale,
-                took,
-            });
             self.well();
         }
         if let Some(text) = why {

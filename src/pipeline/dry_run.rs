@@ -46,7 +46,7 @@ pub async fn run<Q: Queue>(
     stop: &Stop,
     mut report_one: impl FnMut(Forecast),
 ) -> Result<Report, QueueFault> {
-    let router = Router::new(config);
+    let router = Router::new(&config.routes, config.message.version_skew_max, str::to_owned);
     let (mut report, mut handles) = (Report::default(), Vec::new());
     let mut fault = None;
     while report.messages < messages_max && !stop.is_draining() {
@@ -62,15 +62,7 @@ pub async fn run<Q: Queue>(
         for message in messages {
             let outcome = decode(&message, &config.message)
                 .and_then(|record| router.route(&record))
-                .map(|routed| {
-                    (
-                        config
-                            .routes
-                            .get(&*routed.route)
-                            .map_or_else(String::new, |route| route.collection.clone()),
-                        document_key(routed.write),
-                    )
-                });
+                .map(|routed| (routed.lane.clone(), document_key(routed.write)));
             report.messages += 1;
             match &outcome {
                 Ok((collection, _)) => {

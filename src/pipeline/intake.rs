@@ -1,24 +1,23 @@
 //! From a receive to the lanes: decode, route, or refuse. Nothing here waits: a message for which
 //! there is not room enough goes to those that have [`outgrown`](super::outgrown) their share.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::budget::Permit;
-use crate::config::MessageConfig;
+use crate::dead_letter::Rejects;
+use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
 use crate::held::Stage;
+use crate::lane::Lane;
 use crate::message::{Ending, Part, Receipt, Rejection};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
 
-use super::lanes::Lanes;
-
 pub(super) struct Intake {
     pub message: MessageConfig,
-    pub router: Router,
-    pub lanes: Lanes,
+    pub router: Router<Lane>,
+    pub rejects: Rejects,
     pub settle: Settle,
     pub stop: Stop,
     /// What came after the stop. It is given back when the last receive has run out, or that would
@@ -52,7 +51,7 @@ impl Intake {
     /// back.
     #[must_use]
     pub fn take(&self, receipts: Vec<Receipt>, mut room: Permit) -> Vec<Receipt> {
-        let mut parts: BTreeMap<_, Vec<Part>> = BTreeMap::new();
+        let mut by_lane: Vec<(&Lane, Vec<Part>)> = Vec::new();
         let mut outgrown = Vec::new();
         let count = receipts.len();
         for (index, mut receipt) in receipts.into_iter().enumerate() {
@@ -62,9 +61,12 @@ impl Intake {
             }
             let share = room.bytes() / (count - index);
             match self.prepare(&mut receipt, &mut room, share) {
-                Ok(routed) => {
-                    let part = Part { write: routed.write, receipt, ending: Ending::Written };
-                    parts.entry(routed.lane).or_default().push(part);
+                Ok(Routed { lane, write, .. }) => {
+                    let part = Part { write, receipt, ending: Ending::Written };
+                    match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
+                        Some((_, parts)) => parts.push(part),
+                        None => by_lane.push((lane, vec![part])),
+                    }
                 }
                 Err(Undecoded::Rejected(rejection)) => self.refuse(receipt, &rejection),
                 Err(Undecoded::Outgrown) => {
@@ -73,12 +75,8 @@ impl Intake {
                 }
             }
         }
-        for (lane, parts) in parts {
-            match self.lanes.by_collection.get(lane) {
-                Some(lane) => lane.send(parts),
-                // The configuration gives every route's collection a lane.
-                None => parts.into_iter().for_each(|part| self.settle.leave(part.receipt)),
-            }
+        for (lane, parts) in by_lane {
+            lane.send(parts);
         }
         outgrown
     }
@@ -86,7 +84,7 @@ impl Intake {
     /// Sends a message to the dead letters. Its record is about as large as the message, and so has
     /// a part of the budget.
     pub fn refuse(&self, receipt: Receipt, rejection: &Rejection) {
-        self.lanes.rejects.send(receipt, rejection);
+        self.rejects.send(receipt, rejection);
     }
 
     /// Makes the write, within the message's own part of the budget and `share` bytes of `room`.
@@ -95,7 +93,7 @@ impl Intake {
         receipt: &mut Receipt,
         room: &mut Permit,
         share: usize,
-    ) -> Result<Routed, Undecoded> {
+    ) -> Result<Routed<'_, Lane>, Undecoded> {
         // The message is kept as it came, for its dead letter, beside what is made of it.
         let own = receipt.permit.bytes().saturating_sub(receipt.message.bytes());
         let record = decode_within(&receipt.message, &self.message, own + share)?;

@@ -23,7 +23,7 @@ use super::intake::Intake;
 
 pub(super) struct OutgrownContext {
     pub budget: Budget,
-    /// What one message may need beyond its share: see [`crate::config::shares`].
+    /// What one message may need beyond its share: see [`Shares`](crate::budget::Shares).
     pub growth: usize,
     pub gate: Gate,
     pub intake: Arc<Intake>,

@@ -18,11 +18,11 @@ use crate::config::load::defaults;
 use crate::config::shares::MESSAGE_BYTES_MAX;
 use crate::flow::Flow;
 use crate::held::Held;
-use crate::message::{Key, QueueMessage, Reason, Rejection, Write};
+use crate::message::{Key, QueueMessage, Reason, Rejection};
 use crate::queue::EntryOutcome;
 use crate::queue::QueueTraits;
 use crate::stop::Stop;
-use crate::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
+use crate::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome, Writes};
 use crate::telemetry::counters::Counts;
 use crate::telemetry::signals::Signals;
 
@@ -207,8 +207,8 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
             .then(|_| WriteOutcome::Answered { items: vec![ItemOutcome::Written], stale: 0 });
     }
     world.store.then(|writes| {
-        let Write::Update(update) = writes[0] else { panic!("an update") };
-        let crate::version::Change::Whole { version, .. } = &update.change else {
+        let Writes::Updates(_, updates) = writes else { panic!("an update") };
+        let crate::version::Change::Whole { version, .. } = &updates[0].change else {
             panic!("a whole state")
         };
         assert_eq!(version.time.millis() % 60_000, 4_000, "oldest version first");

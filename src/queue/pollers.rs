@@ -18,13 +18,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::brake::Brake;
+use crate::budget::Shares;
 use crate::budget::{Budget, Permit, Used};
-use crate::config::QueueConfig;
-use crate::config::shares::Shares;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
 use crate::message::{QueueMessage, Receipt};
+use crate::queue::QueueConfig;
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received};
 use crate::telemetry::spans;
 

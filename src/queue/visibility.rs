@@ -15,10 +15,10 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::RetryConfig;
 use crate::flow::Flow;
 use crate::held::{Due, Held};
 use crate::retry::Backoff;
+use crate::retry::RetryConfig;
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
 
 use super::{BATCH_MAX, EntryOutcome, HIDDEN_MAX, Queue};

@@ -1,9 +1,9 @@
 //! Insert: a document of all fields of the message, made once.
 
 use crate::bson::{Doc, document};
-use crate::config::Route;
 use crate::message::{Identity, Insert, Key, Record, Rejection};
 
+use super::definition::Route;
 use super::rules::{ID, INGEST, TYPE, bad_name, check_required, check_size};
 use super::{id, key, times};
 
@@ -94,8 +94,7 @@ mod tests {
     use crate::time::Time;
 
     fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
-        let made =
-            super::insert(&sample::config().routes["event"], &sample::record("event", fields))?;
+        let made = super::insert(&sample::routes()["event"], &sample::record("event", fields))?;
         let document = Document::from_reader(made.document.as_slice()).unwrap();
         Ok((made, document))
     }
@@ -184,7 +183,7 @@ mod tests {
 
     #[test]
     fn other_times_become_dates_and_may_be_null_or_absent() {
-        let mut route = sample::config().routes["event"].clone();
+        let mut route = sample::routes()["event"].clone();
         route.times.push("expires_at".into());
         let made = |fields: &Document| {
             let made = super::insert(&route, &sample::record("event", fields)).unwrap();
@@ -215,7 +214,7 @@ mod tests {
         }
         let mut record = sample::record("event", &event(doc! {}));
         record.origin.time = Time::from_millis(i64::MAX);
-        let refused = super::insert(&sample::config().routes["event"], &record).unwrap_err();
+        let refused = super::insert(&sample::routes()["event"], &record).unwrap_err();
         assert_eq!(refused.reason, Reason::BadTime);
     }
 
@@ -247,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_route_may_require_the_producers_id() {
-        let mut route = sample::config().routes["event"].clone();
+        let mut route = sample::routes()["event"].clone();
         route.required.push("id".into());
         let refused = super::insert(&route, &sample::record("event", &event(doc! {}))).unwrap_err();
         assert_eq!(

@@ -1,11 +1,12 @@
 //! Set and replace: an order-free update of the document with the message's key.
 
 use crate::bson::{Field, Fields};
-use crate::config::{Route, WriteKind};
 use crate::message::{Key, Reason, Record, Rejection, Update};
+use crate::store::{Extent, Keyed};
 use crate::time::Time;
 use crate::version::{Change, Version};
 
+use super::definition::Route;
 use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size};
 use super::{id, key, times};
 
@@ -17,14 +18,13 @@ const INGEST_BYTES: usize = 16 * 1_024;
 const VERSION_BYTES: usize = 96;
 
 /// A record on a route with a key.
-pub(super) struct Keyed<'a> {
+pub(super) struct KeyedRecord<'a> {
     pub(super) route: &'a Route,
     pub(super) record: &'a Record,
-    pub(super) key: &'a str,
-    pub(super) version_field: &'a str,
+    pub(super) keyed: &'a Keyed,
 }
 
-impl<'a> Keyed<'a> {
+impl<'a> KeyedRecord<'a> {
     /// Makes the update: the key, the version, and the fields but for the key, which the store
     /// writes. The version field is always among them, as a date.
     ///
@@ -34,14 +34,14 @@ impl<'a> Keyed<'a> {
         let key = self
             .record
             .fields
-            .get(self.key)
-            .map_or_else(|| Err(key::missing(self.key)), key::from_field)?;
+            .get(&self.keyed.key)
+            .map_or_else(|| Err(key::missing(&self.keyed.key)), key::from_field)?;
         self.check_names()?;
-        check_required(self.route, self.record, &[TYPE, self.key])?;
+        check_required(self.route, self.record, &[TYPE, &self.keyed.key])?;
         let version = self.version(version_skew_max_ms)?;
-        let change = match self.route.kind {
-            WriteKind::Set { partial: true, .. } => self.partial(&version)?,
-            _ => self.whole(version)?,
+        let change = match self.keyed.extent {
+            Extent::Partial => self.partial(&version)?,
+            Extent::Set | Extent::Replace => self.whole(version)?,
         };
         check_document_size(&key, &change)?;
         Ok(Update { key, change })
@@ -49,12 +49,11 @@ impl<'a> Keyed<'a> {
 
     /// Refuses names that would act on the server, and those that a `set` does not declare.
     fn check_names(&self) -> Result<(), Rejection> {
-        let declared =
-            matches!(self.route.kind, WriteKind::Set { .. }).then_some(&self.route.fields);
+        let declared = (self.keyed.extent != Extent::Replace).then_some(&self.route.fields);
         for field in self.record.fields.iter() {
             match field.name() {
                 TYPE | ID => {}
-                name if name == self.key => {}
+                name if name == self.keyed.key => {}
                 "" => {
                     return Err(bad_name(
                         "",
@@ -94,14 +93,15 @@ impl<'a> Keyed<'a> {
     /// all that breaks ties.
     fn version(&self, skew_max_ms: i64) -> Result<Version, Rejection> {
         let Record { origin, sent_ms, fields, .. } = self.record;
-        let time = match fields.get(self.version_field).map(times::read).transpose()?.flatten() {
-            Some(time) => time,
-            None => times::of_origin(origin, self.version_field)?,
-        };
+        let time =
+            match fields.get(&self.keyed.version_field).map(times::read).transpose()?.flatten() {
+                Some(time) => time,
+                None => times::of_origin(origin, &self.keyed.version_field)?,
+            };
         if !time.can_be_a_version() {
             let text = format!(
                 "{} is outside the years 2000 to 2100, in which a version must lie: give RFC 3339, epoch seconds or epoch milliseconds",
-                Name(self.version_field)
+                Name(&self.keyed.version_field)
             );
             return Err(Rejection::new(Reason::BadTime, text));
         }
@@ -109,7 +109,7 @@ impl<'a> Keyed<'a> {
             // Once stored, it would win over every true update until that time comes.
             let text = format!(
                 "{} is {} s ahead of the time of sending: set the producer's clock right, give the time its offset (without one it is read as UTC), or raise `message.version_skew_max`",
-                Name(self.version_field),
+                Name(&self.keyed.version_field),
                 time.millis().saturating_sub(*sent_ms) / 1_000
             );
             return Err(Rejection::new(Reason::BadTime, text));
@@ -127,7 +127,7 @@ impl<'a> Keyed<'a> {
     /// All fields at one version, in the order of the message.
     fn whole(&self, version: Version) -> Result<Change, Rejection> {
         let mut fields = Fields::default();
-        fields.buffer().reserve(self.record.fields.bytes() + 16 + self.version_field.len());
+        fields.buffer().reserve(self.record.fields.bytes() + 16 + self.keyed.version_field.len());
         self.each_stored(version.time.millis(), |name, value| value.push_to(&mut fields, name))?;
         Ok(Change::Whole { version, fields })
     }
@@ -154,10 +154,10 @@ impl<'a> Keyed<'a> {
         let mut has_version = false;
         for field in self.record.fields.iter() {
             let name = field.name();
-            if name == self.key || name == TYPE || name == ID {
+            if name == self.keyed.key || name == TYPE || name == ID {
                 continue;
             }
-            let time = if name == self.version_field {
+            let time = if name == self.keyed.version_field {
                 has_version = true;
                 Some(version_ms)
             } else if self.route.times.iter().any(|time| time == name) {
@@ -168,7 +168,7 @@ impl<'a> Keyed<'a> {
             store(name, time.map_or(Value::AsSent(field), Value::Date));
         }
         if !has_version {
-            store(self.version_field, Value::Date(version_ms));
+            store(&self.keyed.version_field, Value::Date(version_ms));
         }
         Ok(())
     }
@@ -210,38 +210,39 @@ fn check_document_size(key: &Key, change: &Change) -> Result<(), Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 
     use super::super::Router;
     use super::super::sample::{self, ORIGIN_MS, SENT_MS};
     use super::*;
     use crate::bson::DOCUMENT_BYTES_MAX;
-    use crate::config::Config;
     use crate::message::Write;
     use crate::time::VERSION_MILLIS_MIN;
 
-    fn route(config: &Config, kind: &str, fields: &Document) -> Result<Update, Rejection> {
-        match Router::new(config).route(&sample::record(kind, fields))?.write {
+    fn route(
+        routes: &BTreeMap<String, Route>,
+        kind: &str,
+        fields: &Document,
+    ) -> Result<Update, Rejection> {
+        match sample::router_of(routes).route(&sample::record(kind, fields))?.write {
             Write::Update(update) => Ok(update),
             Write::Insert(_) => panic!("{kind} has a key"),
         }
     }
 
     fn update(kind: &str, fields: &Document) -> Result<Update, Rejection> {
-        route(&sample::config(), kind, fields)
+        route(&sample::routes(), kind, fields)
     }
 
-    /// The built-in configuration with the session route partial.
-    fn partial_sessions() -> Config {
-        let mut config = sample::config();
-        let session = config.routes.get_mut("session").unwrap();
-        session.kind = WriteKind::Set {
-            key: "session_id".into(),
-            version_field: "last_accessed".into(),
-            partial: true,
-        };
+    /// The built-in routes, of which that of sessions is partial.
+    fn partial_sessions() -> BTreeMap<String, Route> {
+        let mut routes = sample::routes();
+        let session = routes.get_mut("session").unwrap();
+        session.kind = sample::keyed("session_id", "last_accessed", Extent::Partial);
         session.fields.push("a".into());
-        config
+        routes
     }
 
     fn whole(update: Update) -> (Version, Fields) {
@@ -309,11 +310,11 @@ mod tests {
 
     #[test]
     fn a_partial_session_is_each_field_at_its_version_sorted_by_name() {
-        let config = partial_sessions();
+        let routes = partial_sessions();
         for more in [doc! {}, doc! { "last_accessed": ORIGIN_MS }] {
             let mut fields = doc! { "type": "session", "data": 1, "session_id": 1, "a": null };
             fields.extend(more);
-            let update = route(&config, "session", &fields).unwrap();
+            let update = route(&routes, "session", &fields).unwrap();
             let Change::Partial { fields } = update.change else { panic!("partial") };
             let expected =
                 [("a", Bson::Null), ("data", 1.into()), ("last_accessed", date(ORIGIN_MS))];
@@ -330,11 +331,11 @@ mod tests {
 
     #[test]
     fn other_times_become_dates_or_stay_null() {
-        let mut config = sample::config();
-        config.routes.get_mut("cache").unwrap().times = sample::strings(&["from", "to"]);
+        let mut routes = sample::routes();
+        routes.get_mut("cache").unwrap().times = sample::strings(&["from", "to"]);
         let (_, fields) = whole(
             route(
-                &config,
+                &routes,
                 "cache",
                 &doc! { "user_id": 1, "data": 1, "from": "2026-11-22T10:00:00.042Z", "to": null },
             )
@@ -347,7 +348,7 @@ mod tests {
             )
         );
         let refused =
-            route(&config, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
+            route(&routes, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
         assert_eq!(
             (refused.reason, refused.text.starts_with("`to` is not a time")),
             (Reason::BadTime, true)
@@ -400,9 +401,9 @@ mod tests {
 
     #[test]
     fn an_undeclared_field_of_a_set_is_refused_by_name() {
-        for config in [sample::config(), partial_sessions()] {
+        for routes in [sample::routes(), partial_sessions()] {
             let refused =
-                route(&config, "session", &doc! { "session_id": 1, "data": 1, "device": "x" })
+                route(&routes, "session", &doc! { "session_id": 1, "data": 1, "device": "x" })
                     .unwrap_err();
             assert_eq!(refused.reason, Reason::UnknownField);
             assert!(refused.text.starts_with("`device` is not declared"), "{}", refused.text);
@@ -411,12 +412,12 @@ mod tests {
 
     #[test]
     fn the_document_id_may_be_the_key() {
-        let mut config = sample::config();
-        let cache = config.routes.get_mut("cache").unwrap();
-        cache.kind = WriteKind::Replace { key: "_id".into(), version_field: "updated".into() };
+        let mut routes = sample::routes();
+        let cache = routes.get_mut("cache").unwrap();
+        cache.kind = sample::keyed("_id", "updated", Extent::Replace);
         cache.required = sample::strings(&["_id", "data"]);
         let id = ObjectId::from_bytes([7; 12]);
-        let update = route(&config, "cache", &doc! { "_id": id, "data": 1 }).unwrap();
+        let update = route(&routes, "cache", &doc! { "_id": id, "data": 1 }).unwrap();
         assert_eq!(update.key, Key::ObjectId(id));
         assert_eq!(
             whole(update).1,
@@ -438,17 +439,17 @@ mod tests {
 
     #[test]
     fn a_version_outside_2000_to_2100_is_refused_whoever_says_it() {
-        let mut config = sample::config();
-        config.message.version_skew_max = std::time::Duration::from_hours(24 * 365 * 1_000);
+        let skew_max = std::time::Duration::from_hours(24 * 365 * 1_000);
+        let router = Router::new(&sample::routes(), skew_max, |_| ());
         for time in [
             Bson::from(-1),
             "1999-12-31T23:59:59Z".into(),
             "2100-01-01T00:00:00.001Z".into(),
             20_261_122_100_005_i64.into(),
         ] {
-            let refused =
-                route(&config, "cache", &doc! { "user_id": 1, "data": 1, "updated": time })
-                    .unwrap_err();
+            let record =
+                sample::record("cache", &doc! { "user_id": 1, "data": 1, "updated": time });
+            let refused = router.route(&record).unwrap_err();
             assert_eq!(
                 (refused.reason, refused.text.starts_with("`updated` is outside")),
                 (Reason::BadTime, true),
@@ -458,7 +459,7 @@ mod tests {
         }
         let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
         record.origin.time = Time::from_millis(VERSION_MILLIS_MIN - 1);
-        assert_eq!(Router::new(&config).route(&record).unwrap_err().reason, Reason::BadTime);
+        assert_eq!(router.route(&record).unwrap_err().reason, Reason::BadTime);
     }
 
     #[test]
@@ -497,7 +498,7 @@ mod tests {
 
     #[test]
     fn an_origin_far_ahead_cannot_stand_in_for_the_version() {
-        let router = Router::new(&sample::config());
+        let router = sample::router();
         for (time_ms, text) in [
             (SENT_MS + 4_000_000, "`updated` is 4000 s ahead"),
             (i64::MAX, "the message's own time"),
@@ -524,9 +525,9 @@ mod tests {
 
     #[test]
     fn room_is_left_for_the_versions_in_a_document_of_the_largest_size() {
-        for config in [sample::config(), partial_sessions()] {
+        for routes in [sample::routes(), partial_sessions()] {
             let sized = |bytes: usize| {
-                route(&config, "session", &doc! { "session_id": 1, "data": "x".repeat(bytes) })
+                route(&routes, "session", &doc! { "session_id": 1, "data": "x".repeat(bytes) })
             };
             assert!(sized(DOCUMENT_BYTES_MAX - 17 * 1_024).is_ok());
             assert_eq!(

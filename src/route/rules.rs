@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::bson::{DOCUMENT_BYTES_MAX, element};
-use crate::config::Route;
 use crate::message::{Reason, Record, Rejection};
+
+use super::definition::Route;
 
 /// The field that Longshore keeps for itself in every collection.
 pub(super) const INGEST: &str = "_ingest";

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use bson::Document;
 
+use super::definition::Route;
+use super::router::Router;
 use crate::bson::Fields;
-use crate::config::{
-    Acknowledgement, AdminConfig, BatchConfig, Collection, Config, DbConfig, DeadLettersConfig,
-    InFlightConfig, LogConfig, LogFormat, MessageConfig, QueueConfig, RetryConfig, Route,
-    WorkerConfig, WriteConcern, WriteKind,
-};
 use crate::message::{Identity, Origin, Record};
+use crate::store::{Extent, Keyed, WriteKind};
 use crate::time::Time;
 
 /// 2026-11-22T10:00:00.042Z, and when the queue says that it was sent.
@@ -40,14 +38,14 @@ pub fn strings(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn routes() -> Vec<Route> {
-    let session = WriteKind::Set {
-        key: "session_id".to_owned(),
-        version_field: "last_accessed".to_owned(),
-        partial: false,
-    };
-    let cache =
-        WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() };
+pub fn keyed(key: &str, version_field: &str, extent: Extent) -> WriteKind {
+    WriteKind::Keyed(Keyed { key: key.to_owned(), version_field: version_field.to_owned(), extent })
+}
+
+/// The built-in routes.
+pub fn routes() -> BTreeMap<String, Route> {
+    let session = keyed("session_id", "last_accessed", Extent::Set);
+    let cache = keyed("user_id", "updated", Extent::Replace);
     let route = |name: &str, collection: &str, kind, required: &[&str]| Route {
         name: name.to_owned(),
         collection: collection.to_owned(),
@@ -58,7 +56,7 @@ fn routes() -> Vec<Route> {
         default_time: None,
         volatile: Vec::new(),
     };
-    vec![
+    let routes = [
         Route {
             times: strings(&["timestamp"]),
             default_time: Some("timestamp".to_owned()),
@@ -69,66 +67,15 @@ fn routes() -> Vec<Route> {
             ..route("session", "sessions", session, &["session_id", "data"])
         },
         route("cache", "user_cache", cache, &["user_id", "data"]),
-    ]
+    ];
+    routes.into_iter().map(|route| (route.name.clone(), route)).collect()
 }
 
-/// The built-in routes; the rest is within bounds and of no matter here.
-pub fn config() -> Config {
-    let write_concern = WriteConcern {
-        w: Acknowledgement::Majority,
-        journal: true,
-        timeout: Duration::from_secs(10),
-    };
-    let collection = |route: &Route| Collection {
-        name: route.collection.clone(),
-        kind: route.kind.clone(),
-        declared: Vec::new(),
-        write_concern: write_concern.clone(),
-        indexes: Vec::new(),
-        ttl: None,
-    };
-    Config {
-        queue: QueueConfig {
-            url: None,
-            endpoint_url: None,
-            region: None,
-            wait: Duration::from_secs(20),
-            pollers_max: 4,
-            visibility_timeout: None,
-        },
-        db: DbConfig {
-            mongo_uri: None,
-            connection_options: BTreeMap::new(),
-            create_indexes: true,
-            write_concern: write_concern.clone(),
-            server_selection_timeout: Duration::from_secs(5),
-        },
-        batch: BatchConfig {
-            docs_max: 1_000,
-            bytes_max: 1 << 20,
-            linger: Duration::ZERO,
-            writers_max: 2,
-        },
-        in_flight: InFlightConfig { messages_max: 1_000, bytes_max: 1 << 26 },
-        retry: RetryConfig {
-            initial: Duration::from_millis(100),
-            max: Duration::from_secs(10),
-            multiplier: 2.0,
-            budget: Duration::from_secs(30),
-        },
-        message: MessageConfig {
-            version_skew_max: Duration::from_hours(1),
-            decompressed_bytes_max: 1 << 24,
-            types: BTreeMap::new(),
-        },
-        dead_letters: DeadLettersConfig { collection: "dead_letters".to_owned(), ttl: None },
-        worker: WorkerConfig { drain_timeout: Duration::from_secs(30), threads: 2 },
-        log: LogConfig { level: "info".to_owned(), format: LogFormat::Auto },
-        admin: AdminConfig { listen: None, is_chosen: false, show_bodies: false },
-        collections: routes()
-            .iter()
-            .map(|route| (route.collection.clone(), collection(route)))
-            .collect(),
-        routes: routes().into_iter().map(|route| (route.name.clone(), route)).collect(),
-    }
+/// Of the built-in routes, with collections for lanes.
+pub fn router() -> Router<String> {
+    router_of(&routes())
+}
+
+pub fn router_of(routes: &BTreeMap<String, Route>) -> Router<String> {
+    Router::new(routes, Duration::from_hours(1), str::to_owned)
 }

@@ -35,9 +35,10 @@ use self::fault::{Blame, Refusal, unavailable};
 use self::guard::Target;
 use self::reply::Refused;
 use self::unfit::Unfit;
-use crate::config::Collection;
 use crate::message::{Insert, Reason, Rejection, Write};
-use crate::store::{ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome};
+use crate::store::{
+    Collection, ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome, Writes,
+};
 
 /// What a call may take beyond choosing a server and waiting for the write concern, before a frozen
 /// server is given up.
@@ -214,33 +215,25 @@ impl MongoStore {
 }
 
 impl Store for MongoStore {
-    async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+    async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
         if let Err(fault) = self.is_fit(collection).await {
             return WriteOutcome::Unconfirmed(fault);
         }
-        let mut inserts = Vec::new();
-        let mut updates = Vec::new();
-        for write in writes {
-            match write {
-                Write::Insert(insert) => inserts.push(insert),
-                Write::Update(update) => updates.push(update),
-            }
-        }
-        let applied = match Target::new(collection) {
-            None if updates.is_empty() => self.insert(collection, &inserts).await,
-            Some(target) if inserts.is_empty() => self.update(collection, &target, &updates).await,
-            _ => {
-                debug_assert!(false, "writes of another kind than collection {}", collection.name);
-                Err(unavailable(format!(
-                    "a batch for {} has writes of another kind: this is a bug in longshore",
-                    collection.name
-                )))
+        let applied = match writes {
+            Writes::Inserts(inserts) => self.insert(collection, &inserts).await,
+            Writes::Updates(keyed, updates) => {
+                let target = Target::new(keyed, &collection.declared);
+                self.update(collection, &target, &updates).await
             }
         };
         match applied {
             Ok(Applied { items, stale }) => WriteOutcome::Answered { items, stale },
             Err(refusal) => WriteOutcome::Unconfirmed(refusal.fault),
         }
+    }
+
+    fn command_bytes(write: &Write) -> usize {
+        command::bytes(write)
     }
 
     async fn is_well(&self, collection: &Collection) -> bool {

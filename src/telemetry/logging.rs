@@ -17,12 +17,29 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use super::journal::{self, Journal};
 use super::spans::{self, recorded_in};
-use crate::config::{LogConfig, LogFormat};
 
 /// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata
 /// service in full. What comes of it is an error of ours. `log.level` can name these to hear them
 /// all the same.
 const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error,aws_sdk_sqs=error";
+
+/// The section `log`.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// A `tracing` filter such as `info` or `longshore=debug,warn`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, `Journal` where systemd's reads, JSON lines otherwise.
+    Auto,
+    Text,
+    Json,
+    /// Text without a time, which the journal has, and with the level as it reads it.
+    Journal,
+}
 
 /// Installs the subscriber of the process, with spans for `tracer` where there is one. A second
 /// call changes nothing.

@@ -18,10 +18,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::watched::Watched;
-use crate::config::{Collection, DbConfig, Index, RetryConfig};
+use crate::config::DbConfig;
+use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{IndexReport, NotMade};
+use crate::store::{Collection, Index};
 use crate::telemetry::signals::{IndexesNotRead, Signals};
 
 /// Between two looks at each collection: three small commands.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::bson::Fields;
-use longshore::config::{Acknowledgement, Collection, WriteConcern, WriteKind};
 use longshore::message::{Insert, Key, Reason, Update, Write};
 use longshore::store::mongo::MongoStore;
-use longshore::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome};
+use longshore::store::{
+    Acknowledgement, Collection, Extent, ItemOutcome, Keyed, Store, StoreFaultKind, WriteConcern,
+    WriteKind, WriteOutcome, Writes,
+};
 use longshore::time::{Time, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 use longshore::version::Change;
 use longshore::version::Version;
@@ -51,12 +53,16 @@ fn collection(kind: WriteKind) -> Collection {
     }
 }
 
-fn sessions() -> Collection {
-    let kind = WriteKind::Set {
-        key: "session_id".to_owned(),
+fn keyed(key: &str, extent: Extent) -> WriteKind {
+    WriteKind::Keyed(Keyed {
+        key: key.to_owned(),
         version_field: "last_accessed".to_owned(),
-        partial: false,
-    };
+        extent,
+    })
+}
+
+fn sessions() -> Collection {
+    let kind = keyed("session_id", Extent::Set);
     Collection {
         declared: vec!["data".to_owned(), "dev".to_owned(), "last_accessed".to_owned()],
         ..collection(kind)
@@ -64,18 +70,11 @@ fn sessions() -> Collection {
 }
 
 fn partial_sessions() -> Collection {
-    collection(WriteKind::Set {
-        key: "session_id".to_owned(),
-        version_field: "last_accessed".to_owned(),
-        partial: true,
-    })
+    collection(keyed("session_id", Extent::Partial))
 }
 
 fn cache() -> Collection {
-    collection(WriteKind::Replace {
-        key: "session_id".to_owned(),
-        version_field: "last_accessed".to_owned(),
-    })
+    collection(keyed("session_id", Extent::Replace))
 }
 
 fn fields(document: &Document) -> Fields {
@@ -146,8 +145,7 @@ async fn write(
     collection: &Collection,
     writes: &[Write],
 ) -> (Vec<ItemOutcome>, usize) {
-    let writes: Vec<&Write> = writes.iter().collect();
-    match store.write(collection, &writes).await {
+    match store.write(collection, Writes::of(&collection.kind, writes)).await {
         WriteOutcome::Answered { items, stale } => (items, stale),
         WriteOutcome::Unconfirmed(fault) => panic!("unconfirmed: {fault}"),
     }
@@ -364,7 +362,10 @@ async fn nothing_counts_when_the_write_concern_is_not_met() {
         timeout: Duration::from_millis(100),
     };
     for _ in 0..2 {
-        match store(&database).write(&events, &[&insert(1, &doc! {}, None)]).await {
+        match store(&database)
+            .write(&events, Writes::of(&events.kind, [&insert(1, &doc! {}, None)]))
+            .await
+        {
             WriteOutcome::Unconfirmed(fault) => {
                 assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
             }
@@ -382,13 +383,13 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     broken[4] = 0x63;
     let broken = Write::Insert(Insert { id: Key::Integer(1), document: broken, hash: None });
     let sound = insert(2, &doc! {}, None);
-    match store.write(&events, &[&broken, &sound]).await {
+    match store.write(&events, Writes::of(&events.kind, [&broken, &sound])).await {
         WriteOutcome::Unconfirmed(fault) => {
             assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}");
         }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }
-    match store.write(&events, &[&broken]).await {
+    match store.write(&events, Writes::of(&events.kind, [&broken])).await {
         WriteOutcome::Answered { items, .. } => {
             assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}");
         }
@@ -401,7 +402,10 @@ async fn a_server_that_is_not_there_is_unavailable_within_bounds() {
     let options = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200";
     let client = Client::with_uri_str(options).await.expect("a client");
     match store(&client.database("none"))
-        .write(&collection(WriteKind::Insert), &[&insert(1, &doc! {}, None)])
+        .write(
+            &collection(WriteKind::Insert),
+            Writes::Inserts(vec![insert(1, &doc! {}, None).insert().expect("an insert")]),
+        )
         .await
     {
         WriteOutcome::Unconfirmed(fault) => {
@@ -528,7 +532,7 @@ async fn what_other_programs_wrote_counts_as_written_at_its_version_field() {
         let document = doc! { "session_id": "s", "last_accessed": stored, "data": "theirs" };
         database.collection::<Document>("things").insert_one(&document).await.expect("inserted");
         let update = match collection.kind {
-            WriteKind::Set { partial: true, .. } => {
+            WriteKind::Keyed(Keyed { extent: Extent::Partial, .. }) => {
                 order::partial("s", &version(time_ms, "m"), doc! { "data": "ours" })
             }
             _ => whole("s", time_ms, doc! { "data": "ours" }),

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use crate::config::{Acknowledgement, Collection, Config, DbConfig, WriteConcern, WriteKind};
-use crate::dead_letter;
+use crate::config::{Config, DbConfig};
 use crate::mongo_manager::{MongoManager, Privileges, ServerFacts, Topology};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
+use crate::store::{Acknowledgement, Collection, WriteConcern, WriteKind};
 use crate::store::{StoreFault, StoreFaultKind};
 
 use super::bound::SERVER_MAX;
@@ -27,7 +27,7 @@ const SELECTION_MAX: Duration = Duration::from_secs(10);
 
 pub(super) async fn check(config: &Config, create_indexes: bool) -> Findings {
     let mut findings = Findings::default();
-    let dead_letters = dead_letter::collection(config);
+    let dead_letters = config.dead_letter_collection();
     let collections: Vec<&Collection> =
         config.collections.values().chain([&dead_letters]).collect();
     let Ok(asked) = timeout(SERVER_MAX, ask(config, &collections, &mut findings)).await else {
@@ -145,7 +145,7 @@ fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
 fn actions(kind: &WriteKind) -> &'static [&'static str] {
     match kind {
         WriteKind::Insert => &["insert", "find"],
-        WriteKind::Set { .. } | WriteKind::Replace { .. } => &["insert", "update", "find"],
+        WriteKind::Keyed(_) => &["insert", "update", "find"],
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         let config = config::defaults();
         let mut odd = config.collections["events"].clone();
         odd.write_concern.w = Acknowledgement::Members(1);
-        let dead_letters = dead_letter::collection(&config);
+        let dead_letters = config.dead_letter_collection();
         let all: Vec<&Collection> =
             [&dead_letters].into_iter().chain(config.collections.values()).chain([&odd]).collect();
         let chosen = one_for_each_write_concern(&all);

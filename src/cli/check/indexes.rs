@@ -1,9 +1,9 @@
 //! The declared indexes of one collection: those that are there, those that are missing, and making
 //! these.
 
-use crate::config::{Collection, Index};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
+use crate::store::{Collection, Index};
 
 use super::finding::Findings;
 

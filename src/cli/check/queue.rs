@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::dead_letter;
 use crate::queue::sqs::{Access, Credentials, Probe, QueueFacts, SqsQueue};
 use crate::worker::VISIBILITY_TIMEOUT_MIN;
 
@@ -90,7 +89,7 @@ fn visibility_timeout(config: &Config, facts: &QueueFacts, findings: &mut Findin
 
 /// How long a write can take until the gate closes, and the longest write timeout in it.
 fn worst_write(config: &Config) -> (Duration, Duration) {
-    let dead_letters = dead_letter::collection(config);
+    let dead_letters = config.dead_letter_collection();
     let timeouts = config
         .collections
         .values()

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
-use crate::config::RetryConfig;
 use crate::queue::sqs::{Outgoing, SendOutcome};
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::retry::Backoff;
+use crate::retry::RetryConfig;
 
 use super::batches::Numbered;
 

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Acknowledgement, Index, WriteKind, print};
+use crate::config::print;
+use crate::store::{Acknowledgement, Extent, Index, Keyed, WriteKind};
 
 const DOCUMENTED: &str = include_str!("../../../config/longshore.toml");
 const PORTAL: &str = include_str!("../../../config/appconfig.ini.example");
@@ -105,7 +106,11 @@ fn the_defaults_are_those_of_the_design() {
     let cache = &config.routes["cache"];
     assert_eq!(
         cache.kind,
-        WriteKind::Replace { key: "user_id".to_owned(), version_field: "updated".to_owned() }
+        WriteKind::Keyed(Keyed {
+            key: "user_id".to_owned(),
+            version_field: "updated".to_owned(),
+            extent: Extent::Replace,
+        })
     );
     assert_eq!(
         (cache.required.clone(), cache.times.clone()),
@@ -120,10 +125,11 @@ fn a_built_in_route_can_be_changed_key_by_key() {
         "[routes.session]\nwrite = \"replace\"\n[routes.event]\ncollection = \"log\"\n[routes.cache]\nkey = \"_id\"\n",
     );
     let config = load(given.sources).expect("valid").config;
-    let replace = WriteKind::Replace {
+    let replace = WriteKind::Keyed(Keyed {
         key: "session_id".to_owned(),
         version_field: "last_accessed".to_owned(),
-    };
+        extent: Extent::Replace,
+    });
     assert_eq!(config.routes["session"].kind, replace);
     assert!(config.collections["sessions"].declared.is_empty());
     assert_eq!(config.collections["log"].indexes.len(), 1);

@@ -8,7 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::config::shares::Shares;
+use crate::budget::Shares;
+use crate::config::shares::bytes_min;
 use crate::message::{Attribute, QueueMessage};
 
 /// The largest message of these queues, and the largest body in it: small, so that a test takes no
@@ -20,7 +21,7 @@ const UNPACKED_MAX: usize = 128 * 1024;
 fn tight(config: &mut Config, messages: usize) {
     config.message.decompressed_bytes_max = UNPACKED_MAX;
     config.in_flight.bytes_max =
-        Shares::bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
+        bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
     config.in_flight.messages_max = 20;
 }
 
@@ -104,8 +105,7 @@ async fn in_flight_count_and_bytes_never_pass_their_limits() {
         );
         assert!(counts.outgrown_total >= 24, "{} waited for room", counts.outgrown_total);
         assert!(
-            counts.in_flight_bytes_peak
-                > Shares::bytes_min(&tight_config(0), MESSAGE_MAX) as u64 / 2,
+            counts.in_flight_bytes_peak > bytes_min(&tight_config(0), MESSAGE_MAX) as u64 / 2,
             "the room was used"
         );
     }

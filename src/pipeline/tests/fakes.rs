@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::config::Collection;
 use crate::message::{Fifo, Key, QueueMessage, Write};
 use crate::queue::{EntryOutcome, Queue, QueueFault, QueueFaultKind};
-use crate::store::{ItemOutcome, Store, WriteOutcome};
+use crate::store::mongo::MongoStore;
+use crate::store::{Collection, ItemOutcome, Store, WriteOutcome, Writes};
 
 /// 2026-11-22T10:00:00Z, when every test begins.
 pub const EPOCH_MS: i64 = 1_795_341_600_000;
@@ -268,7 +268,7 @@ impl Queue for FakeQueue {
     }
 }
 
-type Script = Box<dyn FnOnce(&[&Write]) -> WriteOutcome + Send>;
+type Script = Box<dyn FnOnce(&Writes<'_>) -> WriteOutcome + Send>;
 
 /// Takes everything, unless the script says otherwise.
 #[derive(Default)]
@@ -290,7 +290,7 @@ struct StoreState {
 
 impl FakeStore {
     /// The next write ends so.
-    pub fn then(&self, outcome: impl FnOnce(&[&Write]) -> WriteOutcome + Send + 'static) {
+    pub fn then(&self, outcome: impl FnOnce(&Writes<'_>) -> WriteOutcome + Send + 'static) {
         self.lock().script.push_back(Box::new(outcome));
     }
 
@@ -356,21 +356,21 @@ impl FakeStore {
     }
 }
 
-/// The id of an insert, the key of an update.
+/// The ids of inserts, the keys of updates.
 #[must_use]
-pub fn key_of(write: &Write) -> Key {
-    match write {
-        Write::Insert(insert) => insert.id.clone(),
-        Write::Update(update) => update.key.clone(),
+pub fn keys_of(writes: &Writes<'_>) -> Vec<Key> {
+    match writes {
+        Writes::Inserts(inserts) => inserts.iter().map(|insert| insert.id.clone()).collect(),
+        Writes::Updates(_, updates) => updates.iter().map(|update| update.key.clone()).collect(),
     }
 }
 
 impl Store for FakeStore {
-    async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+    async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
         let took = self.lock().took;
         tokio::time::sleep(took).await;
         let mut state = self.lock();
-        let keys: Vec<_> = writes.iter().map(|write| key_of(write)).collect();
+        let keys = keys_of(&writes);
         state.batches.push((collection.name.clone(), keys.clone()));
         let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
         let breaks =
@@ -379,7 +379,7 @@ impl Store for FakeStore {
             state.breaking.iter().find(breaks).map(|_| super::connection_lost as fn() -> _)
         });
         let outcome = match (state.script.pop_front(), sick) {
-            (Some(script), _) => script(writes),
+            (Some(script), _) => script(&writes),
             (None, Some(sick)) => sick(),
             (None, None) => {
                 let outcome =
@@ -395,6 +395,10 @@ impl Store for FakeStore {
             }
         }
         outcome
+    }
+
+    fn command_bytes(write: &Write) -> usize {
+        MongoStore::command_bytes(write)
     }
 
     async fn is_well(&self, _: &Collection) -> bool {

@@ -21,7 +21,7 @@ use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::facts::QueueFacts;
 use super::fault;
-use crate::config::QueueConfig;
+use crate::queue::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::telemetry::signals::Signals;
 

@@ -4,9 +4,10 @@
 //! A command of ten thousand writes is one buffer that grows.
 
 use super::guard::{Form, Target};
-use crate::bson::{DOCUMENT_BYTES_MAX, Doc, List, document};
-use crate::config::{Acknowledgement, WriteConcern};
-use crate::message::{Insert, Update};
+use crate::bson::{DOCUMENT_BYTES_MAX, Doc, Fields, List, document};
+use crate::message::{Insert, Update, Write};
+use crate::store::{Acknowledgement, WriteConcern};
+use crate::version::{Change, Version};
 
 /// Bytes of one command with several writes: the driver sends what `run_raw_command` is given as one
 /// BSON document.
@@ -19,6 +20,14 @@ pub const SINGLE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 14 * 1024;
 
 /// Bytes that end the array of writes and the command.
 const END_BYTES: usize = 2;
+
+/// Type byte, decimal index and NUL of an array element.
+const ELEMENT_BYTES: usize = 16;
+
+/// The statement of an update around its literals, and what it takes for each field beside that: the
+/// longest are measured in the tests of [`guard`](super::guard).
+const STATEMENT_BYTES: usize = 1_024;
+const FIELD_BYTES: usize = 768;
 
 /// A command with as many writes, from the first on, as one command holds.
 pub struct Batch {
@@ -48,6 +57,22 @@ pub fn update<'a>(
     command("update", "updates", collection, concern, updates, |list, update| {
         list.doc(|statement| target.statement(statement, update, form));
     })
+}
+
+/// Bytes that a write takes in a command, at most.
+pub fn bytes(write: &Write) -> usize {
+    match write {
+        Write::Insert(insert) => insert.document.len() + ELEMENT_BYTES,
+        Write::Update(Update { change: Change::Whole { version, fields }, .. }) => {
+            STATEMENT_BYTES + fields.bytes() + 3 * version.origin_id.len() + FIELD_BYTES * 2
+        }
+        Write::Update(Update { change: Change::Partial { fields }, .. }) => {
+            let of = |(name, version, value): &(String, Version, Fields)| {
+                FIELD_BYTES + 8 * name.len() + value.bytes() + 3 * version.origin_id.len()
+            };
+            STATEMENT_BYTES + fields.iter().map(of).sum::<usize>()
+        }
+    }
 }
 
 fn command<T>(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::config::Collection;
+use crate::store::Collection;
 
 /// Collections whose indexes are to be looked at. Clones share them.
 #[derive(Debug, Clone, Default)]

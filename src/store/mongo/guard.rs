@@ -68,12 +68,12 @@ mod tests {
 
     use bson::{Document, doc};
 
-    use super::super::made_id;
+    use super::super::{command, made_id};
     use super::foreign::epoch;
     use super::*;
     use crate::bson::{Fields, document, element};
-    use crate::config::{Acknowledgement, Collection, WriteConcern, WriteKind};
     use crate::message::{Key, Write};
+    use crate::store::{Acknowledgement, Collection, Extent, Keyed, WriteConcern, WriteKind};
     use crate::version::Version;
 
     fn collection(kind: WriteKind, declared: &[&str]) -> Collection {
@@ -92,11 +92,15 @@ mod tests {
     }
 
     fn set(partial: bool) -> WriteKind {
-        WriteKind::Set {
+        keyed(if partial { Extent::Partial } else { Extent::Set })
+    }
+
+    fn keyed(extent: Extent) -> WriteKind {
+        WriteKind::Keyed(Keyed {
             key: "session_id".to_owned(),
             version_field: "last_accessed".to_owned(),
-            partial,
-        }
+            extent,
+        })
     }
 
     fn version(id: &str) -> Version {
@@ -118,7 +122,7 @@ mod tests {
     }
 
     fn statement(collection: &Collection, update: &Update, form: Form) -> (Document, usize) {
-        let target = Target::new(collection).expect("keyed");
+        let target = Target::new(collection.kind.keyed().expect("keyed"), &collection.declared);
         let mut bytes = Vec::new();
         document(&mut bytes, |doc| target.statement(doc, update, form));
         let length = bytes.len();
@@ -176,16 +180,13 @@ mod tests {
                     .map(|name| (name.clone(), version(id), one(name, 1)))
                     .collect(),
             };
-            let replace = WriteKind::Replace {
-                key: "session_id".to_owned(),
-                version_field: "last_accessed".to_owned(),
-            };
+            let replace = keyed(Extent::Replace);
             for (kind, change) in
                 [(set(false), whole.clone()), (replace, whole), (set(true), partial)]
             {
                 let collection = collection(kind, &["data", "last_accessed"]);
                 let update = Update { key: Key::Text("k".repeat(64)), change };
-                let said = Write::Update(update.clone()).command_bytes();
+                let said = command::bytes(&Write::Update(update.clone()));
                 let (_, takes) = statement(&collection, &update, Form::Short);
                 assert!(takes <= said, "{takes} bytes, said {said}, id of {} bytes", id.len());
             }

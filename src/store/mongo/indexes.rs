@@ -27,8 +27,8 @@ use self::listing::{Found, There};
 pub use self::report::{Conflict, Guard, IndexReport, Unguarded, Why};
 use super::MongoStore;
 use super::fault::{DUPLICATE_KEY, Refusal, refusal};
-use crate::config::{Collection, Index};
 use crate::store::StoreFault;
+use crate::store::{Collection, Index};
 
 /// Why an index was not made.
 #[derive(Debug, Clone, thiserror::Error)]

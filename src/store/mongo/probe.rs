@@ -7,8 +7,8 @@ use bson::Uuid;
 use super::command::write_concern;
 use super::{MongoStore, reply};
 use crate::bson::document;
-use crate::config::{Collection, WriteConcern};
 use crate::store::StoreFault;
+use crate::store::{Collection, WriteConcern};
 
 /// The longest wait for the write concern: what is met at all on an idle server is met sooner.
 const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ mod tests {
     use bson::{Document, doc};
 
     use super::*;
-    use crate::config::Acknowledgement;
+    use crate::store::Acknowledgement;
 
     #[test]
     fn the_probe_makes_no_document() {

@@ -6,8 +6,8 @@ use bson::Document;
 
 use super::MongoStore;
 use super::conflict::{self, Hashes, Stored};
-use crate::config::Collection;
 use crate::message::{Insert, Key, Reason, Rejection};
+use crate::store::Collection;
 use crate::store::ItemOutcome;
 
 impl MongoStore {

@@ -13,8 +13,8 @@ use super::fault::{self, Blame, Refusal};
 use super::guard::{Form, Target};
 use super::reply::Refused;
 use super::{Applied, MongoStore, refused_item};
-use crate::config::Collection;
 use crate::message::{Key, Reason, Rejection, Update};
+use crate::store::Collection;
 use crate::store::ItemOutcome;
 
 /// The form of each round. Nearly all updates need the first round alone. The second is for races

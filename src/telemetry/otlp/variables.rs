@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use http::Uri;
 
-use crate::config::redact;
+use crate::redact;
 
 use crate::telemetry::sampler::ByProducers;
 

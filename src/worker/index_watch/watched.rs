@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::SystemClock;
-use crate::config::{Collection, Index, RetryConfig};
 use crate::gauges::IndexesMissing;
 use crate::retry::Backoff;
+use crate::retry::RetryConfig;
 use crate::store::mongo::indexes::{Contents, Guard, IndexReport, NotMade};
+use crate::store::{Collection, Index};
 use crate::telemetry::signals::{
     CollectionFit, CollectionUnfit, Failure, IndexFound, IndexLost, IndexMade, IndexNotMade,
     IndexState, Remedy, Role, Signals,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::bson::{DOCUMENT_BYTES_MAX, Fields};
+use longshore::config::Config;
 use longshore::config::load::defaults;
-use longshore::config::{Config, MessageConfig};
+use longshore::decode::MessageConfig;
 use longshore::decode::{decode, json};
 use longshore::message::origin::ID_BYTES_MAX;
 use longshore::message::{Attribute, QueueMessage, Record, Rejection};
@@ -46,14 +47,14 @@ pub fn body(bytes: &[u8]) {
 /// Where anything but a sound record or a sound rejection comes of it, or the second time another
 /// one.
 pub fn message(bytes: &[u8]) {
-    static CONFIG: LazyLock<(Config, Router)> = LazyLock::new(|| {
+    static CONFIG: LazyLock<(Config, Router<()>)> = LazyLock::new(|| {
         let mut config = defaults();
         config.message = MessageConfig {
             version_skew_max: Duration::from_hours(1),
             decompressed_bytes_max: UNPACKED_BYTES_MAX,
             types: [("com.example.login".to_owned(), "event".to_owned())].into(),
         };
-        let router = Router::new(&config);
+        let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
         (config, router)
     });
     let (config, router) = &*CONFIG;

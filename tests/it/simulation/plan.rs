@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::config::load::{Sources, load};
-use longshore::config::shares::Shares;
+use longshore::config::shares::bytes_min;
 
 use super::dice::Dice;
 use super::fault::Fault;
@@ -95,7 +95,7 @@ impl Plan {
             rates[Fault::Large as usize] = 1.0;
             config.in_flight.messages_max = 10_000;
             config.in_flight.bytes_max =
-                Shares::bytes_min(&config, MESSAGE_BYTES_MAX) + 50 * MESSAGE_BYTES_MAX;
+                bytes_min(&config, MESSAGE_BYTES_MAX) + 50 * MESSAGE_BYTES_MAX;
             config.batch.docs_max = 1_000;
             config.queue.pollers_max = 8;
         }
@@ -188,7 +188,7 @@ fn config(dice: &Dice) -> Config {
     config.batch.linger = Duration::from_millis(dice.pick(&[0, 0, 50]));
     config.in_flight.messages_max = dice.pick(&[10, 11, 25, 100, 10_000]);
     config.message.decompressed_bytes_max = 4 * MESSAGE_BYTES_MAX;
-    let bytes_min = Shares::bytes_min(&config, MESSAGE_BYTES_MAX);
+    let bytes_min = bytes_min(&config, MESSAGE_BYTES_MAX);
     config.in_flight.bytes_max = bytes_min + dice.pick(&[0, 5, 50, 100_000]) * MESSAGE_BYTES_MAX;
     config.retry.initial = Duration::from_millis(dice.pick(&[50, 100, 1_000]));
     config.retry.max = Duration::from_secs(dice.pick(&[1, 5, 10]));

@@ -1,6 +1,6 @@
 //! Declared indexes against real ones.
 
-use longshore::config::Index;
+use longshore::store::Index;
 use longshore::store::mongo::indexes::{Contents, Unguarded, Why};
 
 use super::*;
@@ -117,8 +117,7 @@ async fn time_series_capped_collections_and_views_are_refused() {
 #[tokio::test]
 async fn a_collection_keyed_by_id_needs_no_index_of_its_own() {
     let database = database("id_key").await;
-    let kind =
-        WriteKind::Replace { key: "_id".to_owned(), version_field: "last_accessed".to_owned() };
+    let kind = keyed("_id", Extent::Replace);
     let by_id = Index { keys: vec![("_id".to_owned(), 1)], unique: true, expire_after: None };
     let collection = Collection { indexes: vec![by_id], ..collection(kind) };
     let store = store(&database);
@@ -185,7 +184,8 @@ async fn what_a_collection_refuses_for_its_kind_is_no_fault_of_the_message() {
             (cache(), whole("s-1", NOON, doc! { "data": 1 })),
             (events, insert(1, &doc! { "a": 1 }, None)),
         ] {
-            let outcome = store(&database).write(&collection, &[&write]).await;
+            let outcome =
+                store(&database).write(&collection, Writes::of(&collection.kind, [&write])).await;
             let is_unconfirmed = match &outcome {
                 WriteOutcome::Unconfirmed(_) => true,
                 WriteOutcome::Answered { items, .. } => {
@@ -201,8 +201,7 @@ async fn what_a_collection_refuses_for_its_kind_is_no_fault_of_the_message() {
 async fn a_key_that_a_folding_collection_takes_for_another_is_no_fault_of_the_message() {
     let database = database("folded_ids").await;
     create(&database, doc! { "collation": { "locale": "en", "strength": 2 } }).await;
-    let kind =
-        WriteKind::Replace { key: "_id".to_owned(), version_field: "last_accessed".to_owned() };
+    let kind = keyed("_id", Extent::Replace);
     let (store, collection) = (store(&database), collection(kind));
     let keys = ["S-1", "s-1", "q"].map(|key| whole(key, NOON, doc! { "data": 1 }));
     let (items, _) = write(&store, &collection, &keys).await;
@@ -226,7 +225,7 @@ async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_ano
         create(&database, options).await;
         store.indexes(&events).await.expect("a report");
         assert!(!store.is_well(&events).await);
-        match store.write(&events, &[&event]).await {
+        match store.write(&events, Writes::of(&events.kind, [&event])).await {
             WriteOutcome::Unconfirmed(fault) => {
                 assert_eq!(fault.kind, StoreFaultKind::Unavailable);
                 assert!(fault.text.contains("things is a"), "{fault}");

@@ -69,7 +69,7 @@ async fn keys_that_a_folding_collation_holds_to_be_equal_are_two_documents() {
     for collection in [sessions(), cache(), partial_sessions()] {
         database.collection::<Document>("things").delete_many(doc! {}).await.expect("emptied");
         let update = |key: &str| match collection.kind {
-            WriteKind::Set { partial: true, .. } => {
+            WriteKind::Keyed(Keyed { extent: Extent::Partial, .. }) => {
                 order::partial(key, &version(NOON, "m"), doc! { "data": key })
             }
             _ => whole(key, NOON, doc! { "data": key }),
@@ -96,7 +96,7 @@ async fn a_document_has_an_id_of_its_key_and_one_that_is_there_keeps_its_own() {
     for collection in [sessions(), cache(), partial_sessions()] {
         things.delete_many(doc! { "session_id": { "$ne": "there" } }).await.expect("emptied");
         let update = |key: &str, time| match collection.kind {
-            WriteKind::Set { partial: true, .. } => {
+            WriteKind::Keyed(Keyed { extent: Extent::Partial, .. }) => {
                 order::partial(key, &version(time, "m"), doc! { "data": 1 })
             }
             _ => whole(key, time, doc! { "data": 1 }),
@@ -318,7 +318,7 @@ async fn what_stands_in_the_place_of_a_version_and_is_none_freezes_no_key() {
                     .expect("inserted");
                 let fields = doc! { "data": "ours" };
                 updates.push(match collection.kind {
-                    WriteKind::Set { partial: true, .. } => {
+                    WriteKind::Keyed(Keyed { extent: Extent::Partial, .. }) => {
                         order::partial(&key, &version(NOON, "m"), fields)
                     }
                     _ => whole(key.as_str(), NOON, fields),

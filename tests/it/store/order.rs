@@ -70,11 +70,15 @@ fn keyed(kind: Kind, key: &str) -> Collection {
             let declared = declared().into_iter().map(str::to_owned).collect();
             Collection {
                 declared,
-                ..collection(WriteKind::Set { key, version_field, partial: false })
+                ..collection(WriteKind::Keyed(Keyed { key, version_field, extent: Extent::Set }))
             }
         }
-        Kind::Replace => collection(WriteKind::Replace { key, version_field }),
-        Kind::Partial => collection(WriteKind::Set { key, version_field, partial: true }),
+        Kind::Replace => {
+            collection(WriteKind::Keyed(Keyed { key, version_field, extent: Extent::Replace }))
+        }
+        Kind::Partial => {
+            collection(WriteKind::Keyed(Keyed { key, version_field, extent: Extent::Partial }))
+        }
     }
 }
 

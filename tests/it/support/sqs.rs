@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use longshore::config::QueueConfig;
 use longshore::dev::sqs::EmbeddedSqs;
+use longshore::queue::QueueConfig;
 use longshore::queue::QueueFault;
 use longshore::queue::sqs::{Credentials, QueueFacts, SqsQueue};
 use serde_json::{Value, json};

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::config::{Collection, DbConfig, Index, defaults};
+use longshore::config::{DbConfig, defaults};
 use longshore::gauges::IndexesMissing;
 use longshore::mongo_manager::MongoManager;
 use longshore::stop::Stop;
 use longshore::store::mongo::MongoStore;
 use longshore::store::mongo::indexes::{Contents, IndexReport};
+use longshore::store::{Collection, Index};
 use longshore::telemetry::signals::Signals;
 use longshore::worker::index_watch::{IndexWatch, LOOK_EVERY};
 use mongodb::bson::{Document, doc};

@@ -1,9 +1,9 @@
 //! What the store keeps of its own in a document, and what stands there where another program has
 //! written into it.
 
-use bson::{DateTime, Document, doc};
+use bson::{Document, doc};
 
-use crate::bson::Doc;
+use crate::bson::{Doc, List, document};
 use crate::time::VERSION_MILLIS_MAX;
 use crate::version::Version;
 
@@ -20,8 +20,7 @@ pub(super) fn write_version(doc: &mut Doc<'_>, name: &str, version: &Version) {
     });
 }
 
-/// `version` is newer than what is kept at `path`, or no version is: what stands above an object in
-/// the server's order of types, or at a time that no version has, would freeze its key.
+/// `version` is newer than what is kept at `path`, or no version is.
 pub(super) fn write_newer(newer: &mut Doc<'_>, version: &Version, path: &str) {
     newer.list("$or", |or| {
         or.doc(|newer| {
@@ -30,29 +29,41 @@ pub(super) fn write_newer(newer: &mut Doc<'_>, version: &Version, path: &str) {
                 gt.text(path);
             });
         });
-        or.doc(|not| {
-            not.list("$ne", |not| {
-                not.doc(|of_type| of_type.text("$type", &format!("{path}.t")));
-                not.text("date");
-            });
-        });
-        or.doc(|beyond| {
-            beyond.list("$gt", |gt| {
-                gt.text(&format!("{path}.t"));
-                gt.date(VERSION_MILLIS_MAX);
-            });
-        });
+        write_is_none(or, path);
     });
 }
 
 /// What is kept at `path`, null where that is no version.
+///
+/// # Panics
+/// Never: what is read was written here.
 pub(super) fn version_at(path: &str) -> Document {
-    let time = format!("{path}.t");
-    let is_version = doc! { "$and": [
-        { "$eq": [{ "$type": &time }, "date"] },
-        { "$lte": [&time, DateTime::from_millis(VERSION_MILLIS_MAX)] },
-    ] };
-    doc! { "$cond": [is_version, path, null] }
+    let mut bytes = Vec::new();
+    document(&mut bytes, |kept| {
+        kept.list("$cond", |cond| {
+            cond.doc(|is_none| is_none.list("$or", |or| write_is_none(or, path)));
+            cond.null();
+            cond.text(path);
+        });
+    });
+    bson::deserialize_from_slice(&bytes).expect("valid BSON")
+}
+
+/// Two conditions, of which one is met where what is kept at `path` is no version: what stands above
+/// an object in the server's order of types, or at a time that no version has, would freeze its key.
+fn write_is_none(or: &mut List<'_>, path: &str) {
+    or.doc(|not| {
+        not.list("$ne", |not| {
+            not.doc(|of_type| of_type.text("$type", &format!("{path}.t")));
+            not.text("date");
+        });
+    });
+    or.doc(|beyond| {
+        beyond.list("$gt", |gt| {
+            gt.text(&format!("{path}.t"));
+            gt.date(VERSION_MILLIS_MAX);
+        });
+    });
 }
 
 /// The versions of a partial route's fields, null where they are no object.

@@ -5,9 +5,9 @@ use bson::{Document, RawDocumentBuf};
 use super::foreign::{base, beyond, foreign_long, foreign_short};
 use super::own::versions;
 use crate::bson::List;
-use crate::config::{Collection, WriteKind};
 use crate::message::Key;
 use crate::store::mongo::made_id;
+use crate::store::{Extent, Keyed};
 
 /// How much a statement understands of version fields that it did not write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +56,14 @@ impl Forms {
 }
 
 impl<'a> Target<'a> {
-    /// None for a collection of inserts.
-    pub fn new(collection: &'a Collection) -> Option<Self> {
-        let (key, version_field, replace) = match &collection.kind {
-            WriteKind::Insert => return None,
-            WriteKind::Set { key, version_field, .. } => (key, version_field, false),
-            WriteKind::Replace { key, version_field } => (key, version_field, true),
-        };
+    /// `declared`: as of the [`Collection`](crate::store::Collection).
+    pub fn new(keyed: &'a Keyed, declared: &'a [String]) -> Self {
+        let Keyed { key, version_field, extent } = keyed;
         let (short, long) = (foreign_short(version_field), foreign_long(version_field));
-        Some(Self {
+        Self {
             key,
-            declared: &collection.declared,
-            replace,
+            declared,
+            replace: *extent == Extent::Replace,
             key_path: format!("${key}"),
             beyond: raw(&beyond(version_field, short.clone())),
             base: Forms {
@@ -76,7 +72,7 @@ impl<'a> Target<'a> {
             },
             foreign: Forms { short: raw(&short), long: raw(&long) },
             kept_versions: raw(&versions()),
-        })
+        }
     }
 
     /// The `_id` for a document that the statement makes; none where that is the key.

@@ -8,7 +8,7 @@ use bson::{Bson, Document};
 use super::comparison::guards;
 use super::listing::{Found, There};
 use super::shell::shell;
-use crate::config::Collection;
+use crate::store::Collection;
 
 const BECAUSE: &str = "so the order of arrival matters";
 

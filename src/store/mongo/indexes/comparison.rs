@@ -6,7 +6,7 @@ use bson::{Bson, Document};
 
 use super::listing::Found;
 use super::shell::shell;
-use crate::config::Index;
+use crate::store::Index;
 
 /// Directions by value: the old shell wrote them as doubles.
 pub(super) fn same_keys(declared: &Index, there: &Document) -> bool {

@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document};
 
-use crate::config::Index;
+use crate::store::Index;
 
 pub(super) fn keys(index: &Index) -> Document {
     index.keys.iter().map(|(field, direction)| (field.clone(), Bson::Int32(*direction))).collect()

@@ -8,7 +8,7 @@ use super::super::fault::bounded;
 use super::contents::Contents;
 use super::report::IndexReport;
 use super::{simple, told};
-use crate::config::Index;
+use crate::store::Index;
 use crate::store::StoreFault;
 
 /// How many groups of duplicates are named for one index.

@@ -4,7 +4,7 @@ use super::contents::Contents;
 use super::declared::{default_name, is_on};
 use super::report::{IndexReport, Unguarded, Why};
 use super::shell::shell;
-use crate::config::Index;
+use crate::store::Index;
 
 impl IndexReport {
     /// Why nothing may be written to this collection as it is. Each says what to do.

@@ -3,7 +3,7 @@
 
 use super::contents::Contents;
 use super::declared::default_name;
-use crate::config::Index;
+use crate::store::Index;
 
 /// The declared indexes of one collection, by what became of them.
 #[derive(Debug, Clone)]

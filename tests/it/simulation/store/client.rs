@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::config::Collection;
 use longshore::message::Write;
-use longshore::store::{StoreFaultKind, WriteOutcome};
+use longshore::store::mongo::MongoStore;
+use longshore::store::{Collection, StoreFaultKind, WriteOutcome, Writes};
 
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
@@ -95,15 +95,12 @@ impl StoreClient {
 }
 
 impl longshore::store::Store for StoreClient {
-    async fn write(&self, collection: &Collection, writes: &[&Write]) -> WriteOutcome {
+    async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
         conduct::counts_call(&self.who);
         let conditions = self.who.conditions();
         let (fate, deed, kind) = self.fate(&collection.name, true);
         let store = Arc::clone(&self.store);
-        let (collection, writes) = (
-            collection.name.clone(),
-            writes.iter().map(|write| (*write).clone()).collect::<Vec<_>>(),
-        );
+        let (collection, writes) = (collection.name.clone(), owned(&writes));
         let history = &conditions.history;
         history.note(|| {
             format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes))
@@ -138,6 +135,10 @@ impl longshore::store::Store for StoreClient {
         outcome
     }
 
+    fn command_bytes(write: &Write) -> usize {
+        MongoStore::command_bytes(write)
+    }
+
     async fn is_well(&self, collection: &Collection) -> bool {
         conduct::counts_call(&self.who);
         let (fate, deed, _) = self.fate(&collection.name, false);
@@ -151,6 +152,16 @@ impl longshore::store::Store for StoreClient {
             .note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
         question.answer(is_well);
         is_well
+    }
+}
+
+/// The writes, for a command that may run on when nobody waits for it any more.
+fn owned(writes: &Writes<'_>) -> Vec<Write> {
+    match writes {
+        Writes::Inserts(inserts) => inserts.iter().copied().cloned().map(Write::Insert).collect(),
+        Writes::Updates(_, updates) => {
+            updates.iter().copied().cloned().map(Write::Update).collect()
+        }
     }
 }
 

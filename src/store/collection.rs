@@ -1,60 +1,58 @@
-//! How messages become writes: the routes, the collections that they lead to with their indexes, and
-//! when a write counts as done.
-//!
-//! It knows nothing of how values are found and checked, so that whoever does that can name it.
+//! The collections that writes go to: what a write does there, its indexes, and when it counts as
+//! done.
 
 use std::time::Duration;
-
-/// How messages of one type become writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// The message type.
-    pub name: String,
-    pub collection: String,
-    pub kind: WriteKind,
-    /// Fields that must be there, the key included.
-    pub required: Vec<String>,
-    /// `set` only: every field that a message may have, the key and the version field included.
-    pub fields: Vec<String>,
-    /// Fields that hold times and are stored as dates; the version field is always one.
-    pub times: Vec<String>,
-    /// `insert` only: a time field that is filled with the origin's time where it is absent.
-    pub default_time: Option<String>,
-    /// `insert` only: fields that a producer's own retry changes, and that do not make it another
-    /// message.
-    pub volatile: Vec<String>,
-}
 
 /// What a write does with the document that is there. All routes of one collection agree in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteKind {
     /// A new document under the producer's id, or one made from the origin.
     Insert,
-    /// The declared fields, at one version, or each at its own where `partial`.
-    Set { key: String, version_field: String, partial: bool },
+    /// A change of the document with the message's key, which versions make free of order.
+    Keyed(Keyed),
+}
+
+/// How the writes of a keyed collection change a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyed {
+    /// The key field.
+    pub key: String,
+    /// The field whose time says which of two writes is the newer.
+    pub version_field: String,
+    pub extent: Extent,
+}
+
+/// How much of a document a keyed write decides on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The declared fields, at one version.
+    Set,
+    /// Those declared fields that it has, each at its own version.
+    Partial,
     /// The whole document, at one version.
-    Replace { key: String, version_field: String },
+    Replace,
 }
 
 impl WriteKind {
+    /// `None` for inserts.
+    #[must_use]
+    pub const fn keyed(&self) -> Option<&Keyed> {
+        match self {
+            Self::Insert => None,
+            Self::Keyed(keyed) => Some(keyed),
+        }
+    }
+
     /// The key field of a keyed write.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
-        match self {
-            Self::Insert => None,
-            Self::Set { key, .. } | Self::Replace { key, .. } => Some(key),
-        }
+        self.keyed().map(|keyed| keyed.key.as_str())
     }
 
     /// The version field of a keyed write.
     #[must_use]
     pub fn version_field(&self) -> Option<&str> {
-        match self {
-            Self::Insert => None,
-            Self::Set { version_field, .. } | Self::Replace { version_field, .. } => {
-                Some(version_field)
-            }
-        }
+        self.keyed().map(|keyed| keyed.version_field.as_str())
     }
 }
 

@@ -1,0 +1,23 @@
+//! What a route is.
+
+use crate::store::WriteKind;
+
+/// How messages of one type become writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The message type.
+    pub name: String,
+    pub collection: String,
+    pub kind: WriteKind,
+    /// Fields that must be there, the key included.
+    pub required: Vec<String>,
+    /// `set` only: every field that a message may have, the key and the version field included.
+    pub fields: Vec<String>,
+    /// Fields that hold times and are stored as dates; the version field is always one.
+    pub times: Vec<String>,
+    /// `insert` only: a time field that is filled with the origin's time where it is absent.
+    pub default_time: Option<String>,
+    /// `insert` only: fields that a producer's own retry changes, and that do not make it another
+    /// message.
+    pub volatile: Vec<String>,
+}

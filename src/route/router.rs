@@ -1,0 +1,154 @@
+//! Which route a message takes, and where its write goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::{Reason, Record, Rejection, Write};
+use crate::store::WriteKind;
+use crate::time::millis;
+
+use super::definition::Route;
+use super::insert;
+use super::keyed::KeyedRecord;
+use super::rules::Name;
+
+/// All routes of a configuration, by message type. `L` is what a write is sent on with: the lane of
+/// its collection.
+#[derive(Debug)]
+pub struct Router<L> {
+    routes: BTreeMap<String, Destination<L>>,
+    version_skew_max_ms: i64,
+}
+
+/// A route, and where its writes go.
+#[derive(Debug)]
+struct Destination<L> {
+    route: Route,
+    name: Arc<str>,
+    lane: L,
+}
+
+/// A write, and the lane that it belongs to.
+#[derive(Debug, Clone)]
+pub struct Routed<'a, L> {
+    /// The route's name.
+    pub route: Arc<str>,
+    pub lane: &'a L,
+    pub write: Write,
+}
+
+impl<L> Router<L> {
+    /// `lane` is asked once for each route, by the name of its collection. `version_skew_max` is how
+    /// far a version may be ahead of `SentTimestamp`.
+    #[must_use]
+    pub fn new(
+        routes: &BTreeMap<String, Route>,
+        version_skew_max: Duration,
+        lane: impl Fn(&str) -> L,
+    ) -> Self {
+        let destination = |route: &Route| {
+            let (name, lane) = (route.name.as_str().into(), lane(&route.collection));
+            let mut route = route.clone();
+            // Sorted for the search by each field's name.
+            route.fields.sort_unstable();
+            Destination { route, name, lane }
+        };
+        Self {
+            routes: routes.iter().map(|(name, route)| (name.clone(), destination(route))).collect(),
+            version_skew_max_ms: millis(version_skew_max),
+        }
+    }
+
+    /// The name of the route that `record` takes, if there is one.
+    #[must_use]
+    pub fn name(&self, record: &Record) -> Option<Arc<str>> {
+        self.routes.get(&record.kind).map(|destination| Arc::clone(&destination.name))
+    }
+
+    /// Makes the write that `record` asks for. The same record always makes the same write.
+    ///
+    /// # Errors
+    /// Where no route has the record's type, or the record breaks a rule of its route. It will do
+    /// so at every delivery.
+    pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
+        let Some(destination) = self.routes.get(&record.kind) else {
+            let text = format!(
+                "no route has the type {}: correct the producer, or configure such a route",
+                Name(&record.kind)
+            );
+            return Err(Rejection::new(Reason::UnknownType, text));
+        };
+        let route = &destination.route;
+        let write = match &route.kind {
+            WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
+            WriteKind::Keyed(keyed) => {
+                let record = KeyedRecord { route, record, keyed };
+                Write::Update(record.update(self.version_skew_max_ms)?)
+            }
+        };
+        Ok(Routed { route: Arc::clone(&destination.name), lane: &destination.lane, write })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::super::sample::{self, record};
+    use super::*;
+
+    #[test]
+    fn each_type_goes_to_the_lane_of_its_collection() {
+        let router = sample::router();
+        for (kind, fields, collection) in [
+            ("event", doc! { "user_id": 1, "event_type": "login" }, "events"),
+            ("session", doc! { "session_id": "s-81", "data": {} }, "sessions"),
+            ("cache", doc! { "user_id": 1, "data": {} }, "user_cache"),
+        ] {
+            let Routed { route, lane, .. } = router.route(&record(kind, &fields)).unwrap();
+            assert_eq!((&*route, lane.as_str()), (kind, collection));
+        }
+    }
+
+    #[test]
+    fn a_type_without_a_route_is_refused_by_name() {
+        let refused = sample::router().route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
+        assert_eq!(refused.reason, Reason::UnknownType);
+        assert!(refused.text.contains("`evnet`"), "{}", refused.text);
+    }
+
+    #[test]
+    fn a_required_field_that_is_absent_or_null_is_named() {
+        let router = sample::router();
+        for (kind, fields, text) in [
+            ("event", doc! { "user_id": 1 }, "`event_type` is missing"),
+            ("event", doc! { "user_id": null, "event_type": "login" }, "`user_id` is null"),
+            ("session", doc! { "session_id": "s-81" }, "`data` is missing"),
+            ("session", doc! { "session_id": "s-81", "data": null }, "`data` is null"),
+            ("cache", doc! { "user_id": 1 }, "`data` is missing"),
+        ] {
+            let refused = router.route(&record(kind, &fields)).unwrap_err();
+            assert_eq!(refused.reason, Reason::MissingField, "{fields}");
+            assert!(refused.text.starts_with(text), "{}", refused.text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_name_or_value_makes_it_panic(name in "[^\\x00]{0,12}", text in ".{0,12}", number: i64, float: f64) {
+            let router = sample::router();
+            for kind in ["event", "session", "cache"] {
+                for value in [bson::Bson::from(text.as_str()), number.into(), float.into(), bson::Bson::Null] {
+                    let mut fields = doc! { "user_id": 1, "session_id": 1, "event_type": 1, "data": 1, "last_accessed": 1 };
+                    fields.insert("timestamp", value.clone());
+                    fields.insert(name.clone(), value);
+                    let record = record(kind, &fields);
+                    // The same answer at every delivery, whatever it is.
+                    let (first, second) = (router.route(&record), router.route(&record));
+                    proptest::prop_assert_eq!(format!("{first:?}"), format!("{second:?}"));
+                }
+            }
+        }
+    }
+}
