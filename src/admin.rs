@@ -28,11 +28,11 @@ use crate::config::AdminConfig;
 pub use self::health::Health;
 pub use self::view::{Facts, View};
 
-/// Takes the address that is configured. Where it is taken by another, that is an error if the
-/// address was chosen, and else a warning: the worker's work is worth more than the look at it.
+/// Takes the address that is configured. An address that another process has is an error where the
+/// user chose it, and a warning otherwise: the worker's work is worth more than its status page.
 ///
 /// # Errors
-/// Where a chosen address cannot be had.
+/// Where a chosen address is not available.
 pub fn bind(config: &AdminConfig) -> Result<Option<TcpListener>> {
     let Some(address) = config.listen else { return Ok(None) };
     match TcpListener::bind(address) {

@@ -1,4 +1,4 @@
-//! The brake: when most of the last messages were refused for one reason, receiving slows down.
+//! The brake: when most of the last messages were rejected for one reason, receiving slows down.
 //!
 //! A bad deploy of a producer should not drain the queue into dead letters before anyone has
 //! looked.

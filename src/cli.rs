@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::config::load::Source;
 use crate::config::load::{Loaded, Sources, environment, load};
 use crate::telemetry::otlp::Otlp;
-use crate::worker::Seen;
+use crate::worker::Observability;
 
 /// Columns of a help text: longer lines are hard to read.
 const WIDTH: usize = 100;
@@ -104,7 +104,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => {
             let loaded = settings.load()?;
             with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| {
-                run::run(config, args, Seen { otlp, settings: shown(&loaded) })
+                run::run(config, args, Observability { otlp, settings: shown(&loaded) })
             })
         }
         Command::Check(args) => {
@@ -121,7 +121,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => {
             let loaded = settings.load_local("info,rustack_sqs_core=warn")?;
             with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| {
-                dev::dev(config, args, Seen { otlp, settings: shown(&loaded) })
+                dev::dev(config, args, Observability { otlp, settings: shown(&loaded) })
             })
         }
         #[cfg(feature = "dev")]

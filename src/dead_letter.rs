@@ -34,7 +34,7 @@ pub trait Home: Send + Sync {
     fn keep(&self, receipt: Receipt, record: Record);
 }
 
-/// The way of refused messages: a record is made of each, and handed to their home.
+/// The way of rejected messages: a record is made of each, and handed to their home.
 #[derive(Clone)]
 pub struct Rejects {
     queue_arn: Arc<str>,
@@ -69,19 +69,19 @@ impl Rejects {
     }
 }
 
-/// What is known of a refused message beside the message itself.
+/// What is known of a rejected message beside the message itself.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub queue_arn: Arc<str>,
     pub reason: Reason,
     /// Why, for people.
     pub text: String,
-    /// The server's code, where it was the store that refused it.
+    /// The server's code, where the store refused the write.
     pub server_code: Option<i32>,
     /// The route that the message was for, as far as that was found out.
     pub route: Option<Arc<str>>,
     pub origin: Origin,
-    /// When it was refused, milliseconds since the epoch.
+    /// When it was rejected, milliseconds since the epoch.
     pub dead_lettered_ms: i64,
 }
 
@@ -133,7 +133,8 @@ fn text_or_null(record: &mut Doc<'_>, name: &str, value: Option<&str>) {
 }
 
 /// Who sent the message when, so that a replay can say so: by its envelope where that could be
-/// opened, else by the attributes of our producers where they can be read, else by the queue.
+/// opened, otherwise by the attributes of our producers where they can be read, otherwise by the
+/// queue.
 fn origin(receipt: &Receipt) -> Origin {
     let message = &receipt.message;
     let given = || Origin::of_attributes(message).ok().flatten();

@@ -5,13 +5,14 @@
 //!   packed at most once ([`encoding`]). An attribute `content-encoding` is about the layer that it
 //!   came with: the body of the SQS message, or the `Message` of an SNS notification that carries
 //!   it among its own attributes.
-//! - **Type.** The body's own `type`; else the attribute `type`, the innermost first; else that of
-//!   the innermost envelope that has one, mapped to a route by `message.types` or else taken as the
-//!   route's name.
-//! - **Origin.** That of the innermost envelope: it is nearest to the producer, so what a topic or
-//!   bus delivers twice is one message. Else the attributes `longshore-time` and `longshore-id`
-//!   (and `longshore-sequence`, of a replay), else `SentTimestamp`, `SequenceNumber` and
-//!   `MessageId`. All are the same at every redelivery.
+//! - **Type.** The first of these that is there: the body's own `type`; the attribute `type`, the
+//!   innermost first; the type of the innermost envelope that has one. `message.types` maps the
+//!   last to a route. A type that it does not name is the route's name.
+//! - **Origin.** The first of these that is there: the origin in the innermost envelope; the
+//!   attributes `longshore-time` and `longshore-id` (and `longshore-sequence`, of a replay);
+//!   `SentTimestamp`, `SequenceNumber` and `MessageId`. The innermost envelope is nearest to the
+//!   producer, so what a topic or bus delivers twice is one message. All are the same at every
+//!   redelivery.
 //!
 //! Whatever the body is, nothing panics, and time and memory stay linear in its size and in the
 //! bound on its unpacked size:
@@ -24,7 +25,7 @@
 //! - 16 MiB of BSON, and the bound on what is unpacked, end the work where they are passed, not
 //!   after it;
 //! - only the attributes of an SNS notification are sorted (by name), and so are top-level names
-//!   for the hash of an insert.
+//!   for the hash of an insert;
 //! - where even that is more memory than there is room for now, [`decode_within`] stops there and
 //!   says so.
 

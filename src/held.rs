@@ -27,7 +27,7 @@ pub enum Stage {
     Waiting,
     /// It is being written, or waits to be tried again.
     Writing,
-    /// It was refused, and its dead letter is being written.
+    /// It was rejected, and its dead letter is being written.
     DeadLetter,
     /// It is being deleted or given back.
     Settling,
@@ -199,8 +199,8 @@ impl Held {
 const SWEEP_FROM: usize = 1_024;
 
 impl Table {
-    /// Sweeps the schedule when most of it is settled: with a visibility timeout of hours it would
-    /// else grow for hours.
+    /// Sweeps the schedule when most of it is settled. Otherwise it would grow for as long as the
+    /// visibility timeout, which can be hours.
     fn remove(&mut self, number: u64) {
         self.messages.remove(&number);
         if self.due.len() > SWEEP_FROM + 2 * self.messages.len() {

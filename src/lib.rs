@@ -5,7 +5,7 @@
 //! ```text
 //! SQS --receive--> decode --> route --> lane (one per collection) --> store --> settle --delete--> SQS
 //!                     |          |                                     |
-//!                     +----------+------- refused, with a reason ------+--> dead letter --> settle
+//!                     +----------+------ rejected, with a reason ------+--> dead letter --> settle
 //! ```
 //!
 //! 1. [`queue::pollers`] receive, as many as there is room for in the [`budget`], while the
@@ -15,7 +15,7 @@
 //! 3. A [`lane`] writes what waits for its collection as soon as a writer is free, joining updates
 //!    of one key ([`version`]). The [`store`] says of each write what became of it; [`retry`] and
 //!    the gate decide about asking again.
-//! 4. [`settle`] deletes what is durable and gives back the rest; what is refused becomes a
+//! 4. [`settle`] deletes what is durable and gives back the rest; what is rejected becomes a
 //!    [`dead_letter`] first. Meanwhile [`queue::visibility`] keeps what is held hidden from other
 //!    receivers.
 //!

@@ -1,8 +1,9 @@
 //! One MongoDB client per process, made at its first use however many tasks ask at once.
 //!
 //! [`MongoManager::get`] gives the default database of the connection string from anywhere in a
-//! program. The connection string is that of [`MongoManager::configure`], else of the environment
-//! variable `MONGO_CACHE_URI`, else `db.mongo_uri` of the file that `LONGSHORE_CONFIG` names.
+//! program. The connection string is that of [`MongoManager::configure`], otherwise that of the
+//! environment variable `MONGO_CACHE_URI`, otherwise `db.mongo_uri` of the file that
+//! `LONGSHORE_CONFIG` names.
 //! Programs that want a client of their own, as tests do, make one with [`MongoManager::connect`].
 //!
 //! What a Python program does with a helper of this name reads here as follows. Each example is a

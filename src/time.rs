@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn what_is_no_time_is_rejected() {
         for text in [
             "",
             "now",

@@ -59,9 +59,9 @@ pub struct Worker {
     pub signals: Signals,
 }
 
-/// What a worker is seen by, beside its log. The default sends nothing anywhere.
+/// How a worker is observed, besides its log. The default sends nothing anywhere.
 #[derive(Default)]
-pub struct Seen {
+pub struct Observability {
     pub otlp: Otlp,
     /// Every setting in force, for the status page: key, value with secrets as stars, and where it
     /// came from.
@@ -87,7 +87,7 @@ impl Worker {
     pub async fn start(
         config: Config,
         credentials: Credentials,
-        seen: Seen,
+        observability: Observability,
     ) -> anyhow::Result<Self> {
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
         let queue_traits = queue_traits(&config, &facts)?;
@@ -95,7 +95,7 @@ impl Worker {
         let (database, selection_timeout) =
             (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
-        let Seen { mut otlp, settings } = seen;
+        let Observability { mut otlp, settings } = observability;
         let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
         let destination = facts.name();
         let spans = Spans {

@@ -262,7 +262,7 @@ fn names_take_memory_and_time_in_proportion_whether_they_differ_or_not() {
     );
     holds("a name without end", &[], 0, filled(r#"{"type":"event",""#, "n", r#"":1}"#));
     holds(
-        "a name without end that is refused",
+        "a name without end that is rejected",
         &[],
         0,
         filled(r#"{"type":"event","$"#, r"\u0061", r#"":1}"#),
@@ -422,7 +422,7 @@ fn what_unpacks_takes_memory_and_time_in_proportion_to_its_size_and_its_bound() 
 #[test]
 fn no_more_than_16_mib_of_bson_are_written_whatever_is_sent() {
     let _alone = alone();
-    // 36 MB of text that would be 117 MB of BSON. Where it is refused only once it is written,
+    // 36 MB of text that would be 117 MB of BSON. Where it is rejected only once it is written,
     // twice that is asked for.
     let body = format!("{EVENT}[{}0]}}", "0,".repeat(18_000_000));
     let asked = asked(&message(&[], body));

@@ -80,7 +80,7 @@ MUTATIONS = [
         "WriteTrouble::ConnectionLost if items == Count::Many && lost > 1_000_000 => {",
     ),
     (
-        "dead-letter all parts of a refused join",
+        "dead-letter all parts of a rejected join",
         "src/lane/writing.rs",
         "match policy::of_item(outcome, item.messages(), is_store_well) {",
         "match policy::of_item(outcome, Count::One, is_store_well) {",
@@ -106,8 +106,8 @@ MUTATIONS = [
     (
         "receive after the stop",
         "src/queue/pollers.rs",
-        "() = context.flow.stop.draining() => return Seen::Stopped,\n            ready",
-        "() = context.flow.stop.letting_go() => return Seen::Stopped,\n            ready",
+        "() = context.flow.stop.draining() => return ReceiveOutcome::Stopped,\n            ready",
+        "() = context.flow.stop.letting_go() => return ReceiveOutcome::Stopped,\n            ready",
     ),
     (
         "write what is past its TTL",

@@ -137,11 +137,11 @@ impl Stage {
         let manager =
             MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() })
                 .await?;
-        let verdict = verify(&manager, &load.expected).await?;
+        let verification = verify(&manager, &load.expected).await?;
         ensure!(
-            verdict.problems.is_empty(),
+            verification.problems.is_empty(),
             "the database does not hold what was sent: {}",
-            verdict.problems.join("; ")
+            verification.problems.join("; ")
         );
         Ok(figures)
     }

@@ -34,8 +34,8 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// `latency_max_s` is the longest of those in between: within a wide bucket a quantile would
-    /// else be longer than anything was.
+    /// `latency_max_s` is the longest latency in between. Without it, a quantile within a wide
+    /// bucket could be longer than any latency was.
     pub fn between(before: &Sample, after: &Sample, latency_max_s: f64) -> Self {
         let seconds = after.at.duration_since(before.at).as_secs_f64();
         let rate = |before: u64, after: u64| {

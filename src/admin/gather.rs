@@ -8,11 +8,12 @@ use crate::held::Stage;
 use crate::store::WriteTrouble;
 use crate::telemetry::counters::figure;
 use crate::telemetry::labels::Label;
-use crate::telemetry::recent::{GateStory, Story, Trouble};
+use crate::telemetry::recent::{GateStory, Story};
 
 use super::history::History;
 use super::status::{
-    Api, Database, DeadLetters, Gate, InFlight, Place, QueueNow, Second, StageNow, State, Status,
+    Api, Database, DeadLetters, FlowStage, Gate, InFlight, QueueNow, Second, StageNow, State,
+    Status, WritesFail,
 };
 use super::view::View;
 
@@ -45,7 +46,7 @@ pub(super) fn status(
         stages: stages(view),
         in_flight: in_flight(view),
         totals: view.signals.counters().totals().chain([("durable", history.durable())]).collect(),
-        writes_fail: longest(&story).cloned().map(Into::into),
+        writes_fail: writes_fail(&story),
         dead_letters: DeadLetters {
             by_reason: by_reason(view),
             last: story.dead_letters.into_iter().map(Into::into).collect(),
@@ -63,8 +64,12 @@ pub(super) fn status(
 }
 
 /// Of the collections whose writes are not confirmed, the one that has waited the longest.
-fn longest(story: &Story) -> Option<&Trouble> {
-    story.writes_fail.values().min_by_key(|trouble| trouble.since)
+fn writes_fail(story: &Story) -> Option<WritesFail> {
+    let longest = story.writes_fail.iter().min_by_key(|(_, trouble)| trouble.since);
+    longest.map(|(collection, trouble)| WritesFail {
+        collection: collection.clone(),
+        trouble: trouble.clone().into(),
+    })
 }
 
 fn queue(view: &View) -> QueueNow {
@@ -91,7 +96,7 @@ fn gate(gate: &GateStory, started: Timestamp) -> Gate {
     }
 }
 
-/// What to do about a closed gate.
+/// What to do about a gate that the store closed.
 const fn advice(trouble: WriteTrouble) -> &'static str {
     match trouble {
         WriteTrouble::ConnectionLost => {
@@ -107,7 +112,7 @@ const fn advice(trouble: WriteTrouble) -> &'static str {
             "Give the database user its password or certificate back: `longshore check` names what is missing. Nothing is lost."
         }
         WriteTrouble::Collection => {
-            "Give the database user its rights on the collection back, or make it an ordinary collection again: `longshore check` names what is wrong. Nothing is lost."
+            "Mend the collection, give the user its rights on it back, or let its route write to another one, as the cause says: the database itself is well. Nothing is lost; Longshore looks at the collection again by itself."
         }
         WriteTrouble::Refused | WriteTrouble::Item => {
             "The database refuses single items without telling why: look at its log. They are set aside after ten minutes if it takes others."
@@ -118,7 +123,7 @@ const fn advice(trouble: WriteTrouble) -> &'static str {
 fn stages(view: &View) -> Vec<StageNow> {
     let counters = view.signals.counters();
     let receive = StageNow {
-        stage: Place::Receive,
+        stage: FlowStage::Receive,
         messages: None,
         calls: Some(view.signals.gauges().pollers.get()),
         total: Some(counters.received_total.get()),
@@ -129,7 +134,7 @@ fn stages(view: &View) -> Vec<StageNow> {
             Stage::Settling => Some(counters.deleted_total.get() + counters.released_total.get()),
             Stage::Room | Stage::Waiting | Stage::Writing => None,
         };
-        StageNow { stage: Place::Held(stage), messages: Some(messages), calls: None, total }
+        StageNow { stage: FlowStage::Held(stage), messages: Some(messages), calls: None, total }
     });
     std::iter::once(receive).chain(held).collect()
 }
@@ -148,7 +153,7 @@ fn in_flight(view: &View) -> InFlight {
         bytes_max,
         fill,
         is_full: fill >= FULL,
-        most: most(view.held.by_stage(), messages).map(Place::Held),
+        most: most(view.held.by_stage(), messages).map(FlowStage::Held),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::telemetry::counters::figure;
 
-use super::status::{Depth, GoesOn, QueueNow, Second, State, Status};
+use super::status::{Depth, GoesOn, QueueNow, Second, State, Status, WritesFail};
 use super::words::{duration, elapsed, number, rate, time};
 
 /// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there
@@ -87,15 +87,17 @@ fn receives_fail(status: &Status) -> Option<Headline> {
 }
 
 fn writes_fail(status: &Status) -> Option<Headline> {
-    let text = goes_on(status, status.writes_fail.as_ref()?);
-    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them.";
-    Some(Headline::new(Kind::Failing, "Writes are not confirmed", text, more))
+    let WritesFail { collection, trouble } = status.writes_fail.as_ref()?;
+    let word = format!("Writes to {collection} are not confirmed");
+    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them. Where it denies \
+                or refuses dead letters alone, receiving goes on, and their messages stay in the queue.";
+    Some(Headline::new(Kind::Failing, &word, goes_on(status, trouble), more))
 }
 
 fn slowed(status: &Status) -> Option<Headline> {
     let trouble = status.slowed.as_ref()?;
     let text = format!(
-        " for {}: over half of the last 1,000 messages were refused, for {}.",
+        " for {}: over half of the last 1,000 messages were rejected, for {}.",
         since(status, trouble.since),
         trouble.text
     );
@@ -127,11 +129,11 @@ fn goes_on(status: &Status, trouble: &GoesOn) -> String {
 /// Nothing is wrong.
 fn flow(status: &Status) -> Headline {
     let (rates, held) = (&status.rates, status.in_flight.messages);
-    let refused = rates.dead_letters_per_s;
-    let written = rates.durable_per_s - refused;
+    let rejected = rates.dead_letters_per_s;
+    let written = rates.durable_per_s - rejected;
     let more = || {
         let dead_letters =
-            (refused > 0.0).then(|| format!("Dead letters: {} a second.", rate(refused)));
+            (rejected > 0.0).then(|| format!("Dead letters: {} a second.", rate(rejected)));
         [
             indexes(status),
             Some(depth(status.queue.depth.as_ref())),
@@ -230,7 +232,7 @@ fn since(status: &Status, since: Second) -> String {
 mod tests {
     use super::super::figures::Figures;
     use super::super::quiet::quiet;
-    use super::super::status::{Gate, InFlight, LastError, MissingIndex, Place, StageNow};
+    use super::super::status::{FlowStage, Gate, InFlight, LastError, MissingIndex, StageNow};
     use super::*;
     use crate::held::Stage;
 
@@ -268,9 +270,9 @@ mod tests {
                 "About 1,500 waited in the queue at 10:00:30 UTC.".to_owned()
             )
         );
-        let refused =
+        let rejected =
             Figures { durable_per_s: 20.0, dead_letters_per_s: 15.0, ..Figures::default() };
-        let (text, more) = said(&flows(refused));
+        let (text, more) = said(&flows(rejected));
         assert!(
             text == "Flowing: 5.0 messages a second."
                 && more.ends_with("Dead letters: 15 a second."),
@@ -320,15 +322,16 @@ mod tests {
             said(&Status { receives_fail: receives_fail.clone(), ..quiet() }).0,
             "Receives fail for 34 s: the queue does not exist"
         );
-        let writes_fail = since(12, "no primary");
+        let writes_fail = since(12, "not authorized")
+            .map(|trouble| WritesFail { collection: "dead_letters".to_owned(), trouble });
         assert_eq!(
             said(&Status { writes_fail: writes_fail.clone(), ..quiet() }).0,
-            "Writes are not confirmed for 12 s: no primary"
+            "Writes to dead_letters are not confirmed for 12 s: not authorized"
         );
         let slowed = since(50, "missing_field");
         let rates = Figures { durable_per_s: 10.0, ..Figures::default() };
         let (text, more) = said(&Status { slowed: slowed.clone(), ..flows(rates) });
-        assert!(text.starts_with("Slowed for 50 s: over half of the last 1,000 messages were refused, for missing_field"), "{text}");
+        assert!(text.starts_with("Slowed for 50 s: over half of the last 1,000 messages were rejected, for missing_field"), "{text}");
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {
             open: false,
@@ -360,12 +363,12 @@ mod tests {
     fn a_jam_is_where_most_of_a_full_worker_stands() {
         let held = |is_full, most| {
             let mut status = quiet();
-            let in_it = |stage: &&mut StageNow| stage.stage == Place::Held(Stage::Writing);
+            let in_it = |stage: &&mut StageNow| stage.stage == FlowStage::Held(Stage::Writing);
             status.stages.iter_mut().find(in_it).expect("a stage").messages = Some(90);
             let in_flight = InFlight { messages: 95, is_full, most, ..status.in_flight };
             Status { in_flight, ..status }
         };
-        let writing = Some(Place::Held(Stage::Writing));
+        let writing = Some(FlowStage::Held(Stage::Writing));
         let jam = "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.";
         let jammed = held(true, writing);
         assert_eq!(said(&jammed), (jam.to_owned(), String::new()));

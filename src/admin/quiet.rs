@@ -9,21 +9,21 @@ use crate::held::Stage;
 
 use super::figures::Figures;
 use super::status::{
-    Api, Database, DeadLetters, Depth, Gate, InFlight, Place, QueueNow, Second, StageNow, State,
-    Status,
+    Api, Database, DeadLetters, Depth, FlowStage, Gate, InFlight, QueueNow, Second, StageNow,
+    State, Status,
 };
 
 /// A worker that is well and has nothing to do.
 pub(super) fn quiet() -> Status {
     let second = |text: &str| text.parse::<Second>().expect("a time");
     let held = Stage::ALL.map(|stage| StageNow {
-        stage: Place::Held(stage),
+        stage: FlowStage::Held(stage),
         messages: Some(0),
         calls: None,
         total: matches!(stage, Stage::DeadLetter | Stage::Settling).then_some(0),
     });
     let receive =
-        StageNow { stage: Place::Receive, messages: None, calls: Some(1), total: Some(0) };
+        StageNow { stage: FlowStage::Receive, messages: None, calls: Some(1), total: Some(0) };
     let asked_at = second("2026-11-23T10:00:30Z");
     Status {
         version: "1.2.3",

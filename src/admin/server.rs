@@ -115,9 +115,9 @@ fn routes(shared: Arc<Shared>, is_loopback: bool) -> Router {
     if is_loopback { routes.layer(from_fn(by_own_name)) } else { routes }
 }
 
-/// On loopback, answers only who asks by an address or as localhost. A page of elsewhere, in a
-/// browser on this machine, can make its own name point here and would else be let read the answers
-/// (DNS rebinding).
+/// On loopback, answers only who asks by an address or as localhost. Otherwise a foreign page, in a
+/// browser on this machine, could make its own name point here and read the answers (DNS
+/// rebinding).
 async fn by_own_name(request: Request, next: Next) -> Response {
     let host =
         request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -39,10 +39,10 @@ pub(super) struct Status {
     /// Since when every receive has failed.
     pub receives_fail: Option<GoesOn>,
     /// Since when writes are not confirmed, of the collection that has waited the longest.
-    pub writes_fail: Option<GoesOn>,
+    pub writes_fail: Option<WritesFail>,
     /// Declared indexes that are not there.
     pub indexes: Vec<MissingIndex>,
-    /// Since when receiving is slowed, and for which reason of refusal.
+    /// Since when receiving is slowed, and for which reason of rejection.
     pub slowed: Option<GoesOn>,
     pub spans_dropped: u64,
     pub api: Api,
@@ -105,7 +105,7 @@ pub(super) struct Gate {
 /// A stage and what stands there.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct StageNow {
-    pub stage: Place,
+    pub stage: FlowStage,
     /// Messages that are there now; `None` of receiving, which holds none.
     pub messages: Option<usize>,
     /// Calls under way, of receiving alone.
@@ -115,13 +115,14 @@ pub(super) struct StageNow {
     pub total: Option<u64>,
 }
 
+/// A stage as the page shows it: receiving, or one that holds messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FlowStage {
     Receive,
     Held(Stage),
 }
 
-impl Place {
+impl FlowStage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Receive => "receive",
@@ -130,7 +131,7 @@ impl Place {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for FlowStage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
@@ -147,7 +148,7 @@ pub(super) struct InFlight {
     pub fill: f64,
     pub is_full: bool,
     /// The stage that holds most of what is in flight, where one does.
-    pub most: Option<Place>,
+    pub most: Option<FlowStage>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -188,6 +189,16 @@ impl From<Trouble> for GoesOn {
     fn from(trouble: Trouble) -> Self {
         Self { since: trouble.since.into(), text: trouble.text }
     }
+}
+
+/// Writes that are not confirmed.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WritesFail {
+    /// Told by the headline alone.
+    #[serde(skip)]
+    pub collection: String,
+    #[serde(flatten)]
+    pub trouble: GoesOn,
 }
 
 #[derive(Debug, Clone, Serialize)]

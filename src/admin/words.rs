@@ -20,7 +20,7 @@ pub(super) fn number(value: f64) -> String {
     text
 }
 
-/// A rate: one decimal below ten, which it would else be rounded away of.
+/// A rate. Below ten it has one decimal, so that a low rate is not rounded away.
 pub(super) fn rate(value: f64) -> String {
     if value > 0.0 && value < 10.0 { format!("{value:.1}") } else { number(value) }
 }

@@ -22,7 +22,7 @@ impl Fields {
         &mut self.buffer
     }
 
-    /// Starts an element, as [`layout::begin`] does. The caller has refused names with a NUL and
+    /// Starts an element, as [`layout::begin`] does. The caller has rejected names with a NUL and
     /// names that are there already.
     pub fn begin(&mut self, name: &str) -> usize {
         let type_at = layout::begin(&mut self.buffer, name);

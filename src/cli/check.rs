@@ -6,8 +6,8 @@ mod database;
 mod finding;
 mod indexes;
 mod live;
+mod observability;
 mod queue;
-mod seen;
 mod settings;
 
 use std::process::ExitCode;
@@ -77,6 +77,6 @@ async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
         tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
     all.extend(database);
     all.extend(queue);
-    all.extend(seen::check(&loaded.config));
+    all.extend(observability::check(&loaded.config));
     all
 }

@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep};
 use crate::config::Config;
 use crate::dev::local::Local;
 use crate::dev::portal::{self, Load, PortalMessage};
-use crate::dev::verify::{Verdict, verify};
+use crate::dev::verify::{Verification, verify};
 use crate::dev::worker_thread::{WorkerThread, cpu_seconds};
 use crate::mongo_manager::MongoManager;
 use crate::queue::BATCH_MAX;
 use crate::queue::sqs::{Credentials, SendOutcome, SqsQueue};
 use crate::stop::Stop;
 use crate::telemetry::counters::Counts;
-use crate::worker::{Ended, Seen, stop_on_signals};
+use crate::worker::{Ended, Observability, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
 
@@ -73,7 +73,8 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     if !send(&queue, &load, stop).await? {
         return Ok(interrupted());
     }
-    let worker = WorkerThread::start(config.clone(), stop.clone(), Seen::default()).await?;
+    let worker =
+        WorkerThread::start(config.clone(), stop.clone(), Observability::default()).await?;
     let run = drain(&worker, load.messages.len(), stop).await;
     let (counts, calls) = (worker.signals.counters().counts(), worker.calls.total());
     let was_interrupted = stop.is_draining();
@@ -85,15 +86,20 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     println!("{}", table(&run, &counts, calls));
     let facts = queue.facts().await?;
     let left = facts.messages + facts.messages_in_flight + facts.messages_delayed;
-    let mut verdict = verify(&MongoManager::connect(&config.db).await?, &load.expected).await?;
+    let mut verification =
+        verify(&MongoManager::connect(&config.db).await?, &load.expected).await?;
     if left > 0 {
-        verdict.problems.push(format!("{left} messages are left in the queue"));
+        verification.problems.push(format!("{left} messages are left in the queue"));
     }
     if ended != Ended::Drained {
-        verdict.problems.push("the worker did not drain within its deadline".to_owned());
+        verification.problems.push("the worker did not drain within its deadline".to_owned());
     }
-    println!("{}", judgement(&verdict));
-    Ok(if verdict.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+    println!("{}", judgement(&verification));
+    Ok(if verification.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FOUND)
+    })
 }
 
 /// Sends the whole load. Returns whether it was not interrupted.
@@ -186,17 +192,17 @@ fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
     table
 }
 
-fn judgement(verdict: &Verdict) -> String {
-    let dead_letters: u64 = verdict.dead_letters.values().sum();
-    if verdict.problems.is_empty() {
+fn judgement(verification: &Verification) -> String {
+    let dead_letters: u64 = verification.dead_letters.values().sum();
+    if verification.problems.is_empty() {
         return format!(
             "The database holds what was sent: {} events, each once; {} sessions and {} cache entries, each at its newest version; \
              {dead_letters} dead letters with {} different reasons. The queue is empty.",
-            verdict.events,
-            verdict.sessions,
-            verdict.cache,
-            verdict.dead_letters.len()
+            verification.events,
+            verification.sessions,
+            verification.cache,
+            verification.dead_letters.len()
         );
     }
-    format!("The database does not hold what was sent:\n  {}", verdict.problems.join("\n  "))
+    format!("The database does not hold what was sent:\n  {}", verification.problems.join("\n  "))
 }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::dev::local::{DATABASE, Local};
 use crate::dev::worker_thread::WorkerThread;
 use crate::stop::Stop;
-use crate::worker::{Ended, Seen, stop_on_signals};
+use crate::worker::{Ended, Observability, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
 
@@ -24,15 +24,22 @@ pub struct DevArgs {}
 
 /// # Errors
 /// Where queue, database or worker cannot start.
-pub async fn dev(config: Config, _: DevArgs, seen: Seen) -> anyhow::Result<ExitCode> {
+pub async fn dev(
+    config: Config,
+    _: DevArgs,
+    observability: Observability,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!(
         "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored."
     );
     let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
-    let seen = Seen { settings: replaced(seen.settings, &local.settings()), ..seen };
-    let worker = WorkerThread::start(local.point(config), stop.clone(), seen).await;
+    let observability = Observability {
+        settings: replaced(observability.settings, &local.settings()),
+        ..observability
+    };
+    let worker = WorkerThread::start(local.point(config), stop.clone(), observability).await;
     let ended = match worker {
         Ok(worker) => {
             println!("{}", instructions(&local, worker.page));

@@ -16,7 +16,7 @@ impl Output {
         if io::stdout().is_terminal() { Self::People } else { Self::Json }
     }
 
-    /// JSON where it was asked for, else by what standard output is.
+    /// JSON where the user asks for it, otherwise by what standard output is.
     #[must_use]
     pub fn json_if(asked: bool) -> Self {
         if asked { Self::Json } else { Self::of_stdout() }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::Config;
-use crate::pipeline::dry_run::{self, Report, Verdict};
+use crate::pipeline::dry_run::{self, Forecast, Report};
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
-use crate::worker::{Ended, Seen, Worker, stop_on_signals};
+use crate::worker::{Ended, Observability, Worker, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
 use super::output::Output;
@@ -30,7 +30,11 @@ pub struct RunArgs {
 
 /// # Errors
 /// Where the worker cannot start.
-pub async fn run(config: Config, args: RunArgs, seen: Seen) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    config: Config,
+    args: RunArgs,
+    observability: Observability,
+) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     if args.dry_run {
@@ -38,7 +42,7 @@ pub async fn run(config: Config, args: RunArgs, seen: Seen) -> anyhow::Result<Ex
     }
     // A signal during the start ends it: nothing is held yet.
     let worker = tokio::select! {
-        worker = Worker::start(config, Credentials::Chain, seen) => worker?,
+        worker = Worker::start(config, Credentials::Chain, observability) => worker?,
         () = stop.draining() => return Ok(ExitCode::SUCCESS),
     };
     Ok(match worker.run(stop).await {
@@ -51,16 +55,16 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
     let (queue, _) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
     let output = Output::of_stdout();
     let report =
-        dry_run::run(&queue, &config, messages_max, stop, |verdict| print(output, &verdict))
+        dry_run::run(&queue, &config, messages_max, stop, |forecast| print(output, &forecast))
             .await?;
     print_report(output, &report);
     let is_clean = report.rejected == 0 && report.not_given_back == 0;
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
 }
 
-fn print(output: Output, verdict: &Verdict) {
-    let id = &verdict.message_id;
-    match &verdict.outcome {
+fn print(output: Output, forecast: &Forecast) {
+    let id = &forecast.message_id;
+    match &forecast.outcome {
         Ok((collection, key)) => output.line(
             || format!("{id}  would be written to {collection}, key {key}"),
             || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string()}),

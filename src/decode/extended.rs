@@ -20,7 +20,7 @@ use crate::bson::{element, layout, subtype};
 use crate::message::Reason;
 use crate::time;
 
-/// Why a value is refused: the text continues "field x".
+/// Why a value is rejected: the text continues "field x".
 type Problem = (Reason, String);
 
 /// Writes the value that an object stands for whose first name, `name`, begins with `$`. The parser
@@ -32,11 +32,11 @@ pub fn read<'de, A: MapAccess<'de>>(
     mut object: A,
 ) -> Result<(), A::Error> {
     let Some(wrapper) = Wrapper::named(writer.name(name)) else {
-        return Err(writer.refuse_dollar());
+        return Err(writer.reject_dollar());
     };
     let operand: &RawValue = object.next_value()?;
     if object.next_key::<IgnoredAny>()?.is_some() {
-        return Err(writer.refuse(
+        return Err(writer.reject(
             Reason::BadName,
             "stands beside other names: an Extended JSON value is alone in its object",
         ));
@@ -55,7 +55,7 @@ pub fn read<'de, A: MapAccess<'de>>(
             }
             writer.check_size()
         }
-        Err((reason, problem)) => Err(writer.refuse(reason, problem)),
+        Err((reason, problem)) => Err(writer.reject(reason, problem)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! of [`Fields`].
 //!
 //! No tree of values is built in between. This file is the parser's side, one visitor for each
-//! thing that it can be at; what is refused is in the file `writer`, and how elements are laid out in
+//! thing that it can be at; what is rejected is in the file `writer`, and how elements are laid out in
 //! [`layout`].
 
 use std::fmt;
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
         writer.open_body();
         while let Some(name) = object.next_key_seed(Name(writer))? {
             if writer.is_dollar(name) {
-                return Err(writer.refuse_dollar());
+                return Err(writer.reject_dollar());
             }
             object.next_value_seed(Value { writer, type_at: name.start - 1 })?;
         }
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
         self.writer.count_number();
-        let Ok(number) = i64::try_from(number) else { return Err(self.writer.refuse_integer()) };
+        let Ok(number) = i64::try_from(number) else { return Err(self.writer.reject_integer()) };
         self.writer.integer(self.type_at, number);
         Ok(())
     }
@@ -180,7 +180,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             if let Some(name) = next
                 && writer.is_dollar(name)
             {
-                return Err(writer.refuse_dollar());
+                return Err(writer.reject_dollar());
             }
         }
         writer.close(open, element::DOCUMENT)

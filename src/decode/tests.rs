@@ -42,8 +42,8 @@ pub fn decoded(body: &str, attributes: &[(&str, &str)]) -> Record {
         .unwrap_or_else(|rejection| panic!("{body}: {rejection:?}"))
 }
 
-/// Reason and text of the refusal.
-pub fn refused(body: &str, attributes: &[(&str, &str)]) -> (Reason, String) {
+/// Reason and text of the rejection.
+pub fn rejected(body: &str, attributes: &[(&str, &str)]) -> (Reason, String) {
     match decode(&message(body, attributes), &settings()) {
         Ok(record) => panic!("{body}: was read as {record:?}"),
         Err(rejection) => (rejection.reason, rejection.text),
@@ -86,11 +86,11 @@ fn the_bodys_type_wins_over_the_attribute_and_the_attribute_over_the_envelope() 
 }
 
 #[test]
-fn a_message_without_a_type_is_refused() {
-    assert_eq!(refused("{}", &[]).0, Reason::MissingType);
-    assert_eq!(refused(r#"{"type":""}"#, &[("type", "event")]).0, Reason::MissingType);
+fn a_message_without_a_type_is_rejected() {
+    assert_eq!(rejected("{}", &[]).0, Reason::MissingType);
+    assert_eq!(rejected(r#"{"type":""}"#, &[("type", "event")]).0, Reason::MissingType);
     for value in ["null", "3", "{}", "[\"event\"]", r#"{"$oid":"65a000000000000000000001"}"#] {
-        let (reason, text) = refused(&format!(r#"{{"type":{value}}}"#), &[("type", "event")]);
+        let (reason, text) = rejected(&format!(r#"{{"type":{value}}}"#), &[("type", "event")]);
         assert_eq!((reason, text.contains("not a string")), (Reason::MissingType, true), "{value}");
     }
 }
@@ -101,15 +101,15 @@ fn the_origin_is_the_producers_where_both_attributes_are_there() {
     let both = [("longshore-id", "order-7"), ("longshore-time", "2026-11-22T10:00:05.123456Z")];
     assert_eq!(origin_of(&decoded(body, &both)), (1_795_341_605_123, "order-7".to_owned()));
     for one in &both {
-        assert_eq!(refused(body, &[*one]).0, Reason::BadKey, "{one:?}");
+        assert_eq!(rejected(body, &[*one]).0, Reason::BadKey, "{one:?}");
     }
     assert_eq!(
-        refused(body, &[("longshore-id", "a"), ("longshore-time", "soon")]).0,
+        rejected(body, &[("longshore-id", "a"), ("longshore-time", "soon")]).0,
         Reason::BadTime
     );
     let long = "x".repeat(ID_BYTES_MAX + 1);
     assert_eq!(
-        refused(body, &[("longshore-id", &long), ("longshore-time", "0")]).0,
+        rejected(body, &[("longshore-id", &long), ("longshore-time", "0")]).0,
         Reason::BadKey
     );
 }
@@ -122,7 +122,7 @@ fn the_size_is_that_of_the_unpacked_body() {
 }
 
 #[test]
-fn a_refusal_tells_names_but_no_values() {
+fn a_rejection_tells_names_but_no_values() {
     for body in [
         r#"{"type":"event","password":"hunter2","password":"hunter2"}"#,
         r#"{"type":"event","card":{"$oid":"hunter2"}}"#,
@@ -136,7 +136,7 @@ fn a_refusal_tells_names_but_no_values() {
         r#"{"specversion":"hunter2","id":"hunter2","source":"hunter2","type":"hunter2"}"#,
         r#"{"specversion":"1.0","id":"a","source":"b","type":"c","time":"hunter2","data":{}}"#,
     ] {
-        let (reason, text) = refused(body, &[]);
+        let (reason, text) = rejected(body, &[]);
         assert!(!text.contains("hunter2") && !text.is_empty(), "{reason}: {text}");
     }
 }

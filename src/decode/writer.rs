@@ -1,6 +1,6 @@
-//! BSON elements as the parser's visits bring them, and the refusal of what cannot be stored.
+//! BSON elements as the parser's visits bring them, and the rejection of what cannot be stored.
 //!
-//! A refusal names the place: the writer keeps the steps to where it is, one per open object or
+//! A rejection names the place: the writer keeps the steps to where it is, one per open object or
 //! array, and turns them into text only then.
 
 mod number;
@@ -64,14 +64,14 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Keeps why the body is refused, and gives the error that stops the parser. `problem`
+    /// Keeps why the body is rejected, and gives the error that stops the parser. `problem`
     /// continues "field x".
-    pub fn refuse<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
+    pub fn reject<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
         let place = place::shown(&self.steps, self.fields.buffer());
         let subject =
             if place.is_empty() { "the body".to_owned() } else { format!("field {place}") };
         self.undecoded = Some(Rejection::new(reason, format!("{subject} {problem}")).into());
-        E::custom("refused")
+        E::custom("rejected")
     }
 
     /// The fields, or why there are none, once the parser has ended.
@@ -94,7 +94,7 @@ impl<'t> Writer<'t> {
             )
             .into(),
             Category::Syntax if text.starts_with("number out of range") => {
-                let _: serde_json::Error = self.refuse(
+                let _: serde_json::Error = self.reject(
                     Reason::BadValue,
                     "is a number beyond what a double holds: send it as $numberDecimal",
                 );
@@ -118,7 +118,7 @@ impl<'t> Writer<'t> {
         self.step(Step::Name(span));
         if name.as_bytes().contains(&0) {
             return Err(
-                self.refuse(Reason::BadName, "has a NUL in its name, which cannot be stored")
+                self.reject(Reason::BadName, "has a NUL in its name, which cannot be stored")
             );
         }
         self.check_size()?;
@@ -142,7 +142,7 @@ impl<'t> Writer<'t> {
     pub fn check_size<E: de::Error>(&mut self) -> Result<(), E> {
         if self.fields.document_bytes() > DOCUMENT_BYTES_MAX {
             return Err(
-                self.refuse(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
+                self.reject(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
             );
         }
         if self.fields.memory_bytes() > self.room {
@@ -155,13 +155,13 @@ impl<'t> Writer<'t> {
     pub fn check_level<E: de::Error>(&mut self) -> Result<(), E> {
         if self.steps.len() > LEVELS_MAX {
             return Err(self
-                .refuse(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
+                .reject(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
         }
         Ok(())
     }
 
-    pub fn refuse_dollar<E: de::Error>(&mut self) -> E {
-        self.refuse(
+    pub fn reject_dollar<E: de::Error>(&mut self) -> E {
+        self.reject(
             Reason::BadName,
             "has a name that begins with $: only $oid, $date, $numberLong, $numberDecimal, $binary and $uuid are read, alone in an object",
         )
@@ -218,7 +218,7 @@ impl<'t> Writer<'t> {
         self.fields.buffer()[open.type_at] = element_type;
     }
 
-    /// Refuses a name that is twice among those of the object that ends here.
+    /// Rejects a name that is twice among those of the object that ends here.
     fn check_names<E: de::Error>(&mut self, names_before: usize) -> Result<(), E> {
         let twice = first_twice(&self.names[names_before..], self.fields.buffer());
         self.names.truncate(names_before);
@@ -226,7 +226,7 @@ impl<'t> Writer<'t> {
             None => Ok(()),
             Some(name) => {
                 self.step(Step::Name(name));
-                Err(self.refuse(Reason::BadName, "is there twice in one object"))
+                Err(self.reject(Reason::BadName, "is there twice in one object"))
             }
         }
     }

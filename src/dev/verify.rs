@@ -12,7 +12,7 @@ use super::portal::Expected;
 
 /// What was looked at, and what was wrong.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub struct Verification {
     pub events: usize,
     pub sessions: usize,
     pub cache: usize,
@@ -27,54 +27,61 @@ const NAMED_MAX: usize = 10;
 
 /// # Errors
 /// Where the database cannot be read.
-pub async fn verify(manager: &MongoManager, expected: &Expected) -> anyhow::Result<Verdict> {
-    let mut verdict = Verdict::default();
-    events(manager, expected, &mut verdict).await?;
+pub async fn verify(manager: &MongoManager, expected: &Expected) -> anyhow::Result<Verification> {
+    let mut verification = Verification::default();
+    events(manager, expected, &mut verification).await?;
     let sessions =
         versions(expected.sessions.iter().map(|(id, newest)| (Bson::from(id.clone()), *newest)));
-    verdict.sessions = keyed(
+    verification.sessions = keyed(
         manager,
         "sessions",
         "session_id",
         "last_accessed",
         "step",
         sessions,
-        &mut verdict.problems,
+        &mut verification.problems,
     )
     .await?;
     let cache = versions(expected.cache.iter().map(|(user_id, newest)| {
         (Bson::from(i32::try_from(*user_id).unwrap_or_default()), *newest)
     }));
-    verdict.cache =
-        keyed(manager, "user_cache", "user_id", "updated", "visits", cache, &mut verdict.problems)
-            .await?;
-    dead_letters(manager, expected, &mut verdict).await?;
-    if verdict.problems.len() > NAMED_MAX {
-        let more = verdict.problems.len() - NAMED_MAX;
-        verdict.problems.truncate(NAMED_MAX);
-        verdict.problems.push(format!("and {more} more"));
+    verification.cache = keyed(
+        manager,
+        "user_cache",
+        "user_id",
+        "updated",
+        "visits",
+        cache,
+        &mut verification.problems,
+    )
+    .await?;
+    dead_letters(manager, expected, &mut verification).await?;
+    if verification.problems.len() > NAMED_MAX {
+        let more = verification.problems.len() - NAMED_MAX;
+        verification.problems.truncate(NAMED_MAX);
+        verification.problems.push(format!("and {more} more"));
     }
-    Ok(verdict)
+    Ok(verification)
 }
 
 async fn events(
     manager: &MongoManager,
     expected: &Expected,
-    verdict: &mut Verdict,
+    verification: &mut Verification,
 ) -> anyhow::Result<()> {
     let mut missing = expected.events.clone();
     for document in all(manager, "events").await? {
-        verdict.events += 1;
+        verification.events += 1;
         // An id holds one document at most; one that was not expected is a double under another id.
         match document.get_str("_id") {
             Ok(id) if missing.remove(id) => {}
-            _ => verdict.problems.push(format!(
+            _ => verification.problems.push(format!(
                 "events holds {:?}, which was not sent or is there twice",
                 document.get("_id")
             )),
         }
     }
-    verdict.problems.extend(missing.iter().map(|id| format!("event {id:?} is lost")));
+    verification.problems.extend(missing.iter().map(|id| format!("event {id:?} is lost")));
     Ok(())
 }
 
@@ -120,10 +127,10 @@ async fn keyed(
 async fn dead_letters(
     manager: &MongoManager,
     expected: &Expected,
-    verdict: &mut Verdict,
+    verification: &mut Verification,
 ) -> anyhow::Result<()> {
     for document in all(manager, "dead_letters").await? {
-        *verdict
+        *verification
             .dead_letters
             .entry(document.get_str("reason").unwrap_or("none").to_owned())
             .or_default() += 1;
@@ -133,10 +140,11 @@ async fn dead_letters(
         .iter()
         .map(|(reason, count)| (Reason::code(*reason).to_owned(), *count))
         .collect();
-    if verdict.dead_letters != wanted {
-        verdict
-            .problems
-            .push(format!("dead letters by reason are {:?}, not {wanted:?}", verdict.dead_letters));
+    if verification.dead_letters != wanted {
+        verification.problems.push(format!(
+            "dead letters by reason are {:?}, not {wanted:?}",
+            verification.dead_letters
+        ));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::queue::sqs::{ApiCalls, Credentials};
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
-use crate::worker::{Ended, Seen, Worker};
+use crate::worker::{Ended, Observability, Worker};
 
 /// The name of the worker's threads; Linux keeps 15 characters.
 const THREAD_NAME: &str = "lsworker";
@@ -31,7 +31,7 @@ impl WorkerThread {
     ///
     /// # Errors
     /// Where the worker cannot start.
-    pub async fn start(config: Config, stop: Stop, seen: Seen) -> Result<Self> {
+    pub async fn start(config: Config, stop: Stop, observability: Observability) -> Result<Self> {
         let (started, ready) = oneshot::channel();
         let threads = config.worker.threads;
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
@@ -48,7 +48,7 @@ impl WorkerThread {
                 }
             };
             let ended = runtime.block_on(async move {
-                match Worker::start(config, Credentials::Local, seen).await {
+                match Worker::start(config, Credentials::Local, observability).await {
                     Ok(worker) => {
                         let _ = started.send(Ok((
                             worker.signals.clone(),

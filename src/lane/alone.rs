@@ -134,6 +134,10 @@ async fn given_back<S>(context: &LaneContext<S>) {
     }
 }
 
+fn id(part: &Part) -> &str {
+    &part.receipt.message.message_id
+}
+
 async fn try_one<S: Store>(
     context: &LaneContext<S>,
     Alone { part, doubt }: Alone,
@@ -143,6 +147,11 @@ async fn try_one<S: Store>(
     let again = |part, doubt, cause, is_of_the_store| {
         Some(Again { alone: Alone { part, doubt }, cause, is_of_the_store })
     };
+    // It was in the way before, perhaps because the server never returned from it.
+    if context.evidence.was_set_aside(std::iter::once(id(&part))) && !context.is_store_well().await
+    {
+        return again(part, doubt, "the store takes no other write either".to_owned(), true);
+    }
     let outcome = tokio::select! {
         biased;
         outcome = context.ask([&part.write]) => outcome,
@@ -156,6 +165,7 @@ async fn try_one<S: Store>(
         }
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::NoAnswer => {
             // The server may be at it still, and one more try would be one more to be busy with.
+            context.evidence.set_aside(std::iter::once(id(&part)));
             context.settle.leave(part.receipt);
             return None;
         }

@@ -18,14 +18,14 @@ pub const ID_BYTES_MAX: usize = 1_024;
 
 /// Who sent a message when, as which in a sequence, under which id.
 ///
-/// Taken from the envelope, else from the attributes `longshore-time` and `longshore-id`, else from
-/// `SentTimestamp`, `SequenceNumber` and `MessageId`.
+/// It is taken from the envelope, otherwise from the attributes `longshore-time` and
+/// `longshore-id`, otherwise from `SentTimestamp`, `SequenceNumber` and `MessageId`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub identity: Identity,
     pub time: Time,
     /// The `SequenceNumber` of a FIFO queue where the identity is the queue's own, or what a replay
-    /// says that it was; else 0, because another sending of the same message gets another one.
+    /// says that it was; otherwise 0, because another sending of the same message gets another one.
     pub sequence: u128,
     pub id: Arc<[u8]>,
 }

@@ -1,14 +1,14 @@
-//! Why a message is refused: the closed list of reasons, and the text for people.
+//! Why a message is rejected: the closed list of reasons, and the text for people.
 
 use std::fmt;
 
-/// Why a message is refused. The code is one word for logs, metrics and the dead letter; the text
+/// Why a message is rejected. The code is one word for logs, metrics and the dead letter; the text
 /// names the thing, the place and what to do, and holds no value from the message beyond names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub reason: Reason,
     pub text: String,
-    /// The server's error code, where the server refused it.
+    /// The server's error code, where the server refused the write.
     pub code: Option<i32>,
 }
 

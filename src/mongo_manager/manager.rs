@@ -41,9 +41,9 @@ impl MongoManager {
     /// The client belongs to the tokio runtime that this runs on and ends with it.
     ///
     /// # Errors
-    /// At once where the settings cannot be read, else within the server selection timeout
-    /// (`serverSelectionTimeoutMS` in the URI, else [`DbConfig::server_selection_timeout`]) and 3
-    /// s.
+    /// At once where the settings cannot be read. Otherwise within the server selection timeout and
+    /// 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
+    /// [`DbConfig::server_selection_timeout`].
     pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
         let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
         let ping_timeout = selection_timeout(&options).saturating_add(ANSWER_TIMEOUT);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mongodb::options::ClientOptions;
 
-/// How long the client looks for a server: in the connection string, else in the configuration.
+/// How long the client looks for a server: by the connection string, otherwise by the
+/// configuration.
 pub(super) fn selection_timeout(options: &ClientOptions) -> Duration {
     options.server_selection_timeout.unwrap_or_default()
 }

@@ -17,7 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What would have become of a message.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct Forecast {
     pub message_id: String,
     /// The route's collection and the key or id of the document; or why it would be dead-lettered.
     pub outcome: Result<(String, Key), Rejection>,
@@ -44,7 +44,7 @@ pub async fn run<Q: Queue>(
     config: &Config,
     messages_max: usize,
     stop: &Stop,
-    mut report_one: impl FnMut(Verdict),
+    mut report_one: impl FnMut(Forecast),
 ) -> Result<Report, QueueFault> {
     let router = Router::new(&config.routes, config.message.version_skew_max, str::to_owned);
     let (mut report, mut handles) = (Report::default(), Vec::new());
@@ -71,7 +71,7 @@ pub async fn run<Q: Queue>(
                 Err(_) => report.rejected += 1,
             }
             handles.push(Arc::clone(&message.receipt_handle));
-            report_one(Verdict { message_id: message.message_id, outcome });
+            report_one(Forecast { message_id: message.message_id, outcome });
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {

@@ -3,10 +3,10 @@
 //! only then is decoded.
 //!
 //! Nothing waits for ever here. Receives leave the headroom of the budget alone, so they and the
-//! messages that wait here never hold so much that one of these does not fit beside them. All else
-//! that is held is in the lanes and behind them, where nothing asks the budget for anything: it is
-//! written and settled, and its room is free, or the gate closes for the store's sake. Then, as at
-//! a stop, what waits here goes back to the queue.
+//! messages that wait here never hold so much that one of these does not fit beside them. All other
+//! messages that are held are in the lanes and behind them, where nothing asks the budget for
+//! anything. They are written and settled, and their room is free; or the store is sick and the
+//! gate closes. Then, as at a stop, what waits here goes back to the queue.
 
 use std::sync::Arc;
 

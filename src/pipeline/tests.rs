@@ -197,7 +197,7 @@ async fn a_rejected_join_is_taken_apart_and_only_the_bad_part_is_dead_lettered()
     let queue = queue();
     (0..5).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
     let world = World::start(queue, |_| {});
-    // The join is refused, then its newer half, and then the newest part, which is tried last.
+    // The join is rejected, then its newer half, and then the newest part, which is tried last.
     for is_taken in [false, true, false, true] {
         let item = if is_taken { ItemOutcome::Written } else { ItemOutcome::Rejected(rejection()) };
         world.store.then(|_| WriteOutcome::Answered { items: vec![item], stale: 0 });

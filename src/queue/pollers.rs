@@ -93,13 +93,13 @@ pub async fn run<Q: Queue>(
         poller.context.flow.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            seen @ (Seen::Backlog | Seen::Some) => {
+            outcome @ (ReceiveOutcome::Backlog | ReceiveOutcome::Some) => {
                 backoff.reset();
                 retries.pause = None;
                 let is_slowed = poller.context.brake.pause().is_some();
-                let more = match seen {
+                let more = match outcome {
                     _ if is_slowed => usize::from(receives.is_empty()),
-                    Seen::Backlog if receives.len() + 1 < poller.pollers_max() => 2,
+                    ReceiveOutcome::Backlog if receives.len() + 1 < poller.pollers_max() => 2,
                     _ => 1,
                 };
                 for _ in 0..more {
@@ -109,13 +109,13 @@ pub async fn run<Q: Queue>(
                     ));
                 }
             }
-            Seen::Nothing => {
+            ReceiveOutcome::Nothing => {
                 backoff.reset();
                 // Without a long poll an empty queue would be asked as fast as it answers.
                 retries.pause = Some(IDLE_MIN.saturating_sub(poller.context.config.wait))
                     .filter(|pause| !pause.is_zero());
             }
-            Seen::Fault { fault, attempt } => {
+            ReceiveOutcome::Fault { fault, attempt } => {
                 // Many that fail together are one fault.
                 let retry_in = *retries.pause.get_or_insert_with(|| backoff.next_interval());
                 poller.context.flow.signals.emit(&ReceiveFailed { fault: &fault.text, retry_in });
@@ -123,7 +123,7 @@ pub async fn run<Q: Queue>(
                 // down.
                 retries.attempts.extend(attempt);
             }
-            Seen::Stopped => {}
+            ReceiveOutcome::Stopped => {}
         }
     }
 }
@@ -137,7 +137,7 @@ struct Retries {
 }
 
 /// What one receive tells about the queue.
-enum Seen {
+enum ReceiveOutcome {
     /// There is more.
     Backlog,
     Some,
@@ -196,7 +196,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
     }
 
     /// One receive: pause, gate, budget, ask, hand over.
-    async fn receive(self: Arc<Self>, pause: Duration, attempt: Option<String>) -> Seen {
+    async fn receive(self: Arc<Self>, pause: Duration, attempt: Option<String>) -> ReceiveOutcome {
         let context = &self.context;
         let reservation = self.reservation();
         let ready = async {
@@ -213,7 +213,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         // In progress until the messages are handed over.
         let (permit, _receiving) = tokio::select! {
             biased;
-            () = context.flow.stop.draining() => return Seen::Stopped,
+            () = context.flow.stop.draining() => return ReceiveOutcome::Stopped,
             ready = ready => ready,
         };
         let attempt = attempt.or_else(|| self.next_attempt());
@@ -229,16 +229,16 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
                 Ok(messages) => messages,
                 Err(fault) => {
                     spans::failed(&span, fault.kind.name(), &fault.text);
-                    return Seen::Fault { fault, attempt };
+                    return ReceiveOutcome::Fault { fault, attempt };
                 }
             },
-            () = given_up => return Seen::Stopped,
+            () = given_up => return ReceiveOutcome::Stopped,
         };
         context.flow.signals.spans().received(&span, &messages);
         drop(span);
         self.show_age(&messages);
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
-        let (received, seen) = (messages.len(), self.look(&messages, asked));
+        let (received, outcome) = (messages.len(), self.outcome(&messages, asked));
         let (receipts, room) = self.hold(messages, permit, asked);
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
             context.budget.peak();
@@ -251,7 +251,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         if !receipts.is_empty() {
             (self.intake)(receipts, room);
         }
-        seen
+        outcome
     }
 
     /// Gives each message its part of the reservation: what it takes, and as much again for what is
@@ -288,16 +288,16 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         (receipts, reserved)
     }
 
-    fn look(&self, messages: &[QueueMessage], asked: Instant) -> Seen {
+    fn outcome(&self, messages: &[QueueMessage], asked: Instant) -> ReceiveOutcome {
         if messages.is_empty() {
-            return Seen::Nothing;
+            return ReceiveOutcome::Nothing;
         }
         let now_ms = self.context.flow.clock.now_ms();
         let at_once = asked.elapsed() < AT_ONCE
             && messages.len() >= self.reservation().messages.min(WELL_FILLED);
         let waited =
             messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
-        if at_once || waited { Seen::Backlog } else { Seen::Some }
+        if at_once || waited { ReceiveOutcome::Backlog } else { ReceiveOutcome::Some }
     }
 
     /// How long the oldest of them had waited.

@@ -5,13 +5,13 @@
 //! becomes a [`QueueFault`] with a kind and one line of text. Certificates are checked against the
 //! roots of the machine, or those in the file that `SSL_CERT_FILE` names.
 
+mod address;
 mod batch;
 mod calls;
 mod client;
 mod connect;
 mod facts;
 mod fault;
-mod place;
 mod probe;
 mod received;
 mod send;
@@ -32,7 +32,7 @@ pub use self::calls::{ApiCalls, Operation};
 pub use self::client::SqsQueue;
 pub use self::connect::Credentials;
 pub use self::facts::{QueueFacts, RedrivePolicy};
-pub use self::probe::{Probe, Verdict};
+pub use self::probe::{Access, Probe};
 pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 
 /// How much longer than its long poll a receive may take. Given up too early, it leaves messages
@@ -53,7 +53,7 @@ impl Queue for SqsQueue {
         let request = self
             .client
             .receive_message()
-            .queue_url(&self.place.url)
+            .queue_url(&self.address.url)
             .max_number_of_messages(i32::try_from(max).unwrap_or(i32::MAX))
             .wait_time_seconds(whole_seconds(wait))
             .set_message_system_attribute_names(Some(vec![
@@ -85,7 +85,7 @@ impl Queue for SqsQueue {
         let request = self
             .client
             .delete_message_batch()
-            .queue_url(&self.place.url)
+            .queue_url(&self.address.url)
             .set_entries(Some(entries));
         let output = self.call(Operation::Delete, CALL_MAX, request.send()).await?;
         Ok(batch::outcomes(
@@ -114,7 +114,7 @@ impl Queue for SqsQueue {
         let request = self
             .client
             .change_message_visibility_batch()
-            .queue_url(&self.place.url)
+            .queue_url(&self.address.url)
             .set_entries(Some(entries));
         let output = self.call(Operation::ChangeVisibility, CALL_MAX, request.send()).await?;
         Ok(batch::outcomes(

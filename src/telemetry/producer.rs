@@ -5,8 +5,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 use crate::message::QueueMessage;
 
 /// From the message attributes `traceparent` and `tracestate`
-/// (<https://www.w3.org/TR/trace-context/>), else from the system attribute `AWSTraceHeader`. What
-/// is not well formed counts as absent: a message is worth more than its trace.
+/// (<https://www.w3.org/TR/trace-context/>), otherwise from the system attribute `AWSTraceHeader`.
+/// What is not well formed counts as absent: a message is worth more than its trace.
 ///
 /// Without the `tracestate`: nothing here asks for it, a link for each message carries it, and a
 /// sender may fill it with 16 KiB. `undecided` says whether a trace is recorded whose producer has

@@ -32,7 +32,7 @@ pub struct Story {
     pub writes_fail: BTreeMap<String, Trouble>,
     /// Declared indexes that are not there, by collection and index.
     pub indexes_missing: BTreeMap<(String, String), IndexStory>,
-    /// Since when receiving is slowed, and for which reason of refusal.
+    /// Since when receiving is slowed, and for which reason of rejection.
     pub slowed: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
     pub dead_letters: VecDeque<DeadLetterStory>,

@@ -24,7 +24,7 @@ use crate::message::{QueueMessage, Reason};
 /// The target of all spans that are exported.
 pub const TARGET: &str = "longshore::trace";
 
-/// Why a message was refused.
+/// Why a message was rejected.
 const REASON: &str = "longshore.reason";
 
 /// The trace and the span that this is happening in, where one is recorded.
@@ -78,7 +78,7 @@ impl Spans {
     }
 
     /// A batch of `messages` that is to be written to `collection`; with the reason of each that
-    /// was refused, and is a dead letter.
+    /// was rejected, and is a dead letter.
     #[must_use]
     pub fn process<'a>(
         &self,

@@ -46,7 +46,7 @@ pub(super) fn scaled(text: &str, places: i64) -> Result<i128, DecimalError> {
     Ok(if is_negative { -number - i128::from(is_cut) } else { number })
 }
 
-/// Saturating: what is beyond is refused for its size, or next to nothing.
+/// Saturating: what is beyond is rejected for its size, or next to nothing.
 fn exponent(text: &str) -> Result<i64, DecimalError> {
     /// Far beyond any result, and far from what would overflow.
     const LARGEST: i64 = 1_000_000;

@@ -78,30 +78,30 @@ async fn a_healthy_proxy_changes_nothing_and_counts_everything() {
     let messages = bench.receive().await;
     assert_eq!((messages.len(), bench.state().await), (2, (0, 2)));
     bench.through.change_visibility(&handles(&messages), SOON).await.expect("hide on");
-    assert_eq!(bench.proxy.seen().hidden.len(), 2);
+    assert_eq!(bench.proxy.observed().hidden.len(), 2);
     assert_eq!(
         bench.through.change_visibility(&handles(&messages), NOW).await.expect("give back"),
         [EntryOutcome::Done, EntryOutcome::Done]
     );
-    assert_eq!(bench.proxy.seen().hidden.len(), 0);
+    assert_eq!(bench.proxy.observed().hidden.len(), 0);
     let messages = bench.receive().await;
     assert_eq!(
         bench.through.delete(&handles(&messages)).await.expect("delete"),
         [EntryOutcome::Done, EntryOutcome::Done]
     );
     assert_eq!(bench.state().await, (0, 0));
-    let seen = bench.proxy.seen();
-    assert_eq!(Operation::ALL.map(|operation| seen.calls(operation)), [2, 1, 2, 0, 1]);
+    let observed = bench.proxy.observed();
+    assert_eq!(Operation::ALL.map(|operation| observed.calls(operation)), [2, 1, 2, 0, 1]);
     assert!(
-        Operation::ALL.into_iter().all(|operation| seen.in_progress(operation) == 0)
-            && seen.hidden.is_empty()
+        Operation::ALL.into_iter().all(|operation| observed.in_progress(operation) == 0)
+            && observed.hidden.is_empty()
     );
-    assert_eq!(seen.received.values().collect::<Vec<_>>(), [&2, &2]);
+    assert_eq!(observed.received.values().collect::<Vec<_>>(), [&2, &2]);
     assert_eq!(
-        (&seen.received, seen.extra_receives(), seen.extra_receives_max()),
-        (&seen.delivered, 2, 1)
+        (&observed.received, observed.extra_receives(), observed.extra_receives_max()),
+        (&observed.delivered, 2, 1)
     );
-    assert!(seen.all_injected().is_empty() && seen.attempts.is_empty());
+    assert!(observed.all_injected().is_empty() && observed.attempts.is_empty());
 }
 
 #[tokio::test]
@@ -114,7 +114,10 @@ async fn a_reset_before_it_acted_leaves_the_queue_as_it_was() {
     let messages = bench.receive().await;
     bench.proxy.next(1, Operation::Delete, Fault::ResetBefore);
     assert!(bench.through.delete(&handles(&messages)).await.is_err());
-    assert_eq!((bench.state().await, bench.proxy.seen().injected(Fault::ResetBefore)), ((0, 1), 2));
+    assert_eq!(
+        (bench.state().await, bench.proxy.observed().injected(Fault::ResetBefore)),
+        ((0, 1), 2)
+    );
 }
 
 #[tokio::test]
@@ -125,7 +128,7 @@ async fn a_reset_after_it_acted_loses_the_answer_only() {
     bench.proxy.next(1, Operation::Delete, Fault::ResetAfter);
     let fault = bench.through.delete(&handles(&messages)).await.expect_err("no answer");
     assert_eq!((fault.kind, bench.state().await), (QueueFaultKind::Unavailable, (0, 0)));
-    assert_eq!(bench.proxy.seen().injected(Fault::ResetAfter), 1);
+    assert_eq!(bench.proxy.observed().injected(Fault::ResetAfter), 1);
 }
 
 #[tokio::test]
@@ -136,8 +139,8 @@ async fn a_lost_receive_hides_its_messages() {
     assert_eq!(bench.fails().await, QueueFaultKind::Unavailable);
     assert_eq!(bench.state().await, (0, 2));
     assert!(bench.through.receive(BATCH_MAX, NOW, None).await.expect("receive").is_empty());
-    let seen = bench.proxy.seen();
-    assert_eq!((seen.received.len(), seen.delivered.len()), (2, 0));
+    let observed = bench.proxy.observed();
+    assert_eq!((observed.received.len(), observed.delivered.len()), (2, 0));
 }
 
 #[tokio::test]
@@ -153,11 +156,11 @@ async fn the_same_attempt_gets_the_messages_of_a_lost_fifo_receive() {
     assert_eq!((found.len(), found[0].receive_count), (1, 1));
     assert_eq!(bench.through.delete(&handles(&found)).await.expect("delete"), [EntryOutcome::Done]);
     assert_eq!(bench.state().await, (0, 0));
-    let seen = bench.proxy.seen();
+    let observed = bench.proxy.observed();
     let attempts: Vec<_> =
-        seen.attempts.iter().map(|(attempt, fault)| (attempt.as_str(), *fault)).collect();
+        observed.attempts.iter().map(|(attempt, fault)| (attempt.as_str(), *fault)).collect();
     assert_eq!(attempts, [("one", Some(Fault::ResetAfter)), ("two", None), ("one", None)]);
-    assert_eq!(seen.extra_receives(), 0);
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 #[tokio::test]
@@ -174,7 +177,7 @@ async fn latency_delays_and_silence_never_answers() {
     let silent = bench.through.delete(&handles);
     tokio::pin!(silent);
     let noticed =
-        until("the proxy is silent", async || bench.proxy.seen().injected(Fault::Silence) == 1);
+        until("the proxy is silent", async || bench.proxy.observed().injected(Fault::Silence) == 1);
     tokio::select! {
         _ = &mut silent => panic!("it answered"),
         () = noticed => {}
@@ -182,7 +185,7 @@ async fn latency_delays_and_silence_never_answers() {
     // Others are answered meanwhile.
     assert_eq!(bench.through.delete(&handles).await.expect("delete"), [EntryOutcome::Done]);
     assert!(timeout(NOW, silent).await.is_err());
-    assert_eq!(bench.proxy.seen().injected(Fault::Latency(delay)), 1);
+    assert_eq!(bench.proxy.observed().injected(Fault::Latency(delay)), 1);
 }
 
 #[tokio::test]
@@ -216,7 +219,7 @@ async fn every_error_is_one_of_its_kind_and_nothing_is_passed_on() {
             );
             assert_eq!(bench.through.facts().await.expect_err("a fault").kind, kind);
         }
-        assert_eq!((bench.state().await, bench.proxy.seen().injected(fault)), ((0, 1), 40));
+        assert_eq!((bench.state().await, bench.proxy.observed().injected(fault)), ((0, 1), 40));
         bench.proxy.heal();
         assert_eq!(
             bench.through.delete(&handles(&messages)).await.expect("healed"),
@@ -247,7 +250,7 @@ async fn of_a_partial_failure_some_entries_are_done() {
         }
         assert_eq!(bench.state().await, (0, 2), "what failed is as it was");
     }
-    assert_eq!(bench.proxy.seen().injected(Fault::PartialFailure), 2);
+    assert_eq!(bench.proxy.observed().injected(Fault::PartialFailure), 2);
 }
 
 #[tokio::test]
@@ -266,7 +269,7 @@ async fn a_stale_handle_does_nothing_to_its_message() {
         [EntryOutcome::Stale]
     );
     assert_eq!(
-        (bench.state().await, bench.proxy.seen().injected(Fault::StaleHandles)),
+        (bench.state().await, bench.proxy.observed().injected(Fault::StaleHandles)),
         ((0, 1), 2)
     );
 }
@@ -298,9 +301,9 @@ async fn a_duplicate_comes_with_a_handle_of_its_own_that_is_as_good() {
         [EntryOutcome::Done, EntryOutcome::Done]
     );
     assert_eq!(bench.state().await, (2, 0));
-    let seen = bench.proxy.seen();
-    assert_eq!((seen.extra_receives(), seen.injected(Fault::Duplicates)), (0, 2));
-    assert_eq!(seen.delivered.values().collect::<Vec<_>>(), [&2; 4]);
+    let observed = bench.proxy.observed();
+    assert_eq!((observed.extra_receives(), observed.injected(Fault::Duplicates)), (0, 2));
+    assert_eq!(observed.delivered.values().collect::<Vec<_>>(), [&2; 4]);
 }
 
 #[tokio::test]
@@ -327,7 +330,7 @@ async fn a_fault_by_chance_happens_now_and_then_the_same_for_the_same_seed() {
             faults.push(bench.through.receive(1, NOW, None).await.is_err());
         }
         assert_eq!(
-            bench.proxy.seen().injected(Fault::Throttled),
+            bench.proxy.observed().injected(Fault::Throttled),
             faults.iter().filter(|is_fault| **is_fault).count() as u64
         );
         faults
@@ -363,5 +366,5 @@ async fn a_receive_acts_although_nobody_waits_for_its_answer() {
     bench.send(&["a"]).await;
     until("the abandoned long poll hides the message", async || bench.state().await == (0, 1))
         .await;
-    assert!(bench.proxy.seen().delivered.is_empty());
+    assert!(bench.proxy.observed().delivered.is_empty());
 }

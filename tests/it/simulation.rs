@@ -5,23 +5,25 @@
 //! - [`plan`] draws a world from its seed, [`traffic`] what its producers send and mean.
 //! - [`queue`] and [`store`] are the servers; their clients reach them over a [`wire`] that loses
 //!   what it likes.
-//! - [`incarnation`] is one life of a worker, [`world`] lets them live and die.
+//! - [`life`] is one life of a worker; [`world`] lets workers live and die.
 //! - [`conduct`] watches each call of a worker, [`judge`] knows what must be durable and what must
 //!   be there in the end.
 //! - [`many`] runs seeds by the thousand. `make simulate SEEDS=100000` does too, `make simulate
 //!   SEED=7` tells one.
+//!
+//! `README.md` beside these files explains the terms, how a failed seed is read and how a fault is added.
 
+mod conditions;
 mod conduct;
 mod dice;
 mod fault;
 mod history;
-mod incarnation;
 mod judge;
+mod life;
 mod many;
 mod plan;
 mod queue;
 mod store;
-mod surroundings;
 mod traffic;
 mod wire;
 mod world;

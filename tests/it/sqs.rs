@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore::clock::{Clock, SystemClock};
 use longshore::message::{Attribute, QueueMessage};
-use longshore::queue::sqs::{Credentials, Operation, Outgoing, SendOutcome, SqsQueue, Verdict};
+use longshore::queue::sqs::{Access, Credentials, Operation, Outgoing, SendOutcome, SqsQueue};
 use longshore::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFaultKind};
 use serde_json::json;
 use tokio::time::Instant;
@@ -403,9 +403,9 @@ async fn permissions_are_probed_without_a_change(server: SqsServer) {
     for probe in queue.probe().await {
         match probe.permission {
             "sqs:ReceiveMessage" => {
-                assert!(matches!(probe.verdict, Verdict::NotTried(_)), "{probe:?}");
+                assert!(matches!(probe.access, Access::NotTried(_)), "{probe:?}");
             }
-            _ => assert_eq!(probe.verdict, Verdict::Allowed, "{probe:?}"),
+            _ => assert_eq!(probe.access, Access::Allowed, "{probe:?}"),
         }
     }
     assert_eq!(queue.facts().await.expect("facts"), before);

@@ -214,6 +214,23 @@ async fn another_message_under_the_same_id_is_a_conflict_and_its_neighbours_are_
     assert_eq!(items[2..], [ItemOutcome::Written, ItemOutcome::AlreadyThere]);
 }
 
+/// To the server the decimal 7 is the integer 7, to whoever reads the reply it is not.
+#[tokio::test]
+async fn an_id_that_only_the_server_finds_is_asked_for_once_by_itself() {
+    let database = database("decimal").await;
+    let (store, events) = (store(&database), collection(WriteKind::Insert));
+    let things = database.collection::<Document>("things");
+    let id: bson::Decimal128 = "7".parse().expect("a decimal");
+    things.insert_one(doc! { "_id": id, "by": "another program" }).await.expect("inserted");
+    database.run_command(doc! { "profile": 2 }).await.expect("a profile of all commands");
+    let (items, _) = write(&store, &events, &[insert(7, &doc! {}, Some([7; 16]))]).await;
+    assert_eq!(rejected(&items[0]).0, Reason::IdConflict);
+    let finds = doc! { "op": "query", "ns": things.namespace().to_string() };
+    let profile = database.collection::<Document>("system.profile");
+    let finds = profile.count_documents(finds).await.expect("counted");
+    assert_eq!(finds, 2, "one for the hashes of all, one for this document");
+}
+
 /// A message that the queue named is written without a hash, and its replay under the same identity
 /// with one: what they say decides, in both orders.
 #[tokio::test]

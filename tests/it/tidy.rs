@@ -20,7 +20,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files that are or could be committed, relative to the root: what git knows, else (in an
+/// All files that are or could be committed, relative to the root: what git knows, or (in an
 /// unpacked archive) all there is.
 fn files() -> Vec<PathBuf> {
     let git = Command::new("git")

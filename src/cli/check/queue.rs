@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::queue::sqs::{Credentials, Probe, QueueFacts, SqsQueue, Verdict};
+use crate::queue::sqs::{Access, Credentials, Probe, QueueFacts, SqsQueue};
 use crate::worker::VISIBILITY_TIMEOUT_MIN;
 
 use super::bound::SERVER_MAX;
@@ -146,12 +146,12 @@ fn retention(facts: &QueueFacts, findings: &mut Findings) {
 
 fn permissions(probes: Vec<Probe>, findings: &mut Findings) {
     const CHECK: &str = "permissions";
-    for Probe { permission, verdict } in probes {
-        match verdict {
-            Verdict::Allowed => findings.ok(CHECK, permission),
-            Verdict::Denied(text) => findings.fail(CHECK, format!("{permission}: {text}")),
-            Verdict::NotTried(text) => findings.note(CHECK, format!("{permission}: {text}")),
-            Verdict::Unknown(text) => findings.warn(CHECK, format!("{permission}: {text}")),
+    for Probe { permission, access } in probes {
+        match access {
+            Access::Allowed => findings.ok(CHECK, permission),
+            Access::Denied(text) => findings.fail(CHECK, format!("{permission}: {text}")),
+            Access::NotTried(text) => findings.note(CHECK, format!("{permission}: {text}")),
+            Access::Unknown(text) => findings.warn(CHECK, format!("{permission}: {text}")),
         }
     }
 }
@@ -313,20 +313,20 @@ mod tests {
 
     #[test]
     fn a_denied_permission_fails_and_an_unclear_one_warns() {
-        let look = |verdict| {
+        let look = |access| {
             found(
                 |findings| {
-                    permissions(vec![Probe { permission: "sqs:DeleteMessage", verdict }], findings);
+                    permissions(vec![Probe { permission: "sqs:DeleteMessage", access }], findings);
                 },
                 "permissions",
             )
         };
-        assert_eq!(look(Verdict::Allowed), (Status::Ok, "sqs:DeleteMessage".to_owned()));
+        assert_eq!(look(Access::Allowed), (Status::Ok, "sqs:DeleteMessage".to_owned()));
         assert_eq!(
-            look(Verdict::Denied("t".to_owned())),
+            look(Access::Denied("t".to_owned())),
             (Status::Fail, "sqs:DeleteMessage: t".to_owned())
         );
-        assert_eq!(look(Verdict::NotTried("t".to_owned())).0, Status::Note);
-        assert_eq!(look(Verdict::Unknown("t".to_owned())).0, Status::Warn);
+        assert_eq!(look(Access::NotTried("t".to_owned())).0, Status::Note);
+        assert_eq!(look(Access::Unknown("t".to_owned())).0, Status::Warn);
     }
 }

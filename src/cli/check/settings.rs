@@ -49,7 +49,8 @@ fn place(source: &Source) -> String {
     }
 }
 
-/// Prints every value in force: TOML with comments for people, else a line of JSON for each key.
+/// Prints every value in force: TOML with comments for people, otherwise a line of JSON for each
+/// key.
 pub(super) fn print(loaded: &Loaded, output: Output) {
     match output {
         Output::People => output::print(config::print::text(loaded).trim_end()),

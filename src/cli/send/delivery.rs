@@ -1,4 +1,4 @@
-//! One batch to the queue: what fails for now is tried again, what is refused is not.
+//! One batch to the queue: what fails for now is tried again, what SQS refuses is not.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::super::encoding::Encoding;
-use super::{decoded, refused};
+use super::{decoded, rejected};
 use crate::message::Reason;
 
 const BODY: &str = r#"{"type":"event","id":"e-1","n":7}"#;
@@ -120,7 +120,7 @@ fn a_zstd_frame_gets_no_window_beyond_the_bound() {
 }
 
 #[test]
-fn a_body_that_is_not_what_its_encoding_says_is_refused() {
+fn a_body_that_is_not_what_its_encoding_says_is_rejected() {
     let gzip = gzip_member(BODY.as_bytes());
     let zstd = STANDARD.decode(ZSTD_LARGE).unwrap();
     let changed =
@@ -151,9 +151,13 @@ fn a_body_that_is_not_what_its_encoding_says_is_refused() {
         "no frame at all is an empty body, which is no JSON"
     );
     assert_eq!(unpack(Encoding::Gzip, &gzip_member(b"\xff"), 10_000), Err(Reason::BadJson));
-    assert_eq!(refused(BODY, &[("content-encoding", "gzip")]).0, Reason::BadEncoding, "not base64");
+    assert_eq!(
+        rejected(BODY, &[("content-encoding", "gzip")]).0,
+        Reason::BadEncoding,
+        "not base64"
+    );
     for unknown in ["br", "gzip, zstd", "aws-chunked", "base64"] {
-        let (reason, text) = refused(BODY, &[("content-encoding", unknown)]);
+        let (reason, text) = rejected(BODY, &[("content-encoding", unknown)]);
         assert_eq!(
             (reason, text.contains("gzip, zstd and identity")),
             (Reason::BadEncoding, true),

@@ -1,4 +1,4 @@
-//! Envelopes by example: what each yields, what only looks like one, and what is refused.
+//! Envelopes by example: what each yields, what only looks like one, and what is rejected.
 
 use super::*;
 use crate::message::origin::ID_BYTES_MAX;
@@ -86,7 +86,7 @@ fn a_binary_cloudevent_is_read_from_its_attributes() {
     assert_eq!(decoded(r#"{"type":"cache"}"#, &attributes).kind, "cache");
     for missing in ["ce-id", "ce-source", "ce-type"] {
         let fewer: Vec<_> = attributes.into_iter().filter(|(name, _)| *name != missing).collect();
-        let (reason, text) = refused(r#"{"n":3}"#, &fewer);
+        let (reason, text) = rejected(r#"{"n":3}"#, &fewer);
         assert_eq!((reason, text.contains(missing)), (Reason::BadEnvelope, true), "{text}");
     }
     // Without the version these are attributes like any other.
@@ -122,7 +122,7 @@ fn envelopes_in_envelopes_are_opened_and_the_innermost_names_the_origin() {
     let two = notification(CLOUD_EVENT, "{}");
     let three = notification(&two, "{}");
     assert_eq!(origin_of(&decoded(&three, &[])).1, "/portal\nA-1");
-    let (reason, text) = refused(&notification(&three, "{}"), &[]);
+    let (reason, text) = rejected(&notification(&three, "{}"), &[]);
     assert_eq!((reason, text.contains("more than 3 envelopes")), (Reason::BadEnvelope, true));
 }
 
@@ -141,14 +141,14 @@ fn sns_attributes_count_as_attributes_of_the_message_inside() {
     assert_eq!(number(&decoded(&body, &[])), 6);
     let twice = super::encoding::gzip(body.as_bytes());
     assert_eq!(
-        refused(&twice, &[("content-encoding", "gzip")]).0,
+        rejected(&twice, &[("content-encoding", "gzip")]).0,
         Reason::BadEncoding,
         "packed twice"
     );
 
     let binary = r#"{"type":{"Type":"Binary","Value":"AAEC"}}"#;
     assert_eq!(decoded(&notification(r#"{"type":"event"}"#, binary), &[]).kind, "event");
-    assert_eq!(refused(&notification("{}", r#"{"type":"event"}"#), &[]).0, Reason::BadEnvelope);
+    assert_eq!(rejected(&notification("{}", r#"{"type":"event"}"#), &[]).0, Reason::BadEnvelope);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_plain_message_with_fields_named_as_an_envelopes_stays_plain() {
 }
 
 #[test]
-fn a_broken_envelope_is_refused() {
+fn a_broken_envelope_is_rejected() {
     use Reason::{BadEnvelope, BadJson, BadKey, BadTime};
     let id = "6a7e8feb-b491-4cf7-a9f1-bf3703467718";
     for (reason, body) in [
@@ -204,6 +204,6 @@ fn a_broken_envelope_is_refused() {
         (BadKey, CLOUD_EVENT.replace("A-1", r"A\n1")),
         (Reason::BadName, CLOUD_EVENT.replace("\"source\"", "\"id\":\"B\",\"source\"")),
     ] {
-        assert_eq!(refused(&body, &[]).0, reason, "{body}");
+        assert_eq!(rejected(&body, &[]).0, reason, "{body}");
     }
 }

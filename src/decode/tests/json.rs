@@ -1,4 +1,4 @@
-//! JSON to BSON by example: each accepted form and each refusal.
+//! JSON to BSON by example: each accepted form and each rejection.
 
 use ::bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
@@ -23,15 +23,15 @@ fn value(json: &str) -> Bson {
     document(&fields).remove("v").unwrap()
 }
 
-fn refused(body: &str) -> (Reason, String) {
+fn rejected(body: &str) -> (Reason, String) {
     match fields(body) {
         Ok(fields) => panic!("{body}: was read as {:?}", document(&fields)),
         Err(rejection) => (rejection.reason, rejection.text),
     }
 }
 
-fn refused_value(json: &str) -> Reason {
-    let (reason, text) = refused(&format!(r#"{{"v":{json}}}"#));
+fn rejected_value(json: &str) -> Reason {
+    let (reason, text) = rejected(&format!(r#"{{"v":{json}}}"#));
     assert!(text.starts_with("field v"), "{text}");
     reason
 }
@@ -72,7 +72,7 @@ fn integers_stay_integers_at_every_edge() {
         .into_iter()
         .chain(["1".repeat(300), format!("-{}", "9".repeat(4_000))])
     {
-        assert_eq!(refused_value(&json), Reason::BadValue, "{json}");
+        assert_eq!(rejected_value(&json), Reason::BadValue, "{json}");
     }
 }
 
@@ -89,12 +89,12 @@ fn floats_stay_doubles_and_are_the_nearest_ones() {
         let Bson::Double(found) = value(json) else { panic!("{json} is no double") };
         assert_eq!(found.to_bits(), f64::to_bits(wanted), "{json}");
     }
-    assert_eq!(refused_value("1e400"), Reason::BadValue);
+    assert_eq!(rejected_value("1e400"), Reason::BadValue);
     // Before it stand what looks like numbers in strings, floats beyond int64, and an Extended JSON
     // number.
     let body = r#"{"a":"1,2,\"3","b":[1e30,-0.0,4,{"$date":5}],"c":-0,"d":18446744073709551616}"#;
     assert_eq!(
-        refused(body),
+        rejected(body),
         (
             Reason::BadValue,
             "field d is an integer beyond 64 bits: send it as a string or as $numberDecimal"
@@ -155,7 +155,7 @@ fn extended_json_becomes_its_bson_type() {
 }
 
 #[test]
-fn a_broken_extended_json_value_is_refused() {
+fn a_broken_extended_json_value_is_rejected() {
     for json in [
         r#"{"$oid":"65a0"}"#,
         r#"{"$oid":7}"#,
@@ -176,7 +176,7 @@ fn a_broken_extended_json_value_is_refused() {
         r#"{"$uuid":"{73ffd264-44b3-4c69-90e8-e7d1dfc035d4}"}"#,
         r#"{"$uuid":"73ffd264"}"#,
     ] {
-        assert_eq!(refused_value(json), Reason::BadValue, "{json}");
+        assert_eq!(rejected_value(json), Reason::BadValue, "{json}");
     }
     for json in [
         r#"{"$date":"yesterday"}"#,
@@ -188,12 +188,12 @@ fn a_broken_extended_json_value_is_refused() {
         r#"{"$date":null}"#,
         r#"{"$date":[]}"#,
     ] {
-        assert_eq!(refused_value(json), Reason::BadTime, "{json}");
+        assert_eq!(rejected_value(json), Reason::BadTime, "{json}");
     }
 }
 
 #[test]
-fn names_that_cannot_be_stored_are_refused_with_their_place() {
+fn names_that_cannot_be_stored_are_rejected_with_their_place() {
     for (body, place) in [
         (r#"{"a":1,"a":2}"#, "field a is there twice"),
         (r#"{"":1,"":2}"#, r#"field "" is there twice"#),
@@ -218,7 +218,7 @@ fn names_that_cannot_be_stored_are_refused_with_their_place() {
             "field a.$oid stands beside",
         ),
     ] {
-        let (reason, text) = refused(body);
+        let (reason, text) = rejected(body);
         assert_eq!(reason, Reason::BadName, "{body}: {text}");
         assert!(text.starts_with(place), "{body}: {text}");
     }
@@ -237,7 +237,7 @@ fn a_name_twice_is_found_among_many() {
         let mut many = names(count);
         assert_eq!(document(&fields(&format!("{{{}}}", many.join(","))).unwrap()).len(), count);
         many.push(r#""name-3":1"#.to_owned());
-        let (reason, text) = refused(&format!(r#"{{"o":{{{}}}}}"#, many.join(",")));
+        let (reason, text) = rejected(&format!(r#"{{"o":{{{}}}}}"#, many.join(",")));
         assert_eq!(
             (reason, text.as_str()),
             (Reason::BadName, "field o.name-3 is there twice in one object")
@@ -246,7 +246,7 @@ fn a_name_twice_is_found_among_many() {
 }
 
 #[test]
-fn a_hundred_levels_are_read_and_one_more_is_refused() {
+fn a_hundred_levels_are_read_and_one_more_is_rejected() {
     let nested = |open: &str, inner: &str, close: &str, levels: usize| {
         format!(r#"{{"v":{}{inner}{}}}"#, open.repeat(levels), close.repeat(levels))
     };
@@ -263,7 +263,7 @@ fn a_hundred_levels_are_read_and_one_more_is_refused() {
             "a value is no level"
         );
         for levels in [LEVELS_MAX - 1, LEVELS_MAX, 127, 128, 129, 100_000] {
-            let (reason, text) = refused(&nested(open, empty, close, levels));
+            let (reason, text) = rejected(&nested(open, empty, close, levels));
             assert_eq!(reason, Reason::TooLarge, "{levels}: {text}");
             assert!(text.len() < 700, "{text}");
         }
@@ -271,19 +271,19 @@ fn a_hundred_levels_are_read_and_one_more_is_refused() {
 }
 
 #[test]
-fn a_document_beyond_16_mib_is_refused_and_one_of_16_mib_is_not() {
+fn a_document_beyond_16_mib_is_rejected_and_one_of_16_mib_is_not() {
     // Type, name, NUL, length and NUL around the text, in a document's 5 bytes.
     let most = DOCUMENT_BYTES_MAX - 5 - 3 - 5;
     let body = |length: usize| format!(r#"{{"v":"{}"}}"#, "x".repeat(length));
     assert_eq!(bytes(&fields(&body(most)).unwrap()).len(), DOCUMENT_BYTES_MAX);
-    assert_eq!(refused(&body(most + 1)).0, Reason::TooLarge);
-    // Two bytes of text become nine to twelve of BSON: refused where the bound is passed, not at
+    assert_eq!(rejected(&body(most + 1)).0, Reason::TooLarge);
+    // Two bytes of text become nine to twelve of BSON: rejected where the bound is passed, not at
     // the end.
-    assert_eq!(refused(&format!(r#"{{"v":[{}1]}}"#, "1,".repeat(3_000_000))).0, Reason::TooLarge);
+    assert_eq!(rejected(&format!(r#"{{"v":[{}1]}}"#, "1,".repeat(3_000_000))).0, Reason::TooLarge);
 }
 
 #[test]
-fn what_is_not_one_json_object_is_refused() {
+fn what_is_not_one_json_object_is_rejected() {
     for body in [
         "",
         " ",
@@ -302,7 +302,7 @@ fn what_is_not_one_json_object_is_refused() {
         "{\"a\":\"\\ud800\"}",
         "{\"a\":01}",
     ] {
-        let (reason, text) = refused(body);
+        let (reason, text) = rejected(body);
         assert_eq!(reason, Reason::BadJson, "{body}: {text}");
     }
 }

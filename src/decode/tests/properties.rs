@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn an_integer_beyond_int64_is_refused_wherever_it_stands(
+    fn an_integer_beyond_int64_is_rejected_wherever_it_stands(
         entries in object(json()), escapes in any::<u32>(), digits in "[1-9][0-9]{19,40}", sign in "-?",
     ) {
         let mut text = String::new();
@@ -209,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn a_decimal_is_read_or_refused_but_never_panics(text in "[-+.eE0-9nNaAiIfF]{0,50}") {
+    fn a_decimal_is_read_or_rejected_but_never_panics(text in "[-+.eE0-9nNaAiIfF]{0,50}") {
         let _ = fields(&format!(r#"{{"v":{{"$numberDecimal":"{text}"}}}}"#));
     }
 }

@@ -24,7 +24,7 @@ impl Writer<'_> {
             && numbers::is_integer(literal)
         {
             if number != 0.0 {
-                return Err(self.refuse_integer());
+                return Err(self.reject_integer());
             }
             self.integer(type_at, 0);
             return Ok(());
@@ -60,8 +60,8 @@ impl Writer<'_> {
         }
     }
 
-    pub fn refuse_integer<E: de::Error>(&mut self) -> E {
-        self.refuse(
+    pub fn reject_integer<E: de::Error>(&mut self) -> E {
+        self.reject(
             Reason::BadValue,
             "is an integer beyond 64 bits: send it as a string or as $numberDecimal",
         )

@@ -12,9 +12,9 @@ use super::error::MongodError;
 /// Where `scripts/mongod.sh` keeps the MongoDB that it fetches, below the cache folder.
 const CACHED: &str = "mongodb-6.0.5/fiftyone/db/bin/mongod";
 
-/// Finds a mongod: `$MONGOD`, else the `PATH`, else the one that `scripts/mongod.sh` fetched; else,
-/// where the checkout that this was built from is still there, by running that script, which may
-/// take a minute the first time.
+/// Finds a mongod. The first of these that is there: `$MONGOD`, one in the `PATH`, the one that
+/// `scripts/mongod.sh` fetched. Otherwise, where the checkout that this was built from is still
+/// there, it runs that script, which may take a minute the first time.
 ///
 /// # Errors
 /// [`MongodError::NotFound`] with what to do.

@@ -47,7 +47,7 @@ fn packed(id: &str, body: &str) -> QueueMessage {
     message
 }
 
-/// Messages of all kinds that need much, in turns. Each fifth is refused.
+/// Messages of all kinds that need much, in turns. Each fifth is rejected.
 fn hostile(queue: &FakeQueue, count: usize) {
     for id in 0..count {
         let name = format!("m{id}");

@@ -2,7 +2,7 @@
 //! faithful where the stages depend on it (a message hides, comes back, and its old receipt handle
 //! is stale), and scripted where a test wants a fault.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

@@ -9,9 +9,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
 
+use super::address::QueueAddress;
 use super::calls::{ApiCalls, Operation};
 use super::fault;
-use super::place::Place;
 use crate::queue::QueueFault;
 use crate::telemetry::signals::{QueueCalled, Signals};
 
@@ -22,10 +22,10 @@ pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct SqsQueue {
     pub(super) client: Client,
-    pub(super) place: Place,
+    pub(super) address: QueueAddress,
     /// As the queue said at connect; it cannot change.
     pub(super) fifo: bool,
-    /// Asked for at each receive where it is configured; else the queue's own holds.
+    /// Asked for at each receive where it is configured; otherwise the queue's own holds.
     pub(super) visibility_timeout: Option<Duration>,
     pub(super) calls: Arc<ApiCalls>,
     pub(super) signals: Signals,
@@ -47,7 +47,7 @@ impl SqsQueue {
     /// The URL of the queue, as configured.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.place.url
+        &self.address.url
     }
 
     /// Counts and bounds one request, and puts its failure into words.
@@ -64,8 +64,8 @@ impl SqsQueue {
         let asked = Instant::now();
         let answer = match tokio::time::timeout(limit, request).await {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.place)),
-            Err(_) => Err(fault::timed_out(limit, operation, &self.place)),
+            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.address)),
+            Err(_) => Err(fault::timed_out(limit, operation, &self.address)),
         };
         let error = answer.as_ref().err().map(|fault| fault.kind.name());
         self.signals.emit(&QueueCalled {

@@ -16,11 +16,11 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use tokio::time::timeout;
 
+use super::address::{QueueAddress, region_of};
 use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::facts::QueueFacts;
 use super::fault;
-use super::place::{Place, region_of};
 use crate::queue::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::telemetry::signals::Signals;
@@ -103,7 +103,7 @@ impl SqsQueue {
         }
         let settings: Config = settings.build();
         let mut queue = Self {
-            place: Place::new(url, region, endpoint.or(sdk.endpoint_url())),
+            address: QueueAddress::new(url, region, endpoint.or(sdk.endpoint_url())),
             client: Client::from_conf(settings),
             fifo: false,
             visibility_timeout: None,

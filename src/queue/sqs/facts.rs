@@ -63,14 +63,14 @@ impl SqsQueue {
         let request = self
             .client
             .get_queue_attributes()
-            .queue_url(&self.place.url)
+            .queue_url(&self.address.url)
             .attribute_names(QueueAttributeName::All);
         let output = self.call(Operation::GetAttributes, limit, request.send()).await?;
         read(&output.attributes.unwrap_or_default()).map_err(|problem| {
             fault::unusable(format!(
                 "queue {} {problem}: is {} really SQS?",
-                self.place.name(),
-                self.place.server()
+                self.address.name(),
+                self.address.server()
             ))
         })
     }

@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
+use super::address::QueueAddress;
 use super::calls::Operation;
-use super::place::Place;
 use crate::queue::{QueueFault, QueueFaultKind};
 
 /// The longest text that is quoted from a server or the SDK.
 const QUOTE_MAX: usize = 300;
 
 /// A failed request.
-pub(super) fn of_call<E>(error: &SdkError<E>, operation: Operation, place: &Place) -> QueueFault
+pub(super) fn of_call<E>(
+    error: &SdkError<E>,
+    operation: Operation,
+    address: &QueueAddress,
+) -> QueueFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -28,15 +32,15 @@ where
                 message: answer.err().message(),
                 status: answer.raw().status().as_u16(),
             };
-            of_answer(said, operation, place)
+            of_answer(said, operation, address)
         }
         SdkError::ResponseError(answer) => of_answer(
             Said { code: None, message: None, status: answer.raw().status().as_u16() },
             operation,
-            place,
+            address,
         ),
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-            unreachable(&chain(error.source()), operation, place)
+            unreachable(&chain(error.source()), operation, address)
         }
         // What fails before a request is sent is mostly the credentials; the SDK has no type for it
         // here.
@@ -45,15 +49,19 @@ where
             if is_about_credentials(&cause) {
                 no_credentials(&cause)
             } else {
-                unreachable(&cause, operation, place)
+                unreachable(&cause, operation, address)
             }
         }
     }
 }
 
 /// A request that took longer than its bound.
-pub(super) fn timed_out(limit: Duration, operation: Operation, place: &Place) -> QueueFault {
-    unreachable(&format!("no answer within {} s", limit.as_secs()), operation, place)
+pub(super) fn timed_out(
+    limit: Duration,
+    operation: Operation,
+    address: &QueueAddress,
+) -> QueueFault {
+    unreachable(&format!("no answer within {} s", limit.as_secs()), operation, address)
 }
 
 /// No credentials could be loaded. `cause` is what the SDK says.
@@ -72,13 +80,13 @@ pub(super) fn unusable(text: String) -> QueueFault {
     QueueFault { kind: QueueFaultKind::Unavailable, text }
 }
 
-fn unreachable(cause: &str, operation: Operation, place: &Place) -> QueueFault {
-    let check = if place.endpoint.is_some() { "queue.endpoint_url" } else { "queue.region" };
+fn unreachable(cause: &str, operation: Operation, address: &QueueAddress) -> QueueFault {
+    let check = if address.endpoint.is_some() { "queue.endpoint_url" } else { "queue.region" };
     unusable(format!(
         "cannot {} queue {}: {} does not answer: {cause}; check the network and {check}",
         operation.aim(),
-        place.name(),
-        place.server()
+        address.name(),
+        address.server()
     ))
 }
 
@@ -111,16 +119,16 @@ impl Said<'_> {
     }
 }
 
-fn of_answer(said: Said<'_>, operation: Operation, place: &Place) -> QueueFault {
+fn of_answer(said: Said<'_>, operation: Operation, address: &QueueAddress) -> QueueFault {
     let kind = kind(said.code(), said.status);
     let quoted = said.quoted(kind);
-    let (name, aim) = (place.name(), operation.aim());
+    let (name, aim) = (address.name(), operation.aim());
     let text = match kind {
         QueueFaultKind::Missing => {
             format!(
                 "queue {name} does not exist at {}, or is not yours to see: check queue.url ({}) and queue.region",
-                place.server(),
-                place.url
+                address.server(),
+                address.url
             )
         }
         QueueFaultKind::Throttled if said.code() == "OverLimit" => {
@@ -138,7 +146,7 @@ fn of_answer(said: Said<'_>, operation: Operation, place: &Place) -> QueueFault 
             )
         }
         QueueFaultKind::Unavailable => {
-            format!("cannot {aim} queue {name}: {} answered {quoted}", place.server())
+            format!("cannot {aim} queue {name}: {} answered {quoted}", address.server())
         }
     };
     QueueFault { kind, text }
@@ -279,13 +287,13 @@ mod tests {
     use super::*;
 
     fn fault(code: &str, message: &str, status: u16) -> QueueFault {
-        let place = Place::new(
+        let address = QueueAddress::new(
             "https://sqs.eu-west-1.amazonaws.com/123456789012/portal",
             &Region::new("eu-west-1"),
             None,
         );
         let code = (!code.is_empty()).then_some(code);
-        of_answer(Said { code, message: Some(message), status }, Operation::Receive, &place)
+        of_answer(Said { code, message: Some(message), status }, Operation::Receive, &address)
     }
 
     #[test]

@@ -12,11 +12,12 @@ const NO_HANDLE: &str = "longshore-check-no-such-handle";
 pub struct Probe {
     /// The IAM action.
     pub permission: &'static str,
-    pub verdict: Verdict,
+    pub access: Access,
 }
 
+/// What the answer to a trial call says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Access {
     Allowed,
     /// With what to do.
     Denied(String),
@@ -36,15 +37,15 @@ impl SqsQueue {
     pub async fn probe(&self) -> Vec<Probe> {
         let handles = [NO_HANDLE.into()];
         let probe =
-            |operation: Operation, verdict| Probe { permission: operation.permission(), verdict };
+            |operation: Operation, access| Probe { permission: operation.permission(), access };
         vec![
-            probe(Operation::GetAttributes, verdict(self.facts().await.map(|_| EntryOutcome::Done))),
+            probe(Operation::GetAttributes, access(self.facts().await.map(|_| EntryOutcome::Done))),
             probe(
                 Operation::Receive,
-                Verdict::NotTried("not tried: a receive hides messages and counts against the queue's redrive policy".to_owned()),
+                Access::NotTried("not tried: a receive hides messages and counts against the queue's redrive policy".to_owned()),
             ),
-            probe(Operation::Delete, verdict(self.delete(&handles).await.map(first))),
-            probe(Operation::ChangeVisibility, verdict(self.change_visibility(&handles, std::time::Duration::ZERO).await.map(first))),
+            probe(Operation::Delete, access(self.delete(&handles).await.map(first))),
+            probe(Operation::ChangeVisibility, access(self.change_visibility(&handles, std::time::Duration::ZERO).await.map(first))),
         ]
     }
 }
@@ -53,14 +54,14 @@ fn first(outcomes: Vec<EntryOutcome>) -> EntryOutcome {
     outcomes.into_iter().next().unwrap_or_else(|| EntryOutcome::Failed("no answer".to_owned()))
 }
 
-fn verdict(answer: Result<EntryOutcome, QueueFault>) -> Verdict {
+fn access(answer: Result<EntryOutcome, QueueFault>) -> Access {
     match answer {
         // Some servers count the delete of an unknown message as done.
-        Ok(EntryOutcome::Done | EntryOutcome::Stale) => Verdict::Allowed,
-        Ok(EntryOutcome::Failed(text)) if text.starts_with("AccessDenied") => Verdict::Denied(text),
-        Ok(EntryOutcome::Failed(text)) => Verdict::Unknown(text),
-        Err(fault) if fault.kind == QueueFaultKind::Denied => Verdict::Denied(fault.text),
-        Err(fault) => Verdict::Unknown(fault.text),
+        Ok(EntryOutcome::Done | EntryOutcome::Stale) => Access::Allowed,
+        Ok(EntryOutcome::Failed(text)) if text.starts_with("AccessDenied") => Access::Denied(text),
+        Ok(EntryOutcome::Failed(text)) => Access::Unknown(text),
+        Err(fault) if fault.kind == QueueFaultKind::Denied => Access::Denied(fault.text),
+        Err(fault) => Access::Unknown(fault.text),
     }
 }
 
@@ -71,12 +72,12 @@ mod tests {
     #[test]
     fn only_an_answer_about_the_handle_shows_that_a_call_is_allowed() {
         let fault = |kind| Err(QueueFault { kind, text: "t".to_owned() });
-        assert_eq!(verdict(Ok(EntryOutcome::Stale)), Verdict::Allowed);
-        assert_eq!(verdict(fault(QueueFaultKind::Denied)), Verdict::Denied("t".to_owned()));
-        assert_eq!(verdict(fault(QueueFaultKind::Unavailable)), Verdict::Unknown("t".to_owned()));
+        assert_eq!(access(Ok(EntryOutcome::Stale)), Access::Allowed);
+        assert_eq!(access(fault(QueueFaultKind::Denied)), Access::Denied("t".to_owned()));
+        assert_eq!(access(fault(QueueFaultKind::Unavailable)), Access::Unknown("t".to_owned()));
         assert_eq!(
-            verdict(Ok(EntryOutcome::Failed("InternalError".to_owned()))),
-            Verdict::Unknown("InternalError".to_owned())
+            access(Ok(EntryOutcome::Failed("InternalError".to_owned()))),
+            Access::Unknown("InternalError".to_owned())
         );
     }
 }

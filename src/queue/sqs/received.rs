@@ -46,8 +46,8 @@ pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMess
     })
 }
 
-/// Sorted by name. A value is binary where it has bytes, else text; custom type labels
-/// (`Number.int`) are not kept.
+/// Sorted by name. A value is binary where it has bytes, otherwise text; custom type
+/// labels (`Number.int`) are not kept.
 fn attributes(all: HashMap<String, MessageAttributeValue>) -> Vec<(String, Attribute)> {
     let mut sorted: Vec<_> = all
         .into_iter()

@@ -46,7 +46,7 @@ pub enum SendOutcome {
     Sent {
         message_id: String,
     },
-    /// The message itself is refused: another try would end the same.
+    /// SQS refuses the message itself: another try would end the same.
     Refused(String),
     /// Failed for now; worth another try, which may send it twice.
     Failed(String),
@@ -62,7 +62,7 @@ impl SqsQueue {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let request = self.client.send_message_batch().queue_url(&self.place.url).set_entries(
+        let request = self.client.send_message_batch().queue_url(&self.address.url).set_entries(
             Some(batch::entries(entries, |id, outgoing| {
                 SendMessageBatchRequestEntry::builder()
                     .id(id)

@@ -10,16 +10,16 @@ use super::collation;
 use crate::bson::{Doc, document};
 use crate::message::Key;
 
-/// What is known of the document under an id.
+/// What is stored under an id, compared with the message that was to be written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
-    /// It was made from the same message.
-    Same,
-    /// It was made from another.
-    Other,
-    /// A hash is kept of one of the two alone.
-    Unlike,
-    /// There is none at majority.
+pub enum Stored {
+    /// A document that was made from the same message.
+    SameMessage,
+    /// A document that was made from another message.
+    OtherMessage,
+    /// A document, and only one of it and the message has a hash.
+    OneHash,
+    /// No document, at read concern majority.
     Absent,
 }
 
@@ -138,19 +138,19 @@ impl<'a> Hashes<'a> {
     }
 
     /// What stands under `id`, for a message with this hash.
-    pub fn held(&self, id: &Key, hash: Option<&[u8; 16]>) -> Held {
-        self.0.get(id).map_or(Held::Absent, |stored| judge(*stored, hash))
+    pub fn stored(&self, id: &Key, hash: Option<&[u8; 16]>) -> Stored {
+        self.0.get(id).map_or(Stored::Absent, |stored| compare_hashes(*stored, hash))
     }
 }
 
 /// Whether two hashes are of one message. The queue itself gives no identity twice, so what was named
 /// by it on both sides is one message and has no hash.
-pub fn judge(stored: Option<&[u8]>, hash: Option<&[u8; 16]>) -> Held {
+pub fn compare_hashes(stored: Option<&[u8]>, hash: Option<&[u8; 16]>) -> Stored {
     match (stored, hash) {
-        (None, None) => Held::Same,
-        (Some(stored), Some(hash)) if stored == hash => Held::Same,
-        (Some(_), Some(_)) => Held::Other,
-        (None, Some(_)) | (Some(_), None) => Held::Unlike,
+        (None, None) => Stored::SameMessage,
+        (Some(stored), Some(hash)) if stored == hash => Stored::SameMessage,
+        (Some(_), Some(_)) => Stored::OtherMessage,
+        (None, Some(_)) | (Some(_), None) => Stored::OneHash,
     }
 }
 
@@ -238,13 +238,13 @@ mod tests {
         let ours = doc! { "_id": 1.0, "_ingest": { "h": hash } };
         let foreign = doc! { "_id": "a" };
         let hashes = Hashes::of(&[&ours, &foreign]);
-        let held =
-            |id: Key, hash: Option<u8>| hashes.held(&id, hash.map(|byte| [byte; 16]).as_ref());
-        assert_eq!(held(Key::Integer(1), Some(1)), Held::Same);
-        assert_eq!(held(Key::Integer(1), Some(2)), Held::Other);
-        assert_eq!(held(Key::Integer(1), None), Held::Unlike);
-        assert_eq!(held(Key::Text("a".into()), Some(1)), Held::Unlike);
-        assert_eq!(held(Key::Text("a".into()), None), Held::Same);
-        assert_eq!(held(Key::Integer(2), Some(1)), Held::Absent);
+        let stored =
+            |id: Key, hash: Option<u8>| hashes.stored(&id, hash.map(|byte| [byte; 16]).as_ref());
+        assert_eq!(stored(Key::Integer(1), Some(1)), Stored::SameMessage);
+        assert_eq!(stored(Key::Integer(1), Some(2)), Stored::OtherMessage);
+        assert_eq!(stored(Key::Integer(1), None), Stored::OneHash);
+        assert_eq!(stored(Key::Text("a".into()), Some(1)), Stored::OneHash);
+        assert_eq!(stored(Key::Text("a".into()), None), Stored::SameMessage);
+        assert_eq!(stored(Key::Integer(2), Some(1)), Stored::Absent);
     }
 }

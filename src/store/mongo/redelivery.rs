@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bson::Document;
 
 use super::MongoStore;
-use super::conflict::{self, Hashes, Held};
+use super::conflict::{self, Hashes, Stored};
 use crate::message::{Insert, Key, Reason, Rejection};
 use crate::store::Collection;
 use crate::store::ItemOutcome;
@@ -31,16 +31,21 @@ impl MongoStore {
             }
             Err(refusal) => Err(refusal.fault.text.as_str()),
         };
-        let mut contested = Vec::new();
+        let (mut contested, mut absent) = (Vec::new(), Vec::new());
         for index in duplicates {
             let insert = inserts[*index];
-            match hashes.as_ref().map(|hashes| hashes.held(&insert.id, insert.hash.as_ref())) {
-                Ok(Held::Same) => items[*index] = ItemOutcome::AlreadyThere,
-                Ok(Held::Other | Held::Unlike | Held::Absent) => contested.push(*index),
+            match hashes.as_ref().map(|hashes| hashes.stored(&insert.id, insert.hash.as_ref())) {
+                Ok(Stored::SameMessage) => items[*index] = ItemOutcome::AlreadyThere,
+                Ok(Stored::OtherMessage | Stored::OneHash) => contested.push(*index),
+                Ok(Stored::Absent) => absent.push(*index),
                 Err(text) => items[*index] = unread(text),
             }
         }
         self.compare_documents(collection, inserts, &contested, items).await;
+        for index in absent {
+            // The server may hold another value to be equal to the id: only it can find that.
+            items[index] = self.compare_one(collection, inserts[index]).await;
+        }
     }
 
     /// Reads the documents that stand there, all in one reply where that has room.
@@ -62,7 +67,7 @@ impl MongoStore {
             let insert = inserts[*index];
             items[*index] = match found.get(&insert.id) {
                 Some(stored) => compare(insert, stored, collection),
-                // Found under this id, perhaps, but not by a value that reads as it.
+                // The one reply had no room for it, or it has gone since.
                 None => self.compare_one(collection, insert).await,
             };
         }
@@ -91,10 +96,10 @@ const NAMES_SHOWN: usize = 3;
 const NAME_CHARS_SHOWN: usize = 64;
 
 fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemOutcome {
-    let held = conflict::judge(conflict::hash(stored), insert.hash.as_ref());
+    let by_hash = conflict::compare_hashes(conflict::hash(stored), insert.hash.as_ref());
     let differing = conflict::differing(&insert.document, stored);
     // Where one of them was named by the queue, no hash is kept: what they say decides.
-    if held == Held::Same || held == Held::Unlike && differing.is_empty() {
+    if by_hash == Stored::SameMessage || by_hash == Stored::OneHash && differing.is_empty() {
         return ItemOutcome::AlreadyThere;
     }
     let text = format!(

@@ -83,7 +83,7 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
     let queue = Arc::clone(gauges);
     meter
         .u64_observable_gauge("longshore.queue_messages")
-        .with_description("Messages of the queue by its own account, which is approximate, asked for every 10 s while messages wait, and else once a minute.")
+        .with_description("Messages of the queue by its own account, which is approximate, asked for every 10 s while messages wait, and otherwise once a minute.")
         .with_callback(move |observer| {
             let Some(messages) = queue.queue_messages() else { return };
             for (state, count) in [("visible", messages.visible), ("in_flight", messages.in_flight), ("delayed", messages.delayed)] {

@@ -183,7 +183,7 @@ fn protocol(variable: Variables, signal: &str) -> Result<Protocol> {
     }
 }
 
-/// A variable of one signal, else that of all, with its name.
+/// A variable of one signal, otherwise that of all signals, with its name.
 fn either(variable: Variables, signal: &str, name: &str) -> Option<(String, String)> {
     let names =
         [format!("OTEL_EXPORTER_OTLP_{signal}_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")];

@@ -9,7 +9,7 @@ use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
 use crate::telemetry::recent::Recent;
 
-/// A message was refused and its dead letter is on its way.
+/// A message was rejected and its dead letter is on its way.
 pub struct MessageRejected<'a> {
     pub message_id: &'a str,
     pub route: Option<&'a str>,

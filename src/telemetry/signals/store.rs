@@ -110,7 +110,7 @@ impl Signal for WriteLeft<'_> {
     }
 }
 
-/// A dead letter was refused by its own collection: the message has no end and stays in the queue,
+/// The collection of dead letters refused one: its message has no end and stays in the queue,
 /// hidden for another visibility timeout.
 pub struct DeadLetterRefused<'a> {
     pub collection: &'a str,

@@ -10,7 +10,7 @@ use super::signal::Signal;
 
 /// A worker has settled what it held, or given it back, and is about to exit.
 pub struct WorkerEnded {
-    /// Everything held was written and deleted; else some of it was given back.
+    /// Everything held was written and deleted; otherwise some of it was given back.
     pub drained: bool,
     pub ran: Duration,
     pub counts: Counts,

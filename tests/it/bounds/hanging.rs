@@ -10,7 +10,7 @@ use mongodb::bson::DateTime;
 use serde_json::Value;
 
 use super::loads::small;
-use super::subject::{Place, last_words};
+use super::subject::{Servers, last_words};
 use crate::support::child::Child;
 use crate::support::sqs::Kind;
 use crate::support::{DEADLINE, until};
@@ -23,12 +23,12 @@ const LONGER: Duration = Duration::from_secs(13);
 
 /// Sends the messages to a worker that has no answer from its database, and waits until it holds
 /// them all.
-async fn hold(place: &Place, worker: &mut Child) {
-    place.send((0..1).map(small)).await;
-    place.emptied(worker, DEADLINE).await;
-    place.freeze().await;
-    place.send((1..=MESSAGES).map(small)).await;
-    until("the worker holds all", async || place.in_flight().await == MESSAGES as u64).await;
+async fn hold(servers: &Servers, worker: &mut Child) {
+    servers.send((0..1).map(small)).await;
+    servers.emptied(worker, DEADLINE).await;
+    servers.freeze().await;
+    servers.send((1..=MESSAGES).map(small)).await;
+    until("the worker holds all", async || servers.in_flight().await == MESSAGES as u64).await;
 }
 
 /// All that can be received now, by bodies; ends at the first receive that brings nothing.
@@ -46,13 +46,14 @@ async fn receive_all(queue: &SqsQueue) -> BTreeSet<String> {
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn a_batch_longer_than_the_visibility_timeout_is_kept_hidden_and_written_once() {
-    let place = Place::new(Kind::Embedded, VISIBILITY_TIMEOUT).await;
-    let mut worker = place.worker(&[]);
-    hold(&place, &mut worker).await;
-    let other = place.surroundings.queue.receive(BATCH_MAX, LONGER, None).await.expect("an answer");
+    let servers = Servers::new(Kind::Embedded, VISIBILITY_TIMEOUT).await;
+    let mut worker = servers.worker(&[]);
+    hold(&servers, &mut worker).await;
+    let other =
+        servers.surroundings.queue.receive(BATCH_MAX, LONGER, None).await.expect("an answer");
     assert_eq!(other.len(), 0, "another receiver gets nothing of it");
-    place.thaw().await;
-    place.emptied(&mut worker, Duration::from_mins(1)).await;
+    servers.thaw().await;
+    servers.emptied(&mut worker, Duration::from_mins(1)).await;
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     assert!(status.success(), "{status}:\n{printed}");
@@ -67,10 +68,10 @@ async fn a_batch_longer_than_the_visibility_timeout_is_kept_hidden_and_written_o
         ended["extended_total"]
     );
     assert_eq!(
-        (place.count("events").await, place.count("dead_letters").await),
+        (servers.count("events").await, servers.count("dead_letters").await),
         (MESSAGES as u64 + 1, 0)
     );
-    place.stop().await;
+    servers.stop().await;
 }
 
 /// Of the drain.
@@ -88,17 +89,17 @@ const GIVEN_BACK_WITHIN: RangeInclusive<i64> = 0..=4_000;
 #[tokio::test]
 async fn a_drain_keeps_its_deadline_though_the_database_hangs_and_gives_everything_back() {
     // Longer than the test: nothing comes back but what is given back.
-    let place = Place::new(Kind::Embedded, "600").await;
-    let mut worker = place.worker(&[
+    let servers = Servers::new(Kind::Embedded, "600").await;
+    let mut worker = servers.worker(&[
         ("LONGSHORE__WORKER__DRAIN_TIMEOUT", DRAIN_TIMEOUT),
         ("LONGSHORE__DB__WRITE_CONCERN__TIMEOUT", WRITE_TIMEOUT),
     ]);
-    hold(&place, &mut worker).await;
+    hold(&servers, &mut worker).await;
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     // Looked at first, and at once: what can be received now was given back before the worker's
     // end.
-    let found = receive_all(&place.surroundings.queue).await;
+    let found = receive_all(&servers.surroundings.queue).await;
     let expected: BTreeSet<_> = (1..=MESSAGES).map(|number| small(number).body).collect();
     assert_eq!(found, expected, "it arrives elsewhere at once");
     assert_eq!(status.code(), Some(1), "{printed}");
@@ -119,7 +120,7 @@ async fn a_drain_keeps_its_deadline_though_the_database_hangs_and_gives_everythi
         "it took {} ms to give everything back",
         ended - let_go
     );
-    place.stop().await;
+    servers.stop().await;
 }
 
 /// When a worker said this, by its own clock, in milliseconds.

@@ -50,7 +50,7 @@ fn session_with(number: usize, data: &str) -> Outgoing {
 
 /// What a load of [`hostile`] messages must come to.
 pub const HOSTILE_KINDS: usize = 7;
-pub const HOSTILE_REFUSED: usize = 3;
+pub const HOSTILE_REJECTED: usize = 3;
 
 /// In turns: a body that unpacks to a document of nearly 16 MiB, a bomb, a packed array of zeros
 /// that makes 13 MiB of BSON and one that would make 100, the deepest body that is taken, one level

@@ -6,9 +6,9 @@ use longshore::queue::sqs::Outgoing;
 use tokio::time::sleep;
 
 use super::loads::{
-    HOSTILE_KINDS, HOSTILE_REFUSED, hostile, of_size, session, session_of_size, small,
+    HOSTILE_KINDS, HOSTILE_REJECTED, hostile, of_size, session, session_of_size, small,
 };
-use super::subject::{Place, last_words, peak_rss};
+use super::subject::{Servers, last_words, peak_rss};
 use crate::support::child::Child;
 use crate::support::sqs::Kind;
 use crate::support::{DEADLINE, until};
@@ -92,7 +92,7 @@ struct Outcome {
 }
 
 async fn run(case: &Case) -> Outcome {
-    let place = Place::new(case.kind, "600").await;
+    let servers = Servers::new(case.kind, "600").await;
     let (budget, unpacked) =
         (format!("{}MiB", case.budget_mib), format!("{}MiB", case.unpacked_mib));
     let mut settings = vec![
@@ -107,23 +107,23 @@ async fn run(case: &Case) -> Outcome {
     let mut messages = (0..case.messages).map(case.message);
     let mut worker = match case.frozen {
         None => {
-            place.send(messages).await;
-            place.worker(&settings)
+            servers.send(messages).await;
+            servers.worker(&settings)
         }
         Some(frozen) => {
-            place.send(messages.by_ref().take(1)).await;
-            let mut worker = place.worker(&settings);
-            place.emptied(&mut worker, DEADLINE).await;
-            place.freeze().await;
-            place.send(messages).await;
-            holds_all_that_it_may(&place, &mut worker).await;
+            servers.send(messages.by_ref().take(1)).await;
+            let mut worker = servers.worker(&settings);
+            servers.emptied(&mut worker, DEADLINE).await;
+            servers.freeze().await;
+            servers.send(messages).await;
+            holds_all_that_it_may(&servers, &mut worker).await;
             sleep(frozen).await;
             worker.assert_running();
-            place.thaw().await;
+            servers.thaw().await;
             worker
         }
     };
-    place.emptied(&mut worker, case.deadline).await;
+    servers.emptied(&mut worker, case.deadline).await;
     let peak_rss = peak_rss(&worker);
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
@@ -132,13 +132,13 @@ async fn run(case: &Case) -> Outcome {
     let outcome = Outcome {
         peak_rss,
         in_flight_peak: ended["in_flight_bytes_peak"].as_u64().expect("a count"),
-        events: place.count("events").await,
-        sessions: place.count("sessions").await,
-        dead_letters: place.count("dead_letters").await,
+        events: servers.count("events").await,
+        sessions: servers.count("sessions").await,
+        dead_letters: servers.count("dead_letters").await,
         redelivered: ended["redelivered_total"].as_u64().expect("a count"),
     };
     assert_eq!(ended["overdrawn_total"], 0);
-    place.stop().await;
+    servers.stop().await;
     print(case, &outcome);
     let limit = case.base + PER_BUDGET * case.budget_mib * MIB;
     assert!(
@@ -156,13 +156,13 @@ async fn run(case: &Case) -> Outcome {
 }
 
 /// Waits until a worker whose database is frozen receives no more.
-async fn holds_all_that_it_may(place: &Place, worker: &mut Child) {
+async fn holds_all_that_it_may(servers: &Servers, worker: &mut Child) {
     /// Many times as long as a worker with room needs for the next receive.
     const LOOKS: usize = 100;
     let (mut held, mut looks) = (0, 0);
     until("the worker receives no more", async || {
         worker.assert_running();
-        let in_flight = place.in_flight().await;
+        let in_flight = servers.in_flight().await;
         looks = if in_flight > held { 0 } else { looks + 1 };
         held = held.max(in_flight);
         held > 0 && looks >= LOOKS
@@ -185,11 +185,11 @@ fn print(case: &Case, outcome: &Outcome) {
     );
 }
 
-/// How many of so many hostile messages are written, and how many are refused.
+/// How many of so many hostile messages are written, and how many are rejected.
 fn expected_of_hostile(messages: usize) -> (u64, u64) {
     assert_eq!(messages % HOSTILE_KINDS, 0, "each kind as often");
-    let refused = messages / HOSTILE_KINDS * HOSTILE_REFUSED;
-    ((messages - refused) as u64, refused as u64)
+    let rejected = messages / HOSTILE_KINDS * HOSTILE_REJECTED;
+    ((messages - rejected) as u64, rejected as u64)
 }
 
 #[tokio::test]

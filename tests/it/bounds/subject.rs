@@ -16,12 +16,12 @@ use crate::support::sqs::Kind;
 use crate::support::surroundings::Surroundings;
 
 /// A queue and a database that nothing else uses, so that they can be stopped.
-pub struct Place {
+pub struct Servers {
     pub surroundings: Surroundings,
     mongod: Mongod,
 }
 
-impl Place {
+impl Servers {
     /// Messages stay hidden for `visibility_timeout` seconds.
     pub async fn new(kind: Kind, visibility_timeout: &str) -> Self {
         let mongod = Mongod::start(&Options::new(program().await))

@@ -211,13 +211,13 @@ mod tests {
             vec![doc! { "session_id": session, "last_accessed": time, "data": { "step": -1 } }],
         )
         .await;
-        let (refused, _) = expected.dead_letters.first_key_value().expect("a dead letter");
+        let (rejected, _) = expected.dead_letters.first_key_value().expect("a dead letter");
         let reason = "store_rejected";
         insert(
             "dead_letters",
             vec![
                 doc! { "body": "{}", "reason": reason },
-                doc! { "body": refused, "reason": reason },
+                doc! { "body": rejected, "reason": reason },
             ],
         )
         .await;

@@ -56,9 +56,9 @@ impl Load {
         Self { messages, expected }
     }
 
-    /// Spreads messages over the load that must be refused for this reason. Their bodies must
+    /// Spreads messages over the load that must be rejected for this reason. Their bodies must
     /// differ.
-    pub fn refused(&mut self, bodies: impl IntoIterator<Item = Value>, reason: Reason) {
+    pub fn rejected(&mut self, bodies: impl IntoIterator<Item = Value>, reason: Reason) {
         let bodies: Vec<_> = bodies.into_iter().collect();
         let distance = self.messages.len() / (bodies.len() + 1);
         for (number, body) in bodies.iter().enumerate().rev() {

@@ -9,7 +9,7 @@ use longshore::queue::sqs::Operation::{self, ChangeVisibility, Delete, GetAttrib
 
 use tokio::time::Instant;
 
-use crate::support::fault_proxy::{Fault, FaultProxy, SETTLING, Seen};
+use crate::support::fault_proxy::{Fault, FaultProxy, Observations, SETTLING};
 use crate::support::until;
 
 use super::replica_set::{self, ReplicaSet};
@@ -29,7 +29,7 @@ pub async fn endure(
     fault: &str,
     seed: u64,
     strike: impl AsyncFnOnce(&FaultProxy, &mut World),
-) -> (Row, Seen) {
+) -> (Row, Observations) {
     let setting = Setting { seed, messages: MESSAGES, workers: 1, ..Setting::default() };
     let mut world = World::new(set, setting).await;
     let proxy = Arc::clone(&world.proxies[0]);
@@ -42,58 +42,63 @@ pub async fn endure(
             Instant::now()
         })
         .await;
-    let counts = proxy.seen();
+    let counts = proxy.observed();
     println!("{}\n{:?}", table(&[&row]), counts.all_injected());
     (row, counts)
 }
 
 /// One kind of fault, by chance, until it happened so often.
-async fn under_load(fault: Fault, probability: f64, operations: &[Operation], times: u64) -> Seen {
+async fn under_load(
+    fault: Fault,
+    probability: f64,
+    operations: &[Operation],
+    times: u64,
+) -> Observations {
     let set = replica_set::shared().await;
-    let (row, seen) = endure(&set, fault.name(), 81, async |proxy, world| {
+    let (row, observed) = endure(&set, fault.name(), 81, async |proxy, world| {
         proxy.chance(probability, operations, fault);
         until("the fault happened often enough", async || {
             world.assert_running();
-            proxy.seen().injected(fault) >= times
+            proxy.observed().injected(fault) >= times
         })
         .await;
     })
     .await;
     row.assert_promises_kept();
-    seen
+    observed
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn a_slow_queue_costs_nothing_but_time() {
-    let seen = under_load(Fault::Latency(Duration::from_millis(400)), 0.5, &ALL, 10).await;
-    assert_eq!(seen.extra_receives(), 0);
+    let observed = under_load(Fault::Latency(Duration::from_millis(400)), 0.5, &ALL, 10).await;
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn calls_that_never_reach_the_queue_cost_nothing_but_time() {
-    let seen = under_load(Fault::ResetBefore, 0.3, &ALL, 10).await;
-    assert_eq!(seen.extra_receives(), 0);
+    let observed = under_load(Fault::ResetBefore, 0.3, &ALL, 10).await;
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn deletes_whose_answer_is_lost_are_asked_again_and_change_nothing() {
-    let seen = under_load(Fault::ResetAfter, 0.5, &SETTLING, 4).await;
-    assert_eq!(seen.extra_receives(), 0, "they were deleted");
+    let observed = under_load(Fault::ResetAfter, 0.5, &SETTLING, 4).await;
+    assert_eq!(observed.extra_receives(), 0, "they were deleted");
 }
 
 /// What such a receive took comes back after its visibility timeout, once.
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn receives_whose_answer_is_lost_lose_nothing() {
-    let seen = under_load(Fault::ResetAfter, 0.4, &[Receive], 3).await;
+    let observed = under_load(Fault::ResetAfter, 0.4, &[Receive], 3).await;
     let (received, delivered): (u64, u64) =
-        (seen.received.values().sum(), seen.delivered.values().sum());
+        (observed.received.values().sum(), observed.delivered.values().sum());
     assert!(received > delivered, "an answer with messages was lost");
     assert_eq!(
-        seen.extra_receives(),
+        observed.extra_receives(),
         received - delivered,
         "one receive more for each message that did not arrive"
     );
@@ -102,37 +107,37 @@ async fn receives_whose_answer_is_lost_lose_nothing() {
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn errors_inside_the_queue_cost_nothing_but_time() {
-    let seen = under_load(Fault::Unavailable, 0.3, &ALL, 10).await;
-    assert_eq!(seen.extra_receives(), 0);
+    let observed = under_load(Fault::Unavailable, 0.3, &ALL, 10).await;
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn throttling_costs_nothing_but_time() {
-    let seen = under_load(Fault::Throttled, 0.3, &ALL, 10).await;
-    assert_eq!(seen.extra_receives(), 0);
+    let observed = under_load(Fault::Throttled, 0.3, &ALL, 10).await;
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn entries_that_fail_are_asked_again_without_those_that_did_not() {
-    let seen = under_load(Fault::PartialFailure, 0.5, &SETTLING, 4).await;
-    assert_eq!(seen.extra_receives(), 0);
+    let observed = under_load(Fault::PartialFailure, 0.5, &SETTLING, 4).await;
+    assert_eq!(observed.extra_receives(), 0);
 }
 
 /// The queue keeps such a message, and gives it out once more.
 #[tokio::test]
 #[ignore = "long: make test-long"]
 async fn handles_that_went_stale_double_nothing() {
-    let seen = under_load(Fault::StaleHandles, 0.5, &SETTLING, 3).await;
-    assert!(seen.extra_receives() > 0, "what was not deleted came back");
+    let observed = under_load(Fault::StaleHandles, 0.5, &SETTLING, 3).await;
+    assert!(observed.extra_receives() > 0, "what was not deleted came back");
 }
 
 #[tokio::test]
 async fn messages_that_come_twice_are_written_once() {
-    let seen = under_load(Fault::Duplicates, 0.8, &[Receive], 10).await;
-    assert!(seen.delivered.values().any(|times| *times > 1));
-    assert_eq!(seen.extra_receives(), 0, "a copy is no receive");
+    let observed = under_load(Fault::Duplicates, 0.8, &[Receive], 10).await;
+    assert!(observed.delivered.values().any(|times| *times > 1));
+    assert_eq!(observed.extra_receives(), 0, "a copy is no receive");
 }
 
 /// All faults at once, in a mixture and with probabilities drawn from the seed: for
@@ -160,7 +165,7 @@ pub async fn mixture(set: &ReplicaSet, seed: u64) -> Row {
         }
         until("many faults happened, or all that may be sent by now is unloaded", async || {
             world.assert_running();
-            proxy.seen().all_injected().values().sum::<u64>() >= 20 || world.left().await == 0
+            proxy.observed().all_injected().values().sum::<u64>() >= 20 || world.left().await == 0
         })
         .await;
     })

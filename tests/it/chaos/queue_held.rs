@@ -22,10 +22,11 @@ const VISIBILITY_TIMEOUT: &str = "5";
 #[ignore = "long: make test-long"]
 async fn what_is_held_at_a_sigterm_while_the_queue_answers_errors_is_not_lost() {
     let set = replica_set::shared().await;
-    let (row, seen) =
+    let (row, observed) =
         endure(&set, "SIGTERM while the queue answers errors", 81, async |proxy, world| {
             proxy.always(&SETTLING, Fault::Unavailable);
-            until("deletes fail", async || proxy.seen().injected(Fault::Unavailable) >= 10).await;
+            until("deletes fail", async || proxy.observed().injected(Fault::Unavailable) >= 10)
+                .await;
             // It gives up before its deadline, and says so in its status.
             world.let_go_worker(0).await;
             proxy.heal();
@@ -33,8 +34,8 @@ async fn what_is_held_at_a_sigterm_while_the_queue_answers_errors_is_not_lost() 
         })
         .await;
     row.assert_promises_kept();
-    assert!(seen.extra_receives() > 0, "something was held, and came back");
-    assert_eq!(seen.extra_receives_max(), 1);
+    assert!(observed.extra_receives() > 0, "something was held, and came back");
+    assert_eq!(observed.extra_receives_max(), 1);
 }
 
 #[tokio::test]
@@ -48,16 +49,16 @@ async fn what_is_held_at_a_sigterm_is_deleted_when_the_queue_recovers_in_time() 
     // All of it, so that no receive in progress brings something that is given back.
     until("all is held and deletes fail", async || {
         worker.assert_running();
-        proxy.seen().delivered.len() == messages.len()
-            && proxy.seen().injected(Fault::Throttled) >= 20
+        proxy.observed().delivered.len() == messages.len()
+            && proxy.observed().injected(Fault::Throttled) >= 20
     })
     .await;
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     assert!(status.success(), "{status}:\n{printed}");
-    let seen = proxy.seen();
+    let observed = proxy.observed();
     assert_eq!(
-        (surroundings.left().await, seen.extra_receives(), seen.injected(Fault::Throttled)),
+        (surroundings.left().await, observed.extra_receives(), observed.injected(Fault::Throttled)),
         (0, 0, 60)
     );
     assert_visits(&surroundings, messages.len()).await;
@@ -78,15 +79,15 @@ async fn one_visibility_call_that_hangs_does_not_let_the_other_messages_expire()
         "all is extended three times, which takes longer than the visibility timeout",
         async || {
             worker.assert_running();
-            proxy.seen().calls(ChangeVisibility) > 3 * 4
+            proxy.observed().calls(ChangeVisibility) > 3 * 4
         },
     )
     .await;
     proxy.heal();
     finish(worker, &surroundings).await;
-    let seen = proxy.seen();
+    let observed = proxy.observed();
     assert_eq!(
-        (seen.injected(Fault::Silence), seen.received.len(), seen.extra_receives()),
+        (observed.injected(Fault::Silence), observed.received.len(), observed.extra_receives()),
         (1, messages.len(), 0)
     );
     assert_visits(&surroundings, messages.len()).await;
@@ -105,19 +106,19 @@ async fn a_fifo_receive_whose_answer_is_lost_is_asked_again_by_the_same_attempt(
     let mut worker = start(&surroundings, &proxy);
     until("the answers of many receives were lost", async || {
         worker.assert_running();
-        proxy.seen().injected(Fault::ResetAfter) >= 6
+        proxy.observed().injected(Fault::ResetAfter) >= 6
     })
     .await;
     proxy.heal();
     finish(worker, &surroundings).await;
-    let seen = proxy.seen();
+    let observed = proxy.observed();
     let mut tries: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
-    for (attempt, fault) in &seen.attempts {
+    for (attempt, fault) in &observed.attempts {
         tries.entry(attempt).or_default().push(fault.is_none());
     }
     assert_eq!(
         tries.values().map(Vec::len).sum::<usize>() as u64,
-        seen.calls(Receive),
+        observed.calls(Receive),
         "every receive has an attempt id"
     );
     for (attempt, tries) in tries {
@@ -128,7 +129,7 @@ async fn a_fifo_receive_whose_answer_is_lost_is_asked_again_by_the_same_attempt(
         );
     }
     // Nothing comes back by itself here: what was lost came with the second try of its attempt.
-    assert_eq!(seen.extra_receives(), 0);
+    assert_eq!(observed.extra_receives(), 0);
     assert_visits(&surroundings, messages.len()).await;
 }
 
@@ -146,11 +147,11 @@ async fn a_queue_that_refuses_is_named_with_its_reason_and_what_to_do() {
         let mut worker = start(&surroundings, &proxy);
         until("it receives", async || {
             worker.assert_running();
-            proxy.seen().calls(Receive) >= 1
+            proxy.observed().calls(Receive) >= 1
         })
         .await;
         proxy.always(&[Receive], fault);
-        until("receives are refused", async || proxy.seen().injected(fault) >= 3).await;
+        until("receives are refused", async || proxy.observed().injected(fault) >= 3).await;
         proxy.heal();
         surroundings.send(&visits(10, None)).await;
         let printed = finish(worker, &surroundings).await;

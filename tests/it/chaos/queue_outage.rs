@@ -7,7 +7,7 @@ use std::time::Duration;
 use longshore::queue::sqs::Operation::{self, ChangeVisibility, Delete, Receive};
 use tokio::time::Instant;
 
-use crate::support::fault_proxy::{Fault, Seen};
+use crate::support::fault_proxy::{Fault, Observations};
 use crate::support::until;
 
 use super::queue::endure;
@@ -30,18 +30,18 @@ const REFUSED_RECEIVES: u64 = 20;
 
 /// Everything is refused until many receives were, and calls stay within what the pauses between
 /// them allow.
-async fn outage(fault: Fault) -> Seen {
+async fn outage(fault: Fault) -> Observations {
     let set = replica_set::shared().await;
-    let (row, seen) =
+    let (row, observed) =
         endure(&set, &format!("{} for a time", fault.name()), 81, async |proxy, world| {
-            let (before, began) = (proxy.seen(), Instant::now());
+            let (before, began) = (proxy.observed(), Instant::now());
             proxy.always(&Operation::ALL, fault);
             until("many receives were refused", async || {
                 world.assert_running();
-                proxy.seen().calls(Receive) - before.calls(Receive) >= REFUSED_RECEIVES
+                proxy.observed().calls(Receive) - before.calls(Receive) >= REFUSED_RECEIVES
             })
             .await;
-            let (after, lasted) = (proxy.seen(), began.elapsed());
+            let (after, lasted) = (proxy.observed(), began.elapsed());
             let calls = |operation| after.calls(operation) - before.calls(operation);
             let tries = tries_max(lasted);
             assert!(
@@ -59,7 +59,7 @@ async fn outage(fault: Fault) -> Seen {
         })
         .await;
     row.assert_promises_kept();
-    seen
+    observed
 }
 
 /// The most tries that a backoff allows within a time: each pause is half of its interval at least.
@@ -107,15 +107,15 @@ const DENIED_DELETES: u64 = 700;
 #[ignore = "long: make test-long"]
 async fn a_queue_that_denies_deletes_burns_no_receives() {
     let set = replica_set::shared().await;
-    let (row, seen) = endure(&set, "deletes denied for a time", 81, async |proxy, world| {
+    let (row, observed) = endure(&set, "deletes denied for a time", 81, async |proxy, world| {
         proxy.always(&[Delete], Fault::Denied);
         until("deletes were denied for longer than messages are hidden", async || {
             world.assert_running();
-            proxy.seen().injected(Fault::Denied) >= DENIED_DELETES
+            proxy.observed().injected(Fault::Denied) >= DENIED_DELETES
         })
         .await;
     })
     .await;
     row.assert_promises_kept();
-    assert_eq!(seen.extra_receives_max(), 0);
+    assert_eq!(observed.extra_receives_max(), 0);
 }

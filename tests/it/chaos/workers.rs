@@ -115,9 +115,9 @@ async fn prepare_refusals(world: &mut World, fault: Fault) {
             .await
             .expect("an index");
     }
-    let refused = (0..REFUSED)
+    let rejected = (0..REFUSED)
         .map(|number| json!({ "type": "visit", "number": -2 - number, "seat": SEAT_TAKEN }));
-    world.load.refused(refused, Reason::StoreRejected);
+    world.load.rejected(rejected, Reason::StoreRejected);
 }
 
 /// Extra receives of one message are at most `extra_receives_max`.
@@ -150,7 +150,7 @@ async fn a_rolling_restart_costs_nothing() {
     costs_nothing(Fault::RollingRestart, 3).await;
 }
 
-/// A refusal is decided at the first receive.
+/// A rejection is decided at the first receive.
 #[tokio::test]
 async fn what_a_unique_index_rejects_is_dead_lettered_and_nothing_else() {
     costs_nothing(Fault::UniqueIndexRejects, 0).await;

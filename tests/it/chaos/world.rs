@@ -173,7 +173,7 @@ impl World {
     /// By message: how often the queue gave it out, to whichever worker.
     fn receives(&self) -> BTreeMap<String, u64> {
         let mut receives = BTreeMap::new();
-        for (message, times) in self.proxies.iter().flat_map(|proxy| proxy.seen().received) {
+        for (message, times) in self.proxies.iter().flat_map(|proxy| proxy.observed().received) {
             *receives.entry(message).or_default() += times;
         }
         receives
@@ -202,7 +202,7 @@ impl World {
             // The test's own client may still have to find a new primary.
             let Ok(count) = visits.estimated_document_count().await else { return false };
             count > *before.get_or_insert(count)
-                && self.proxies.iter().any(|proxy| !proxy.seen().hidden.is_empty())
+                && self.proxies.iter().any(|proxy| !proxy.observed().hidden.is_empty())
         })
         .await;
     }
@@ -276,10 +276,10 @@ impl World {
             worker.signal("STOP").await;
             // What it asked for still happens.
             until("its calls have acted", async || {
-                SETTLING.iter().all(|operation| proxy.seen().in_progress(*operation) == 0)
+                SETTLING.iter().all(|operation| proxy.observed().in_progress(*operation) == 0)
             })
             .await;
-            let holds = !proxy.seen().hidden.is_empty();
+            let holds = !proxy.observed().hidden.is_empty();
             if !holds {
                 worker.signal("CONT").await;
             }

@@ -22,8 +22,8 @@ const UNPACKED_BYTES_MAX: usize = 64 * 1024;
 /// A place of 512 bytes and one name more, and the sentence around them.
 const TEXT_BYTES_MAX: usize = 2_048;
 
-/// A body by itself: it becomes exactly the document that the reference makes of it, or is refused
-/// where that refuses.
+/// A body by itself: it becomes exactly the document that the reference makes of it, or is rejected
+/// where that rejects.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -34,8 +34,8 @@ pub fn body(bytes: &[u8]) {
             assert_eq!(document(&fields), wanted, "the document is not the one that the text says");
         }
         (Err(rejection), None) => check_rejection(&rejection),
-        (Ok(_), None) => panic!("read, though it must be refused"),
-        (Err(rejection), Some(_)) => panic!("refused, though it can be stored: {rejection:?}"),
+        (Ok(_), None) => panic!("read, though it must be rejected"),
+        (Err(rejection), Some(_)) => panic!("rejected, though it can be stored: {rejection:?}"),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn body(bytes: &[u8]) {
 /// encoded first.
 ///
 /// # Panics
-/// Where anything but a sound record or a sound refusal comes of it, or the second time another
+/// Where anything but a sound record or a sound rejection comes of it, or the second time another
 /// one.
 pub fn message(bytes: &[u8]) {
     static CONFIG: LazyLock<(Config, Router<()>)> = LazyLock::new(|| {

@@ -135,17 +135,17 @@ fn change(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8], words: &[Arc<[u8]>])
 }
 
 #[test]
-fn any_body_becomes_the_document_that_it_says_or_is_refused() {
+fn any_body_becomes_the_document_that_it_says_or_is_rejected() {
     run("decode", checks::body);
 }
 
 #[test]
-fn any_message_gives_a_sound_record_or_a_sound_refusal_and_always_the_same() {
+fn any_message_gives_a_sound_record_or_a_sound_rejection_and_always_the_same() {
     run("envelope", checks::message);
 }
 
 #[test]
-fn the_corpus_holds_what_is_read_and_what_is_refused() {
+fn the_corpus_holds_what_is_read_and_what_is_rejected() {
     let is_read = |(_, bytes): &(String, Vec<u8>)| {
         longshore::decode::json::fields(&String::from_utf8_lossy(bytes)).is_ok()
     };

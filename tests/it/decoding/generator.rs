@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Numbers that are read, then those that are refused.
+/// Numbers that are read, then those that are rejected.
 pub const NUMBERS: &[&str] = &[
     "0",
     "-0",
@@ -70,7 +70,7 @@ pub const NUMBERS_REFUSED: &[&str] = &[
     "1_000",
 ];
 
-/// Extended JSON values that are read, then those that are refused.
+/// Extended JSON values that are read, then those that are rejected.
 pub const EXTENDED: &[&str] = &[
     r#"{"$oid":"65a0000000000000000000Ff"}"#,
     r#"{ "\u0024oid" : "65a0000000000000000000ff" }"#,
@@ -164,13 +164,13 @@ const TEXTS_REFUSED: &[&str] = &[
     "\"",
 ];
 
-/// What stands around a value that is right in most cases: `one in 40` is refused, so that a text
+/// What stands around a value that is right in most cases: `one in 40` is rejected, so that a text
 /// of some pieces is mostly read.
 fn piece(
     right: &'static [&'static str],
-    refused: &'static [&'static str],
+    rejected: &'static [&'static str],
 ) -> impl Strategy<Value = String> {
-    prop_oneof![39 => select(right), 1 => select(refused)].prop_map(str::to_owned)
+    prop_oneof![39 => select(right), 1 => select(rejected)].prop_map(str::to_owned)
 }
 
 fn number() -> impl Strategy<Value = String> {
@@ -193,8 +193,9 @@ fn name() -> impl Strategy<Value = String> {
         "a", "b", "c", "d", "e", "x.y", "a$", "", r"\u0061", r"\u0062c", "bc", "f", "g", "h",
     ])
     .prop_map(str::to_owned);
-    let refused = select(vec!["$a", r"\u0024a", r"a\u0000", "$date"]).prop_map(str::to_owned);
-    prop_oneof![12 => read, 24 => "[a-z]{3}é?", 1 => refused].prop_map(|name| format!("\"{name}\""))
+    let rejected = select(vec!["$a", r"\u0024a", r"a\u0000", "$date"]).prop_map(str::to_owned);
+    prop_oneof![12 => read, 24 => "[a-z]{3}é?", 1 => rejected]
+        .prop_map(|name| format!("\"{name}\""))
 }
 
 fn spaces() -> impl Strategy<Value = String> {

@@ -27,7 +27,7 @@ fn is_read_anywhere(value: &str) -> bool {
 }
 
 #[test]
-fn numbers_at_every_edge_keep_their_value_or_are_refused() {
+fn numbers_at_every_edge_keep_their_value_or_are_rejected() {
     let long: Vec<String> = [20, 300, 800, 5_000]
         .into_iter()
         .flat_map(|digits| {
@@ -51,7 +51,7 @@ fn numbers_at_every_edge_keep_their_value_or_are_refused() {
 }
 
 #[test]
-fn extended_json_is_read_or_refused_wherever_it_stands() {
+fn extended_json_is_read_or_rejected_wherever_it_stands() {
     for value in generator::EXTENDED {
         assert!(is_read_anywhere(value), "{value}");
     }
@@ -118,7 +118,7 @@ fn every_utf16_unit_is_read_by_its_escape_but_for_lone_surrogates() {
 }
 
 #[test]
-fn a_name_twice_is_refused_at_every_depth_however_it_is_written() {
+fn a_name_twice_is_rejected_at_every_depth_however_it_is_written() {
     let pairs = [
         ("a", "a"),
         ("a", r"\u0061"),
@@ -153,7 +153,7 @@ fn a_name_twice_is_refused_at_every_depth_however_it_is_written() {
 }
 
 #[test]
-fn names_that_act_or_end_early_are_refused_at_every_depth_and_a_nul_in_a_value_is_not() {
+fn names_that_act_or_end_early_are_rejected_at_every_depth_and_a_nul_in_a_value_is_not() {
     for depth in [0, 1, 50, 98] {
         let at = |object: &str| {
             is_read(&format!(r#"{{"o":{}{object}{}}}"#, "[".repeat(depth), "]".repeat(depth)))
@@ -178,7 +178,7 @@ fn everything() -> String {
 }
 
 #[test]
-fn a_text_that_ends_at_any_byte_or_goes_on_after_its_end_is_refused() {
+fn a_text_that_ends_at_any_byte_or_goes_on_after_its_end_is_rejected() {
     let whole = everything();
     assert!(is_read(&whole) && is_read(&format!(" \t\r\n{whole} \t\r\n")));
     for end in 0..whole.len() {
@@ -268,12 +268,12 @@ fn leveled(value: Bson) -> Bson {
 
 proptest! {
     #[test]
-    fn any_json_becomes_the_document_of_the_reference_or_is_refused_by_both(body in generator::body()) {
+    fn any_json_becomes_the_document_of_the_reference_or_is_rejected_by_both(body in generator::body()) {
         checks::body(body.as_bytes());
     }
 
     #[test]
-    fn json_with_a_flaw_becomes_the_document_of_the_reference_or_is_refused_by_both(
+    fn json_with_a_flaw_becomes_the_document_of_the_reference_or_is_rejected_by_both(
         body in generator::body(), at in any::<prop::sample::Index>(), flaw in ".?|[\\]}\\[{\",:0-9eE.\\\\$-]", cut in 0_usize..3,
     ) {
         let at = body.char_indices().map(|(at, _)| at).nth(at.index(body.chars().count())).unwrap_or(0);
@@ -285,7 +285,7 @@ proptest! {
     fn what_is_read_is_what_serde_json_reads(body in generator::body()) {
         let parsed = serde_json::from_str::<Value>(&body);
         if reader::read(&body).is_none() {
-            prop_assert!(parsed.is_err(), "the reader of the reference refuses JSON: {}", body);
+            prop_assert!(parsed.is_err(), "the reader of the reference rejects JSON: {}", body);
         }
         let Some(bytes) = reference::document(&body) else { return Ok(()) };
         let parsed = parsed.map_err(|error| TestCaseError::fail(format!("{error}: {body}")))?;

@@ -14,7 +14,7 @@ pub enum Tree {
     Object(Vec<(String, Tree)>),
 }
 
-/// Deeper texts are refused unread, which keeps the stack small. Twice what the product takes.
+/// Deeper texts are rejected unread, which keeps the stack small. Twice what the product takes.
 const LEVELS_READ: usize = 200;
 
 /// The tree of a text, or none where it is not JSON.

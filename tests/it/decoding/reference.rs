@@ -17,7 +17,7 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// 0001-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
 const MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
-/// The document of a body as bytes, or none where it is refused.
+/// The document of a body as bytes, or none where it is rejected.
 pub fn document(body: &str) -> Option<Vec<u8>> {
     let Tree::Object(entries) = read(body)? else { return None };
     let bytes = bson::serialize_to_vec(&object(&entries, 1)?).ok()?;
@@ -51,7 +51,7 @@ fn value(tree: &Tree, level: usize) -> Option<Bson> {
     })
 }
 
-/// Integers stay integers or are refused; with a dot or an exponent it is a double, if there is
+/// Integers stay integers or are rejected; with a dot or an exponent it is a double, if there is
 /// one.
 fn number(literal: &str) -> Option<Bson> {
     if literal.contains(['.', 'e', 'E']) {

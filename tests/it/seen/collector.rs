@@ -128,18 +128,18 @@ pub fn free_port() -> u16 {
 }
 
 /// Trace and span.
-pub type Place = (String, String);
+pub type SpanContext = (String, String);
 
 #[derive(Debug, Clone)]
 pub struct Span {
     pub name: String,
-    pub place: Place,
+    pub context: SpanContext,
     pub parent: String,
     /// 3 is CLIENT, 5 is CONSUMER.
     pub kind: i64,
     pub attributes: BTreeMap<String, String>,
     /// Where a link points, and the message it is for.
-    pub links: Vec<(Place, Option<String>)>,
+    pub links: Vec<(SpanContext, Option<String>)>,
     /// 2 is an error.
     pub status: i64,
 }
@@ -147,13 +147,13 @@ pub struct Span {
 impl Span {
     fn of(value: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let place = |value: &Value| (text(&value["traceId"]), text(&value["spanId"]));
+        let context = |value: &Value| (text(&value["traceId"]), text(&value["spanId"]));
         let link = |link: &Value| {
-            (place(link), attributes(&link["attributes"]).remove("messaging.message.id"))
+            (context(link), attributes(&link["attributes"]).remove("messaging.message.id"))
         };
         Self {
             name: text(&value["name"]),
-            place: place(value),
+            context: context(value),
             parent: text(&value["parentSpanId"]),
             kind: value["kind"].as_i64().unwrap_or_default(),
             attributes: attributes(&value["attributes"]),

@@ -15,7 +15,7 @@ use crate::support::until;
 const IN_THE_BODY: &str = "planted-body-7f3a";
 const IN_THE_KEY: &str = "planted-key-91cc";
 
-/// Good ones, and ones that are refused for each of several reasons, all with words that must not
+/// Good ones, and ones that are rejected for each of several reasons, all with words that must not
 /// be seen.
 fn messages() -> Vec<Outgoing> {
     let bodies = [

@@ -107,7 +107,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
         retry_in: Duration::ZERO,
     });
     signals.emit(&ReceiveFailed { fault: "throttled", retry_in: Duration::ZERO });
-    refusals_happen(signals);
+    rejections_happen(signals);
     signals.emit(&Deleted { messages: 25 });
     signals.emit(&Released { messages: 6 });
     for abandoned in [false, true] {
@@ -135,7 +135,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
     let _ = held.enter("a".into(), now, now);
 }
 
-fn refusals_happen(signals: &Signals) {
+fn rejections_happen(signals: &Signals) {
     let rejection = Rejection::new(Reason::BadJson, "column \"1\"");
     for route in [None, Some("event")] {
         signals.emit(&MessageRejected {

@@ -9,7 +9,7 @@ use longshore::queue::sqs::{Outgoing, SendOutcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::collector::{self, Collector, Place, Span, free_port};
+use super::collector::{self, Collector, Span, SpanContext, free_port};
 use super::web::Web;
 use crate::support::child::{Child, command};
 use crate::support::fault_proxy::FaultProxy;
@@ -26,7 +26,7 @@ fn event(number: u64) -> String {
 }
 
 /// The span of the producer of message `number`.
-fn producer(number: u64) -> Place {
+fn producer(number: u64) -> SpanContext {
     (format!("{:032x}", number + 1), format!("{:016x}", number + 1))
 }
 
@@ -113,9 +113,9 @@ async fn every_link_points_at_its_producer_for_a_thousand_messages_in_batches() 
             (MESSAGES, MESSAGES),
             "{name}: one link for each message\n{printed}"
         );
-        for (place, message) in links {
+        for (context, message) in links {
             let number = numbers[&message.expect("looked at above")];
-            assert_eq!(place, producer(number), "{name}: the link of message {number}");
+            assert_eq!(context, producer(number), "{name}: the link of message {number}");
         }
     }
     assert!(
@@ -133,14 +133,17 @@ fn message_count(span: &Span) -> u64 {
 
 /// Writes and settles stand under the batch that they are of.
 fn assert_tree(spans: &[Span]) {
-    let processed: BTreeMap<_, _> =
-        spans.iter().filter(|span| span.kind == 5).map(|span| (span.place.clone(), span)).collect();
+    let processed: BTreeMap<_, _> = spans
+        .iter()
+        .filter(|span| span.kind == 5)
+        .map(|span| (span.context.clone(), span))
+        .collect();
     let (mut writes, mut settles) = (0, 0);
     for span in spans
         .iter()
-        .filter(|span| !processed.contains_key(&span.place) && !span.name.starts_with("receive"))
+        .filter(|span| !processed.contains_key(&span.context) && !span.name.starts_with("receive"))
     {
-        let parent = (span.place.0.clone(), span.parent.clone());
+        let parent = (span.context.0.clone(), span.parent.clone());
         assert!(processed.contains_key(&parent), "{} is under no batch: {span:?}", span.name);
         assert_eq!((span.kind, span.status), (3, 0), "{span:?}");
         if span
@@ -157,8 +160,8 @@ fn assert_tree(spans: &[Span]) {
             );
             writes += 1;
         }
-        for (place, _) in &span.links {
-            assert!(processed.contains_key(place), "{} is linked to no batch", span.name);
+        for (context, _) in &span.links {
+            assert!(processed.contains_key(context), "{} is linked to no batch", span.name);
         }
     }
     assert!(
@@ -200,14 +203,14 @@ async fn one_message_is_one_trace_from_its_python_producer_to_the_durable_write(
     };
     let (process, write, settle) = (named("process"), named("insert events"), named("delete"));
     assert_eq!(
-        (process.place.0.as_str(), process.parent.as_str()),
+        (process.context.0.as_str(), process.parent.as_str()),
         (trace, span),
         "its producer is its parent"
     );
     for below in [write, settle] {
         assert_eq!(
-            (&below.place.0, &below.parent),
-            (&process.place.0, &process.place.1),
+            (&below.context.0, &below.parent),
+            (&process.context.0, &process.context.1),
             "{below:?}"
         );
     }
@@ -236,7 +239,7 @@ async fn a_batch_is_recorded_where_any_of_its_producers_is() {
     let (spans, sampled) = (collector.spans(), producer(100));
     let processed: Vec<_> = spans.iter().filter(|span| span.kind == 5).collect();
     assert!(
-        processed.iter().all(|span| span.links.iter().any(|(place, _)| *place == sampled)),
+        processed.iter().all(|span| span.links.iter().any(|(context, _)| *context == sampled)),
         "{processed:#?}"
     );
     assert!(!spans.iter().any(|span| {
@@ -294,7 +297,7 @@ async fn a_collector_that_is_away_or_silent_costs_nothing_but_its_spans() {
 }
 
 #[tokio::test]
-async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_cause() {
+async fn a_rejected_message_has_its_reason_in_the_trace_and_a_failed_write_its_cause() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
     let collector = Collector::start().await;
     let poison = Outgoing { body: "{".to_owned(), ..with_traceparent(0) };
@@ -325,11 +328,11 @@ async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_ca
     })
     .await;
     let spans = collector.spans();
-    let refused = spans.iter().find(|span| {
+    let rejected = spans.iter().find(|span| {
         span.attributes.get("longshore.reason").is_some_and(|reason| reason == "bad_json")
     });
-    let refused = refused.unwrap_or_else(|| panic!("no reason: {spans:#?}"));
-    assert_eq!((refused.place.0.clone(), refused.parent.clone()), producer(0));
+    let rejected = rejected.unwrap_or_else(|| panic!("no reason: {spans:#?}"));
+    assert_eq!((rejected.context.0.clone(), rejected.parent.clone()), producer(0));
     let failed = spans.iter().find(|span| span.status == 2).expect("seen above");
     assert_eq!(
         (failed.name.as_str(), failed.attributes["error.type"].as_str()),
@@ -337,7 +340,7 @@ async fn a_refused_message_has_its_reason_in_the_trace_and_a_failed_write_its_ca
     );
     assert_eq!(
         line["trace_id"],
-        failed.place.0.as_str(),
+        failed.context.0.as_str(),
         "the line in the log names the trace that it is of"
     );
     assert_eq!(line["span_id"], failed.parent.as_str(), "and the batch");

@@ -1,4 +1,4 @@
-//! How a worker must behave, call by call, seen from outside: what one incarnation was given, and
+//! How a worker must behave, call by call, seen from outside: what one life of it was given, and
 //! what it asked for.
 //!
 //! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays
@@ -21,8 +21,8 @@ use longshore::queue::EntryOutcome;
 use longshore::store::WriteOutcome;
 use tokio::time::Instant;
 
-use super::incarnation::Incarnation;
 use super::judge::{Judge, subject};
+use super::life::Life;
 use super::queue::{Delivery, parse};
 
 use limits::Limits;
@@ -31,9 +31,9 @@ use receipt::Receipt;
 use receipts::Receipts;
 use sickness::Sickness;
 
-/// What an incarnation was given and asked for.
+/// What one life of a worker was given and asked for.
 #[derive(Default)]
-pub struct Book {
+pub struct Ledger {
     /// Messages that receives in progress may bring.
     asked_for: usize,
     receipts: Receipts,
@@ -45,98 +45,100 @@ pub struct Book {
 
 /// What is asked about a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum Request {
     Delete,
     Release,
     /// Stay hidden: an extension, or left for another visibility timeout.
     Hide,
 }
 
-pub fn counts_call(who: &Incarnation) {
+pub fn counts_call(who: &Life) {
     limits::counts_call(who);
     if who.is_alive() {
-        who.book(|book| hiding::looks_after(who, book));
+        who.ledger(|ledger| hiding::looks_after(who, ledger));
     }
 }
 
-pub fn receive_starts(who: &Incarnation, max: usize) {
-    let history = &who.surroundings().history;
+pub fn receive_starts(who: &Life, max: usize) {
+    let history = &who.conditions().history;
     if who.stop.is_draining() {
         history.violation(|| format!("{} starts a receive after its stop", who.name));
     }
-    who.book(|book| {
-        sickness::receive_starts(who, book);
-        book.asked_for += max;
-        limits::looks_at_messages(who, book);
+    who.ledger(|ledger| {
+        sickness::receive_starts(who, ledger);
+        ledger.asked_for += max;
+        limits::looks_at_messages(who, ledger);
     });
 }
 
-pub fn receive_ends(who: &Incarnation, judge: &Judge, max: usize, brought: &[Delivery]) {
-    who.surroundings().history.delivered(brought.len());
-    who.book(|book| {
-        book.asked_for -= max;
+pub fn receive_ends(who: &Life, judge: &Judge, max: usize, brought: &[Delivery]) {
+    who.conditions().history.delivered(brought.len());
+    who.ledger(|ledger| {
+        ledger.asked_for -= max;
         for delivery in brought {
-            book.receipts.received(delivery, judge);
-            sickness::received(who, book, delivery);
+            ledger.receipts.received(delivery, judge);
+            sickness::received(who, ledger, judge, delivery);
         }
-        sickness::looks_at_received(who, book);
-        limits::looks_at_bytes(who, book, 0);
+        sickness::looks_at_received(who, ledger);
+        limits::looks_at_bytes(who, ledger, 0);
     });
 }
 
 /// A call about receipt handles, as long as the worker waits for the answer.
 pub struct Call<'a> {
-    who: &'a Incarnation,
+    who: &'a Life,
     handles: &'a [Arc<str>],
-    wish: Wish,
+    request: Request,
     asked_at: Instant,
     is_answered: bool,
 }
 
 impl<'a> Call<'a> {
     /// Looks at it before it is sent.
-    pub fn new(who: &'a Incarnation, judge: &Judge, handles: &'a [Arc<str>], wish: Wish) -> Self {
-        let history = &who.surroundings().history;
+    pub fn new(who: &'a Life, judge: &Judge, handles: &'a [Arc<str>], request: Request) -> Self {
+        let history = &who.conditions().history;
         if handles.is_empty() || handles.len() > 10 {
             history
                 .violation(|| format!("{} sends a batch of {} entries", who.name, handles.len()));
         }
-        who.book(|book| {
-            book.refused_hides += usize::from(wish == Wish::Hide);
+        who.ledger(|ledger| {
+            ledger.refused_hides += usize::from(request == Request::Hide);
             for handle in handles {
-                let asked =
-                    book.receipts.get_mut(handle).map_or(Ok(()), |receipt| receipt.asked(wish));
+                let asked = ledger
+                    .receipts
+                    .get_mut(handle)
+                    .map_or(Ok(()), |receipt| receipt.asked(request));
                 if let Err(wrong) = asked {
                     history.violation(|| {
-                        format!("{} asks of {handle} to {wish:?}, {wrong}", who.name)
+                        format!("{} asks of {handle} to {request:?}, {wrong}", who.name)
                     });
                 }
-                order::looks_at_order(who, book, handle, wish);
-                looks_at_wish(who, book, judge, handle, wish);
+                order::looks_at_order(who, ledger, handle, request);
+                looks_at_request(who, ledger, judge, handle, request);
             }
         });
-        Self { who, handles, wish, asked_at: Instant::now(), is_answered: false }
+        Self { who, handles, request, asked_at: Instant::now(), is_answered: false }
     }
 
     /// Takes note of the answer. `hide` is how long was asked for.
     pub fn answered(mut self, outcomes: &[EntryOutcome], hide: Duration) {
         self.is_answered = true;
-        let (who, wish) = (self.who, self.wish);
-        who.book(|book| {
-            if wish == Wish::Hide {
-                book.refused_hides = 0;
+        let (who, request) = (self.who, self.request);
+        who.ledger(|ledger| {
+            if request == Request::Hide {
+                ledger.refused_hides = 0;
             }
             for (handle, outcome) in self.handles.iter().zip(outcomes) {
                 let is_done = *outcome == EntryOutcome::Done;
-                book.receipts.answered(handle, wish, outcome);
+                ledger.receipts.answered(handle, request, outcome);
                 if is_done
-                    && wish == Wish::Hide
-                    && let Some(receipt) = book.receipts.get_mut(handle)
+                    && request == Request::Hide
+                    && let Some(receipt) = ledger.receipts.get_mut(handle)
                 {
                     receipt.hidden.confirmed(self.asked_at, hide);
                 }
-                if is_done && wish == Wish::Release {
-                    sickness::gave_back(who, book, handle);
+                if is_done && request == Request::Release {
+                    sickness::gave_back(who, ledger, handle);
                 }
             }
         });
@@ -147,68 +149,79 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.who.book(|book| {
-                let is_overdue =
-                    |handle: &Arc<str>| book.receipts.get(handle).is_some_and(Receipt::is_overdue);
+            self.who.ledger(|ledger| {
+                let is_overdue = |handle: &Arc<str>| {
+                    ledger.receipts.get(handle).is_some_and(Receipt::is_overdue)
+                };
                 let may_end = self.who.stop.is_letting_go() || self.handles.iter().any(is_overdue);
                 for handle in self.handles {
-                    book.receipts
+                    ledger
+                        .receipts
                         .get_mut(handle)
                         .into_iter()
-                        .for_each(|receipt| receipt.unanswered(self.wish, may_end));
+                        .for_each(|receipt| receipt.unanswered(self.request, may_end));
                 }
             });
         }
     }
 }
 
-fn looks_at_wish(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str, wish: Wish) {
-    let history = &who.surroundings().history;
-    if wish != Wish::Hide {
-        limits::was_held(who, book, handle);
+fn looks_at_request(
+    who: &Life,
+    ledger: &mut Ledger,
+    judge: &Judge,
+    handle: &str,
+    request: Request,
+) {
+    let history = &who.conditions().history;
+    if request != Request::Hide {
+        limits::was_held(who, ledger, handle);
     }
-    match wish {
-        Wish::Delete => {
+    match request {
+        Request::Delete => {
             if let Err(lack) = judge.is_durable(parse(handle).0) {
                 history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
             }
         }
-        Wish::Release => {
-            sickness::gives_back(who, book, judge, handle);
-            if book.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
+        Request::Release => {
+            sickness::gives_back(who, ledger, judge, handle);
+            if ledger.receipts.get(handle).is_some_and(|receipt| receipt.must_be_written) {
                 history.violation(|| {
                     format!("{} gives {handle} back, which it could have written", who.name)
                 });
             }
         }
-        Wish::Hide => {}
+        Request::Hide => {}
     }
 }
 
 /// Looks at a write before it is sent.
-pub fn writes(who: &Incarnation, collection: &str, writes: &[Write]) {
+pub fn writes(who: &Life, collection: &str, writes: &[Write]) {
     let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
-    who.book(|book| limits::looks_at_write(who, book, writes, &subjects));
+    who.ledger(|ledger| {
+        sickness::writes(who, ledger, writes, &subjects);
+        limits::looks_at_write(who, ledger, writes, &subjects);
+    });
 }
 
 /// Takes note of what came of a write.
-pub fn wrote(who: &Incarnation, collection: &str, writes: &[Write], outcome: &WriteOutcome) {
+pub fn wrote(who: &Life, collection: &str, writes: &[Write], outcome: &WriteOutcome) {
     let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
-    who.book(|book| {
-        book.receipts.wrote(collection, &subjects, outcome);
-        sickness::wrote(who, book, collection, &subjects, outcome);
+    who.ledger(|ledger| {
+        ledger.receipts.wrote(collection, &subjects, outcome);
+        sickness::wrote(who, ledger, writes, &subjects, outcome);
     });
 }
 
 /// A worker's question whether the store takes writes, as long as it waits for the answer.
 pub struct Question<'a> {
-    who: &'a Incarnation,
+    who: &'a Life,
     is_well: bool,
 }
 
 impl<'a> Question<'a> {
-    pub fn new(who: &'a Incarnation) -> Self {
-        who.book(sickness::asks);
+    pub fn new(who: &'a Life) -> Self {
+        who.ledger(sickness::asks);
         Self { who, is_well: false }
     }
 
@@ -219,32 +232,32 @@ impl<'a> Question<'a> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.who.book(|book| sickness::hears(book, self.is_well));
+        self.who.ledger(|ledger| sickness::hears(ledger, self.is_well));
     }
 }
 
 /// From now on the worker drains, and nothing disturbs it: whatever it holds it can write and
 /// delete.
-pub fn drains_in_calm(who: &Incarnation) {
-    who.book(|book| {
-        book.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true);
+pub fn drains_in_calm(who: &Life) {
+    who.ledger(|ledger| {
+        ledger.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true);
     });
 }
 
 /// How many messages the worker still has to settle.
-pub fn held(who: &Incarnation) -> usize {
-    who.book(|book| book.receipts.open(who).count())
+pub fn held(who: &Life) -> usize {
+    who.ledger(|ledger| ledger.receipts.open(who).count())
 }
 
 /// After an orderly end.
-pub fn ended(who: &Incarnation) {
-    who.book(|book| {
-        hiding::looks_after(who, book);
-        book.receipts.ended(who);
+pub fn ended(who: &Life) {
+    who.ledger(|ledger| {
+        hiding::looks_after(who, ledger);
+        ledger.receipts.ended(who);
     });
     let held = &who.held;
     if !held.is_empty() || held.forgotten() > 0 {
-        let history = &who.surroundings().history;
+        let history = &who.conditions().history;
         history.violation(|| {
             format!(
                 "{} ended and by its own account holds {}, forgot {}",

@@ -186,11 +186,12 @@ impl Judge {
     }
 
     /// Messages that were sent before `at_ms`, and for which the store has no reason but one that
-    /// it has for all.
-    pub fn unconcerned(&self, at_ms: u64) -> Vec<usize> {
+    /// it has for all. Those to the collection `denied` are concerned.
+    pub fn unconcerned(&self, at_ms: u64, denied: Option<&str>) -> Vec<usize> {
         let is_meant = |sent: &Sent| {
             sent.at_ms < at_ms
                 && sent.mark.is_none()
+                && (denied.is_none() || sent.place().map(|place| place.0) != denied)
                 && !matches!(
                     sent.meaning,
                     Meaning::Poison(_) | Meaning::Event { identity: Some(_), .. }

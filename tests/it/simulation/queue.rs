@@ -19,8 +19,8 @@ use longshore::message::{Fifo, QueueMessage};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::conditions::Conditions;
 use super::fault::Fault;
-use super::surroundings::Surroundings;
 use super::traffic::{EPOCH_MS, Sent, message_id, sequence};
 
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`:
@@ -33,7 +33,7 @@ const ENTRIES_MAX: usize = 10;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 pub struct Queue {
-    surroundings: Arc<Surroundings>,
+    conditions: Arc<Conditions>,
     visibility_timeout: Duration,
     fifo: bool,
     state: Mutex<State>,
@@ -75,9 +75,9 @@ pub struct Delivery {
 }
 
 impl Queue {
-    pub fn new(surroundings: Arc<Surroundings>, visibility_timeout: Duration, fifo: bool) -> Self {
+    pub fn new(conditions: Arc<Conditions>, visibility_timeout: Duration, fifo: bool) -> Self {
         Self {
-            surroundings,
+            conditions,
             visibility_timeout,
             fifo,
             state: Mutex::default(),
@@ -137,7 +137,7 @@ impl Queue {
         attempt: Option<&str>,
     ) -> Vec<Delivery> {
         if !(1..=ENTRIES_MAX).contains(&max) || wait > WAIT_MAX {
-            self.surroundings
+            self.conditions
                 .history
                 .violation(|| format!("a receive of {max} messages, waiting {wait:?}"));
         }
@@ -176,16 +176,16 @@ impl Queue {
         } else {
             self.candidates(state)
         };
-        if chosen.len() > 1 && self.surroundings.draws(Fault::ShortAnswer) {
+        if chosen.len() > 1 && self.conditions.draws(Fault::ShortAnswer) {
             let fewer = self.dice().below(chosen.len());
             if fewer < max {
-                self.surroundings.history.saw(Fault::ShortAnswer);
+                self.conditions.history.saw(Fault::ShortAnswer);
                 chosen.truncate(fewer);
             }
         }
         chosen.truncate(max);
         if !self.fifo && chosen.windows(2).any(|pair| pair[0] > pair[1]) {
-            self.surroundings.history.saw(Fault::Reordered);
+            self.conditions.history.saw(Fault::Reordered);
         }
         let brought: Vec<_> = chosen.iter().map(|number| self.deliver(state, *number)).collect();
         if let Some(attempt) = attempt
@@ -229,7 +229,7 @@ impl Queue {
         if earlier.at + ATTEMPT_KEPT < now || !earlier.brought.iter().all(is_kept) {
             return None;
         }
-        self.surroundings.history.saw(Fault::ReceiveRepeated);
+        self.conditions.history.saw(Fault::ReceiveRepeated);
         let numbers: Vec<_> = earlier.brought.iter().map(|(number, _)| *number).collect();
         let again = numbers.into_iter().map(|number| {
             state.slots[number].visible_at = now + self.visibility_timeout;
@@ -247,7 +247,7 @@ impl Queue {
             } else {
                 Fault::DeliveredWhileHidden
             };
-            self.surroundings.history.saw(fault);
+            self.conditions.history.saw(fault);
         }
         slot.deleted = false;
         slot.handle += 1;
@@ -285,15 +285,15 @@ impl Queue {
 
     /// For what is possible for each message at each look.
     fn rarely(&self, fault: Fault) -> bool {
-        self.dice().chance(0.05) && self.surroundings.draws(fault)
+        self.dice().chance(0.05) && self.conditions.draws(fault)
     }
 
     fn strikes(&self, fault: Fault) -> bool {
-        self.surroundings.strikes(fault)
+        self.conditions.strikes(fault)
     }
 
     fn dice(&self) -> &super::dice::Dice {
-        &self.surroundings.dice
+        &self.conditions.dice
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -19,8 +19,8 @@ use longshore::message::{Key, Reason, Rejection, Update, Write};
 use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
 use longshore::version::{Change, Version};
 
+use super::conditions::Conditions;
 use super::fault::Fault;
-use super::surroundings::Surroundings;
 use super::traffic::Mark;
 
 use applied::applied;
@@ -31,8 +31,11 @@ const UNKNOWN_CODE: i32 = 31_337;
 const VALIDATION_FAILED: i32 = 121;
 const DUPLICATE_KEY: i32 = 11_000;
 
+/// What is said of an item from which the server never returns.
+const HANGS: &str = "the server never returns";
+
 pub struct Store {
-    surroundings: Arc<Surroundings>,
+    conditions: Arc<Conditions>,
     state: Mutex<State>,
 }
 
@@ -75,8 +78,8 @@ pub struct Applied {
 }
 
 impl Store {
-    pub fn new(surroundings: Arc<Surroundings>) -> Self {
-        Self { surroundings, state: Mutex::default() }
+    pub fn new(conditions: Arc<Conditions>) -> Self {
+        Self { conditions, state: Mutex::default() }
     }
 
     /// Applies those writes that `picks` says.
@@ -88,13 +91,13 @@ impl Store {
     ) -> Applied {
         let mut state = self.lock();
         let term = state.term;
-        let is_calm = self.surroundings.is_calm();
+        let is_calm = self.conditions.is_calm();
         let lasts = |mark: &Mark| !is_calm || !mark.is_taken_in_the_end();
         let marks: Vec<_> = writes
             .iter()
             .map(|write| state.effective_mark(collection, write).filter(lasts))
             .collect();
-        let saw = |mark: Mark| self.surroundings.history.saw(mark.fault());
+        let saw = |mark: Mark| self.conditions.history.saw(mark.fault());
         if writes.len() > 1 && marks.contains(&Some(Mark::CommandRefused)) {
             saw(Mark::CommandRefused);
             return Applied {
@@ -112,7 +115,11 @@ impl Store {
                 term,
             };
         }
-        let doubts = self.surroundings.spell(Fault::StoreDoubts);
+        if marks.contains(&Some(Mark::Hangs)) {
+            saw(Mark::Hangs);
+            return Applied { outcome: unconfirmed(StoreFaultKind::NoAnswer, HANGS), term };
+        }
+        let doubts = self.conditions.spell(Fault::StoreDoubts);
         let (mut items, mut unchanged) = (Vec::new(), 0);
         for (write, mark) in writes.iter().zip(&marks) {
             if !picks() {
@@ -128,7 +135,7 @@ impl Store {
             let outcome =
                 outcome.unwrap_or_else(|| state.apply_one(collection, write, &mut unchanged));
             if let Some(fault) = rules::fault(collection, &outcome) {
-                self.surroundings.history.saw(fault);
+                self.conditions.history.saw(fault);
             }
             items.push(outcome);
         }
@@ -196,18 +203,18 @@ impl Store {
 
     /// A good item that the store does not take at the first try.
     fn trouble(&self, state: &mut State, collection: &str, write: &Write) -> Option<ItemOutcome> {
-        if self.surroundings.strikes(Fault::UpsertRaced) {
+        if self.conditions.strikes(Fault::UpsertRaced) {
             return Some(ItemOutcome::Unconfirmed("two upserts met".to_owned()));
         }
         // Refused by the second index, asked once more as the contract demands, and nothing was
         // heard of that.
-        if collection == "badges" && self.surroundings.strikes(Fault::SecondIndexRaced) {
+        if collection == "badges" && self.conditions.strikes(Fault::SecondIndexRaced) {
             return Some(ItemOutcome::Unconfirmed(
                 "another document had the same badge, and no answer came since".to_owned(),
             ));
         }
         let name = name(collection, write);
-        if !state.doubted.contains(&name) && self.surroundings.strikes(Fault::ItemDoubted) {
+        if !state.doubted.contains(&name) && self.conditions.strikes(Fault::ItemDoubted) {
             state.doubted.insert(name);
             return Some(refusal(Mark::UnknownCode));
         }
@@ -277,7 +284,7 @@ fn refusal(mark: Mark) -> ItemOutcome {
     match mark {
         Mark::Refused | Mark::ReplyTooLarge => ItemOutcome::Rejected(rejection(VALIDATION_FAILED)),
         Mark::UnknownCode | Mark::CommandRefused => ItemOutcome::Doubtful(rejection(UNKNOWN_CODE)),
-        Mark::Unconfirmed | Mark::BreaksConnection => {
+        Mark::Unconfirmed | Mark::BreaksConnection | Mark::Hangs => {
             ItemOutcome::Unconfirmed(mark.text().to_owned())
         }
     }

@@ -84,7 +84,7 @@ impl Sent {
     }
 
     /// Whether the store will never take it.
-    pub fn is_refused(&self) -> bool {
+    pub fn is_rejected(&self) -> bool {
         self.mark.is_some_and(|mark| !mark.is_taken_in_the_end())
     }
 }
@@ -127,16 +127,19 @@ pub enum Mark {
     Unconfirmed,
     /// The same.
     BreaksConnection,
+    /// The same.
+    Hangs,
 }
 
 impl Mark {
-    pub const ALL: [(Self, Fault); 6] = [
+    pub const ALL: [(Self, Fault); 7] = [
         (Self::Refused, Fault::ItemRefused),
         (Self::UnknownCode, Fault::ItemUnknownCode),
         (Self::ReplyTooLarge, Fault::ReplyTooLarge),
         (Self::CommandRefused, Fault::CommandRefused),
         (Self::Unconfirmed, Fault::ItemUnconfirmed),
         (Self::BreaksConnection, Fault::ItemBreaksConnection),
+        (Self::Hangs, Fault::ItemHangs),
     ];
 
     pub fn fault(self) -> Fault {
@@ -150,7 +153,7 @@ impl Mark {
 
     /// Whether the store takes the item in the end.
     pub fn is_taken_in_the_end(self) -> bool {
-        matches!(self, Self::Unconfirmed | Self::BreaksConnection)
+        matches!(self, Self::Unconfirmed | Self::BreaksConnection | Self::Hangs)
     }
 
     /// The text in the body by which the store knows it.
@@ -162,6 +165,7 @@ impl Mark {
             Self::CommandRefused => "mark:command",
             Self::Unconfirmed => "mark:unconfirmed",
             Self::BreaksConnection => "mark:breaks",
+            Self::Hangs => "mark:hangs",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::incarnation::Incarnation;
+use super::life::Life;
 
 /// What becomes of one request.
 pub struct Fate {
@@ -32,7 +32,7 @@ pub enum Kill {
 ///
 /// A worker that is dead sends nothing.
 pub async fn ask<T: Send + 'static>(
-    asker: &Arc<Incarnation>,
+    asker: &Arc<Life>,
     fate: Fate,
     patience: Duration,
     act: impl Future<Output = T> + Send + 'static,
@@ -41,7 +41,7 @@ pub async fn ask<T: Send + 'static>(
         return std::future::pending().await;
     }
     let (answer, answered) = oneshot::channel();
-    let under_way = asker.surroundings().under_way();
+    let under_way = asker.conditions().under_way();
     let asker = Arc::clone(asker);
     tokio::spawn(async move {
         sleep(fate.before).await;

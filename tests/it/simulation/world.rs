@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance, sleep};
 
+use super::conditions::Conditions;
 use super::dice::Dice;
 use super::fault::{Coverage, Fault};
 use super::history::History;
@@ -17,7 +18,7 @@ use super::judge::Judge;
 use super::plan::Plan;
 use super::queue::Queue;
 use super::store::Store;
-use super::surroundings::Surroundings;
+use super::store::client::DENIED;
 use super::traffic::{self, Mark, Meaning, Sent};
 
 /// After the last fault everything is done within this time, or it is stuck: so many times over
@@ -68,13 +69,13 @@ pub fn run(seed: u64, told: bool) -> Report {
     runtime.block_on(async {
         let dice = Dice::new(seed);
         let plan = Plan::draw(&dice);
-        let surroundings = Arc::new(Surroundings::new(dice, History::new(told), plan));
-        let world = Arc::new(World::new(Arc::clone(&surroundings)));
+        let conditions = Arc::new(Conditions::new(dice, History::new(told), plan));
+        let world = Arc::new(World::new(Arc::clone(&conditions)));
         let messages = world.live().await;
-        if surroundings.history.is_clean() {
+        if conditions.history.is_clean() {
             world.again(seed).await;
         }
-        let history = &surroundings.history;
+        let history = &conditions.history;
         Report {
             seed,
             messages,
@@ -86,7 +87,7 @@ pub fn run(seed: u64, told: bool) -> Report {
 }
 
 struct World {
-    surroundings: Arc<Surroundings>,
+    conditions: Arc<Conditions>,
     queue: Arc<Queue>,
     store: Arc<Store>,
     judge: Arc<Judge>,
@@ -96,14 +97,14 @@ struct World {
 }
 
 impl World {
-    fn new(surroundings: Arc<Surroundings>) -> Self {
-        let plan = &surroundings.plan;
+    fn new(conditions: Arc<Conditions>) -> Self {
+        let plan = &conditions.plan;
         let queue =
-            Arc::new(Queue::new(Arc::clone(&surroundings), plan.visibility_timeout, plan.fifo));
-        let store = Arc::new(Store::new(Arc::clone(&surroundings)));
+            Arc::new(Queue::new(Arc::clone(&conditions), plan.visibility_timeout, plan.fifo));
+        let store = Arc::new(Store::new(Arc::clone(&conditions)));
         let judge = Arc::new(Judge::new(Arc::clone(&store)));
         Self {
-            surroundings,
+            conditions,
             queue,
             store,
             judge,
@@ -114,28 +115,27 @@ impl World {
 
     /// Gives the number of messages.
     async fn live(self: &Arc<Self>) -> usize {
-        let plan = &self.surroundings.plan;
+        let plan = &self.conditions.plan;
         if plan.workers > 1 {
-            self.surroundings.history.saw(Fault::ManyWorkers);
+            self.conditions.history.saw(Fault::ManyWorkers);
         }
         let seats: Vec<_> =
             (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
         tokio::spawn(Arc::clone(self).others());
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
-        let messages = traffic::draw(plan, &self.surroundings.dice, &self.surroundings.history);
+        let messages = traffic::draw(plan, &self.conditions.dice, &self.conditions.history);
         for message in messages {
-            sleep(Duration::from_millis(message.at_ms).saturating_sub(self.surroundings.age()))
-                .await;
+            sleep(Duration::from_millis(message.at_ms).saturating_sub(self.conditions.age())).await;
             self.send(message);
         }
-        sleep(plan.faults_until.saturating_sub(self.surroundings.age())).await;
-        self.surroundings.calm_down();
-        self.surroundings.history.note(|| "nothing fails any more".to_owned());
+        sleep(plan.faults_until.saturating_sub(self.conditions.age())).await;
+        self.conditions.calm_down();
+        self.conditions.history.note(|| "nothing fails any more".to_owned());
         let mut messages = plan.messages;
         self.until_empty(&mut messages).await;
         if plan.is_faultless() {
-            self.judge.each_came_once(&self.surroundings.history, &self.queue.receive_counts());
+            self.judge.each_came_once(&self.conditions.history, &self.queue.receive_counts());
         }
         self.look_at_receives();
         self.deploy(&mut messages).await;
@@ -147,14 +147,14 @@ impl World {
         }
         machine.abort();
         trial.abort();
-        if self.surroundings.history.is_clean() {
-            self.judge.judge(&self.surroundings.history);
+        if self.conditions.history.is_clean() {
+            self.judge.judge(&self.conditions.history);
         }
         messages
     }
 
     fn send(&self, message: Sent) {
-        self.surroundings
+        self.conditions
             .history
             .note(|| format!("sent {}: {:?} {:?}", message.body, message.meaning, message.mark));
         self.judge.sent(message.clone());
@@ -165,10 +165,10 @@ impl World {
     async fn deploy(&self, sent: &mut usize) {
         sleep(QUIET).await;
         for number in 0..DEPLOY_MESSAGES {
-            sleep(self.surroundings.dice.between_ms(0, DEPLOY_EVERY_MS)).await;
+            sleep(self.conditions.dice.between_ms(0, DEPLOY_EVERY_MS)).await;
             self.send_event(sent);
             if number == DEPLOY_MESSAGES / 3 {
-                self.surroundings.history.note(|| "a deploy begins".to_owned());
+                self.conditions.history.note(|| "a deploy begins".to_owned());
                 self.deploys.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -180,8 +180,7 @@ impl World {
         let calm = Instant::now();
         let mut evidence_at = calm;
         let (is_doubted, stuck_after) = self.stuck_after();
-        while !self.queue.left().is_empty() || self.surroundings.is_under_way() && self.is_writing()
-        {
+        while !self.queue.left().is_empty() || self.conditions.is_under_way() && self.is_writing() {
             if calm.elapsed() > stuck_after {
                 self.violation(|| format!("stuck in the queue: {:?}", self.queue.left()));
                 break;
@@ -197,7 +196,7 @@ impl World {
     /// Whether any message stays in doubt until others are written, and how long everything may
     /// take.
     fn stuck_after(&self) -> (bool, Duration) {
-        let plan = &self.surroundings.plan;
+        let plan = &self.conditions.plan;
         let is_doubted = self.judge.marked(&[Mark::UnknownCode, Mark::CommandRefused]) > 0;
         let waits = plan.visibility_timeout + plan.config.retry.budget + plan.config.retry.max;
         // Each is looked for by halves, and breaks connections until it is found.
@@ -215,7 +214,7 @@ impl World {
 
     /// Long polls are always under way; all else ends within the longest of delays.
     fn is_writing(&self) -> bool {
-        self.surroundings.age() < self.surroundings.plan.faults_until + Duration::from_mins(3)
+        self.conditions.age() < self.conditions.plan.faults_until + Duration::from_mins(3)
     }
 
     /// A good message, of which `sent` is the number.
@@ -225,25 +224,24 @@ impl World {
         let body = format!(
             r#"{{"type":"event","user_id":1,"event_type":"evidence","metadata":{{"n":{number}}}}}"#
         );
-        let at_ms = self.surroundings.history.now_ms();
+        let at_ms = self.conditions.history.now_ms();
         let meaning = Meaning::Event { content: number, identity: None };
         self.send(Sent::plain(body, format!("late{}", number % 3), at_ms, meaning));
     }
 
     /// While one thing is wrong, whatever is not concerned goes on.
     async fn trial(self: Arc<Self>) {
-        let Some(longest) =
-            self.surroundings.plan.trial.as_ref().and_then(|trial| trial.others_stay_max)
-        else {
-            return;
-        };
+        let Some(trial) = &self.conditions.plan.trial else { return };
+        let Some(longest) = trial.others_stay_max else { return };
+        let is_denied = trial.spells.iter().any(|spell| spell.fault == Fault::CollectionDenied);
+        let denied = is_denied.then_some(DENIED);
         let longest_ms = u64::try_from(longest.as_millis()).expect("minutes");
-        while !self.surroundings.is_calm() {
+        while !self.conditions.is_calm() {
             sleep(Duration::from_secs(10)).await;
-            let Some(at_ms) = self.surroundings.history.now_ms().checked_sub(longest_ms) else {
+            let Some(at_ms) = self.conditions.history.now_ms().checked_sub(longest_ms) else {
                 continue;
             };
-            let (due, left) = (self.judge.unconcerned(at_ms), self.queue.left());
+            let (due, left) = (self.judge.unconcerned(at_ms, denied), self.queue.left());
             if let Some(number) = due.into_iter().find(|number| left.contains(number)) {
                 return self.violation(|| {
                     format!("m{number} is not concerned, and yet in the queue since {longest:?}")
@@ -254,8 +252,8 @@ impl World {
 
     /// How often messages were received in a trial that says how often they may.
     fn look_at_receives(&self) {
-        let Some(trial) = self.surroundings.plan.trial.as_ref() else { return };
-        let now_ms = self.surroundings.history.now_ms();
+        let Some(trial) = self.conditions.plan.trial.as_ref() else { return };
+        let now_ms = self.conditions.history.now_ms();
         for (number, (times, sent_ms)) in
             self.queue.receive_counts().into_iter().zip(self.judge.sent_at()).enumerate()
         {
@@ -274,10 +272,10 @@ impl World {
     async fn machine(self: Arc<Self>) {
         loop {
             sleep(Duration::from_secs(1)).await;
-            if self.surroundings.strikes(Fault::Frozen) {
-                let length = self.surroundings.dice.between_ms(1_000, 200_000);
-                self.surroundings.history.note(|| format!("stands still for {length:?}"));
-                self.surroundings.freeze(length);
+            if self.conditions.strikes(Fault::Frozen) {
+                let length = self.conditions.dice.between_ms(1_000, 200_000);
+                self.conditions.history.note(|| format!("stands still for {length:?}"));
+                self.conditions.freeze(length);
                 advance(length).await;
             }
         }
@@ -288,6 +286,6 @@ impl World {
     }
 
     fn violation(&self, what: impl FnOnce() -> String) {
-        self.surroundings.history.violation(what);
+        self.conditions.history.violation(what);
     }
 }

@@ -10,8 +10,8 @@ mod answers;
 mod batch;
 mod deliveries;
 mod exchange;
+mod observations;
 mod plan;
-mod seen;
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use exchange::Exchange;
+pub use observations::Observations;
 pub use plan::{Fault, SETTLING};
-pub use seen::Seen;
 
 /// A proxy on a free port of this machine, gone when dropped.
 pub struct FaultProxy {
@@ -78,8 +78,8 @@ impl FaultProxy {
     }
 
     /// What it did so far.
-    pub fn seen(&self) -> Seen {
-        self.exchange.seen().clone()
+    pub fn observed(&self) -> Observations {
+        self.exchange.observed().clone()
     }
 }
 

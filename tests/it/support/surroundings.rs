@@ -13,7 +13,7 @@ use longshore::queue::BATCH_MAX;
 use longshore::queue::sqs::{Credentials, Outgoing, QueueFacts, SendOutcome, SqsQueue};
 use longshore::stop::Stop;
 use longshore::telemetry::counters::Counts;
-use longshore::worker::{Ended, Seen, Worker};
+use longshore::worker::{Ended, Observability, Worker};
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
 use tokio::process::Command;
@@ -105,8 +105,9 @@ impl Surroundings {
 
     /// Runs a worker in this process until the queue is empty.
     pub async fn unload(&self, config: Config) -> Counts {
-        let worker =
-            Worker::start(config, Credentials::Local, Seen::default()).await.expect("a worker");
+        let worker = Worker::start(config, Credentials::Local, Observability::default())
+            .await
+            .expect("a worker");
         let (signals, stop) = (worker.signals.clone(), Stop::default());
         let running = tokio::spawn(worker.run(stop.clone()));
         until("the queue is empty", async || self.left().await == 0).await;
@@ -118,8 +119,8 @@ impl Surroundings {
     /// Holds the database against what a portal's load must have made of it, and the queue to be
     /// empty.
     pub async fn assert_holds(&self, expected: &Expected) {
-        let verdict = verify(&self.manager, expected).await.expect("a verdict");
-        assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);
+        let verification = verify(&self.manager, expected).await.expect("the database is read");
+        assert!(verification.problems.is_empty(), "{:#?}", verification.problems);
         assert_eq!(self.left().await, 0);
     }
 

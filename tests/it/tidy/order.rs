@@ -170,20 +170,20 @@ fn imported(height: usize, importer: &str, named: &Named) -> Result<&'static str
 /// Complaints about files that import each other in a circle: neither can be read before the other.
 /// That a file declares the modules below it, and says what of them is seen outside, is no import.
 pub fn file_circles(sources: &[Source]) -> Vec<String> {
-    let files: Vec<&Source> = sources.iter().filter(|source| !source.is_tests()).collect();
-    let paths: BTreeMap<String, &Source> =
-        files.iter().map(|source| (source.module.join("/"), *source)).collect();
+    let files: BTreeMap<String, &Source> = sources
+        .iter()
+        .filter(|source| !source.is_tests())
+        .map(|source| (source.module.join("/"), source))
+        .collect();
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for source in &files {
-        let own = source.module.join("/");
+    for (importer, source) in &files {
         for named in source.named().iter().filter(|named| named.own) {
             // The file that the longest part of the path leads to.
-            let file = (1..=named.segments.len()).rev().find_map(|length| {
-                paths.get_key_value(&named.segments[..length].join("/")).map(|(path, _)| path)
-            });
-            if let Some((path, _)) = file.and_then(|file| paths.get_key_value(file))
-                && *path != own
-                && let Some((importer, _)) = paths.get_key_value(&own)
+            let imported = (1..=named.segments.len())
+                .rev()
+                .find_map(|length| files.get_key_value(&named.segments[..length].join("/")));
+            if let Some((path, _)) = imported
+                && path != importer
             {
                 edges.entry(importer).or_default().insert(path);
             }

@@ -78,8 +78,8 @@ async fn assert_orders(surroundings: &Surroundings) {
     );
     assert_eq!(dead.len(), 2, "{dead:?}");
     let ids = orders.iter().map(|order| order.get_str("_id").expect("an id"));
-    let refused = if ids.clone().any(|id| id == "A-1-20") { "A-1-99" } else { "A-1-20" };
-    assert!(dead[1].get_str("body").expect("a body").contains(refused), "{dead:?}");
+    let rejected = if ids.clone().any(|id| id == "A-1-20") { "A-1-99" } else { "A-1-20" };
+    assert!(dead[1].get_str("body").expect("a body").contains(rejected), "{dead:?}");
 }
 
 /// Three changes of one profile, each of some fields, the newest first.

@@ -1,4 +1,4 @@
-//! What of a collection makes the order of arrival matter after all, or messages be refused that
+//! What of a collection makes the order of arrival matter after all, or messages be rejected that
 //! are in order. Nothing here keeps a worker from running: it is said so that nobody is surprised.
 
 use std::collections::BTreeSet;

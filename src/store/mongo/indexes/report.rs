@@ -23,7 +23,7 @@ pub struct IndexReport {
     pub unguarded: Option<Unguarded>,
     /// Of those that refuse a second document with one key, the one that serves best.
     pub guard: Option<Guard>,
-    /// What makes the order of arrival matter, or good messages be refused. For a person to know.
+    /// What makes the order of arrival matter, or good messages be rejected. For a person to know.
     pub notes: Vec<String>,
     /// The default collation of the collection, unless it is simple.
     pub collation: Option<String>,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::simulation::incarnation::Incarnation;
+use crate::simulation::life::Life;
 
-use super::Book;
+use super::Ledger;
 
 /// No extension is asked for beyond this time from the receive: the message is given back instead
 /// (SQS: 12 h at most).
@@ -67,18 +67,18 @@ impl Hidden {
 }
 
 /// Looks for messages that came out of hiding though nothing kept the worker from asking.
-pub fn looks_after(who: &Incarnation, book: &mut Book) {
-    let surroundings = who.surroundings();
-    let is_refused = book.refused_hides >= REFUSED;
-    for (handle, receipt) in book.receipts.open_mut(who) {
-        let exposed = surroundings.awake_since(receipt.hidden.since);
+pub fn looks_after(who: &Life, ledger: &mut Ledger) {
+    let conditions = who.conditions();
+    let is_refused = ledger.refused_hides >= REFUSED;
+    for (handle, receipt) in ledger.receipts.open_mut(who) {
+        let exposed = conditions.awake_since(receipt.hidden.since);
         if receipt.hidden.is_over || exposed <= receipt.hidden.length || receipt.is_overdue() {
             continue;
         }
         receipt.hidden.is_over = true;
         if let Some(neglect) = receipt.hidden.neglected().filter(|_| !is_refused) {
             let length = receipt.hidden.length;
-            surroundings.history.violation(|| {
+            conditions.history.violation(|| {
                 format!(
                     "{} held {handle}, which was hidden for {length:?}, and {neglect}",
                     who.name

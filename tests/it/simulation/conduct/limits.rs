@@ -8,10 +8,10 @@ use longshore::message::{Update, Write};
 use longshore::version::Change;
 
 use crate::simulation::fault::Fault;
-use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::{DEAD_LETTERS, Subject};
+use crate::simulation::life::Life;
 
-use super::Book;
+use super::Ledger;
 
 /// Calls of one world, and for each second and worker of it: more of them are a hot loop. Deletes
 /// that are denied are asked for most often: 16 at a time, with pauses that grow to a second at
@@ -25,13 +25,13 @@ const CALLS_PER_SECOND_MAX: u64 = 80;
 const CALLS_PER_DELIVERY_MAX: u64 = 4;
 
 /// A call of the SDK or the driver.
-pub fn counts_call(who: &Incarnation) {
-    let surroundings = who.surroundings();
-    let (calls, deliveries) = surroundings.history.called();
-    let seconds = surroundings.age().as_secs() * surroundings.plan.workers as u64;
+pub fn counts_call(who: &Life) {
+    let conditions = who.conditions();
+    let (calls, deliveries) = conditions.history.called();
+    let seconds = conditions.age().as_secs() * conditions.plan.workers as u64;
     let for_deliveries = CALLS_PER_DELIVERY_MAX * deliveries;
     if calls > CALLS_MAX + CALLS_PER_SECOND_MAX * seconds + for_deliveries {
-        surroundings.history.violation(|| {
+        conditions.history.violation(|| {
             format!("{} makes the call {calls}: something asks in a hot loop", who.name)
         });
         who.kill();
@@ -54,32 +54,32 @@ struct Moment {
 }
 
 /// Looks at how many messages the worker would hold if all came for which it asks.
-pub fn looks_at_messages(who: &Incarnation, book: &mut Book) {
-    let limit = who.surroundings().plan.config.in_flight.messages_max;
-    let held = book.receipts.open(who).count() + book.asked_for;
+pub fn looks_at_messages(who: &Life, ledger: &mut Ledger) {
+    let limit = who.conditions().plan.config.in_flight.messages_max;
+    let held = ledger.receipts.open(who).count() + ledger.asked_for;
     is_within(who, held, limit);
-    if held + book.receipts.perhaps_held(who).count() > limit {
-        let moments = &mut book.limits.moments;
+    if held + ledger.receipts.perhaps_held(who).count() > limit {
+        let moments = &mut ledger.limits.moments;
         moments.push_back(Moment {
             held,
-            perhaps: book.receipts.perhaps_held(who).cloned().collect(),
+            perhaps: ledger.receipts.perhaps_held(who).cloned().collect(),
         });
         moments.drain(..moments.len().saturating_sub(MOMENTS_MAX));
     }
 }
 
 /// The worker settles it: so it has held it until now.
-pub fn was_held(who: &Incarnation, book: &mut Book, handle: &str) {
-    let limit = who.surroundings().plan.config.in_flight.messages_max;
-    for moment in &mut book.limits.moments {
+pub fn was_held(who: &Life, ledger: &mut Ledger, handle: &str) {
+    let limit = who.conditions().plan.config.in_flight.messages_max;
+    for moment in &mut ledger.limits.moments {
         moment.held += usize::from(moment.perhaps.remove(handle));
         is_within(who, moment.held, limit);
     }
 }
 
-fn is_within(who: &Incarnation, held: usize, limit: usize) {
+fn is_within(who: &Life, held: usize, limit: usize) {
     if held > limit {
-        who.surroundings()
+        who.conditions()
             .history
             .violation(|| format!("{} may hold {held} messages, its limit is {limit}", who.name));
     }
@@ -88,13 +88,13 @@ fn is_within(who: &Incarnation, held: usize, limit: usize) {
 /// Looks at the memory that the worker certainly needs: for each message as it came, for the
 /// documents that it has shown to have made of them, and for the updates that it writes just now.
 /// Updates are joined, so more is not known of them.
-pub fn looks_at_bytes(who: &Incarnation, book: &Book, writing: usize) {
-    let limit = who.surroundings().plan.config.in_flight.bytes_max;
+pub fn looks_at_bytes(who: &Life, ledger: &Ledger, writing: usize) {
+    let limit = who.conditions().plan.config.in_flight.bytes_max;
     let held: usize =
-        book.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
+        ledger.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
     let bytes = held + writing;
     if bytes > limit {
-        who.surroundings().history.violation(|| {
+        who.conditions().history.violation(|| {
             format!("{} holds {bytes} bytes of messages, its limit is {limit}", who.name)
         });
     }
@@ -102,8 +102,8 @@ pub fn looks_at_bytes(who: &Incarnation, book: &Book, writing: usize) {
 
 /// Looks at a write before it is sent.
 pub fn looks_at_write(
-    who: &Incarnation,
-    book: &mut Book,
+    who: &Life,
+    ledger: &mut Ledger,
     writes: &[Write],
     subjects: &[Option<Subject>],
 ) {
@@ -114,12 +114,12 @@ pub fn looks_at_write(
             // The record is about as large as the message, which has room for it.
             (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
             (Write::Insert(insert), Some(subject)) => {
-                book.receipts.made(subject, insert.document.len());
+                ledger.receipts.made(subject, insert.document.len());
             }
             (Write::Insert(_), None) => {}
         }
     }
-    looks_at_bytes(who, book, updates);
+    looks_at_bytes(who, ledger, updates);
 }
 
 /// Bytes of all values of an update, with their names.
@@ -133,20 +133,20 @@ fn update_bytes(update: &Update) -> usize {
 
 /// At any end: what was in flight by the worker's own account, with all that was reserved and made
 /// of it, never passed its limits either.
-pub fn kept_its_limits(who: &Incarnation) {
-    let limits = &who.surroundings().plan.config.in_flight;
+pub fn kept_its_limits(who: &Life) {
+    let limits = &who.conditions().plan.config.in_flight;
     let counts = who.signals.counters().counts();
     let peaks = [
         (counts.in_flight_messages_peak, limits.messages_max),
         (counts.in_flight_bytes_peak, limits.bytes_max),
     ];
     if peaks.iter().any(|(peak, limit)| *peak > *limit as u64) || counts.overdrawn_total > 0 {
-        let history = &who.surroundings().history;
+        let history = &who.conditions().history;
         history.violation(|| {
             format!("{} had in flight (messages, bytes; with limits): {peaks:?}", who.name)
         });
     }
     if counts.outgrown_total > 0 {
-        who.surroundings().history.saw(Fault::Outgrown);
+        who.conditions().history.saw(Fault::Outgrown);
     }
 }

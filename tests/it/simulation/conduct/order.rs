@@ -8,26 +8,26 @@
 
 use std::sync::Arc;
 
-use crate::simulation::incarnation::Incarnation;
+use crate::simulation::life::Life;
 
-use super::{Book, Wish};
+use super::{Ledger, Request};
 
-pub fn looks_at_order(who: &Incarnation, book: &mut Book, handle: &Arc<str>, wish: Wish) {
-    let Some(receipt) = book.receipts.get_mut(handle) else { return };
+pub fn looks_at_order(who: &Life, ledger: &mut Ledger, handle: &Arc<str>, request: Request) {
+    let Some(receipt) = ledger.receipts.get_mut(handle) else { return };
     let Some((group, sequence)) = receipt.fifo.clone() else { return };
     let received_at = receipt.received_at;
-    match wish {
-        Wish::Release => {
+    match request {
+        Request::Release => {
             let is_behind = |other: &(String, u128)| other.0 == group && other.1 > sequence;
             for (_, other) in
-                book.receipts.open_mut(who).filter(|(_, other)| other.received_at <= received_at)
+                ledger.receipts.open_mut(who).filter(|(_, other)| other.received_at <= received_at)
             {
                 other.is_behind_released |=
                     !other.written && other.fifo.as_ref().is_some_and(is_behind);
             }
         }
-        Wish::Delete if receipt.is_behind_released => {
-            let history = &who.surroundings().history;
+        Request::Delete if receipt.is_behind_released => {
+            let history = &who.conditions().history;
             history.violation(|| {
                 format!(
                     "{} deletes {handle} past another of its group {group} that went back",
@@ -35,6 +35,6 @@ pub fn looks_at_order(who: &Incarnation, book: &mut Book, handle: &Arc<str>, wis
                 )
             });
         }
-        Wish::Delete | Wish::Hide => {}
+        Request::Delete | Request::Hide => {}
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::simulation::queue::Delivery;
 
-use super::Wish;
+use super::Request;
 use super::hiding::{HOLD, Hidden};
 
 pub struct Receipt {
@@ -29,9 +29,9 @@ pub struct Receipt {
     /// Deletes or releases that failed: see [`Receipt::unanswered`].
     tries: usize,
     /// Which of the two was asked for.
-    wish: Option<Wish>,
+    request: Option<Request>,
     /// That of these for whose answer the worker waits.
-    pending: Option<Wish>,
+    pending: Option<Request>,
     end: Option<End>,
 }
 
@@ -72,7 +72,7 @@ impl Receipt {
             must_be_written: false,
             doubt: None,
             tries: 0,
-            wish: None,
+            request: None,
             pending: None,
             end: None,
         }
@@ -136,21 +136,21 @@ impl Receipt {
     ///
     /// # Errors
     /// Why that must not be asked: every receipt is settled once.
-    pub fn asked(&mut self, wish: Wish) -> Result<(), &'static str> {
-        if wish == Wish::Hide {
+    pub fn asked(&mut self, request: Request) -> Result<(), &'static str> {
+        if request == Request::Hide {
             self.hidden.asked();
             if let Some(doubt) = &mut self.doubt {
                 doubt.asks += 1;
             }
             return Ok(());
         }
-        let is_pending = self.pending.replace(wish).is_some();
-        let before = self.wish.replace(wish);
+        let is_pending = self.pending.replace(request).is_some();
+        let before = self.request.replace(request);
         if self.is_settled() {
             Err("which is settled already")
         } else if is_pending {
             Err("though it waits for the answer to that")
-        } else if before.is_some_and(|before| before != wish) && self.end.is_none() {
+        } else if before.is_some_and(|before| before != request) && self.end.is_none() {
             Err("though it asked for the other before")
         } else {
             Ok(())
@@ -159,31 +159,31 @@ impl Receipt {
 
     /// A call failed as a whole, or the worker waits for it no more. Of deletes that is no try:
     /// what is written is kept until the queue takes deletes again, unless that `may_end`.
-    pub fn unanswered(&mut self, wish: Wish, may_end: bool) {
-        if wish == Wish::Hide {
+    pub fn unanswered(&mut self, request: Request, may_end: bool) {
+        if request == Request::Hide {
             return self.hidden.failed();
         }
         self.pending = None;
-        self.tries += usize::from(wish == Wish::Release || may_end);
+        self.tries += usize::from(request == Request::Release || may_end);
     }
 
-    pub fn answered(&mut self, wish: Wish, outcome: &EntryOutcome) {
-        if wish != Wish::Hide {
+    pub fn answered(&mut self, request: Request, outcome: &EntryOutcome) {
+        if request != Request::Hide {
             self.pending = None;
         }
-        match (wish, outcome) {
-            (Wish::Hide, EntryOutcome::Failed(_)) => self.hidden.failed(),
-            (Wish::Hide, EntryOutcome::Done) => {
+        match (request, outcome) {
+            (Request::Hide, EntryOutcome::Failed(_)) => self.hidden.failed(),
+            (Request::Hide, EntryOutcome::Done) => {
                 if let Some(doubt) = &mut self.doubt {
                     doubt.is_hidden = true;
                 }
             }
-            (Wish::Hide, EntryOutcome::Stale) => self.end = self.end.or(Some(End::Stale)),
+            (Request::Hide, EntryOutcome::Stale) => self.end = self.end.or(Some(End::Stale)),
             (_, EntryOutcome::Failed(_)) => self.tries += 1,
-            (Wish::Delete, EntryOutcome::Done | EntryOutcome::Stale) => {
+            (Request::Delete, EntryOutcome::Done | EntryOutcome::Stale) => {
                 self.end = Some(End::Deleted);
             }
-            (Wish::Release, EntryOutcome::Done | EntryOutcome::Stale) => {
+            (Request::Release, EntryOutcome::Done | EntryOutcome::Stale) => {
                 self.end = Some(End::Released);
             }
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use longshore::queue::EntryOutcome;
 use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
 
-use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
+use crate::simulation::life::Life;
 use crate::simulation::queue::{Delivery, parse};
 
-use super::Wish;
+use super::Request;
 use super::receipt::Receipt;
 
 /// A delete or a release that fails is asked for this often at least.
@@ -55,9 +55,9 @@ impl Receipts {
     }
 
     /// Takes note of the answer to what was asked of a handle.
-    pub fn answered(&mut self, handle: &str, wish: Wish, outcome: &EntryOutcome) {
+    pub fn answered(&mut self, handle: &str, request: Request, outcome: &EntryOutcome) {
         if let Some(receipt) = self.by_handle.get_mut(handle) {
-            receipt.answered(wish, outcome);
+            receipt.answered(request, outcome);
             if receipt.is_deleted() {
                 self.gone.insert(parse(handle).0);
             }
@@ -77,13 +77,13 @@ impl Receipts {
     }
 
     /// Those that the worker still has to settle.
-    pub fn open(&self, who: &Incarnation) -> impl Iterator<Item = (&Arc<str>, &Receipt)> {
+    pub fn open(&self, who: &Life) -> impl Iterator<Item = (&Arc<str>, &Receipt)> {
         let tries_min = tries_min(who);
         self.by_handle.iter().filter(move |(_, receipt)| receipt.is_open(tries_min))
     }
 
     /// Those that the worker holds, or has left to the queue.
-    pub fn perhaps_held(&self, who: &Incarnation) -> impl Iterator<Item = &Arc<str>> {
+    pub fn perhaps_held(&self, who: &Life) -> impl Iterator<Item = &Arc<str>> {
         let tries_min = tries_min(who);
         let is_either = move |receipt: &Receipt| {
             receipt.may_be_held(tries_min) && receipt.may_be_left(tries_min)
@@ -94,10 +94,7 @@ impl Receipts {
             .map(|(handle, _)| handle)
     }
 
-    pub fn open_mut(
-        &mut self,
-        who: &Incarnation,
-    ) -> impl Iterator<Item = (&Arc<str>, &mut Receipt)> {
+    pub fn open_mut(&mut self, who: &Life) -> impl Iterator<Item = (&Arc<str>, &mut Receipt)> {
         let tries_min = tries_min(who);
         self.by_handle.iter_mut().filter(move |(_, receipt)| receipt.is_open(tries_min))
     }
@@ -139,8 +136,13 @@ impl Receipts {
         let items = match outcome {
             WriteOutcome::Answered { items, .. } => items,
             WriteOutcome::Unconfirmed(fault) => {
-                if fault.kind == StoreFaultKind::Denied && collection == DEAD_LETTERS {
-                    subjects.iter().flatten().for_each(|subject| self.doubts(subject));
+                match (fault.kind, subjects) {
+                    (StoreFaultKind::Collection, _) => {
+                        subjects.iter().flatten().for_each(|subject| self.doubts(subject));
+                    }
+                    // One alone from which the server does not return is left.
+                    (StoreFaultKind::NoAnswer, [Some(subject)]) => self.sets_aside(subject),
+                    _ => {}
                 }
                 return;
             }
@@ -184,8 +186,8 @@ impl Receipts {
 
     /// After an orderly end: whatever came was settled, or left for a reason, or asked for often
     /// enough.
-    pub fn ended(&self, who: &Incarnation) {
-        let history = &who.surroundings().history;
+    pub fn ended(&self, who: &Life) {
+        let history = &who.conditions().history;
         for (handle, receipt) in self.open(who) {
             let (tries, name) = (receipt.tries(), &who.name);
             history.violation(|| {
@@ -195,6 +197,6 @@ impl Receipts {
     }
 }
 
-fn tries_min(who: &Incarnation) -> usize {
+fn tries_min(who: &Life) -> usize {
     if who.stop.is_letting_go() { SETTLE_TRIES_LETTING_GO_MIN } else { SETTLE_TRIES_MIN }
 }

@@ -45,7 +45,7 @@ impl Verdict<'_> {
             else {
                 continue;
             };
-            if sent.is_refused() {
+            if sent.is_rejected() {
                 // What others wrote may be newer, and then there is nothing to refuse.
                 self.letters_allowed.insert(number);
             } else {

@@ -1,4 +1,4 @@
-//! Where rules of the store refuse a message, or not, for what else is stored: then the order of
+//! Where rules of the store reject a message, or not, for what else is stored: then the order of
 //! arrival matters. A message has its dead letter or its effect, nothing else is stored, and what
 //! no rule touches holds.
 
@@ -13,11 +13,11 @@ use super::{BADGES, DEAD_LETTERS, SHIFTS, dead_letter};
 
 impl Verdict<'_> {
     pub fn ruled(&mut self) {
-        let refused: BTreeSet<usize> =
+        let rejected: BTreeSet<usize> =
             (0..self.sent.len()).filter(|number| self.has_letter(*number)).collect();
         for (number, sent) in self.sent.iter().enumerate() {
             let Some((BADGES | SHIFTS, _, _)) = sent.place() else { continue };
-            if sent.is_refused() || self.sent.iter().any(|other| meets(sent, other)) {
+            if sent.is_rejected() || self.sent.iter().any(|other| meets(sent, other)) {
                 self.letters_allowed.insert(number);
             }
         }
@@ -36,7 +36,7 @@ impl Verdict<'_> {
                     BADGES => self.holds(
                         &name,
                         "data",
-                        &refused,
+                        &rejected,
                         |sent| match (stored, &sent.meaning) {
                             (
                                 Some(Document::Whole { fields, .. }),
@@ -61,7 +61,7 @@ impl Verdict<'_> {
                             let is_of = |sent: &Sent| {
                                 value.is_some_and(|value| sent.content() == content(value, field))
                             };
-                            self.holds(&name, field, &refused, is_of, value.is_some());
+                            self.holds(&name, field, &rejected, is_of, value.is_some());
                         }
                     }
                 }
@@ -69,12 +69,12 @@ impl Verdict<'_> {
         }
     }
 
-    /// One of the messages that carry the field is stored, and none is newer that was not refused.
+    /// One of the messages that carry the field is stored, and none is newer that was not rejected.
     fn holds(
         &self,
         name: &Name,
         field: &str,
-        refused: &BTreeSet<usize>,
+        rejected: &BTreeSet<usize>,
         is_stored: impl Fn(&Sent) -> bool,
         is_there: bool,
     ) {
@@ -82,10 +82,10 @@ impl Verdict<'_> {
             self.sent
                 .iter()
                 .enumerate()
-                .filter(|(_, sent)| !sent.is_refused() && carries(sent, name, field))
+                .filter(|(_, sent)| !sent.is_rejected() && carries(sent, name, field))
         };
         let stored = ours().find(|(_, sent)| is_stored(sent));
-        let taken = || ours().filter(|(number, _)| !refused.contains(number));
+        let taken = || ours().filter(|(number, _)| !rejected.contains(number));
         let lost = match stored {
             Some((_, stored)) => {
                 taken().find(|(_, sent)| stamp_of(sent).is_newer_than(stamp_of(stored)))
@@ -95,7 +95,7 @@ impl Verdict<'_> {
         if let Some((number, _)) = lost {
             self.history.violation(|| {
                 format!(
-                    "{field} of {name:?} has lost m{number}, which was not refused: {:?}",
+                    "{field} of {name:?} has lost m{number}, which was not rejected: {:?}",
                     self.documents.get(name)
                 )
             });
@@ -127,7 +127,7 @@ fn carries(sent: &Sent, name: &Name, field: &str) -> bool {
         }
 }
 
-/// Whether the second may be the reason for which the first is refused.
+/// Whether the second may be the reason for which the first is rejected.
 fn meets(sent: &Sent, other: &Sent) -> bool {
     match (&sent.meaning, &other.meaning) {
         (

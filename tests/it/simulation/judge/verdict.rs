@@ -17,7 +17,7 @@ pub struct Verdict<'a> {
     pub(super) documents: &'a BTreeMap<Name, Document>,
     /// Reasons of the dead letters that must be there, by message.
     letters_due: BTreeMap<usize, &'static str>,
-    /// Messages that the store may have refused, or not: it depends on what was there before.
+    /// Messages that may be rejected, or not: it depends on what was there before.
     pub(super) letters_allowed: BTreeSet<usize>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Verdict<'a> {
         }
         let mut by_id: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         let mut good: BTreeSet<usize> = BTreeSet::new();
-        for sent in self.sent.iter().filter(|sent| !sent.is_refused()) {
+        for sent in self.sent.iter().filter(|sent| !sent.is_rejected()) {
             match &sent.meaning {
                 Meaning::Event { content, identity: Some(id) } => {
                     by_id.entry(id).or_default().insert(*content);
@@ -88,7 +88,7 @@ impl<'a> Verdict<'a> {
         }
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Event { content, .. } = sent.meaning else { continue };
-            if sent.is_refused() {
+            if sent.is_rejected() {
                 self.letters_due.insert(number, "store_rejected");
             } else if !good.contains(&content) {
                 self.letters_due.insert(number, "id_conflict");
@@ -111,7 +111,7 @@ impl<'a> Verdict<'a> {
     /// newer.
     fn wholes(&mut self) {
         let mut newest: BTreeMap<Name, Newest> = BTreeMap::new();
-        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_rejected()) {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning
             else {
                 continue;
@@ -121,7 +121,7 @@ impl<'a> Verdict<'a> {
             }
             newest.entry(named(collection, key)).or_default().meets(number, stamp, self.sent);
         }
-        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_rejected()) {
             let Meaning::Whole { collection, key, stamp, expired: false, .. } = &sent.meaning
             else {
                 continue;
@@ -130,7 +130,7 @@ impl<'a> Verdict<'a> {
                 continue;
             }
             let best = newest.get(&named(collection, key));
-            self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
+            self.rejected(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
         for collection in ["sessions", "user_cache", "seats", "leases"] {
             for (name, document) in self.of(collection) {
@@ -164,7 +164,7 @@ impl<'a> Verdict<'a> {
     fn partials(&mut self) {
         let mut newest: BTreeMap<(Name, &str), Newest> = BTreeMap::new();
         let of = |key: &str, field: &'static str| (named("profiles", key), field);
-        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_refused()) {
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| !sent.is_rejected()) {
             let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning
             else {
                 continue;
@@ -173,13 +173,13 @@ impl<'a> Verdict<'a> {
                 newest.entry(of(key, field)).or_default().meets(number, stamp, self.sent);
             }
         }
-        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_refused()) {
+        for (number, sent) in self.sent.iter().enumerate().filter(|(_, sent)| sent.is_rejected()) {
             let Meaning::Partial { collection: "profiles", key, stamp, fields, .. } = &sent.meaning
             else {
                 continue;
             };
             let best = newest.get(&of(key, fields[0]));
-            self.refused(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
+            self.rejected(number, best.is_none_or(|best| best.are_older_than(stamp, self.sent)));
         }
         for (name, document) in self.of("profiles") {
             let Document::Partial(fields) = document else { continue };
@@ -211,8 +211,8 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// A message that the store refuses, where it comes before anything newer.
-    fn refused(&mut self, number: usize, always: bool) {
+    /// A message that is rejected, where it comes before anything newer.
+    fn rejected(&mut self, number: usize, always: bool) {
         if always {
             self.letters_due.insert(number, "store_rejected");
         } else {

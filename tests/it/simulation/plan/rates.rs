@@ -27,6 +27,7 @@ const OF_CALLS: &[Fault] = &[
     Fault::WriteConcernUnmet,
     Fault::SteppedDown,
     Fault::AppliedLate,
+    Fault::CommandTimedOut,
     Fault::ItemDoubted,
     Fault::UpsertRaced,
     Fault::StoreSlow,

@@ -14,8 +14,10 @@ use super::{MIB, OF_PRODUCERS, Outage, Plan};
 const TRIALS: &[Fault] = &[
     Fault::StoreDoubts,
     Fault::DeadLettersDenied,
+    Fault::CollectionDenied,
     Fault::ItemUnconfirmed,
     Fault::ItemBreaksConnection,
+    Fault::ItemHangs,
     Fault::DeletesDenied,
 ];
 
@@ -91,6 +93,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
             plan.rates[Fault::Poison as usize] = 0.2;
             spells.push(Outage { from, until, fault });
         }
+        Fault::CollectionDenied => spells.push(Outage { from, until, fault }),
         Fault::DeletesDenied => {
             spells.push(Outage { from, until, fault });
             // What is written is kept until it can be deleted: every receive of it would bring it

@@ -1,4 +1,4 @@
-//! The queue as a worker sees it: over a network, and with a book of what it asks.
+//! The queue as a worker sees it: over a network, and with a ledger of what it asks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use longshore::message::QueueMessage;
 use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
 
-use crate::simulation::conduct::{self, Wish};
+use crate::simulation::conduct::{self, Request};
 use crate::simulation::fault::Fault;
-use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::Judge;
+use crate::simulation::life::Life;
 use crate::simulation::wire::{Fate, Kill, ask};
 
 use super::Queue;
@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub struct QueueClient {
     pub queue: Arc<Queue>,
     pub judge: Arc<Judge>,
-    pub who: Arc<Incarnation>,
+    pub who: Arc<Life>,
 }
 
 /// Faults that keep the queue from acting.
@@ -34,10 +34,10 @@ const REFUSALS: [(Fault, QueueFaultKind); 4] = [
 impl QueueClient {
     /// What becomes of the next call, a receive or one about handles, and the fault to report where
     /// it has no answer.
-    fn fate(&self, wish: Option<Wish>) -> (Fate, QueueFault) {
-        let surroundings = self.who.surroundings();
-        let strikes = |fault| surroundings.strikes(fault);
-        let dice = &surroundings.dice;
+    fn fate(&self, request: Option<Request>) -> (Fate, QueueFault) {
+        let conditions = self.who.conditions();
+        let strikes = |fault| conditions.strikes(fault);
+        let dice = &conditions.dice;
         let mut fate = Fate {
             before: dice.between_ms(0, 20),
             after: dice.between_ms(0, 20),
@@ -46,7 +46,7 @@ impl QueueClient {
             kill: None,
         };
         let mut kind = QueueFaultKind::Unavailable;
-        if wish == Some(Wish::Delete) && surroundings.spell(Fault::DeletesDenied) {
+        if request == Some(Request::Delete) && conditions.spell(Fault::DeletesDenied) {
             (fate.acts, kind) = (false, QueueFaultKind::Denied);
         } else if let Some((_, refusal)) = REFUSALS.iter().find(|(fault, _)| strikes(*fault)) {
             fate.acts = false;
@@ -68,24 +68,27 @@ impl QueueClient {
     async fn call(
         &self,
         handles: &[Arc<str>],
-        wish: Wish,
+        request: Request,
         timeout: Duration,
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
         conduct::counts_call(&self.who);
-        let call =
-            self.who.is_alive().then(|| conduct::Call::new(&self.who, &self.judge, handles, wish));
-        let history = &self.who.surroundings().history;
-        history.note(|| format!("{} asks: {wish:?} {handles:?} for {timeout:?}", self.who.name));
-        let (fate, fault) = self.fate(Some(wish));
+        let call = self
+            .who
+            .is_alive()
+            .then(|| conduct::Call::new(&self.who, &self.judge, handles, request));
+        let history = &self.who.conditions().history;
+        history.note(|| format!("{} asks: {request:?} {handles:?} for {timeout:?}", self.who.name));
+        let (fate, fault) = self.fate(Some(request));
         let (queue, asked) = (Arc::clone(&self.queue), handles.to_vec());
         let act = async move {
-            match wish {
-                Wish::Delete => queue.delete(&asked),
-                Wish::Release | Wish::Hide => queue.change_visibility(&asked, timeout),
+            match request {
+                Request::Delete => queue.delete(&asked),
+                Request::Release | Request::Hide => queue.change_visibility(&asked, timeout),
             }
         };
         let outcomes = ask(&self.who, fate, PATIENCE, act).await.ok_or(fault);
-        history.note(|| format!("{} hears of {wish:?} {handles:?}: {outcomes:?}", self.who.name));
+        history
+            .note(|| format!("{} hears of {request:?} {handles:?}: {outcomes:?}", self.who.name));
         if let (Ok(outcomes), Some(call)) = (&outcomes, call) {
             call.answered(outcomes, timeout);
         }
@@ -109,7 +112,7 @@ impl longshore::queue::Queue for QueueClient {
         let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
         let brought = ask(&self.who, fate, wait + PATIENCE, act).await;
         conduct::receive_ends(&self.who, &self.judge, max, brought.as_deref().unwrap_or_default());
-        let history = &self.who.surroundings().history;
+        let history = &self.who.conditions().history;
         history.note(|| {
             let handles = brought.as_ref().map(|brought| {
                 brought.iter().map(|one| one.message.receipt_handle.to_string()).collect::<Vec<_>>()
@@ -120,7 +123,7 @@ impl longshore::queue::Queue for QueueClient {
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
-        self.call(handles, Wish::Delete, Duration::ZERO).await
+        self.call(handles, Request::Delete, Duration::ZERO).await
     }
 
     async fn change_visibility(
@@ -128,7 +131,7 @@ impl longshore::queue::Queue for QueueClient {
         handles: &[Arc<str>],
         timeout: Duration,
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
-        let wish = if timeout.is_zero() { Wish::Release } else { Wish::Hide };
-        self.call(handles, wish, timeout).await
+        let request = if timeout.is_zero() { Request::Release } else { Request::Hide };
+        self.call(handles, request, timeout).await
     }
 }

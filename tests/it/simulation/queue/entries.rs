@@ -62,7 +62,7 @@ impl Queue {
             return EntryOutcome::Stale;
         }
         if timeout > HIDDEN_MAX || Instant::now() + timeout > slot.received_at + HIDDEN_MAX {
-            self.surroundings
+            self.conditions
                 .history
                 .violation(|| format!("{handle} would be hidden for more than 12 h"));
             return EntryOutcome::Failed("InvalidParameterValue".to_owned());

@@ -19,8 +19,8 @@ fn queue(groups: &[&str], only: Option<Fault>) -> Queue {
     let mut plan = Plan::draw(&Dice::new(1));
     plan.set_rates(only);
     let fifo = groups.iter().any(|group| !group.is_empty());
-    let surroundings = Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan));
-    let queue = Queue::new(surroundings, VISIBILITY_TIMEOUT, fifo);
+    let conditions = Arc::new(Conditions::new(Dice::new(2), History::new(true), plan));
+    let queue = Queue::new(conditions, VISIBILITY_TIMEOUT, fifo);
     for group in groups {
         queue.send(Sent::plain(String::new(), (*group).to_owned(), 0, Meaning::Poison("bad_json")));
     }
@@ -202,7 +202,7 @@ async fn an_old_handle_deletes_the_message_or_says_so_as_the_queue_pleases() {
 #[tokio::test(start_paused = true)]
 async fn what_a_queue_would_refuse_is_a_violation() {
     let queue = queue(&["", ""], None);
-    let is_clean = || queue.surroundings.history.is_clean();
+    let is_clean = || queue.conditions.history.is_clean();
     let handle =
         [Arc::clone(&queue.receive(1, Duration::ZERO, None).await[0].message.receipt_handle)];
     queue.change_visibility(&handle, Duration::from_hours(11));
@@ -212,7 +212,7 @@ async fn what_a_queue_would_refuse_is_a_violation() {
     for (max, wait_s) in [(0, 0), (11, 0), (10, 21)] {
         let queue = super::tests::queue(&[""], None);
         queue.receive(max, Duration::from_secs(wait_s), None).await;
-        assert!(!queue.surroundings.history.is_clean(), "{max} messages, {wait_s} s");
+        assert!(!queue.conditions.history.is_clean(), "{max} messages, {wait_s} s");
     }
 }
 

@@ -9,11 +9,11 @@ use longshore::store::{Collection, StoreFaultKind, WriteOutcome, Writes};
 
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
-use crate::simulation::incarnation::Incarnation;
 use crate::simulation::judge::DEAD_LETTERS;
+use crate::simulation::life::Life;
 use crate::simulation::wire::{Fate, Kill, ask};
 
-use super::{Store, unconfirmed};
+use super::{HANGS, Store, unconfirmed};
 
 /// How long the driver waits for a server and its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,9 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A write that is applied though nobody waits for it any more comes at most this much later.
 const LATE_MS: u64 = 120_000;
 
+/// The collection that [`Fault::CollectionDenied`] strikes.
+pub const DENIED: &str = "sessions";
+
 pub struct StoreClient {
     pub store: Arc<Store>,
-    pub who: Arc<Incarnation>,
+    pub who: Arc<Life>,
 }
 
 /// What the server does with the command.
@@ -33,6 +36,8 @@ enum Deed {
     /// Applied, and no majority said so in time.
     Unacknowledged,
     Half,
+    /// Applied in part, and given up.
+    TimedOut,
     /// Applied, and the primary steps down before the majority has it.
     SteppedDown,
 }
@@ -40,11 +45,11 @@ enum Deed {
 impl StoreClient {
     /// What becomes of the next command, and how it is told where it has no answer.
     fn fate(&self, collection: &str, is_write: bool) -> (Fate, Deed, StoreFaultKind) {
-        let surroundings = self.who.surroundings();
-        let (dice, history) = (&surroundings.dice, &surroundings.history);
+        let conditions = self.who.conditions();
+        let (dice, history) = (&conditions.dice, &conditions.history);
         // Of what strikes writes, a question is no case.
         let strikes =
-            |fault| if is_write { surroundings.strikes(fault) } else { surroundings.draws(fault) };
+            |fault| if is_write { conditions.strikes(fault) } else { conditions.draws(fault) };
         let mut fate = Fate {
             before: dice.between_ms(0, 10),
             after: dice.between_ms(0, 30),
@@ -53,22 +58,27 @@ impl StoreClient {
             kill: None,
         };
         let (mut deed, mut kind) = (Deed::Acknowledged, StoreFaultKind::Unavailable);
-        if let Some(outage) = surroundings.outage() {
+        if let Some(outage) = conditions.outage() {
             history.saw(outage.fault);
             if outage.fault == Fault::NotAuthorised {
                 kind = StoreFaultKind::Denied;
             } else if dice.chance(0.2) {
-                fate.before = PATIENCE;
+                (fate.before, kind) = (PATIENCE, StoreFaultKind::NoAnswer);
             }
             fate.acts = false;
-        } else if collection == DEAD_LETTERS && surroundings.spell(Fault::DeadLettersDenied) {
-            (fate.acts, kind) = (false, StoreFaultKind::Denied);
+        } else if collection == DEAD_LETTERS && conditions.spell(Fault::DeadLettersDenied)
+            || collection == DENIED && conditions.spell(Fault::CollectionDenied)
+        {
+            (fate.acts, kind) = (false, StoreFaultKind::Collection);
         } else if strikes(Fault::StoreUnavailable) {
             fate.acts = false;
         } else if strikes(Fault::ConnectionLost) {
             (deed, kind, fate.answers) = (Deed::Half, StoreFaultKind::ConnectionLost, false);
         } else if strikes(Fault::HalfApplied) {
-            (deed, fate.answers) = (Deed::Half, false);
+            (deed, kind, fate.answers) = (Deed::Half, StoreFaultKind::NoAnswer, false);
+            fate.before = PATIENCE;
+        } else if strikes(Fault::CommandTimedOut) {
+            deed = Deed::TimedOut;
         } else if strikes(Fault::WriteAnswerLost) {
             (deed, kind, fate.answers) =
                 (Deed::Acknowledged, StoreFaultKind::ConnectionLost, false);
@@ -78,8 +88,9 @@ impl StoreClient {
             deed = Deed::SteppedDown;
         } else if strikes(Fault::AppliedLate) {
             fate.before = PATIENCE + dice.between_ms(1, LATE_MS);
-        } else if surroundings.draws(Fault::StoreSlow) {
-            let hidden_for = surroundings.plan.visibility_timeout;
+            kind = StoreFaultKind::NoAnswer;
+        } else if conditions.draws(Fault::StoreSlow) {
+            let hidden_for = conditions.plan.visibility_timeout;
             let visible = u64::try_from(hidden_for.as_millis()).expect("minutes");
             fate.before = dice.between_ms(500, (2 * visible).min(29_000));
             if is_write && fate.before > hidden_for {
@@ -97,11 +108,11 @@ impl StoreClient {
 impl longshore::store::Store for StoreClient {
     async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
         conduct::counts_call(&self.who);
-        let surroundings = self.who.surroundings();
+        let conditions = self.who.conditions();
         let (fate, deed, kind) = self.fate(&collection.name, true);
         let store = Arc::clone(&self.store);
         let (collection, writes) = (collection.name.clone(), owned(&writes));
-        let history = &surroundings.history;
+        let history = &conditions.history;
         history.note(|| {
             format!("{} writes to {collection}: {} ({deed:?})", self.who.name, names(&writes))
         });
@@ -110,14 +121,17 @@ impl longshore::store::Store for StoreClient {
         }
         let act = {
             let (collection, writes) = (collection.clone(), writes.clone());
-            let surroundings = Arc::clone(surroundings);
+            let conditions = Arc::clone(conditions);
             async move {
                 let applied = store.apply(&collection, &writes, || {
-                    deed != Deed::Half || surroundings.dice.chance(0.5)
+                    !matches!(deed, Deed::Half | Deed::TimedOut) || conditions.dice.chance(0.5)
                 });
                 match deed {
                     Deed::Acknowledged => {}
                     Deed::SteppedDown => store.step_down(),
+                    Deed::TimedOut => {
+                        return unconfirmed(StoreFaultKind::TimedOut, "it took too long");
+                    }
                     Deed::Half | Deed::Unacknowledged => {
                         return unconfirmed(StoreFaultKind::Unavailable, "no majority in time");
                     }
@@ -130,6 +144,9 @@ impl longshore::store::Store for StoreClient {
         let outcome = ask(&self.who, fate, PATIENCE, act).await;
         let outcome =
             outcome.unwrap_or_else(|| unconfirmed(kind, "nothing was heard of the write"));
+        if matches!(&outcome, WriteOutcome::Unconfirmed(fault) if fault.text.contains(HANGS)) {
+            tokio::time::sleep(PATIENCE).await;
+        }
         history.note(|| format!("{} hears of its write: {outcome:?}", self.who.name));
         conduct::wrote(&self.who, &collection, &writes, &outcome);
         outcome
@@ -147,7 +164,7 @@ impl longshore::store::Store for StoreClient {
             .await
             .unwrap_or(false);
         self.who
-            .surroundings()
+            .conditions()
             .history
             .note(|| format!("{} asks whether the store takes writes: {is_well}", self.who.name));
         question.answer(is_well);

@@ -13,7 +13,7 @@ use crate::simulation::plan::Plan;
 fn store(only: Option<Fault>) -> Store {
     let mut plan = Plan::draw(&Dice::new(1));
     plan.set_rates(only);
-    Store::new(Arc::new(Surroundings::new(Dice::new(2), History::new(true), plan)))
+    Store::new(Arc::new(Conditions::new(Dice::new(2), History::new(true), plan)))
 }
 
 fn insert(id: &str, content: &[u8]) -> Write {
@@ -72,7 +72,7 @@ fn stored(store: &Store) -> Option<Document> {
 }
 
 #[test]
-fn an_insert_is_there_once_and_another_document_under_its_id_is_refused() {
+fn an_insert_is_there_once_and_another_document_under_its_id_is_rejected() {
     let store = store(None);
     assert_eq!(items(write(&store, &[insert("a", b"1")])).0, [ItemOutcome::Written]);
     let (again, _) =

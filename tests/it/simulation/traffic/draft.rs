@@ -301,7 +301,7 @@ impl Draft<'_> {
         let (key, content) = (format!("k{}", said.key), self.content());
         let mut fields: Vec<&'static str> =
             ["a", "b", "c"].into_iter().filter(|_| self.dice.chance(0.5)).collect();
-        // A refused message with several fields would be refused for those that are new: then the
+        // A rejected message with several fields would be rejected for those that are new: then the
         // rest is lost with it, which is as it should be, but depends on the order. One field
         // depends on nothing.
         if fields.is_empty() || mark.is_some() {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::simulation::conditions::Conditions;
 use crate::simulation::dice::Dice;
 use crate::simulation::history::History;
 use crate::simulation::judge::KEYED;
 use crate::simulation::plan::Plan;
 use crate::simulation::store::{Document, Name};
-use crate::simulation::surroundings::Surroundings;
 
 use super::World;
 
@@ -24,13 +24,13 @@ impl World {
     /// Looks whether both stores end with the same documents, versions included.
     pub async fn again(&self, seed: u64) {
         let plan = Plan::draw(&Dice::new(seed)).without_faults();
-        let second = Surroundings::new(Dice::new(!seed), History::new(false), plan);
+        let second = Conditions::new(Dice::new(!seed), History::new(false), plan);
         second.calm_down();
         let second = Arc::new(World::new(Arc::new(second)));
         second.queue.shuffle();
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
             let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0))
-                && !message.is_refused();
+                && !message.is_rejected();
             second.send(message);
             if !is_wanted {
                 second.queue.forget(number);
@@ -53,7 +53,7 @@ impl World {
                 format!("a worker panicked when it was given all once more: {error}")
             });
         }
-        for violation in second.surroundings.history.violations() {
+        for violation in second.conditions.history.violations() {
             self.violation(|| format!("given all once more: {violation}"));
         }
         let (first, second) = (keyed(self), keyed(&second));

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
-use crate::simulation::incarnation::{Incarnation, SimulatedClock};
 use crate::simulation::judge::QUEUE_ARN;
+use crate::simulation::life::{Life, SimulatedClock};
 use crate::simulation::queue::client::{PATIENCE, QueueClient};
 use crate::simulation::store::client::StoreClient;
 use crate::simulation::traffic::MESSAGE_BYTES_MAX;
@@ -42,14 +42,11 @@ impl World {
     pub async fn seat(self: Arc<Self>, seat: usize) {
         let mut life = 0;
         while !self.is_over() {
-            let who = Arc::new(Incarnation::new(
-                format!("w{seat}.{life}"),
-                Arc::clone(&self.surroundings),
-            ));
-            self.surroundings.history.note(|| format!("{} starts", who.name));
-            let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.surroundings)));
-            let clocks_jump = self.surroundings.plan.rate(Fault::ClockJumped) > 0.0;
-            if clocks_jump && self.surroundings.dice.chance(0.5) {
+            let who = Arc::new(Life::new(format!("w{seat}.{life}"), Arc::clone(&self.conditions)));
+            self.conditions.history.note(|| format!("{} starts", who.name));
+            let clock = Arc::new(SimulatedClock::new(Arc::clone(&self.conditions)));
+            let clocks_jump = self.conditions.plan.rate(Fault::ClockJumped) > 0.0;
+            if clocks_jump && self.conditions.dice.chance(0.5) {
                 // Wrong from the start, until somebody sets it right.
                 self.jump(&clock);
             }
@@ -57,13 +54,13 @@ impl World {
             who.runs(running.abort_handle());
             self.lead(&who, &clock, running).await;
             conduct::kept_its_limits(&who);
-            sleep(self.surroundings.dice.between_ms(0, 5_000)).await;
+            sleep(self.conditions.dice.between_ms(0, 5_000)).await;
             life += 1;
         }
     }
 
-    fn start(&self, who: &Arc<Incarnation>, clock: &Arc<SimulatedClock>) -> JoinHandle<()> {
-        let plan = &self.surroundings.plan;
+    fn start(&self, who: &Arc<Life>, clock: &Arc<SimulatedClock>) -> JoinHandle<()> {
+        let plan = &self.conditions.plan;
         let flow = Flow {
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             stop: who.stop.clone(),
@@ -91,14 +88,9 @@ impl World {
     }
 
     /// Leads a worker through its life, to its end.
-    async fn lead(
-        &self,
-        who: &Arc<Incarnation>,
-        clock: &SimulatedClock,
-        mut running: JoinHandle<()>,
-    ) {
-        let strikes = |fault| self.surroundings.strikes(fault);
-        let dice = &self.surroundings.dice;
+    async fn lead(&self, who: &Arc<Life>, clock: &SimulatedClock, mut running: JoinHandle<()>) {
+        let strikes = |fault| self.conditions.strikes(fault);
+        let dice = &self.conditions.dice;
         let deploys = self.deploys.load(Ordering::Relaxed);
         while !self.is_over() && deploys == self.deploys.load(Ordering::Relaxed) {
             if let Ok(ended) = timeout(dice.between_ms(500, 1_500), &mut running).await {
@@ -108,7 +100,7 @@ impl World {
                 who.kill();
             } else if strikes(Fault::ClockJumped) {
                 self.jump(clock);
-            } else if self.surroundings.draws(Fault::LetGo) {
+            } else if self.conditions.draws(Fault::LetGo) {
                 return self.stop(who, running, dice.between_ms(0, 10_000)).await;
             } else if strikes(Fault::Drained) {
                 return self.stop(who, running, DRAIN_TIMEOUT).await;
@@ -119,19 +111,14 @@ impl World {
 
     /// Sets a wall clock wrong.
     fn jump(&self, clock: &SimulatedClock) {
-        let dice = &self.surroundings.dice;
+        let dice = &self.conditions.dice;
         let most = dice.pick(JUMPS_MAX);
         let by_ms = dice.between_ms(0, 2 * u64::try_from(most).expect("days"));
         clock.jump(i64::try_from(by_ms.as_millis()).expect("days") - most);
     }
 
-    async fn stop(
-        &self,
-        who: &Arc<Incarnation>,
-        mut running: JoinHandle<()>,
-        drain_timeout: Duration,
-    ) {
-        let history = &self.surroundings.history;
+    async fn stop(&self, who: &Arc<Life>, mut running: JoinHandle<()>, drain_timeout: Duration) {
+        let history = &self.conditions.history;
         history.note(|| format!("{} is told to stop", who.name));
         let must_drain = drain_timeout == DRAIN_TIMEOUT && self.is_undisturbed();
         if must_drain {
@@ -170,14 +157,14 @@ impl World {
     /// may.
     async fn let_go(
         &self,
-        who: &Incarnation,
+        who: &Life,
         running: &mut JoinHandle<()>,
     ) -> Option<Result<(), JoinError>> {
-        let each = PATIENCE + self.surroundings.plan.config.retry.initial;
+        let each = PATIENCE + self.conditions.plan.config.retry.initial;
         let rounds =
             u32::try_from(1 + conduct::held(who).div_ceil(ENTRIES * LET_GO_CALLS)).expect("a few");
         // Not in a calm that has just begun: a call of before may still hang.
-        let longest = if self.surroundings.plan.is_undisturbed() {
+        let longest = if self.conditions.plan.is_undisturbed() {
             LET_GO_MAX
         } else {
             LET_GO_MAX + rounds * LET_GO_TRIES * each
@@ -194,11 +181,11 @@ impl World {
 
     /// Whether nothing keeps a worker from writing and deleting what it holds.
     fn is_undisturbed(&self) -> bool {
-        self.surroundings.is_calm() || self.surroundings.plan.is_undisturbed()
+        self.conditions.is_calm() || self.conditions.plan.is_undisturbed()
     }
 
     /// A worker that ended unasked was killed, or it is a bug.
-    fn look_at_death(&self, who: &Incarnation, ended: Result<(), JoinError>) {
+    fn look_at_death(&self, who: &Life, ended: Result<(), JoinError>) {
         match ended {
             Err(error) if error.is_panic() => {
                 self.violation(|| format!("{} panicked: {error}", who.name));

@@ -26,15 +26,15 @@ const BUSY_FOR: Duration = Duration::from_mins(10);
 impl World {
     pub async fn others(self: Arc<Self>) {
         let mut number = 0;
-        while self.surroundings.plan.has_others()
-            && !self.surroundings.is_calm()
-            && self.surroundings.age() < BUSY_FOR
+        while self.conditions.plan.has_others()
+            && !self.conditions.is_calm()
+            && self.conditions.age() < BUSY_FOR
         {
-            sleep(self.surroundings.dice.between_ms(500, 1_500)).await;
+            sleep(self.conditions.dice.between_ms(500, 1_500)).await;
             for fault in OF_OTHERS
                 .iter()
                 .copied()
-                .filter(|fault| self.surroundings.draws(*fault))
+                .filter(|fault| self.conditions.draws(*fault))
                 .collect::<Vec<_>>()
             {
                 number += 1;
@@ -44,10 +44,10 @@ impl World {
     }
 
     fn other_acts(&self, fault: Fault, number: usize) {
-        let (dice, store) = (&self.surroundings.dice, &self.store);
-        let key = format!("k{}", dice.below(self.surroundings.plan.keys));
+        let (dice, store) = (&self.conditions.dice, &self.store);
+        let key = format!("k{}", dice.below(self.conditions.plan.keys));
         let name = (DESKS.to_owned(), Key::Text(key.clone()));
-        let now_ms = EPOCH_MS + i64::try_from(self.surroundings.history.now_ms()).expect("days");
+        let now_ms = EPOCH_MS + i64::try_from(self.conditions.history.now_ms()).expect("days");
         // Now and then a date that the TTL index has forgotten.
         let lag_ms = if dice.chance(0.3) {
             3 * 24 * 3_600_000
@@ -73,8 +73,8 @@ impl World {
         };
         if has_acted {
             self.judge.others_did(&key, deed);
-            self.surroundings.history.saw(fault);
-            self.surroundings.history.note(|| {
+            self.conditions.history.saw(fault);
+            self.conditions.history.note(|| {
                 format!("another program, at the desk {key}: {deed:?} ({})", fault.what())
             });
         }

@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::answers::{self, bytes, json};
 use super::batch;
 use super::deliveries::{Deliveries, messages, restore_handles};
+use super::observations::Observations;
 use super::plan::{Fault, Met, Plan, SETTLING};
-use super::seen::Seen;
 
 /// The caller gets no answer but the end of its connection.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub(super) struct Exchange {
     upstream: Uri,
     client: Client<HttpConnector, Full<Bytes>>,
     plan: Mutex<Plan>,
-    seen: Mutex<Seen>,
+    observations: Mutex<Observations>,
     deliveries: Mutex<Deliveries>,
 }
 
@@ -46,7 +46,7 @@ impl Exchange {
             upstream: upstream.parse().expect("a URL"),
             client: Client::builder(TokioExecutor::new()).build_http(),
             plan: Mutex::new(Plan::new(seed)),
-            seen: Mutex::default(),
+            observations: Mutex::default(),
             deliveries: Mutex::default(),
         }
     }
@@ -55,8 +55,8 @@ impl Exchange {
         lock(&self.plan)
     }
 
-    pub fn seen(&self) -> MutexGuard<'_, Seen> {
-        lock(&self.seen)
+    pub fn observed(&self) -> MutexGuard<'_, Observations> {
+        lock(&self.observations)
     }
 
     pub fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
@@ -86,24 +86,24 @@ impl Exchange {
         let exchange = Arc::clone(self);
         let acting = tokio::spawn(async move {
             let answer = Arc::clone(&exchange).act(operation, call, met).await;
-            exchange.seen().answer(operation);
+            exchange.observed().answer(operation);
             answer
         });
         let answer = acting.await.map_err(|_| Reset)??;
         if operation == Operation::Receive && answer.status().is_success() {
-            self.seen().deliver(messages(&mut json(answer.body())));
+            self.observed().deliver(messages(&mut json(answer.body())));
         }
         Ok(answer.map(Full::new))
     }
 
     fn note(&self, operation: Operation, call: &Call, met: Met) {
-        let mut seen = self.seen();
-        seen.call(operation);
+        let mut observations = self.observed();
+        observations.call(operation);
         if !met.delay.is_zero() {
-            seen.inject(Fault::Latency(met.delay));
+            observations.inject(Fault::Latency(met.delay));
         }
         if let Some(attempt) = call.attempt() {
-            seen.attempts.push((attempt, met.fault));
+            observations.attempts.push((attempt, met.fault));
         }
     }
 
@@ -128,7 +128,7 @@ impl Exchange {
             }
             _ => {}
         }
-        self.seen().inject(fault);
+        self.observed().inject(fault);
         match fault {
             Fault::ResetBefore | Fault::ResetAfter => Err(Reset),
             Fault::Silence => match std::future::pending::<Infallible>().await {},
@@ -146,7 +146,7 @@ impl Exchange {
             call.change(restore_handles);
             let answer = self.pass(call).await?;
             if SETTLING.contains(&operation) && answer.status().is_success() {
-                self.seen().settle(operation, &json(&call.body), &json(answer.body()));
+                self.observed().settle(operation, &json(&call.body), &json(answer.body()));
             }
             return Ok(answer);
         }
@@ -159,7 +159,7 @@ impl Exchange {
         }
         let mut value = json(answer.body());
         let received = messages(&mut value);
-        self.seen().receive(received);
+        self.observed().receive(received);
         self.deliveries().mark(received);
         Ok(answer.map(|_| bytes(&value)))
     }
@@ -183,7 +183,7 @@ impl Exchange {
         if !answer.status().is_success() || failed.is_empty() {
             return Ok(answer);
         }
-        self.seen().inject(fault);
+        self.observed().inject(fault);
         let mut value = json(answer.body());
         batch::add_failed(&mut value, fault, &failed);
         Ok(answer.map(|_| bytes(&value)))
@@ -201,7 +201,7 @@ impl Exchange {
         }
         let mut value = json(answer.body());
         if self.deliveries().duplicate(messages(&mut value), max) > 0 {
-            self.seen().inject(Fault::Duplicates);
+            self.observed().inject(Fault::Duplicates);
         }
         Ok(answer.map(|_| bytes(&value)))
     }

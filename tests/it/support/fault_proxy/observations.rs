@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::plan::Fault;
 
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct Observations {
     calls: [u64; Operation::ALL.len()],
     answered: [u64; Operation::ALL.len()],
     injected: BTreeMap<&'static str, u64>,
@@ -23,7 +23,7 @@ pub struct Seen {
     pub hidden: BTreeSet<String>,
 }
 
-impl Seen {
+impl Observations {
     /// Calls that came in, whatever became of them.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.calls[operation as usize]

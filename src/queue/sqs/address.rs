@@ -4,14 +4,14 @@ use aws_sdk_sqs::config::Region;
 
 /// A queue's address, for requests and for texts.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct QueueAddress {
     pub url: String,
     pub region: String,
     /// Where requests go, if not to AWS. Without user and password.
     pub endpoint: Option<String>,
 }
 
-impl Place {
+impl QueueAddress {
     pub fn new(url: &str, region: &Region, endpoint: Option<&str>) -> Self {
         Self {
             url: url.to_owned(),
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_named_without_its_password() {
-        let place = Place::new(
+        let address = QueueAddress::new(
             "http://h/0/portal.fifo",
             &Region::new("eu-west-1"),
             Some("http://user:pass@h:4566/x@y"),
         );
-        assert_eq!(place.server(), "the SQS endpoint http://h:4566/x@y");
-        assert_eq!(place.name(), "portal.fifo");
+        assert_eq!(address.server(), "the SQS endpoint http://h:4566/x@y");
+        assert_eq!(address.name(), "portal.fifo");
     }
 }

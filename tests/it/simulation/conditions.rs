@@ -14,7 +14,7 @@ use super::plan::{Outage, Plan};
 /// How long a message may be held (SQS: 12 h; it is given back at 11 h).
 const HOLD: Duration = Duration::from_hours(11);
 
-pub struct Surroundings {
+pub struct Conditions {
     pub dice: Dice,
     pub history: History,
     pub plan: Plan,
@@ -25,7 +25,7 @@ pub struct Surroundings {
     thawed: Mutex<Instant>,
 }
 
-impl Surroundings {
+impl Conditions {
     pub fn new(dice: Dice, history: History, plan: Plan) -> Self {
         Self {
             dice,

@@ -1,4 +1,4 @@
-//! What a worker would be seen by: the address of its status page, and the collector of its traces
+//! How a worker would be observed: the address of its status page, and the collector of its traces
 //! and metrics.
 
 use std::io::ErrorKind;
