@@ -80,6 +80,30 @@ async fn silent_clients_at_every_place_keep_nobody_from_an_answer() {
     running.end().await;
 }
 
+/// All of 127.0.0.0/8 is this machine on Linux alone.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_takes_every_place_costs_another_client_none() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let running = Running::start(&surroundings, &[]);
+    assert_eq!(running.web.get("/livez").await.status, 200);
+    let mut slow = connect(running.port).await;
+    slow.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.expect("sent");
+    let mut greedy = Vec::new();
+    for _ in 0..4 * SOCKETS {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 2], 0).into()).expect("another address of this machine");
+        let connected = socket.connect(([127, 0, 0, 1], running.port).into());
+        greedy.push(connected.await.expect("a connection"));
+    }
+    until("it has lost places", async || is_closed(&greedy[0])).await;
+    slow.write_all(b"localhost\r\n\r\n").await.expect("sent");
+    let mut said = String::new();
+    slow.read_to_string(&mut said).await.expect("an answer");
+    assert!(said.starts_with("HTTP/1.1 200 OK"), "{said}");
+    running.end().await;
+}
+
 #[tokio::test]
 async fn probes_have_a_listener_of_their_own_that_no_page_fills() {
     let surroundings = Surroundings::new(&json!({})).await;
