@@ -11,6 +11,7 @@ mod ini_file;
 mod key_path;
 mod kinds;
 mod layers;
+mod listeners;
 mod literal;
 pub mod load;
 mod names;

@@ -3,7 +3,7 @@
 mod beside;
 pub mod index_watch;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::index_watch::IndexWatch;
-use crate::admin::{self, Health, View};
+use crate::admin::{self, Bound, Health, View};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares::{self, MESSAGE_BYTES_MAX};
@@ -53,7 +53,7 @@ pub struct Worker {
     /// Each collection with its indexes at the start.
     indexes: Vec<(Collection, IndexReport)>,
     held: Held,
-    view: Option<Box<(TcpListener, View)>>,
+    view: Option<Box<(Bound, View)>>,
     metrics: Arc<Metrics>,
     otlp: Otlp,
     pub signals: Signals,
@@ -83,7 +83,7 @@ impl Worker {
     ///
     /// # Errors
     /// Where one of them cannot be reached, refuses, or lacks what the worker cannot do without;
-    /// where `admin.listen` is taken.
+    /// where `admin.listen` or `admin.probes` is taken.
     pub async fn start(
         config: Config,
         credentials: Credentials,
@@ -123,21 +123,18 @@ impl Worker {
         );
         let indexes = prepare_indexes(&config, &store).await?;
         // Last: a worker that cannot start has nothing to show.
-        let view = admin::bind(&config.admin)?.map(|listener| {
-            let (signals, metrics, held) = (signals.clone(), Arc::clone(&metrics), held.clone());
-            Box::new((
-                listener,
-                View {
-                    signals,
-                    metrics,
-                    sources,
-                    held,
-                    stop: Stop::default(),
-                    facts: Arc::new(view_facts),
-                    step_max: STEP_MAX,
-                },
-            ))
-        });
+        let view = Box::new((
+            admin::bind(&config.admin)?,
+            View {
+                signals: signals.clone(),
+                metrics: Arc::clone(&metrics),
+                sources,
+                held: held.clone(),
+                stop: Stop::default(),
+                facts: Arc::new(view_facts),
+                step_max: STEP_MAX,
+            },
+        ));
         let queue = Arc::new(queue.told_to(signals.clone()));
         Ok(Self {
             config: Arc::new(config),
@@ -146,7 +143,7 @@ impl Worker {
             store: Arc::new(store),
             indexes,
             held,
-            view,
+            view: Some(view),
             metrics,
             otlp,
             signals,
@@ -161,7 +158,7 @@ impl Worker {
     /// Where the status page is, once the worker runs.
     #[must_use]
     pub fn page(&self) -> Option<SocketAddr> {
-        self.view.as_ref().and_then(|view| view.0.local_addr().ok())
+        self.view.as_ref().and_then(|view| view.0.page())
     }
 
     /// Runs until `stop` and everything held is settled, and says in one log line what it did. At
@@ -173,16 +170,13 @@ impl Worker {
         let (signals, calls, started) =
             (self.signals.clone(), Arc::clone(self.queue.calls()), Instant::now());
         let admin = self.view.take().map(|view| {
-            let (listener, view) = *view;
-            admin::serve(listener, View { stop: stop.clone(), ..view })
+            let (bound, view) = *view;
+            admin::serve(bound, View { stop: stop.clone(), ..view })
         });
         let _admin = match admin {
-            Some(Ok(admin)) => {
-                tracing::info!(address = %format_args!("http://{}/", admin.address), "status page");
-                Some(admin)
-            }
+            Some(Ok(admin)) => Some(admin),
             Some(Err(error)) => {
-                tracing::error!(cause = %format_args!("{error:#}"), "no status page");
+                tracing::error!(cause = %format_args!("{error:#}"), "no status page and no probes");
                 None
             }
             None => None,

@@ -30,6 +30,14 @@ const FIELDS_MAX: usize = 256;
 
 const FIELD_EXPECTED: &str = "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id or _ingest, and _id only as the key";
 
+/// A host's name: letters, digits and hyphens between dots (RFC 1123, section 2.1), and the
+/// underscore that container networks have in theirs.
+pub(crate) fn is_host(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
+    name.len() <= 253 && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
+}
+
 /// A message type, and so the name of a route.
 pub(crate) fn is_message_type(name: &str) -> bool {
     !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control)

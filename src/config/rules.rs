@@ -46,6 +46,18 @@ pub(crate) fn check(reader: &mut Reader, config: &Config) {
         );
         reader.error_at("in_flight.bytes_max", problem);
     }
+    let listeners = ["admin.listen", "admin.probes"];
+    if reader.all_sound(&listeners)
+        && let (Some(page), Some(probes)) = (config.admin.listen, config.admin.probes)
+        && page.port() == probes.port()
+        && page.port() != 0
+    {
+        let source = reader.source_of(&"admin.listen".into());
+        let problem = format!(
+            "must have another port than admin.listen = \"{page}\" ({source}): a listener that the page fills would answer no probe"
+        );
+        reader.error_at("admin.probes", problem);
+    }
     check_names(reader, config);
 }
 

@@ -2,7 +2,6 @@
 //! they are what they are.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::secret::Secret;
-use super::settings::{AdminConfig, Config, DbConfig, WorkerConfig};
-use super::{connection_options, literal, names, text_file};
+use super::settings::{Config, DbConfig, WorkerConfig};
+use super::{connection_options, listeners, literal, names, text_file};
 use crate::budget::InFlightConfig;
 use crate::dead_letter::DeadLettersConfig;
 use crate::decode::MessageConfig;
@@ -58,14 +57,6 @@ const REGION: Text = Text {
     },
 };
 
-/// Loopback: the status page has no login.
-const LISTEN_DEFAULT: &str = "127.0.0.1:9690";
-
-const LISTEN: Text = Text {
-    expected: "an address and a port such as 127.0.0.1:9690 or 0.0.0.0:9690, or off",
-    accepts: |text| text == "off" || text.parse::<SocketAddr>().is_ok(),
-};
-
 const FILTER: Text = Text {
     expected: "off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn",
     accepts: |text| {
@@ -94,7 +85,7 @@ pub(crate) fn read(reader: &mut Reader) -> Config {
         dead_letters: dead_letters(reader),
         worker: worker(reader),
         log: log(reader),
-        admin: admin(reader),
+        admin: listeners::read(reader),
         routes: BTreeMap::new(),
         collections: BTreeMap::new(),
     }
@@ -318,16 +309,6 @@ fn worker(reader: &mut Reader) -> WorkerConfig {
             Duration::from_secs(25),
         ),
         threads: reader.or("worker.threads", &Count { min: 1, max: 64 }, 1),
-    }
-}
-
-fn admin(reader: &mut Reader) -> AdminConfig {
-    let listen = reader.or("admin.listen", &LISTEN, LISTEN_DEFAULT.to_owned());
-    AdminConfig {
-        // What is no address is "off".
-        listen: listen.parse().ok(),
-        is_chosen: listen != LISTEN_DEFAULT,
-        show_bodies: reader.or("admin.show_bodies", &Switch, false),
     }
 }
 

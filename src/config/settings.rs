@@ -89,6 +89,10 @@ pub struct AdminConfig {
     /// Whether the address is another than the default, and so the user's own choice: what cannot
     /// be had then is an error, and else a warning.
     pub is_chosen: bool,
+    /// Where `/livez` and `/readyz` are served besides, and nothing else; `None` where they are not.
+    pub probes: Option<SocketAddr>,
+    /// The names that a request may call the admin server by, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// Whether the status page shows the bodies of the last dead letters.
     pub show_bodies: bool,
 }

@@ -162,8 +162,14 @@ def agrees(name, objects, values):
     expect(pod["terminationGracePeriodSeconds"] >= seconds(own["worker.drain_timeout"]) + 5, f"{name}: killed before it has drained")
     limit = mebibytes(pod["containers"][0]["resources"]["limits"]["memory"])
     expect(limit >= 110 + 2 * mebibytes(own["in_flight.bytes_max"]), f"{name}: a memory limit of {limit} MiB is below what it may take")
-    port = pod["containers"][0]["ports"][0]["containerPort"]
-    expect(own["admin.listen"].endswith(f":{port}"), f"{name}: the admin server is on another port")
+    ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    for key, port in (("admin.listen", "admin"), ("admin.probes", "probes")):
+        expect(own[key].endswith(f":{ports[port]}"), f"{name}: {key} is on another port than {port}")
+    probes = [probe["httpGet"]["port"] for key, probe in pod["containers"][0].items() if key.endswith("Probe")]
+    expect(probes == ["probes"] * 3, f"{name}: a probe asks where the page can be in its way: {probes}")
+    for service in kind(objects, "Service"):
+        service = service["metadata"]
+        expect(f"{service['name']}.{service['namespace']}.svc" in own["admin.hosts"], f"{name}: the Service's name is refused")
     expect(own["db.mongo_uri"] == "mongodb://***@db.example/portal", f"{name}: the connection string does not reach it")
     for section, keys in values["config"].items():
         for key, value in keys.items():

@@ -5,6 +5,7 @@ mod admin;
 mod collector;
 mod indexes;
 mod secrets;
+mod siege;
 mod status;
 mod traces;
 mod web;

@@ -116,9 +116,22 @@ labels:
 {{- fail "config.db.mongo_uri: a ConfigMap is no place for a password: put the connection string into a Secret, and name that in mongo.existingSecret" -}}
 {{- end -}}
 {{- if hasKey ($config.admin | default dict) "listen" -}}
-{{- fail "config.admin.listen: set admin.host and admin.port, which the probes and the Service follow too" -}}
+{{- fail "config.admin.listen: set admin.host and admin.port, which the Service follows too" -}}
+{{- end -}}
+{{- if hasKey ($config.admin | default dict) "probes" -}}
+{{- fail "config.admin.probes: set admin.host and admin.probesPort, which the probes follow too" -}}
+{{- end -}}
+{{- if hasKey ($config.admin | default dict) "hosts" -}}
+{{- fail "config.admin.hosts: set admin.hosts, which the names of the Service are added to" -}}
+{{- end -}}
+{{- if eq (int .Values.admin.port) (int .Values.admin.probesPort) -}}
+{{- fail "admin.probesPort: must be another than admin.port: what fills the page's listener would keep the probes out" -}}
 {{- end -}}
 {{- $admin := set ($config.admin | default dict) "listen" (printf "%s:%v" .Values.admin.host .Values.admin.port) -}}
+{{- $_ := set $admin "probes" (printf "%s:%v" .Values.admin.host .Values.admin.probesPort) -}}
+{{- $service := include "longshore.fullname" . -}}
+{{- $names := list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace) (printf "%s.%s.svc.cluster.local" $service .Release.Namespace) -}}
+{{- $_ := set $admin "hosts" (concat $names .Values.admin.hosts | uniq) -}}
 {{- include "longshore.toml" (dict "path" "" "value" (set $config "admin" $admin)) -}}
 {{- end -}}
 

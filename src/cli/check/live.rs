@@ -24,13 +24,14 @@ const BODY_MAX: usize = 64 << 10;
 pub(super) async fn check(config: &Config) -> Findings {
     const CHECK: &str = "live";
     let mut findings = Findings::default();
-    let Some(listen) = config.admin.listen else {
+    let Some(listen) = config.admin.probes.or(config.admin.listen) else {
         findings.fail(
             CHECK,
-            "admin.listen is \"off\", so a worker cannot be asked: give it an address",
+            "admin.listen and admin.probes are \"off\", so a worker cannot be asked: give it an address by one of them",
         );
         return findings;
     };
+    let key = if config.admin.probes.is_some() { "admin.probes" } else { "admin.listen" };
     let address = reachable(listen);
     match timeout(WITHIN, ask(address)).await {
         Ok(Ok((200, _))) => findings.ok(CHECK, format!("the worker at {address} is alive")),
@@ -40,7 +41,7 @@ pub(super) async fn check(config: &Config) -> Findings {
         Ok(Err(error)) => {
             findings.fail(
                 CHECK,
-                format!("{error:#}: see that a worker runs here, with the same admin.listen"),
+                format!("{error:#}: see that a worker runs here, with the same {key}"),
             );
         }
         Err(_) => {

@@ -2,12 +2,14 @@
 //! and metrics.
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use crate::config::Config;
 use crate::telemetry::otlp;
 
 use super::finding::Findings;
+
+const CHECK: &str = "admin";
 
 pub(super) fn check(config: &Config) -> Findings {
     let mut findings = Findings::default();
@@ -17,22 +19,32 @@ pub(super) fn check(config: &Config) -> Findings {
 }
 
 fn admin(config: &Config, findings: &mut Findings) {
-    const CHECK: &str = "admin";
-    let Some(address) = config.admin.listen else {
-        return findings
-            .note(CHECK, "admin.listen is \"off\": no status page, no /metrics, no health");
-    };
+    match config.admin.listen {
+        Some(address) => is_free("admin.listen", address, findings),
+        None if config.admin.probes.is_some() => {
+            findings.note(CHECK, "admin.listen is \"off\": no status page, no /metrics");
+        }
+        None => {
+            findings.note(CHECK, "admin.listen is \"off\": no status page, no /metrics, no health");
+        }
+    }
+    if let Some(address) = config.admin.probes {
+        is_free("admin.probes", address, findings);
+    }
+}
+
+fn is_free(key: &str, address: SocketAddr, findings: &mut Findings) {
     match TcpListener::bind(address) {
         Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),
         // A running worker of this configuration has it.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             findings.note(
                 CHECK,
-                format!("http://{address}/ is taken: by a worker that runs here, or another needs an admin.listen of its own"),
+                format!("http://{address}/ is taken: by a worker that runs here, or another needs an {key} of its own"),
             );
         }
         Err(error) => {
-            findings.fail(CHECK, format!("cannot listen on admin.listen = \"{address}\": {error}; give another address, or \"off\""));
+            findings.fail(CHECK, format!("cannot listen on {key} = \"{address}\": {error}; give another address, or \"off\""));
         }
     }
 }

@@ -172,6 +172,12 @@ async fn what_the_start_would_refuse_of_telemetry_and_address_is_found() {
     );
     assert!(found(&ran, "telemetry")[0].1.starts_with("OTEL_TRACES_SAMPLER"), "{}", ran.stdout);
     assert!(found(&ran, "admin")[0].1.contains("give another address"), "{}", ran.stdout);
+    let here = here
+        .set("LONGSHORE__ADMIN__LISTEN", "off")
+        .set("LONGSHORE__ADMIN__PROBES", "192.0.2.1:9691");
+    let ran = here.run(&["check"]).await;
+    assert_eq!(statuses(&ran, "admin"), ["note", "fail"], "{}", ran.stdout);
+    assert!(found(&ran, "admin")[1].1.contains("admin.probes = "), "{}", ran.stdout);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::admin::{self, Facts, Health, View};
-use longshore::config::AdminConfig;
+use longshore::config::{self, AdminConfig};
 use longshore::dev::mongod::{Mongod, Options};
 use longshore::held::Held;
 use longshore::stop::Stop;
@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::collector::free_port;
-use super::web::Web;
+use super::web::{Web, serve};
 use crate::support::child::{Child, longshore};
 use crate::support::mongod;
 use crate::support::sqs::Kind;
@@ -29,16 +29,21 @@ const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=aler
 pub struct Running {
     pub worker: Child,
     pub web: Web,
+    pub port: u16,
 }
 
 impl Running {
     pub fn start(surroundings: &Surroundings, variables: &[(&str, &str)]) -> Self {
-        let port = free_port();
+        Self::start_on(surroundings, free_port(), variables)
+    }
+
+    /// Its admin server is on `port`.
+    pub fn start_on(surroundings: &Surroundings, port: u16, variables: &[(&str, &str)]) -> Self {
         let mut worker = surroundings.longshore(&["run"]);
         worker
             .env("LONGSHORE__ADMIN__LISTEN", format!("127.0.0.1:{port}"))
             .envs(variables.iter().copied());
-        Self { worker: Child::start(worker), web: Web::new(port) }
+        Self { worker: Child::start(worker), web: Web::new(port), port }
     }
 
     pub async fn until_unloaded(&mut self, surroundings: &Surroundings) {
@@ -221,15 +226,11 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
 #[tokio::test]
 async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
     let signals = Signals::default();
-    let listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
-        .expect("bound")
-        .expect("on");
-    let served = admin::serve(listener, view(&signals, Duration::from_secs(30))).expect("served");
-    let web = Web::new(served.address.port());
+    let (_served, address) = serve(view(&signals, Duration::from_secs(30)));
+    let web = Web::new(address.port());
     let mut pages = Vec::new();
-    for _ in 0..64 {
-        let mut page = tokio::net::TcpStream::connect(served.address).await.expect("a connection");
+    for _ in 0..32 {
+        let mut page = tokio::net::TcpStream::connect(address).await.expect("a connection");
         page.write_all(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.expect("sent");
         let mut head = [0; 12];
         page.read_exact(&mut head).await.expect("an answer");
@@ -241,7 +242,7 @@ async fn connections_that_say_nothing_and_pages_without_end_are_bounded() {
     // More than there is room for: they are closed, because they say nothing.
     let mut silent = Vec::new();
     for _ in 0..100 {
-        silent.push(tokio::net::TcpStream::connect(served.address).await.expect("a connection"));
+        silent.push(tokio::net::TcpStream::connect(address).await.expect("a connection"));
     }
     until("the first that said nothing is closed", async || {
         let mut byte = [0; 1];
@@ -280,14 +281,11 @@ pub fn view(signals: &Signals, step_max: Duration) -> View {
     }
 }
 
-/// How `longshore check --live` ends, and what it says.
-async fn check_live(listen: &str) -> (i32, String) {
+/// How `longshore check --live` ends with a setting, and what it says.
+pub async fn check_live(setting: &str) -> (i32, String) {
     let mut command = longshore();
-    let output = command
-        .args(["check", "--live", "--set", &format!("admin.listen={listen}")])
-        .output()
-        .await
-        .expect("it runs");
+    let output =
+        command.args(["check", "--live", "--set", setting]).output().await.expect("it runs");
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a line of JSON");
     assert_eq!(said["check"], "live");
     (output.status.code().expect("a status"), said["text"].as_str().expect("text").to_owned())
@@ -295,29 +293,25 @@ async fn check_live(listen: &str) -> (i32, String) {
 
 #[tokio::test]
 async fn where_no_worker_answers_its_health_check_says_so() {
-    let (status, text) = check_live(&format!("127.0.0.1:{}", free_port())).await;
+    let (status, text) = check_live(&format!("admin.listen=127.0.0.1:{}", free_port())).await;
     assert!(
         status == 1 && text.contains("see that a worker runs here, with the same admin.listen"),
         "{text}"
     );
-    let (status, text) = check_live("off").await;
+    let (status, text) = check_live("admin.listen=off").await;
     assert!(status == 1 && text.contains("give it an address"), "{text}");
     // It answers, but not as a worker does, and never ends.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (status, text) = check_live(&silent.local_addr().expect("an address").to_string()).await;
+    let address = silent.local_addr().expect("an address");
+    let (status, text) = check_live(&format!("admin.listen={address}")).await;
     assert!(status == 1 && text.contains("did not answer within 4 s"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wedged_task_makes_livez_fail() {
     let signals = Signals::default();
-    let listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
-        .expect("bound")
-        .expect("on");
-    let served =
-        admin::serve(listener, view(&signals, Duration::from_millis(200))).expect("served");
-    let web = Web::new(served.address.port());
+    let (_served, address) = serve(view(&signals, Duration::from_millis(200)));
+    let web = Web::new(address.port());
     let (end, until_ended) = std::sync::mpsc::channel::<()>();
     let (wedge, wedged) = tokio::sync::oneshot::channel::<()>();
     let task = signals.watchdog().watch("lane events", async move {
@@ -329,15 +323,15 @@ async fn a_wedged_task_makes_livez_fail() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(web.get("/livez").await.status, 200, "a task that waits is not stuck");
     assert_eq!(
-        check_live(&served.address.to_string()).await,
-        (0, format!("the worker at {} is alive", served.address))
+        check_live(&format!("admin.listen={address}")).await,
+        (0, format!("the worker at {address} is alive"))
     );
     wedge.send(()).expect("it waits");
     until("livez fails", async || web.get("/livez").await.status == 503).await;
     assert_eq!(web.get("/livez").await.text, "stuck: lane events\n");
     assert_eq!(
-        check_live(&served.address.to_string()).await,
-        (1, format!("{} answered 503: stuck: lane events", served.address))
+        check_live(&format!("admin.listen={address}")).await,
+        (1, format!("{address} answered 503: stuck: lane events"))
     );
     assert_eq!(
         (web.status().await["stuck"].clone(), web.metric("longshore_task_stuck").await),
@@ -346,8 +340,8 @@ async fn a_wedged_task_makes_livez_fail() {
     for (host, status) in [
         ("localhost:9690", 200),
         ("[::1]:9690", 200),
-        ("evil.example", 403),
-        ("127.0.0.1.evil.example:9690", 403),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example:9690", 421),
     ] {
         assert_eq!(
             web.ask("/status.json", host).await.expect("an answer").status,
@@ -364,19 +358,16 @@ async fn a_wedged_task_makes_livez_fail() {
 async fn a_taken_address_is_an_error_only_where_it_was_chosen() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let listen = Some(taken.local_addr().expect("an address"));
-    let error = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
-        .expect_err("it is taken");
+    let chosen = AdminConfig { listen, is_chosen: true, ..config::defaults().admin };
+    let error = admin::bind(&chosen).expect_err("it is taken");
     assert!(format!("{error:#}").contains("give another address, or \"off\""), "{error:#}");
-    assert!(
-        admin::bind(&AdminConfig { listen, is_chosen: false, show_bodies: false })
-            .expect("a warning")
-            .is_none()
-    );
-    assert!(
-        admin::bind(&AdminConfig { listen: None, is_chosen: true, show_bodies: false })
-            .expect("off")
-            .is_none()
-    );
+    let not_chosen = AdminConfig { is_chosen: false, ..chosen.clone() };
+    assert_eq!(admin::bind(&not_chosen).expect("a warning").page(), None);
+    let off = AdminConfig { listen: None, ..chosen.clone() };
+    assert_eq!(admin::bind(&off).expect("off").page(), None);
+    let probes = AdminConfig { listen: None, probes: listen, ..chosen };
+    let error = admin::bind(&probes).expect_err("it is taken");
+    assert!(format!("{error:#}").starts_with("cannot listen on admin.probes"), "{error:#}");
 }
 
 #[tokio::test]

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore::admin::{self, Facts, View};
-use longshore::config::AdminConfig;
+use longshore::admin::{Facts, View};
 use longshore::gauges::QueueMessages;
 use longshore::held::Held;
 use longshore::message::{Reason, Rejection};
@@ -20,18 +19,14 @@ use longshore::telemetry::{metrics::Metrics, spans::Spans};
 use tokio::time::Instant;
 
 use super::admin::view;
-use super::web::Web;
+use super::web::{Web, serve};
 use crate::support::until;
 
 /// What a worker's `/status.json` says once it has taken a look, with what differs from run to run
 /// left out: times, and the points of the charts.
 async fn told(view: View, durable: u64) -> String {
-    let listen = Some("127.0.0.1:0".parse().expect("an address"));
-    let listener = admin::bind(&AdminConfig { listen, is_chosen: true, show_bodies: false })
-        .expect("bound")
-        .expect("on");
-    let served = admin::serve(listener, view).expect("served");
-    let web = Web::new(served.address.port());
+    let (_served, address) = serve(view);
+    let web = Web::new(address.port());
     until("it has taken a look", async || web.status().await["totals"]["durable"] == durable).await;
     let mut text = web.get("/status.json").await.text;
     for (before, after) in [("\"uptime_s\":", ","), ("\"points\":[", "]")] {

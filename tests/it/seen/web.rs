@@ -1,5 +1,6 @@
 //! A worker's admin server, as a browser or a scraper asks it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -8,9 +9,20 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use longshore::admin::{self, Admin, View};
+use longshore::config;
 use serde_json::Value;
 
 use crate::support::answered;
+
+/// Serves `view` on a port of its own.
+pub fn serve(view: View) -> (Admin, SocketAddr) {
+    let mut config = config::defaults().admin;
+    config.listen = Some(([127, 0, 0, 1], 0).into());
+    let admin = admin::serve(admin::bind(&config).expect("bound"), view).expect("served");
+    let page = admin.page.expect("an address");
+    (admin, page)
+}
 
 pub struct Web {
     client: Client<HttpConnector, Empty<Bytes>>,
