@@ -108,7 +108,13 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
     config.collections = collections::join(&mut reader, &declared);
     config.routes = declared
         .into_iter()
-        .map(|declared| (declared.route.name.clone(), declared.route))
+        .map(|declared| {
+            let mut route = declared.route;
+            if let Some(collection) = config.collections.get(&route.collection) {
+                route.indexed = collection.indexed();
+            }
+            (route.name.clone(), route)
+        })
         .collect();
     rules::check(&mut reader, &config);
     Ok((config, reader.finish()))

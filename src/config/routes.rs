@@ -167,6 +167,8 @@ impl<'a> RouteReader<'a> {
             kind,
             required,
             fields,
+            // Filled in when the collections of all routes are known.
+            indexed: Vec::new(),
             times,
             default_time,
             volatile,

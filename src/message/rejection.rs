@@ -62,7 +62,8 @@ reasons! {
     /// A name that cannot be stored: `$`, NUL, a dot at the top level, `_ingest`, twice in one
     /// object.
     BadName = "bad_name",
-    /// A value that cannot be stored: an integer beyond int64, a broken Extended JSON value.
+    /// A value that cannot be stored: an integer beyond int64, a broken Extended JSON value, an array
+    /// or an object where an index stands.
     BadValue = "bad_value",
     /// The producer's id is there already, with other contents.
     IdConflict = "id_conflict",

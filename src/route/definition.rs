@@ -13,6 +13,8 @@ pub struct Route {
     pub required: Vec<String>,
     /// `set` only: every field that a message may have, the key and the version field included.
     pub fields: Vec<String>,
+    /// Fields that a declared index of the collection names.
+    pub indexed: Vec<String>,
     /// Fields that hold times and are stored as dates; the version field is always one.
     pub times: Vec<String>,
     /// `insert` only: a time field that is filled with the origin's time where it is absent.

@@ -4,7 +4,7 @@ use crate::bson::{Doc, document};
 use crate::message::{Identity, Insert, Key, Record, Rejection};
 
 use super::definition::Route;
-use super::rules::{ID, INGEST, TYPE, bad_name, check_required, check_size};
+use super::rules::{ID, INGEST, TYPE, bad_name, check_indexed, check_required, check_size};
 use super::{id, key, times};
 
 /// The field that names a document (MongoDB manual, "Documents").
@@ -43,6 +43,7 @@ fn write(
     let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
     let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, &[TYPE])?;
+    check_indexed(route, record, None)?;
     write_fields(document, route, record)?;
     if let Some(hash) = &hash {
         document.doc(INGEST, |own| own.binary("h", hash));

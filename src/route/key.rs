@@ -13,7 +13,7 @@ use crate::message::{Key, Reason, Rejection};
 use super::rules::Name;
 
 /// The longest text that is a key, in bytes: far beyond any id, far below what weighs on an index.
-const TEXT_BYTES_MAX: usize = 1_024;
+pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Reads a key.
 ///

@@ -7,7 +7,7 @@ use crate::time::Time;
 use crate::version::{Change, Version};
 
 use super::definition::Route;
-use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_required, check_size};
+use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_indexed, check_required, check_size};
 use super::{id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
@@ -38,6 +38,7 @@ impl<'a> KeyedRecord<'a> {
             .map_or_else(|| Err(key::missing(&self.keyed.key)), key::from_field)?;
         self.check_names()?;
         check_required(self.route, self.record, &[TYPE, &self.keyed.key])?;
+        check_indexed(self.route, self.record, Some(&self.keyed.key))?;
         let version = self.version(version_skew_max_ms)?;
         let change = match self.keyed.extent {
             Extent::Partial => self.partial(&version)?,

@@ -134,6 +134,48 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_field_that_an_index_names_holds_one_value() {
+        let mut routes = sample::routes();
+        routes.get_mut("event").unwrap().indexed = sample::strings(&["user_id", "timestamp"]);
+        routes.get_mut("cache").unwrap().indexed = sample::strings(&["user_id", "place"]);
+        let indexed = sample::router_of(&routes);
+        let long = "x".repeat(1_025);
+        let one = |value: bson::Bson| {
+            let mut event = doc! { "user_id": 1, "event_type": "login", "other": [1] };
+            event.insert("user_id", value.clone());
+            let mut cache = doc! { "user_id": 1, "data": [1] };
+            cache.insert("place", value);
+            [record("event", &event), record("cache", &cache)]
+        };
+        for value in [
+            bson::bson!([1, 2]),
+            bson::bson!([]),
+            bson::bson!({ "a": 1 }),
+            long.as_str().into(),
+            bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1] }.into(),
+        ] {
+            for record in one(value.clone()) {
+                let rejection = indexed.route(&record).unwrap_err();
+                assert_eq!(rejection.reason, Reason::BadValue, "{value}");
+                assert!(rejection.text.contains("an index of the collection"), "{rejection:?}");
+            }
+        }
+        for value in [
+            bson::bson!(1.5),
+            bson::bson!(true),
+            long[..1_024].into(),
+            bson::Uuid::new().into(),
+            bson::oid::ObjectId::new().into(),
+            bson::DateTime::now().into(),
+        ] {
+            assert!(
+                one(value.clone()).iter().all(|record| indexed.route(record).is_ok()),
+                "{value}"
+            );
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_name_or_value_makes_it_panic(name in "[^\\x00]{0,12}", text in ".{0,12}", number: i64, float: f64) {

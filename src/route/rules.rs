@@ -1,11 +1,12 @@
-//! What all routes ask of a message, and how a refusal names what is wrong.
+//! What all routes ask of a message, and how a rejection names what is wrong.
 
 use std::fmt;
 
-use crate::bson::{DOCUMENT_BYTES_MAX, element};
+use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
 use crate::message::{Reason, Record, Rejection};
 
 use super::definition::Route;
+use super::key;
 
 /// The field that Longshore keeps for itself in every collection.
 pub(super) const INGEST: &str = "_ingest";
@@ -13,7 +14,7 @@ pub(super) const INGEST: &str = "_ingest";
 pub(super) const TYPE: &str = "type";
 pub(super) const ID: &str = "id";
 
-/// Refuses a record without a value for each of `required`, but for the fields that `settled` have
+/// Rejects a record without a value for each of `required`, but for the fields that `settled` have
 /// an answer of their own.
 pub(super) fn check_required(
     route: &Route,
@@ -33,7 +34,40 @@ pub(super) fn check_required(
     Ok(())
 }
 
-/// Refuses a document that the server would not take for its size.
+/// Rejects a value that would weigh on an index. An index has an entry for each element of an array:
+/// a few hundred bytes, packed, can make hundreds of thousands of them, and no server can stop an
+/// insert in the middle. `settled` is the key, which has rules of its own.
+pub(super) fn check_indexed(
+    route: &Route,
+    record: &Record,
+    settled: Option<&str>,
+) -> Result<(), Rejection> {
+    for name in route.indexed.iter().filter(|name| settled != Some(name.as_str())) {
+        let Some(field) = record.fields.get(name) else { continue };
+        let why = match field.element_type() {
+            element::ARRAY => "is an array",
+            element::DOCUMENT => "is an object",
+            element::BINARY if !matches!(field.binary(), Some((subtype::UUID, _))) => {
+                "is binary, but not a UUID (subtype 4)"
+            }
+            element::STRING
+                if field.text_bytes().is_some_and(|text| text.len() > key::TEXT_BYTES_MAX) =>
+            {
+                "is too long"
+            }
+            _ => continue,
+        };
+        let text = format!(
+            "{} {why}, and an index of the collection holds it: give one value, a text of at most {} bytes",
+            Name(name),
+            key::TEXT_BYTES_MAX
+        );
+        return Err(Rejection::new(Reason::BadValue, text));
+    }
+    Ok(())
+}
+
+/// Rejects a document that the server would not take for its size.
 pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {
     if bytes > DOCUMENT_BYTES_MAX {
         let text = format!(

@@ -52,6 +52,7 @@ pub fn routes() -> BTreeMap<String, Route> {
         kind,
         required: strings(required),
         fields: Vec::new(),
+        indexed: Vec::new(),
         times: Vec::new(),
         default_time: None,
         volatile: Vec::new(),

@@ -1,6 +1,7 @@
 //! The collections that writes go to: what a write does there, its indexes, and when it counts as
 //! done.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a write does with the document that is there. All routes of one collection agree in it.
@@ -69,6 +70,16 @@ pub struct Collection {
     /// Keyed writes whose version is older than this are not written: the TTL index would remove
     /// them at once.
     pub ttl: Option<Duration>,
+}
+
+impl Collection {
+    /// The fields that its declared indexes name, each once.
+    #[must_use]
+    pub fn indexed(&self) -> Vec<String> {
+        let keys = self.indexes.iter().flat_map(|index| &index.keys);
+        let fields: BTreeSet<_> = keys.map(|(field, _)| field.clone()).collect();
+        fields.into_iter().collect()
+    }
 }
 
 /// A declared index. The unique index on the key of a keyed collection is declared by the loader.
