@@ -50,6 +50,24 @@ MUTATIONS = [
         "",
     ),
     (
+        "send a batch again before the server has taken another write",
+        "src/lane/writing.rs",
+        "if group.is_unanswered && !context.is_store_well().await {",
+        "if group.is_unanswered && group.items.is_empty() {",
+    ),
+    (
+        "close the gate for the trouble of one collection",
+        "src/lane/policy.rs",
+        "WriteTrouble::Collection if standing.is_confined => return GroupDecision::Leave,",
+        "",
+    ),
+    (
+        "drop the half of a join that was refused",
+        "src/lane/item.rs",
+        "[Self::of(self.parts), Self::of(newer)]",
+        "[Self::of(self.parts), Self::of(newer).filter(|_| false)]",
+    ),
+    (
         "retry a poison message",
         "src/pipeline/intake.rs",
         "self.rejects.send(receipt, rejection);",
@@ -76,8 +94,8 @@ MUTATIONS = [
     (
         "never halve a batch that breaks its connection",
         "src/lane/policy.rs",
-        "WriteTrouble::ConnectionLost if items == Count::Many && lost >= LOST_MAX => {",
-        "WriteTrouble::ConnectionLost if items == Count::Many && lost > 1_000_000 => {",
+        "if items == Count::Many && lost >= LOST_MAX =>",
+        "if items == Count::Many && lost > 1_000_000 =>",
     ),
     (
         "dead-letter all parts of a rejected join",

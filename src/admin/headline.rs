@@ -89,8 +89,8 @@ fn receives_fail(status: &Status) -> Option<Headline> {
 fn writes_fail(status: &Status) -> Option<Headline> {
     let WritesFail { collection, trouble } = status.writes_fail.as_ref()?;
     let word = format!("Writes to {collection} are not confirmed");
-    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them. Where it denies \
-                or refuses dead letters alone, receiving goes on, and their messages stay in the queue.";
+    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them. Where it takes \
+                nothing of this collection alone, receiving goes on, and its messages stay in the queue.";
     Some(Headline::new(Kind::Failing, &word, goes_on(status, trouble), more))
 }
 

@@ -10,10 +10,7 @@ use bson::oid::ObjectId;
 use crate::bson::{Field, element, subtype};
 use crate::message::{Key, Reason, Rejection};
 
-use super::rules::Name;
-
-/// The longest text that is a key, in bytes: far beyond any id, far below what weighs on an index.
-pub(super) const TEXT_BYTES_MAX: usize = 1_024;
+use super::rules::{Name, TEXT_BYTES_MAX};
 
 /// Reads a key.
 ///

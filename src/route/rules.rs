@@ -6,13 +6,16 @@ use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
 use crate::message::{Reason, Record, Rejection};
 
 use super::definition::Route;
-use super::key;
 
 /// The field that Longshore keeps for itself in every collection.
 pub(super) const INGEST: &str = "_ingest";
 /// The message's own fields, which are not stored under these names.
 pub(super) const TYPE: &str = "type";
 pub(super) const ID: &str = "id";
+
+/// The longest text that is a key or stands in a declared index, in bytes: far beyond any id, far
+/// below what weighs on an index.
+pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Rejects a record without a value for each of `required`, but for the fields that `settled` have
 /// an answer of their own.
@@ -51,7 +54,7 @@ pub(super) fn check_indexed(
                 "is binary, but not a UUID (subtype 4)"
             }
             element::STRING
-                if field.text_bytes().is_some_and(|text| text.len() > key::TEXT_BYTES_MAX) =>
+                if field.text_bytes().is_some_and(|text| text.len() > TEXT_BYTES_MAX) =>
             {
                 "is too long"
             }
@@ -60,7 +63,7 @@ pub(super) fn check_indexed(
         let text = format!(
             "{} {why}, and an index of the collection holds it: give one value, a text of at most {} bytes",
             Name(name),
-            key::TEXT_BYTES_MAX
+            TEXT_BYTES_MAX
         );
         return Err(Rejection::new(Reason::BadValue, text));
     }

@@ -1,6 +1,7 @@
 //! The whole worker, from a real queue to a real database: what the README promises, seen from
 //! outside.
 
+mod attacks;
 mod configured_routes;
 mod demo;
 mod dry_run;

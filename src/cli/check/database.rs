@@ -195,10 +195,7 @@ fn write_concern(collection: &Collection, answer: Result<(), StoreFault>, findin
     let (asked, name) = (shown(&collection.write_concern), &collection.name);
     match answer {
         Ok(()) => findings.ok(CHECK, format!("{asked}: acknowledged by a write to {name} that changed nothing")),
-        Err(fault) if fault.kind == StoreFaultKind::Denied && collection.kind == WriteKind::Insert => {
-            findings.warn(CHECK, format!("{asked}: not tried, because the user may not update {name}, which inserts do not need"));
-        }
-        Err(fault) if fault.kind == StoreFaultKind::Denied => {
+        Err(fault) if matches!(fault.kind, StoreFaultKind::Denied | StoreFaultKind::Collection) => {
             findings.fail(CHECK, format!("{asked}: {fault}; grant the user the role readWrite on the database"));
         }
         Err(fault) => findings.fail(
