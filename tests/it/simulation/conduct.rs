@@ -3,12 +3,15 @@
 //!
 //! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays
 //!   hidden meanwhile.
-//! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands,
-//!   [`order`] what FIFO does.
+//! - [`last_word`] sees that no call about a handle overtakes another.
+//! - [`limits`] are those of memory and of asking, [`polls`] those of receives in progress,
+//!   [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
 
 mod hiding;
+mod last_word;
 mod limits;
 mod order;
+mod polls;
 mod receipt;
 mod receipts;
 mod sickness;
@@ -27,6 +30,7 @@ use super::queue::{Delivery, parse};
 
 use limits::Limits;
 pub use limits::kept_its_limits;
+use polls::Polls;
 use receipt::Receipt;
 use receipts::Receipts;
 use sickness::Sickness;
@@ -38,6 +42,7 @@ pub struct Book {
     asked_for: usize,
     receipts: Receipts,
     limits: Limits,
+    polls: Polls,
     sickness: Sickness,
     /// Extensions that failed as a whole or were not answered, since the last one that was.
     refused_hides: usize,
@@ -55,7 +60,10 @@ pub enum Wish {
 pub fn counts_call(who: &Incarnation) {
     limits::counts_call(who);
     if who.is_alive() {
-        who.book(|book| hiding::looks_after(who, book));
+        who.book(|book| {
+            hiding::looks_after(who, book);
+            last_word::looks_after(who, book);
+        });
     }
 }
 
@@ -66,15 +74,22 @@ pub fn receive_starts(who: &Incarnation, max: usize) {
     }
     who.book(|book| {
         sickness::receive_starts(who, book);
+        polls::starts(who, book);
         book.asked_for += max;
         limits::looks_at_messages(who, book);
     });
 }
 
-pub fn receive_ends(who: &Incarnation, judge: &Judge, max: usize, brought: &[Delivery]) {
+pub fn receive_ends(
+    who: &Incarnation,
+    judge: &Judge,
+    (max, asked_at): (usize, Instant),
+    brought: &[Delivery],
+) {
     who.surroundings().history.delivered(brought.len());
     who.book(|book| {
         book.asked_for -= max;
+        polls::ends(who, book, max, asked_at, brought);
         for delivery in brought {
             book.receipts.received(delivery, judge);
             sickness::received(who, book, delivery);
@@ -104,6 +119,7 @@ impl<'a> Call<'a> {
         who.book(|book| {
             book.refused_hides += usize::from(wish == Wish::Hide);
             for handle in handles {
+                last_word::asked(who, book, handle, wish);
                 let asked =
                     book.receipts.get_mut(handle).map_or(Ok(()), |receipt| receipt.asked(wish));
                 if let Err(wrong) = asked {
@@ -123,19 +139,25 @@ impl<'a> Call<'a> {
         self.is_answered = true;
         let (who, wish) = (self.who, self.wish);
         who.book(|book| {
-            if wish == Wish::Hide {
+            // An extension that was given up has failed, whatever is heard of it later.
+            let is_in_time = self.asked_at.elapsed() < hiding::patience(hide);
+            if wish == Wish::Hide && is_in_time {
                 book.refused_hides = 0;
             }
             for (handle, outcome) in self.handles.iter().zip(outcomes) {
                 let is_done = *outcome == EntryOutcome::Done;
                 book.receipts.answered(handle, wish, outcome);
+                last_word::answered(book, handle, (wish, self.asked_at), Some(outcome));
                 if is_done
+                    && is_in_time
                     && wish == Wish::Hide
                     && let Some(receipt) = book.receipts.get_mut(handle)
                 {
                     receipt.hidden.confirmed(self.asked_at, hide);
                 }
-                if is_done && wish == Wish::Release {
+                let is_again =
+                    book.receipts.get(handle).is_some_and(|receipt| receipt.calls.is_again());
+                if is_done && wish == Wish::Release && !is_again {
                     sickness::gave_back(who, book, handle);
                 }
             }
@@ -152,6 +174,7 @@ impl Drop for Call<'_> {
                     |handle: &Arc<str>| book.receipts.get(handle).is_some_and(Receipt::is_overdue);
                 let may_end = self.who.stop.is_letting_go() || self.handles.iter().any(is_overdue);
                 for handle in self.handles {
+                    last_word::answered(book, handle, (self.wish, self.asked_at), None);
                     book.receipts
                         .get_mut(handle)
                         .into_iter()
@@ -162,8 +185,25 @@ impl Drop for Call<'_> {
     }
 }
 
+/// The queue acts on a call that was sent at `asked_at`, whether anybody listens or not.
+pub fn hides(
+    who: &Incarnation,
+    handles: &[Arc<str>],
+    outcomes: &[EntryOutcome],
+    asked_at: Instant,
+) {
+    who.book(|book| {
+        for entry in handles.iter().zip(outcomes) {
+            last_word::hides(who, book, entry, asked_at);
+        }
+    });
+}
+
 fn looks_at_wish(who: &Incarnation, book: &mut Book, judge: &Judge, handle: &str, wish: Wish) {
     let history = &who.surroundings().history;
+    if book.receipts.get(handle).is_some_and(|receipt| receipt.calls.is_again()) {
+        return;
+    }
     if wish != Wish::Hide {
         limits::was_held(who, book, handle);
     }
