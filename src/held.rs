@@ -1,15 +1,20 @@
 //! The table of what this process holds: every [`crate::message::Receipt`] that is not settled yet.
 //!
 //! A receipt enters when it is made and leaves when it is settled; [`crate::queue::visibility`]
-//! keeps what stands here hidden from other receivers. An empty table at the end is the proof that
-//! nothing was forgotten.
+//! keeps what stands here hidden from other receivers, until [`crate::settle`] takes a message over
+//! to give it back. An empty table at the end is the proof that nothing was forgotten.
 
-use std::collections::{BTreeMap, VecDeque};
+mod extension;
+
+use std::cmp::Ordering as Order;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+pub use extension::Extension;
 
 /// Shared by all receipts of a process; clones are the same table.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +59,8 @@ impl Stage {
 struct Table {
     next_number: u64,
     messages: BTreeMap<u64, Message>,
-    /// When each must be extended, soonest first. Numbers that were settled since are skipped.
-    due: VecDeque<(Instant, u64)>,
+    /// When each must be extended, soonest first.
+    due: BTreeSet<Turn>,
     /// Receipts that were dropped without being settled.
     forgotten: u64,
 }
@@ -64,6 +69,34 @@ struct Table {
 struct Message {
     receipt_handle: Arc<str>,
     received_at: Instant,
+    /// Its place in the schedule.
+    due: Option<Instant>,
+    /// It is being given back: nothing may hide it any more.
+    is_taken_over: bool,
+    /// Those that may have no answer yet, the latest last.
+    extensions: Vec<Arc<Extension>>,
+}
+
+/// The place of a message in the schedule. A set of them finds each by a few comparisons, however
+/// many there are: a queue that refuses everything lets all be put off again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Turn {
+    at: Instant,
+    number: u64,
+}
+
+impl Ord for Turn {
+    fn cmp(&self, other: &Self) -> Order {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+impl PartialOrd for Turn {
+    fn partial_cmp(&self, other: &Self) -> Option<Order> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A message whose visibility must be extended.
@@ -82,7 +115,14 @@ impl Held {
         let mut table = self.lock();
         let number = table.next_number;
         table.next_number += 1;
-        table.messages.insert(number, Message { receipt_handle, received_at });
+        let message = Message {
+            receipt_handle,
+            received_at,
+            due: None,
+            is_taken_over: false,
+            extensions: Vec::new(),
+        };
+        table.messages.insert(number, message);
         table.schedule(due, number);
         number
     }
@@ -157,12 +197,14 @@ impl Held {
     pub fn take_due(&self, now: Instant, soon: Instant, call: usize) -> Vec<Due> {
         let mut table = self.lock();
         let mut taken: Vec<Due> = Vec::new();
-        while table.due.front().is_some_and(|(due, _)| {
-            *due <= if taken.len().is_multiple_of(call) { now } else { soon }
-        }) {
-            if let Some((_, number)) = table.due.pop_front()
-                && let Some(message) = table.messages.get(&number)
-            {
+        while let Some(Turn { number, .. }) = table
+            .due
+            .first()
+            .copied()
+            .filter(|turn| turn.at <= if taken.len().is_multiple_of(call) { now } else { soon })
+        {
+            table.unschedule(number);
+            if let Some(message) = table.messages.get(&number) {
                 taken.push(Due {
                     number,
                     receipt_handle: Arc::clone(&message.receipt_handle),
@@ -173,12 +215,46 @@ impl Held {
         taken
     }
 
-    /// Schedules the next extension of a message that is still held.
+    /// Schedules the next extension of a message that is still held and is not given back.
     pub fn extended(&self, number: u64, due: Instant) {
-        let mut table = self.lock();
-        if table.messages.contains_key(&number) {
-            table.schedule(due, number);
+        self.lock().schedule(due, number);
+    }
+
+    /// A call is sent now that extends these messages, and its answer is waited for until
+    /// `gives_up_at`. Returns it with the messages that it may still be about: what was settled or
+    /// taken over meanwhile is left alone.
+    #[must_use]
+    pub fn extend(&self, due: &[Due], gives_up_at: Instant) -> (Arc<Extension>, Vec<Due>) {
+        let (extension, mut table) = (Arc::new(Extension::new(gives_up_at)), self.lock());
+        let mut extended = Vec::with_capacity(due.len());
+        for due in due {
+            if let Some(message) = table.messages.get_mut(&due.number)
+                && !message.is_taken_over
+            {
+                message.extensions.retain(|extension| !extension.is_answered());
+                message.extensions.push(Arc::clone(&extension));
+                extended.push(due.clone());
+            }
         }
+        (extension, extended)
+    }
+
+    /// From now on nothing extends the message: it is to be given back. Returns the extension in
+    /// flight, if there is one.
+    pub(crate) fn take_over(&self, number: u64) -> Option<Arc<Extension>> {
+        let mut table = self.lock();
+        table.unschedule(number);
+        let message = table.messages.get_mut(&number)?;
+        message.is_taken_over = true;
+        message.extensions.last().filter(|extension| extension.is_awaited()).cloned()
+    }
+
+    /// Extensions of the message that have no answer, also those that are waited for no more.
+    pub(crate) fn unanswered(&self, number: u64) -> Vec<Arc<Extension>> {
+        let mut table = self.lock();
+        let Some(message) = table.messages.get_mut(&number) else { return Vec::new() };
+        message.extensions.retain(|extension| !extension.is_answered());
+        message.extensions.clone()
     }
 
     /// How long until the next extension is due, at most `longest`.
@@ -186,8 +262,8 @@ impl Held {
     pub fn until_due(&self, now: Instant, longest: Duration) -> Duration {
         self.lock()
             .due
-            .front()
-            .map_or(longest, |(due, _)| due.saturating_duration_since(now).min(longest))
+            .first()
+            .map_or(longest, |turn| turn.at.saturating_duration_since(now).min(longest))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -195,25 +271,35 @@ impl Held {
     }
 }
 
-/// Settled numbers that the schedule may hold beside as many live ones, before it is swept.
-const SWEEP_FROM: usize = 1_024;
-
 impl Table {
-    /// Sweeps the schedule when most of it is settled. Otherwise it would grow for as long as the
-    /// visibility timeout, which can be hours.
     fn remove(&mut self, number: u64) {
+        self.unschedule(number);
         self.messages.remove(&number);
-        if self.due.len() > SWEEP_FROM + 2 * self.messages.len() {
-            self.due.retain(|(_, number)| self.messages.contains_key(number));
+    }
+
+    fn schedule(&mut self, due: Instant, number: u64) {
+        self.unschedule(number);
+        if let Some(message) = self.messages.get_mut(&number)
+            && !message.is_taken_over
+        {
+            message.due = Some(due);
+            self.due.insert(Turn { at: due, number });
         }
     }
 
-    /// Nearly always at the back: all messages of a queue have one visibility timeout.
-    fn schedule(&mut self, due: Instant, number: u64) {
-        let position =
-            self.due.iter().rposition(|(other, _)| *other <= due).map_or(0, |before| before + 1);
-        self.due.insert(position, (due, number));
+    fn unschedule(&mut self, number: u64) {
+        if let Some(message) = self.messages.get_mut(&number)
+            && let Some(at) = message.due.take()
+        {
+            self.due.remove(&Turn { at, number });
+        }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Comparisons of places in a schedule, by the test on this thread.
+    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
@@ -247,11 +333,7 @@ mod tests {
             let number = held.enter("passing".into(), now, now + Duration::from_hours(8));
             held.settle(number);
         }
-        assert!(
-            held.lock().due.len() <= SWEEP_FROM + 3,
-            "{} entries for one message",
-            held.lock().due.len()
-        );
+        assert_eq!(held.lock().due.len(), 1, "entries for one message");
         assert_eq!(
             due_by(&held, now + Duration::from_hours(9))
                 .iter()
@@ -259,6 +341,40 @@ mod tests {
                 .collect::<Vec<_>>(),
             [kept]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_taken_over_to_be_given_back_is_not_extended() {
+        let (held, now) = (Held::default(), Instant::now());
+        let numbers = ["a", "b", "c"].map(|handle| held.enter(handle.into(), now, now));
+        let due = due_by(&held, now);
+        assert!(held.take_over(numbers[0]).is_none(), "no extension is in flight");
+        let (extension, extended) = held.extend(&due, now + Duration::from_secs(3));
+        assert_eq!(extended.iter().map(|due| due.number).collect::<Vec<_>>(), numbers[1..]);
+        assert!(held.take_over(numbers[1]).is_some_and(|other| Arc::ptr_eq(&other, &extension)));
+        for number in numbers {
+            held.extended(number, now);
+        }
+        let due = due_by(&held, now);
+        assert_eq!(due.iter().map(|due| due.number).collect::<Vec<_>>(), numbers[2..]);
+        assert_eq!(held.len(), 3, "they are held until they are settled");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_extension_that_was_given_up_may_still_be_answered() {
+        let (held, now) = (Held::default(), Instant::now());
+        let number = held.enter("a".into(), now, now);
+        let due = due_by(&held, now);
+        let (given_up, _) = held.extend(&due, now + Duration::from_secs(3));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        let (answered, _) = held.extend(&due, Instant::now() + Duration::from_secs(3));
+        answered.answer(vec![number]);
+        assert!(held.take_over(number).is_none(), "nobody waits for the first any more");
+        let unanswered = held.unanswered(number);
+        assert_eq!(unanswered.len(), 1);
+        assert!(Arc::ptr_eq(&unanswered[0], &given_up));
+        given_up.answer(Vec::new());
+        assert!(held.unanswered(number).is_empty());
     }
 
     #[tokio::test(start_paused = true)]

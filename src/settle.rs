@@ -2,13 +2,18 @@
 //! [`Receipt`].
 //!
 //! Deletes go by tens across receives, several calls in flight, waiting a little for ten: latency
-//! is measured to the write, and a call costs the same for one as for ten. Releases wait for
-//! nobody.
+//! is measured to the write, and a call costs the same for one as for ten. Releases wait for no
+//! others.
+//!
+//! What is taken over to be given back is extended no more, and what is in flight of that is waited
+//! for first: see [`parked`]. An extension that was overtaken nonetheless is mended by [`overtaken`].
 
 mod calls;
 mod context;
 mod groups;
 mod lots;
+mod overtaken;
+mod parked;
 mod settlement;
 
 use std::time::Duration;
@@ -80,7 +85,7 @@ impl Settle {
         receipt.enter(Stage::Settling);
         // Settling ends after all of its senders, so this fails only in a teardown, where dropping
         // is what happens.
-        let _ = self.sender.send(Settlement { receipt, asked });
+        let _ = self.sender.send(Settlement { receipt, asked, overtakes: Vec::new() });
     }
 }
 
@@ -90,25 +95,32 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) 
     let linger_max = if context.traits.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
     let mut lots = Lots::new(linger_max.min(context.traits.visibility_timeout / 10));
     let mut groups = Groups::default();
+    let (mut parked, mut overtaken) = (FuturesUnordered::new(), FuturesUnordered::new());
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     loop {
         let is_letting_go = context.flow.stop.is_letting_go();
         while let Ok(settlement) = receiver.try_recv() {
-            take_over(&context, &mut groups, &mut lots, settlement);
+            parked.extend(take_over(&context, &mut groups, &mut lots, settlement));
         }
         while let Some(settlements) = lots.take_due(calls.len(), is_letting_go, !open) {
             calls.push(calls::settle(&context, settlements));
         }
-        if !open && calls.is_empty() {
+        if !open && calls.is_empty() && parked.is_empty() {
             return;
         }
         let wake = lots.wake(calls.len(), is_letting_go);
         tokio::select! {
             biased;
-            Some(()) = calls.next(), if !calls.is_empty() => {}
+            Some(extensions) = calls.next(), if !calls.is_empty() => overtaken.extend(
+                extensions.into_iter().map(|one| overtaken::give_back_again(&context, one)),
+            ),
+            Some(settlement) = parked.next() => lots.put(settlement),
+            Some(()) = overtaken.next() => {}
             settlement = receiver.recv(), if open => match settlement {
-                Some(settlement) => take_over(&context, &mut groups, &mut lots, settlement),
+                Some(settlement) => {
+                    parked.extend(take_over(&context, &mut groups, &mut lots, settlement));
+                }
                 None => open = false,
             },
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
@@ -117,17 +129,26 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) 
 }
 
 /// Decides what the queue is asked for, in the light of the message's group, and lets the message
-/// wait for a call.
+/// wait for a call. Returns what has to wait for an extension first.
 fn take_over<Q>(
     context: &SettleContext<Q>,
     groups: &mut Groups,
     lots: &mut Lots,
     settlement: Settlement,
-) {
-    let Settlement { receipt, asked } = settlement;
-    let asked = groups.permit(&receipt, asked);
-    if let Asked::Delete(ending) = asked {
-        context.brake.settled(ending, &context.flow.signals);
+) -> Option<impl Future<Output = Settlement> + use<Q>> {
+    let asked = groups.permit(&settlement.receipt, settlement.asked);
+    let settlement = Settlement { asked, ..settlement };
+    let in_flight = match asked {
+        Asked::Delete(ending) => {
+            context.brake.settled(ending, &context.flow.signals);
+            // A deleted message cannot be hidden, and what waits to be deleted stays hidden.
+            None
+        }
+        Asked::Release | Asked::Leave(_) => settlement.receipt.take_over(),
+    };
+    if let Some(extension) = in_flight {
+        return Some(parked::parked(settlement, extension, context.flow.stop.clone()));
     }
-    lots.put(Settlement { receipt, asked });
+    lots.put(settlement);
+    None
 }

@@ -267,6 +267,30 @@ MUTATIONS = [
         "let version = if origin.identity == Identity::GivenWithoutTime && origin.id.is_empty() {",
     ),
     (
+        "extend what is being given back",
+        "src/held.rs",
+        "message.is_taken_over = true;",
+        "message.is_taken_over = false;",
+    ),
+    (
+        "give back without waiting for the extension in flight",
+        "src/settle/parked.rs",
+        "() = extension.over() => {}",
+        "() = std::future::ready(drop(extension)) => {}",
+    ),
+    (
+        "leave a message hidden that an extension hid after its release",
+        "src/settle/overtaken.rs",
+        "messages.retain(|(number, _)| extension.has_hidden(*number));",
+        "messages.clear();",
+    ),
+    (
+        "tell a backlog by the wall clock of this machine",
+        "src/queue/pollers.rs",
+        "self.waits.longest_ms(messages) > WAITED_MS",
+        "messages.iter().any(|message| self.context.flow.clock.now_ms().saturating_sub(message.sent_ms) > WAITED_MS)",
+    ),
+    (
         "forget a message that is given back",
         "src/lane/ending.rs",
         "        context.settle.release(part.receipt);",

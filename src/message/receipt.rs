@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::origin::Origin;
 use super::queue_message::QueueMessage;
 use crate::budget::Permit;
-use crate::held::{Held, Stage};
+use crate::held::{Extension, Held, Stage};
 
 /// A held message. It owns the message, its place in the in-flight budget and the duty to be
 /// settled exactly once.
@@ -72,6 +72,17 @@ impl Receipt {
     #[must_use]
     pub fn oldest_number(&self) -> u64 {
         self.held.oldest_number()
+    }
+
+    /// From now on nothing hides the message any longer: it is to be given back. Returns the
+    /// extension in flight, if there is one. Only [`crate::settle`] calls this.
+    pub(crate) fn take_over(&self) -> Option<Arc<Extension>> {
+        self.held.take_over(self.number)
+    }
+
+    /// Extensions that have no answer, also those that are waited for no more.
+    pub(crate) fn unanswered_extensions(&self) -> Vec<Arc<Extension>> {
+        self.held.unanswered(self.number)
     }
 
     /// Ends the receipt. Only [`crate::settle`] calls this, after the queue has answered.

@@ -4,7 +4,9 @@
 mod bounds;
 mod doubts;
 mod fakes;
+mod hiding;
 mod others;
+mod polling;
 mod refusals;
 
 use std::sync::Arc;
@@ -53,12 +55,21 @@ impl World {
         queue_traits: QueueTraits,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::start_by(FakeClock::default(), queue, queue_traits, change)
+    }
+
+    fn start_by(
+        clock: FakeClock,
+        queue: FakeQueue,
+        queue_traits: QueueTraits,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = defaults();
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
         let (stop, signals, held) = (Stop::default(), Signals::default(), Held::default());
         let flow = Flow {
-            clock: Arc::new(FakeClock::default()),
+            clock: Arc::new(clock),
             stop: stop.clone(),
             signals: signals.clone(),
             retry: config.retry.clone(),

@@ -2,12 +2,15 @@
 //!
 //! A receive that came back at once and well filled, or with messages that had waited, starts
 //! another, up to `queue.pollers_max` (the queue often returns fewer than ten although there are
-//! more); an empty one ends, down to one. So idling costs one request per `queue.wait`, and load a
+//! more); an empty one ends, down to one. Nothing else counts, this machine's wall clock least of
+//! all: see [`waits`]. So idling costs one request per `queue.wait`, and load a
 //! tenth of a request per message.
 //!
 //! Before it asks, a receive reserves the most that the answer can bring: that many messages of the
 //! largest size, each with room for what is made of it. What they turn out not to need goes back on
 //! arrival.
+
+mod waits;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +30,8 @@ use crate::message::{QueueMessage, Receipt};
 use crate::queue::QueueConfig;
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received};
 use crate::telemetry::spans;
+
+use waits::Waits;
 
 use super::{BATCH_MAX, Queue, QueueFault, QueueTraits, visibility};
 
@@ -69,8 +74,8 @@ pub async fn run<Q: Queue>(
     intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static,
 ) {
     let message_bytes_max = AtomicUsize::new(context.traits.message_bytes_max);
-    let poller =
-        Arc::new(Poller { context, intake, message_bytes_max, attempts: AtomicUsize::new(0) });
+    let (attempts, waits) = (AtomicUsize::new(0), Waits::new());
+    let poller = Arc::new(Poller { context, intake, message_bytes_max, attempts, waits });
     let stop = poller.context.flow.stop.clone();
     let watchdog = poller.context.flow.signals.watchdog().clone();
     let mut backoff = poller.context.flow.backoff();
@@ -158,6 +163,7 @@ struct Poller<Q, I> {
     message_bytes_max: AtomicUsize,
     /// Names FIFO receive attempts.
     attempts: AtomicUsize,
+    waits: Waits,
 }
 
 /// What a receive reserves of the budget.
@@ -292,11 +298,10 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         if messages.is_empty() {
             return ReceiveOutcome::Nothing;
         }
-        let now_ms = self.context.flow.clock.now_ms();
         let at_once = asked.elapsed() < AT_ONCE
             && messages.len() >= self.reservation().messages.min(WELL_FILLED);
-        let waited =
-            messages.iter().any(|message| now_ms.saturating_sub(message.sent_ms) > WAITED_MS);
+        // Always asked: it learns from each receive.
+        let waited = self.waits.longest_ms(messages) > WAITED_MS;
         if at_once || waited { ReceiveOutcome::Backlog } else { ReceiveOutcome::Some }
     }
 

@@ -4,14 +4,20 @@
 //! Nothing is extended past [`HIDDEN_MAX`], half an hour after [`super::HOLD_MAX`]: its owner has
 //! released it by then, and the queue would refuse.
 //!
+//! What is to be given back is not extended any more. The queue obeys the call that it applies last,
+//! so whoever gives a message back waits for the extension in flight, which each call shows as an
+//! [`crate::held::Extension`]. A call that was given up is still listened to: its answer may come.
+//!
 //! One call that fails or hangs is no reason to let the messages of others expire. When all fail
 //! the queue refuses: it is then asked by a few calls with growing pauses, not by one for every ten
 //! messages that are held.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,7 +27,7 @@ use crate::retry::Backoff;
 use crate::retry::RetryConfig;
 use crate::telemetry::signals::{ExtendFailed, Signals, StaleHandle, VisibilityExtended};
 
-use super::{BATCH_MAX, EntryOutcome, HIDDEN_MAX, Queue};
+use super::{BATCH_MAX, EntryOutcome, HIDDEN_MAX, Queue, QueueFault};
 
 /// Calls in flight: as many as it takes to have all answered within a sixth of the visibility
 /// timeout, which is half of what is left of it, if each takes as long as a slow call does.
@@ -57,6 +63,7 @@ pub async fn run<Q: Queue>(
     let mut backoff = Backoff::new(&pauses(visibility_timeout), clock);
     let extender =
         Extender { queue, held, visibility_timeout, signals, refused: AtomicUsize::new(0) };
+    let mut given_up = FuturesUnordered::new();
     loop {
         let now = Instant::now();
         let due = by_call(
@@ -68,7 +75,10 @@ pub async fn run<Q: Queue>(
             calls.push(extender.extend(chunk));
         }
         let at_once = calls_at_once(calls.len(), visibility_timeout);
-        stream::iter(calls).buffer_unordered(at_once).collect::<()>().await;
+        let mut calls = pin!(stream::iter(calls).buffer_unordered(at_once));
+        while let Some(call) = listening(&mut given_up, calls.next()).await {
+            given_up.extend(call);
+        }
         let pause = if extender.is_refused() {
             // One more failure is enough to pause again.
             extender.refused.store(REFUSED_MAX - 1, Ordering::Relaxed);
@@ -77,7 +87,25 @@ pub async fn run<Q: Queue>(
             backoff.reset();
             extender.held.until_due(Instant::now(), LOOK_MAX.min(visibility_timeout / 6))
         };
-        sleep(pause).await;
+        listening(&mut given_up, sleep(pause)).await;
+    }
+}
+
+/// A call that is given up, until its answer. It ends by the limits of the queue's client.
+type GivenUp = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Lets `work` go on, and hears meanwhile of calls that were given up.
+async fn listening<T>(
+    given_up: &mut FuturesUnordered<GivenUp>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(()) = given_up.next() => {}
+        }
     }
 }
 
@@ -122,40 +150,46 @@ impl<Q: Queue> Extender<Q> {
         self.refused.load(Ordering::Relaxed) >= REFUSED_MAX
     }
 
-    async fn extend(&self, chunk: &[Due]) {
-        let visibility_timeout =
-            chunk.iter().map(asked_for).fold(self.visibility_timeout, Duration::min);
+    /// Asks the queue. Returns the call where it was given up.
+    async fn extend(&self, due: &[Due]) -> Option<GivenUp> {
         if self.is_refused() {
-            return self.put_off(chunk);
+            self.put_off(due);
+            return None;
         }
-        // The timeout counts from when the queue acts, which is not before now.
-        let asked = Instant::now();
-        match self.ask(chunk, visibility_timeout).await {
-            Ok(outcomes) => {
-                self.refused.store(0, Ordering::Relaxed);
-                self.answered(chunk, &outcomes, due(asked, visibility_timeout));
-            }
-            Err(cause) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                self.put_off(chunk);
-                self.signals.emit(&ExtendFailed { messages: chunk.len(), cause: &cause });
-            }
-        }
-    }
-
-    /// Asks the queue, or says why nothing is known.
-    async fn ask(
-        &self,
-        chunk: &[Due],
-        visibility_timeout: Duration,
-    ) -> Result<Vec<EntryOutcome>, String> {
-        let handles: Vec<_> = chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect();
+        let visibility_timeout =
+            due.iter().map(asked_for).fold(self.visibility_timeout, Duration::min);
         // One call that hangs must not let the others expire; asking once more does no harm.
         let patience = visibility_timeout / 10;
-        match timeout(patience, self.queue.change_visibility(&handles, visibility_timeout)).await {
-            Ok(answer) => answer.map_err(|fault| fault.text),
-            Err(_) => Err(format!("no answer within {patience:?}")),
+        // The timeout counts from when the queue acts, which is not before now.
+        let asked = Instant::now();
+        let (extension, chunk) = self.held.extend(due, asked + patience);
+        if chunk.is_empty() {
+            return None;
         }
+        let mut call = Box::pin(call(Arc::clone(&self.queue), handles(&chunk), visibility_timeout));
+        if let Ok(answer) = timeout(patience, &mut call).await {
+            extension.answer(hidden(&chunk, &answer));
+            match answer {
+                Ok(outcomes) => {
+                    self.refused.store(0, Ordering::Relaxed);
+                    self.answered(&chunk, &outcomes, self::due(asked, visibility_timeout));
+                }
+                Err(fault) => self.failed(&chunk, &fault.text),
+            }
+            return None;
+        }
+        self.failed(&chunk, &format!("no answer within {patience:?}"));
+        Some(Box::pin(async move {
+            let answer = call.await;
+            extension.answer(hidden(&chunk, &answer));
+        }))
+    }
+
+    /// A call failed as a whole, or has no answer.
+    fn failed(&self, chunk: &[Due], cause: &str) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.put_off(chunk);
+        self.signals.emit(&ExtendFailed { messages: chunk.len(), cause });
     }
 
     /// The messages are due again soon.
@@ -194,6 +228,26 @@ impl<Q: Queue> Extender<Q> {
             self.signals.emit(&ExtendFailed { messages: failed, cause });
         }
     }
+}
+
+/// One call, which goes on when nobody waits for it.
+async fn call<Q: Queue>(
+    queue: Arc<Q>,
+    handles: Vec<Arc<str>>,
+    visibility_timeout: Duration,
+) -> Result<Vec<EntryOutcome>, QueueFault> {
+    queue.change_visibility(&handles, visibility_timeout).await
+}
+
+fn handles(chunk: &[Due]) -> Vec<Arc<str>> {
+    chunk.iter().map(|due| Arc::clone(&due.receipt_handle)).collect()
+}
+
+/// Numbers of the messages that the queue says it hides.
+fn hidden(chunk: &[Due], answer: &Result<Vec<EntryOutcome>, QueueFault>) -> Vec<u64> {
+    let outcomes = answer.as_deref().unwrap_or_default();
+    let is_done = |entry: &(&Due, &EntryOutcome)| *entry.1 == EntryOutcome::Done;
+    chunk.iter().zip(outcomes).filter(is_done).map(|(due, _)| due.number).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::telemetry::signals::{DeadLettered, Deleted, Released, SettleFailed, S
 use crate::telemetry::spans;
 
 use super::context::SettleContext;
+use super::overtaken::{self, Overtaken};
 use super::settlement::{Asked, Settlement};
 
 /// Tries of one call. What still fails then comes back after its visibility timeout, and is found
@@ -28,11 +29,21 @@ const TRIES_MAX: u32 = 8;
 const TRIES_LETTING_GO: u32 = 2;
 
 /// Settles all of them, of which the queue is asked for the same, at most
-/// [`crate::queue::BATCH_MAX`]: asks, tries what failed again, and ends every receipt.
-pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements: Vec<Settlement>) {
+/// [`crate::queue::BATCH_MAX`]: asks, tries what failed again, and ends every receipt. Returns the
+/// extensions that were overtaken.
+pub(super) async fn settle<Q: Queue>(
+    context: &SettleContext<Q>,
+    mut settlements: Vec<Settlement>,
+) -> Vec<Overtaken> {
     let mut backoff = context.flow.backoff();
+    let mut overtaken = Vec::new();
     let mut tries = 0;
     while let Some(asked) = settlements.first().map(|first| first.asked) {
+        if asked.hidden_for().is_some() {
+            for settlement in &mut settlements {
+                settlement.overtakes = settlement.receipt.unanswered_extensions();
+            }
+        }
         let span = span(context, asked, &settlements);
         let answer = ask(context, asked, &settlements).instrument(span.clone()).await;
         if let Err(fault) = &answer {
@@ -46,7 +57,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
                     EntryOutcome::Failed(text) => Some(text.clone()),
                     EntryOutcome::Done | EntryOutcome::Stale => None,
                 });
-                settlements = end_answered(context, asked, settlements, &outcomes);
+                settlements = end_answered(context, asked, settlements, &outcomes, &mut overtaken);
                 cause.unwrap_or_else(|| "no answer for the entry".to_owned())
             }
             Err(fault) => {
@@ -58,7 +69,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
             }
         };
         if settlements.is_empty() {
-            return;
+            return overtaken;
         }
         let tries_max =
             if context.flow.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
@@ -72,7 +83,10 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
         if abandoned {
             // Its effect is durable: when it comes back after its visibility timeout, that changes
             // nothing.
-            return settlements.into_iter().for_each(|settlement| settlement.receipt.settled());
+            for settlement in settlements {
+                settlement.receipt.settled();
+            }
+            return overtaken;
         }
         tokio::select! {
             biased;
@@ -80,6 +94,7 @@ pub(super) async fn settle<Q: Queue>(context: &SettleContext<Q>, mut settlements
             () = context.flow.stop.letting_go(), if !context.flow.stop.is_letting_go() => backoff.reset(),
         }
     }
+    overtaken
 }
 
 /// The span of one call, under the batches that the messages were written in.
@@ -123,11 +138,15 @@ fn end_answered<Q>(
     asked: Asked,
     settlements: Vec<Settlement>,
     outcomes: &[EntryOutcome],
+    overtaken: &mut Vec<Overtaken>,
 ) -> Vec<Settlement> {
     let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
     for (index, settlement) in settlements.into_iter().enumerate() {
         match outcomes.get(index) {
-            Some(EntryOutcome::Done) => done += 1,
+            Some(EntryOutcome::Done) => {
+                done += 1;
+                overtaken::note(overtaken, &settlement);
+            }
             Some(EntryOutcome::Stale) => stale += 1,
             Some(EntryOutcome::Failed(_)) | None => {
                 failed.push(settlement);

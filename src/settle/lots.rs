@@ -152,7 +152,7 @@ mod tests {
             let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
             let now = Instant::now();
             let receipt = Receipt::new(QueueMessage::default(), now, now, permit, &held);
-            lots.put(Settlement { receipt, asked });
+            lots.put(Settlement { receipt, asked, overtakes: Vec::new() });
         }
         lots
     }

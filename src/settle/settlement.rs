@@ -1,7 +1,9 @@
 //! A message that is being settled, and what the queue is asked to do with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::held::Extension;
 use crate::message::{Ending, Receipt};
 use crate::queue::HIDDEN_MAX;
 
@@ -16,6 +18,8 @@ const LEFT_DOUBLED_MAX: u32 = 10;
 pub(super) struct Settlement {
     pub receipt: Receipt,
     pub asked: Asked,
+    /// Extensions that had no answer when the queue was asked for this.
+    pub overtakes: Vec<Arc<Extension>>,
 }
 
 /// What the queue is asked to do with a message.

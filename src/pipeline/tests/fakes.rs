@@ -21,17 +21,25 @@ pub const EPOCH_MS: i64 = 1_795_341_600_000;
 /// Wall time that follows tokio's from [`EPOCH_MS`] on, and randomness that is always a half.
 pub struct FakeClock {
     started: Instant,
+    ahead_ms: i64,
+}
+
+impl FakeClock {
+    /// One that is wrong by so much.
+    pub fn ahead_by_ms(ahead_ms: i64) -> Self {
+        Self { ahead_ms, ..Self::default() }
+    }
 }
 
 impl Default for FakeClock {
     fn default() -> Self {
-        Self { started: Instant::now() }
+        Self { started: Instant::now(), ahead_ms: 0 }
     }
 }
 
 impl Clock for FakeClock {
     fn now_ms(&self) -> i64 {
-        EPOCH_MS + crate::time::millis(self.started.elapsed())
+        EPOCH_MS + crate::time::millis(self.started.elapsed()) + self.ahead_ms
     }
 
     fn random(&self) -> f64 {
@@ -54,6 +62,7 @@ struct QueueState {
     delete_faults: VecDeque<EntryOutcome>,
     refuses_deletes: bool,
     refuses_hiding: bool,
+    hides_late: Duration,
     hiding_calls: usize,
 }
 
@@ -90,6 +99,12 @@ impl FakeQueue {
     /// Whether every change of visibility fails as a whole from now on.
     pub fn refuse_hiding(&self, refuses: bool) {
         self.lock().refuses_hiding = refuses;
+    }
+
+    /// How long after its sending an extension is applied. Then it hides messages by their latest
+    /// handle, also if they are visible again.
+    pub fn hide_late(&self, late: Duration) {
+        self.lock().hides_late = late;
     }
 
     /// Changes of visibility that were asked for.
@@ -241,27 +256,34 @@ impl Queue for FakeQueue {
         handles: &[Arc<str>],
         timeout: Duration,
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
+        let late = {
+            let mut state = self.lock();
+            state.hiding_calls += 1;
+            if state.refuses_hiding {
+                return Err(denied());
+            }
+            if timeout == self.visibility_timeout { state.hides_late } else { Duration::ZERO }
+        };
+        if !late.is_zero() {
+            tokio::time::sleep(late).await;
+        }
         let now = Instant::now();
         let mut state = self.lock();
-        state.hiding_calls += 1;
-        if state.refuses_hiding {
-            return Err(denied());
-        }
-        let outcomes =
-            handles
-                .iter()
-                .map(|handle| {
-                    match state.messages.iter_mut().find(|slot| {
-                        slot.message.receipt_handle == *handle && slot.visible_at > now
-                    }) {
-                        Some(slot) => {
-                            slot.visible_at = now + timeout;
-                            EntryOutcome::Done
-                        }
-                        None => EntryOutcome::Stale,
+        let outcomes = handles
+            .iter()
+            .map(|handle| {
+                match state.messages.iter_mut().find(|slot| {
+                    slot.message.receipt_handle == *handle
+                        && (slot.visible_at > now || !late.is_zero())
+                }) {
+                    Some(slot) => {
+                        slot.visible_at = now + timeout;
+                        EntryOutcome::Done
                     }
-                })
-                .collect();
+                    None => EntryOutcome::Stale,
+                }
+            })
+            .collect();
         drop(state);
         self.sent.notify_waiters();
         Ok(outcomes)

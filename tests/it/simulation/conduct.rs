@@ -3,12 +3,15 @@
 //!
 //! - [`receipts`] knows each handle and what became of it ([`receipt`]); [`hiding`] that it stays
 //!   hidden meanwhile.
-//! - [`limits`] are those of memory and of asking, [`sickness`] what a store in trouble demands,
-//!   [`order`] what FIFO does.
+//! - [`last_word`] sees that no call about a handle overtakes another.
+//! - [`limits`] are those of memory and of asking, [`polls`] those of receives in progress,
+//!   [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
 
 mod hiding;
+mod last_word;
 mod limits;
 mod order;
+mod polls;
 mod receipt;
 mod receipts;
 mod sickness;
@@ -27,6 +30,7 @@ use super::queue::{Delivery, parse};
 
 use limits::Limits;
 pub use limits::kept_its_limits;
+use polls::Polls;
 use receipt::Receipt;
 use receipts::Receipts;
 use sickness::Sickness;
@@ -38,6 +42,7 @@ pub struct Ledger {
     asked_for: usize,
     receipts: Receipts,
     limits: Limits,
+    polls: Polls,
     sickness: Sickness,
     /// Extensions that failed as a whole or were not answered, since the last one that was.
     refused_hides: usize,
@@ -55,7 +60,10 @@ pub enum Request {
 pub fn counts_call(who: &Life) {
     limits::counts_call(who);
     if who.is_alive() {
-        who.ledger(|ledger| hiding::looks_after(who, ledger));
+        who.ledger(|ledger| {
+            hiding::looks_after(who, ledger);
+            last_word::looks_after(who, ledger);
+        });
     }
 }
 
@@ -66,15 +74,22 @@ pub fn receive_starts(who: &Life, max: usize) {
     }
     who.ledger(|ledger| {
         sickness::receive_starts(who, ledger);
+        polls::starts(who, ledger);
         ledger.asked_for += max;
         limits::looks_at_messages(who, ledger);
     });
 }
 
-pub fn receive_ends(who: &Life, judge: &Judge, max: usize, brought: &[Delivery]) {
+pub fn receive_ends(
+    who: &Life,
+    judge: &Judge,
+    (max, asked_at): (usize, Instant),
+    brought: &[Delivery],
+) {
     who.conditions().history.delivered(brought.len());
     who.ledger(|ledger| {
         ledger.asked_for -= max;
+        polls::ends(who, ledger, max, asked_at, brought);
         for delivery in brought {
             ledger.receipts.received(delivery, judge);
             sickness::received(who, ledger, judge, delivery);
@@ -104,6 +119,7 @@ impl<'a> Call<'a> {
         who.ledger(|ledger| {
             ledger.refused_hides += usize::from(request == Request::Hide);
             for handle in handles {
+                last_word::asked(who, ledger, handle, request);
                 let asked = ledger
                     .receipts
                     .get_mut(handle)
@@ -125,19 +141,25 @@ impl<'a> Call<'a> {
         self.is_answered = true;
         let (who, request) = (self.who, self.request);
         who.ledger(|ledger| {
-            if request == Request::Hide {
+            // An extension that was given up has failed, whatever is heard of it later.
+            let is_in_time = self.asked_at.elapsed() < hiding::patience(hide);
+            if request == Request::Hide && is_in_time {
                 ledger.refused_hides = 0;
             }
             for (handle, outcome) in self.handles.iter().zip(outcomes) {
                 let is_done = *outcome == EntryOutcome::Done;
                 ledger.receipts.answered(handle, request, outcome);
+                last_word::answered(ledger, handle, (request, self.asked_at), Some(outcome));
                 if is_done
+                    && is_in_time
                     && request == Request::Hide
                     && let Some(receipt) = ledger.receipts.get_mut(handle)
                 {
                     receipt.hidden.confirmed(self.asked_at, hide);
                 }
-                if is_done && request == Request::Release {
+                let is_again =
+                    ledger.receipts.get(handle).is_some_and(|receipt| receipt.calls.is_again());
+                if is_done && request == Request::Release && !is_again {
                     sickness::gave_back(who, ledger, handle);
                 }
             }
@@ -155,6 +177,7 @@ impl Drop for Call<'_> {
                 };
                 let may_end = self.who.stop.is_letting_go() || self.handles.iter().any(is_overdue);
                 for handle in self.handles {
+                    last_word::answered(ledger, handle, (self.request, self.asked_at), None);
                     ledger
                         .receipts
                         .get_mut(handle)
@@ -166,6 +189,15 @@ impl Drop for Call<'_> {
     }
 }
 
+/// The queue acts on a call that was sent at `asked_at`, whether anybody listens or not.
+pub fn hides(who: &Life, handles: &[Arc<str>], outcomes: &[EntryOutcome], asked_at: Instant) {
+    who.ledger(|ledger| {
+        for entry in handles.iter().zip(outcomes) {
+            last_word::hides(who, ledger, entry, asked_at);
+        }
+    });
+}
+
 fn looks_at_request(
     who: &Life,
     ledger: &mut Ledger,
@@ -174,6 +206,9 @@ fn looks_at_request(
     request: Request,
 ) {
     let history = &who.conditions().history;
+    if ledger.receipts.get(handle).is_some_and(|receipt| receipt.calls.is_again()) {
+        return;
+    }
     if request != Request::Hide {
         limits::was_held(who, ledger, handle);
     }

@@ -37,6 +37,9 @@ faults! {
     Reordered = "messages are delivered in another order than sent",
     ReceiveRepeated = "a FIFO receive with the same attempt id brings the same messages",
     DeletesDenied = "the queue denies all deletes for a time, and nothing else",
+    AppliedOutOfOrder = "the queue applies calls about a message in another order than they were sent",
+    AppliedAfterGivenUp = "the queue hides a message for a call that its caller has given up",
+    HiddenWhileVisible = "the queue hides a visible message for a late call by its latest handle",
     // The store.
     StoreUnavailable = "a write fails before anything was applied",
     WriteAnswerLost = "a write is applied, and its answer is lost",

@@ -45,6 +45,8 @@ struct State {
     slots: Vec<Slot>,
     is_shuffled: bool,
     attempts: BTreeMap<String, Attempt>,
+    /// The number of the call that was sent last.
+    last_call: u64,
 }
 
 struct Slot {
@@ -54,6 +56,8 @@ struct Slot {
     receive_count: u32,
     /// The number of the latest receipt handle.
     handle: u32,
+    /// The call about that handle, of those that were applied, that was sent last.
+    applied: u64,
     deleted: bool,
 }
 
@@ -72,6 +76,8 @@ pub struct Delivery {
     /// From when on, and for how long, it is hidden now.
     pub hidden_at: Instant,
     pub hidden_for: Duration,
+    /// When it came, by the world's own time.
+    pub sent_at_ms: u64,
 }
 
 impl Queue {
@@ -94,6 +100,7 @@ impl Queue {
             received_at: Instant::now(),
             receive_count: 0,
             handle: 0,
+            applied: 0,
             deleted: false,
         });
         let number = state.slots.len() - 1;
@@ -233,7 +240,7 @@ impl Queue {
         let numbers: Vec<_> = earlier.brought.iter().map(|(number, _)| *number).collect();
         let again = numbers.into_iter().map(|number| {
             state.slots[number].visible_at = now + self.visibility_timeout;
-            self.delivery(self.message(number, &state.slots[number]), true)
+            self.delivery(number, &state.slots[number], true)
         });
         Some(again.collect())
     }
@@ -251,18 +258,21 @@ impl Queue {
         }
         slot.deleted = false;
         slot.handle += 1;
+        slot.applied = 0;
         slot.receive_count += 1;
         slot.received_at = Instant::now();
         slot.visible_at = Instant::now() + self.visibility_timeout;
-        self.delivery(self.message(number, slot), regular)
+        self.delivery(number, slot, regular)
     }
 
-    fn delivery(&self, message: QueueMessage, regular: bool) -> Delivery {
+    fn delivery(&self, number: usize, slot: &Slot, regular: bool) -> Delivery {
+        let (message, sent_at_ms) = (self.message(number, slot), slot.sent.at_ms);
         Delivery {
             message,
             regular,
             hidden_at: Instant::now(),
             hidden_for: self.visibility_timeout,
+            sent_at_ms,
         }
     }
 

@@ -21,6 +21,11 @@ const REFUSED: usize = 8;
 const CALL_SHARE: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(1_500);
 
+/// How long an extension waits for its answer that is to hide messages for so long.
+pub fn patience(hide: Duration) -> Duration {
+    hide / CALL_SHARE
+}
+
 /// How long one message is hidden, as far as the worker knows.
 pub struct Hidden {
     /// When it was asked for; the queue counts from no earlier moment.
@@ -29,6 +34,7 @@ pub struct Hidden {
     /// Extensions that were asked for since then, how many of these failed, and when the last of
     /// them did.
     asks: usize,
+    asked_at: Option<Instant>,
     failed: usize,
     failed_at: Option<Instant>,
     is_over: bool,
@@ -36,11 +42,12 @@ pub struct Hidden {
 
 impl Hidden {
     pub fn new(since: Instant, length: Duration) -> Self {
-        Self { since, length, asks: 0, failed: 0, failed_at: None, is_over: false }
+        Self { since, length, asks: 0, asked_at: None, failed: 0, failed_at: None, is_over: false }
     }
 
     pub fn asked(&mut self) {
         self.asks += 1;
+        self.asked_at = Some(Instant::now());
     }
 
     pub fn failed(&mut self) {
@@ -52,13 +59,19 @@ impl Hidden {
         *self = Self::new(asked_at, length);
     }
 
-    /// What was neglected, if its time is over.
-    fn neglected(&self) -> Option<&'static str> {
-        let left =
-            self.failed_at.map(|at| (self.since + self.length).saturating_duration_since(at));
+    /// What was neglected, if its time is over. What is left in the queue is waited for longer.
+    fn neglected(&self, may_be_left: bool) -> Option<&'static str> {
+        // An extension that has no answer by then has failed.
+        let given_up_at = self
+            .asked_at
+            .filter(|_| !may_be_left)
+            .map(|at| at + patience(self.length))
+            .filter(|at| *at <= Instant::now());
+        let failed_at = self.failed_at.min(given_up_at).or(self.failed_at).or(given_up_at);
+        let left = failed_at.map(|at| (self.since + self.length).saturating_duration_since(at));
         match (self.asks, self.failed) {
             (0, _) => Some("did not ask to hide it longer"),
-            (1, 1) if left.is_some_and(|left| left >= self.length / CALL_SHARE + PAUSE) => {
+            (1, 0 | 1) if left.is_some_and(|left| left >= self.length / CALL_SHARE + PAUSE) => {
                 Some("did not ask again when that failed")
             }
             _ => None,
@@ -72,11 +85,14 @@ pub fn looks_after(who: &Life, ledger: &mut Ledger) {
     let is_refused = ledger.refused_hides >= REFUSED;
     for (handle, receipt) in ledger.receipts.open_mut(who) {
         let exposed = conditions.awake_since(receipt.hidden.since);
-        if receipt.hidden.is_over || exposed <= receipt.hidden.length || receipt.is_overdue() {
+        let is_taken_over = receipt.hidden.is_over || receipt.is_given_back();
+        if is_taken_over || exposed <= receipt.hidden.length || receipt.is_overdue() {
             continue;
         }
         receipt.hidden.is_over = true;
-        if let Some(neglect) = receipt.hidden.neglected().filter(|_| !is_refused) {
+        if let Some(neglect) =
+            receipt.hidden.neglected(receipt.is_doubted()).filter(|_| !is_refused)
+        {
             let length = receipt.hidden.length;
             conditions.history.violation(|| {
                 format!(

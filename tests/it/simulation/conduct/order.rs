@@ -1,7 +1,7 @@
 //! That in a FIFO group nothing is deleted past a message that went back to the queue.
 //!
-//! The worker decides on a delete when the write is confirmed, and on a release when it asks for
-//! it, for releases wait for nobody. So of those that it holds when it asks for a release, whatever
+//! The worker decides on a delete when the write is confirmed, and on a release before it asks for
+//! it: a release waits for an extension in flight at most. So of those that it holds when it asks for a release, whatever
 //! stands behind in the group and is not written yet has to go back, too. What was received later
 //! does not: the queue gives no more of a group while it waits for what it gave, so the handle that
 //! is released is stale by then.

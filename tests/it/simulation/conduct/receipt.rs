@@ -7,6 +7,7 @@ use crate::simulation::queue::Delivery;
 
 use super::Request;
 use super::hiding::{HOLD, Hidden};
+use super::last_word::Calls;
 
 pub struct Receipt {
     /// Bytes of the message as it came.
@@ -15,6 +16,7 @@ pub struct Receipt {
     pub made_bytes: usize,
     pub received_at: Instant,
     pub hidden: Hidden,
+    pub calls: Calls,
     /// Group and place in it, of FIFO queues only.
     pub fifo: Option<(String, u128)>,
     /// Whether the store confirmed a write of its document since it came, or it has none.
@@ -66,6 +68,7 @@ impl Receipt {
             made_bytes: 0,
             received_at: Instant::now(),
             hidden: Hidden::new(delivery.hidden_at, delivery.hidden_for),
+            calls: Calls::default(),
             fifo: message.fifo.as_ref().map(|fifo| (fifo.group.clone(), fifo.sequence)),
             written: false,
             is_behind_released: false,
@@ -107,6 +110,11 @@ impl Receipt {
         self.end == Some(End::Deleted)
     }
 
+    /// Whether the worker has asked to give it back. Whatever becomes of that, it need not hide it.
+    pub fn is_given_back(&self) -> bool {
+        self.request == Some(Request::Release)
+    }
+
     pub fn is_settled(&self) -> bool {
         matches!(self.end, Some(End::Deleted | End::Released))
     }
@@ -142,6 +150,9 @@ impl Receipt {
             if let Some(doubt) = &mut self.doubt {
                 doubt.asks += 1;
             }
+            return Ok(());
+        }
+        if self.calls.is_again() {
             return Ok(());
         }
         let is_pending = self.pending.replace(request).is_some();

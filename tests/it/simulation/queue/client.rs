@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use longshore::message::QueueMessage;
 use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
+use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Request};
 use crate::simulation::fault::Fault;
@@ -53,6 +54,13 @@ impl QueueClient {
             kind = *refusal;
         } else if strikes(Fault::QueueAnswerLost) {
             fate.answers = false;
+        } else if request.is_some() && conditions.draws(Fault::AppliedOutOfOrder) {
+            fate.before = dice.between_ms(20, 1_500);
+        } else if request == Some(Request::Hide) && conditions.draws(Fault::AppliedAfterGivenUp) {
+            // Mostly answered before the SDK gives up too, and applied before the handle is stale.
+            let timeout_ms =
+                u64::try_from(conditions.plan.visibility_timeout.as_millis()).expect("minutes");
+            fate.before = dice.between_ms(timeout_ms / 10, timeout_ms / 3);
         } else if strikes(Fault::QueueSlow) {
             fate.before = dice.between_ms(500, 4_000);
         } else if strikes(Fault::QueueHangs) {
@@ -80,13 +88,25 @@ impl QueueClient {
         history.note(|| format!("{} asks: {request:?} {handles:?} for {timeout:?}", self.who.name));
         let (fate, fault) = self.fate(Some(request));
         let (queue, asked) = (Arc::clone(&self.queue), handles.to_vec());
+        let (who, sent, asked_at) = (Arc::clone(&self.who), queue.call_sent(), Instant::now());
+        let listening = Arc::new(());
+        let listened_to = Arc::downgrade(&listening);
         let act = async move {
-            match request {
-                Request::Delete => queue.delete(&asked),
-                Request::Release | Request::Hide => queue.change_visibility(&asked, timeout),
+            queue.call_applied(&asked, sent);
+            if request == Request::Delete {
+                return queue.delete(&asked);
             }
+            let outcomes = queue.change_visibility(&asked, timeout);
+            if request == Request::Hide {
+                if listened_to.strong_count() == 0 && outcomes.contains(&EntryOutcome::Done) {
+                    who.conditions().history.saw(Fault::AppliedAfterGivenUp);
+                }
+                conduct::hides(&who, &asked, &outcomes, asked_at);
+            }
+            outcomes
         };
         let outcomes = ask(&self.who, fate, PATIENCE, act).await.ok_or(fault);
+        drop(listening);
         history
             .note(|| format!("{} hears of {request:?} {handles:?}: {outcomes:?}", self.who.name));
         if let (Ok(outcomes), Some(call)) = (&outcomes, call) {
@@ -107,11 +127,13 @@ impl longshore::queue::Queue for QueueClient {
         if self.who.is_alive() {
             conduct::receive_starts(&self.who, max);
         }
+        let asked_at = Instant::now();
         let (fate, fault) = self.fate(None);
         let (queue, attempt) = (Arc::clone(&self.queue), attempt.map(str::to_owned));
         let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
         let brought = ask(&self.who, fate, wait + PATIENCE, act).await;
-        conduct::receive_ends(&self.who, &self.judge, max, brought.as_deref().unwrap_or_default());
+        let delivered = brought.as_deref().unwrap_or_default();
+        conduct::receive_ends(&self.who, &self.judge, (max, asked_at), delivered);
         let history = &self.who.conditions().history;
         history.note(|| {
             let handles = brought.as_ref().map(|brought| {

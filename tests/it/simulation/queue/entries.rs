@@ -15,6 +15,29 @@ use super::{Queue, parse};
 const HIDDEN_MAX: Duration = Duration::from_hours(12);
 
 impl Queue {
+    /// Numbers a call when it is sent. That is not the order in which calls are applied.
+    pub fn call_sent(&self) -> u64 {
+        let mut state = self.lock();
+        state.last_call += 1;
+        state.last_call
+    }
+
+    /// Takes note of a call that is applied now.
+    pub fn call_applied(&self, handles: &[Arc<str>], call: u64) {
+        let mut state = self.lock();
+        for handle in handles {
+            let (number, version) = parse(handle);
+            let slot = &mut state.slots[number];
+            if slot.handle != version {
+                continue;
+            }
+            if slot.applied > call {
+                self.conditions.history.saw(Fault::AppliedOutOfOrder);
+            }
+            slot.applied = slot.applied.max(call);
+        }
+    }
+
     pub fn delete(&self, handles: &[Arc<str>]) -> Vec<EntryOutcome> {
         let outcomes = handles.iter().map(|handle| self.delete_one(handle)).collect();
         self.changed.notify_waiters();
@@ -58,8 +81,16 @@ impl Queue {
         let (number, version) = parse(handle);
         let mut state = self.lock();
         let slot = &mut state.slots[number];
-        if slot.deleted || slot.handle != version || slot.visible_at <= Instant::now() {
+        if slot.deleted || slot.handle != version {
             return EntryOutcome::Stale;
+        }
+        if slot.visible_at <= Instant::now() {
+            // Some server of the queue may not know yet that the message came back.
+            let is_hidden =
+                !self.fifo && !timeout.is_zero() && self.strikes(Fault::HiddenWhileVisible);
+            if !is_hidden {
+                return EntryOutcome::Stale;
+            }
         }
         if timeout > HIDDEN_MAX || Instant::now() + timeout > slot.received_at + HIDDEN_MAX {
             self.conditions

@@ -232,3 +232,34 @@ async fn a_hidden_and_a_deleted_message_may_come_once_more() {
         assert_eq!(again[0].message.receive_count, 2);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_call_may_hide_a_message_that_came_back_and_nobody_has_received() {
+    for (only, outcome, brought) in
+        [(Some(Fault::HiddenWhileVisible), EntryOutcome::Done, 0), (None, EntryOutcome::Stale, 1)]
+    {
+        let queue = queue(&[""], only);
+        let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+        assert_eq!(queue.change_visibility(&handle, Duration::ZERO), [EntryOutcome::Done]);
+        assert_eq!(queue.change_visibility(&handle, VISIBILITY_TIMEOUT), [outcome]);
+        assert_eq!(receive(&queue, 0).await.len(), brought, "{only:?}");
+        receive(&queue, 60).await;
+        assert_eq!(
+            queue.change_visibility(&handle, VISIBILITY_TIMEOUT),
+            [EntryOutcome::Stale],
+            "it is with another receiver"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_overtook_another_is_noticed() {
+    let queue = queue(&[""], None);
+    let handle = [Arc::clone(&receive(&queue, 0).await[0].1)];
+    let times = || queue.conditions.history.coverage().times(Fault::AppliedOutOfOrder);
+    let (first, second) = (queue.call_sent(), queue.call_sent());
+    queue.call_applied(&handle, second);
+    assert_eq!(times(), 0);
+    queue.call_applied(&handle, first);
+    assert_eq!(times(), 1);
+}

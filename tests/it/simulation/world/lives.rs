@@ -33,9 +33,9 @@ const LET_GO_TRIES: u32 = 2;
 const LET_GO_CALLS: usize = 16;
 const ENTRIES: usize = 10;
 
-/// How far a wall clock jumps at most, either way: as an NTP client steps it, or set by hand to
-/// another day.
-const JUMPS_MAX: &[i64] = &[30 * 60_000, 5 * 24 * 3_600_000];
+/// How far a wall clock jumps at most, either way: as it drifts where nothing sets it, as an NTP
+/// client steps it, set to another time zone, or set by hand to another day.
+const JUMPS_MAX: &[i64] = &[5_000, 30 * 60_000, 12 * 3_600_000, 5 * 24 * 3_600_000];
 
 impl World {
     /// One place for a worker, in which one follows the other.

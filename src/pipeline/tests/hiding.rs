@@ -1,0 +1,140 @@
+//! Keeping messages hidden and giving them back, at once: no call overtakes another.
+
+use super::*;
+use crate::brake::Brake;
+use crate::budget::Budget;
+use crate::held::COMPARED;
+use crate::message::{Ending, Receipt};
+use crate::queue::{Queue, visibility};
+use crate::settle::{self, Settle, SettleContext};
+
+/// A message, and what extends and settles it.
+struct One {
+    queue: Arc<FakeQueue>,
+    settle: Settle,
+    receipt: Receipt,
+    stop: Stop,
+}
+
+fn flow(stop: &Stop) -> Flow {
+    Flow {
+        clock: Arc::new(FakeClock::default()),
+        stop: stop.clone(),
+        signals: Signals::default(),
+        retry: defaults().retry,
+    }
+}
+
+/// Receives one message, of which this is the receive `receive_count`, from a queue that acts on
+/// extensions `late`, and gives it 20.1 s later, when its first extension has just been sent.
+async fn one(late: Duration, receive_count: u32) -> One {
+    let queue = queue();
+    let receive_count = receive_count - 1;
+    queue.send_message(QueueMessage { receive_count, ..fakes::message("m", "") });
+    queue.hide_late(late);
+    let (queue, stop, held) = (Arc::new(queue), Stop::default(), Held::default());
+    let (settle, settlements) = Settle::new(VISIBILITY_TIMEOUT);
+    let context = SettleContext {
+        queue: Arc::clone(&queue),
+        traits: queue_traits(),
+        brake: Brake::default(),
+        flow: flow(&stop),
+    };
+    tokio::spawn(settle::run(context, settlements));
+    let extending =
+        visibility::run(Arc::clone(&queue), held.clone(), VISIBILITY_TIMEOUT, flow(&stop));
+    tokio::spawn(extending);
+    let message = queue.receive(1, Duration::ZERO, None).await.expect("it is well").remove(0);
+    let (now, permit) = (Instant::now(), Budget::new(1, 1, 0).acquire(1, 0).await);
+    let due = visibility::due(now, VISIBILITY_TIMEOUT);
+    let receipt = Receipt::new(message, now, due, permit, &held);
+    sleep(Duration::from_millis(20_100)).await;
+    assert_eq!(queue.hiding_calls(), 1, "an extension is in flight");
+    One { queue, settle, receipt, stop }
+}
+
+async fn seconds(seconds: f64) {
+    sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_waits_for_the_extension_in_flight_and_is_the_last_word() {
+    let One { queue, settle, receipt, .. } = one(Duration::from_secs(1), 1).await;
+    settle.release(receipt);
+    seconds(0.5).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (1, 0), "it waits");
+    seconds(0.5).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (2, 1));
+    seconds(60.0).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (2, 1), "nothing touches it any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_an_extension_undid_is_sent_once_more() {
+    let One { queue, settle, receipt, .. } = one(Duration::from_secs(4), 1).await;
+    settle.release(receipt);
+    seconds(1.9).await;
+    assert_eq!(queue.visible(), 0, "it waits");
+    seconds(0.2).await;
+    assert_eq!(queue.visible(), 1, "it waited for two seconds");
+    seconds(1.9).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (3, 1), "hidden, and given back again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_in_the_queue_does_not_come_back_early_for_an_extension() {
+    let One { queue, settle, receipt, .. } = one(Duration::from_secs(4), 6).await;
+    settle.leave(receipt);
+    seconds(890.0).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (3, 0), "left for a quarter of an hour");
+    seconds(15.0).await;
+    assert_eq!(queue.visible(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_waits_for_no_extension() {
+    let One { queue, settle, receipt, .. } = one(Duration::from_secs(4), 1).await;
+    settle.delete(receipt, Ending::Written);
+    seconds(1.1).await;
+    assert!(queue.remaining().is_empty(), "it lingers for others, not for the extension");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_waits_for_no_extension_once_the_worker_lets_go() {
+    let One { queue, settle, receipt, stop } = one(Duration::from_secs(4), 1).await;
+    settle.release(receipt);
+    seconds(0.1).await;
+    assert_eq!(queue.visible(), 0, "it waits");
+    stop.let_go();
+    seconds(0.1).await;
+    assert_eq!(queue.visible(), 1);
+}
+
+/// Comparisons in the schedule of so many messages while the queue refuses every extension.
+async fn compared_while_refused(messages: usize) -> usize {
+    let (queue, held) = (Arc::new(queue()), Held::default());
+    queue.refuse_hiding(true);
+    let now = Instant::now();
+    for number in 0..messages {
+        let received_at = now + Duration::from_millis((number / 10) as u64);
+        let due = visibility::due(received_at, VISIBILITY_TIMEOUT);
+        let _ = held.enter("r".into(), received_at, due);
+    }
+    COMPARED.set(0);
+    let extending = visibility::run(
+        Arc::clone(&queue),
+        held.clone(),
+        VISIBILITY_TIMEOUT,
+        flow(&Stop::default()),
+    );
+    assert!(tokio::time::timeout(Duration::from_secs(40), extending).await.is_err());
+    assert!(queue.hiding_calls() > 8, "it is asked again and again");
+    COMPARED.get()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_refuses_a_hundred_thousand_extensions_costs_ten_times_as_much_as_ten_thousand()
+ {
+    let (few, many) = (compared_while_refused(10_000).await, compared_while_refused(100_000).await);
+    assert!(many < 20 * few, "{many} comparisons for ten times the messages, {few} before");
+}

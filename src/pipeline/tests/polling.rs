@@ -1,0 +1,47 @@
+//! How many receives are in progress, whatever this machine's wall clock says.
+
+use super::*;
+
+/// How far a wall clock is ahead, in milliseconds: right, a second and some, minutes, hours.
+const AHEAD_MS: [i64; 7] =
+    [0, 1_500, -1_500, 5 * 60_000, -5 * 60_000, 12 * 3_600_000, -12 * 3_600_000];
+
+fn start(ahead_ms: i64, queue: FakeQueue) -> World {
+    World::start_by(FakeClock::ahead_by_ms(ahead_ms), queue, queue_traits(), |_| {})
+}
+
+/// Sends a message as of now.
+fn send(world: &World, started: Instant, id: usize) {
+    let sent_ms = fakes::EPOCH_MS + crate::time::millis(started.elapsed());
+    world
+        .queue
+        .send_message(QueueMessage { sent_ms, ..fakes::message(&format!("m{id}"), &event(id)) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trickle_costs_one_long_poll_whatever_the_wall_clock_says() {
+    for ahead_ms in AHEAD_MS {
+        let (world, started) = (start(ahead_ms, queue()), Instant::now());
+        let mut most = 0;
+        for id in 0..100 {
+            send(&world, started, id);
+            sleep(Duration::from_millis(700)).await;
+            most = most.max(world.signals.gauges().pollers.get());
+        }
+        assert_eq!(most, 1, "receives in progress with a clock that is {ahead_ms} ms ahead");
+        world.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_starts_more_receives_whatever_the_wall_clock_says() {
+    for ahead_ms in AHEAD_MS {
+        let queue = queue();
+        (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+        let world = start(ahead_ms, queue);
+        world.store.take(Duration::from_secs(1));
+        world.until(|world| world.signals.gauges().pollers.get() > 3).await;
+        world.until(|world| world.queue.remaining().is_empty()).await;
+        world.end().await;
+    }
+}
