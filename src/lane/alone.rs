@@ -78,6 +78,8 @@ struct Again {
 /// Tries each message alone, with a pause before each round, until it has an end or the retry budget
 /// is spent.
 pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<Alone>) {
+    // What was in the way before may take all of the budget, and others shall have their turn.
+    todo.sort_by_key(|alone| context.evidence.was_set_aside(std::iter::once(id(&alone.part))));
     let started = Instant::now();
     let is_spent = || started.elapsed() >= context.flow.retry.budget;
     let mut backoff = context.flow.backoff();

@@ -18,6 +18,11 @@ impl Group {
         Self { items, lost: 0, is_unanswered: false }
     }
 
+    /// A part of what had no answer: one more that has none is enough.
+    pub fn unanswered(item: Item) -> Self {
+        Self { items: vec![item], lost: policy::LOST_MAX - 1, is_unanswered: true }
+    }
+
     /// Splits off the second half.
     pub fn split_off(&mut self) -> Self {
         let items = self.items.split_off(self.items.len() / 2);

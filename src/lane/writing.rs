@@ -19,7 +19,7 @@ use super::ending::{confirmed, done, refuse, release};
 use super::group::Group;
 use super::item::Item;
 use super::policy::{
-    self, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
+    self, Count, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
 };
 
 /// Why nothing of a group is confirmed.
@@ -180,6 +180,9 @@ impl<S: Store> Writing<'_, S> {
                 }
                 GroupDecision::CloseGate => return self.close_gate(group, cause).await,
                 GroupDecision::SetAside => return self.set_aside(group),
+                GroupDecision::Leave if cause.trouble == WriteTrouble::NoAnswer => {
+                    return self.leave_unanswered(group, cause);
+                }
                 GroupDecision::Leave => return self.leave(group, cause),
             }
         }
@@ -278,13 +281,6 @@ impl<S: Store> Writing<'_, S> {
 
     /// Leaves the group in the queue for another visibility timeout, and the gate to others.
     fn leave(&mut self, group: Group, cause: Cause<'_>) {
-        if cause.trouble == WriteTrouble::NoAnswer {
-            // The store has taken another write. When these come back, they are not in the way.
-            self.open_gate();
-            for item in &group.items {
-                self.context.evidence.set_aside(item.message_ids());
-            }
-        }
         self.probe = None;
         self.context.flow.signals.emit(&WriteLeft {
             collection: &self.context.collection.name,
@@ -294,6 +290,22 @@ impl<S: Store> Writing<'_, S> {
         });
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
+        }
+    }
+
+    /// The store has taken another write, and never answers for this one. Of several messages that
+    /// were joined one is to blame.
+    fn leave_unanswered(&mut self, group: Group, cause: Cause<'_>) {
+        self.open_gate();
+        let is_joined = |item: &Item| item.messages() == Count::Many;
+        let (joined, single): (Vec<_>, Vec<_>) = group.items.into_iter().partition(is_joined);
+        for half in joined.into_iter().flat_map(Item::into_halves).flatten() {
+            self.todo.push_front(Group::unanswered(half));
+        }
+        if !single.is_empty() {
+            // When it comes back it is tried after all others.
+            self.context.evidence.set_aside(single.iter().flat_map(Item::message_ids));
+            self.leave(Group::new(single), cause);
         }
     }
 

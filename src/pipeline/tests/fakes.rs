@@ -316,6 +316,11 @@ impl FakeStore {
         self.lock().script.push_back(Box::new(outcome));
     }
 
+    /// What was set by [`FakeStore::then`] and not met yet counts no more.
+    pub fn forget_script(&self) {
+        self.lock().script.clear();
+    }
+
     /// The item with this key always ends so; its neighbours are written.
     pub fn answer(&self, key: Key, outcome: ItemOutcome) {
         self.lock().odd.insert(key, outcome);

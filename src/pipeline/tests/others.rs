@@ -148,6 +148,26 @@ async fn an_item_on_which_the_server_never_returns_is_found_by_halves_and_left()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_update_from_which_the_server_never_returns_is_told_from_those_that_were_joined_with_it()
+{
+    let queue = queue();
+    (0..4).for_each(|second| queue.send(&format!("m{second}"), &session("s", 56 + second)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    // The newest has none, so the join of all has none.
+    let hangs = |writes: &Writes<'_>| match takes_all_but_one(writes) {
+        WriteOutcome::Answered { items, .. } if items != [ItemOutcome::Written] => no_answer(),
+        answered => answered,
+    };
+    (0..100).for_each(|_| world.store.then(hangs));
+    world.until(|world| world.queue.remaining().len() == 1).await;
+    assert_eq!(world.queue.remaining()[0].0, "m3");
+    assert_eq!(world.counts().gate_closed_total, 0);
+    world.store.forget_script();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_server_gives_up_for_taking_too_long_is_halved_at_once() {
     fn timed_out() -> WriteOutcome {
         WriteOutcome::Unconfirmed(StoreFault {
