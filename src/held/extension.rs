@@ -13,8 +13,8 @@ pub struct Extension {
     /// applied after that.
     gives_up_at: Instant,
     answered: CancellationToken,
-    /// Numbers of the messages that the queue has hidden.
-    granted: OnceLock<Vec<u64>>,
+    /// When the answer came, and the numbers of the messages that the queue has hidden.
+    granted: OnceLock<(Instant, Vec<u64>)>,
 }
 
 impl Extension {
@@ -26,7 +26,7 @@ impl Extension {
     /// The answer is there, however late: these messages are hidden by the call.
     pub fn answer(&self, granted: Vec<u64>) {
         // A call has one answer.
-        let _ = self.granted.set(granted);
+        let _ = self.granted.set((Instant::now(), granted));
         self.answered.cancel();
     }
 
@@ -41,10 +41,10 @@ impl Extension {
         !self.is_answered() && self.gives_up_at > Instant::now()
     }
 
-    /// Whether the queue has said that it hides the message with this number.
+    /// When the queue said that it hides the message with this number; `None` where it did not.
     #[must_use]
-    pub fn has_hidden(&self, number: u64) -> bool {
-        self.granted.get().is_some_and(|granted| granted.contains(&number))
+    pub fn has_hidden(&self, number: u64) -> Option<Instant> {
+        self.granted.get().filter(|(_, granted)| granted.contains(&number)).map(|(at, _)| *at)
     }
 
     pub async fn answered(&self) {

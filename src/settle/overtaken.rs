@@ -3,7 +3,7 @@
 //! message is given back once more. A worker that ends first leaves it at that: the message comes
 //! back after its visibility timeout.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,14 +21,42 @@ pub(super) struct Overtaken {
     extension: Arc<Extension>,
     asked: Asked,
     given_back_at: Instant,
-    messages: Vec<(u64, Arc<str>)>,
+    messages: Vec<GivenBack>,
+}
+
+/// A message that was given back, once for all the extensions that it overtook.
+#[derive(Debug, Clone)]
+struct GivenBack {
+    number: u64,
+    handle: Arc<str>,
+    /// When it was given back once more. What had been answered by then was applied before that.
+    again_at: Arc<Mutex<Option<Instant>>>,
+}
+
+impl GivenBack {
+    /// Whether `extension` hides it, and nothing was asked since that was heard.
+    fn is_hidden_by(&self, extension: &Extension) -> bool {
+        let again_at = *self.again_at();
+        let hidden_at = extension.has_hidden(self.number);
+        hidden_at.is_some_and(|hidden_at| again_at.is_none_or(|again_at| again_at < hidden_at))
+    }
+
+    /// Nothing panics while it is held.
+    fn again_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.again_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Takes note of a message that was given back.
 pub(super) fn note(overtaken: &mut Vec<Overtaken>, settlement: &Settlement) {
     let receipt = &settlement.receipt;
+    let given_back = GivenBack {
+        number: receipt.number,
+        handle: Arc::clone(&receipt.message.receipt_handle),
+        again_at: Arc::default(),
+    };
     for extension in &settlement.overtakes {
-        let message = (receipt.number, Arc::clone(&receipt.message.receipt_handle));
+        let message = given_back.clone();
         match overtaken.iter_mut().find(|other| Arc::ptr_eq(&other.extension, extension)) {
             Some(other) => other.messages.push(message),
             None => overtaken.push(Overtaken {
@@ -46,11 +74,14 @@ pub(super) fn note(overtaken: &mut Vec<Overtaken>, settlement: &Settlement) {
 pub(super) async fn give_back_again<Q: Queue>(context: &SettleContext<Q>, overtaken: Overtaken) {
     let Overtaken { extension, asked, given_back_at, mut messages } = overtaken;
     extension.answered().await;
-    messages.retain(|(number, _)| extension.has_hidden(*number));
+    messages.retain(|message| message.is_hidden_by(&extension));
     if messages.is_empty() {
         return;
     }
-    let handles: Vec<_> = messages.into_iter().map(|(_, handle)| handle).collect();
+    for message in &messages {
+        *message.again_at() = Some(Instant::now());
+    }
+    let handles: Vec<_> = messages.into_iter().map(|message| message.handle).collect();
     let time = hidden_for(asked, given_back_at.elapsed());
     let cause = match context.queue.change_visibility(&handles, time).await {
         Ok(outcomes) => outcomes.into_iter().find_map(|outcome| match outcome {
