@@ -14,7 +14,7 @@
 //!   field or the default time is null the origin's time stands in, as if it were absent. Any other
 //!   field that is null is stored as null, a time as well: "never" is something that a producer may
 //!   say.
-//! - Names that the store gives a meaning of its own are refused: a producer's data never acts on
+//! - Names that the store gives a meaning of its own are rejected: a producer's data never acts on
 //!   the server.
 
 mod definition;

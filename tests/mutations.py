@@ -281,7 +281,7 @@ MUTATIONS = [
     (
         "leave a message hidden that an extension hid after its release",
         "src/settle/overtaken.rs",
-        "messages.retain(|(number, _)| extension.has_hidden(*number));",
+        "messages.retain(|message| message.is_hidden_by(&extension));",
         "messages.clear();",
     ),
     (

@@ -14,7 +14,7 @@ use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTroubl
 use crate::telemetry::signals::WriteFailed;
 
 use super::context::LaneContext;
-use super::ending::{confirmed, done, refuse, release};
+use super::ending::{confirmed, done, reject, release};
 use super::policy::{self, MessageDecision, Tally};
 
 /// A message to be tried alone.
@@ -184,7 +184,7 @@ async fn try_one<S: Store>(
     let is_proven = doubt.is_some_and(|doubt| doubt.is_proven(context, confirmed_before));
     match policy::of_message(outcome, is_proven) {
         MessageDecision::Done => done(context, part),
-        MessageDecision::Refuse(rejection) => refuse(context, part, &rejection),
+        MessageDecision::Reject(rejection) => reject(context, part, &rejection),
         MessageDecision::Again(cause) => return again(part, doubt, cause, false),
     }
     None

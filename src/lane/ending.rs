@@ -15,8 +15,8 @@ pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
     context.settle.delete(part.receipt, part.ending);
 }
 
-/// The message is refused for good.
-pub(super) fn refuse<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
+/// The message is rejected for good.
+pub(super) fn reject<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     if let Some(rejects) = &context.rejects {
         return rejects.send(part.receipt, rejection);
     }

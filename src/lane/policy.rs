@@ -4,7 +4,7 @@
 //! things stand and carry out what is decided.
 //!
 //! The question behind every decision is whose fault it is. A sick store is waited for, and past the
-//! retry budget the gate closes for it. An item's own fault costs that item alone: it is refused, or
+//! retry budget the gate closes for it. An item's own fault costs that item alone: it is rejected, or
 //! looked for by halves, or set aside, as soon as the store has shown that it takes other writes.
 
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub enum ItemDecision {
     /// Its messages may leave the queue.
     Done,
     /// Its one message becomes a dead letter.
-    Refuse(Rejection),
+    Reject(Rejection),
     /// Of its several messages one may be at fault: each is tried by itself, the oldest version first.
     TakeApart,
     /// Its messages are tried alone, beside the batches.
@@ -65,7 +65,7 @@ pub enum ItemDecision {
 pub fn of_item(outcome: ItemOutcome, messages: Count, is_store_well: bool) -> ItemDecision {
     match (outcome, messages) {
         (ItemOutcome::Written | ItemOutcome::AlreadyThere, _) => ItemDecision::Done,
-        (ItemOutcome::Rejected(rejection), Count::One) => ItemDecision::Refuse(rejection),
+        (ItemOutcome::Rejected(rejection), Count::One) => ItemDecision::Reject(rejection),
         (ItemOutcome::Rejected(_), Count::Many) => ItemDecision::TakeApart,
         (ItemOutcome::Doubtful(_), Count::One) => ItemDecision::AloneInDoubt,
         (ItemOutcome::Doubtful(_), Count::Many) => ItemDecision::Alone,
@@ -80,7 +80,7 @@ pub fn of_item(outcome: ItemOutcome, messages: Count, is_store_well: bool) -> It
 pub enum MessageDecision {
     Done,
     /// It becomes a dead letter.
-    Refuse(Rejection),
+    Reject(Rejection),
     /// It is tried again, for as long as the retry budget lasts. Then it stays in the queue for another
     /// visibility timeout.
     Again(String),
@@ -90,8 +90,8 @@ pub enum MessageDecision {
 pub fn of_message(outcome: ItemOutcome, is_proven: bool) -> MessageDecision {
     match outcome {
         ItemOutcome::Written | ItemOutcome::AlreadyThere => MessageDecision::Done,
-        ItemOutcome::Rejected(rejection) => MessageDecision::Refuse(rejection),
-        ItemOutcome::Doubtful(rejection) if is_proven => MessageDecision::Refuse(rejection),
+        ItemOutcome::Rejected(rejection) => MessageDecision::Reject(rejection),
+        ItemOutcome::Doubtful(rejection) if is_proven => MessageDecision::Reject(rejection),
         ItemOutcome::Doubtful(Rejection { text, .. }) => MessageDecision::Again(text),
         ItemOutcome::Unconfirmed(cause) => MessageDecision::Again(cause),
     }

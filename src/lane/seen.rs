@@ -58,7 +58,7 @@ impl<S> LaneContext<S> {
         let mut parts: Vec<_> = parts.collect();
         let span = self.flow.signals.spans().process(
             self.label.name(),
-            parts.iter().map(|part| (&*part.receipt.message, refused(part))),
+            parts.iter().map(|part| (&*part.receipt.message, rejected(part))),
         );
         let recorded = spans::recorded(&span);
         for part in &mut parts {
@@ -89,8 +89,8 @@ impl<S> LaneContext<S> {
     }
 }
 
-/// Why the message of a dead letter was refused.
-fn refused(part: &Part) -> Option<Reason> {
+/// Why the message of a dead letter was rejected.
+fn rejected(part: &Part) -> Option<Reason> {
     match part.ending {
         Ending::Written => None,
         Ending::DeadLettered(reason) => Some(reason),

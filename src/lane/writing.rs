@@ -15,7 +15,7 @@ use crate::telemetry::signals::{WriteFailed, WriteLeft};
 
 use super::alone::Alone;
 use super::context::{LaneContext, Search};
-use super::ending::{confirmed, done, refuse, release};
+use super::ending::{confirmed, done, reject, release};
 use super::group::Group;
 use super::item::Item;
 use super::policy::{
@@ -119,8 +119,8 @@ impl<S: Store> Writing<'_, S> {
         for (item, outcome) in group.items.into_iter().zip(outcomes) {
             match policy::of_item(outcome, item.messages(), is_store_well) {
                 ItemDecision::Done => item.into_parts().for_each(|part| done(context, part)),
-                ItemDecision::Refuse(rejection) => {
-                    item.into_parts().for_each(|part| refuse(context, part, &rejection));
+                ItemDecision::Reject(rejection) => {
+                    item.into_parts().for_each(|part| reject(context, part, &rejection));
                 }
                 ItemDecision::TakeApart => {
                     self.context.searches(&mut self.search);

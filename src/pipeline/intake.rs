@@ -1,4 +1,4 @@
-//! From a receive to the lanes: decode, route, or refuse. Nothing here waits: a message for which
+//! From a receive to the lanes: decode, route, or reject. Nothing here waits: a message for which
 //! there is not room enough goes to those that have [`outgrown`](super::outgrown) their share.
 
 use std::sync::{Mutex, PoisonError};
@@ -68,7 +68,7 @@ impl Intake {
                         None => by_lane.push((lane, vec![part])),
                     }
                 }
-                Err(Undecoded::Rejected(rejection)) => self.refuse(receipt, &rejection),
+                Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),
                 Err(Undecoded::Outgrown) => {
                     receipt.enter(Stage::Room);
                     outgrown.push(receipt);
@@ -83,7 +83,7 @@ impl Intake {
 
     /// Sends a message to the dead letters. Its record is about as large as the message, and so has
     /// a part of the budget.
-    pub fn refuse(&self, receipt: Receipt, rejection: &Rejection) {
+    pub fn reject(&self, receipt: Receipt, rejection: &Rejection) {
         self.rejects.send(receipt, rejection);
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedR
         context.flow.signals.emit(&Outgrown { in_flight_bytes_peak: context.budget.peak().bytes });
         for receipt in context.intake.take(vec![receipt], room) {
             // It had all that one message may have, and has it at every delivery.
-            context.intake.refuse(receipt, &Rejection::from(Undecoded::Outgrown));
+            context.intake.reject(receipt, &Rejection::from(Undecoded::Outgrown));
         }
     }
 }

@@ -59,9 +59,11 @@ fn write_fields(document: &mut Doc<'_>, route: &Route, record: &Record) -> Resul
         match name {
             TYPE | ID => continue,
             DOCUMENT_ID => {
-                return Err(bad_name(name, "is refused: give the document's id as `id`"));
+                return Err(bad_name(name, "is rejected: give the document's id as `id`"));
             }
-            INGEST => return Err(bad_name(name, "is refused: longshore keeps its own data there")),
+            INGEST => {
+                return Err(bad_name(name, "is rejected: longshore keeps its own data there"));
+            }
             _ => {}
         }
         if default_time == Some(name) {
@@ -150,11 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_cannot_name_a_document_is_refused() {
+    fn an_id_that_cannot_name_a_document_is_rejected() {
         for id in [Bson::Null, "".into(), 1.5.into(), Bson::Array(vec![]), doc! { "a": 1 }.into()] {
-            let refused = insert(&event(doc! { "id": id })).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadKey);
-            assert!(refused.text.contains("`id`"), "{}", refused.text);
+            let rejected = insert(&event(doc! { "id": id })).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadKey);
+            assert!(rejected.text.contains("`id`"), "{}", rejected.text);
         }
     }
 
@@ -199,24 +201,24 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_time_is_refused_by_name() {
+    fn a_bad_time_is_rejected_by_name() {
         for (time, why) in [
             (Bson::from("yesterday"), "is not a time"),
             (true.into(), "is not a time"),
             (i64::MAX.into(), "years 1 to 9999"),
         ] {
-            let refused = insert(&event(doc! { "timestamp": time })).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadTime);
+            let rejected = insert(&event(doc! { "timestamp": time })).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadTime);
             assert!(
-                refused.text.starts_with("`timestamp` ") && refused.text.contains(why),
+                rejected.text.starts_with("`timestamp` ") && rejected.text.contains(why),
                 "{}",
-                refused.text
+                rejected.text
             );
         }
         let mut record = sample::record("event", &event(doc! {}));
         record.origin.time = Time::from_millis(i64::MAX);
-        let refused = super::insert(&sample::routes()["event"], &record).unwrap_err();
-        assert_eq!(refused.reason, Reason::BadTime);
+        let rejected = super::insert(&sample::routes()["event"], &record).unwrap_err();
+        assert_eq!(rejected.reason, Reason::BadTime);
     }
 
     #[test]
@@ -226,11 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn names_that_longshore_or_the_server_keeps_are_refused() {
+    fn names_that_longshore_or_the_server_keeps_are_rejected() {
         for name in ["_id", "_ingest"] {
-            let refused = insert(&event(doc! { name: 1 })).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadName);
-            assert!(refused.text.contains(name), "{}", refused.text);
+            let rejected = insert(&event(doc! { name: 1 })).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadName);
+            assert!(rejected.text.contains(name), "{}", rejected.text);
         }
     }
 
@@ -241,17 +243,18 @@ mod tests {
         let room = DOCUMENT_BYTES_MAX - made.document.len();
         let (made, _) = insert(&event(doc! { "id": 1, "a": "x".repeat(room) })).unwrap();
         assert_eq!(made.document.len(), DOCUMENT_BYTES_MAX);
-        let refused = insert(&event(doc! { "id": 1, "a": "x".repeat(room + 1) })).unwrap_err();
-        assert_eq!(refused.reason, Reason::TooLarge);
+        let rejected = insert(&event(doc! { "id": 1, "a": "x".repeat(room + 1) })).unwrap_err();
+        assert_eq!(rejected.reason, Reason::TooLarge);
     }
 
     #[test]
     fn a_route_may_require_the_producers_id() {
         let mut route = sample::routes()["event"].clone();
         route.required.push("id".into());
-        let refused = super::insert(&route, &sample::record("event", &event(doc! {}))).unwrap_err();
+        let rejected =
+            super::insert(&route, &sample::record("event", &event(doc! {}))).unwrap_err();
         assert_eq!(
-            (refused.reason, refused.text.starts_with("`id` is missing")),
+            (rejected.reason, rejected.text.starts_with("`id` is missing")),
             (Reason::MissingField, true)
         );
     }

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_name_a_document_is_refused_by_kind() {
+    fn what_cannot_name_a_document_is_rejected_by_kind() {
         let binary = |subtype, length| Bson::Binary(Binary { subtype, bytes: vec![1; length] });
         for (value, why) in [
             (Bson::Null, "is null"),
@@ -125,12 +125,12 @@ mod tests {
             (binary(BinarySubtype::Uuid, 15), "has not 16 bytes"),
             (Bson::MaxKey, "is of a type that cannot name a document"),
         ] {
-            let refused = key(value.clone()).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadKey, "{value}");
+            let rejected = key(value.clone()).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadKey, "{value}");
             assert!(
-                refused.text.starts_with("the key `user_id` ") && refused.text.contains(why),
+                rejected.text.starts_with("the key `user_id` ") && rejected.text.contains(why),
                 "{}",
-                refused.text
+                rejected.text
             );
         }
     }

@@ -48,7 +48,7 @@ impl<'a> KeyedRecord<'a> {
         Ok(Update { key, change })
     }
 
-    /// Refuses names that would act on the server, and those that a `set` does not declare.
+    /// Rejects names that would act on the server, and those that a `set` does not declare.
     fn check_names(&self) -> Result<(), Rejection> {
         let declared = (self.keyed.extent != Extent::Replace).then_some(&self.route.fields);
         for field in self.record.fields.iter() {
@@ -58,19 +58,22 @@ impl<'a> KeyedRecord<'a> {
                 "" => {
                     return Err(bad_name(
                         "",
-                        "is refused: a document with a key takes no empty name",
+                        "is rejected: a document with a key takes no empty name",
                     ));
                 }
                 "_id" => {
-                    return Err(bad_name("_id", "is refused: it is not the key of this route"));
+                    return Err(bad_name("_id", "is rejected: it is not the key of this route"));
                 }
                 INGEST => {
-                    return Err(bad_name(INGEST, "is refused: longshore keeps its own data there"));
+                    return Err(bad_name(
+                        INGEST,
+                        "is rejected: longshore keeps its own data there",
+                    ));
                 }
                 name if name.contains('.') => {
                     return Err(bad_name(
                         name,
-                        "is refused: the server would take the dot for a path into another field",
+                        "is rejected: the server would take the dot for a path into another field",
                     ));
                 }
                 name if declared.is_some_and(|fields| {
@@ -348,42 +351,42 @@ mod tests {
                 &doc! { "data": 1, "from": date(ORIGIN_MS), "to": null, "updated": date(ORIGIN_MS) }
             )
         );
-        let refused =
+        let rejected =
             route(&routes, "cache", &doc! { "user_id": 1, "data": 1, "to": "never" }).unwrap_err();
         assert_eq!(
-            (refused.reason, refused.text.starts_with("`to` is not a time")),
+            (rejected.reason, rejected.text.starts_with("`to` is not a time")),
             (Reason::BadTime, true)
         );
     }
 
     #[test]
-    fn a_missing_or_bad_key_is_refused_by_name() {
+    fn a_missing_or_bad_key_is_rejected_by_name() {
         for (fields, why) in [
             (doc! { "data": 1 }, "is missing"),
             (doc! { "data": 1, "user_id": null }, "is null"),
             (doc! { "data": 1, "user_id": 1.0 }, "is a number with a fraction"),
             (doc! { "data": 1, "user_id": { "$gt": "" } }, "is an object"),
         ] {
-            let refused = update("cache", &fields).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadKey);
+            let rejected = update("cache", &fields).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadKey);
             assert!(
-                refused.text.starts_with(&format!("the key `user_id` {why}")),
+                rejected.text.starts_with(&format!("the key `user_id` {why}")),
                 "{}",
-                refused.text
+                rejected.text
             );
         }
     }
 
     #[test]
-    fn names_that_would_act_on_the_server_are_refused() {
+    fn names_that_would_act_on_the_server_are_rejected() {
         for (kind, key) in [("session", "session_id"), ("cache", "user_id")] {
             for name in ["a.b", "_ingest", "_ingest.v", "_id", "", ".", "data."] {
-                let refused = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
-                assert_eq!(refused.reason, Reason::BadName, "{kind} {name:?}");
+                let rejected = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
+                assert_eq!(rejected.reason, Reason::BadName, "{kind} {name:?}");
                 assert!(
-                    refused.text.starts_with(&format!("`{name}` is refused")),
+                    rejected.text.starts_with(&format!("`{name}` is rejected")),
                     "{}",
-                    refused.text
+                    rejected.text
                 );
             }
         }
@@ -401,13 +404,13 @@ mod tests {
     }
 
     #[test]
-    fn an_undeclared_field_of_a_set_is_refused_by_name() {
+    fn an_undeclared_field_of_a_set_is_rejected_by_name() {
         for routes in [sample::routes(), partial_sessions()] {
-            let refused =
+            let rejected =
                 route(&routes, "session", &doc! { "session_id": 1, "data": 1, "device": "x" })
                     .unwrap_err();
-            assert_eq!(refused.reason, Reason::UnknownField);
-            assert!(refused.text.starts_with("`device` is not declared"), "{}", refused.text);
+            assert_eq!(rejected.reason, Reason::UnknownField);
+            assert!(rejected.text.starts_with("`device` is not declared"), "{}", rejected.text);
         }
     }
 
@@ -431,15 +434,15 @@ mod tests {
         let at =
             |millis: i64| update("cache", &doc! { "user_id": 1, "data": 1, "updated": millis });
         assert_eq!(whole(at(SENT_MS + 3_600_000).unwrap()).0.time.millis(), SENT_MS + 3_600_000);
-        let refused = at(SENT_MS + 3_600_001).unwrap_err();
-        assert_eq!(refused.reason, Reason::BadTime);
-        assert!(refused.text.starts_with("`updated` is 3600 s ahead"), "{}", refused.text);
+        let rejected = at(SENT_MS + 3_600_001).unwrap_err();
+        assert_eq!(rejected.reason, Reason::BadTime);
+        assert!(rejected.text.starts_with("`updated` is 3600 s ahead"), "{}", rejected.text);
         // Far in the past is merely stale.
         assert!(at(VERSION_MILLIS_MIN).is_ok());
     }
 
     #[test]
-    fn a_version_outside_2000_to_2100_is_refused_whoever_says_it() {
+    fn a_version_outside_2000_to_2100_is_rejected_whoever_says_it() {
         let skew_max = std::time::Duration::from_hours(24 * 365 * 1_000);
         let router = Router::new(&sample::routes(), skew_max, |_| ());
         for time in [
@@ -450,12 +453,12 @@ mod tests {
         ] {
             let record =
                 sample::record("cache", &doc! { "user_id": 1, "data": 1, "updated": time });
-            let refused = router.route(&record).unwrap_err();
+            let rejected = router.route(&record).unwrap_err();
             assert_eq!(
-                (refused.reason, refused.text.starts_with("`updated` is outside")),
+                (rejected.reason, rejected.text.starts_with("`updated` is outside")),
                 (Reason::BadTime, true),
                 "{}",
-                refused.text
+                rejected.text
             );
         }
         let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
@@ -506,21 +509,21 @@ mod tests {
         ] {
             let mut record = sample::record("cache", &doc! { "user_id": 1, "data": 1 });
             record.origin.time = Time::from_millis(time_ms);
-            let refused = router.route(&record).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadTime);
-            assert!(refused.text.starts_with(text), "{}", refused.text);
+            let rejected = router.route(&record).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadTime);
+            assert!(rejected.text.starts_with(text), "{}", rejected.text);
         }
     }
 
     #[test]
-    fn a_version_that_is_no_time_is_refused_by_name() {
+    fn a_version_that_is_no_time_is_rejected_by_name() {
         for time in
             [Bson::from("now"), false.into(), doc! {}.into(), f64::NAN.into(), i64::MAX.into()]
         {
-            let refused =
+            let rejected =
                 update("cache", &doc! { "user_id": 1, "data": 1, "updated": time }).unwrap_err();
-            assert_eq!(refused.reason, Reason::BadTime);
-            assert!(refused.text.starts_with("`updated` is "), "{}", refused.text);
+            assert_eq!(rejected.reason, Reason::BadTime);
+            assert!(rejected.text.starts_with("`updated` is "), "{}", rejected.text);
         }
     }
 

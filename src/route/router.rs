@@ -112,10 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn a_type_without_a_route_is_refused_by_name() {
-        let refused = sample::router().route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
-        assert_eq!(refused.reason, Reason::UnknownType);
-        assert!(refused.text.contains("`evnet`"), "{}", refused.text);
+    fn a_type_without_a_route_is_rejected_by_name() {
+        let rejected =
+            sample::router().route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
+        assert_eq!(rejected.reason, Reason::UnknownType);
+        assert!(rejected.text.contains("`evnet`"), "{}", rejected.text);
     }
 
     #[test]
@@ -128,9 +129,9 @@ mod tests {
             ("session", doc! { "session_id": "s-81", "data": null }, "`data` is null"),
             ("cache", doc! { "user_id": 1 }, "`data` is missing"),
         ] {
-            let refused = router.route(&record(kind, &fields)).unwrap_err();
-            assert_eq!(refused.reason, Reason::MissingField, "{fields}");
-            assert!(refused.text.starts_with(text), "{}", refused.text);
+            let rejected = router.route(&record(kind, &fields)).unwrap_err();
+            assert_eq!(rejected.reason, Reason::MissingField, "{fields}");
+            assert!(rejected.text.starts_with(text), "{}", rejected.text);
         }
     }
 

@@ -46,7 +46,7 @@ async fn one_bad_update_of_a_hot_key_is_found_by_halves() {
     let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(5));
     (0..200).for_each(|_| world.store.then(takes_all_but_one));
     world.until(|world| world.queue.remaining().is_empty()).await;
-    // All at once, then both halves of each that is refused, of which the newer have 30, 15, 7, 3, 1.
+    // All at once, then both halves of each that is rejected, of which the newer have 30, 15, 7, 3, 1.
     assert_eq!(writes(&world, "sessions"), 1 + 2 * 5);
     let counts = world.end().await;
     assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&1));
