@@ -154,8 +154,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         rejects: Option<Rejects>,
         evidence: &Arc<Evidence>,
     ) -> impl Future<Output = ()> + use<Q, S> {
-        // Dead letters have the others, and these each other.
-        let has_others = rejects.is_none() || self.config.collections.len() > 1;
+        let is_other = |other: &&Collection| other.name != collection.name;
+        let others = self.config.collections.values().filter(is_other).cloned().collect();
         let context = LaneContext {
             store: Arc::clone(&self.store),
             label: CollectionLabel::new(&collection.name),
@@ -164,7 +164,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             gate: gate.clone(),
             settle: settle.clone(),
             rejects,
-            has_others,
+            others,
             is_confined: AtomicBool::default(),
             evidence: Arc::clone(evidence),
             searches: Searches::default(),

@@ -166,8 +166,11 @@ async fn try_one<S: Store>(
             (items.into_iter().next().unwrap_or_else(ItemOutcome::no_answer), stale)
         }
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::NoAnswer => {
-            // The server may be at it still, and one more try would be one more to be busy with.
-            context.evidence.set_aside(std::iter::once(id(&part)));
+            // The server may be at it still, and one more try would be one more to be busy with. Where
+            // the store is frozen, that is not this message's fault.
+            if context.is_store_well().await {
+                context.evidence.set_aside(std::iter::once(id(&part)));
+            }
             context.settle.leave(part.receipt);
             return None;
         }

@@ -27,10 +27,11 @@ pub struct LaneContext<S> {
     /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
     /// back to the queue.
     pub rejects: Option<Rejects>,
-    /// Whether there are other collections: then a trouble of this one is no reason to receive
-    /// nothing.
-    pub has_others: bool,
-    /// The collection alone takes no writes, for longer than the retry budget.
+    /// The other collections, but that of dead letters. Where one of them is well, the trouble of
+    /// this one is no reason to receive nothing.
+    pub others: Vec<Collection>,
+    /// The retry budget was spent on a trouble that is the collection's alone, and nothing was
+    /// written to it since.
     pub is_confined: AtomicBool,
     /// Shared by all lanes.
     pub evidence: Arc<Evidence>,

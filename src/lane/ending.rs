@@ -1,5 +1,7 @@
 //! How messages end in a lane.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 
 use crate::message::{Part, Rejection};
@@ -44,6 +46,7 @@ pub(super) fn confirmed<S>(context: &LaneContext<S>, tally: &Tally, started: Ins
         context.evidence.confirm(written.saturating_sub(stale));
     }
     if tally.is_store_well() {
+        context.is_confined.store(false, Ordering::Relaxed);
         let (collection, took) = (&context.label, started.elapsed());
         context.flow.signals.emit(&BatchWritten {
             collection,

@@ -5,8 +5,8 @@
 //! again, and others were confirmed in between, that may be its own fault or another trouble of the
 //! store; at the third time it is its own.
 //!
-//! A message that was set aside because nothing could be written beside it is tried alone from the
-//! start when it comes back.
+//! A message that was set aside because nothing could be written beside it, or because the store never
+//! answered for it, is tried alone from the start when it comes back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

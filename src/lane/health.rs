@@ -23,7 +23,25 @@ impl<S: Store> LaneContext<S> {
         }
     }
 
-    /// The same, after a pause.
+    /// Whether another collection takes such a write.
+    pub(super) async fn is_another_well(&self) -> bool {
+        let asked = async {
+            for other in &self.others {
+                if self.store.is_well(other).await {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::select! {
+            biased;
+            is_well = asked => is_well,
+            () = sleep(WELL_WITHIN) => false,
+            () = self.letting_go() => false,
+        }
+    }
+
+    /// The same of this one, after a pause.
     pub(super) async fn is_store_well_after(&self, pause: Duration) -> bool {
         tokio::select! {
             biased;

@@ -49,7 +49,7 @@ pub enum ItemDecision {
     Done,
     /// Its one message becomes a dead letter.
     Reject(Rejection),
-    /// Of its several messages one may be at fault: each is tried by itself, the oldest version first.
+    /// Of its several messages one may be at fault: the half of the older versions is tried first.
     TakeApart,
     /// Its messages are tried alone, beside the batches.
     Alone,

@@ -7,7 +7,7 @@ use tracing::{Instrument, Span};
 
 use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
-use crate::store::{Store, WriteOutcome, WriteTrouble, Writes};
+use crate::store::{Store, StoreFault, StoreFaultKind, WriteOutcome, WriteTrouble, Writes};
 use crate::telemetry::labels::Label;
 use crate::telemetry::signals::{Durable, Processed, StoreCalled};
 use crate::telemetry::spans;
@@ -21,7 +21,14 @@ impl<S: Store> LaneContext<S> {
         writes: impl IntoIterator<Item = &'a Write> + Clone,
     ) -> WriteOutcome {
         let bytes = writes.clone().into_iter().map(S::command_bytes).sum();
+        let asked = writes.clone().into_iter().count();
         let writes = Writes::of(&self.collection.kind, writes);
+        if writes.len() != asked {
+            // Its answers would be taken for those of others.
+            let text = "writes of another kind than their collection's: this is a bug in longshore";
+            let kind = StoreFaultKind::Unavailable;
+            return WriteOutcome::Unconfirmed(StoreFault { kind, text: text.to_owned() });
+        }
         let (operation, documents) = (writes.operation(), writes.len());
         let span = self.flow.signals.spans().write(operation, self.label.name(), documents);
         let started = Instant::now();

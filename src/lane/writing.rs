@@ -1,8 +1,9 @@
 //! One batch from the first try until every part of it is settled. What to do is decided in
 //! [`super::policy`] and carried out here.
 
+mod leaving;
+
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +12,7 @@ use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::{WriteFailed, WriteLeft};
+use crate::telemetry::signals::WriteFailed;
 
 use super::alone::Alone;
 use super::context::{LaneContext, Search};
@@ -19,7 +20,7 @@ use super::ending::{confirmed, done, reject, release};
 use super::group::Group;
 use super::item::Item;
 use super::policy::{
-    self, Count, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
+    self, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
 };
 
 /// Why nothing of a group is confirmed.
@@ -42,6 +43,7 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         failing_since: None,
         probe: None,
         alone: Vec::new(),
+        is_confined: false,
         search: None,
     };
     writing.try_alone(in_the_way);
@@ -64,6 +66,8 @@ struct Writing<'a, S> {
     probe: Option<Probe>,
     /// To be tried alone.
     alone: Vec<Alone>,
+    /// The trouble is this collection's alone.
+    is_confined: bool,
     /// Held while one item is looked for: the writer is for others.
     search: Option<Search>,
 }
@@ -146,7 +150,7 @@ impl<S: Store> Writing<'_, S> {
         }
         if let Some(text) = why {
             let cause = Cause { trouble: WriteTrouble::Item, text: &text };
-            let again = Group { items: again, lost: group.lost, is_unanswered: false };
+            let again = Group { lost: group.lost, ..Group::new(again) };
             self.unconfirmed(again, cause).await;
         }
     }
@@ -154,11 +158,15 @@ impl<S: Store> Writing<'_, S> {
     /// Nothing is known about any item of the group.
     async fn unconfirmed(&mut self, mut group: Group, cause: Cause<'_>) {
         self.failing_since.get_or_insert_with(Instant::now);
+        self.is_confined = cause.trouble == WriteTrouble::Collection && self.confines().await;
         let mut health = Health::NotAsked;
         loop {
             match policy::of_group(&self.standing(&group, cause.trouble, health)) {
                 GroupDecision::Halve { at_once } => {
-                    self.context.searches(&mut self.search);
+                    // A server that takes too long gets no more to do at a time.
+                    if cause.trouble != WriteTrouble::TimedOut {
+                        self.context.searches(&mut self.search);
+                    }
                     self.todo.push_front(group.split_off());
                     if at_once {
                         return self.todo.push_front(group);
@@ -188,21 +196,20 @@ impl<S: Store> Writing<'_, S> {
         }
     }
 
-    fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
-        let (context, evidence) = (self.context, &self.context.evidence);
+    fn patience(&self) -> Patience {
         let failing = self.failing_since.map(|since| since.elapsed()).unwrap_or_default();
-        let patience =
-            Patience::after(failing, context.flow.retry.budget, evidence.is_trouble_known());
-        if trouble == WriteTrouble::Collection && context.has_others && patience != Patience::Left {
-            context.is_confined.store(true, Ordering::Relaxed);
-        }
+        let is_trouble_known = self.context.evidence.is_trouble_known();
+        Patience::after(failing, self.context.flow.retry.budget, is_trouble_known)
+    }
+
+    fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
         Standing {
             trouble,
             items: group.count(),
             lost: group.lost,
-            patience,
+            patience: self.patience(),
             is_other_searched: self.todo.iter().any(Group::is_searched),
-            is_confined: context.is_confined.load(Ordering::Relaxed),
+            is_confined: self.is_confined,
             health,
         }
     }
@@ -268,47 +275,6 @@ impl<S: Store> Writing<'_, S> {
         state == GateState::Shut
     }
 
-    /// Leaves the gate and the writer to others.
-    fn set_aside(&mut self, group: Group) {
-        self.open_gate();
-        let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
-        let items: Vec<_> = groups.flat_map(|group| group.items).collect();
-        for item in &items {
-            self.context.evidence.set_aside(item.message_ids());
-        }
-        self.try_alone(items);
-    }
-
-    /// Leaves the group in the queue for another visibility timeout, and the gate to others.
-    fn leave(&mut self, group: Group, cause: Cause<'_>) {
-        self.probe = None;
-        self.context.flow.signals.emit(&WriteLeft {
-            collection: &self.context.collection.name,
-            documents: group.items.len(),
-            trouble: cause.trouble,
-            cause: cause.text,
-        });
-        for part in group.items.into_iter().flat_map(Item::into_parts) {
-            self.context.settle.leave(part.receipt);
-        }
-    }
-
-    /// The store has taken another write, and never answers for this one. Of several messages that
-    /// were joined one is to blame.
-    fn leave_unanswered(&mut self, group: Group, cause: Cause<'_>) {
-        self.open_gate();
-        let is_joined = |item: &Item| item.messages() == Count::Many;
-        let (joined, single): (Vec<_>, Vec<_>) = group.items.into_iter().partition(is_joined);
-        for half in joined.into_iter().flat_map(Item::into_halves).flatten() {
-            self.todo.push_front(Group::unanswered(half));
-        }
-        if !single.is_empty() {
-            // When it comes back it is tried after all others.
-            self.context.evidence.set_aside(single.iter().flat_map(Item::message_ids));
-            self.leave(Group::new(single), cause);
-        }
-    }
-
     fn try_alone(&mut self, items: impl IntoIterator<Item = Item>) {
         let parts = items.into_iter().flat_map(Item::into_parts_by_age);
         self.alone.extend(parts.map(Alone::not_in_doubt));
@@ -344,6 +310,5 @@ impl<S: Store> Writing<'_, S> {
         self.failing_since = None;
         self.backoff.reset();
         self.open_gate();
-        self.context.is_confined.store(false, Ordering::Relaxed);
     }
 }

@@ -139,13 +139,14 @@ mod tests {
     fn a_field_that_an_index_names_holds_one_value() {
         let mut routes = sample::routes();
         routes.get_mut("event").unwrap().indexed = sample::strings(&["user_id", "timestamp"]);
-        routes.get_mut("cache").unwrap().indexed = sample::strings(&["user_id", "place"]);
+        routes.get_mut("cache").unwrap().indexed =
+            sample::strings(&["user_id", "place", "data.tags"]);
         let indexed = sample::router_of(&routes);
         let long = "x".repeat(1_025);
         let one = |value: bson::Bson| {
             let mut event = doc! { "user_id": 1, "event_type": "login", "other": [1] };
             event.insert("user_id", value.clone());
-            let mut cache = doc! { "user_id": 1, "data": [1] };
+            let mut cache = doc! { "user_id": 1, "data": { "other": [1] } };
             cache.insert("place", value);
             [record("event", &event), record("cache", &cache)]
         };
@@ -161,6 +162,19 @@ mod tests {
                 assert_eq!(rejection.reason, Reason::BadValue, "{value}");
                 assert!(rejection.text.contains("an index of the collection"), "{rejection:?}");
             }
+        }
+        for data in [
+            bson::bson!({ "tags": ["a", "b"] }),
+            bson::bson!({ "tags": {} }),
+            bson::bson!([{ "tags": "a" }, { "tags": "b" }]),
+        ] {
+            let cache = record("cache", &doc! { "user_id": 1, "data": data.clone() });
+            let rejection = indexed.route(&cache).unwrap_err();
+            assert_eq!(rejection.reason, Reason::BadValue, "{data}");
+        }
+        for data in [bson::bson!({ "tags": "a" }), bson::bson!({ "other": [1] }), bson::bson!(1)] {
+            let cache = record("cache", &doc! { "user_id": 1, "data": data.clone() });
+            assert!(indexed.route(&cache).is_ok(), "{data}");
         }
         for value in [
             bson::bson!(1.5),

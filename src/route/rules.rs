@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use bson::spec::BinarySubtype;
+use bson::{RawBsonRef, RawDocument};
+
 use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
 use crate::message::{Reason, Record, Rejection};
 
@@ -45,30 +48,50 @@ pub(super) fn check_indexed(
     record: &Record,
     settled: Option<&str>,
 ) -> Result<(), Rejection> {
-    for name in route.indexed.iter().filter(|name| settled != Some(name.as_str())) {
-        let Some(field) = record.fields.get(name) else { continue };
-        let why = match field.element_type() {
-            element::ARRAY => "is an array",
-            element::DOCUMENT => "is an object",
-            element::BINARY if !matches!(field.binary(), Some((subtype::UUID, _))) => {
-                "is binary, but not a UUID (subtype 4)"
-            }
-            element::STRING
-                if field.text_bytes().is_some_and(|text| text.len() > TEXT_BYTES_MAX) =>
-            {
-                "is too long"
-            }
-            _ => continue,
-        };
-        let text = format!(
-            "{} {why}, and an index of the collection holds it: give one value, a text of at most {} bytes",
-            Name(name),
-            TEXT_BYTES_MAX
-        );
-        return Err(Rejection::new(Reason::BadValue, text));
+    for path in route.indexed.iter().filter(|path| settled != Some(path.as_str())) {
+        if let Some(why) = indexed_value(record, path) {
+            let text = format!(
+                "{} {why}, and an index of the collection holds it: give one value, a text of at most {TEXT_BYTES_MAX} bytes",
+                Name(path)
+            );
+            return Err(Rejection::new(Reason::BadValue, text));
+        }
     }
     Ok(())
 }
+
+/// Why what stands at `path` is not for an index. An array on the way has an entry for each of its
+/// elements, too.
+fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
+    let mut names = path.split('.');
+    let field = record.fields.get(names.next()?)?;
+    if field.element_type() != element::DOCUMENT {
+        return match field.element_type() {
+            element::ARRAY => Some(ARRAY),
+            element::BINARY if !matches!(field.binary(), Some((subtype::UUID, _))) => Some(BINARY),
+            element::STRING if field.text_bytes()?.len() > TEXT_BYTES_MAX => Some(LONG),
+            _ => None,
+        };
+    }
+    let mut value = RawBsonRef::Document(RawDocument::from_bytes(field.value()).ok()?);
+    for name in names {
+        let RawBsonRef::Document(document) = value else { break };
+        let mut elements = document.iter_elements().flatten();
+        let found = elements.find(|element| element.key().as_str() == name)?;
+        value = found.value().ok()?;
+    }
+    match value {
+        RawBsonRef::Array(_) => Some(ARRAY),
+        RawBsonRef::Document(_) => Some("is an object"),
+        RawBsonRef::Binary(binary) if binary.subtype != BinarySubtype::Uuid => Some(BINARY),
+        RawBsonRef::String(text) if text.len() > TEXT_BYTES_MAX => Some(LONG),
+        _ => None,
+    }
+}
+
+const ARRAY: &str = "is an array";
+const BINARY: &str = "is binary, but not a UUID (subtype 4)";
+const LONG: &str = "is too long";
 
 /// Rejects a document that the server would not take for its size.
 pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {

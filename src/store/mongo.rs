@@ -182,6 +182,7 @@ impl MongoStore {
             fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() },
             code: None,
         })?;
+        let name = command_name(&command);
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
         let current = self.connection.current();
         let answer =
@@ -190,17 +191,17 @@ impl MongoStore {
         match answer {
             Err(_) => Err(fault::no_answer(bound)),
             Ok(Ok(reply)) => {
-                self.connection.allowed(&collection.name);
+                self.connection.allowed(&collection.name, &name);
                 Ok(reply)
             }
-            Ok(Err(error)) => self.refused(collection, &current, &error),
+            Ok(Err(error)) => self.refused((&collection.name, &name), &current, &error),
         }
     }
 
     /// What a failed call comes to: a refusal, or after all a reply.
     fn refused(
         &self,
-        collection: &Collection,
+        (collection, command): (&str, &str),
         current: &Current,
         error: &mongodb::error::Error,
     ) -> Result<Document, Refusal> {
@@ -213,7 +214,7 @@ impl MongoStore {
         let refusal = fault::refusal(error);
         if refusal.code == Some(fault::UNAUTHORIZED) {
             let denial = match refusal.fault.kind {
-                StoreFaultKind::Collection => Denial::OfCollection(&collection.name),
+                StoreFaultKind::Collection => Denial::OfCollection(collection, command),
                 _ => Denial::OfLogin,
             };
             self.connection.renew(current, denial);
@@ -247,6 +248,12 @@ impl Store for MongoStore {
     async fn is_well(&self, collection: &Collection) -> bool {
         self.is_fit(collection).await.is_ok() && self.probe(collection).await.is_ok()
     }
+}
+
+/// The first name of a command.
+fn command_name(command: &RawDocumentBuf) -> String {
+    let first = command.iter_elements().next();
+    first.and_then(Result::ok).map(|element| element.key().to_string()).unwrap_or_default()
 }
 
 /// What became of each write.

@@ -433,7 +433,8 @@ impl Store for FakeStore {
         MongoStore::command_bytes(write)
     }
 
-    async fn is_well(&self, _: &Collection) -> bool {
-        self.lock().sick.is_none()
+    async fn is_well(&self, collection: &Collection) -> bool {
+        let state = self.lock();
+        state.sick.is_none() && !state.by_collection.contains_key(&collection.name)
     }
 }

@@ -95,6 +95,25 @@ async fn a_collection_that_takes_no_writes_stops_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trouble_of_every_collection_closes_the_gate() {
+    let queue = queue();
+    queue.send("session", &session("s", 1));
+    queue.send("event", &event(1));
+    let world = World::start(queue, |_| {});
+    for collection in ["events", "sessions", "user_cache"] {
+        world.store.answer_for(collection, Some(denied));
+    }
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    let received = world.counts().received_total;
+    sleep(Duration::from_mins(30)).await;
+    assert_eq!(world.counts().received_total, received, "no receive count is burnt");
+    world.store.answer_for("events", None);
+    world.store.answer_for("sessions", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_other_collection_its_trouble_closes_the_gate() {
     let queue = queue();
     queue.send("event", &event(1));

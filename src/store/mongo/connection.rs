@@ -39,7 +39,8 @@ struct State {
     current: Current,
     /// When it was made anew; `None` for the first one.
     anew_at: Option<Instant>,
-    /// Collections on which a right is missing, also for the login that was made anew for that.
+    /// Collections with commands for which a right is missing, also for the login that was made anew
+    /// for that.
     denied: BTreeSet<String>,
 }
 
@@ -48,8 +49,8 @@ struct State {
 pub enum Denial<'a> {
     /// The server does not know the login any more.
     OfLogin,
-    /// A right on this collection is missing.
-    OfCollection(&'a str),
+    /// A right for this command on this collection is missing.
+    OfCollection(&'a str, &'a str),
 }
 
 impl Connection {
@@ -66,13 +67,15 @@ impl Connection {
     }
 
     /// After a refusal by `refused`. Of many calls that it refused, the first one connects anew,
-    /// and the others find that done. For a right that is missing on a collection that is tried
-    /// once, and not again before a write to it was taken: others would lose their connections.
+    /// and the others find that done. For a right that is missing that is tried once, and not again
+    /// before such a command was taken: others would lose their connections.
     pub fn renew(&self, refused: &Current, denial: Denial<'_>) {
         let mut state = self.lock();
-        if let Denial::OfCollection(collection) = denial
-            && !state.denied.insert(collection.to_owned())
-        {
+        let right = match denial {
+            Denial::OfLogin => None,
+            Denial::OfCollection(collection, command) => Some(right(collection, command)),
+        };
+        if right.as_ref().is_some_and(|right| state.denied.contains(right)) {
             return;
         }
         let may_help = state.anew_at.is_none_or(|anew_at| anew_at.elapsed() >= ANEW_EVERY);
@@ -86,18 +89,26 @@ impl Connection {
             );
             state.current = Current { database, number: refused.number + 1 };
             state.anew_at = Some(Instant::now());
+            state.denied.extend(right);
         }
     }
 
-    /// A call to the collection was taken.
-    pub fn allowed(&self, collection: &str) {
-        self.lock().denied.remove(collection);
+    /// Such a command was taken.
+    pub fn allowed(&self, collection: &str, command: &str) {
+        let mut state = self.lock();
+        if !state.denied.is_empty() {
+            state.denied.remove(&right(collection, command));
+        }
     }
 
     /// Nothing panics while it is held.
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn right(collection: &str, command: &str) -> String {
+    format!("{command} {collection}")
 }
 
 impl fmt::Debug for Connection {
@@ -133,13 +144,19 @@ mod tests {
             count.load(Ordering::Relaxed)
         };
         for _ in 0..3 {
-            assert_eq!(logins_after(Denial::OfCollection("sessions")), 1);
+            assert_eq!(logins_after(Denial::OfCollection("sessions", "update")), 1);
             tokio::time::advance(ANEW_EVERY).await;
         }
-        assert_eq!(logins_after(Denial::OfCollection("events")), 2, "another collection");
+        assert_eq!(logins_after(Denial::OfCollection("sessions", "find")), 2, "another command");
         tokio::time::advance(ANEW_EVERY).await;
-        connection.allowed("sessions");
-        assert_eq!(logins_after(Denial::OfCollection("sessions")), 3, "it was taken meanwhile");
+        connection.allowed("sessions", "find");
+        assert_eq!(logins_after(Denial::OfCollection("sessions", "update")), 2, "another command");
+        connection.allowed("sessions", "update");
+        assert_eq!(
+            logins_after(Denial::OfCollection("sessions", "update")),
+            3,
+            "it was taken meanwhile"
+        );
         for logins in [4, 5] {
             tokio::time::advance(ANEW_EVERY).await;
             assert_eq!(logins_after(Denial::OfLogin), logins);

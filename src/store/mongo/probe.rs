@@ -5,6 +5,7 @@ use std::time::Duration;
 use bson::Uuid;
 
 use super::command::write_concern;
+use super::fault::{Refusal, UNAUTHORIZED};
 use super::{MongoStore, reply};
 use crate::bson::document;
 use crate::store::StoreFault;
@@ -14,9 +15,9 @@ use crate::store::{Collection, WriteConcern, WriteKind};
 const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 impl MongoStore {
-    /// Asks for a write without an effect, at the collection's write concern, of the kind that its
-    /// user may do: where documents are only inserted, for one that no server takes; otherwise for an
-    /// update of one that does not exist. The server waits for the concern all the same, and makes no
+    /// Asks for a write without an effect, at the collection's write concern: an update of a document
+    /// that does not exist. A user who may only insert is refused that; then for an insert that no
+    /// server takes, which shows less, for it reaches no storage. The server waits for the concern all the same, and makes no
     /// collection. <https://www.mongodb.com/docs/manual/reference/write-concern/>
     ///
     /// # Errors
@@ -26,13 +27,16 @@ impl MongoStore {
         let concern = &collection.write_concern;
         let concern =
             WriteConcern { timeout: concern.timeout.min(PROBE_TIMEOUT_MAX), ..concern.clone() };
-        let (command, writes) = match collection.kind {
-            WriteKind::Insert => (insert_of_none(&collection.name, &concern), 1),
-            WriteKind::Keyed(_) => (update_of_none(&collection.name, &concern), 0),
-        };
-        let reply = self.call(collection, command).await;
-        let reply = reply.and_then(|reply| reply::read(&reply, writes));
-        // What an insert is refused for is its `_id`, or what the collection is.
+        let update = update_of_none(&collection.name, &concern);
+        let mut reply = self.call(collection, update).await;
+        let mut reads = 0;
+        let is_denied = |refusal: &Refusal| refusal.code == Some(UNAUTHORIZED);
+        if collection.kind == WriteKind::Insert && reply.as_ref().is_err_and(is_denied) {
+            reply = self.call(collection, insert_of_none(&collection.name, &concern)).await;
+            reads = 1;
+        }
+        // What the insert is refused for is its `_id`.
+        let reply = reply.and_then(|reply| reply::read(&reply, reads));
         reply.map(|_| ()).map_err(|refusal| refusal.fault)
     }
 }
