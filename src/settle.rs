@@ -6,7 +6,7 @@
 //! others.
 //!
 //! What is taken over to be given back is extended no more, and what is in flight of that is waited
-//! for first: see [`parked`]. An extension that was overtaken nonetheless is mended by [`overtaken`].
+//! for first: see `parked`. An extension that was overtaken nonetheless is mended by `overtaken`.
 
 mod calls;
 mod context;

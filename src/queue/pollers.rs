@@ -3,7 +3,7 @@
 //! A receive that came back at once and well filled, or with messages that had waited, starts
 //! another, up to `queue.pollers_max` (the queue often returns fewer than ten although there are
 //! more); an empty one ends, down to one. Nothing else counts, this machine's wall clock least of
-//! all: see [`waits`]. So idling costs one request per `queue.wait`, and load a
+//! all: see `waits`. So idling costs one request per `queue.wait`, and load a
 //! tenth of a request per message.
 //!
 //! Before it asks, a receive reserves the most that the answer can bring: that many messages of the
