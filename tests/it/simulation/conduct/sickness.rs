@@ -123,6 +123,8 @@ pub fn gives_back(who: &Life, ledger: &mut Ledger, judge: &Judge, handle: &str) 
     for subject in judge.subjects(parse(handle).0) {
         ledger.sickness.failing.remove(&subject);
         ledger.sickness.unconfirmed.remove(&subject);
+        // Another message may ask for the same.
+        ledger.sickness.unanswered.retain(|(other, _)| *other != subject);
     }
     if who.conditions().outage().is_none() {
         ledger.sickness.given_back.clear();
@@ -198,7 +200,10 @@ pub fn wrote(
         }
         // What the command is refused for is in it: less of it is tried at once.
         WriteOutcome::Unconfirmed(fault)
-            if matches!(fault.kind, StoreFaultKind::Refused | StoreFaultKind::TimedOut) => {}
+            if matches!(fault.kind, StoreFaultKind::Refused | StoreFaultKind::TimedOut) =>
+        {
+            sickness.unconfirmed.extend(subjects.iter().flatten().cloned());
+        }
         // A collection may be denied alone: that is no reason to write nothing else, or to wait for
         // it any longer.
         WriteOutcome::Unconfirmed(fault) if fault.kind == StoreFaultKind::Collection => {
