@@ -2,7 +2,8 @@
 //! It is the backpressure: a receive waits until there is room for the most that it may bring.
 //!
 //! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than
-//! its share finds room even while they hold all that they may.
+//! its share finds room even while they hold all that they may. Rejected messages hold no more than
+//! half: where their dead letters cannot be written, others go on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -66,6 +67,8 @@ struct State {
     used: Used,
     /// Of the used bytes, those over the budget: see [`Permit::split_message`].
     beyond: usize,
+    /// Of what is used, that of rejected messages.
+    rejected: Used,
     peak: Used,
 }
 
@@ -182,7 +185,7 @@ impl Budget {
             return None;
         }
         state.take(messages, bytes, &self.shared.gauges);
-        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0 })
+        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0, is_rejected: false })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -198,6 +201,7 @@ pub struct Permit {
     bytes: usize,
     /// Of these bytes, those over the budget.
     beyond: usize,
+    is_rejected: bool,
 }
 
 impl Permit {
@@ -217,7 +221,26 @@ impl Permit {
         }
         self.messages -= 1 - lacking_messages;
         self.bytes -= bytes - lacking_bytes;
-        Permit { budget: self.budget.clone(), messages: 1, bytes, beyond: lacking_bytes }
+        let budget = self.budget.clone();
+        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, is_rejected: false }
+    }
+
+    /// Counts what this permit holds among what rejected messages hold; false where that would be
+    /// more than half of the budget. What is counted stays so until it is dropped.
+    #[must_use]
+    pub fn reject(&mut self) -> bool {
+        let Shared { messages_max, bytes_max, .. } = *self.budget.shared;
+        let mut state = self.budget.lock();
+        let messages = state.rejected.messages + self.messages;
+        let bytes = state.rejected.bytes + self.bytes;
+        // One message always can, or the least budget would never see its dead letter.
+        let is_alone = state.rejected.messages == 0;
+        if !is_alone && (messages > messages_max / 2 || bytes > bytes_max / 2) {
+            return false;
+        }
+        state.rejected = Used { messages, bytes };
+        self.is_rejected = true;
+        true
     }
 
     /// Moves `bytes` to `other`, a permit of the same budget; at most all that there are.
@@ -252,6 +275,10 @@ impl Drop for Permit {
         state.used.messages -= self.messages;
         state.used.bytes -= self.bytes;
         state.beyond -= self.beyond;
+        if self.is_rejected {
+            state.rejected.messages -= self.messages;
+            state.rejected.bytes -= self.bytes;
+        }
         state.show(&self.budget.shared.gauges);
         drop(state);
         self.budget.shared.freed.notify_one();
@@ -337,5 +364,23 @@ mod tests {
         drop((message, more));
         assert_eq!(budget.used(), Used::default());
         assert!(budget.acquire(1, 600).now_or_never().is_some(), "nothing is left beyond");
+    }
+
+    #[tokio::test]
+    async fn rejected_messages_hold_half_at_most_and_one_always() {
+        let budget = Budget::new(10, 1_000, 0);
+        let mut received = budget.acquire(10, 1_000).await;
+        let mut messages: Vec<_> = (0..10).map(|_| received.split_message(20)).collect();
+        let rejected = messages.iter_mut().map(Permit::reject).filter(|taken| *taken).count();
+        assert_eq!(rejected, 5, "half of the messages");
+        messages.remove(0);
+        assert!(messages[5].reject() && !messages[6].reject(), "one has gone");
+        drop(messages);
+        let (mut large, mut small) = (received.split_message(450), received.split_message(60));
+        assert!(large.reject() && !small.reject(), "half of the bytes");
+        drop((large, small, received));
+        let mut whole = budget.acquire(1, 1_000).await;
+        assert!(whole.reject(), "a budget for one message keeps its dead letter, too");
+        assert_eq!(budget.used(), Used { messages: 1, bytes: 1_000 });
     }
 }

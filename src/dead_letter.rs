@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bson::{Doc, document};
+use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::message::{Attribute, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection};
+use crate::settle::Settle;
 use crate::store::{Collection, Index, WriteConcern, WriteKind};
-use crate::telemetry::signals::MessageRejected;
+use crate::telemetry::signals::{MessageRejected, RejectedLeft};
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -39,18 +41,34 @@ pub trait Home: Send + Sync {
 pub struct Rejects {
     queue_arn: Arc<str>,
     home: Arc<dyn Home>,
+    settle: Settle,
+    flood: FloodWatch,
     flow: Flow,
 }
 
 impl Rejects {
     #[must_use]
-    pub fn new(queue_arn: Arc<str>, home: Arc<dyn Home>, flow: Flow) -> Self {
-        Self { queue_arn, home, flow }
+    pub fn new(
+        queue_arn: Arc<str>,
+        home: Arc<dyn Home>,
+        settle: Settle,
+        flood: FloodWatch,
+        flow: Flow,
+    ) -> Self {
+        Self { queue_arn, home, settle, flood, flow }
     }
 
-    /// Hands the message over.
-    pub fn send(&self, receipt: Receipt, rejection: &Rejection) {
-        self.flow.signals.emit(&MessageRejected {
+    /// Hands the message over. Where rejected messages hold all that they may, because their home is
+    /// sick or slow, it stays in the queue and comes back later.
+    pub fn send(&self, mut receipt: Receipt, rejection: &Rejection) {
+        let (reason, signals) = (rejection.reason, &self.flow.signals);
+        self.flood.rejected(reason, receipt.route.as_ref(), signals);
+        if !receipt.permit.reject() {
+            let message_id = &receipt.message.message_id;
+            signals.emit(&RejectedLeft { message_id, reason });
+            return self.settle.leave(receipt);
+        }
+        signals.emit(&MessageRejected {
             message_id: &receipt.message.message_id,
             route: receipt.route.as_deref(),
             rejection,
@@ -58,7 +76,7 @@ impl Rejects {
         });
         let record = Record {
             queue_arn: Arc::clone(&self.queue_arn),
-            reason: rejection.reason,
+            reason,
             text: rejection.text.clone(),
             server_code: rejection.code,
             route: receipt.route.clone(),
@@ -215,7 +233,9 @@ mod tests {
             signals: Signals::default(),
             retry: defaults().retry,
         };
-        let rejects = Rejects::new("arn:aws:sqs:eu-west-1:1:portal".into(), home.clone(), flow);
+        let (settle, _settlements) = Settle::new(Duration::from_secs(30));
+        let arn = "arn:aws:sqs:eu-west-1:1:portal".into();
+        let rejects = Rejects::new(arn, home.clone(), settle, FloodWatch::default(), flow);
         rejects.send(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));
         let kept = home.0.lock().expect("no panic").take();
         let (receipt, record) = kept.expect("it was handed over");

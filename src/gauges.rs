@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -17,6 +17,7 @@ macro_rules! gauges {
             pub oldest_message_age_ms: Gauge,
             queue_messages: Mutex<Option<QueueMessages>>,
             indexes_missing: Mutex<BTreeMap<String, IndexesMissing>>,
+            flood: Mutex<Option<FloodNow>>,
         }
 
         impl Gauges {
@@ -64,7 +65,26 @@ pub struct IndexesMissing {
     pub other: u64,
 }
 
+/// Most of the last messages were rejected for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FloodNow {
+    /// The code of the reason.
+    pub reason: &'static str,
+    /// The route that most of them were for, where they came so far.
+    pub route: Option<Arc<str>>,
+}
+
 impl Gauges {
+    pub fn set_flood(&self, flood: Option<FloodNow>) {
+        *self.flood.lock().unwrap_or_else(PoisonError::into_inner) = flood;
+    }
+
+    /// The flood of rejected messages that goes on.
+    #[must_use]
+    pub fn flood(&self) -> Option<FloodNow> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn set_indexes_missing(&self, collection: &str, missing: IndexesMissing) {
         self.indexes_missing
             .lock()

@@ -9,14 +9,14 @@
 //! ```
 //!
 //! 1. [`queue::pollers`] receive, as many as there is room for in the [`budget`], while the
-//!    [`gate`] is open and the [`brake`] is off. Each message is owned by one [`message::Receipt`]
+//!    [`gate`] is open. Each message is owned by one [`message::Receipt`]
 //!    from here on, and [`held`] until it is settled.
 //! 2. [`decode`] makes a record of the body, [`route`] makes a write of the record. Both are pure.
 //! 3. A [`lane`] writes what waits for its collection as soon as a writer is free, joining updates
 //!    of one key ([`version`]). The [`store`] says of each write what became of it; [`retry`] and
 //!    the gate decide about asking again.
 //! 4. [`settle`] deletes what is durable and gives back the rest; what is rejected becomes a
-//!    [`dead_letter`] first. Meanwhile [`queue::visibility`] keeps what is held hidden from other
+//!    [`dead_letter`] first, and a [`flood`] of that is told. Meanwhile [`queue::visibility`] keeps what is held hidden from other
 //!    receivers.
 //!
 //! [`pipeline`] joins these stages and knows neither SQS nor MongoDB; [`worker`] gives it both.
@@ -32,7 +32,6 @@
 //! `ARCHITECTURE.md` has the reasons, and what is absent on purpose.
 
 pub mod admin;
-pub mod brake;
 pub mod bson;
 pub mod budget;
 pub mod cli;
@@ -42,6 +41,7 @@ pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod flood;
 pub mod flow;
 pub mod gate;
 pub mod gauges;

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::brake::Brake;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::shares::shares;
 use crate::dead_letter::Rejects;
+use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
@@ -28,6 +28,7 @@ use crate::settle::{self, Settle, SettleContext};
 use crate::store::Collection;
 use crate::store::Store;
 use crate::telemetry::instruments::CollectionLabel;
+use crate::telemetry::signals::Signals;
 
 use intake::Intake;
 use outgrown::OutgrownContext;
@@ -53,13 +54,13 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     /// received. The loader and the worker refuse that.
     pub async fn run(self) {
         let gate = Gate::new(self.flow.signals.clone());
-        let brake = Brake::default();
+        let flood = FloodWatch::default();
         let (settle, settlements) = Settle::new(self.queue_traits.visibility_timeout);
         let settling = settle::run(
             SettleContext {
                 queue: Arc::clone(&self.queue),
                 traits: self.queue_traits.clone(),
-                brake: brake.clone(),
+                flood: flood.clone(),
                 flow: self.flow.clone(),
             },
             settlements,
@@ -74,10 +75,12 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let mut stages = JoinSet::new();
         let watchdog = self.flow.signals.watchdog().clone();
         stages.spawn(watchdog.watch("settle", settling));
-        let hiding = tokio::spawn(watchdog.watch("visibility", hiding));
-        // Aborted with this future, too.
-        let mut hiding = AbortOnDrop(hiding);
-        let (router, rejects) = self.start_lanes(&mut stages, &gate, &settle);
+        // Neither ends by itself, and both are aborted with this future.
+        let mut beside = JoinSet::new();
+        beside.spawn(watchdog.watch("visibility", hiding));
+        let signals = self.flow.signals.clone();
+        beside.spawn(watchdog.watch("telling", tell(flood.clone(), signals.clone())));
+        let (router, rejects) = self.start_lanes(&mut stages, &gate, &settle, &flood);
         let held = self.held.clone();
         let intake = Intake {
             message: self.config.message.clone(),
@@ -87,13 +90,12 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             stop: self.flow.stop.clone(),
             late: Mutex::default(),
         };
-        self.start_receiving(&mut stages, gate, brake, intake);
+        self.start_receiving(&mut stages, gate, intake);
         loop {
             let stage = tokio::select! {
                 biased;
                 stage = stages.join_next() => stage,
-                // It never ends by itself.
-                hiding = &mut hiding.0 => Some(hiding),
+                task = beside.join_next() => task,
             };
             let Some(stage) = stage else { break };
             if let Err(error) = stage
@@ -102,7 +104,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
                 std::panic::resume_unwind(error.into_panic());
             }
         }
-        drop(hiding);
+        drop(beside);
+        signals.folds().tell();
         let forgotten = held.forgotten();
         if forgotten > 0 || !held.is_empty() {
             tracing::error!(
@@ -120,13 +123,15 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         stages: &mut JoinSet<()>,
         gate: &Gate,
         settle: &Settle,
+        flood: &FloodWatch,
     ) -> (Router<Lane>, Rejects) {
         let evidence = Arc::new(Evidence::default());
         let (dead_letter_lane, waiters) = Lane::new();
         let collection = self.config.dead_letter_collection();
         stages.spawn(self.lane(collection, waiters, gate, settle, None, &evidence));
         let arn = Arc::clone(&self.queue_traits.arn);
-        let rejects = Rejects::new(arn, Arc::new(dead_letter_lane), self.flow.clone());
+        let (home, flow) = (Arc::new(dead_letter_lane), self.flow.clone());
+        let rejects = Rejects::new(arn, home, settle.clone(), flood.clone(), flow);
         let mut lanes = BTreeMap::new();
         for (name, collection) in &self.config.collections {
             let (lane, waiters) = Lane::new();
@@ -176,7 +181,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow
     /// their share own the only ways into the lanes.
-    fn start_receiving(self, stages: &mut JoinSet<()>, gate: Gate, brake: Brake, intake: Intake) {
+    fn start_receiving(self, stages: &mut JoinSet<()>, gate: Gate, intake: Intake) {
         let in_flight = &self.config.in_flight;
         let message_bytes_max = self.queue_traits.message_bytes_max;
         let shares = shares(&self.config, message_bytes_max)
@@ -206,7 +211,6 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             budget,
             held: self.held,
             gate,
-            brake,
             flow: self.flow,
         };
         let polling = pollers::run(context, move |receipts, room| {
@@ -220,13 +224,9 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     }
 }
 
-/// A task that ends with its owner.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Tells when a flood is over, and what is folded in the log. Never ends by itself.
+async fn tell(flood: FloodWatch, signals: Signals) {
+    tokio::join!(flood.run(signals.clone()), signals.folds().run());
 }
 
 #[cfg(test)]

@@ -140,7 +140,9 @@ fn take_over<Q>(
     let settlement = Settlement { asked, ..settlement };
     let in_flight = match asked {
         Asked::Delete(ending) => {
-            context.brake.settled(ending, &context.flow.signals);
+            if ending == Ending::Written {
+                context.flood.written();
+            }
             // A deleted message cannot be hidden, and what waits to be deleted stays hidden.
             None
         }

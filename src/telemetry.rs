@@ -1,6 +1,7 @@
 //! What is seen of a worker: counts, measures, logs, traces, and what its status page shows.
 
 pub mod counters;
+pub mod folds;
 pub mod instruments;
 mod journal;
 pub mod labels;

@@ -46,7 +46,7 @@ pub(super) fn of(status: &Status) -> Headline {
         .or_else(|| closed(status))
         .or_else(|| receives_fail(status))
         .or_else(|| writes_fail(status))
-        .or_else(|| slowed(status))
+        .or_else(|| flood(status))
         .or_else(|| jam(status))
         .unwrap_or_else(|| flow(status))
 }
@@ -94,16 +94,11 @@ fn writes_fail(status: &Status) -> Option<Headline> {
     Some(Headline::new(Kind::Failing, &word, goes_on(status, trouble), more))
 }
 
-fn slowed(status: &Status) -> Option<Headline> {
-    let trouble = status.slowed.as_ref()?;
-    let text = format!(
-        " for {}: over half of the last 1,000 messages were rejected, for {}.",
-        since(status, trouble.since),
-        trouble.text
-    );
-    let more = "What to do: look at the producer, or roll it back. A batch a second is received until then, so that the queue is not drained \
-                into dead letters.";
-    Some(Headline::new(Kind::Failing, "Slowed", text, more))
+fn flood(status: &Status) -> Option<Headline> {
+    let text = goes_on(status, status.flood.as_ref()?);
+    let more = "What to do: look at the producer, or at what was changed of the route. What is rejected is kept as dead letters, and good \
+                messages go on.";
+    Some(Headline::new(Kind::Failing, "Most messages are rejected", text, more))
 }
 
 fn jam(status: &Status) -> Option<Headline> {
@@ -328,10 +323,13 @@ mod tests {
             said(&Status { writes_fail: writes_fail.clone(), ..quiet() }).0,
             "Writes to dead_letters are not confirmed for 12 s: not authorized"
         );
-        let slowed = since(50, "missing_field");
+        let flood = since(50, "missing_field, most of them of route event");
         let rates = Figures { durable_per_s: 10.0, ..Figures::default() };
-        let (text, more) = said(&Status { slowed: slowed.clone(), ..flows(rates) });
-        assert!(text.starts_with("Slowed for 50 s: over half of the last 1,000 messages were rejected, for missing_field"), "{text}");
+        let (text, more) = said(&Status { flood: flood.clone(), ..flows(rates) });
+        assert_eq!(
+            text,
+            "Most messages are rejected for 50 s: missing_field, most of them of route event"
+        );
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {
             open: false,
@@ -341,7 +339,7 @@ mod tests {
             ..quiet().gate
         };
         assert_eq!(
-            said(&Status { gate, receives_fail, writes_fail, slowed, ..quiet() }),
+            said(&Status { gate, receives_fail, writes_fail, flood, ..quiet() }),
             (
                 "Gate closed for 5 min: no primary".to_owned(),
                 "What to do: Bring it back.".to_owned()

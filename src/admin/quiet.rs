@@ -64,7 +64,7 @@ pub(super) fn quiet() -> Status {
         receives_fail: None,
         writes_fail: None,
         indexes: Vec::new(),
-        slowed: None,
+        flood: None,
         spans_dropped: 0,
         api: Api { requests: BTreeMap::new(), cost_dollars: 0.0 },
         last_errors: Vec::new(),

@@ -42,8 +42,8 @@ pub(super) struct Status {
     pub writes_fail: Option<WritesFail>,
     /// Declared indexes that are not there.
     pub indexes: Vec<MissingIndex>,
-    /// Since when receiving is slowed, and for which reason of rejection.
-    pub slowed: Option<GoesOn>,
+    /// Since when most messages are rejected for one reason: which, and of which route.
+    pub flood: Option<GoesOn>,
     pub spans_dropped: u64,
     pub api: Api,
     /// Newest first.

@@ -4,6 +4,7 @@
 mod bounds;
 mod doubts;
 mod fakes;
+mod floods;
 mod hiding;
 mod others;
 mod polling;

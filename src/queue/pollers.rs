@@ -20,7 +20,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::brake::Brake;
 use crate::budget::Shares;
 use crate::budget::{Budget, Permit, Used};
 use crate::flow::Flow;
@@ -61,7 +60,6 @@ pub struct PollersContext<Q> {
     pub budget: Budget,
     pub held: Held,
     pub gate: Gate,
-    pub brake: Brake,
     pub flow: Flow,
 }
 
@@ -101,9 +99,7 @@ pub async fn run<Q: Queue>(
             outcome @ (ReceiveOutcome::Backlog | ReceiveOutcome::Some) => {
                 backoff.reset();
                 retries.pause = None;
-                let is_slowed = poller.context.brake.pause().is_some();
                 let more = match outcome {
-                    _ if is_slowed => usize::from(receives.is_empty()),
                     ReceiveOutcome::Backlog if receives.len() + 1 < poller.pollers_max() => 2,
                     _ => 1,
                 };
@@ -206,7 +202,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let context = &self.context;
         let reservation = self.reservation();
         let ready = async {
-            sleep(pause.max(context.brake.pause().unwrap_or_default())).await;
+            sleep(pause).await;
             loop {
                 context.gate.opened().await;
                 let permit = context.budget.acquire(reservation.messages, reservation.bytes).await;

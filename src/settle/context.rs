@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::brake::Brake;
+use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::queue::QueueTraits;
 
@@ -10,8 +10,8 @@ use crate::queue::QueueTraits;
 pub struct SettleContext<Q> {
     pub queue: Arc<Q>,
     pub traits: QueueTraits,
-    /// Hears how each message ended that is to be deleted.
-    pub brake: Brake,
+    /// Hears of each message that was written.
+    pub flood: FloodWatch,
     /// The budget of its retries is not used: tries are counted here.
     pub flow: Flow,
 }

@@ -72,8 +72,11 @@ macro_rules! each_counter {
             extends_failed_total: Counter => Metrics;
             /// Times the gate closed.
             gate_closed_total: Counter => Totals;
-            /// Times receiving was slowed because most messages were rejected for one reason.
-            slowed_total: Counter => Metrics;
+            /// Floods: times that most of the last messages were rejected for one reason.
+            floods_total: By<Reason>, each in floods => Metrics;
+            /// Rejected messages that stayed in the queue, because those that waited for their dead
+            /// letters held half of the in-flight limits.
+            rejected_left_total: Counter => Metrics;
         }
     };
 }
@@ -288,7 +291,7 @@ mod tests {
         assert_eq!(counts.dead_lettered, [(Reason::BadJson, 2), (Reason::BadKey, 1)].into());
         let totals: BTreeMap<_, _> = counters.totals().collect();
         assert_eq!((totals["dead_lettered"], totals["writes_failed"]), (3, 1));
-        assert_eq!(totals.get("slowed"), None, "shown in metrics alone");
+        assert_eq!(totals.get("floods"), None, "shown in metrics alone");
     }
 
     #[test]

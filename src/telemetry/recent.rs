@@ -32,8 +32,8 @@ pub struct Story {
     pub writes_fail: BTreeMap<String, Trouble>,
     /// Declared indexes that are not there, by collection and index.
     pub indexes_missing: BTreeMap<(String, String), IndexStory>,
-    /// Since when receiving is slowed, and for which reason of rejection.
-    pub slowed: Option<Trouble>,
+    /// Since when most messages are rejected for one reason: which, and of which route.
+    pub flood: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
     pub dead_letters: VecDeque<DeadLetterStory>,
 }
@@ -166,12 +166,8 @@ impl Recent {
         }
     }
 
-    pub(super) fn slowed(&self, reason: Option<&str>) {
-        let mut story = self.lock();
-        match reason {
-            Some(reason) => goes_on(&mut story.slowed, reason),
-            None => story.slowed = None,
-        }
+    pub(super) fn flood(&self, text: Option<&str>) {
+        self.lock().flood = text.map(trouble_now);
     }
 
     pub(super) fn gate_closed(&self, trouble: WriteTrouble, cause: &str) {
@@ -196,8 +192,13 @@ impl Recent {
 
 /// It began when it was first said, and is told in the last words.
 fn goes_on(trouble: &mut Option<Trouble>, text: &str) {
-    let since = trouble.as_ref().map_or_else(Timestamp::now, |trouble| trouble.since);
-    *trouble = Some(Trouble { since, text: cut(text).to_owned() });
+    let now = trouble_now(text);
+    let since = trouble.as_ref().map_or(now.since, |trouble| trouble.since);
+    *trouble = Some(Trouble { since, ..now });
+}
+
+fn trouble_now(text: &str) -> Trouble {
+    Trouble { since: Timestamp::now(), text: cut(text).to_owned() }
 }
 
 fn keep<T>(kept: &mut VecDeque<T>, newest: T) {

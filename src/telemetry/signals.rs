@@ -13,6 +13,7 @@ mod worker;
 use std::sync::Arc;
 
 use super::counters::Counters;
+use super::folds::Folds;
 use super::instruments::Instruments;
 use super::recent::Recent;
 use super::spans::Spans;
@@ -24,7 +25,8 @@ pub use indexes::{
     IndexState, IndexesNotRead, Remedy, Role,
 };
 pub use message::{
-    DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp,
+    DeadLettered, Durable, Expired, FloodBegan, FloodEnded, Joined, MessageRejected, Outgrown,
+    RejectedLeft,
 };
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
@@ -52,6 +54,7 @@ struct Shared {
     recent: Recent,
     spans: Spans,
     watchdog: Watchdog,
+    folds: Folds,
 }
 
 impl Signals {
@@ -65,7 +68,9 @@ impl Signals {
         signal.count(&self.shared.counters);
         signal.measure(&self.shared.instruments);
         signal.remember(&self.shared.recent);
-        signal.log();
+        if self.shared.folds.is_first(signal.kind()) {
+            signal.log();
+        }
     }
 
     #[must_use]
@@ -91,6 +96,11 @@ impl Signals {
     #[must_use]
     pub fn spans(&self) -> &Spans {
         &self.shared.spans
+    }
+
+    #[must_use]
+    pub fn folds(&self) -> &Folds {
+        &self.shared.folds
     }
 
     #[must_use]

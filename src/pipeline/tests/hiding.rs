@@ -1,8 +1,8 @@
 //! Keeping messages hidden and giving them back, at once: no call overtakes another.
 
 use super::*;
-use crate::brake::Brake;
 use crate::budget::Budget;
+use crate::flood::FloodWatch;
 use crate::held::COMPARED;
 use crate::message::{Ending, Receipt};
 use crate::queue::{Queue, visibility};
@@ -37,7 +37,7 @@ async fn one(late: Duration, receive_count: u32) -> One {
     let context = SettleContext {
         queue: Arc::clone(&queue),
         traits: queue_traits(),
-        brake: Brake::default(),
+        flood: FloodWatch::default(),
         flow: flow(&stop),
     };
     tokio::spawn(settle::run(context, settlements));

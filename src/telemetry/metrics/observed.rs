@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use super::sources::{Connections, Sources};
-use crate::gauges::{Gauges, IndexesMissing};
+use crate::gauges::{FloodNow, Gauges, IndexesMissing};
 use crate::held::Stage;
 use crate::telemetry::counters::{Counters, figure};
 use crate::telemetry::instruments::destination_attributes;
@@ -67,6 +67,18 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
                     observer.observe(count, &[KeyValue::new("db.collection.name", collection.clone()), KeyValue::new("index", index)]);
                 }
             }
+        })
+        .build();
+    let flood = Arc::clone(gauges);
+    meter
+        .u64_observable_gauge("longshore.flood")
+        .with_description("1 while most of the last messages are rejected for one reason, with the route that most of them are for; 0 without labels otherwise.")
+        .with_callback(move |observer| {
+            let Some(FloodNow { reason, route }) = flood.flood() else {
+                return observer.observe(0, &[]);
+            };
+            let route = route.as_deref().unwrap_or_default().to_owned();
+            observer.observe(1, &[KeyValue::new("reason", reason), KeyValue::new("route", route)]);
         })
         .build();
     let age = Arc::clone(gauges);

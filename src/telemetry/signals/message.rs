@@ -6,6 +6,7 @@ use crate::message::{Reason, Rejection};
 
 use super::signal::Signal;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::folds::Kind;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
 use crate::telemetry::recent::Recent;
 
@@ -27,6 +28,14 @@ impl Signal for MessageRejected<'_> {
             &self.rejection.text,
             self.body,
         );
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        let tell = |kind: &Kind, more| {
+            tracing::warn!(reason = kind.code, route = kind.place, more, "messages rejected");
+        };
+        let (code, place) = (self.rejection.reason.code(), self.route.map(str::to_owned));
+        Some(Kind { what: "rejected", code, place, tell })
     }
 
     fn log(&self) {
@@ -87,45 +96,81 @@ impl Signal for Expired {
     }
 }
 
-/// Most of the last messages were rejected for one reason: a bad deploy of a producer should not
-/// drain the queue.
-pub struct SlowedDown {
+/// A rejected message stays in the queue, hidden: those that wait for their dead letters hold all that
+/// they may.
+pub struct RejectedLeft<'a> {
+    pub message_id: &'a str,
     pub reason: Reason,
 }
 
-impl Signal for SlowedDown {
+impl Signal for RejectedLeft<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.rejected_left_total.add(1);
+    }
+
     fn remember(&self, recent: &Recent) {
         recent.error(
-            "receiving slows to a batch a second",
-            &format!("over half of the last messages were rejected: {}", self.reason),
+            "rejected messages left in the queue",
+            "those that wait for their dead letters hold half of the in-flight limits",
         );
-        recent.slowed(Some(self.reason.code()));
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        let tell = |kind: &Kind, more| {
+            tracing::warn!(reason = kind.code, more, "rejected messages left in the queue");
+        };
+        Some(Kind { what: "rejected left", code: self.reason.code(), place: None, tell })
+    }
+
+    fn log(&self) {
+        tracing::warn!(
+            message.id = self.message_id,
+            reason = self.reason.code(),
+            "rejected message left in the queue, hidden: those that wait for their dead letters hold \
+             half of the in-flight limits"
+        );
+    }
+}
+
+/// Most of the last messages were rejected for one reason.
+pub struct FloodBegan<'a> {
+    pub reason: Reason,
+    /// The route that most of them were for.
+    pub route: Option<&'a str>,
+}
+
+impl Signal for FloodBegan<'_> {
+    fn remember(&self, recent: &Recent) {
+        let of_route = self.route.map(|route| format!(", most of them of route {route}"));
+        let text = format!("{}{}", self.reason, of_route.unwrap_or_default());
+        recent.error("most messages are rejected", &text);
+        recent.flood(Some(&text));
     }
 
     fn count(&self, counters: &Counters) {
-        counters.slowed_total.add(1);
+        counters.floods_total.add(self.reason);
     }
 
     fn log(&self) {
         tracing::error!(
             reason = self.reason.code(),
-            "over half of the last messages were rejected for one reason: receiving slows to a batch a second; look at the producer"
+            route = self.route,
+            "over half of the last messages were rejected for one reason: they are kept as dead letters, \
+             and others go on; look at the producer"
         );
     }
 }
 
-/// Receiving was slowed and is no more.
-pub struct SpedUp;
+/// Most of the last messages are rejected no more.
+pub struct FloodEnded;
 
-impl Signal for SpedUp {
+impl Signal for FloodEnded {
     fn remember(&self, recent: &Recent) {
-        recent.slowed(None);
+        recent.flood(None);
     }
 
     fn log(&self) {
-        tracing::info!(
-            "receiving is no longer slowed: most of the last messages were not rejected for one reason"
-        );
+        tracing::info!("most messages are rejected no more");
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::signal::Signal;
 use crate::store::WriteTrouble;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::folds::Kind;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
 use crate::telemetry::labels::Label;
 use crate::telemetry::recent::Recent;
@@ -126,6 +127,14 @@ impl Signal for DeadLetterRefused<'_> {
     fn remember(&self, recent: &Recent) {
         recent.error("dead letter refused", &format!("{}: {}", self.collection, self.cause));
         recent.writes_fail(self.collection, self.cause);
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        let tell = |kind: &Kind, more| {
+            tracing::error!(collection = kind.place, more, "dead letters refused");
+        };
+        let place = Some(self.collection.to_owned());
+        Some(Kind { what: "dead letter refused", code: "", place, tell })
     }
 
     fn log(&self) {

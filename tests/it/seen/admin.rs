@@ -202,9 +202,9 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
     let bad = (0..1_500).map(|number| plain(&json!({ "type": "event", "user_id": number })));
     surroundings.send(&bad.collect::<Vec<_>>()).await;
     let mut running = Running::start(&surroundings, &[]);
-    until("receiving is slowed", async || {
+    until("a flood is told", async || {
         running.worker.assert_running();
-        running.web.status().await["headline"]["word"] == "Slowed"
+        running.web.status().await["headline"]["word"] == "Most messages are rejected"
     })
     .await;
     let status = running.web.status().await;

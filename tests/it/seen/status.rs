@@ -11,9 +11,9 @@ use longshore::store::WriteTrouble;
 use longshore::telemetry::instruments::CollectionLabel;
 use longshore::telemetry::otlp::Otlp;
 use longshore::telemetry::signals::{
-    BatchWritten, DeadLettered, Deleted, Durable, ExtendFailed, GateClosed, Joined,
+    BatchWritten, DeadLettered, Deleted, Durable, ExtendFailed, FloodBegan, GateClosed, Joined,
     MessageRejected, Outgrown, Overdrawn, ReceiveFailed, Received, Released, SettleFailed, Signals,
-    SlowedDown, StaleHandle, VisibilityExtended, WriteFailed,
+    StaleHandle, VisibilityExtended, WriteFailed,
 };
 use longshore::telemetry::{metrics::Metrics, spans::Spans};
 use tokio::time::Instant;
@@ -144,5 +144,5 @@ fn rejections_happen(signals: &Signals) {
     for reason in [Reason::BadKey, Reason::BadJson, Reason::BadJson] {
         signals.emit(&DeadLettered { reason });
     }
-    signals.emit(&SlowedDown { reason: Reason::BadJson });
+    signals.emit(&FloodBegan { reason: Reason::BadJson, route: Some("event") });
 }

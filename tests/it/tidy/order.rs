@@ -40,9 +40,14 @@ const LAYERS: &[Layer] = &[
         modules: &["queue/pollers", "decode", "route", "lane"],
     },
     Layer {
+        name: "the way of the rejected",
+        siblings: Siblings::Strangers,
+        modules: &["dead_letter"],
+    },
+    Layer {
         name: "what stages hand over to",
         siblings: Siblings::Strangers,
-        modules: &["queue/visibility", "settle", "dead_letter", "gate"],
+        modules: &["queue/visibility", "settle", "gate"],
     },
     Layer { name: "contracts", siblings: Siblings::Strangers, modules: &["queue"] },
     Layer {
@@ -58,7 +63,7 @@ const LAYERS: &[Layer] = &[
             "held",
             "gauges",
             "budget",
-            "brake",
+            "flood",
             "redact",
             "retry",
             "stop",
@@ -330,7 +335,7 @@ mod tests {
         );
         assert_refused(
             against_order,
-            &[("src/dead_letter.rs", "use crate::settle;")],
+            &[("src/gate.rs", "use crate::settle;")],
             "do not know each other",
         );
     }
