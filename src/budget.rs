@@ -2,8 +2,8 @@
 //! It is the backpressure: a receive waits until there is room for the most that it may bring.
 //!
 //! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than
-//! its share finds room even while they hold all that they may. Rejected messages hold no more than
-//! half: where their dead letters cannot be written, others go on.
+//! its share finds room even while they hold all that they may. Those that have grown hold half of all
+//! bytes at most, or a few small ones would keep all others out. So do rejected messages: where their dead letters cannot be written, others go on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,6 +41,10 @@ impl Shares {
     }
 }
 
+/// What a message may need beyond its share and not count as grown. Ordinary JSON needs an eighth more
+/// or less than its share, and a few numbers more than that.
+const GROWTH_FREE: usize = 4 * 1024;
+
 /// A counted budget of messages and bytes. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
@@ -67,6 +71,8 @@ struct State {
     used: Used,
     /// Of the used bytes, those over the budget: see [`Permit::split_message`].
     beyond: usize,
+    /// Of the used bytes, those of messages that have grown, and those taken to let one grow.
+    grown: usize,
     /// Of what is used, that of rejected messages.
     rejected: Used,
     peak: Used,
@@ -144,39 +150,42 @@ impl Budget {
     /// than the whole is never granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
         let bytes_max = self.shared.bytes_max.saturating_sub(self.shared.headroom);
-        let permit = self.wait(&self.shared.freed, messages, bytes, bytes_max).await;
+        let take = || self.take(&mut self.lock(), messages, bytes, bytes_max);
+        let permit = wait(&self.shared.freed, take).await;
         // There may be room for the next in line too, whose wake-up this one took.
         self.shared.freed.notify_one();
         permit
     }
 
     /// Waits for `bytes` for messages that are in the budget already, the headroom included, and
-    /// takes them. One at a time waits so. Cancel safe.
+    /// takes them; also until those that have grown leave them within half of the budget. One at a
+    /// time waits so. Cancel safe.
     pub async fn grow(&self, bytes: usize) -> Permit {
-        self.wait(&self.shared.freed_to_grow, 0, bytes, self.shared.bytes_max).await
+        wait(&self.shared.freed_to_grow, || {
+            let mut state = self.lock();
+            if !self.may_grow(&state, bytes) {
+                return None;
+            }
+            let mut permit = self.take(&mut state, 0, bytes, self.shared.bytes_max)?;
+            state.grown += bytes;
+            permit.grown = bytes;
+            Some(permit)
+        })
+        .await
     }
 
-    async fn wait(
+    /// Whether `bytes` more may be of those that have grown. One message always may.
+    fn may_grow(&self, state: &State, bytes: usize) -> bool {
+        state.grown == 0 || state.grown + bytes <= self.shared.bytes_max / 2
+    }
+
+    fn take(
         &self,
-        notify: &Notify,
+        state: &mut State,
         messages: usize,
         bytes: usize,
         bytes_max: usize,
-    ) -> Permit {
-        loop {
-            let freed = notify.notified();
-            tokio::pin!(freed);
-            // Registered before the look, or a release in between would be missed.
-            freed.as_mut().enable();
-            if let Some(permit) = self.try_take(messages, bytes, bytes_max) {
-                return permit;
-            }
-            freed.await;
-        }
-    }
-
-    fn try_take(&self, messages: usize, bytes: usize, bytes_max: usize) -> Option<Permit> {
-        let mut state = self.lock();
+    ) -> Option<Permit> {
         let has_places =
             messages == 0 || state.used.messages + messages <= self.shared.messages_max;
         // Those beyond do not count, or a message larger than all there is could wait for its own
@@ -185,11 +194,32 @@ impl Budget {
             return None;
         }
         state.take(messages, bytes, &self.shared.gauges);
-        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0, is_rejected: false })
+        Some(Permit {
+            budget: self.clone(),
+            messages,
+            bytes,
+            beyond: 0,
+            grown: 0,
+            is_rejected: false,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries to take what there may be room for, again after each release.
+async fn wait(notify: &Notify, take: impl Fn() -> Option<Permit>) -> Permit {
+    loop {
+        let freed = notify.notified();
+        tokio::pin!(freed);
+        // Registered before the look, or a release in between would be missed.
+        freed.as_mut().enable();
+        if let Some(permit) = take() {
+            return permit;
+        }
+        freed.await;
     }
 }
 
@@ -201,6 +231,8 @@ pub struct Permit {
     bytes: usize,
     /// Of these bytes, those over the budget.
     beyond: usize,
+    /// Of these bytes, those that count as grown.
+    grown: usize,
     is_rejected: bool,
 }
 
@@ -222,7 +254,7 @@ impl Permit {
         self.messages -= 1 - lacking_messages;
         self.bytes -= bytes - lacking_bytes;
         let budget = self.budget.clone();
-        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, is_rejected: false }
+        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, grown: 0, is_rejected: false }
     }
 
     /// Counts what this permit holds among what rejected messages hold; false where that would be
@@ -243,16 +275,32 @@ impl Permit {
         true
     }
 
-    /// Moves `bytes` to `other`, a permit of the same budget; at most all that there are.
-    pub fn give(&mut self, other: &mut Permit, bytes: usize) {
+    /// Moves `bytes` to `other`, the permit of a message of the same budget; at most all that there
+    /// are. What is more than half of what `other` has, and [`GROWTH_FREE`], counts as grown; false,
+    /// and nothing is moved, where messages would have grown to more than half of the budget.
+    #[must_use]
+    pub fn give(&mut self, other: &mut Permit, bytes: usize) -> bool {
         debug_assert!(
             Arc::ptr_eq(&self.budget.shared, &other.budget.shared),
             "permits of one budget"
         );
         debug_assert!(bytes <= self.bytes, "{bytes} of {} bytes", self.bytes);
         let bytes = bytes.min(self.bytes);
+        let grown = bytes.saturating_sub(other.bytes / 2 + GROWTH_FREE);
+        // A permit that was taken to grow is counted already.
+        let uncounted = grown.saturating_sub(self.grown);
+        if uncounted > 0 {
+            let mut state = self.budget.lock();
+            if !self.budget.may_grow(&state, uncounted) {
+                return false;
+            }
+            state.grown += uncounted;
+        }
+        self.grown -= grown - uncounted;
+        other.grown += grown;
         self.bytes -= bytes;
         other.bytes += bytes;
+        true
     }
 
     #[must_use]
@@ -275,6 +323,7 @@ impl Drop for Permit {
         state.used.messages -= self.messages;
         state.used.bytes -= self.bytes;
         state.beyond -= self.beyond;
+        state.grown -= self.grown;
         if self.is_rejected {
             state.rejected.messages -= self.messages;
             state.rejected.bytes -= self.bytes;
@@ -321,7 +370,7 @@ mod tests {
         let mut grown = budget.grow(400).now_or_never().expect("the headroom is free");
         assert!(budget.grow(1).now_or_never().is_none());
         let mut message = received.split_message(300);
-        grown.give(&mut message, 150);
+        assert!(grown.give(&mut message, 150));
         drop((received, grown));
         assert_eq!((message.bytes(), budget.used()), (450, Used { messages: 1, bytes: 450 }));
         assert!(budget.acquire(1, 151).now_or_never().is_none());
@@ -382,5 +431,29 @@ mod tests {
         let mut whole = budget.acquire(1, 1_000).await;
         assert!(whole.reject(), "a budget for one message keeps its dead letter, too");
         assert_eq!(budget.used(), Used { messages: 1, bytes: 1_000 });
+    }
+
+    #[tokio::test]
+    async fn messages_that_have_grown_hold_half_at_most_and_one_always() {
+        const KIB: usize = 1024;
+        let budget = Budget::new(10, 100 * KIB, 20 * KIB);
+        let mut received = budget.acquire(4, 80 * KIB).await;
+        let mut messages: Vec<_> = (0..4).map(|_| received.split_message(2 * KIB)).collect();
+        assert!(received.give(&mut messages[0], 5 * KIB), "so much counts for nothing");
+        assert!(received.give(&mut messages[1], 35 * KIB), "it grows by 30");
+        assert!(!received.give(&mut messages[2], 26 * KIB), "half would be passed by 1");
+        assert!(budget.grow(20 * KIB).now_or_never().is_some(), "up to half");
+        let mut grown = budget.grow(20 * KIB).now_or_never().expect("it was given back");
+        assert!(grown.give(&mut messages[2], 10 * KIB));
+        assert!(budget.grow(20 * KIB).now_or_never().is_none());
+        drop(grown);
+        drop(messages.remove(1));
+        assert!(received.give(&mut messages[2], 25 * KIB));
+        drop((messages, received));
+        let mut all = budget.acquire(1, 80 * KIB).await;
+        let mut message = all.split_message(2 * KIB);
+        assert!(all.give(&mut message, 78 * KIB), "one always can");
+        drop((all, message));
+        assert_eq!(budget.used(), Used::default());
     }
 }

@@ -22,7 +22,7 @@
 //!   it;
 //! - names are hashed to find one that is there twice, and numbers that need a second look are
 //!   found in one walk of the text;
-//! - 16 MiB of BSON, and the bound on what is unpacked, end the work where they are passed, not
+//! - the bounds on the BSON and on what is unpacked end the work where they are passed, not
 //!   after it;
 //! - only the attributes of an SNS notification are sorted (by name), and so are top-level names
 //!   for the hash of an insert;
@@ -51,6 +51,7 @@ use crate::message::{
 use crate::time::Time;
 use encoding::Encoding;
 use envelope::Signature;
+use json::Bounds;
 pub use undecoded::Undecoded;
 
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
@@ -64,6 +65,8 @@ pub struct MessageConfig {
     pub version_skew_max: Duration,
     /// Bytes of one body after decompression: 1 KiB to 16 MiB.
     pub decompressed_bytes_max: usize,
+    /// Bytes of one message's fields as BSON: 1 KiB to 16 MiB.
+    pub document_bytes_max: usize,
     /// Envelope types (CloudEvents `type`, EventBridge `detail-type`) to route names.
     pub types: BTreeMap<String, String>,
 }
@@ -143,10 +146,10 @@ impl Opened {
         if let Some(signature) = envelope::binary_cloudevent(attributes)? {
             // The attributes are the envelope, and say that the text is the data.
             self.sign(signature);
-            return Ok((json::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.bounds(settings))?, text.len()));
         }
         let Some(envelope) = envelope::open(text)? else {
-            return Ok((json::fields_within(text, self.room)?, text.len()));
+            return Ok((json::fields_within(text, self.bounds(settings))?, text.len()));
         };
         self.envelopes += 1;
         if self.envelopes > ENVELOPES_MAX {
@@ -158,6 +161,10 @@ impl Opened {
         }
         self.sign(envelope.signature);
         self.layer(&envelope.body, &envelope.attributes, settings)
+    }
+
+    fn bounds(&self, settings: &MessageConfig) -> Bounds {
+        Bounds { document: settings.document_bytes_max, memory: self.room }
     }
 
     fn sign(&mut self, mut signature: Signature) {

@@ -2,7 +2,8 @@
 //!
 //! So latency is lowest at low load and batches are largest at high load, without a timer. A second
 //! write starts only when a full batch is waiting, and never with a key that another write carries:
-//! two writers at one key would make each other stale or conflict on the server.
+//! two writers at one key would make each other stale or conflict on the server. Large items have a
+//! writer of their own, so that others never wait for them.
 
 mod alone;
 mod context;
@@ -33,13 +34,15 @@ pub use context::{LaneContext, Searches};
 pub use evidence::Evidence;
 use item::Item;
 pub use waiting::BatchConfig;
-use waiting::Waiting;
+use waiting::{Size, Waiting};
 pub use way::{Lane, Waiters};
 
 /// Writes whatever comes until every way in is gone and everything was settled.
 pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     let mut waiting = Waiting::new(&context.batch, S::command_bytes);
     let mut writes = FuturesUnordered::new();
+    // Of these, how many are of each size.
+    let mut busy = [0; Size::ALL.len()];
     // Beside the batches, which they do not hold up.
     let mut alone = FuturesUnordered::new();
     let mut open = true;
@@ -56,10 +59,10 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
         while gate == GateState::Open
             && linger.is_none()
-            && has_writer(&context, writes.len(), waiting.is_full())
+            && let Some((size, mut items)) = take(&context, &mut waiting, busy)
         {
-            let Some(mut items) = waiting.take() else { break };
             linger_until = None;
+            busy[size as usize] += 1;
             let span = context.begin(items.iter_mut().flat_map(Item::parts_mut));
             let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
@@ -67,7 +70,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
                 let started = Instant::now();
                 let to_try = writing::write(context, items).await;
                 context.processed(started);
-                (keys, to_try)
+                (size, keys, to_try)
             };
             writes.push(write.instrument(span));
         }
@@ -76,7 +79,8 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         }
         tokio::select! {
             biased;
-            Some((keys, mut to_try)) = writes.next(), if !writes.is_empty() => {
+            Some((size, keys, mut to_try)) = writes.next(), if !writes.is_empty() => {
+                busy[size as usize] -= 1;
                 let to_keep: HashSet<_> =
                     to_try.iter().filter_map(|alone| item::key(&alone.part.write)).collect();
                 let (kept, free): (Vec<_>, Vec<_>) =
@@ -107,10 +111,26 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     }
 }
 
-/// Whether a writer is free for what waits: the first one always, others for full batches. A batch
-/// in which one item is looked for leaves its writer to others, up to as many again.
-fn has_writer<S>(context: &LaneContext<S>, writes: usize, is_full: bool) -> bool {
-    let writers_max = context.batch.writers_max;
+/// The next batch that a writer is free for.
+fn take<S>(
+    context: &LaneContext<S>,
+    waiting: &mut Waiting,
+    busy: [usize; Size::ALL.len()],
+) -> Option<(Size, Vec<Item>)> {
+    let has_writer = |size| has_writer(context, size, busy[size as usize], waiting.is_full(size));
+    let [small, large] = Size::ALL.map(|size| has_writer(size).then_some(size));
+    let mut take = |size: Option<Size>| Some((size?, waiting.take(size?)?));
+    take(small).or_else(|| take(large))
+}
+
+/// Whether a writer is free for what waits of this size: the first one always, others for full
+/// batches. What is large has writers of its own, one fewer where that leaves one. A batch in which one
+/// item is looked for leaves its writer to others, up to as many again.
+fn has_writer<S>(context: &LaneContext<S>, size: Size, writes: usize, is_full: bool) -> bool {
+    let writers_max = match size {
+        Size::Small => context.batch.writers_max,
+        Size::Large => (context.batch.writers_max - 1).max(1),
+    };
     let busy = writes - context.searches.count().min(writes);
     busy < writers_max && writes < 2 * writers_max && (busy == 0 || is_full)
 }
@@ -118,7 +138,10 @@ fn has_writer<S>(context: &LaneContext<S>, writes: usize, is_full: bool) -> bool
 /// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full
 /// batch.
 fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -> Option<Instant> {
-    if batch.linger.is_zero() || waiting.is_empty() || waiting.is_full() {
+    if batch.linger.is_zero()
+        || waiting.is_empty()
+        || Size::ALL.iter().any(|size| waiting.is_full(*size))
+    {
         *until = None;
         return None;
     }

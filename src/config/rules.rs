@@ -32,17 +32,22 @@ pub(crate) fn check(reader: &mut Reader, config: &Config) {
         reader
             .error_at("retry.initial", format!("must be at most retry.max = \"{max}\" ({source})"));
     }
-    let sizes = ["message.decompressed_bytes_max", "in_flight.bytes_max"];
+    let [unpacked, document] = ["message.decompressed_bytes_max", "message.document_bytes_max"];
     let bytes_min = bytes_min(config, MESSAGE_BYTES_MAX);
-    if reader.all_sound(&sizes) && config.in_flight.bytes_max < bytes_min {
-        let max = units::show_size(config.message.decompressed_bytes_max);
-        let (bytes_min, source) = (
-            units::show_size(bytes_min),
-            reader.source_of(&"message.decompressed_bytes_max".into()),
-        );
+    if reader.all_sound(&[unpacked, document, "in_flight.bytes_max"])
+        && config.in_flight.bytes_max < bytes_min
+    {
+        let bytes_min = units::show_size(bytes_min);
+        let [unpacked, document] = [
+            (unpacked, config.message.decompressed_bytes_max),
+            (document, config.message.document_bytes_max),
+        ]
+        .map(|(key, max)| {
+            let (max, source) = (units::show_size(max), reader.source_of(&key.into()));
+            format!("{key} = \"{max}\" ({source})")
+        });
         let problem = format!(
-            "must be at least {bytes_min} to hold one message, for message.decompressed_bytes_max = \"{max}\" ({source}): raise this or \
-             lower that"
+            "must be at least {bytes_min} to hold one message, for {unpacked} and {document}: raise this or lower those"
         );
         reader.error_at("in_flight.bytes_max", problem);
     }

@@ -273,7 +273,12 @@ fn message(reader: &mut Reader) -> MessageConfig {
         decompressed_bytes_max: reader.or(
             "message.decompressed_bytes_max",
             &Size { min: KIB, max: 16 * MIB },
-            16 * MIB,
+            2 * MIB,
+        ),
+        document_bytes_max: reader.or(
+            "message.document_bytes_max",
+            &Size { min: KIB, max: 16 * MIB },
+            4 * MIB,
         ),
         types: types(reader),
     }

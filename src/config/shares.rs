@@ -8,10 +8,6 @@ use crate::budget::Shares;
 /// to less, and to more again at any time.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Most memory of what is made of one message: a document of 16 MiB, and 16 bytes for each of its
-/// top-level fields, of which it may have a quarter of a million then.
-const DECODED_BYTES_MAX: usize = 20 * 1024 * 1024;
-
 /// Memory for each byte of JSON at most. The worst are zeros in an array: `0,` becomes a type, an
 /// index of up to seven digits, a NUL and four bytes of value.
 const GROWTH_MAX: usize = 7;
@@ -32,8 +28,12 @@ pub fn bytes_min(config: &Config, message_bytes_max: usize) -> usize {
 }
 
 fn growth(config: &Config, message_bytes_max: usize) -> usize {
-    let unpacked = config.message.decompressed_bytes_max;
-    unpacked + DECODED_BYTES_MAX.min(GROWTH_MAX * unpacked.max(message_bytes_max))
+    let (unpacked, document) =
+        (config.message.decompressed_bytes_max, config.message.document_bytes_max);
+    // The document, and 16 bytes for each of its top-level fields, of which it may have one for each
+    // 64 bytes of the document then.
+    let decoded = document + document / 4;
+    unpacked + decoded.min(GROWTH_MAX * unpacked.max(message_bytes_max))
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
         let shares = shares(&config, MESSAGE_BYTES_MAX).expect("room");
         assert_eq!(
             (shares.growth, shares.receives + shares.growth),
-            (36 * MIB, config.in_flight.bytes_max)
+            (7 * MIB, config.in_flight.bytes_max)
         );
         assert!(
             shares.receives
@@ -70,6 +70,7 @@ mod tests {
     fn small_bodies_need_small_budgets() {
         let mut config = defaults();
         config.message.decompressed_bytes_max = MIB;
-        assert_eq!(bytes_min(&config, MIB), 10 * MIB + MIB / 8);
+        config.message.document_bytes_max = MIB;
+        assert_eq!(bytes_min(&config, MIB), 2 * MIB + MIB / 4 + 2 * MIB + MIB / 8);
     }
 }

@@ -12,9 +12,9 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use super::extended;
 use super::place::NameSpan;
 use super::undecoded::Undecoded;
-pub use super::writer::LEVELS_MAX;
 use super::writer::Writer;
-use crate::bson::{Fields, element, layout};
+pub use super::writer::{Bounds, LEVELS_MAX};
+use crate::bson::{DOCUMENT_BYTES_MAX, Fields, element, layout};
 use crate::message::Rejection;
 
 /// Converts the one JSON object that `text` holds.
@@ -23,15 +23,15 @@ use crate::message::Rejection;
 /// Where the text is not one JSON object, or holds something that cannot be stored; the text names
 /// the field.
 pub fn fields(text: &str) -> Result<Fields, Rejection> {
-    Ok(fields_within(text, usize::MAX)?)
+    Ok(fields_within(text, Bounds { document: DOCUMENT_BYTES_MAX, memory: usize::MAX })?)
 }
 
-/// The same with at most `room` bytes of memory for the fields.
+/// The same within these bounds.
 ///
 /// # Errors
 /// As [`fields`], or where they need more room.
-pub fn fields_within(text: &str, room: usize) -> Result<Fields, Undecoded> {
-    let mut writer = Writer::new(text, room);
+pub fn fields_within(text: &str, bounds: Bounds) -> Result<Fields, Undecoded> {
+    let mut writer = Writer::new(text, bounds);
     let mut parser = serde_json::Deserializer::from_str(text);
     let outcome = parser.deserialize_any(Body(&mut writer)).and_then(|()| parser.end());
     writer.finish(outcome)

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::bson::DOCUMENT_BYTES_MAX;
 use crate::message::origin::ID_BYTES_MAX;
 
 pub fn settings() -> MessageConfig {
     MessageConfig {
         version_skew_max: Duration::from_hours(1),
         decompressed_bytes_max: 1024 * 1024,
+        document_bytes_max: DOCUMENT_BYTES_MAX,
         types: BTreeMap::from([
             ("com.example.login".to_owned(), "event".to_owned()),
             ("Cart Changed".to_owned(), "session".to_owned()),

@@ -24,6 +24,15 @@ pub const LEVELS_MAX: usize = 100;
 /// pairs, which is faster.
 const NAMES_HASHED_FROM: usize = 16;
 
+/// How large the fields may become.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of the document that they are: at most [`DOCUMENT_BYTES_MAX`].
+    pub document: usize,
+    /// Bytes of memory.
+    pub memory: usize,
+}
+
 /// Where the conversion stands.
 pub struct Writer<'t> {
     fields: Fields,
@@ -34,8 +43,7 @@ pub struct Writer<'t> {
     /// The parser's visits of numbers so far, and the text to look them up in.
     numbers: u64,
     literals: Literals<'t>,
-    /// Bytes of memory that the fields may take.
-    room: usize,
+    bounds: Bounds,
     /// Kept here because a parser's error carries text only.
     undecoded: Option<Undecoded>,
 }
@@ -52,14 +60,14 @@ pub struct Open {
 }
 
 impl<'t> Writer<'t> {
-    pub fn new(text: &'t str, room: usize) -> Self {
+    pub fn new(text: &'t str, bounds: Bounds) -> Self {
         Self {
             fields: Fields::default(),
             names: Vec::new(),
             steps: Vec::new(),
             numbers: 0,
             literals: Literals::new(text),
-            room,
+            bounds,
             undecoded: None,
         }
     }
@@ -140,12 +148,19 @@ impl<'t> Writer<'t> {
     }
 
     pub fn check_size<E: de::Error>(&mut self) -> Result<(), E> {
-        if self.fields.document_bytes() > DOCUMENT_BYTES_MAX {
-            return Err(
-                self.reject(Reason::TooLarge, "passes 16 MiB, the most that a document holds")
-            );
+        let Bounds { document, memory } = self.bounds;
+        if self.fields.document_bytes() > document {
+            let problem = if document >= DOCUMENT_BYTES_MAX {
+                "passes 16 MiB, the most that a document holds: send less in one message".to_owned()
+            } else {
+                format!(
+                    "passes {document} bytes as BSON: send less in one message, or raise \
+                     message.document_bytes_max, which may be 16MiB"
+                )
+            };
+            return Err(self.reject(Reason::TooLarge, problem));
         }
-        if self.fields.memory_bytes() > self.room {
+        if self.fields.memory_bytes() > memory {
             self.undecoded = Some(Undecoded::Outgrown);
             return Err(E::custom("outgrown"));
         }

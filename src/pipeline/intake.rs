@@ -101,10 +101,9 @@ impl Intake {
         receipt.origin = Some(record.origin.clone());
         let routed = self.router.route(&record)?;
         let beyond = routed.write.memory_bytes().saturating_sub(own);
-        if beyond > share {
+        if beyond > share || !room.give(&mut receipt.permit, beyond) {
             return Err(Undecoded::Outgrown);
         }
-        room.give(&mut receipt.permit, beyond);
         Ok(routed)
     }
 }

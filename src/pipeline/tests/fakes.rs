@@ -306,6 +306,7 @@ struct StoreState {
     breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     took: Duration,
+    large_took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
 }
@@ -365,6 +366,11 @@ impl FakeStore {
         self.lock().took = took;
     }
 
+    /// How much longer a write of more than a megabyte takes.
+    pub fn take_for_large(&self, took: Duration) {
+        self.lock().large_took = took;
+    }
+
     /// Collection and keys of every write asked for.
     #[must_use]
     pub fn batches(&self) -> Vec<(String, Vec<Key>)> {
@@ -397,9 +403,20 @@ pub fn keys_of(writes: &Writes<'_>) -> Vec<Key> {
     }
 }
 
+fn bytes_of(writes: &Writes<'_>) -> usize {
+    match writes {
+        Writes::Inserts(inserts) => inserts.iter().map(|insert| insert.document.len()).sum(),
+        Writes::Updates(..) => 0,
+    }
+}
+
 impl Store for FakeStore {
     async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
-        let took = self.lock().took;
+        let took = {
+            let state = self.lock();
+            let is_large = bytes_of(&writes) > 1024 * 1024;
+            state.took + if is_large { state.large_took } else { Duration::ZERO }
+        };
         tokio::time::sleep(took).await;
         let mut state = self.lock();
         let keys = keys_of(&writes);

@@ -52,6 +52,7 @@ pub fn message(bytes: &[u8]) {
         config.message = MessageConfig {
             version_skew_max: Duration::from_hours(1),
             decompressed_bytes_max: UNPACKED_BYTES_MAX,
+            document_bytes_max: DOCUMENT_BYTES_MAX,
             types: [("com.example.login".to_owned(), "event".to_owned())].into(),
         };
         let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());

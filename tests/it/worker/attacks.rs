@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use longshore::bson::DOCUMENT_BYTES_MAX;
 use longshore::message::{Attribute, Reason};
 use longshore::queue::sqs::Outgoing;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -29,7 +30,11 @@ async fn an_array_of_820_000_strings_in_an_indexed_field_reaches_no_index() {
     let mut messages: Vec<_> = (0..20).map(good).collect();
     (0..5).for_each(|place| messages.insert(place * 4, attack.clone()));
     surroundings.send(&messages).await;
-    let counts = surroundings.unload(surroundings.config()).await;
+    // With the bounds of the defaults it is too large before anyone looks at its values.
+    let mut config = surroundings.config();
+    config.message.decompressed_bytes_max = DOCUMENT_BYTES_MAX;
+    config.message.document_bytes_max = DOCUMENT_BYTES_MAX;
+    let counts = surroundings.unload(config).await;
     assert_eq!(counts.dead_lettered, [(Reason::BadValue, 5)].into());
     assert_eq!(surroundings.documents("events").await.len(), 20);
     let letters = surroundings.documents("dead_letters").await;

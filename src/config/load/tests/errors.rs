@@ -85,6 +85,7 @@ fn a_file_that_cannot_be_read_is_named_with_what_to_do() {
 fn rules_over_several_keys_name_both() {
     let errors = errors_in(
         "[worker]\ndrain_timeout = \"10s\"\n[retry]\ninitial = \"5s\"\nmax = \"1s\"\n[in_flight]\nbytes_max = \"32MiB\"\n\
+         [message]\ndecompressed_bytes_max = \"16MiB\"\ndocument_bytes_max = \"16MiB\"\n\
          [message.types]\n\"a.b\" = \"orders\"\n[dead_letters]\ncollection = \"events\"\n",
     );
     assert_eq!(
@@ -94,9 +95,9 @@ fn rules_over_several_keys_name_both() {
              not cancelled at shutdown (default)",
             "retry.initial = \"5s\": must be at most retry.max = \"1s\" (a.toml:5) (a.toml:4)",
             "in_flight.bytes_max = \"32MiB\": must be at least 39040KiB to hold one message, for message.decompressed_bytes_max = \"16MiB\" \
-             (default): raise this or lower that (a.toml:7)",
-            "message.types.\"a.b\" = \"orders\": must be one of the routes [\"cache\", \"event\", \"session\"] (a.toml:9)",
-            "dead_letters.collection = \"events\": must not be the collection of routes.event: dead letters have one of their own (a.toml:11)",
+             (a.toml:9) and message.document_bytes_max = \"16MiB\" (a.toml:10): raise this or lower those (a.toml:7)",
+            "message.types.\"a.b\" = \"orders\": must be one of the routes [\"cache\", \"event\", \"session\"] (a.toml:12)",
+            "dead_letters.collection = \"events\": must not be the collection of routes.event: dead letters have one of their own (a.toml:14)",
         ]
     );
 }
