@@ -73,7 +73,7 @@ struct State {
     beyond: usize,
     /// Of the used bytes, those of messages that have grown, and those taken to let one grow.
     grown: usize,
-    /// Of what is used, that of rejected messages.
+    /// Of what is used, that of rejected messages whose dead letters are not kept yet.
     rejected: Used,
     peak: Used,
 }
@@ -85,6 +85,11 @@ impl State {
         self.show(gauges);
         self.peak.messages = self.peak.messages.max(self.used.messages);
         self.peak.bytes = self.peak.bytes.max(self.used.bytes);
+    }
+
+    fn forget_rejected(&mut self, messages: usize, bytes: usize) {
+        self.rejected.messages -= messages;
+        self.rejected.bytes -= bytes;
     }
 
     fn show(&self, gauges: &Gauges) {
@@ -258,7 +263,7 @@ impl Permit {
     }
 
     /// Counts what this permit holds among what rejected messages hold; false where that would be
-    /// more than half of the budget. What is counted stays so until it is dropped.
+    /// more than half of the budget. What is counted stays so until it is [`Permit::kept`] or dropped.
     #[must_use]
     pub fn reject(&mut self) -> bool {
         let Shared { messages_max, bytes_max, .. } = *self.budget.shared;
@@ -303,6 +308,14 @@ impl Permit {
         true
     }
 
+    /// Counts what this permit holds no longer among what rejected messages hold: the dead letter is
+    /// kept.
+    pub fn kept(&mut self) {
+        if std::mem::take(&mut self.is_rejected) {
+            self.budget.lock().forget_rejected(self.messages, self.bytes);
+        }
+    }
+
     #[must_use]
     pub fn messages(&self) -> usize {
         self.messages
@@ -325,8 +338,7 @@ impl Drop for Permit {
         state.beyond -= self.beyond;
         state.grown -= self.grown;
         if self.is_rejected {
-            state.rejected.messages -= self.messages;
-            state.rejected.bytes -= self.bytes;
+            state.forget_rejected(self.messages, self.bytes);
         }
         state.show(&self.budget.shared.gauges);
         drop(state);
@@ -424,6 +436,8 @@ mod tests {
         assert_eq!(rejected, 5, "half of the messages");
         messages.remove(0);
         assert!(messages[5].reject() && !messages[6].reject(), "one has gone");
+        messages[0].kept();
+        assert!(messages[6].reject() && !messages[7].reject(), "the dead letter of one is kept");
         drop(messages);
         let (mut large, mut small) = (received.split_message(450), received.split_message(60));
         assert!(large.reject() && !small.reject(), "half of the bytes");

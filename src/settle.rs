@@ -63,7 +63,8 @@ impl Settle {
     }
 
     /// The message may leave the queue: what `ending` says is durable.
-    pub fn delete(&self, receipt: Receipt, ending: Ending) {
+    pub fn delete(&self, mut receipt: Receipt, ending: Ending) {
+        receipt.permit.kept();
         self.hand_over(receipt, Asked::Delete(ending));
     }
 

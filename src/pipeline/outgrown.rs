@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 
 use crate::budget::{Budget, Permit};
 use crate::decode::Undecoded;
@@ -42,6 +43,8 @@ pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedR
             // It had all that one message may have, and has it at every delivery.
             context.intake.reject(receipt, &Rejection::from(Undecoded::Outgrown));
         }
+        // Each may take a hundredth of a second to read, and there may be thousands.
+        yield_now().await;
     }
 }
 

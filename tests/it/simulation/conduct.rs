@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use longshore::message::Write;
 use longshore::queue::EntryOutcome;
-use longshore::store::WriteOutcome;
+use longshore::store::{ItemOutcome, WriteOutcome};
 use tokio::time::Instant;
 
 use super::judge::{Judge, subject};
@@ -93,6 +93,10 @@ pub fn receive_ends(
         for delivery in brought {
             ledger.receipts.received(delivery, judge);
             sickness::received(who, ledger, judge, delivery);
+        }
+        if brought.iter().any(|delivery| judge.is_poison(parse(&delivery.message.receipt_handle).0))
+        {
+            ledger.receipts.looks_at_rejected(who);
         }
         sickness::looks_at_received(who, ledger);
         limits::looks_at_bytes(who, ledger, 0);
@@ -244,6 +248,11 @@ pub fn wrote(who: &Life, collection: &str, writes: &[Write], outcome: &WriteOutc
     let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
     who.ledger(|ledger| {
         ledger.receipts.wrote(collection, &subjects, outcome);
+        if let WriteOutcome::Answered { items, .. } = outcome
+            && items.iter().any(|item| matches!(item, ItemOutcome::Rejected(_)))
+        {
+            ledger.receipts.looks_at_rejected(who);
+        }
         sickness::wrote(who, ledger, writes, &subjects, outcome);
     });
 }

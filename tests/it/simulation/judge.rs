@@ -142,6 +142,11 @@ impl Judge {
         matches!(self.lock().sent[number].meaning, Meaning::Whole { expired: true, .. })
     }
 
+    /// Whether it is to be dead-lettered, whatever the store says.
+    pub fn is_poison(&self, number: usize) -> bool {
+        matches!(self.lock().sent[number].meaning, Meaning::Poison(_))
+    }
+
     /// What may be written for the message: its effect, or its dead letter.
     pub fn subjects(&self, number: usize) -> Vec<Subject> {
         let effect = match &self.lock().sent[number].meaning {

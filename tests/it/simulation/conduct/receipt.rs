@@ -1,5 +1,7 @@
 //! One receipt handle that a worker was given, and what became of it.
 
+use std::time::Duration;
+
 use longshore::queue::EntryOutcome;
 use tokio::time::Instant;
 
@@ -8,6 +10,9 @@ use crate::simulation::queue::Delivery;
 use super::Request;
 use super::hiding::{HOLD, Hidden};
 use super::last_word::Calls;
+
+/// What the worker hears and what it does about it may be so far apart.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 pub struct Receipt {
     /// Bytes of the message as it came.
@@ -21,6 +26,10 @@ pub struct Receipt {
     pub fifo: Option<(String, u128)>,
     /// Whether the store confirmed a write of its document since it came, or it has none.
     pub written: bool,
+    /// It is rejected: its dead letter is due.
+    pub is_rejected: bool,
+    /// When its dead letter was confirmed.
+    pub kept_at: Option<Instant>,
     /// A lower one of its group went back before this one was written.
     pub is_behind_released: bool,
     /// Whether it was there at a drain that nothing disturbs.
@@ -71,6 +80,8 @@ impl Receipt {
             calls: Calls::default(),
             fifo: message.fifo.as_ref().map(|fifo| (fifo.group.clone(), fifo.sequence)),
             written: false,
+            is_rejected: false,
+            kept_at: None,
             is_behind_released: false,
             must_be_written: false,
             doubt: None,
@@ -95,6 +106,12 @@ impl Receipt {
     /// or held on.
     pub fn may_be_left(&self, tries_min: usize) -> bool {
         self.doubt.as_ref().is_some_and(|doubt| doubt.is_hidden || doubt.asks >= tries_min)
+    }
+
+    /// Whether it waits for its dead letter, or did a moment ago.
+    pub fn waits_for_dead_letter(&self) -> bool {
+        let is_kept = self.kept_at.is_some_and(|kept_at| kept_at.elapsed() > JUST_NOW);
+        self.is_rejected && !is_kept && self.end.is_none()
     }
 
     /// Whether the queue will soon refuse to hide it any longer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use longshore::queue::EntryOutcome;
 use longshore::store::{ItemOutcome, StoreFaultKind, WriteOutcome};
+use tokio::time::Instant;
 
 use crate::simulation::judge::{DEAD_LETTERS, Judge, Subject};
 use crate::simulation::life::Life;
@@ -42,6 +43,7 @@ impl Receipts {
         }
         let mut receipt = Receipt::new(delivery);
         receipt.written = judge.is_without_effect(number);
+        receipt.is_rejected = judge.is_poison(number);
         if self.set_aside.contains(&number) {
             receipt.doubts();
         }
@@ -153,13 +155,33 @@ impl Receipts {
             // the one that was written.
             let is_alone = self.of_subject(subject).count() == 1;
             self.change_of_subject(subject, |receipt| match item {
-                ItemOutcome::Written | ItemOutcome::AlreadyThere => receipt.is_written(is_alone),
+                ItemOutcome::Written | ItemOutcome::AlreadyThere => {
+                    receipt.is_written(is_alone);
+                    receipt.kept_at = (collection == DEAD_LETTERS).then(Instant::now);
+                }
                 // Its dead letter is due.
-                ItemOutcome::Rejected(_) if collection != DEAD_LETTERS => {}
+                ItemOutcome::Rejected(_) if collection != DEAD_LETTERS => {
+                    receipt.is_rejected = true
+                }
                 ItemOutcome::Rejected(_)
                 | ItemOutcome::Doubtful(_)
                 | ItemOutcome::Unconfirmed(_) => receipt.doubts(),
             });
+        }
+    }
+
+    /// Those that wait for their dead letters hold half of what the worker may hold at most: beyond
+    /// that they may be left in the queue.
+    pub fn looks_at_rejected(&mut self, who: &Life) {
+        let limits = &who.conditions().plan.config.in_flight;
+        let rejected = || self.by_handle.values().filter(|receipt| receipt.waits_for_dead_letter());
+        // What is made of a message is about as large again.
+        let bytes: usize =
+            rejected().map(|receipt| 2 * receipt.bytes + 2 * receipt.made_bytes).sum();
+        if rejected().count() > limits.messages_max / 2 || bytes > limits.bytes_max / 4 {
+            let rejected =
+                self.by_handle.values_mut().filter(|receipt| receipt.waits_for_dead_letter());
+            rejected.for_each(Receipt::doubts);
         }
     }
 
