@@ -26,7 +26,7 @@ pub struct Receipt {
     pub fifo: Option<(String, u128)>,
     /// Whether the store confirmed a write of its document since it came, or it has none.
     pub written: bool,
-    /// It is rejected: its dead letter is due.
+    /// It is rejected, or may be for a doubt: its dead letter is due.
     pub is_rejected: bool,
     /// When its dead letter was confirmed.
     pub kept_at: Option<Instant>,

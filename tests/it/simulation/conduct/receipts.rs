@@ -165,7 +165,11 @@ impl Receipts {
                 }
                 ItemOutcome::Rejected(_)
                 | ItemOutcome::Doubtful(_)
-                | ItemOutcome::Unconfirmed(_) => receipt.doubts(),
+                | ItemOutcome::Unconfirmed(_) => {
+                    // A doubt that is proven ends as a rejection.
+                    receipt.is_rejected |= matches!(item, ItemOutcome::Doubtful(_));
+                    receipt.doubts();
+                }
             });
         }
     }
