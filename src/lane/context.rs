@@ -27,9 +27,9 @@ pub struct LaneContext<S> {
     /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
     /// back to the queue.
     pub rejects: Option<Rejects>,
-    /// The other collections, but that of dead letters. Where one of them is well, the trouble of
-    /// this one is no reason to receive nothing.
-    pub others: Vec<Collection>,
+    /// All collections but that of dead letters, shared by all lanes. Where another one is well, the
+    /// trouble of this one is no reason to receive nothing.
+    pub collections: Arc<[Arc<Collection>]>,
     /// The retry budget was spent on a trouble that is the collection's alone, and nothing was
     /// written to it since.
     pub is_confined: AtomicBool,

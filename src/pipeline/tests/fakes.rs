@@ -2,7 +2,7 @@
 //! faithful where the stages depend on it (a message hides, comes back, and its old receipt handle
 //! is stale), and scripted where a test wants a fault.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -305,6 +305,7 @@ struct StoreState {
     odd: BTreeMap<Key, ItemOutcome>,
     breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
+    hanging: BTreeSet<String>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
@@ -349,6 +350,11 @@ impl FakeStore {
             Some(outcome) => drop(state.by_collection.insert(collection.to_owned(), outcome)),
             None => drop(state.by_collection.remove(collection)),
         }
+    }
+
+    /// Whether this collection takes a write that changes nothing is never answered from now on.
+    pub fn hang(&self, collection: &str) {
+        self.lock().hanging.insert(collection.to_owned());
     }
 
     /// Every write ends so until [`FakeStore::heal`].
@@ -434,6 +440,9 @@ impl Store for FakeStore {
     }
 
     async fn is_well(&self, collection: &Collection) -> bool {
+        if self.lock().hanging.contains(&collection.name) {
+            return std::future::pending().await;
+        }
         let state = self.lock();
         state.sick.is_none() && !state.by_collection.contains_key(&collection.name)
     }

@@ -114,6 +114,22 @@ async fn a_trouble_of_every_collection_closes_the_gate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_collection_that_hangs_does_not_hide_that_another_is_well() {
+    let queue = queue();
+    queue.send("poison", "{");
+    let world = World::start(queue, |_| {});
+    // In the order in which they are listed, but for that of the dead letters.
+    world.store.hang("events");
+    world.store.answer_for("sessions", Some(denied));
+    world.store.answer_for("dead_letters", Some(denied));
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_eq!(world.counts().gate_closed_total, 0, "user_cache is well");
+    world.store.answer_for("dead_letters", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_there_is_no_other_collection_its_trouble_closes_the_gate() {
     let queue = queue();
     queue.send("event", &event(1));
