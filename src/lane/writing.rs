@@ -43,7 +43,6 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         failing_since: None,
         probe: None,
         alone: Vec::new(),
-        is_confined: false,
         search: None,
     };
     writing.try_alone(in_the_way);
@@ -66,8 +65,6 @@ struct Writing<'a, S> {
     probe: Option<Probe>,
     /// To be tried alone.
     alone: Vec<Alone>,
-    /// The trouble is this collection's alone.
-    is_confined: bool,
     /// Held while one item is looked for: the writer is for others.
     search: Option<Search>,
 }
@@ -158,10 +155,19 @@ impl<S: Store> Writing<'_, S> {
     /// Nothing is known about any item of the group.
     async fn unconfirmed(&mut self, mut group: Group, cause: Cause<'_>) {
         self.failing_since.get_or_insert_with(Instant::now);
-        self.is_confined = cause.trouble == WriteTrouble::Collection && self.confines().await;
+        let is_confined = cause.trouble == WriteTrouble::Collection && self.confines().await;
         let mut health = Health::NotAsked;
         loop {
-            match policy::of_group(&self.standing(&group, cause.trouble, health)) {
+            let standing = Standing {
+                trouble: cause.trouble,
+                items: group.count(),
+                lost: group.lost,
+                patience: self.patience(),
+                is_other_searched: self.todo.iter().any(Group::is_searched),
+                is_confined,
+                health,
+            };
+            match policy::of_group(&standing) {
                 GroupDecision::Halve { at_once } => {
                     // A server that takes too long gets no more to do at a time.
                     if cause.trouble != WriteTrouble::TimedOut {
@@ -200,18 +206,6 @@ impl<S: Store> Writing<'_, S> {
         let failing = self.failing_since.map(|since| since.elapsed()).unwrap_or_default();
         let is_trouble_known = self.context.evidence.is_trouble_known();
         Patience::after(failing, self.context.flow.retry.budget, is_trouble_known)
-    }
-
-    fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
-        Standing {
-            trouble,
-            items: group.count(),
-            lost: group.lost,
-            patience: self.patience(),
-            is_other_searched: self.todo.iter().any(Group::is_searched),
-            is_confined: self.is_confined,
-            health,
-        }
     }
 
     /// Waits, and puts the group back among those to try.

@@ -19,9 +19,7 @@ impl<S: Store> Writing<'_, S> {
         self.open_gate();
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
         let items: Vec<_> = groups.flat_map(|group| group.items).collect();
-        for item in &items {
-            self.context.evidence.set_aside(item.message_ids());
-        }
+        self.context.evidence.set_aside(items.iter().flat_map(Item::message_ids));
         self.try_alone(items);
     }
 
