@@ -45,14 +45,18 @@ pub(super) fn confirmed<S>(context: &LaneContext<S>, tally: &Tally, started: Ins
     if context.rejects.is_some() {
         context.evidence.confirm(written.saturating_sub(stale));
     }
-    if tally.is_store_well() {
+    let is_store_well = tally.is_store_well();
+    if is_store_well {
         context.is_confined.store(false, Ordering::Relaxed);
+    }
+    if is_store_well || written + already_there > 0 {
         let (collection, took) = (&context.label, started.elapsed());
         context.flow.signals.emit(&BatchWritten {
             collection,
             written,
             already_there,
             stale,
+            is_store_well,
             took,
         });
     }

@@ -15,6 +15,9 @@ pub struct BatchWritten<'a> {
     pub written: usize,
     pub already_there: usize,
     pub stale: usize,
+    /// Whether it shows that the collection takes writes: a store that cannot write answers
+    /// nonetheless where nothing is to be changed.
+    pub is_store_well: bool,
     pub took: Duration,
 }
 
@@ -28,7 +31,7 @@ impl Signal for BatchWritten<'_> {
 
     fn remember(&self, recent: &Recent) {
         // A collection that refuses all it is given has taken nothing.
-        if self.written + self.already_there > 0 {
+        if self.is_store_well && self.written + self.already_there > 0 {
             recent.written(self.collection.name());
         }
     }

@@ -91,6 +91,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
         written: 30,
         already_there: 3,
         stale: 4,
+        is_store_well: true,
         took: Duration::from_millis(5),
     });
     signals.emit(&Durable { collection: &collection, after: Duration::from_millis(70) });
