@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use crate::message::{Part, Rejection};
-use crate::telemetry::signals::{BatchWritten, DeadLetterRefused};
+use crate::store::WriteTrouble;
+use crate::telemetry::signals::{BatchWritten, Then};
 
 use super::context::LaneContext;
 use super::policy::Tally;
@@ -23,11 +24,8 @@ pub(super) fn reject<S>(context: &LaneContext<S>, part: Part, rejection: &Reject
         return rejects.send(part.receipt, rejection);
     }
     // This is the lane of dead letters: there is no other way for what it rejects.
-    context.flow.signals.emit(&DeadLetterRefused {
-        collection: &context.collection.name,
-        message_id: &part.receipt.message.message_id,
-        cause: &rejection.text,
-    });
+    let then = Then::LeaveDeadLetter(&part.receipt.message.message_id);
+    context.failed(1, WriteTrouble::Item, &rejection.text, then);
     context.settle.leave(part.receipt);
 }
 

@@ -9,7 +9,7 @@ use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
 use crate::store::{Store, StoreFault, StoreFaultKind, WriteOutcome, WriteTrouble, Writes};
 use crate::telemetry::labels::Label;
-use crate::telemetry::signals::{Durable, Processed, StoreCalled};
+use crate::telemetry::signals::{Durable, Processed, StoreCalled, Then, WriteFailed};
 use crate::telemetry::spans;
 
 use super::context::LaneContext;
@@ -77,6 +77,18 @@ impl<S> LaneContext<S> {
             });
         }
         span
+    }
+
+    /// Documents were not confirmed, for this trouble and cause.
+    pub(super) fn failed(
+        &self,
+        documents: usize,
+        trouble: WriteTrouble,
+        cause: &str,
+        then: Then<'_>,
+    ) {
+        let collection = &self.collection.name;
+        self.flow.signals.emit(&WriteFailed { collection, documents, trouble, cause, then });
     }
 
     /// A message is durable, as the clock here says; the queue's may differ.

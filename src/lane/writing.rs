@@ -12,7 +12,7 @@ use crate::message::Part;
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::WriteFailed;
+use crate::telemetry::signals::Then;
 
 use super::alone::Alone;
 use super::context::{LaneContext, Search};
@@ -211,15 +211,8 @@ impl<S: Store> Writing<'_, S> {
     /// Waits, and puts the group back among those to try.
     async fn retry(&mut self, group: Group, cause: Cause<'_>) {
         let retry_in = self.backoff.next_interval();
-        let documents = group.items.len();
-        let (collection, Cause { trouble, text: cause }) = (&self.context.collection.name, cause);
-        self.context.flow.signals.emit(&WriteFailed {
-            collection,
-            documents,
-            trouble,
-            cause,
-            retry_in,
-        });
+        let then = Then::Retry(retry_in);
+        self.context.failed(group.items.len(), cause.trouble, cause.text, then);
         tokio::select! {
             biased;
             () = self.context.letting_go() => return self.release_all(group),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::store::Store;
-use crate::telemetry::signals::WriteLeft;
+use crate::telemetry::signals::Then;
 
 use super::super::group::Group;
 use super::super::item::Item;
@@ -26,12 +26,7 @@ impl<S: Store> Writing<'_, S> {
     /// Leaves the group in the queue for another visibility timeout, and the gate to others.
     pub(super) fn leave(&mut self, group: Group, cause: Cause<'_>) {
         self.probe = None;
-        self.context.flow.signals.emit(&WriteLeft {
-            collection: &self.context.collection.name,
-            documents: group.items.len(),
-            trouble: cause.trouble,
-            cause: cause.text,
-        });
+        self.context.failed(group.items.len(), cause.trouble, cause.text, Then::Leave);
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
         }

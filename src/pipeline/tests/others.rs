@@ -15,6 +15,17 @@ fn writes(world: &World, collection: &str) -> usize {
     world.store.batches().iter().filter(|(name, _)| name == collection).count()
 }
 
+/// That messages were left is told so.
+pub fn assert_left(world: &World, collection: &str, told: &str) {
+    let story = world.signals.recent().story();
+    let text = format!("{collection}: {told}");
+    let is_told = story
+        .errors
+        .iter()
+        .any(|error| error.what == "messages left in the queue" && error.text.starts_with(&text));
+    assert!(is_told, "{text}: {:?}", story.errors);
+}
+
 /// Takes all but an update that holds the state of second 59.
 fn takes_all_but_one(writes: &Writes<'_>) -> WriteOutcome {
     let is_bad = |update: &&Update| {
@@ -79,6 +90,8 @@ async fn a_collection_that_takes_no_writes_stops_no_other() {
     let world = World::start(queue, |_| {});
     world.store.answer_for("sessions", Some(denied));
     world.until(|world| world.counts().released_total == 1).await;
+    assert_left(&world, "sessions", "not authorised; their collection takes no writes");
+    assert!(world.signals.recent().story().writes_fail.contains_key("sessions"));
     // From now on each is tried once, and nobody waits for the retry budget again.
     let before = writes(&world, "sessions");
     for id in 0..10 {
@@ -177,7 +190,26 @@ async fn an_item_on_which_the_server_never_returns_is_found_by_halves_and_left()
     world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
     assert!(gates <= 1, "closed {gates} times");
     assert!(tries < 64, "by halves: {tries} writes");
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
     world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_answer_when_it_is_tried_alone_is_told() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.then(|_| WriteOutcome::Answered {
+        items: vec![ItemOutcome::Doubtful(rejection())],
+        stale: 0,
+    });
+    world.store.then(|_| no_answer());
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
+    let failed = world.counts().writes_failed_total;
+    assert_eq!(failed, 2, "what left it in doubt, and what had no answer");
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
 }

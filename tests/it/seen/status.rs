@@ -13,7 +13,7 @@ use longshore::telemetry::otlp::Otlp;
 use longshore::telemetry::signals::{
     BatchWritten, DeadLettered, Deleted, Durable, ExtendFailed, GateClosed, Joined,
     MessageRejected, Outgrown, Overdrawn, ReceiveFailed, Received, Released, SettleFailed, Signals,
-    SlowedDown, StaleHandle, VisibilityExtended, WriteFailed,
+    SlowedDown, StaleHandle, Then, VisibilityExtended, WriteFailed,
 };
 use longshore::telemetry::{metrics::Metrics, spans::Spans};
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
         documents: 1,
         trouble: WriteTrouble::Denied,
         cause,
-        retry_in: Duration::ZERO,
+        then: Then::Retry(Duration::ZERO),
     });
     signals.emit(&ReceiveFailed { fault: "throttled", retry_in: Duration::ZERO });
     rejections_happen(signals);
