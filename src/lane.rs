@@ -45,6 +45,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     let mut open = true;
     let mut linger_until = None;
     loop {
+        waiting.written(&context.searches.take_freed());
         // Everything that has arrived takes part in the next batch.
         while let Ok(parts) = waiters.parts.try_recv() {
             admit(&context, &mut waiting, parts);
@@ -61,13 +62,12 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             let Some(mut items) = waiting.take() else { break };
             linger_until = None;
             let span = context.begin(items.iter_mut().flat_map(Item::parts_mut));
-            let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
             let write = async move {
                 let started = Instant::now();
-                let to_try = writing::write(context, items).await;
+                let written = writing::write(context, items).await;
                 context.processed(started);
-                (keys, to_try)
+                written
             };
             writes.push(write.instrument(span));
         }
@@ -97,8 +97,8 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
                 Some(parts) => admit(&context, &mut waiting, parts),
                 None => open = false,
             },
-            // Its writer is free.
-            () = context.searches.began(), if !waiting.is_empty() => {}
+            // Its writer is free, or a key of it.
+            () = context.searches.changed(), if !waiting.is_empty() => {}
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
             _ = context.gate.left(gate), if !waiting.is_empty() => {}

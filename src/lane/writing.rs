@@ -3,12 +3,12 @@
 
 mod leaving;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use tokio::time::{Instant, sleep};
 
 use crate::gate::{GateState, Probe};
-use crate::message::Part;
+use crate::message::{Key, Part};
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
@@ -31,8 +31,12 @@ struct Cause<'a> {
 }
 
 /// Writes `items` and settles every part of them, but for those that are to be tried alone, which
-/// are returned.
-pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Alone> {
+/// are returned; and the keys of all, but for those that were freed before.
+pub(super) async fn write<S: Store>(
+    context: &LaneContext<S>,
+    items: Vec<Item>,
+) -> (Vec<Key>, Vec<Alone>) {
+    let mut keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
     // What was in the way before is not to be so again.
     let (in_the_way, items): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| context.evidence.was_set_aside(item.message_ids()));
@@ -44,6 +48,8 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         probe: None,
         alone: Vec::new(),
         search: None,
+        apart: HashSet::new(),
+        freed: HashSet::new(),
     };
     writing.try_alone(in_the_way);
     if !items.is_empty() {
@@ -52,7 +58,8 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     while let Some(group) = writing.todo.pop_front() {
         writing.attempt(group).await;
     }
-    writing.alone
+    keys.retain(|key| !writing.freed.contains(key));
+    (keys, writing.alone)
 }
 
 struct Writing<'a, S> {
@@ -67,6 +74,11 @@ struct Writing<'a, S> {
     alone: Vec<Alone>,
     /// Held while one item is looked for: the writer is for others.
     search: Option<Search>,
+    /// Keys of joined messages that were taken apart: more than one item has them. Only asked, never
+    /// iterated.
+    apart: HashSet<Key>,
+    /// Keys that are for others, though this batch goes on. Only asked, never iterated.
+    freed: HashSet<Key>,
 }
 
 impl<S: Store> Writing<'_, S> {
@@ -116,20 +128,19 @@ impl<S: Store> Writing<'_, S> {
         outcomes.resize_with(group.items.len(), ItemOutcome::no_answer);
         let tally = Tally::of(&outcomes, stale);
         let is_store_well = tally.is_store_well();
+        let goes_on = !self.todo.is_empty() || tally.written + tally.already_there < outcomes.len();
         let (mut in_doubt, mut again, mut why) = (Vec::new(), Vec::new(), None);
         for (item, outcome) in group.items.into_iter().zip(outcomes) {
-            match policy::of_item(outcome, item.messages(), is_store_well) {
+            let decision = policy::of_item(outcome, item.messages(), is_store_well);
+            if goes_on && matches!(decision, ItemDecision::Done | ItemDecision::Reject(_)) {
+                self.free_key(&item);
+            }
+            match decision {
                 ItemDecision::Done => item.into_parts().for_each(|part| done(context, part)),
                 ItemDecision::Reject(rejection) => {
                     item.into_parts().for_each(|part| reject(context, part, &rejection));
                 }
-                ItemDecision::TakeApart => {
-                    self.context.searches(&mut self.search);
-                    // The half of the older versions comes first, whatever else waits.
-                    for half in item.into_halves().into_iter().rev().flatten() {
-                        self.todo.push_front(Group::new(vec![half]));
-                    }
-                }
+                ItemDecision::TakeApart => self.take_apart(item),
                 ItemDecision::Alone => self.try_alone([item]),
                 ItemDecision::AloneInDoubt => in_doubt.extend(item.into_parts()),
                 ItemDecision::Again(cause) => {
@@ -149,6 +160,24 @@ impl<S: Store> Writing<'_, S> {
             let cause = Cause { trouble: WriteTrouble::Item, text: &text };
             let again = Group { lost: group.lost, ..Group::new(again) };
             self.unconfirmed(again, cause).await;
+        }
+    }
+
+    /// One of the messages that were joined is to blame.
+    fn take_apart(&mut self, item: Item) {
+        self.context.searches(&mut self.search);
+        self.apart.extend(item.key().cloned());
+        // The half of the older versions comes first, whatever else waits.
+        for half in item.into_halves().into_iter().rev().flatten() {
+            self.todo.push_front(Group::new(vec![half]));
+        }
+    }
+
+    /// The item has its end, and its key need not wait for the other items.
+    fn free_key(&mut self, item: &Item) {
+        if let Some(key) = item.key().filter(|key| !self.apart.contains(key)) {
+            self.freed.insert(key.clone());
+            self.context.searches.free(key.clone());
         }
     }
 

@@ -40,6 +40,7 @@ impl<S: Store> Writing<'_, S> {
         let is_joined = |item: &Item| item.messages() == Count::Many && !is_document;
         let (joined, left): (Vec<_>, Vec<_>) = group.items.into_iter().partition(is_joined);
         for item in joined {
+            self.apart.extend(item.key().cloned());
             let is_half_unanswered = Arc::new(AtomicBool::new(false));
             // The half of the older versions comes first.
             for half in item.into_halves().into_iter().rev().flatten() {

@@ -306,6 +306,8 @@ struct StoreState {
     breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     hanging: BTreeSet<String>,
+    /// Keys of updates in flight, by collection.
+    in_flight: BTreeSet<(String, Key)>,
     took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
@@ -403,8 +405,38 @@ pub fn keys_of(writes: &Writes<'_>) -> Vec<Key> {
     }
 }
 
+/// The keys of updates that are in flight.
+struct InFlight<'a> {
+    store: &'a FakeStore,
+    keys: Vec<(String, Key)>,
+}
+
+impl<'a> InFlight<'a> {
+    /// # Panics
+    /// Where another write carries one of the keys: one key has one writer.
+    fn new(store: &'a FakeStore, collection: &Collection, writes: &Writes<'_>) -> Self {
+        let keys = match writes {
+            Writes::Inserts(_) => Vec::new(),
+            Writes::Updates(..) => keys_of(writes),
+        };
+        let keys: Vec<_> = keys.into_iter().map(|key| (collection.name.clone(), key)).collect();
+        for key in &keys {
+            assert!(store.lock().in_flight.insert(key.clone()), "two writers of {key:?}");
+        }
+        Self { store, keys }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.store.lock();
+        self.keys.iter().for_each(|key| _ = state.in_flight.remove(key));
+    }
+}
+
 impl Store for FakeStore {
     async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
+        let _in_flight = InFlight::new(self, collection, &writes);
         let took = self.lock().took;
         tokio::time::sleep(took).await;
         let mut state = self.lock();

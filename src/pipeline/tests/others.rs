@@ -84,6 +84,44 @@ async fn a_batch_in_which_one_item_is_looked_for_leaves_its_writer_to_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_confirmed_does_not_wait_for_another_item_of_its_batch() {
+    let queue = queue();
+    let name = |id: usize| format!("s{id}");
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &session(&name(id), 1)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.break_on([Key::Text(name(63))]);
+    let times = |world: &World, id: usize| {
+        world.store.documents("sessions").get(&Key::Text(name(id))).copied().unwrap_or_default()
+    };
+    world.until(|world| times(world, 0) == 1).await;
+    let sent = Instant::now();
+    world.queue.send("next", &session(&name(0), 2));
+    world.until(|world| times(world, 0) == 2).await;
+    let took = sent.elapsed();
+    assert!(took < defaults().retry.budget, "the search takes ten minutes: {took:?}");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_of_a_join_that_was_taken_apart_waits_for_all_of_its_parts() {
+    let queue = queue();
+    (0..4).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.take(Duration::from_secs(5));
+    let rejected =
+        || WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 };
+    world.store.then(move |_| rejected());
+    world.until(|world| writes(world, "sessions") == 1).await;
+    world.queue.send("next", &session("s", 30));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let sessions = world.store.batches().iter().map(|(_, keys)| keys.len()).sum::<usize>();
+    assert_eq!(sessions, 1 + 2 + 1, "all at once, both halves, and then the next");
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_collection_that_takes_no_writes_stops_no_other() {
     let queue = queue();
     queue.send("session", &session("s", 1));
