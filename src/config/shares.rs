@@ -4,10 +4,6 @@
 use super::settings::Config;
 use crate::budget::Shares;
 
-/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set
-/// to less, and to more again at any time.
-pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-
 /// Most memory of what is made of one message: a document of 16 MiB, and 16 bytes for each of its
 /// top-level fields, of which it may have a quarter of a million then.
 const DECODED_BYTES_MAX: usize = 20 * 1024 * 1024;
@@ -40,6 +36,7 @@ fn growth(config: &Config, message_bytes_max: usize) -> usize {
 mod tests {
     use super::*;
     use crate::config::defaults;
+    use crate::queue::MESSAGE_BYTES_MAX;
 
     const MIB: usize = 1024 * 1024;
 
