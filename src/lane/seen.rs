@@ -18,17 +18,15 @@ impl<S: Store> LaneContext<S> {
     /// One write command.
     pub(super) async fn ask<'a>(
         &'a self,
-        writes: impl IntoIterator<Item = &'a Write> + Clone,
+        writes: impl IntoIterator<Item = &'a Write>,
     ) -> WriteOutcome {
-        let bytes = writes.clone().into_iter().map(S::command_bytes).sum();
-        let asked = writes.clone().into_iter().count();
-        let writes = Writes::of(&self.collection.kind, writes);
-        if writes.len() != asked {
-            // Its answers would be taken for those of others.
+        let mut bytes = 0;
+        let writes = writes.into_iter().inspect(|write| bytes += S::command_bytes(write));
+        let Some(writes) = Writes::of(&self.collection.kind, writes) else {
             let text = "writes of another kind than their collection's: this is a bug in longshore";
             let kind = StoreFaultKind::Unavailable;
             return WriteOutcome::Unconfirmed(StoreFault { kind, text: text.to_owned() });
-        }
+        };
         let (operation, documents) = (writes.operation(), writes.len());
         let span = self.flow.signals.spans().write(operation, self.label.name(), documents);
         let started = Instant::now();

@@ -184,8 +184,7 @@ async fn what_a_collection_refuses_for_its_kind_is_no_fault_of_the_message() {
             (cache(), whole("s-1", NOON, doc! { "data": 1 })),
             (events, insert(1, &doc! { "a": 1 }, None)),
         ] {
-            let outcome =
-                store(&database).write(&collection, Writes::of(&collection.kind, [&write])).await;
+            let outcome = ask(&store(&database), &collection, [&write]).await;
             let is_unconfirmed = match &outcome {
                 WriteOutcome::Unconfirmed(_) => true,
                 WriteOutcome::Answered { items, .. } => {
@@ -225,7 +224,7 @@ async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_ano
         create(&database, options).await;
         store.indexes(&events).await.expect("a report");
         assert!(!store.is_well(&events).await);
-        match store.write(&events, Writes::of(&events.kind, [&event])).await {
+        match ask(&store, &events, [&event]).await {
             WriteOutcome::Unconfirmed(fault) => {
                 assert_eq!(fault.kind, StoreFaultKind::Collection);
                 assert!(fault.text.contains("things is a"), "{fault}");

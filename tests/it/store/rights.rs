@@ -76,7 +76,7 @@ async fn a_missing_right_is_the_collections_own_trouble_and_logs_in_anew_once() 
     let sessions = named("sessions", sessions());
     let update = whole("k", NOON, doc! {});
     for round in 0..3 {
-        let fault = fault(store.write(&sessions, Writes::of(&sessions.kind, [&update])).await);
+        let fault = fault(ask(&store, &sessions, [&update]).await);
         assert_eq!(fault.kind, StoreFaultKind::Collection, "{fault}");
         assert_eq!(logins.load(Ordering::Relaxed), 1, "round {round}");
     }
@@ -107,7 +107,7 @@ async fn what_an_overloaded_server_labels_for_a_retry_is_not_retried_by_the_driv
     admin.run_command(overloaded).await.expect("set");
     let (store, events) = (store(manager.database()), collection(WriteKind::Insert));
     let event = insert(1, &doc! {}, None);
-    let fault = fault(store.write(&events, Writes::of(&events.kind, [&event])).await);
+    let fault = fault(ask(&store, &events, [&event]).await);
     assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
     let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
     let count = admin.run_command(off).await.expect("off").get("count").cloned();
