@@ -28,7 +28,7 @@ use mongodb::Database;
 use mongodb::error::ErrorKind;
 use tokio::time::timeout;
 
-use self::command::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
+use self::command::{Batch, COMMAND_BYTES_MAX, Command, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
@@ -143,15 +143,15 @@ impl MongoStore {
         items: &mut [ItemOutcome],
     ) -> Result<Option<reply::Reply>, Refusal> {
         debug_assert_eq!(batch.writes, items.len());
-        if batch.command.len() > SINGLE_BYTES_MAX {
+        if batch.command.bytes.len() > SINGLE_BYTES_MAX {
             let text = format!(
                 "takes {} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most",
-                batch.command.len()
+                batch.command.bytes.len()
             );
             items.fill(ItemOutcome::Rejected(Rejection::new(Reason::TooLarge, text)));
             return Ok(None);
         }
-        debug_assert!(batch.writes == 1 || batch.command.len() <= COMMAND_BYTES_MAX);
+        debug_assert!(batch.writes == 1 || batch.command.bytes.len() <= COMMAND_BYTES_MAX);
         let answer = self
             .call(collection, batch.command)
             .await
@@ -177,12 +177,15 @@ impl MongoStore {
 
     /// Runs a command on the primary and waits for its reply, within bounds also where the server
     /// is frozen.
-    async fn call(&self, collection: &Collection, command: Vec<u8>) -> Result<Document, Refusal> {
-        let command = RawDocumentBuf::from_bytes(command).map_err(|error| Refusal {
+    async fn call(
+        &self,
+        collection: &Collection,
+        Command { name, bytes }: Command,
+    ) -> Result<Document, Refusal> {
+        let command = RawDocumentBuf::from_bytes(bytes).map_err(|error| Refusal {
             fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() },
             code: None,
         })?;
-        let name = command_name(&command);
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
         let current = self.connection.current();
         let answer =
@@ -191,10 +194,10 @@ impl MongoStore {
         match answer {
             Err(_) => Err(fault::no_answer(bound)),
             Ok(Ok(reply)) => {
-                self.connection.allowed(&collection.name, &name);
+                self.connection.allowed(&collection.name, name);
                 Ok(reply)
             }
-            Ok(Err(error)) => self.refused((&collection.name, &name), &current, &error),
+            Ok(Err(error)) => self.refused((&collection.name, name), &current, &error),
         }
     }
 
@@ -248,12 +251,6 @@ impl Store for MongoStore {
     async fn is_well(&self, collection: &Collection) -> bool {
         self.is_fit(collection).await.is_ok() && self.probe(collection).await.is_ok()
     }
-}
-
-/// The first name of a command.
-fn command_name(command: &RawDocumentBuf) -> String {
-    let first = command.iter_elements().next();
-    first.and_then(Result::ok).map(|element| element.key().to_string()).unwrap_or_default()
 }
 
 /// What became of each write.
