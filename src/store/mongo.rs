@@ -89,7 +89,8 @@ impl MongoStore {
         // The look itself keeps what it finds.
         timeout(bound, self.indexes(collection))
             .await
-            .unwrap_or_else(|_| Err(fault::no_answer(bound).fault))?;
+            .unwrap_or_else(|_| Err(fault::no_answer(bound).fault))
+            .map_err(fault::before_a_write)?;
         match self.unfit.why(&collection.name) {
             Some(text) => Err(StoreFault { kind: StoreFaultKind::Collection, text }),
             None => Ok(()),
@@ -130,8 +131,8 @@ impl MongoStore {
                 }
             }
         }
-        self.explain_duplicates(collection, inserts, &duplicates, &mut items).await;
-        Ok(Applied { items, stale: 0 })
+        let unread = self.explain_duplicates(collection, inserts, &duplicates, &mut items).await;
+        Ok(Applied { items, stale: 0, unread })
     }
 
     /// Sends a batch. None where its only write is refused before or as a whole, which `items` then
@@ -214,11 +215,14 @@ impl MongoStore {
                 .map(|reply| reply.0)
                 .map_err(|error| unavailable(format!("unreadable reply: {error}")));
         }
-        let refusal = fault::refusal(error);
+        let mut refusal = fault::refusal(error);
         if refusal.code == Some(fault::UNAUTHORIZED) {
-            let denial = match refusal.fault.kind {
-                StoreFaultKind::Collection => Denial::OfCollection(collection, command),
-                _ => Denial::OfLogin,
+            let Refusal { fault: StoreFault { kind, text }, .. } = &mut refusal;
+            let denial = if *kind == StoreFaultKind::Collection {
+                *text = format!("`{command}` on {collection} is not allowed: {text}");
+                Denial::OfCollection(collection, command)
+            } else {
+                Denial::OfLogin
             };
             self.connection.renew(current, denial);
         }
@@ -239,7 +243,10 @@ impl Store for MongoStore {
             }
         };
         match applied {
-            Ok(Applied { items, stale }) => WriteOutcome::Answered { items, stale },
+            Ok(Applied { items, unread: Some(fault), .. }) if items.iter().all(is_unconfirmed) => {
+                WriteOutcome::Unconfirmed(fault)
+            }
+            Ok(Applied { items, stale, .. }) => WriteOutcome::Answered { items, stale },
             Err(refusal) => WriteOutcome::Unconfirmed(refusal.fault),
         }
     }
@@ -257,6 +264,13 @@ impl Store for MongoStore {
 struct Applied {
     items: Vec<ItemOutcome>,
     stale: usize,
+    /// The right to read what is there already is missing. Where nothing is known of any item, that
+    /// is the trouble of all.
+    unread: Option<StoreFault>,
+}
+
+const fn is_unconfirmed(item: &ItemOutcome) -> bool {
+    matches!(item, ItemOutcome::Unconfirmed(_))
 }
 
 /// Whether an answer speaks of what the collection is.

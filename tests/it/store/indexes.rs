@@ -1,9 +1,12 @@
 //! Declared indexes against real ones.
 
+use longshore::dev::mongod::{Mongod, Options};
+use longshore::mongo_manager::MongoManager;
 use longshore::store::Index;
 use longshore::store::mongo::indexes::{Contents, Unguarded, Why};
 
 use super::*;
+use crate::support::mongod::{program, settings};
 
 fn with_indexes() -> Collection {
     let key = Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None };
@@ -212,6 +215,28 @@ async fn a_key_that_a_folding_collection_takes_for_another_is_no_fault_of_the_me
         ),
         "{items:?}"
     );
+}
+
+#[tokio::test]
+async fn a_look_that_fails_before_a_write_says_nothing_of_the_write() {
+    let options = Options { test_commands: true, ..Options::new(program().await) };
+    let mongod = Mongod::start(&options).await.expect("a server");
+    let manager = MongoManager::connect(&settings(&mongod)).await.expect("a server");
+    let (database, admin) = (manager.database(), manager.client().database("admin"));
+    create(database, doc! { "capped": true, "size": 65_536 }).await;
+    let (store, events) = (store(database), collection(WriteKind::Insert));
+    store.indexes(&events).await.expect("a report");
+    let broken = doc! {
+        "configureFailPoint": "failCommand", "mode": "alwaysOn",
+        "data": { "failCommands": ["listCollections", "listIndexes"], "closeConnection": true },
+    };
+    admin.run_command(broken).await.expect("set");
+    match ask(&store, &events, [&insert(1, &doc! {}, None)]).await {
+        WriteOutcome::Unconfirmed(fault) => {
+            assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
+        }
+        WriteOutcome::Answered { items, .. } => panic!("written: {items:?}"),
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,35 @@ async fn a_missing_right_is_the_collections_own_trouble_and_logs_in_anew_once() 
 }
 
 #[tokio::test]
+async fn a_right_that_is_missing_to_tell_what_is_there_already_is_named() {
+    let (owner, theirs) =
+        narrow("blind", &["insert", "update"], &["events", "things", "sessions"]).await;
+    let (owners, blind) = (store(&owner), store(&theirs));
+    let events = named("events", collection(WriteKind::Insert));
+    let [one, two, new] = [1, 2, 3].map(|id| insert(id, &doc! {}, None));
+    write(&owners, &events, &[one.clone(), two.clone()]).await;
+    let named_right = |fault: &StoreFault| {
+        assert!(fault.text.contains("`find` on"), "{fault}");
+        assert_eq!(fault.kind, StoreFaultKind::Collection, "{fault}");
+    };
+    named_right(&fault(ask(&blind, &events, [&one, &two]).await));
+    let (items, _) = write(&blind, &events, &[one.clone(), new]).await;
+    assert!(
+        matches!(
+            items.as_slice(),
+            [ItemOutcome::Unconfirmed(text), ItemOutcome::Written] if text.contains("`find` on")
+        ),
+        "what is new is written: {items:?}"
+    );
+
+    // An update that meets a duplicate key: the key stands inside an array.
+    unique(&owner, "session_id").await;
+    let foreign = doc! { "_id": 1, "session_id": ["s"] };
+    owner.collection::<Document>("things").insert_one(&foreign).await.expect("inserted");
+    named_right(&fault(ask(&blind, &sessions(), [&whole("s", NOON, doc! {})]).await));
+}
+
+#[tokio::test]
 async fn what_an_overloaded_server_labels_for_a_retry_is_not_retried_by_the_driver() {
     let options = Options { test_commands: true, ..Options::new(program().await) };
     let mongod = Mongod::start(&options).await.expect("a server");
