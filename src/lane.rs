@@ -48,6 +48,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     let mut open = true;
     let mut linger_until = None;
     loop {
+        waiting.written(&context.searches.take_freed());
         // Everything that has arrived takes part in the next batch.
         while let Ok(parts) = waiters.parts.try_recv() {
             admit(&context, &mut waiting, parts);
@@ -64,13 +65,12 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             linger_until = None;
             busy[size as usize] += 1;
             let span = context.begin(items.iter_mut().flat_map(Item::parts_mut));
-            let keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
             let context = &context;
             let write = async move {
                 let started = Instant::now();
-                let to_try = writing::write(context, items).await;
+                let written = writing::write(context, items).await;
                 context.processed(started);
-                (size, keys, to_try)
+                (size, written)
             };
             writes.push(write.instrument(span));
         }
@@ -79,7 +79,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         }
         tokio::select! {
             biased;
-            Some((size, keys, mut to_try)) = writes.next(), if !writes.is_empty() => {
+            Some((size, (keys, mut to_try))) = writes.next(), if !writes.is_empty() => {
                 busy[size as usize] -= 1;
                 let to_keep: HashSet<_> =
                     to_try.iter().filter_map(|alone| item::key(&alone.part.write)).collect();
@@ -101,8 +101,8 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
                 Some(parts) => admit(&context, &mut waiting, parts),
                 None => open = false,
             },
-            // Its writer is free.
-            () = context.searches.began(), if !waiting.is_empty() => {}
+            // Its writer is free, or a key of it.
+            () = context.searches.changed(), if !waiting.is_empty() => {}
             () = sleep_until(linger.unwrap_or_else(Instant::now)), if linger.is_some() => {}
             // What waits must not wait for a write that probes a sick store.
             _ = context.gate.left(gate), if !waiting.is_empty() => {}

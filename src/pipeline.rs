@@ -20,7 +20,7 @@ use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
-use crate::lane::{self, Evidence, Lane, LaneContext, Searches, Waiters};
+use crate::lane::{self, Evidence, Lane, LaneContext, Searches};
 use crate::queue::pollers::{self, PollersContext};
 use crate::queue::{Queue, QueueTraits, visibility};
 use crate::route::Router;
@@ -126,57 +126,43 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         flood: &FloodWatch,
     ) -> (Router<Lane>, Rejects) {
         let evidence = Arc::new(Evidence::default());
-        let (dead_letter_lane, waiters) = Lane::new();
-        let collection = self.config.dead_letter_collection();
-        stages.spawn(self.lane(collection, waiters, gate, settle, None, &evidence));
-        let arn = Arc::clone(&self.queue_traits.arn);
-        let (home, flow) = (Arc::new(dead_letter_lane), self.flow.clone());
-        let rejects = Rejects::new(arn, home, settle.clone(), flood.clone(), flow);
-        let mut lanes = BTreeMap::new();
-        for (name, collection) in &self.config.collections {
+        let collections: Arc<[_]> =
+            self.config.collections.values().cloned().map(Arc::new).collect();
+        let mut start = |collection: Arc<Collection>, rejects| {
             let (lane, waiters) = Lane::new();
-            stages.spawn(self.lane(
-                collection.clone(),
-                waiters,
-                gate,
-                settle,
-                Some(rejects.clone()),
-                &evidence,
-            ));
-            lanes.insert(name.as_str(), lane);
-        }
+            let name = format!("lane {}", collection.name);
+            let context = LaneContext {
+                store: Arc::clone(&self.store),
+                label: CollectionLabel::new(&collection.name),
+                collection,
+                batch: self.config.batch.clone(),
+                gate: gate.clone(),
+                settle: settle.clone(),
+                rejects,
+                collections: Arc::clone(&collections),
+                is_confined: AtomicBool::default(),
+                evidence: Arc::clone(&evidence),
+                searches: Searches::default(),
+                flow: self.flow.clone(),
+            };
+            let watchdog = self.flow.signals.watchdog();
+            stages.spawn(watchdog.watch(name, lane::run(context, waiters)));
+            lane
+        };
+        let dead_letters = start(Arc::new(self.config.dead_letter_collection()), None);
+        let arn = Arc::clone(&self.queue_traits.arn);
+        let (home, flow) = (Arc::new(dead_letters), self.flow.clone());
+        let rejects = Rejects::new(arn, home, settle.clone(), flood.clone(), flow);
+        let lanes: BTreeMap<&str, Lane> = collections
+            .iter()
+            .map(|collection| {
+                let lane = start(Arc::clone(collection), Some(rejects.clone()));
+                (collection.name.as_str(), lane)
+            })
+            .collect();
         let (routes, skew_max) = (&self.config.routes, self.config.message.version_skew_max);
         // The loader makes the collections of the routes.
         (Router::new(routes, skew_max, |collection| lanes[collection].clone()), rejects)
-    }
-
-    fn lane(
-        &self,
-        collection: Collection,
-        waiters: Waiters,
-        gate: &Gate,
-        settle: &Settle,
-        rejects: Option<Rejects>,
-        evidence: &Arc<Evidence>,
-    ) -> impl Future<Output = ()> + use<Q, S> {
-        let is_other = |other: &&Collection| other.name != collection.name;
-        let others = self.config.collections.values().filter(is_other).cloned().collect();
-        let context = LaneContext {
-            store: Arc::clone(&self.store),
-            label: CollectionLabel::new(&collection.name),
-            collection: Arc::new(collection),
-            batch: self.config.batch.clone(),
-            gate: gate.clone(),
-            settle: settle.clone(),
-            rejects,
-            others,
-            is_confined: AtomicBool::default(),
-            evidence: Arc::clone(evidence),
-            searches: Searches::default(),
-            flow: self.flow.clone(),
-        };
-        let name = format!("lane {}", context.collection.name);
-        self.flow.signals.watchdog().watch(name, lane::run(context, waiters))
     }
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow

@@ -14,6 +14,10 @@ use crate::message::QueueMessage;
 /// The most messages one receive, delete or visibility call takes (SQS).
 pub const BATCH_MAX: usize = 10;
 
+/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set
+/// to less, and to more again at any time.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
 /// The longest long poll (SQS).
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 

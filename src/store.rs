@@ -39,15 +39,15 @@ pub enum Writes<'a> {
 }
 
 impl<'a> Writes<'a> {
-    /// Those of `kind`, which are all: routes and their collection agree in it.
-    pub fn of(kind: &'a WriteKind, writes: impl IntoIterator<Item = &'a Write>) -> Self {
+    /// `None` where one of them is not of this kind: routes and their collection agree in it.
+    pub fn of(kind: &'a WriteKind, writes: impl IntoIterator<Item = &'a Write>) -> Option<Self> {
         let writes = writes.into_iter();
-        match kind {
-            WriteKind::Insert => Self::Inserts(writes.filter_map(Write::insert).collect()),
+        Some(match kind {
+            WriteKind::Insert => Self::Inserts(writes.map(Write::insert).collect::<Option<_>>()?),
             WriteKind::Keyed(keyed) => {
-                Self::Updates(keyed, writes.filter_map(Write::update).collect())
+                Self::Updates(keyed, writes.map(Write::update).collect::<Option<_>>()?)
             }
-        }
+        })
     }
 
     #[must_use]
@@ -164,5 +164,24 @@ impl From<StoreFaultKind> for WriteTrouble {
             StoreFaultKind::Collection => Self::Collection,
             StoreFaultKind::Refused => Self::Refused,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Key;
+    use crate::version::Change;
+
+    #[test]
+    fn a_command_has_writes_of_one_kind() {
+        let id = Key::Integer(1);
+        let change = Change::Partial { fields: Vec::new() };
+        let update = Write::Update(Update { key: id.clone(), change });
+        let insert = Write::Insert(Insert { id, document: Vec::new(), hash: None });
+        let two = Writes::of(&WriteKind::Insert, [&insert, &insert]);
+        assert_eq!(two.map(|writes| writes.len()), Some(2));
+        let mixed = Writes::of(&WriteKind::Insert, [&insert, &update]);
+        assert!(mixed.is_none(), "its answers would be taken for those of others");
     }
 }

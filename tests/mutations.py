@@ -100,8 +100,8 @@ MUTATIONS = [
     (
         "dead-letter all parts of a rejected join",
         "src/lane/writing.rs",
-        "match policy::of_item(outcome, item.messages(), is_store_well) {",
-        "match policy::of_item(outcome, Count::One, is_store_well) {",
+        "let decision = policy::of_item(outcome, item.messages(), is_store_well);",
+        "let decision = policy::of_item(outcome, policy::Count::One, is_store_well);",
     ),
     (
         "dead-letter at the first doubt",
@@ -161,8 +161,8 @@ MUTATIONS = [
     (
         "hold the documents that are made of messages for nothing",
         "src/pipeline/intake.rs",
-        "        room.give(&mut receipt.permit, beyond);\n",
-        "",
+        "if beyond > share || !room.give(&mut receipt.permit, beyond) {",
+        "if beyond > share {",
     ),
     (
         "take a failed extension for one that was granted",

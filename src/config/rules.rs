@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::key_path::KeyPath;
 use super::reader::Reader;
 use super::settings::Config;
-use super::shares::{MESSAGE_BYTES_MAX, bytes_min};
+use super::shares::bytes_min;
 use super::{literal, units};
+use crate::queue::MESSAGE_BYTES_MAX;
 
 /// What a drain needs besides the last long poll: to write what is held, to delete it, to give back
 /// the rest.

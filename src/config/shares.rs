@@ -4,10 +4,6 @@
 use super::settings::Config;
 use crate::budget::Shares;
 
-/// The largest message that SQS takes, attributes included (SQS quotas: 1 MiB). A queue may be set
-/// to less, and to more again at any time.
-pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-
 /// Memory for each byte of JSON at most. The worst are zeros in an array: `0,` becomes a type, an
 /// index of up to seven digits, a NUL and four bytes of value.
 const GROWTH_MAX: usize = 7;
@@ -40,6 +36,7 @@ fn growth(config: &Config, message_bytes_max: usize) -> usize {
 mod tests {
     use super::*;
     use crate::config::defaults;
+    use crate::queue::MESSAGE_BYTES_MAX;
 
     const MIB: usize = 1024 * 1024;
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::gate::GateState;
 use crate::message::Part;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::WriteFailed;
+use crate::telemetry::signals::Then;
 
 use super::context::LaneContext;
 use super::ending::{confirmed, done, reject, release};
@@ -70,9 +70,8 @@ impl Doubt {
 /// A message that is to be tried again.
 struct Again {
     alone: Alone,
+    trouble: WriteTrouble,
     cause: String,
-    /// The next message would meet the same.
-    is_of_the_store: bool,
 }
 
 /// Tries each message alone, with a pause before each round, until it has an end or the retry budget
@@ -83,16 +82,11 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
     let started = Instant::now();
     let is_spent = || started.elapsed() >= context.flow.retry.budget;
     let mut backoff = context.flow.backoff();
+    let mut trouble = WriteTrouble::Item;
     let mut cause = "the store's answer left it in doubt".to_owned();
     while !todo.is_empty() {
         let retry_in = backoff.next_interval();
-        context.flow.signals.emit(&WriteFailed {
-            collection: &context.collection.name,
-            documents: todo.len(),
-            trouble: WriteTrouble::Item,
-            cause: &cause,
-            retry_in,
-        });
+        context.failed(todo.len(), WriteTrouble::Item, &cause, Then::Retry(retry_in));
         tokio::select! {
             biased;
             () = given_back(context) => {
@@ -103,9 +97,10 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
         let (mut again, mut round) = (Vec::new(), todo.into_iter());
         for alone in round.by_ref() {
             if let Some(tried) = try_one(context, alone).await {
-                cause = tried.cause;
+                (trouble, cause) = (tried.trouble, tried.cause);
                 again.push(tried.alone);
-                if tried.is_of_the_store {
+                // The next one would meet the same.
+                if policy::is_of_the_store(trouble) {
                     break;
                 }
             }
@@ -115,7 +110,8 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
         }
         // Those first that had no turn, or one that ends each round keeps the others from theirs.
         todo = round.chain(again).collect();
-        if is_spent() {
+        if is_spent() && !todo.is_empty() {
+            context.failed(todo.len(), trouble, &cause, Then::Leave);
             todo.drain(..).for_each(|alone| context.settle.leave(alone.part.receipt));
         }
     }
@@ -146,19 +142,20 @@ async fn try_one<S: Store>(
 ) -> Option<Again> {
     let started = Instant::now();
     let confirmed_before = context.evidence.confirmed();
-    let again = |part, doubt, cause, is_of_the_store| {
-        Some(Again { alone: Alone { part, doubt }, cause, is_of_the_store })
-    };
+    let again =
+        |part, doubt, trouble, cause| Some(Again { alone: Alone { part, doubt }, trouble, cause });
     // It was in the way before, perhaps because the server never returned from it.
     if context.evidence.was_set_aside(std::iter::once(id(&part))) && !context.is_store_well().await
     {
-        return again(part, doubt, "the store takes no other write either".to_owned(), true);
+        let cause = "the store takes no other write either".to_owned();
+        return again(part, doubt, WriteTrouble::Unavailable, cause);
     }
     let outcome = tokio::select! {
         biased;
         outcome = context.ask([&part.write]) => outcome,
         () = context.letting_go() => {
-            return again(part, doubt, "the worker lets go".to_owned(), true);
+            let cause = "the worker lets go".to_owned();
+            return again(part, doubt, WriteTrouble::Unavailable, cause);
         }
     };
     let (outcome, stale) = match outcome {
@@ -171,12 +168,12 @@ async fn try_one<S: Store>(
             if context.is_store_well().await {
                 context.evidence.set_aside(std::iter::once(id(&part)));
             }
+            context.failed(1, fault.kind.into(), &fault.text, Then::Leave);
             context.settle.leave(part.receipt);
             return None;
         }
         WriteOutcome::Unconfirmed(fault) => {
-            let is_of_the_store = policy::is_of_the_store(fault.kind.into());
-            return again(part, doubt, fault.text, is_of_the_store);
+            return again(part, doubt, fault.kind.into(), fault.text);
         }
     };
     let doubt = match outcome {
@@ -188,7 +185,7 @@ async fn try_one<S: Store>(
     match policy::of_message(outcome, is_proven) {
         MessageDecision::Done => done(context, part),
         MessageDecision::Reject(rejection) => reject(context, part, &rejection),
-        MessageDecision::Again(cause) => return again(part, doubt, cause, false),
+        MessageDecision::Again(cause) => return again(part, doubt, WriteTrouble::Item, cause),
     }
     None
 }

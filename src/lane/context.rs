@@ -1,13 +1,14 @@
 //! What a lane works with, and when it lets go.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::dead_letter::Rejects;
 use crate::flow::Flow;
 use crate::gate::Gate;
+use crate::message::Key;
 use crate::settle::Settle;
 use crate::store::Collection;
 use crate::telemetry::instruments::CollectionLabel;
@@ -27,9 +28,9 @@ pub struct LaneContext<S> {
     /// Where rejected messages go. `None` in the dead-letter lane itself, whose rejected records go
     /// back to the queue.
     pub rejects: Option<Rejects>,
-    /// The other collections, but that of dead letters. Where one of them is well, the trouble of
-    /// this one is no reason to receive nothing.
-    pub others: Vec<Collection>,
+    /// All collections but that of dead letters, shared by all lanes. Where another one is well, the
+    /// trouble of this one is no reason to receive nothing.
+    pub collections: Arc<[Arc<Collection>]>,
     /// The retry budget was spent on a trouble that is the collection's alone, and nothing was
     /// written to it since.
     pub is_confined: AtomicBool,
@@ -39,14 +40,17 @@ pub struct LaneContext<S> {
     pub flow: Flow,
 }
 
-/// Batches of a lane in which one item is looked for. They leave their writers to others.
+/// Batches of a lane in which one item is looked for. They leave their writers to others, and the
+/// keys that they are done with.
 #[derive(Debug, Clone, Default)]
 pub struct Searches(Arc<Searching>);
 
 #[derive(Debug, Default)]
 struct Searching {
     count: AtomicUsize,
-    began: Notify,
+    /// Keys that a write in flight carried, and does not any more.
+    freed: Mutex<Vec<Key>>,
+    changed: Notify,
 }
 
 impl Searches {
@@ -54,9 +58,25 @@ impl Searches {
         self.0.count.load(Ordering::Relaxed)
     }
 
-    /// Waits until one has begun.
-    pub(super) async fn began(&self) {
-        self.0.began.notified().await;
+    /// A batch goes on without this key.
+    pub(super) fn free(&self, key: Key) {
+        self.freed().push(key);
+        self.0.changed.notify_one();
+    }
+
+    /// The keys that were freed since this was last asked.
+    pub(super) fn take_freed(&self) -> Vec<Key> {
+        std::mem::take(&mut self.freed())
+    }
+
+    /// Nothing panics while it is held.
+    fn freed(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.0.freed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one has begun, or a key was freed.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
     }
 }
 
@@ -74,9 +94,9 @@ impl<S> LaneContext<S> {
     /// A batch searches from now on, if it does not already.
     pub(super) fn searches(&self, search: &mut Option<Search>) {
         search.get_or_insert_with(|| {
-            let Searching { count, began } = &*self.searches.0;
+            let Searching { count, changed, .. } = &*self.searches.0;
             count.fetch_add(1, Ordering::Relaxed);
-            began.notify_one();
+            changed.notify_one();
             Search(self.searches.clone())
         });
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use crate::message::{Part, Rejection};
-use crate::telemetry::signals::{BatchWritten, DeadLetterRefused};
+use crate::store::WriteTrouble;
+use crate::telemetry::signals::{BatchWritten, Then};
 
 use super::context::LaneContext;
 use super::policy::Tally;
@@ -23,11 +24,8 @@ pub(super) fn reject<S>(context: &LaneContext<S>, part: Part, rejection: &Reject
         return rejects.send(part.receipt, rejection);
     }
     // This is the lane of dead letters: there is no other way for what it rejects.
-    context.flow.signals.emit(&DeadLetterRefused {
-        collection: &context.collection.name,
-        message_id: &part.receipt.message.message_id,
-        cause: &rejection.text,
-    });
+    let then = Then::LeaveDeadLetter(&part.receipt.message.message_id);
+    context.failed(1, WriteTrouble::Item, &rejection.text, then);
     context.settle.leave(part.receipt);
 }
 
@@ -45,14 +43,18 @@ pub(super) fn confirmed<S>(context: &LaneContext<S>, tally: &Tally, started: Ins
     if context.rejects.is_some() {
         context.evidence.confirm(written.saturating_sub(stale));
     }
-    if tally.is_store_well() {
+    let is_store_well = tally.is_store_well();
+    if is_store_well {
         context.is_confined.store(false, Ordering::Relaxed);
+    }
+    if is_store_well || written + already_there > 0 {
         let (collection, took) = (&context.label, started.elapsed());
         context.flow.signals.emit(&BatchWritten {
             collection,
             written,
             already_there,
             stale,
+            is_store_well,
             took,
         });
     }

@@ -1,10 +1,13 @@
 //! The question whether the store is well: away, or brought down by the items themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
-use crate::store::Store;
+use crate::store::{Collection, Store};
 
 use super::context::LaneContext;
 
@@ -12,33 +15,38 @@ use super::context::LaneContext;
 /// the retry budget may the gate close.
 const WELL_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a collection is asked alone before the next one is asked, too. One that is well answers
+/// in milliseconds.
+const HEAD_START: Duration = Duration::from_millis(100);
+
 impl<S: Store> LaneContext<S> {
     /// Whether the store takes a write that changes nothing; false where the worker lets go.
     pub(super) async fn is_store_well(&self) -> bool {
-        tokio::select! {
-            biased;
-            is_well = self.store.is_well(&self.collection) => is_well,
-            () = sleep(WELL_WITHIN) => false,
-            () = self.letting_go() => false,
-        }
+        self.soon(self.store.is_well(&self.collection)).await
     }
 
-    /// Whether another collection takes such a write.
+    /// Whether another collection takes such a write. The next one is asked before the one before it
+    /// has answered, for that one may hang; but not at once, for a question that is given up costs
+    /// its connection.
     pub(super) async fn is_another_well(&self) -> bool {
-        let asked = async {
-            for other in &self.others {
-                if self.store.is_well(other).await {
-                    return true;
+        let is_other = |other: &&Arc<Collection>| other.name != self.collection.name;
+        let mut others = self.collections.iter().filter(is_other);
+        let mut answers = FuturesUnordered::new();
+        let is_any_well = async {
+            loop {
+                answers.extend(others.next().map(|other| self.store.is_well(other)));
+                tokio::select! {
+                    biased;
+                    answer = answers.next() => match answer {
+                        Some(false) => {}
+                        Some(true) => return true,
+                        None => return false,
+                    },
+                    () = sleep(HEAD_START) => {}
                 }
             }
-            false
         };
-        tokio::select! {
-            biased;
-            is_well = asked => is_well,
-            () = sleep(WELL_WITHIN) => false,
-            () = self.letting_go() => false,
-        }
+        self.soon(is_any_well).await
     }
 
     /// The same of this one, after a pause.
@@ -47,6 +55,16 @@ impl<S: Store> LaneContext<S> {
             biased;
             () = self.letting_go() => false,
             () = sleep(pause) => self.is_store_well().await,
+        }
+    }
+
+    /// What the store says, and false where it takes too long or the worker lets go.
+    async fn soon(&self, is_well: impl Future<Output = bool>) -> bool {
+        tokio::select! {
+            biased;
+            is_well = is_well => is_well,
+            () = sleep(WELL_WITHIN) => false,
+            () = self.letting_go() => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::held::Stage;
 use crate::message::{Ending, Part, Reason, Write};
 use crate::store::{Store, StoreFault, StoreFaultKind, WriteOutcome, WriteTrouble, Writes};
 use crate::telemetry::labels::Label;
-use crate::telemetry::signals::{Durable, Processed, StoreCalled};
+use crate::telemetry::signals::{Durable, Processed, StoreCalled, Then, WriteFailed};
 use crate::telemetry::spans;
 
 use super::context::LaneContext;
@@ -18,17 +18,15 @@ impl<S: Store> LaneContext<S> {
     /// One write command.
     pub(super) async fn ask<'a>(
         &'a self,
-        writes: impl IntoIterator<Item = &'a Write> + Clone,
+        writes: impl IntoIterator<Item = &'a Write>,
     ) -> WriteOutcome {
-        let bytes = writes.clone().into_iter().map(S::command_bytes).sum();
-        let asked = writes.clone().into_iter().count();
-        let writes = Writes::of(&self.collection.kind, writes);
-        if writes.len() != asked {
-            // Its answers would be taken for those of others.
+        let mut bytes = 0;
+        let writes = writes.into_iter().inspect(|write| bytes += S::command_bytes(write));
+        let Some(writes) = Writes::of(&self.collection.kind, writes) else {
             let text = "writes of another kind than their collection's: this is a bug in longshore";
             let kind = StoreFaultKind::Unavailable;
             return WriteOutcome::Unconfirmed(StoreFault { kind, text: text.to_owned() });
-        }
+        };
         let (operation, documents) = (writes.operation(), writes.len());
         let span = self.flow.signals.spans().write(operation, self.label.name(), documents);
         let started = Instant::now();
@@ -77,6 +75,18 @@ impl<S> LaneContext<S> {
             });
         }
         span
+    }
+
+    /// Documents were not confirmed, for this trouble and cause.
+    pub(super) fn failed(
+        &self,
+        documents: usize,
+        trouble: WriteTrouble,
+        cause: &str,
+        then: Then<'_>,
+    ) {
+        let collection = &self.collection.name;
+        self.flow.signals.emit(&WriteFailed { collection, documents, trouble, cause, then });
     }
 
     /// A message is durable, as the clock here says; the queue's may differ.

@@ -3,16 +3,16 @@
 
 mod leaving;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use tokio::time::{Instant, sleep};
 
 use crate::gate::{GateState, Probe};
-use crate::message::Part;
+use crate::message::{Key, Part};
 use crate::queue::HOLD_MAX;
 use crate::retry::Backoff;
 use crate::store::{ItemOutcome, Store, StoreFaultKind, WriteOutcome, WriteTrouble};
-use crate::telemetry::signals::WriteFailed;
+use crate::telemetry::signals::Then;
 
 use super::alone::Alone;
 use super::context::{LaneContext, Search};
@@ -31,8 +31,12 @@ struct Cause<'a> {
 }
 
 /// Writes `items` and settles every part of them, but for those that are to be tried alone, which
-/// are returned.
-pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) -> Vec<Alone> {
+/// are returned; and the keys of all, but for those that were freed before.
+pub(super) async fn write<S: Store>(
+    context: &LaneContext<S>,
+    items: Vec<Item>,
+) -> (Vec<Key>, Vec<Alone>) {
+    let mut keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
     // What was in the way before is not to be so again.
     let (in_the_way, items): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| context.evidence.was_set_aside(item.message_ids()));
@@ -43,8 +47,9 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
         failing_since: None,
         probe: None,
         alone: Vec::new(),
-        is_confined: false,
         search: None,
+        apart: HashSet::new(),
+        freed: HashSet::new(),
     };
     writing.try_alone(in_the_way);
     if !items.is_empty() {
@@ -53,7 +58,8 @@ pub(super) async fn write<S: Store>(context: &LaneContext<S>, items: Vec<Item>) 
     while let Some(group) = writing.todo.pop_front() {
         writing.attempt(group).await;
     }
-    writing.alone
+    keys.retain(|key| !writing.freed.contains(key));
+    (keys, writing.alone)
 }
 
 struct Writing<'a, S> {
@@ -66,10 +72,13 @@ struct Writing<'a, S> {
     probe: Option<Probe>,
     /// To be tried alone.
     alone: Vec<Alone>,
-    /// The trouble is this collection's alone.
-    is_confined: bool,
     /// Held while one item is looked for: the writer is for others.
     search: Option<Search>,
+    /// Keys of joined messages that were taken apart: more than one item has them. Only asked, never
+    /// iterated.
+    apart: HashSet<Key>,
+    /// Keys that are for others, though this batch goes on. Only asked, never iterated.
+    freed: HashSet<Key>,
 }
 
 impl<S: Store> Writing<'_, S> {
@@ -119,20 +128,19 @@ impl<S: Store> Writing<'_, S> {
         outcomes.resize_with(group.items.len(), ItemOutcome::no_answer);
         let tally = Tally::of(&outcomes, stale);
         let is_store_well = tally.is_store_well();
+        let goes_on = !self.todo.is_empty() || tally.written + tally.already_there < outcomes.len();
         let (mut in_doubt, mut again, mut why) = (Vec::new(), Vec::new(), None);
         for (item, outcome) in group.items.into_iter().zip(outcomes) {
-            match policy::of_item(outcome, item.messages(), is_store_well) {
+            let decision = policy::of_item(outcome, item.messages(), is_store_well);
+            if goes_on && matches!(decision, ItemDecision::Done | ItemDecision::Reject(_)) {
+                self.free_key(&item);
+            }
+            match decision {
                 ItemDecision::Done => item.into_parts().for_each(|part| done(context, part)),
                 ItemDecision::Reject(rejection) => {
                     item.into_parts().for_each(|part| reject(context, part, &rejection));
                 }
-                ItemDecision::TakeApart => {
-                    self.context.searches(&mut self.search);
-                    // The half of the older versions comes first, whatever else waits.
-                    for half in item.into_halves().into_iter().rev().flatten() {
-                        self.todo.push_front(Group::new(vec![half]));
-                    }
-                }
+                ItemDecision::TakeApart => self.take_apart(item),
                 ItemDecision::Alone => self.try_alone([item]),
                 ItemDecision::AloneInDoubt => in_doubt.extend(item.into_parts()),
                 ItemDecision::Again(cause) => {
@@ -155,13 +163,40 @@ impl<S: Store> Writing<'_, S> {
         }
     }
 
+    /// One of the messages that were joined is to blame.
+    fn take_apart(&mut self, item: Item) {
+        self.context.searches(&mut self.search);
+        self.apart.extend(item.key().cloned());
+        // The half of the older versions comes first, whatever else waits.
+        for half in item.into_halves().into_iter().rev().flatten() {
+            self.todo.push_front(Group::new(vec![half]));
+        }
+    }
+
+    /// The item has its end, and its key need not wait for the other items.
+    fn free_key(&mut self, item: &Item) {
+        if let Some(key) = item.key().filter(|key| !self.apart.contains(key)) {
+            self.freed.insert(key.clone());
+            self.context.searches.free(key.clone());
+        }
+    }
+
     /// Nothing is known about any item of the group.
     async fn unconfirmed(&mut self, mut group: Group, cause: Cause<'_>) {
         self.failing_since.get_or_insert_with(Instant::now);
-        self.is_confined = cause.trouble == WriteTrouble::Collection && self.confines().await;
+        let is_confined = cause.trouble == WriteTrouble::Collection && self.confines().await;
         let mut health = Health::NotAsked;
         loop {
-            match policy::of_group(&self.standing(&group, cause.trouble, health)) {
+            let standing = Standing {
+                trouble: cause.trouble,
+                items: group.count(),
+                lost: group.lost,
+                patience: self.patience(),
+                is_other_searched: self.todo.iter().any(Group::is_searched),
+                is_confined,
+                health,
+            };
+            match policy::of_group(&standing) {
                 GroupDecision::Halve { at_once } => {
                     // A server that takes too long gets no more to do at a time.
                     if cause.trouble != WriteTrouble::TimedOut {
@@ -202,30 +237,11 @@ impl<S: Store> Writing<'_, S> {
         Patience::after(failing, self.context.flow.retry.budget, is_trouble_known)
     }
 
-    fn standing(&self, group: &Group, trouble: WriteTrouble, health: Health) -> Standing {
-        Standing {
-            trouble,
-            items: group.count(),
-            lost: group.lost,
-            patience: self.patience(),
-            is_other_searched: self.todo.iter().any(Group::is_searched),
-            is_confined: self.is_confined,
-            health,
-        }
-    }
-
     /// Waits, and puts the group back among those to try.
     async fn retry(&mut self, group: Group, cause: Cause<'_>) {
         let retry_in = self.backoff.next_interval();
-        let documents = group.items.len();
-        let (collection, Cause { trouble, text: cause }) = (&self.context.collection.name, cause);
-        self.context.flow.signals.emit(&WriteFailed {
-            collection,
-            documents,
-            trouble,
-            cause,
-            retry_in,
-        });
+        let then = Then::Retry(retry_in);
+        self.context.failed(group.items.len(), cause.trouble, cause.text, then);
         tokio::select! {
             biased;
             () = self.context.letting_go() => return self.release_all(group),

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use bson::spec::BinarySubtype;
 use bson::{RawBsonRef, RawDocument};
 
 use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
@@ -66,12 +65,9 @@ fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
     let mut names = path.split('.');
     let field = record.fields.get(names.next()?)?;
     if field.element_type() != element::DOCUMENT {
-        return match field.element_type() {
-            element::ARRAY => Some(ARRAY),
-            element::BINARY if !matches!(field.binary(), Some((subtype::UUID, _))) => Some(BINARY),
-            element::STRING if field.text_bytes()?.len() > TEXT_BYTES_MAX => Some(LONG),
-            _ => None,
-        };
+        let binary = field.binary().map(|(subtype, _)| subtype);
+        let text_bytes = field.text_bytes().map_or(0, <[u8]>::len);
+        return not_for_an_index(field.element_type(), binary, text_bytes);
     }
     let mut value = RawBsonRef::Document(RawDocument::from_bytes(field.value()).ok()?);
     for name in names {
@@ -80,18 +76,28 @@ fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
         let found = elements.find(|element| element.key().as_str() == name)?;
         value = found.value().ok()?;
     }
-    match value {
-        RawBsonRef::Array(_) => Some(ARRAY),
-        RawBsonRef::Document(_) => Some("is an object"),
-        RawBsonRef::Binary(binary) if binary.subtype != BinarySubtype::Uuid => Some(BINARY),
-        RawBsonRef::String(text) if text.len() > TEXT_BYTES_MAX => Some(LONG),
+    let binary = value.as_binary().map(|binary| binary.subtype.into());
+    let text_bytes = value.as_str().map_or(0, str::len);
+    not_for_an_index(value.element_type() as u8, binary, text_bytes)
+}
+
+/// Why a value is not for an index: by its type, the subtype of a binary one, and the bytes of a
+/// text.
+fn not_for_an_index(
+    element_type: u8,
+    binary: Option<u8>,
+    text_bytes: usize,
+) -> Option<&'static str> {
+    match element_type {
+        element::ARRAY => Some("is an array"),
+        element::DOCUMENT => Some("is an object"),
+        element::BINARY if binary != Some(subtype::UUID) => {
+            Some("is binary, but not a UUID (subtype 4)")
+        }
+        element::STRING if text_bytes > TEXT_BYTES_MAX => Some("is too long"),
         _ => None,
     }
 }
-
-const ARRAY: &str = "is an array";
-const BINARY: &str = "is binary, but not a UUID (subtype 4)";
-const LONG: &str = "is too long";
 
 /// Rejects a document that the server would not take for its size.
 pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {

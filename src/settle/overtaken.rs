@@ -47,8 +47,11 @@ impl GivenBack {
     }
 }
 
-/// Takes note of a message that was given back.
+/// Takes note of a message that was given back, where that has overtaken an extension.
 pub(super) fn note(overtaken: &mut Vec<Overtaken>, settlement: &Settlement) {
+    if settlement.overtakes.is_empty() {
+        return;
+    }
     let receipt = &settlement.receipt;
     let given_back = GivenBack {
         number: receipt.number,

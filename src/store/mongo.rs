@@ -28,7 +28,7 @@ use mongodb::Database;
 use mongodb::error::ErrorKind;
 use tokio::time::timeout;
 
-use self::command::{Batch, COMMAND_BYTES_MAX, SINGLE_BYTES_MAX};
+use self::command::{Batch, COMMAND_BYTES_MAX, Command, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
@@ -89,7 +89,8 @@ impl MongoStore {
         // The look itself keeps what it finds.
         timeout(bound, self.indexes(collection))
             .await
-            .unwrap_or_else(|_| Err(fault::no_answer(bound).fault))?;
+            .unwrap_or_else(|_| Err(fault::no_answer(bound).fault))
+            .map_err(fault::before_a_write)?;
         match self.unfit.why(&collection.name) {
             Some(text) => Err(StoreFault { kind: StoreFaultKind::Collection, text }),
             None => Ok(()),
@@ -130,8 +131,8 @@ impl MongoStore {
                 }
             }
         }
-        self.explain_duplicates(collection, inserts, &duplicates, &mut items).await;
-        Ok(Applied { items, stale: 0 })
+        let unread = self.explain_duplicates(collection, inserts, &duplicates, &mut items).await;
+        Ok(Applied { items, stale: 0, unread })
     }
 
     /// Sends a batch. None where its only write is refused before or as a whole, which `items` then
@@ -143,15 +144,15 @@ impl MongoStore {
         items: &mut [ItemOutcome],
     ) -> Result<Option<reply::Reply>, Refusal> {
         debug_assert_eq!(batch.writes, items.len());
-        if batch.command.len() > SINGLE_BYTES_MAX {
+        if batch.command.bytes.len() > SINGLE_BYTES_MAX {
             let text = format!(
                 "takes {} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most",
-                batch.command.len()
+                batch.command.bytes.len()
             );
             items.fill(ItemOutcome::Rejected(Rejection::new(Reason::TooLarge, text)));
             return Ok(None);
         }
-        debug_assert!(batch.writes == 1 || batch.command.len() <= COMMAND_BYTES_MAX);
+        debug_assert!(batch.writes == 1 || batch.command.bytes.len() <= COMMAND_BYTES_MAX);
         let answer = self
             .call(collection, batch.command)
             .await
@@ -177,12 +178,15 @@ impl MongoStore {
 
     /// Runs a command on the primary and waits for its reply, within bounds also where the server
     /// is frozen.
-    async fn call(&self, collection: &Collection, command: Vec<u8>) -> Result<Document, Refusal> {
-        let command = RawDocumentBuf::from_bytes(command).map_err(|error| Refusal {
+    async fn call(
+        &self,
+        collection: &Collection,
+        Command { name, bytes }: Command,
+    ) -> Result<Document, Refusal> {
+        let command = RawDocumentBuf::from_bytes(bytes).map_err(|error| Refusal {
             fault: StoreFault { kind: StoreFaultKind::Refused, text: error.to_string() },
             code: None,
         })?;
-        let name = command_name(&command);
         let bound = self.server_selection_timeout + collection.write_concern.timeout + CALL_MARGIN;
         let current = self.connection.current();
         let answer =
@@ -191,10 +195,10 @@ impl MongoStore {
         match answer {
             Err(_) => Err(fault::no_answer(bound)),
             Ok(Ok(reply)) => {
-                self.connection.allowed(&collection.name, &name);
+                self.connection.allowed(&collection.name, name);
                 Ok(reply)
             }
-            Ok(Err(error)) => self.refused((&collection.name, &name), &current, &error),
+            Ok(Err(error)) => self.refused((&collection.name, name), &current, &error),
         }
     }
 
@@ -211,11 +215,14 @@ impl MongoStore {
                 .map(|reply| reply.0)
                 .map_err(|error| unavailable(format!("unreadable reply: {error}")));
         }
-        let refusal = fault::refusal(error);
+        let mut refusal = fault::refusal(error);
         if refusal.code == Some(fault::UNAUTHORIZED) {
-            let denial = match refusal.fault.kind {
-                StoreFaultKind::Collection => Denial::OfCollection(collection, command),
-                _ => Denial::OfLogin,
+            let Refusal { fault: StoreFault { kind, text }, .. } = &mut refusal;
+            let denial = if *kind == StoreFaultKind::Collection {
+                *text = format!("`{command}` on {collection} is not allowed: {text}");
+                Denial::OfCollection(collection, command)
+            } else {
+                Denial::OfLogin
             };
             self.connection.renew(current, denial);
         }
@@ -236,7 +243,10 @@ impl Store for MongoStore {
             }
         };
         match applied {
-            Ok(Applied { items, stale }) => WriteOutcome::Answered { items, stale },
+            Ok(Applied { items, unread: Some(fault), .. }) if items.iter().all(is_unconfirmed) => {
+                WriteOutcome::Unconfirmed(fault)
+            }
+            Ok(Applied { items, stale, .. }) => WriteOutcome::Answered { items, stale },
             Err(refusal) => WriteOutcome::Unconfirmed(refusal.fault),
         }
     }
@@ -250,16 +260,17 @@ impl Store for MongoStore {
     }
 }
 
-/// The first name of a command.
-fn command_name(command: &RawDocumentBuf) -> String {
-    let first = command.iter_elements().next();
-    first.and_then(Result::ok).map(|element| element.key().to_string()).unwrap_or_default()
-}
-
 /// What became of each write.
 struct Applied {
     items: Vec<ItemOutcome>,
     stale: usize,
+    /// The right to read what is there already is missing. Where nothing is known of any item, that
+    /// is the trouble of all.
+    unread: Option<StoreFault>,
+}
+
+const fn is_unconfirmed(item: &ItemOutcome) -> bool {
+    matches!(item, ItemOutcome::Unconfirmed(_))
 }
 
 /// Whether an answer speaks of what the collection is.

@@ -33,10 +33,7 @@ pub use queue::{
     StaleHandle, VisibilityExtended,
 };
 pub use signal::Signal;
-pub use store::{
-    BatchWritten, DeadLetterRefused, GateClosed, GateOpened, Processed, StoreCalled, WriteFailed,
-    WriteLeft,
-};
+pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, Then, WriteFailed};
 pub use worker::{QueueCalls, WorkerEnded};
 
 /// Where signals go, and what is told beside them. Clones share all of it. The default one counts

@@ -141,12 +141,22 @@ fn insert(id: i64, rest: &Document, hash: Option<[u8; 16]>) -> Write {
     Write::Insert(Insert { id: Key::Integer(id), document, hash })
 }
 
+/// What the store answers to writes, which are of the collection's kind.
+async fn ask<'a>(
+    store: &MongoStore,
+    collection: &'a Collection,
+    writes: impl IntoIterator<Item = &'a Write>,
+) -> WriteOutcome {
+    let writes = Writes::of(&collection.kind, writes).expect("writes of the collection's kind");
+    store.write(collection, writes).await
+}
+
 async fn write(
     store: &MongoStore,
     collection: &Collection,
     writes: &[Write],
 ) -> (Vec<ItemOutcome>, usize) {
-    match store.write(collection, Writes::of(&collection.kind, writes)).await {
+    match ask(store, collection, writes).await {
         WriteOutcome::Answered { items, stale } => (items, stale),
         WriteOutcome::Unconfirmed(fault) => panic!("unconfirmed: {fault}"),
     }
@@ -363,10 +373,7 @@ async fn nothing_counts_when_the_write_concern_is_not_met() {
         timeout: Duration::from_millis(100),
     };
     for _ in 0..2 {
-        match store(&database)
-            .write(&events, Writes::of(&events.kind, [&insert(1, &doc! {}, None)]))
-            .await
-        {
+        match ask(&store(&database), &events, [&insert(1, &doc! {}, None)]).await {
             WriteOutcome::Unconfirmed(fault) => {
                 assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
             }
@@ -384,13 +391,13 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     broken[4] = 0x63;
     let broken = Write::Insert(Insert { id: Key::Integer(1), document: broken, hash: None });
     let sound = insert(2, &doc! {}, None);
-    match store.write(&events, Writes::of(&events.kind, [&broken, &sound])).await {
+    match ask(&store, &events, [&broken, &sound]).await {
         WriteOutcome::Unconfirmed(fault) => {
             assert_eq!(fault.kind, StoreFaultKind::Refused, "{fault}");
         }
         other @ WriteOutcome::Answered { .. } => panic!("{other:?}"),
     }
-    match store.write(&events, Writes::of(&events.kind, [&broken])).await {
+    match ask(&store, &events, [&broken]).await {
         WriteOutcome::Answered { items, .. } => {
             assert!(matches!(items[..], [ItemOutcome::Doubtful(_)]), "{items:?}");
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::store::Store;
-use crate::telemetry::signals::WriteLeft;
+use crate::telemetry::signals::Then;
 
 use super::super::group::Group;
 use super::super::item::Item;
@@ -19,21 +19,14 @@ impl<S: Store> Writing<'_, S> {
         self.open_gate();
         let groups = std::iter::once(group).chain(std::mem::take(&mut self.todo));
         let items: Vec<_> = groups.flat_map(|group| group.items).collect();
-        for item in &items {
-            self.context.evidence.set_aside(item.message_ids());
-        }
+        self.context.evidence.set_aside(items.iter().flat_map(Item::message_ids));
         self.try_alone(items);
     }
 
     /// Leaves the group in the queue for another visibility timeout, and the gate to others.
     pub(super) fn leave(&mut self, group: Group, cause: Cause<'_>) {
         self.probe = None;
-        self.context.flow.signals.emit(&WriteLeft {
-            collection: &self.context.collection.name,
-            documents: group.items.len(),
-            trouble: cause.trouble,
-            cause: cause.text,
-        });
+        self.context.failed(group.items.len(), cause.trouble, cause.text, Then::Leave);
         for part in group.items.into_iter().flat_map(Item::into_parts) {
             self.context.settle.leave(part.receipt);
         }
@@ -47,6 +40,7 @@ impl<S: Store> Writing<'_, S> {
         let is_joined = |item: &Item| item.messages() == Count::Many && !is_document;
         let (joined, left): (Vec<_>, Vec<_>) = group.items.into_iter().partition(is_joined);
         for item in joined {
+            self.apart.extend(item.key().cloned());
             let is_half_unanswered = Arc::new(AtomicBool::new(false));
             // The half of the older versions comes first.
             for half in item.into_halves().into_iter().rev().flatten() {

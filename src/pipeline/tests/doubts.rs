@@ -1,6 +1,7 @@
 //! What the store answers for in a way that does not tell whose fault it is, and items that are in
 //! the way of others.
 
+use super::others::assert_left;
 use super::*;
 
 fn doubtful() -> WriteOutcome {
@@ -131,6 +132,31 @@ async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
     });
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 0);
+    assert_left(&world, "events", "document failed validation; tried one by one");
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_already_is_counted_also_beside_what_is_not_confirmed() {
+    let queue = queue();
+    queue.send("again", &event(0));
+    queue.send("new", &event(1));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.fall_sick(unavailable);
+    world.until(|world| !world.signals.recent().story().writes_fail.is_empty()).await;
+    // A store that cannot write answers where nothing is to be changed.
+    world.store.then(|writes| {
+        assert_eq!(writes.len(), 2);
+        let unconfirmed = ItemOutcome::Unconfirmed("no primary".to_owned());
+        WriteOutcome::Answered { items: vec![ItemOutcome::AlreadyThere, unconfirmed], stale: 0 }
+    });
+    world.until(|world| world.counts().deleted_total == 1).await;
+    let counts = world.counts();
+    assert_eq!((counts.already_there_total, counts.batches_written_total), (1, 1));
+    let story = world.signals.recent().story();
+    assert!(story.writes_fail.contains_key("events"), "that is no write: {story:?}");
     world.store.heal();
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;

@@ -2,7 +2,7 @@
 //! faithful where the stages depend on it (a message hides, comes back, and its old receipt handle
 //! is stale), and scripted where a test wants a fault.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -305,6 +305,9 @@ struct StoreState {
     odd: BTreeMap<Key, ItemOutcome>,
     breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
+    hanging: BTreeSet<String>,
+    /// Keys of updates in flight, by collection.
+    in_flight: BTreeSet<(String, Key)>,
     took: Duration,
     large_took: Duration,
     batches: Vec<(String, Vec<Key>)>,
@@ -350,6 +353,11 @@ impl FakeStore {
             Some(outcome) => drop(state.by_collection.insert(collection.to_owned(), outcome)),
             None => drop(state.by_collection.remove(collection)),
         }
+    }
+
+    /// Whether this collection takes a write that changes nothing is never answered from now on.
+    pub fn hang(&self, collection: &str) {
+        self.lock().hanging.insert(collection.to_owned());
     }
 
     /// Every write ends so until [`FakeStore::heal`].
@@ -410,8 +418,38 @@ fn bytes_of(writes: &Writes<'_>) -> usize {
     }
 }
 
+/// The keys of updates that are in flight.
+struct InFlight<'a> {
+    store: &'a FakeStore,
+    keys: Vec<(String, Key)>,
+}
+
+impl<'a> InFlight<'a> {
+    /// # Panics
+    /// Where another write carries one of the keys: one key has one writer.
+    fn new(store: &'a FakeStore, collection: &Collection, writes: &Writes<'_>) -> Self {
+        let keys = match writes {
+            Writes::Inserts(_) => Vec::new(),
+            Writes::Updates(..) => keys_of(writes),
+        };
+        let keys: Vec<_> = keys.into_iter().map(|key| (collection.name.clone(), key)).collect();
+        for key in &keys {
+            assert!(store.lock().in_flight.insert(key.clone()), "two writers of {key:?}");
+        }
+        Self { store, keys }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.store.lock();
+        self.keys.iter().for_each(|key| _ = state.in_flight.remove(key));
+    }
+}
+
 impl Store for FakeStore {
     async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
+        let _in_flight = InFlight::new(self, collection, &writes);
         let took = {
             let state = self.lock();
             let is_large = bytes_of(&writes) > 1024 * 1024;
@@ -451,6 +489,9 @@ impl Store for FakeStore {
     }
 
     async fn is_well(&self, collection: &Collection) -> bool {
+        if self.lock().hanging.contains(&collection.name) {
+            return std::future::pending().await;
+        }
         let state = self.lock();
         state.sick.is_none() && !state.by_collection.contains_key(&collection.name)
     }

@@ -82,6 +82,21 @@ async fn a_release_that_an_extension_undid_is_sent_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_extensions_that_were_overtaken_are_undone_by_one_call() {
+    let One { queue, settle, receipt, .. } = one(Duration::from_secs(10), 1).await;
+    // The extender gives the first one up after 3 s, and asks once more half a second later. The
+    // queue acts on both at once.
+    queue.hide_late(Duration::from_millis(6_500));
+    seconds(4.0).await;
+    assert_eq!(queue.hiding_calls(), 2, "two extensions are in flight");
+    settle.release(receipt);
+    seconds(4.0).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (3, 1), "it waited for two seconds");
+    seconds(60.0).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (4, 1), "given back again, once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_left_in_the_queue_does_not_come_back_early_for_an_extension() {
     let One { queue, settle, receipt, .. } = one(Duration::from_secs(4), 6).await;
     settle.leave(receipt);

@@ -15,6 +15,17 @@ fn writes(world: &World, collection: &str) -> usize {
     world.store.batches().iter().filter(|(name, _)| name == collection).count()
 }
 
+/// That messages were left is told so.
+pub fn assert_left(world: &World, collection: &str, told: &str) {
+    let story = world.signals.recent().story();
+    let text = format!("{collection}: {told}");
+    let is_told = story
+        .errors
+        .iter()
+        .any(|error| error.what == "messages left in the queue" && error.text.starts_with(&text));
+    assert!(is_told, "{text}: {:?}", story.errors);
+}
+
 /// Takes all but an update that holds the state of second 59.
 fn takes_all_but_one(writes: &Writes<'_>) -> WriteOutcome {
     let is_bad = |update: &&Update| {
@@ -73,12 +84,52 @@ async fn a_batch_in_which_one_item_is_looked_for_leaves_its_writer_to_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_confirmed_does_not_wait_for_another_item_of_its_batch() {
+    let queue = queue();
+    let name = |id: usize| format!("s{id}");
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &session(&name(id), 1)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.break_on([Key::Text(name(63))]);
+    let times = |world: &World, id: usize| {
+        world.store.documents("sessions").get(&Key::Text(name(id))).copied().unwrap_or_default()
+    };
+    world.until(|world| times(world, 0) == 1).await;
+    let sent = Instant::now();
+    world.queue.send("next", &session(&name(0), 2));
+    world.until(|world| times(world, 0) == 2).await;
+    let took = sent.elapsed();
+    assert!(took < defaults().retry.budget, "the search takes ten minutes: {took:?}");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_of_a_join_that_was_taken_apart_waits_for_all_of_its_parts() {
+    let queue = queue();
+    (0..4).for_each(|second| queue.send(&format!("m{second}"), &session("s", second)));
+    let world = World::start(queue, |config| config.batch.linger = Duration::from_secs(2));
+    world.store.take(Duration::from_secs(5));
+    let rejected =
+        || WriteOutcome::Answered { items: vec![ItemOutcome::Rejected(rejection())], stale: 0 };
+    world.store.then(move |_| rejected());
+    world.until(|world| writes(world, "sessions") == 1).await;
+    world.queue.send("next", &session("s", 30));
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let sessions = world.store.batches().iter().map(|(_, keys)| keys.len()).sum::<usize>();
+    assert_eq!(sessions, 1 + 2 + 1, "all at once, both halves, and then the next");
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_collection_that_takes_no_writes_stops_no_other() {
     let queue = queue();
     queue.send("session", &session("s", 1));
     let world = World::start(queue, |_| {});
     world.store.answer_for("sessions", Some(denied));
     world.until(|world| world.counts().released_total == 1).await;
+    assert_left(&world, "sessions", "not authorised; their collection takes no writes");
+    assert!(world.signals.recent().story().writes_fail.contains_key("sessions"));
     // From now on each is tried once, and nobody waits for the retry budget again.
     let before = writes(&world, "sessions");
     for id in 0..10 {
@@ -109,6 +160,22 @@ async fn a_trouble_of_every_collection_closes_the_gate() {
     assert_eq!(world.counts().received_total, received, "no receive count is burnt");
     world.store.answer_for("events", None);
     world.store.answer_for("sessions", None);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collection_that_hangs_does_not_hide_that_another_is_well() {
+    let queue = queue();
+    queue.send("poison", "{");
+    let world = World::start(queue, |_| {});
+    // In the order in which they are listed, but for that of the dead letters.
+    world.store.hang("events");
+    world.store.answer_for("sessions", Some(denied));
+    world.store.answer_for("dead_letters", Some(denied));
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_eq!(world.counts().gate_closed_total, 0, "user_cache is well");
+    world.store.answer_for("dead_letters", None);
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
 }
@@ -161,7 +228,26 @@ async fn an_item_on_which_the_server_never_returns_is_found_by_halves_and_left()
     world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
     assert!(gates <= 1, "closed {gates} times");
     assert!(tries < 64, "by halves: {tries} writes");
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
     world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_answer_when_it_is_tried_alone_is_told() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.then(|_| WriteOutcome::Answered {
+        items: vec![ItemOutcome::Doubtful(rejection())],
+        stale: 0,
+    });
+    world.store.then(|_| no_answer());
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
+    let failed = world.counts().writes_failed_total;
+    assert_eq!(failed, 2, "what left it in doubt, and what had no answer");
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
 }

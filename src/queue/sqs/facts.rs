@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::calls::Operation;
 use super::client::{CALL_MAX, SqsQueue};
 use super::fault;
-use crate::config::shares::MESSAGE_BYTES_MAX;
-use crate::queue::QueueFault;
+use crate::queue::{MESSAGE_BYTES_MAX, QueueFault};
 
 /// Attributes of a queue. The counts are approximate, and late by up to a minute at AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]

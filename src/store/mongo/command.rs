@@ -35,9 +35,36 @@ const ELEMENT_BYTES: usize = 16;
 const STATEMENT_BYTES: usize = 1_024;
 const FIELD_BYTES: usize = 768;
 
+/// A command as the server takes it.
+pub struct Command {
+    /// The first name in it.
+    pub name: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+impl Command {
+    /// One that acts on a collection; `body` writes what follows that.
+    pub fn on(name: &'static str, collection: &str, body: impl FnOnce(&mut Doc<'_>)) -> Self {
+        Self::in_buffer(Vec::new(), name, collection, body)
+    }
+
+    fn in_buffer(
+        mut bytes: Vec<u8>,
+        name: &'static str,
+        collection: &str,
+        body: impl FnOnce(&mut Doc<'_>),
+    ) -> Self {
+        document(&mut bytes, |command| {
+            command.text(name, collection);
+            body(command);
+        });
+        Self { name, bytes }
+    }
+}
+
 /// A command with as many writes, from the first on, as one command holds.
 pub struct Batch {
-    pub command: Vec<u8>,
+    pub command: Command,
     pub writes: usize,
 }
 
@@ -82,17 +109,16 @@ pub fn bytes(write: &Write) -> usize {
 }
 
 fn command<T>(
-    name: &str,
+    name: &'static str,
     array: &str,
     collection: &str,
     concern: &WriteConcern,
     items: impl Iterator<Item = T>,
     mut write: impl FnMut(&mut List<'_>, T),
 ) -> Batch {
-    let mut out = Vec::with_capacity(64 * 1024);
     let mut writes = 0;
-    document(&mut out, |command| {
-        command.text(name, collection);
+    let buffer = Vec::with_capacity(64 * 1024);
+    let command = Command::in_buffer(buffer, name, collection, |command| {
         command.boolean("ordered", false);
         command.doc("writeConcern", |doc| write_concern(doc, concern));
         command.int64("maxTimeMS", crate::time::millis(concern.timeout + TIME_BESIDE_CONCERN));
@@ -107,7 +133,7 @@ fn command<T>(
             }
         });
     });
-    Batch { command: out, writes }
+    Batch { command, writes }
 }
 
 /// The elements of `writeConcern`.
@@ -154,7 +180,7 @@ mod tests {
         let inserts: Vec<Insert> = (0..12).map(|id| insert_of(id, 1)).collect();
         let batch = insert("events", &majority(), inserts.iter());
         assert_eq!(batch.writes, 12);
-        let command = read(&batch.command);
+        let command = read(&batch.command.bytes);
         assert_eq!(
             command.keys().next().map(String::as_str),
             Some("insert"),
@@ -179,8 +205,8 @@ mod tests {
         let inserts: Vec<Insert> = (0..4).map(|id| insert_of(id, 5 * 1024 * 1024)).collect();
         let batch = insert("events", &majority(), inserts.iter());
         assert_eq!(batch.writes, 2);
-        assert!(batch.command.len() <= COMMAND_BYTES_MAX);
-        assert_eq!(read(&batch.command).get_array("documents").map(Vec::len).ok(), Some(2));
+        assert!(batch.command.bytes.len() <= COMMAND_BYTES_MAX);
+        assert_eq!(read(&batch.command.bytes).get_array("documents").map(Vec::len).ok(), Some(2));
     }
 
     #[test]
@@ -188,6 +214,6 @@ mod tests {
         let inserts = [insert_of(1, 16 * 1024 * 1024 - 64), insert_of(2, 1)];
         let batch = insert("events", &majority(), inserts.iter());
         assert_eq!(batch.writes, 1);
-        assert!(batch.command.len() <= SINGLE_BYTES_MAX);
+        assert!(batch.command.bytes.len() <= SINGLE_BYTES_MAX);
     }
 }

@@ -7,7 +7,8 @@ use bson::spec::BinarySubtype;
 use bson::{Bson, Document, doc};
 
 use super::collation;
-use crate::bson::{Doc, document};
+use super::command::Command;
+use crate::bson::Doc;
 use crate::message::Key;
 
 /// What is stored under an id, compared with the message that was to be written there.
@@ -25,12 +26,12 @@ pub enum Stored {
 
 /// A `find` of the documents with these ids and the hash of the message that made them. By the
 /// collection's own collation: by that one, too, the index on `_id` has refused them.
-pub fn find_hashes(collection: &str, ids: &[&Key]) -> Vec<u8> {
+pub fn find_hashes(collection: &str, ids: &[&Key]) -> Command {
     find(collection, Some("_ingest.h"), ids.len(), |command| with_ids(command, ids))
 }
 
 /// A `find` of the documents with these ids, whole.
-pub fn find_documents(collection: &str, ids: &[&Key]) -> Vec<u8> {
+pub fn find_documents(collection: &str, ids: &[&Key]) -> Command {
     find(collection, None, ids.len(), |command| with_ids(command, ids))
 }
 
@@ -43,7 +44,7 @@ fn with_ids(command: &mut Doc<'_>, ids: &[&Key]) {
 }
 
 /// A `find` of the documents with these keys, alone or inside an array.
-pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Vec<u8> {
+pub fn find_keys(collection: &str, field: &str, keys: &[&Key]) -> Command {
     find(collection, Some(field), keys.len(), |command| {
         command.doc("filter", |filter| {
             filter.doc(field, |within| {
@@ -94,11 +95,9 @@ fn find(
     shown: Option<&str>,
     documents: usize,
     filter: impl FnOnce(&mut Doc<'_>),
-) -> Vec<u8> {
-    let mut out = Vec::new();
+) -> Command {
     let documents = i32::try_from(documents).unwrap_or(i32::MAX);
-    document(&mut out, |command| {
-        command.text("find", collection);
+    Command::on("find", collection, |command| {
         filter(command);
         if let Some(shown) = shown {
             command.doc("projection", |projection| projection.int32(shown, 1));
@@ -107,8 +106,7 @@ fn find(
         command.int32("batchSize", documents);
         command.boolean("singleBatch", true);
         command.doc("readConcern", |concern| concern.text("level", "majority"));
-    });
-    out
+    })
 }
 
 /// The documents of a reply to one of these commands.

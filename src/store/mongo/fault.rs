@@ -176,6 +176,34 @@ pub fn unavailable(text: impl AsRef<str>) -> Refusal {
     }
 }
 
+/// What it means that every write of a command was refused for a trouble of the server's. A router
+/// puts into each of them what a server says of the command.
+pub fn all_failed(codes: impl IntoIterator<Item = i32>, text: impl AsRef<str>) -> Refusal {
+    let mut refusal = unavailable(text);
+    if codes.into_iter().any(|code| code == MAX_TIME_EXPIRED) {
+        refusal.fault.kind = StoreFaultKind::TimedOut;
+    }
+    refusal
+}
+
+/// Why what is there already could not be read, where a right is missing for that: the trouble of all
+/// writes that need it.
+pub fn unread(Refusal { fault: StoreFault { kind, text }, .. }: Refusal) -> Option<StoreFault> {
+    let text = format!("what is there already could not be read: {text}");
+    matches!(kind, StoreFaultKind::Denied | StoreFaultKind::Collection)
+        .then_some(StoreFault { kind, text })
+}
+
+/// What a call that failed before anything of a write was sent means for the write: nothing in it
+/// can be the cause.
+pub fn before_a_write(fault: StoreFault) -> StoreFault {
+    let kind = match fault.kind {
+        kind @ (StoreFaultKind::Denied | StoreFaultKind::Collection) => kind,
+        _ => StoreFaultKind::Unavailable,
+    };
+    StoreFault { kind, ..fault }
+}
+
 /// A server's message up to the first value of a document that it quotes: it puts documents in
 /// braces and coordinates in brackets, and what stands behind may be values again (`lng: 200 lat:
 /// 10`).

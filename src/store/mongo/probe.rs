@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use bson::Uuid;
 
-use super::command::write_concern;
+use super::command::{Command, write_concern};
 use super::fault::{Refusal, UNAUTHORIZED};
 use super::{MongoStore, reply};
-use crate::bson::document;
 use crate::store::StoreFault;
 use crate::store::{Collection, WriteConcern, WriteKind};
 
@@ -42,22 +41,17 @@ impl MongoStore {
 }
 
 /// An insert of a document whose `_id` is an array, which no server takes (53, `InvalidIdField`).
-fn insert_of_none(collection: &str, concern: &WriteConcern) -> Vec<u8> {
-    let mut out = Vec::new();
-    document(&mut out, |command| {
-        command.text("insert", collection);
+fn insert_of_none(collection: &str, concern: &WriteConcern) -> Command {
+    Command::on("insert", collection, |command| {
         command.doc("writeConcern", |doc| write_concern(doc, concern));
         command.list("documents", |documents| {
             documents.doc(|document| document.list("_id", |_| {}));
         });
-    });
-    out
+    })
 }
 
-fn update_of_none(collection: &str, concern: &WriteConcern) -> Vec<u8> {
-    let mut out = Vec::new();
-    document(&mut out, |command| {
-        command.text("update", collection);
+fn update_of_none(collection: &str, concern: &WriteConcern) -> Command {
+    Command::on("update", collection, |command| {
         command.doc("writeConcern", |doc| write_concern(doc, concern));
         command.list("updates", |updates| {
             updates.doc(|update| {
@@ -71,8 +65,7 @@ fn update_of_none(collection: &str, concern: &WriteConcern) -> Vec<u8> {
                 update.boolean("upsert", false);
             });
         });
-    });
-    out
+    })
 }
 
 #[cfg(test)]
@@ -90,7 +83,7 @@ mod tests {
             timeout: Duration::from_secs(1),
         };
         let command: Document =
-            bson::deserialize_from_slice(&update_of_none("things", &concern)).expect("BSON");
+            bson::deserialize_from_slice(&update_of_none("things", &concern).bytes).expect("BSON");
         assert_eq!(command.get_str("update").ok(), Some("things"));
         assert_eq!(
             command.get_document("writeConcern").ok(),

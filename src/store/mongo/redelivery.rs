@@ -6,22 +6,23 @@ use bson::Document;
 
 use super::MongoStore;
 use super::conflict::{self, Hashes, Stored};
+use super::fault;
 use crate::message::{Insert, Key, Reason, Rejection};
-use crate::store::Collection;
-use crate::store::ItemOutcome;
+use crate::store::{Collection, ItemOutcome, StoreFault};
 
 impl MongoStore {
     /// Tells a redelivery from another message under the same id, for the `duplicates` among the
-    /// inserts. Where what is there cannot be read, nothing is known of those.
+    /// inserts. Where what is there cannot be read, nothing is known of those; returns why, where a
+    /// right is missing.
     pub(super) async fn explain_duplicates(
         &self,
         collection: &Collection,
         inserts: &[&Insert],
         duplicates: &[usize],
         items: &mut [ItemOutcome],
-    ) {
+    ) -> Option<StoreFault> {
         if duplicates.is_empty() {
-            return;
+            return None;
         }
         let ids: Vec<_> = duplicates.iter().map(|index| &inserts[*index].id).collect();
         let reply = self.call(collection, conflict::find_hashes(&collection.name, &ids)).await;
@@ -46,6 +47,7 @@ impl MongoStore {
             // The server may hold another value to be equal to the id: only it can find that.
             items[index] = self.compare_one(collection, inserts[index]).await;
         }
+        reply.err().and_then(fault::unread)
     }
 
     /// Reads the documents that stand there, all in one reply where that has room.

@@ -68,7 +68,8 @@ pub fn read(reply: &Document, writes: usize) -> Result<Reply, Refusal> {
     {
         // No single write is the reason.
         let text = format!("every write failed, the first with {}: {}", first.code, first.text);
-        return Err(Refusal { code: Some(first.code), ..unavailable(text) });
+        let codes = refused.iter().map(|refused| refused.code);
+        return Err(Refusal { code: Some(first.code), ..fault::all_failed(codes, text) });
     }
     let modified = integer(reply.get("nModified")).and_then(|n| usize::try_from(n).ok());
     let upserted = reply.get_array("upserted").map_or(0, Vec::len);
@@ -304,5 +305,20 @@ mod tests {
             .expect_err("none was to be refused");
         assert_eq!(refusal.code, Some(166));
         assert!(refusal.fault.text.ends_with("166: things is a view"), "{}", refusal.fault);
+    }
+
+    #[test]
+    fn a_router_that_gives_all_writes_up_for_taking_too_long_says_so_of_the_command() {
+        let error = |index: i32, code: i32| doc! { "index": index, "code": code, "errmsg": "operation exceeded time limit" };
+        for (codes, kind) in [
+            ([50, 50], StoreFaultKind::TimedOut),
+            ([112, 50], StoreFaultKind::TimedOut),
+            ([112, 112], StoreFaultKind::Unavailable),
+        ] {
+            let errors = [error(0, codes[0]), error(1, codes[1])].map(bson::Bson::from).to_vec();
+            let refusal =
+                read(&doc! { "n": 0, "writeErrors": errors, "ok": 1.0 }, 2).expect_err("none");
+            assert_eq!(refusal.fault.kind, kind, "{codes:?}");
+        }
     }
 }

@@ -14,8 +14,7 @@ use super::guard::{Form, Target};
 use super::reply::Refused;
 use super::{Applied, MongoStore, refused_item};
 use crate::message::{Key, Reason, Rejection, Update};
-use crate::store::Collection;
-use crate::store::ItemOutcome;
+use crate::store::{Collection, ItemOutcome, StoreFault};
 
 /// The form of each round. Nearly all updates need the first round alone. The second is for races
 /// and for values of other programs, the third for a race that was met in the second.
@@ -54,8 +53,11 @@ impl MongoStore {
         updates: &[&Update],
     ) -> Result<Applied, Refusal> {
         let never_asked = || ItemOutcome::Unconfirmed("not asked".to_owned());
-        let mut applied =
-            Applied { items: updates.iter().map(|_| never_asked()).collect(), stale: 0 };
+        let mut applied = Applied {
+            items: updates.iter().map(|_| never_asked()).collect(),
+            stale: 0,
+            unread: None,
+        };
         let mut rounds: [Vec<usize>; 4] =
             [(0..updates.len()).collect(), Vec::new(), Vec::new(), Vec::new()];
         let (mut unread, mut raced, mut renamed) = (Vec::new(), BTreeSet::new(), 0);
@@ -82,9 +84,10 @@ impl MongoStore {
                     Tried::Duplicate(refused) => duplicates.push((index, refused)),
                 }
             }
-            for (index, explained) in
-                self.explain(collection, target, updates, duplicates, round).await
-            {
+            let (explained, denied) =
+                self.explain(collection, target, updates, duplicates, round).await;
+            applied.unread = applied.unread.or(denied);
+            for (index, explained) in explained {
                 match explained {
                     Explained::Outcome(outcome) => applied.items[index] = outcome,
                     Explained::KeyChanged => {
@@ -142,7 +145,8 @@ impl MongoStore {
         Ok(attempt)
     }
 
-    /// Duplicate keys that came twice: what each is, by its index of `updates`.
+    /// Duplicate keys that came twice: what each is, by its index of `updates`. And why that could
+    /// not be read, where a right is missing.
     async fn explain(
         &self,
         collection: &Collection,
@@ -150,7 +154,7 @@ impl MongoStore {
         updates: &[&Update],
         duplicates: Vec<(usize, Refused)>,
         round: usize,
-    ) -> Vec<(usize, Explained)> {
+    ) -> (Vec<(usize, Explained)>, Option<StoreFault>) {
         let is_of_key =
             |refused: &Refused| refused.index_fields == [target.key] && !refused.index_folds;
         let is_looked_up =
@@ -176,7 +180,7 @@ impl MongoStore {
             })
             .collect();
         if looked_up.is_empty() {
-            return explained;
+            return (explained, None);
         }
         let keys: Vec<&Key> = looked_up.iter().map(|(index, _)| &updates[*index].key).collect();
         let reply =
@@ -200,7 +204,7 @@ impl MongoStore {
             };
             explained.push((index, what));
         }
-        explained
+        (explained, reply.err().and_then(fault::unread))
     }
 
     fn warn_of_foreign_versions(&self, collection: &Collection, documents: usize) {

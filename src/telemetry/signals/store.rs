@@ -16,6 +16,9 @@ pub struct BatchWritten<'a> {
     pub written: usize,
     pub already_there: usize,
     pub stale: usize,
+    /// Whether it shows that the collection takes writes: a store that cannot write answers
+    /// nonetheless where nothing is to be changed.
+    pub is_store_well: bool,
     pub took: Duration,
 }
 
@@ -29,7 +32,7 @@ impl Signal for BatchWritten<'_> {
 
     fn remember(&self, recent: &Recent) {
         // A collection that refuses all it is given has taken nothing.
-        if self.written + self.already_there > 0 {
+        if self.is_store_well && self.written + self.already_there > 0 {
             recent.written(self.collection.name());
         }
     }
@@ -52,7 +55,53 @@ pub struct WriteFailed<'a> {
     pub documents: usize,
     pub trouble: WriteTrouble,
     pub cause: &'a str,
-    pub retry_in: Duration,
+    pub then: Then<'a>,
+}
+
+/// What becomes of what was not confirmed.
+#[derive(Debug, Clone, Copy)]
+pub enum Then<'a> {
+    /// It is tried again after this pause.
+    Retry(Duration),
+    /// It is not tried any more for now: its messages stay in the queue, hidden for longer at each
+    /// receive, and others go on.
+    Leave,
+    /// The same of the message with this id: it has no other end, for it is a dead letter that the
+    /// collection of dead letters refused.
+    LeaveDeadLetter(&'a str),
+}
+
+impl WriteFailed<'_> {
+    /// Whether it says something of the whole collection. Single items say nothing of the others.
+    const fn is_of_the_collection(&self) -> bool {
+        match (self.then, self.trouble) {
+            (Then::Retry(_), trouble) => !matches!(trouble, WriteTrouble::Item),
+            (Then::Leave, trouble) => matches!(
+                trouble,
+                WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection
+            ),
+            (Then::LeaveDeadLetter(_), _) => true,
+        }
+    }
+
+    /// Why messages are left, and what to do.
+    const fn why_left(&self) -> &'static str {
+        match self.trouble {
+            WriteTrouble::Denied | WriteTrouble::Collection => {
+                "their collection takes no writes, `longshore check` names what is wrong"
+            }
+            WriteTrouble::NoAnswer => {
+                "the server does not answer for them, `db.currentOp()` shows what it is busy with"
+            }
+            WriteTrouble::ConnectionLost
+            | WriteTrouble::Unavailable
+            | WriteTrouble::TimedOut
+            | WriteTrouble::Refused
+            | WriteTrouble::Item => {
+                "tried one by one they were not confirmed within `retry.budget`"
+            }
+        }
+    }
 }
 
 impl Signal for WriteFailed<'_> {
@@ -61,75 +110,24 @@ impl Signal for WriteFailed<'_> {
     }
 
     fn remember(&self, recent: &Recent) {
-        recent.error("write not confirmed", self.cause);
-        // Single items that are in doubt say nothing of the others.
-        if self.trouble != WriteTrouble::Item {
-            recent.writes_fail(self.collection, self.cause);
+        let (collection, cause) = (self.collection, self.cause);
+        match self.then {
+            Then::Retry(_) => recent.error("write not confirmed", cause),
+            Then::Leave => recent.error(
+                "messages left in the queue",
+                &format!("{collection}: {cause}; {}", self.why_left()),
+            ),
+            Then::LeaveDeadLetter(_) => {
+                recent.error("dead letter refused", &format!("{collection}: {cause}"));
+            }
+        }
+        if self.is_of_the_collection() {
+            recent.writes_fail(collection, cause);
         }
     }
 
-    fn log(&self) {
-        tracing::warn!(
-            collection = self.collection,
-            documents = self.documents,
-            trouble = self.trouble.name(),
-            cause = self.cause,
-            retry_in = ?self.retry_in,
-            "write not confirmed, trying again"
-        );
-    }
-}
-
-/// A write is not tried any more for now: its messages stay in the queue, hidden for another
-/// visibility timeout, and others go on.
-pub struct WriteLeft<'a> {
-    pub collection: &'a str,
-    pub documents: usize,
-    pub trouble: WriteTrouble,
-    pub cause: &'a str,
-}
-
-impl Signal for WriteLeft<'_> {
-    fn count(&self, counters: &Counters) {
-        counters.writes_failed_total.add(self.trouble);
-    }
-
-    fn remember(&self, recent: &Recent) {
-        recent.error("messages left in the queue", &format!("{}: {}", self.collection, self.cause));
-        recent.writes_fail(self.collection, self.cause);
-    }
-
-    fn log(&self) {
-        tracing::error!(
-            collection = self.collection,
-            documents = self.documents,
-            trouble = self.trouble.name(),
-            cause = self.cause,
-            "a collection takes no writes: its messages stay in the queue, hidden for another \
-             visibility timeout, and others go on; `longshore check` names what is wrong"
-        );
-    }
-}
-
-/// The collection of dead letters refused one: its message has no end and stays in the queue,
-/// hidden for another visibility timeout.
-pub struct DeadLetterRefused<'a> {
-    pub collection: &'a str,
-    pub message_id: &'a str,
-    pub cause: &'a str,
-}
-
-impl Signal for DeadLetterRefused<'_> {
-    fn count(&self, counters: &Counters) {
-        counters.writes_failed_total.add(WriteTrouble::Item);
-    }
-
-    fn remember(&self, recent: &Recent) {
-        recent.error("dead letter refused", &format!("{}: {}", self.collection, self.cause));
-        recent.writes_fail(self.collection, self.cause);
-    }
-
     fn kind(&self) -> Option<Kind> {
+        let Then::LeaveDeadLetter(_) = self.then else { return None };
         let tell = |kind: &Kind, more| {
             tracing::error!(collection = kind.place, more, "dead letters refused");
         };
@@ -138,13 +136,33 @@ impl Signal for DeadLetterRefused<'_> {
     }
 
     fn log(&self) {
-        tracing::error!(
-            collection = self.collection,
-            message_id = self.message_id,
-            cause = self.cause,
-            "dead letter refused by its own collection: the message stays in the queue until its \
-             retention ends; take away the validator or unique index that refuses it"
-        );
+        let Self { collection, documents, cause, .. } = *self;
+        let trouble = self.trouble.name();
+        match self.then {
+            Then::Retry(retry_in) => tracing::warn!(
+                collection,
+                documents,
+                trouble,
+                cause,
+                ?retry_in,
+                "write not confirmed, trying again"
+            ),
+            Then::Leave => tracing::error!(
+                collection,
+                documents,
+                trouble,
+                cause,
+                "messages stay in the queue, hidden for longer at each receive, and others go on: {}",
+                self.why_left()
+            ),
+            Then::LeaveDeadLetter(message_id) => tracing::error!(
+                collection,
+                message_id,
+                cause,
+                "dead letter refused by its own collection: the message stays in the queue until \
+                 its retention ends; take away the validator or unique index that refuses it"
+            ),
+        }
     }
 }
 

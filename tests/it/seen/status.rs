@@ -13,7 +13,7 @@ use longshore::telemetry::otlp::Otlp;
 use longshore::telemetry::signals::{
     BatchWritten, DeadLettered, Deleted, Durable, ExtendFailed, FloodBegan, GateClosed, Joined,
     MessageRejected, Outgrown, Overdrawn, ReceiveFailed, Received, Released, SettleFailed, Signals,
-    StaleHandle, VisibilityExtended, WriteFailed,
+    StaleHandle, Then, VisibilityExtended, WriteFailed,
 };
 use longshore::telemetry::{metrics::Metrics, spans::Spans};
 use tokio::time::Instant;
@@ -91,6 +91,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
         written: 30,
         already_there: 3,
         stale: 4,
+        is_store_well: true,
         took: Duration::from_millis(5),
     });
     signals.emit(&Durable { collection: &collection, after: Duration::from_millis(70) });
@@ -99,7 +100,7 @@ fn everything_happens(signals: &Signals, held: &Held) {
         documents: 1,
         trouble: WriteTrouble::Denied,
         cause,
-        retry_in: Duration::ZERO,
+        then: Then::Retry(Duration::ZERO),
     });
     signals.emit(&ReceiveFailed { fault: "throttled", retry_in: Duration::ZERO });
     rejections_happen(signals);

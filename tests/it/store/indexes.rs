@@ -1,9 +1,12 @@
 //! Declared indexes against real ones.
 
+use longshore::dev::mongod::{Mongod, Options};
+use longshore::mongo_manager::MongoManager;
 use longshore::store::Index;
 use longshore::store::mongo::indexes::{Contents, Unguarded, Why};
 
 use super::*;
+use crate::support::mongod::{program, settings};
 
 fn with_indexes() -> Collection {
     let key = Index { keys: vec![("session_id".to_owned(), 1)], unique: true, expire_after: None };
@@ -184,8 +187,7 @@ async fn what_a_collection_refuses_for_its_kind_is_no_fault_of_the_message() {
             (cache(), whole("s-1", NOON, doc! { "data": 1 })),
             (events, insert(1, &doc! { "a": 1 }, None)),
         ] {
-            let outcome =
-                store(&database).write(&collection, Writes::of(&collection.kind, [&write])).await;
+            let outcome = ask(&store(&database), &collection, [&write]).await;
             let is_unconfirmed = match &outcome {
                 WriteOutcome::Unconfirmed(_) => true,
                 WriteOutcome::Answered { items, .. } => {
@@ -216,6 +218,28 @@ async fn a_key_that_a_folding_collection_takes_for_another_is_no_fault_of_the_me
 }
 
 #[tokio::test]
+async fn a_look_that_fails_before_a_write_says_nothing_of_the_write() {
+    let options = Options { test_commands: true, ..Options::new(program().await) };
+    let mongod = Mongod::start(&options).await.expect("a server");
+    let manager = MongoManager::connect(&settings(&mongod)).await.expect("a server");
+    let (database, admin) = (manager.database(), manager.client().database("admin"));
+    create(database, doc! { "capped": true, "size": 65_536 }).await;
+    let (store, events) = (store(database), collection(WriteKind::Insert));
+    store.indexes(&events).await.expect("a report");
+    let broken = doc! {
+        "configureFailPoint": "failCommand", "mode": "alwaysOn",
+        "data": { "failCommands": ["listCollections", "listIndexes"], "closeConnection": true },
+    };
+    admin.run_command(broken).await.expect("set");
+    match ask(&store, &events, [&insert(1, &doc! {}, None)]).await {
+        WriteOutcome::Unconfirmed(fault) => {
+            assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
+        }
+        WriteOutcome::Answered { items, .. } => panic!("written: {items:?}"),
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_another_one() {
     let database = database("withheld").await;
     let things = database.collection::<Document>("things");
@@ -225,7 +249,7 @@ async fn nothing_is_written_to_a_collection_that_was_found_unfit_until_it_is_ano
         create(&database, options).await;
         store.indexes(&events).await.expect("a report");
         assert!(!store.is_well(&events).await);
-        match store.write(&events, Writes::of(&events.kind, [&event])).await {
+        match ask(&store, &events, [&event]).await {
             WriteOutcome::Unconfirmed(fault) => {
                 assert_eq!(fault.kind, StoreFaultKind::Collection);
                 assert!(fault.text.contains("things is a"), "{fault}");

@@ -76,7 +76,7 @@ async fn a_missing_right_is_the_collections_own_trouble_and_logs_in_anew_once() 
     let sessions = named("sessions", sessions());
     let update = whole("k", NOON, doc! {});
     for round in 0..3 {
-        let fault = fault(store.write(&sessions, Writes::of(&sessions.kind, [&update])).await);
+        let fault = fault(ask(&store, &sessions, [&update]).await);
         assert_eq!(fault.kind, StoreFaultKind::Collection, "{fault}");
         assert_eq!(logins.load(Ordering::Relaxed), 1, "round {round}");
     }
@@ -89,6 +89,35 @@ async fn a_missing_right_is_the_collections_own_trouble_and_logs_in_anew_once() 
     owner.run_command(granting).await.expect("granted");
     let (items, _) = write(&store, &sessions, std::slice::from_ref(&update)).await;
     assert_eq!(items, [ItemOutcome::Written]);
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_to_tell_what_is_there_already_is_named() {
+    let (owner, theirs) =
+        narrow("blind", &["insert", "update"], &["events", "things", "sessions"]).await;
+    let (owners, blind) = (store(&owner), store(&theirs));
+    let events = named("events", collection(WriteKind::Insert));
+    let [one, two, new] = [1, 2, 3].map(|id| insert(id, &doc! {}, None));
+    write(&owners, &events, &[one.clone(), two.clone()]).await;
+    let named_right = |fault: &StoreFault| {
+        assert!(fault.text.contains("`find` on"), "{fault}");
+        assert_eq!(fault.kind, StoreFaultKind::Collection, "{fault}");
+    };
+    named_right(&fault(ask(&blind, &events, [&one, &two]).await));
+    let (items, _) = write(&blind, &events, &[one.clone(), new]).await;
+    assert!(
+        matches!(
+            items.as_slice(),
+            [ItemOutcome::Unconfirmed(text), ItemOutcome::Written] if text.contains("`find` on")
+        ),
+        "what is new is written: {items:?}"
+    );
+
+    // An update that meets a duplicate key: the key stands inside an array.
+    unique(&owner, "session_id").await;
+    let foreign = doc! { "_id": 1, "session_id": ["s"] };
+    owner.collection::<Document>("things").insert_one(&foreign).await.expect("inserted");
+    named_right(&fault(ask(&blind, &sessions(), [&whole("s", NOON, doc! {})]).await));
 }
 
 #[tokio::test]
@@ -107,7 +136,7 @@ async fn what_an_overloaded_server_labels_for_a_retry_is_not_retried_by_the_driv
     admin.run_command(overloaded).await.expect("set");
     let (store, events) = (store(manager.database()), collection(WriteKind::Insert));
     let event = insert(1, &doc! {}, None);
-    let fault = fault(store.write(&events, Writes::of(&events.kind, [&event])).await);
+    let fault = fault(ask(&store, &events, [&event]).await);
     assert_eq!(fault.kind, StoreFaultKind::Unavailable, "{fault}");
     let off = doc! { "configureFailPoint": "failCommand", "mode": "off" };
     let count = admin.run_command(off).await.expect("off").get("count").cloned();

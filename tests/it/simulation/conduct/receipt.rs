@@ -26,10 +26,7 @@ pub struct Receipt {
     pub fifo: Option<(String, u128)>,
     /// Whether the store confirmed a write of its document since it came, or it has none.
     pub written: bool,
-    /// It is rejected, or may be for a doubt: its dead letter is due.
-    pub is_rejected: bool,
-    /// When its dead letter was confirmed.
-    pub kept_at: Option<Instant>,
+    pub dead_letter: DeadLetter,
     /// A lower one of its group went back before this one was written.
     pub is_behind_released: bool,
     /// Whether it was there at a drain that nothing disturbs.
@@ -51,6 +48,16 @@ pub struct Receipt {
 struct Doubt {
     asks: usize,
     is_hidden: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub enum DeadLetter {
+    #[default]
+    NotDue,
+    /// The message is rejected, or may be for a doubt.
+    Due,
+    /// Confirmed at that time.
+    Kept(Instant),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +87,7 @@ impl Receipt {
             calls: Calls::default(),
             fifo: message.fifo.as_ref().map(|fifo| (fifo.group.clone(), fifo.sequence)),
             written: false,
-            is_rejected: false,
-            kept_at: None,
+            dead_letter: DeadLetter::default(),
             is_behind_released: false,
             must_be_written: false,
             doubt: None,
@@ -110,8 +116,12 @@ impl Receipt {
 
     /// Whether it waits for its dead letter, or did a moment ago.
     pub fn waits_for_dead_letter(&self) -> bool {
-        let is_kept = self.kept_at.is_some_and(|kept_at| kept_at.elapsed() > JUST_NOW);
-        self.is_rejected && !is_kept && self.end.is_none()
+        let waits = match self.dead_letter {
+            DeadLetter::NotDue => false,
+            DeadLetter::Due => true,
+            DeadLetter::Kept(at) => at.elapsed() <= JUST_NOW,
+        };
+        waits && self.end.is_none()
     }
 
     /// Whether the queue will soon refuse to hide it any longer.

@@ -13,7 +13,7 @@ use crate::simulation::life::Life;
 use crate::simulation::queue::{Delivery, parse};
 
 use super::Request;
-use super::receipt::Receipt;
+use super::receipt::{DeadLetter, Receipt};
 
 /// A delete or a release that fails is asked for this often at least.
 const SETTLE_TRIES_MIN: usize = 8;
@@ -43,7 +43,9 @@ impl Receipts {
         }
         let mut receipt = Receipt::new(delivery);
         receipt.written = judge.is_without_effect(number);
-        receipt.is_rejected = judge.is_poison(number);
+        if judge.is_poison(number) {
+            receipt.dead_letter = DeadLetter::Due;
+        }
         if self.set_aside.contains(&number) {
             receipt.doubts();
         }
@@ -157,17 +159,21 @@ impl Receipts {
             self.change_of_subject(subject, |receipt| match item {
                 ItemOutcome::Written | ItemOutcome::AlreadyThere => {
                     receipt.is_written(is_alone);
-                    receipt.kept_at = (collection == DEAD_LETTERS).then(Instant::now);
+                    if collection == DEAD_LETTERS {
+                        receipt.dead_letter = DeadLetter::Kept(Instant::now());
+                    }
                 }
                 // Its dead letter is due.
                 ItemOutcome::Rejected(_) if collection != DEAD_LETTERS => {
-                    receipt.is_rejected = true
+                    receipt.dead_letter = DeadLetter::Due;
                 }
                 ItemOutcome::Rejected(_)
                 | ItemOutcome::Doubtful(_)
                 | ItemOutcome::Unconfirmed(_) => {
                     // A doubt that is proven ends as a rejection.
-                    receipt.is_rejected |= matches!(item, ItemOutcome::Doubtful(_));
+                    if matches!(item, ItemOutcome::Doubtful(_)) {
+                        receipt.dead_letter = DeadLetter::Due;
+                    }
                     receipt.doubts();
                 }
             });
