@@ -31,7 +31,7 @@ fn main() {
         // By what they are: one that cannot be read has none, and its price is another.
         let mut messages = all.clone();
         messages.retain(|message| {
-            decode(message, &config.message).is_ok_and(|record| record.kind == kind)
+            decode(message, &config.message).is_ok_and(|record| record.kind.route() == Some(kind))
         });
         let records: Vec<Record> =
             messages.iter().filter_map(|message| decode(message, &config.message).ok()).collect();

@@ -7,6 +7,7 @@ use super::key_path::KeyPath;
 use super::kinds::{Choice, Switch};
 use super::provenance::Source;
 use super::reader::Reader;
+use super::times::{self, Times};
 use super::{literal, names, sections};
 use crate::route::Route;
 use crate::store::{Extent, Index, Keyed, WriteConcern, WriteKind};
@@ -126,7 +127,8 @@ impl<'a> RouteReader<'a> {
         } else {
             Vec::new()
         };
-        let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
+        let times_key = self.key("times");
+        let Times { names: mut times, units } = times::read(self.reader, &times_key);
         let default_time = if write == "insert" {
             self.reader.given(&self.key("default_time"), &names::FIELD)
         } else {
@@ -160,7 +162,7 @@ impl<'a> RouteReader<'a> {
             self.reader.amend(&self.key("fields"), literal::texts(&fields));
         }
         self.reader.amend(&self.key("required"), literal::texts(&required));
-        self.reader.amend(&self.key("times"), literal::texts(&times));
+        self.reader.amend(&times_key, times::show(&times, &units));
         Route {
             name: self.name.to_owned(),
             collection,
@@ -170,6 +172,7 @@ impl<'a> RouteReader<'a> {
             // Filled in when the collections of all routes are known.
             indexed: Vec::new(),
             times,
+            units,
             default_time,
             volatile,
         }
@@ -178,6 +181,13 @@ impl<'a> RouteReader<'a> {
     fn check_list(&mut self, name: &str, list: &[String], key: Option<&str>) {
         if key != Some("_id") && list.iter().any(|field| field == "_id") {
             self.reader.error_at(self.key(name), "must not hold _id, which is not the key here");
+        }
+        // Where it named the route it is not stored.
+        if name == "required" && list.iter().any(|field| field == "type") {
+            self.reader.error_at(self.key(name), "must not hold type, which may name the route");
+        }
+        if name == "times" && list.iter().any(|field| ["type", "id"].contains(&field.as_str())) {
+            self.reader.error_at(self.key(name), "must not hold type or id: they are no times");
         }
         if name == "times" && list.iter().any(|field| Some(field.as_str()) == key) {
             self.reader.error_at(self.key(name), "must not hold the key: a date cannot be one");
@@ -283,7 +293,12 @@ impl<'a> RouteReader<'a> {
 
     fn forget(&mut self, names: &[&str]) {
         for name in names {
-            let _ = self.reader.take(&self.key(name));
+            let key = self.key(name);
+            let _ = self.reader.take(&key);
+            // Of `times`, a table of units.
+            for below in self.reader.keys_below(&key) {
+                let _ = self.reader.take(&below);
+            }
         }
     }
 }

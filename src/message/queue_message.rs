@@ -59,6 +59,20 @@ pub fn attribute_text<'a>(attributes: &'a [(String, Attribute)], name: &str) -> 
     })
 }
 
+/// The same by a name in any case; where it is there in several, as it is written here.
+#[must_use]
+pub fn attribute_text_in_any_case<'a>(
+    attributes: &'a [(String, Attribute)],
+    name: &str,
+) -> Option<&'a str> {
+    attribute_text(attributes, name).or_else(|| {
+        attributes.iter().find_map(|(n, value)| match value {
+            Attribute::Text(text) if n.eq_ignore_ascii_case(name) => Some(text.as_str()),
+            _ => None,
+        })
+    })
+}
+
 impl QueueMessage {
     /// The text of the attribute `name`, if it is there and is text.
     #[must_use]

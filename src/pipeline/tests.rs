@@ -5,6 +5,7 @@ mod bounds;
 mod doubts;
 mod fakes;
 mod hiding;
+mod naming;
 mod others;
 mod polling;
 mod refusals;

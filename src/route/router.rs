@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Reason, Record, Rejection, Write};
+use crate::message::{Asked, Kind, Record, Rejection, Write};
 use crate::store::WriteKind;
 use crate::time::millis;
 
 use super::definition::Route;
-use super::insert;
 use super::keyed::KeyedRecord;
-use super::rules::Name;
+use super::{insert, unrouted};
 
 /// All routes of a configuration, by message type. `L` is what a write is sent on with: the lane of
 /// its collection.
@@ -63,7 +62,7 @@ impl<L> Router<L> {
     /// The name of the route that `record` takes, if there is one.
     #[must_use]
     pub fn name(&self, record: &Record) -> Option<Arc<str>> {
-        self.routes.get(&record.kind).map(|destination| Arc::clone(&destination.name))
+        self.routes.get(record.kind.route()?).map(|destination| Arc::clone(&destination.name))
     }
 
     /// Makes the write that `record` asks for. The same record always makes the same write.
@@ -72,12 +71,12 @@ impl<L> Router<L> {
     /// Where no route has the record's type, or the record breaks a rule of its route. It will do
     /// so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
-        let Some(destination) = self.routes.get(&record.kind) else {
-            let text = format!(
-                "no route has the type {}: correct the producer, or configure such a route",
-                Name(&record.kind)
-            );
-            return Err(Rejection::new(Reason::UnknownType, text));
+        let destination = match &record.kind {
+            Kind::Named(named) => self.routes.get(&named.route).ok_or_else(|| {
+                let asked = Asked { place: "the message", name: Some(named.route.clone()) };
+                self.unrouted(&[asked], record)
+            })?,
+            Kind::Unnamed(asked) => return Err(self.unrouted(asked, record)),
         };
         let route = &destination.route;
         let write = match &route.kind {
@@ -89,6 +88,11 @@ impl<L> Router<L> {
         };
         Ok(Routed { route: Arc::clone(&destination.name), lane: &destination.lane, write })
     }
+
+    fn unrouted(&self, asked: &[Asked], record: &Record) -> Rejection {
+        let routes: Vec<&str> = self.routes.keys().map(String::as_str).collect();
+        unrouted::rejection(asked, &record.fields, &routes)
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +101,7 @@ mod tests {
 
     use super::super::sample::{self, record};
     use super::*;
+    use crate::message::Reason;
 
     #[test]
     fn each_type_goes_to_the_lane_of_its_collection() {

@@ -12,22 +12,29 @@ use super::definition::Route;
 
 /// The field that Longshore keeps for itself in every collection.
 pub(super) const INGEST: &str = "_ingest";
-/// The message's own fields, which are not stored under these names.
+
+/// Whether a name is that field, or would be taken for a path into it.
+pub(super) fn is_ingest(name: &str) -> bool {
+    name.strip_prefix(INGEST).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// It is consumed where it names the route, and then not stored.
 pub(super) const TYPE: &str = "type";
+/// It becomes the `_id` of an insert; elsewhere it is a field like others.
 pub(super) const ID: &str = "id";
 
 /// The longest text that is a key or stands in a declared index, in bytes: far beyond any id, far
 /// below what weighs on an index.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 
-/// Rejects a record without a value for each of `required`, but for the fields that `settled` have
-/// an answer of their own.
+/// Rejects a record without a value for each of `required`, but for the key, `settled`, which has
+/// rules of its own.
 pub(super) fn check_required(
     route: &Route,
     record: &Record,
-    settled: &[&str],
+    settled: Option<&str>,
 ) -> Result<(), Rejection> {
-    for name in route.required.iter().filter(|name| !settled.contains(&name.as_str())) {
+    for name in route.required.iter().filter(|name| settled != Some(name.as_str())) {
         let lack = match record.fields.get(name) {
             None => "is missing",
             Some(field) if field.element_type() == element::NULL => "is null",
@@ -70,7 +77,8 @@ fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
             element::ARRAY => Some(ARRAY),
             element::BINARY if !matches!(field.binary(), Some((subtype::UUID, _))) => Some(BINARY),
             element::STRING if field.text_bytes()?.len() > TEXT_BYTES_MAX => Some(LONG),
-            _ => None,
+            element_type if INDEXED.contains(&element_type) => None,
+            _ => Some(ODD),
         };
     }
     let mut value = RawBsonRef::Document(RawDocument::from_bytes(field.value()).ok()?);
@@ -85,13 +93,29 @@ fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
         RawBsonRef::Document(_) => Some("is an object"),
         RawBsonRef::Binary(binary) if binary.subtype != BinarySubtype::Uuid => Some(BINARY),
         RawBsonRef::String(text) if text.len() > TEXT_BYTES_MAX => Some(LONG),
-        _ => None,
+        value if INDEXED.contains(&(value.element_type() as u8)) => None,
+        _ => Some(ODD),
     }
 }
+
+/// What may stand in an index.
+const INDEXED: [u8; 10] = [
+    element::STRING,
+    element::INT32,
+    element::INT64,
+    element::DOUBLE,
+    element::DECIMAL128,
+    element::DATE,
+    element::BOOLEAN,
+    element::NULL,
+    element::OBJECT_ID,
+    element::BINARY,
+];
 
 const ARRAY: &str = "is an array";
 const BINARY: &str = "is binary, but not a UUID (subtype 4)";
 const LONG: &str = "is too long";
+const ODD: &str = "is of a type that is not indexed";
 
 /// Rejects a document that the server would not take for its size.
 pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {

@@ -25,6 +25,7 @@ pub use indexes::{
 };
 pub use message::{
     DeadLettered, Durable, Expired, Joined, MessageRejected, Outgrown, SlowedDown, SpedUp,
+    TypesDisagreed,
 };
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
