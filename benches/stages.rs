@@ -114,6 +114,7 @@ fn messages() -> Vec<QueueMessage> {
         sent_ms: 1_800_000_000_000,
         receive_count: 1,
         fifo: None,
+        sender: None,
         trace_header: None,
     };
     load.messages.into_iter().enumerate().map(message).collect()

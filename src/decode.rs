@@ -7,7 +7,7 @@
 //!   `Message` of an SNS notification that carries it among its own attributes.
 //! - **Type.** The first of these that names a route, `message.types` mapping each: the types of
 //!   envelopes, the outermost first, because rules and policies control who may set them; the body's
-//!   own `type`; the attribute `type`, the innermost first ([`naming`]). A body whose own `type`
+//!   own `type`; the attribute `type`, the innermost first. A body whose own `type`
 //!   names a route is a plain message and no SNS or EventBridge envelope, whatever else it holds.
 //! - **Origin.** The first of these that is there: the origin in the innermost envelope; the
 //!   attributes `longshore-time` and `longshore-id` (and `longshore-sequence`, of a replay);
@@ -108,7 +108,8 @@ pub fn decode_within(
     let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
     let kind = opened.names.kind(&fields, |name| settings.route(name));
     let origin = origin(opened.signature, message)?;
-    Ok(Record { kind, origin, sent_ms: message.sent_ms, fields, bytes })
+    let sender = message.sender.clone();
+    Ok(Record { kind, origin, sent_ms: message.sent_ms, sender, fields, bytes })
 }
 
 /// What the layers around a body said.

@@ -14,6 +14,8 @@ mod queue_message;
 mod receipt;
 mod rejection;
 
+use std::sync::Arc;
+
 use crate::bson::Fields;
 use crate::version::Change;
 
@@ -35,6 +37,8 @@ pub struct Record {
     /// `SentTimestamp` of the queue, milliseconds: the clock that `version_skew_max` is measured
     /// against.
     pub sent_ms: i64,
+    /// Who sent it: see [`QueueMessage::sender`].
+    pub sender: Option<Arc<str>>,
     /// All top-level fields in the order of the body, `type` and `id` included, with nothing
     /// converted but JSON to BSON.
     pub fields: Fields,

@@ -64,7 +64,7 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
 
 fn print(output: Output, forecast: &Forecast) {
     let id = &forecast.message_id;
-    let (routes, also) = match &forecast.routes {
+    let (routes, also) = match &forecast.disagreement {
         None => (serde_json::Value::Null, String::new()),
         Some((route, other)) => (
             serde_json::json!([route, other]),

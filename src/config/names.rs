@@ -42,6 +42,15 @@ pub(crate) fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
 
+/// Who may send: what AWS gives as a `SenderId`, without the session of a role.
+pub(crate) const SENDERS: Texts = Texts {
+    expected: "a SenderId: 1 to 128 letters and digits such as AROAEXAMPLE, of a role's without the colon and the session behind it",
+    accepts: |name| {
+        (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    },
+    max: 64,
+};
+
 /// A message type, and so the name of a route.
 pub(crate) fn is_message_type(name: &str) -> bool {
     !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control)

@@ -47,7 +47,8 @@ struct RouteReader<'a> {
 const OF_INSERT: [&str; 3] = ["default_time", "ttl_field", "volatile"];
 const OF_KEYED: [&str; 2] = ["key", "version_field"];
 const OF_SET: [&str; 2] = ["partial", "fields"];
-const OF_ALL: [&str; 8] = [
+const OF_ALL: [&str; 9] = [
+    "senders",
     "required",
     "times",
     "ttl",
@@ -163,10 +164,12 @@ impl<'a> RouteReader<'a> {
         }
         self.reader.amend(&self.key("required"), literal::texts(&required));
         self.reader.amend(&times_key, times::show(&times, &units));
+        let senders = self.reader.given(&self.key("senders"), &names::SENDERS).unwrap_or_default();
         Route {
             name: self.name.to_owned(),
             collection,
             kind,
+            senders,
             required,
             fields,
             // Filled in when the collections of all routes are known.

@@ -39,9 +39,7 @@ pub fn read<'de, A: MapAccess<'de>>(
                 "has a $scope, and code with a scope is not read: send $code alone",
             ));
         }
-        Some(second) if PAIRS.iter().any(|pair| *pair == [*first, second]) => {
-            Some(object.next_value()?)
-        }
+        Some(second) if PAIRS.contains(&[*first, second]) => Some(object.next_value()?),
         Some(_) => return Err(beside(writer)),
     };
     if more.is_some() && object.next_key::<IgnoredAny>()?.is_some() {
@@ -54,7 +52,9 @@ pub fn read<'de, A: MapAccess<'de>>(
         (first, more) => (first, operand, more),
     };
     writer.count_numbers_in(operand.get());
-    more.into_iter().for_each(|more| writer.count_numbers_in(more.get()));
+    if let Some(more) = more {
+        writer.count_numbers_in(more.get());
+    }
     let written =
         value::write(name, operand.get(), more.map(RawValue::get), writer.reopen_as_value(open));
     match written {

@@ -19,6 +19,9 @@ pub struct QueueMessage {
     pub receive_count: u32,
     /// `MessageGroupId` and `SequenceNumber`, of FIFO queues only.
     pub fifo: Option<Fifo>,
+    /// Who sent it, as IAM knows him: `SenderId` up to the colon, behind which a role's session
+    /// stands, which differs from pod to pod. None where the queue does not say.
+    pub sender: Option<Arc<str>>,
     /// `AWSTraceHeader`, the X-Ray context of the producer.
     pub trace_header: Option<String>,
 }

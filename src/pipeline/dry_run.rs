@@ -22,7 +22,7 @@ pub struct Forecast {
     /// The route's collection and the key or id of the document; or why it would be dead-lettered.
     pub outcome: Result<(String, Key), Rejection>,
     /// The route that it takes and another one, where one name of its type names each.
-    pub routes: Option<(String, String)>,
+    pub disagreement: Option<(String, String)>,
 }
 
 /// What was seen in all.
@@ -65,12 +65,12 @@ pub async fn run<Q: Queue>(
         };
         for message in messages {
             let record = decode(&message, &config.message);
-            let routes = record.as_ref().ok().and_then(two_routes);
+            let disagreement = record.as_ref().ok().and_then(two_routes);
             let outcome = record
                 .and_then(|record| router.route(&record))
                 .map(|routed| (routed.lane.clone(), document_key(routed.write)));
             report.messages += 1;
-            report.types_disagreed += usize::from(routes.is_some());
+            report.types_disagreed += usize::from(disagreement.is_some());
             match &outcome {
                 Ok((collection, _)) => {
                     *report.by_collection.entry(collection.clone()).or_default() += 1;
@@ -78,7 +78,7 @@ pub async fn run<Q: Queue>(
                 Err(_) => report.rejected += 1,
             }
             handles.push(Arc::clone(&message.receipt_handle));
-            report_one(Forecast { message_id: message.message_id, outcome, routes });
+            report_one(Forecast { message_id: message.message_id, outcome, disagreement });
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {

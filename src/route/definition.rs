@@ -12,6 +12,8 @@ pub struct Route {
     pub name: String,
     pub collection: String,
     pub kind: WriteKind,
+    /// Who may use it, by the part of a `SenderId` before the colon; all where it is empty.
+    pub senders: Vec<String>,
     /// Fields that must be there, the key included.
     pub required: Vec<String>,
     /// `set` only: every field that a message may have, the key and the version field included.

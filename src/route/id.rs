@@ -62,11 +62,9 @@ pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
 }
 
 fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
-    let is_hashed = |name: &str| {
-        !own.contains(&name)
-            && !(name == TYPE && record.names_its_route())
-            && volatile.iter().all(|left_out| left_out != name)
-    };
+    let is_consumed = |name: &str| own.contains(&name) || name == TYPE && record.names_its_route();
+    let is_hashed =
+        |name: &str| !is_consumed(name) && volatile.iter().all(|left_out| left_out != name);
     let mut fields: Vec<Field<'_>> =
         record.fields.iter().filter(|field| is_hashed(field.name())).collect();
     fields.sort_unstable_by_key(Field::name);

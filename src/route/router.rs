@@ -10,6 +10,7 @@ use crate::time::millis;
 
 use super::definition::Route;
 use super::keyed::KeyedRecord;
+use super::rules::check_sender;
 use super::{insert, unrouted};
 
 /// All routes of a configuration, by message type. `L` is what a write is sent on with: the lane of
@@ -79,6 +80,7 @@ impl<L> Router<L> {
             Kind::Unnamed(asked) => return Err(self.unrouted(asked, record)),
         };
         let route = &destination.route;
+        check_sender(route, record)?;
         let write = match &route.kind {
             WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
             WriteKind::Keyed(keyed) => {
@@ -122,6 +124,27 @@ mod tests {
             sample::router().route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
         assert_eq!(rejected.reason, Reason::UnknownType);
         assert!(rejected.text.contains("`evnet`"), "{}", rejected.text);
+    }
+
+    #[test]
+    fn a_route_that_lists_its_senders_takes_no_others() {
+        let mut routes = sample::routes();
+        routes.get_mut("cache").unwrap().senders = sample::strings(&["AROAPORTAL", "AIDAJOB"]);
+        let listing = sample::router_of(&routes);
+        let by = |kind, sender: Option<&str>| {
+            let fields = doc! { "user_id": 1, "data": 1, "event_type": "x" };
+            let record = Record { sender: sender.map(Into::into), ..record(kind, &fields) };
+            listing.route(&record).map(|taken| taken.route.to_string())
+        };
+        for sender in ["AROAPORTAL", "AIDAJOB"] {
+            assert_eq!(by("cache", Some(sender)).as_deref(), Ok("cache"));
+        }
+        for sender in [Some("AROAOTHER"), Some("AROAPORTAL:x"), Some(""), None] {
+            let rejected = by("cache", sender).unwrap_err();
+            assert_eq!(rejected.reason, Reason::SenderDenied, "{sender:?}");
+            assert!(rejected.text.contains("`cache`"), "{}", rejected.text);
+            assert_eq!(by("event", sender).as_deref(), Ok("event"), "it lists none");
+        }
     }
 
     #[test]

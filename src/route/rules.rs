@@ -27,6 +27,24 @@ pub(super) const ID: &str = "id";
 /// below what weighs on an index.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 
+/// Rejects a record of somebody whom the route does not list. One whose sender the queue does not
+/// name is of nobody that can be listed.
+pub(super) fn check_sender(route: &Route, record: &Record) -> Result<(), Rejection> {
+    let is_listed = |sender: &str| route.senders.iter().any(|listed| listed == sender);
+    if route.senders.is_empty() || record.sender.as_deref().is_some_and(is_listed) {
+        return Ok(());
+    }
+    let sender = match &record.sender {
+        Some(sender) => format!("the sender {}", Name(sender)),
+        None => "a sender whom the queue does not name".to_owned(),
+    };
+    let text = format!(
+        "{sender} may not use the route {}: send with other credentials, or add the sender to `senders` of the route",
+        Name(&route.name)
+    );
+    Err(Rejection::new(Reason::SenderDenied, text))
+}
+
 /// Rejects a record without a value for each of `required`, but for the key, `settled`, which has
 /// rules of its own.
 pub(super) fn check_required(

@@ -33,7 +33,7 @@ pub fn record(kind: &str, document: &Document) -> Record {
         Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
     let by_body = document.get_str("type").is_ok_and(|own| own == kind);
     let kind = Kind::Named(Named { route: kind.to_owned(), by_body, other: None });
-    Record { kind, origin, sent_ms: SENT_MS, bytes: fields.bytes(), fields }
+    Record { kind, origin, sent_ms: SENT_MS, sender: None, bytes: fields.bytes(), fields }
 }
 
 pub fn strings(names: &[&str]) -> Vec<String> {
@@ -52,6 +52,7 @@ pub fn routes() -> BTreeMap<String, Route> {
         name: name.to_owned(),
         collection: collection.to_owned(),
         kind,
+        senders: Vec::new(),
         required: strings(required),
         fields: Vec::new(),
         indexed: Vec::new(),

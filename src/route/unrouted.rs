@@ -4,11 +4,11 @@ use super::rules::Name;
 use crate::bson::Fields;
 use crate::message::{Asked, Reason, Rejection};
 
-/// Routes that are listed. Each name is cut besides.
-const ROUTES_SHOWN_MAX: usize = 10;
+/// Bytes of the routes that are listed. Each name is cut besides.
+const ROUTES_BYTES_MAX: usize = 500;
 
-/// Names that were asked and are listed.
-const ASKED_SHOWN_MAX: usize = 4;
+/// Bytes of the names that were asked and are listed. One always is.
+const ASKED_BYTES_MAX: usize = 500;
 
 /// Bytes of a name from which on it is no slip of the pen.
 const SLIP_BYTES_MAX: usize = 128;
@@ -24,11 +24,8 @@ pub(super) fn rejection(asked: &[Asked], fields: &Fields, routes: &[&str]) -> Re
     if named.is_empty() {
         return Rejection::new(Reason::MissingType, without_type(asked, fields, routes));
     }
-    let types: Vec<String> = named
-        .iter()
-        .take(ASKED_SHOWN_MAX)
-        .map(|(place, name)| format!("{} ({place})", Name(name)))
-        .collect();
+    let shown = named.iter().map(|(place, name)| format!("{} ({place})", Name(name)));
+    let types = within(ASKED_BYTES_MAX, shown);
     let nearest = named.iter().find_map(|(_, name)| nearest(name, routes));
     let nearest = nearest.map(|route| format!(", did you mean {}?", Name(route)));
     let text = format!(
@@ -67,13 +64,23 @@ fn without_type(asked: &[Asked], fields: &Fields, routes: &[&str]) -> String {
 
 /// The routes in brackets.
 fn listed(routes: &[&str]) -> String {
-    let shown: Vec<String> =
-        routes.iter().take(ROUTES_SHOWN_MAX).map(|route| Name(route).to_string()).collect();
-    let more = match routes.len().saturating_sub(ROUTES_SHOWN_MAX) {
+    let shown = within(ROUTES_BYTES_MAX, routes.iter().map(|route| Name(route).to_string()));
+    let more = match routes.len().saturating_sub(shown.len()) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     format!("(routes: {}{more})", shown.join(", "))
+}
+
+/// The first of these texts that have so many bytes together, and one in any case.
+fn within(bytes_max: usize, texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |text: &String| {
+        let is_first = bytes == 0;
+        bytes += text.len();
+        is_first || bytes <= bytes_max
+    };
+    texts.take_while(fits).collect()
 }
 
 /// The route with the fewest changes between its name and this one, if they are few for its length.
@@ -141,8 +148,10 @@ mod tests {
         let routes: Vec<String> =
             (0..256).map(|number| format!("{number:03}{}", "n".repeat(253))).collect();
         let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
-        let long = "x".repeat(100_000);
-        let told = rejection(&vec![asked("the field type", &long); 5], &Fields::default(), &routes);
-        assert!(told.text.len() < 2_048 && told.text.contains("and 246 more"), "{}", told.text);
+        for long in ["x", "\u{10ffff}", "é"] {
+            let asked = vec![asked("the field type", &long.repeat(100_000)); 5];
+            let told = rejection(&asked, &Fields::default(), &routes);
+            assert!(told.text.len() < 2_048 && told.text.contains("and 251 more"), "{}", told.text);
+        }
     }
 }

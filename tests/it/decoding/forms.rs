@@ -28,8 +28,8 @@ fn outcome(body: &str, attributes: &[(&str, &str)]) -> Result<(String, String), 
     };
     let record = decode(&message, &config.message);
     match record.and_then(|record| {
-        let routed = router.route(&record)?;
-        let shown = match &routed.write {
+        let taken = router.route(&record)?;
+        let shown = match &taken.write {
             Write::Insert(insert) => {
                 bson::deserialize_from_slice::<bson::Document>(&insert.document)
                     .expect("BSON")
@@ -37,7 +37,7 @@ fn outcome(body: &str, attributes: &[(&str, &str)]) -> Result<(String, String), 
             }
             Write::Update(update) => shown(update),
         };
-        Ok((routed.route.to_string(), shown))
+        Ok((taken.route.to_string(), shown))
     }) {
         Ok(taken) => Ok(taken),
         Err(rejection) => Err((rejection.reason.to_string(), rejection.text)),

@@ -173,3 +173,17 @@ fn the_names_of_the_routes_are_known_where_types_are_read() {
     let names: Vec<_> = loaded.config.message.routes.iter().map(String::as_str).collect();
     assert_eq!(names, ["event", "order", "session"]);
 }
+
+#[test]
+fn the_senders_of_a_route_are_ids_without_a_session() {
+    let senders = |text: &str| {
+        load(file("a.toml", &format!("[routes.event]\nsenders = {text}\n")).sources)
+            .map(|loaded| loaded.config.routes["event"].senders.clone())
+            .map_err(|errors| errors.to_string())
+    };
+    assert_eq!(senders("[\"AROAEXAMPLE\"]"), Ok(vec!["AROAEXAMPLE".to_owned()]));
+    assert_eq!(senders("[]"), Ok(Vec::new()));
+    for bad in ["[\"AROAEXAMPLE:pod-7\"]", "[\"\"]", "[\"arn:aws:iam::1:role/a\"]"] {
+        assert!(senders(bad).is_err_and(|text| text.contains("without the colon")), "{bad}");
+    }
+}
