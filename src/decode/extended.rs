@@ -27,7 +27,8 @@ pub fn read<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     let first = writer.name(name);
     let Some(first) = NAMES.iter().find(|known| **known == first) else {
-        return Err(writer.reject_dollar());
+        let is_reference = first == "$ref";
+        return Err(if is_reference { reference(writer) } else { writer.reject_dollar() });
     };
     let operand: &RawValue = object.next_value()?;
     let second = object.next_key::<String>()?;
@@ -99,6 +100,13 @@ const NAMES: [&str; 19] = [
 /// Names that stand in one object, in either order.
 const PAIRS: [[&str; 2]; 4] =
     [["$binary", "$type"], ["$type", "$binary"], ["$regex", "$options"], ["$options", "$regex"]];
+
+fn reference<E: serde::de::Error>(writer: &mut Writer<'_>) -> E {
+    writer.reject(
+        Reason::BadName,
+        "has a name that begins with $: a DBRef is not read, send its $id and $ref under names of your own",
+    )
+}
 
 fn beside<E: serde::de::Error>(writer: &mut Writer<'_>) -> E {
     writer.reject(

@@ -150,7 +150,7 @@ impl Failure<'_> {
                 r#"is NaN, which JSON does not have: send null, or {"$numberDouble": "NaN"}"#
             }
             "Infinity" | "inf" | "Inf" => {
-                r#"is Infinity, which JSON does not have: send null, or {"$numberDouble": "Infinity"}"#
+                r#"is Infinity, which JSON does not have: send null, or {"$numberDouble": "Infinity"} (or "-Infinity")"#
             }
             "None" => "is Python's None: encode with json.dumps, which writes null",
             "True" => "is Python's True: encode with json.dumps, which writes true",

@@ -284,7 +284,10 @@ fn names_that_cannot_be_stored_are_rejected_with_their_place() {
         (r#"{"a":{"$code":"x","$scope":{}}}"#, "field a.$code has a $scope"),
         (r#"{"a":{"$binary":"","$type":"00","b":1}}"#, "field a.$binary stands beside"),
         (r#"{"a":{"$binary":"","$options":""}}"#, "field a.$binary stands beside"),
-        (r#"{"a":{"$ref":"c","$id":1}}"#, "field a.$ref has a name"),
+        (
+            r#"{"a":{"$ref":"c","$id":1}}"#,
+            "field a.$ref has a name that begins with $: a DBRef is not read",
+        ),
         (r#"{"a":{"b":1,"$oid":"65a0000000000000000000ff"}}"#, "field a.$oid has a name"),
         (
             r#"{"a":{"$oid":"65a0000000000000000000ff","b":1}}"#,
