@@ -31,7 +31,7 @@ fn main() {
         // By what they are: one that cannot be read has none, and its price is another.
         let mut messages = all.clone();
         messages.retain(|message| {
-            decode(message, &config.message).is_ok_and(|record| record.kind == kind)
+            decode(message, &config.message).is_ok_and(|record| record.kind.route() == Some(kind))
         });
         let records: Vec<Record> =
             messages.iter().filter_map(|message| decode(message, &config.message).ok()).collect();
@@ -114,6 +114,7 @@ fn messages() -> Vec<QueueMessage> {
         sent_ms: 1_800_000_000_000,
         receive_count: 1,
         fifo: None,
+        sender: None,
         trace_header: None,
     };
     load.messages.into_iter().enumerate().map(message).collect()

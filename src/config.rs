@@ -6,6 +6,7 @@
 
 mod collections;
 mod connection_options;
+mod envelopes;
 mod indexes;
 mod ini_file;
 mod key_path;
@@ -26,6 +27,7 @@ mod settings;
 pub mod shares;
 mod suggest;
 mod text_file;
+mod times;
 mod toml_file;
 mod units;
 

@@ -1,13 +1,14 @@
 //! From a body to a record: unpack, open envelopes, convert JSON to BSON, and find out type and
 //! origin. Pure.
 //!
-//! - **Body.** One JSON object, plain or in at most [`ENVELOPES_MAX`] envelopes ([`envelope`]),
-//!   packed at most once ([`encoding`]). An attribute `content-encoding` is about the layer that it
-//!   came with: the body of the SQS message, or the `Message` of an SNS notification that carries
-//!   it among its own attributes.
-//! - **Type.** The first of these that is there: the body's own `type`; the attribute `type`, the
-//!   innermost first; the type of the innermost envelope that has one. `message.types` maps the
-//!   last to a route. A type that it does not name is the route's name.
+//! - **Body.** One JSON object, with a byte order mark or without, plain or in at most
+//!   [`ENVELOPES_MAX`] envelopes ([`envelope`]), packed at most once ([`encoding`]). An attribute
+//!   `content-encoding` is about the layer that it came with: the body of the SQS message, or the
+//!   `Message` of an SNS notification that carries it among its own attributes.
+//! - **Type.** The first of these that names a route, `message.types` mapping each: the types of
+//!   envelopes, the outermost first, because rules and policies control who may set them; the body's
+//!   own `type`; the attribute `type`, the innermost first. A body whose own `type`
+//!   names a route is a plain message and no SNS or EventBridge envelope, whatever else it holds.
 //! - **Origin.** The first of these that is there: the origin in the innermost envelope; the
 //!   attributes `longshore-time` and `longshore-id` (and `longshore-sequence`, of a replay);
 //!   `SentTimestamp`, `SequenceNumber` and `MessageId`. The innermost envelope is nearest to the
@@ -33,25 +34,30 @@ pub mod encoding;
 pub mod envelope;
 mod extended;
 pub mod json;
+mod naming;
 mod numbers;
 pub(crate) mod place;
 #[cfg(test)]
 mod tests;
 mod undecoded;
+mod unreadable;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::bson::Fields;
 use crate::message::origin::given_time;
 use crate::message::{
     Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,
+    attribute_text_in_any_case,
 };
 use crate::time::Time;
 use encoding::Encoding;
+pub use envelope::Envelopes;
 use envelope::Signature;
 use json::Bounds;
+use naming::Names;
 pub use undecoded::Undecoded;
 
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
@@ -67,8 +73,20 @@ pub struct MessageConfig {
     pub decompressed_bytes_max: usize,
     /// Bytes of one message's fields as BSON: 1 KiB to 16 MiB.
     pub document_bytes_max: usize,
-    /// Envelope types (CloudEvents `type`, EventBridge `detail-type`) to route names.
+    /// Names that could be a type to route names.
     pub types: BTreeMap<String, String>,
+    /// Which envelopes are opened.
+    pub envelopes: Envelopes,
+    /// The names of all routes: the loader fills it in.
+    pub routes: BTreeSet<String>,
+}
+
+impl MessageConfig {
+    /// The route that this name of a type names.
+    fn route(&self, name: &str) -> Option<&str> {
+        let name = self.types.get(name).map_or(name, String::as_str);
+        self.routes.get(name).map(String::as_str)
+    }
 }
 
 /// Reads a message, whatever memory that takes: within the bounds of `settings` and of a document.
@@ -91,20 +109,22 @@ pub fn decode_within(
 ) -> Result<Record, Undecoded> {
     let mut opened = Opened { room, ..Opened::default() };
     let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
-    let kind = opened.kind(&fields, settings)?;
+    let kind = opened.names.kind(&fields, |name| settings.route(name));
     let origin = origin(opened.signature, message)?;
-    Ok(Record { kind, origin, sent_ms: message.sent_ms, fields, bytes })
+    let sender = message.sender.clone();
+    Ok(Record { kind, origin, sent_ms: message.sent_ms, sender, fields, bytes })
 }
 
-/// What the layers around a body said, an inner one overriding an outer one.
+/// What the layers around a body said.
 #[derive(Default)]
 struct Opened {
     /// Bytes of memory that are left for the text to unpack and for the record.
     room: usize,
+    /// How many were opened.
     envelopes: usize,
     is_unpacked: bool,
-    attribute_kind: Option<String>,
-    envelope_kind: Option<String>,
+    names: Names,
+    /// Of the innermost envelope.
     signature: Option<Signature>,
 }
 
@@ -118,9 +138,10 @@ impl Opened {
         settings: &MessageConfig,
     ) -> Result<(Fields, usize), Undecoded> {
         if let Some(kind) = attribute_text(attributes, "type") {
-            self.attribute_kind = Some(kind.to_owned());
+            self.names.of_attributes.push(kind.to_owned());
         }
-        match attribute_text(attributes, encoding::ATTRIBUTE).map(Encoding::named).transpose()? {
+        let encoding = attribute_text_in_any_case(attributes, encoding::ATTRIBUTE);
+        match encoding.map(Encoding::named).transpose()? {
             None | Some(Encoding::Identity) => self.unpacked_layer(text, attributes, settings),
             Some(_) if self.is_unpacked => Err(Rejection::new(
                 Reason::BadEncoding,
@@ -143,12 +164,18 @@ impl Opened {
         attributes: &[(String, Attribute)],
         settings: &MessageConfig,
     ) -> Result<(Fields, usize), Undecoded> {
-        if let Some(signature) = envelope::binary_cloudevent(attributes)? {
-            // The attributes are the envelope, and say that the text is the data.
+        // A byte order mark is none of the text (RFC 8259, 8.1).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if settings.envelopes.cloudevents
+            && let Some(signature) = envelope::binary_cloudevent(attributes)?
+        {
+            // The attributes are the envelope, and say that the text is the data, which may be none.
             self.sign(signature);
+            let text = if text.trim_ascii().is_empty() { envelope::NO_DATA } else { text };
             return Ok((json::fields_within(text, self.bounds(settings))?, text.len()));
         }
-        let Some(envelope) = envelope::open(text)? else {
+        let names_route = |name: &str| settings.route(name).is_some();
+        let Some(envelope) = envelope::open(text, settings.envelopes, names_route)? else {
             return Ok((json::fields_within(text, self.bounds(settings))?, text.len()));
         };
         self.envelopes += 1;
@@ -160,7 +187,8 @@ impl Opened {
             .into());
         }
         self.sign(envelope.signature);
-        self.layer(&envelope.body, &envelope.attributes, settings)
+        let layer = self.layer(&envelope.body, &envelope.attributes, settings);
+        layer.map_err(|undecoded| undecoded.inside(envelope.place))
     }
 
     fn bounds(&self, settings: &MessageConfig) -> Bounds {
@@ -168,39 +196,8 @@ impl Opened {
     }
 
     fn sign(&mut self, mut signature: Signature) {
-        if let Some(kind) = signature.kind.take() {
-            self.envelope_kind = Some(kind);
-        }
+        self.names.of_envelopes.extend(signature.kind.take());
         self.signature = Some(signature);
-    }
-
-    fn kind(&mut self, fields: &Fields, settings: &MessageConfig) -> Result<String, Rejection> {
-        let body_kind = match fields.get("type") {
-            None => None,
-            Some(field) => match field.text() {
-                Some(text) => Some(text.to_owned()),
-                None => {
-                    return Err(Rejection::new(
-                        Reason::MissingType,
-                        "field type is not a string: it names the route of the message",
-                    ));
-                }
-            },
-        };
-        let mapped = || {
-            self.envelope_kind.take().map(|kind| settings.types.get(&kind).cloned().unwrap_or(kind))
-        };
-        match body_kind.or(self.attribute_kind.take()).or_else(mapped) {
-            None => Err(Rejection::new(
-                Reason::MissingType,
-                "the message has no type: give a field type, a message attribute type, or an envelope with a type",
-            )),
-            Some(kind) if kind.is_empty() => Err(Rejection::new(
-                Reason::MissingType,
-                "the message's type is empty: it names the route",
-            )),
-            Some(kind) => Ok(kind),
-        }
     }
 }
 

@@ -8,34 +8,51 @@
 //! it is counted, said in the log at the end, and fails the tests.
 
 mod key;
+mod kind;
 pub mod origin;
 mod queue_message;
 mod receipt;
 mod rejection;
 
+use std::sync::Arc;
+
 use crate::bson::Fields;
 use crate::version::Change;
 
 pub use key::Key;
+pub use kind::{Asked, Kind, Named};
 pub use origin::{Identity, Origin};
-pub use queue_message::{Attribute, Fifo, QueueMessage, attribute_text};
+pub use queue_message::{
+    Attribute, Fifo, QueueMessage, attribute_text, attribute_text_in_any_case,
+};
 pub use receipt::Receipt;
 pub use rejection::{Reason, Rejection};
 
 /// A message whose body was understood: which route it names, who sent it, and its fields as BSON.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The message's type, which names its route.
-    pub kind: String,
+    /// Which route the message asks for.
+    pub kind: Kind,
     pub origin: Origin,
     /// `SentTimestamp` of the queue, milliseconds: the clock that `version_skew_max` is measured
     /// against.
     pub sent_ms: i64,
+    /// Who sent it: see [`QueueMessage::sender`].
+    pub sender: Option<Arc<str>>,
     /// All top-level fields in the order of the body, `type` and `id` included, with nothing
     /// converted but JSON to BSON.
     pub fields: Fields,
     /// Bytes of the decoded body, after decompression.
     pub bytes: usize,
+}
+
+impl Record {
+    /// Whether the field `type` named the route. It is consumed then, and not stored; otherwise it
+    /// is a field like others.
+    #[must_use]
+    pub fn names_its_route(&self) -> bool {
+        self.kind.named().is_some_and(|named| named.by_body)
+    }
 }
 
 /// What one message asks of the store.

@@ -88,6 +88,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             rejects,
             settle,
             stop: self.flow.stop.clone(),
+            signals: self.flow.signals.clone(),
             late: Mutex::default(),
         };
         self.start_receiving(&mut stages, gate, intake);

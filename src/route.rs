@@ -8,8 +8,8 @@
 //! Fields are copied as encoded elements; only ids, keys and times are looked into. What a route
 //! takes:
 //!
-//! - `type` and `id` are the message's own: they pick the route and the `_id` of an insert, and are
-//!   not stored beside that.
+//! - What was consumed is not stored, what was not is: `type` is left out where it named the route,
+//!   `id` where it became the `_id` of an insert. Otherwise they are fields like others.
 //! - `null` is no value. Where a required field is null it counts as missing; where the version
 //!   field or the default time is null the origin's time stands in, as if it were absent. Any other
 //!   field that is null is stored as null, a time as well: "never" is something that a producer may
@@ -27,6 +27,7 @@ mod rules;
 #[cfg(test)]
 mod sample;
 mod times;
+mod unrouted;
 
 pub use definition::Route;
 pub use router::{Routed, Router};

@@ -1,11 +1,14 @@
 //! Times as producers write them, read exactly, to the nanosecond. Pure.
 //!
 //! Read are RFC 3339 (`2026-11-22T10:00:00Z`), the same without an offset (taken as UTC) and with a
-//! space for the `T`, as Python prints them, and numbers, whose unit is told by their size: epoch
-//! seconds, fractional too, or milliseconds from 10^11 on. A BSON date holds milliseconds, so a
-//! time is stored to the millisecond; versions are compared to the nanosecond, or two updates of
-//! one millisecond would have no order. What is finer than a nanosecond is cut, towards the past
-//! before 1970 too.
+//! space for the `T`, as Python prints them, and numbers: epoch seconds, fractional too, or epoch
+//! milliseconds ([`Unit`]). A BSON date holds milliseconds, so a time is stored to the millisecond;
+//! versions are compared to the nanosecond, or two updates of one millisecond would have no order.
+//! What is finer than a nanosecond is cut, towards the past before 1970 too.
+//!
+//! Nothing is guessed. A number whose unit nobody declared is a time only where one of the two
+//! units makes it one of the years 2000 to 2100, which never both do. A text of 8 or 14 digits is
+//! none at all: `20261122` is a day to whoever wrote it, and some August of 1970 to a clock.
 
 mod decimal;
 
@@ -78,8 +81,8 @@ impl Time {
     }
 }
 
-/// Epoch seconds with nine digits behind the point. Up to the year 5138 [`from_text`] reads them as
-/// this time again, exactly; from there on it takes such a number for milliseconds.
+/// Epoch seconds with nine digits behind the point. From 2000 to 2100 [`from_text`] reads them as
+/// this time again, exactly.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = i128::from(self.millis) * NANOS_PER_MILLI + i128::from(self.nanos);
@@ -98,23 +101,142 @@ pub enum TimeError {
     Unreadable,
     #[error("is outside the years 1 to 9999")]
     OutOfRange,
+    #[error(
+        "is a text of 8 or 14 digits, which may be a date or a number: give RFC 3339 (2026-11-22T10:00:00Z)"
+    )]
+    Ambiguous,
+    #[error(
+        "is a number outside the years 2000 to 2100, as epoch seconds and as milliseconds: give RFC 3339 (2026-11-22T10:00:00Z)"
+    )]
+    UnknownUnit,
+    #[error(
+        "looks like microseconds: send milliseconds, or RFC 3339 (2026-11-22T10:00:00.123456Z)"
+    )]
+    Microseconds,
+    #[error(
+        "looks like nanoseconds: send milliseconds, or RFC 3339 (2026-11-22T10:00:00.123456789Z)"
+    )]
+    Nanoseconds,
 }
 
-/// Reads a time from text: one of the written forms, or a number in decimal digits.
+/// What the number of a time counts since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Seconds or milliseconds, as its size tells, and so from 2000 to 2100 alone.
+    #[default]
+    BySize,
+    /// Seconds, of any year from 1 to 9999.
+    Seconds,
+    /// Milliseconds, likewise.
+    Millis,
+}
+
+/// Reads a time from text: one of the written forms, or a number in decimal digits, whose unit its
+/// size tells.
 ///
 /// # Errors
-/// Where it cannot be read or is outside the years 1 to 9999.
+/// As [`Unit::text`].
 pub fn from_text(text: &str) -> Result<Time, TimeError> {
-    let text = text.trim_ascii();
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
-    {
-        match from_number(text) {
-            Err(TimeError::Unreadable) => {}
-            read => return read,
+    Unit::BySize.text(text)
+}
+
+impl Unit {
+    /// Reads a time from text: one of the written forms, or a number in decimal digits.
+    ///
+    /// # Errors
+    /// Where it cannot be read, may be one of two things, or is outside the years of the unit.
+    pub fn text(self, text: &str) -> Result<Time, TimeError> {
+        let text = text.trim_ascii();
+        let of_number =
+            |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+        if text.bytes().all(of_number) {
+            if is_compact_date(text) {
+                return Err(TimeError::Ambiguous);
+            }
+            match self.number(text) {
+                Err(TimeError::Unreadable) => {}
+                read => return read,
+            }
+        }
+        from_written(text)
+    }
+
+    /// Reads a number in decimal digits, with a point and an exponent or without.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is outside the years of the unit.
+    pub fn number(self, text: &str) -> Result<Time, TimeError> {
+        let scaled = |places| {
+            decimal::scaled(text, places).map_err(|error| match (error, self) {
+                (decimal::DecimalError::Unreadable, _) => TimeError::Unreadable,
+                (decimal::DecimalError::TooLarge, Self::BySize) => TimeError::UnknownUnit,
+                (decimal::DecimalError::TooLarge, _) => TimeError::OutOfRange,
+            })
+        };
+        match self {
+            Self::Seconds => Time::from_nanos(scaled(9)?),
+            Self::Millis => Time::from_nanos(scaled(6)?),
+            Self::BySize => by_size(|places| Time::from_nanos(scaled(places)?)),
         }
     }
+
+    /// # Errors
+    /// Outside the years of the unit.
+    pub fn integer(self, number: i64) -> Result<Time, TimeError> {
+        match self {
+            Self::Seconds => in_range(number.saturating_mul(1_000)),
+            Self::Millis => in_range(number),
+            Self::BySize => by_size(|places| match places {
+                9 => in_range(number.saturating_mul(1_000)),
+                6 => in_range(number),
+                3 => in_range(number.div_euclid(1_000)),
+                _ => in_range(number.div_euclid(1_000_000)),
+            }),
+        }
+    }
+
+    /// By the shortest text that is this double, which is what a producer's library prints:
+    /// 1795341605.123 times 1000 would be 1795341605122.9999.
+    ///
+    /// # Errors
+    /// Where it is no number, or outside the years of the unit.
+    pub fn double(self, number: f64) -> Result<Time, TimeError> {
+        if !number.is_finite() {
+            return Err(TimeError::Unreadable);
+        }
+        // `{:e}` is as exact and has no hundreds of zeros for what is large or next to nothing.
+        self.number(&format!("{number:e}"))
+    }
+}
+
+/// The one reading of a number that is a time of the years 2000 to 2100: seconds are told from
+/// milliseconds by it, and the finer units from both. `read` reads it as so many places above
+/// nanoseconds.
+fn by_size(read: impl Fn(i64) -> Result<Time, TimeError>) -> Result<Time, TimeError> {
+    for (places, finer) in [
+        (9, None),
+        (6, None),
+        (3, Some(TimeError::Microseconds)),
+        (0, Some(TimeError::Nanoseconds)),
+    ] {
+        match read(places) {
+            Ok(time) if time.can_be_a_version() => return finer.map_or(Ok(time), Err),
+            Err(TimeError::Unreadable) => return Err(TimeError::Unreadable),
+            _ => {}
+        }
+    }
+    Err(TimeError::UnknownUnit)
+}
+
+/// Whether a number is written as dates are without separators, `20261122` or `20261122100005`,
+/// with a fraction of a second or without.
+fn is_compact_date(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let whole = unsigned.split('.').next().unwrap_or_default();
+    matches!(whole.len(), 8 | 14) && whole.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn from_written(text: &str) -> Result<Time, TimeError> {
     let text = without_digits_beyond_nanoseconds(text);
     // Longer than any form of a time: not worth a parse.
     if text.len() > 64 {
@@ -153,52 +275,6 @@ fn without_digits_beyond_nanoseconds(text: &str) -> std::borrow::Cow<'_, str> {
         return text.into();
     }
     [&text[..=point + DIGITS], &text[point + 1 + digits..]].concat().into()
-}
-
-/// Reads a number in decimal digits, with a point and an exponent or without: seconds, or
-/// milliseconds.
-///
-/// # Errors
-/// Where it cannot be read or is outside the years 1 to 9999.
-pub fn from_number(text: &str) -> Result<Time, TimeError> {
-    let scaled = |places| {
-        decimal::scaled(text, places).map_err(|error| match error {
-            decimal::DecimalError::Unreadable => TimeError::Unreadable,
-            decimal::DecimalError::TooLarge => TimeError::OutOfRange,
-        })
-    };
-    let as_seconds = scaled(9)?;
-    let is_seconds = as_seconds.abs() < i128::from(MILLISECONDS_FROM) * NANOS_PER_SECOND;
-    Time::from_nanos(if is_seconds { as_seconds } else { scaled(6)? })
-}
-
-/// Seconds, or milliseconds.
-///
-/// # Errors
-/// Outside the years 1 to 9999.
-pub fn from_integer(number: i64) -> Result<Time, TimeError> {
-    if number.unsigned_abs() >= MILLISECONDS_FROM.unsigned_abs() {
-        return in_range(number);
-    }
-    in_range(number * 1_000)
-}
-
-/// Seconds, or milliseconds, by the shortest text that is this double, which is what a producer's
-/// library prints: 1795341605.123 times 1000 would be 1795341605122.9999.
-///
-/// # Errors
-/// Where it is no number, or outside the years 1 to 9999.
-pub fn from_double(number: f64) -> Result<Time, TimeError> {
-    /// Beyond any time, and within what has few digits.
-    const LARGEST: f64 = 1e18;
-    if !number.is_finite() {
-        return Err(TimeError::Unreadable);
-    }
-    if number.abs() >= LARGEST {
-        return Err(TimeError::OutOfRange);
-    }
-    // `{:e}` is as exact and has no hundreds of zeros for what is next to nothing.
-    from_number(&format!("{number:e}"))
 }
 
 /// `millis` since the epoch.
@@ -281,11 +357,9 @@ mod tests {
         assert_eq!(nanos("2016-12-31T23:60:59Z"), Err(TimeError::Unreadable));
         // Towards the past, so that times before 1970 keep their order too.
         assert_eq!(nanos("1969-12-31T23:59:59.9999999999Z"), Ok(-1));
-        assert_eq!(nanos("-0.0000000001"), Ok(-1));
-        assert_eq!(
-            (from_text("-0.0001").unwrap().millis(), from_text("-0.0001").unwrap().nanos()),
-            (-1, 900_000)
-        );
+        let seconds = |text| Unit::Seconds.text(text).map(|time| (time.millis(), time.nanos()));
+        assert_eq!(seconds("-0.0000000001"), Ok((-1, 999_999)));
+        assert_eq!(seconds("-0.0001"), Ok((-1, 900_000)));
     }
 
     #[test]
@@ -306,18 +380,92 @@ mod tests {
         ] {
             assert_eq!(from_text(text), Err(TimeError::Unreadable), "{text}");
         }
-        for text in [
-            "99999999999999999",
-            "-99999999999999",
-            "0000-12-31T00:00:00Z",
-            "1e30",
-            "1e400",
-            "1e99999999999999999999",
-        ] {
-            assert_eq!(from_text(text), Err(TimeError::OutOfRange), "{text}");
+        assert_eq!(from_text("0000-12-31T00:00:00Z"), Err(TimeError::OutOfRange));
+        for text in
+            ["99999999999999999", "-99999999999999", "1e30", "1e400", "1e99999999999999999999"]
+        {
+            let wanted =
+                if is_compact_date(text) { TimeError::Ambiguous } else { TimeError::OutOfRange };
+            assert_eq!(Unit::Millis.text(text), Err(wanted), "{text}");
         }
         assert_eq!(from_text("0001-01-01T00:00:00Z"), Ok(Time::from_millis(MILLIS_MIN)));
         assert_eq!(from_text("9999-12-31T23:59:59.999Z"), Ok(Time::from_millis(MILLIS_MAX)));
+    }
+
+    #[test]
+    fn digits_that_may_be_a_date_are_no_time_whatever_unit_is_declared() {
+        for text in [
+            "20261122",
+            " 20261122 ",
+            "+20261122",
+            "20261122100005",
+            "20261122100005.123",
+            "00000000",
+            "99999999999999",
+        ] {
+            for unit in [Unit::BySize, Unit::Seconds, Unit::Millis] {
+                assert_eq!(unit.text(text), Err(TimeError::Ambiguous), "{text} as {unit:?}");
+            }
+        }
+        for text in ["20261122T100005Z", "20261122 100005.25"] {
+            assert!(from_text(text).is_ok(), "{text} is written as a time");
+        }
+    }
+
+    #[test]
+    fn a_number_whose_unit_is_not_declared_lies_from_2000_to_2100() {
+        let read = |number: i64| {
+            let of_integer = Unit::BySize.integer(number);
+            // By every way in the same.
+            assert_eq!(from_text(&format!("{number}e0")), of_integer, "{number}");
+            #[expect(clippy::cast_precision_loss, reason = "as a producer may")]
+            let of_double = Unit::BySize.double(number as f64);
+            if number.unsigned_abs() < 1 << 53 {
+                assert_eq!(of_double, of_integer, "{number}");
+            }
+            of_integer
+        };
+        for (number, wanted) in [
+            (946_684_799, Err(TimeError::UnknownUnit)),
+            (946_684_800, Ok(Time::from_millis(VERSION_MILLIS_MIN))),
+            (4_102_444_800, Ok(Time::from_millis(VERSION_MILLIS_MAX))),
+            (4_102_444_801, Err(TimeError::UnknownUnit)),
+            (946_684_799_999, Err(TimeError::UnknownUnit)),
+            (946_684_800_000, Ok(Time::from_millis(VERSION_MILLIS_MIN))),
+            (4_102_444_800_000, Ok(Time::from_millis(VERSION_MILLIS_MAX))),
+            (4_102_444_800_001, Err(TimeError::UnknownUnit)),
+            (1_795_341_605_123_456, Err(TimeError::Microseconds)),
+            (1_795_341_605_123_456_789, Err(TimeError::Nanoseconds)),
+            (20_261_122, Err(TimeError::UnknownUnit)),
+            (20_261_122_100_005, Err(TimeError::UnknownUnit)),
+            (0, Err(TimeError::UnknownUnit)),
+            (1, Err(TimeError::UnknownUnit)),
+            (-1_795_341_605, Err(TimeError::UnknownUnit)),
+            (i64::MIN, Err(TimeError::UnknownUnit)),
+            (i64::MAX, Err(TimeError::UnknownUnit)),
+        ] {
+            assert_eq!(read(number), wanted, "{number}");
+        }
+        assert_eq!(Unit::BySize.double(f64::MAX), Err(TimeError::UnknownUnit));
+        assert_eq!(from_text("1795341605123456"), Err(TimeError::Microseconds));
+        assert_eq!(from_text("1795341605123456.5"), Err(TimeError::Microseconds));
+    }
+
+    #[test]
+    fn a_number_of_a_declared_unit_is_of_any_year() {
+        let of = |unit: Unit, number| unit.integer(number).map(Time::millis);
+        assert_eq!(of(Unit::Millis, -86_400_000), Ok(-86_400_000));
+        assert_eq!(of(Unit::Millis, 5), Ok(5));
+        assert_eq!(of(Unit::Seconds, -2_208_988_800), Ok(-2_208_988_800_000));
+        assert_eq!(of(Unit::Seconds, 253_402_300_799), Ok(253_402_300_799_000));
+        assert_eq!(of(Unit::Seconds, 253_402_300_800), Err(TimeError::OutOfRange));
+        assert_eq!(of(Unit::Seconds, i64::MIN), Err(TimeError::OutOfRange));
+        assert_eq!(
+            Unit::Millis.double(-0.5).map(|time| (time.millis(), time.nanos())),
+            Ok((-1, 500_000))
+        );
+        assert_eq!(Unit::Seconds.text("1957-10-04T19:28:34Z"), from_text("1957-10-04T19:28:34Z"));
+        assert_eq!(Unit::Seconds.text("-1.5").map(Time::millis), Ok(-1_500));
     }
 
     #[test]
@@ -336,8 +484,12 @@ mod tests {
         #[test]
         fn a_time_reads_as_itself_again(nanos in i128::from(MILLIS_MIN) * NANOS_PER_MILLI..i128::from(MILLIS_MAX) * NANOS_PER_MILLI) {
             let time = Time::from_nanos(nanos).unwrap();
-            // Beyond 10^11 seconds digits are milliseconds.
-            proptest::prop_assume!(time.millis().unsigned_abs() < MILLISECONDS_FROM.unsigned_abs() * 1_000);
+            proptest::prop_assert_eq!(Unit::Seconds.number(&time.to_string()), Ok(time));
+        }
+
+        #[test]
+        fn a_time_of_a_version_reads_as_itself_again(nanos in i128::from(VERSION_MILLIS_MIN) * NANOS_PER_MILLI..i128::from(VERSION_MILLIS_MAX) * NANOS_PER_MILLI) {
+            let time = Time::from_nanos(nanos).unwrap();
             proptest::prop_assert_eq!(from_text(&time.to_string()), Ok(time));
         }
 
@@ -345,13 +497,13 @@ mod tests {
         fn fractional_seconds_keep_their_microseconds(micros in 0_i64..4_000_000_000_000_000) {
             #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
             let seconds = micros as f64 / 1_000_000.0;
-            proptest::prop_assert_eq!(from_double(seconds), Time::from_nanos(i128::from(micros) * 1_000));
+            proptest::prop_assert_eq!(Unit::Seconds.double(seconds), Time::from_nanos(i128::from(micros) * 1_000));
         }
 
         #[test]
         fn doubles_keep_their_order(a in -1e10_f64..1e10, b in -1e10_f64..1e10) {
             if a <= b {
-                proptest::prop_assert!(from_double(a).unwrap() <= from_double(b).unwrap());
+                proptest::prop_assert!(Unit::Seconds.double(a).unwrap() <= Unit::Seconds.double(b).unwrap());
             }
         }
 

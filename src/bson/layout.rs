@@ -137,6 +137,22 @@ pub fn binary(buffer: &mut Vec<u8>, subtype: u8, bytes: &[u8]) -> u8 {
     element::BINARY
 }
 
+/// Seconds since the epoch, and a count within one second.
+pub fn timestamp(buffer: &mut Vec<u8>, seconds: u32, count: u32) -> u8 {
+    buffer.extend_from_slice(&count.to_le_bytes());
+    buffer.extend_from_slice(&seconds.to_le_bytes());
+    element::TIMESTAMP
+}
+
+/// The caller has rejected a NUL: it would end the pattern there. Options are in alphabetical order.
+pub fn regex(buffer: &mut Vec<u8>, pattern: &[u8], options: &[u8]) -> u8 {
+    for text in [pattern, options] {
+        buffer.extend_from_slice(text);
+        buffer.push(0);
+    }
+    element::REGEX
+}
+
 fn length(bytes: usize) -> [u8; 4] {
     i32::try_from(bytes).unwrap_or(i32::MAX).to_le_bytes()
 }

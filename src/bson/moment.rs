@@ -4,29 +4,42 @@ use ::bson::Decimal128;
 
 use super::element;
 use super::fields::Field;
-use crate::time::{self, Time, TimeError};
+use crate::time::{MILLISECONDS_FROM, Time, TimeError, Unit, in_range};
 
 impl Field<'_> {
-    /// Reads the field as a time.
+    /// Reads the field as a time; a number counts what `unit` says.
     ///
     /// # Errors
-    /// Where it cannot be read or is outside the years 1 to 9999.
-    pub fn time(&self) -> Result<Time, TimeError> {
-        if let Some(time) = self.exact_time {
+    /// Where it cannot be read or is outside the years of the unit.
+    pub fn time(&self, unit: Unit) -> Result<Time, TimeError> {
+        let value = self.value();
+        if let Some(time) = self.exact_time
+            && self.is_exact_in(unit)
+        {
             return Ok(time);
         }
-        let value = self.value();
         match self.element_type() {
-            element::DATE => time::in_range(i64::from_le_bytes(fixed(value)?)),
-            element::INT64 => time::from_integer(i64::from_le_bytes(fixed(value)?)),
-            element::INT32 => time::from_integer(i32::from_le_bytes(fixed(value)?).into()),
-            element::DOUBLE => time::from_double(f64::from_le_bytes(fixed(value)?)),
-            element::DECIMAL128 => {
-                time::from_number(&Decimal128::from_bytes(fixed(value)?).to_string())
+            element::DATE => in_range(i64::from_le_bytes(fixed(value)?)),
+            element::INT64 => unit.integer(i64::from_le_bytes(fixed(value)?)),
+            element::INT32 => unit.integer(i32::from_le_bytes(fixed(value)?).into()),
+            element::DOUBLE => unit.double(f64::from_le_bytes(fixed(value)?)),
+            element::DECIMAL128 => unit.number(&Decimal128::from_bytes(fixed(value)?).to_string()),
+            element::STRING => {
+                self.text().ok_or(TimeError::Unreadable).and_then(|text| unit.text(text))
             }
-            element::STRING => self.text().ok_or(TimeError::Unreadable).and_then(time::from_text),
             _ => Err(TimeError::Unreadable),
         }
+    }
+
+    /// Whether the exact time, which was read by the size of the number, is that of this unit too.
+    #[expect(clippy::cast_precision_loss, reason = "10^11 is a double")]
+    fn is_exact_in(&self, unit: Unit) -> bool {
+        if self.element_type() != element::DOUBLE || unit == Unit::BySize {
+            return true;
+        }
+        let is_seconds = fixed(self.value())
+            .is_ok_and(|bytes| f64::from_le_bytes(bytes) < MILLISECONDS_FROM as f64);
+        is_seconds == (unit == Unit::Seconds)
     }
 }
 

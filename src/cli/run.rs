@@ -64,14 +64,21 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
 
 fn print(output: Output, forecast: &Forecast) {
     let id = &forecast.message_id;
+    let (routes, also) = match &forecast.disagreement {
+        None => (serde_json::Value::Null, String::new()),
+        Some((route, other)) => (
+            serde_json::json!([route, other]),
+            format!("; its types name two routes, {route} and {other}: the first is taken"),
+        ),
+    };
     match &forecast.outcome {
         Ok((collection, key)) => output.line(
-            || format!("{id}  would be written to {collection}, key {key}"),
-            || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string()}),
+            || format!("{id}  would be written to {collection}, key {key}{also}"),
+            || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
         ),
         Err(rejection) => output.line(
-            || format!("{id}  would be dead-lettered, {}: {}", rejection.reason, rejection.text),
-            || serde_json::json!({"message_id": id, "outcome": "dead_letter", "reason": rejection.reason.code(), "text": rejection.text}),
+            || format!("{id}  would be dead-lettered, {}: {}{also}", rejection.reason, rejection.text),
+            || serde_json::json!({"message_id": id, "outcome": "dead_letter", "reason": rejection.reason.code(), "text": rejection.text, "types_disagree": routes}),
         ),
     }
 }
@@ -85,11 +92,15 @@ fn print_report(output: Output, report: &Report) {
                 0 => String::new(),
                 left => format!("; {left} could not be given back and come back after their visibility timeout"),
             };
-            format!("{} messages looked at and given back, nothing written or deleted: {}{left}", report.messages, counts.join(", "))
+            let disagreed = match report.types_disagreed {
+                0 => String::new(),
+                count => format!("; of {count} the types name two routes"),
+            };
+            format!("{} messages looked at and given back, nothing written or deleted: {}{disagreed}{left}", report.messages, counts.join(", "))
         },
         || {
             serde_json::json!({"messages": report.messages, "by_collection": report.by_collection, "dead_letters": report.rejected,
-                "not_given_back": report.not_given_back})
+                "types_disagreed": report.types_disagreed, "not_given_back": report.not_given_back})
         },
     );
 }

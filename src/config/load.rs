@@ -116,6 +116,7 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
             (route.name.clone(), route)
         })
         .collect();
+    config.message.routes = config.routes.keys().cloned().collect();
     rules::check(&mut reader, &config);
     Ok((config, reader.finish()))
 }

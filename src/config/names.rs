@@ -12,23 +12,27 @@ pub(crate) const COLLECTION: Text = Text {
 };
 
 /// A field that a route names. Also `_id`, which only a key may be.
-pub(crate) const KEY_FIELD: Text =
-    Text { expected: FIELD_EXPECTED, accepts: |name| name == "_id" || is_field(name) };
+pub(crate) const KEY_FIELD: Text = Text {
+    expected: "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type or _ingest",
+    accepts: |name| name == "_id" || name == "id" || is_plain_field(name),
+};
 
-pub(crate) const FIELD: Text = Text { expected: FIELD_EXPECTED, accepts: is_field };
+/// A field that a route gives a meaning, which `type` and `id` have already.
+pub(crate) const FIELD: Text = Text {
+    expected: "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id, _id or _ingest",
+    accepts: is_plain_field,
+};
 
 /// `_id` may stand in the list where it is the key.
 pub(crate) const FIELDS: Texts = Texts {
-    expected: FIELD_EXPECTED,
-    accepts: |name| name == "_id" || is_field(name),
+    expected: "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not _ingest, and _id only as the key",
+    accepts: |name| ["_id", "id", "type"].contains(&name) || is_plain_field(name),
     max: FIELDS_MAX,
 };
 
 /// Each field of a partial route is an expression of its own in the update: the server has bounds
 /// too.
 const FIELDS_MAX: usize = 256;
-
-const FIELD_EXPECTED: &str = "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id or _ingest, and _id only as the key";
 
 /// A host's name: letters, digits and hyphens between dots (RFC 1123, section 2.1), and the
 /// underscore that container networks have in theirs.
@@ -37,6 +41,15 @@ pub(crate) fn is_host(name: &str) -> bool {
     let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
     name.len() <= 253 && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
+
+/// Who may send: what AWS gives as a `SenderId`, without the session of a role.
+pub(crate) const SENDERS: Texts = Texts {
+    expected: "a SenderId: 1 to 128 letters and digits such as AROAEXAMPLE, of a role's without the colon and the session behind it",
+    accepts: |name| {
+        (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    },
+    max: 64,
+};
 
 /// A message type, and so the name of a route.
 pub(crate) fn is_message_type(name: &str) -> bool {
@@ -50,8 +63,8 @@ pub(crate) fn is_index_field(name: &str) -> bool {
         && name != "_id"
 }
 
-fn is_field(name: &str) -> bool {
-    // `type` and `id` of a message are not stored; `_ingest` holds the versions.
+fn is_plain_field(name: &str) -> bool {
+    // `type` may name the route, `id` the document; `_ingest` holds the versions.
     let taken = ["type", "id", "_id", "_ingest"];
     !name.is_empty()
         && name.len() <= 255

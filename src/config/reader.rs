@@ -117,6 +117,11 @@ impl Reader {
         self.layers.keys_in(&section)
     }
 
+    /// The same where another value may stand beside the table.
+    pub(crate) fn keys_below(&self, key: &KeyPath) -> Vec<KeyPath> {
+        self.layers.keys_in(key)
+    }
+
     pub(crate) fn source_of_section(&self, section: &KeyPath) -> Source {
         self.layers.source_of_section(section)
     }

@@ -7,6 +7,7 @@ use super::key_path::KeyPath;
 use super::kinds::{Choice, Switch};
 use super::provenance::Source;
 use super::reader::Reader;
+use super::times::{self, Times};
 use super::{literal, names, sections};
 use crate::route::Route;
 use crate::store::{Extent, Index, Keyed, WriteConcern, WriteKind};
@@ -46,7 +47,8 @@ struct RouteReader<'a> {
 const OF_INSERT: [&str; 3] = ["default_time", "ttl_field", "volatile"];
 const OF_KEYED: [&str; 2] = ["key", "version_field"];
 const OF_SET: [&str; 2] = ["partial", "fields"];
-const OF_ALL: [&str; 8] = [
+const OF_ALL: [&str; 9] = [
+    "senders",
     "required",
     "times",
     "ttl",
@@ -126,7 +128,8 @@ impl<'a> RouteReader<'a> {
         } else {
             Vec::new()
         };
-        let mut times = self.reader.given(&self.key("times"), &names::FIELDS).unwrap_or_default();
+        let times_key = self.key("times");
+        let Times { names: mut times, units } = times::read(self.reader, &times_key);
         let default_time = if write == "insert" {
             self.reader.given(&self.key("default_time"), &names::FIELD)
         } else {
@@ -160,16 +163,19 @@ impl<'a> RouteReader<'a> {
             self.reader.amend(&self.key("fields"), literal::texts(&fields));
         }
         self.reader.amend(&self.key("required"), literal::texts(&required));
-        self.reader.amend(&self.key("times"), literal::texts(&times));
+        self.reader.amend(&times_key, times::show(&times, &units));
+        let senders = self.reader.given(&self.key("senders"), &names::SENDERS).unwrap_or_default();
         Route {
             name: self.name.to_owned(),
             collection,
             kind,
+            senders,
             required,
             fields,
             // Filled in when the collections of all routes are known.
             indexed: Vec::new(),
             times,
+            units,
             default_time,
             volatile,
         }
@@ -178,6 +184,13 @@ impl<'a> RouteReader<'a> {
     fn check_list(&mut self, name: &str, list: &[String], key: Option<&str>) {
         if key != Some("_id") && list.iter().any(|field| field == "_id") {
             self.reader.error_at(self.key(name), "must not hold _id, which is not the key here");
+        }
+        // Where it named the route it is not stored.
+        if name == "required" && list.iter().any(|field| field == "type") {
+            self.reader.error_at(self.key(name), "must not hold type, which may name the route");
+        }
+        if name == "times" && list.iter().any(|field| ["type", "id"].contains(&field.as_str())) {
+            self.reader.error_at(self.key(name), "must not hold type or id: they are no times");
         }
         if name == "times" && list.iter().any(|field| Some(field.as_str()) == key) {
             self.reader.error_at(self.key(name), "must not hold the key: a date cannot be one");
@@ -283,7 +296,12 @@ impl<'a> RouteReader<'a> {
 
     fn forget(&mut self, names: &[&str]) {
         for name in names {
-            let _ = self.reader.take(&self.key(name));
+            let key = self.key(name);
+            let _ = self.reader.take(&key);
+            // Of `times`, a table of units.
+            for below in self.reader.keys_below(&key) {
+                let _ = self.reader.take(&below);
+            }
         }
     }
 }

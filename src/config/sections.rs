@@ -1,7 +1,7 @@
 //! The sections of fixed keys, with default and bounds of each. `config/longshore.toml` says why
 //! they are what they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::secret::Secret;
 use super::settings::{Config, DbConfig, WorkerConfig};
-use super::{connection_options, listeners, literal, names, text_file};
+use super::{connection_options, envelopes, listeners, literal, names, text_file};
 use crate::budget::InFlightConfig;
 use crate::dead_letter::DeadLettersConfig;
 use crate::decode::MessageConfig;
@@ -281,6 +281,9 @@ fn message(reader: &mut Reader) -> MessageConfig {
             4 * MIB,
         ),
         types: types(reader),
+        envelopes: envelopes::read(reader),
+        // Filled in when the routes are known.
+        routes: BTreeSet::new(),
     }
 }
 

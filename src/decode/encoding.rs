@@ -24,6 +24,20 @@ pub const ATTRIBUTE: &str = "content-encoding";
 /// it unless told otherwise, however small the body is.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
+/// Reads base64 of the standard alphabet, padded or not. Line breaks and spaces in it say nothing:
+/// the command `base64` and Python's `encodebytes` break the line every 76 characters (RFC 2045).
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+    // Without a copy, as nearly all are.
+    if let Ok(bytes) = STANDARD_PAD_INDIFFERENT.decode(text.trim_ascii()) {
+        return Some(bytes);
+    }
+    if !text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return None;
+    }
+    let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD_PAD_INDIFFERENT.decode(packed).ok()
+}
+
 /// How a body was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -40,7 +54,8 @@ impl Encoding {
     pub fn named(name: &str) -> Result<Self, Rejection> {
         match name.trim_ascii().to_ascii_lowercase().as_str() {
             "identity" => Ok(Self::Identity),
-            "gzip" => Ok(Self::Gzip),
+            // The old name of it (RFC 9110, 8.4.1.3).
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
             _ => Err(Rejection::new(
                 Reason::BadEncoding,
@@ -73,11 +88,11 @@ impl Encoding {
         if self == Self::Identity {
             return if body.len() <= room { Ok(body.to_owned()) } else { Err(Undecoded::Outgrown) };
         }
-        let packed = STANDARD_PAD_INDIFFERENT.decode(body.trim_ascii()).map_err(|_| {
+        let packed = base64(body).ok_or_else(|| {
             Rejection::new(
                 Reason::BadEncoding,
                 format!(
-                    "the body is not base64, though attribute {ATTRIBUTE} names {}",
+                    "the body is not base64, though attribute {ATTRIBUTE} names {}: send the packed bytes in base64, or leave the attribute out",
                     self.name()
                 ),
             )

@@ -13,20 +13,34 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::encoding;
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Attribute, Reason, Rejection, attribute_text};
+use crate::message::{Asked, Attribute, Reason, Rejection, attribute_text};
 use crate::time::Time;
+
+/// Which envelopes are opened: the setting `message.envelopes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelopes {
+    pub sns: bool,
+    pub eventbridge: bool,
+    pub cloudevents: bool,
+}
+
+impl Envelopes {
+    pub const ALL: Self = Self { sns: true, eventbridge: true, cloudevents: true };
+}
+
+/// What a CloudEvents event without data holds.
+pub const NO_DATA: &str = "{}";
 
 /// Who sent a message and which type the sender gave it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Signature {
     /// In the sender's words, not yet mapped to a route.
-    pub kind: Option<String>,
+    pub kind: Option<Asked>,
     /// Where the envelope has a time.
     pub time: Option<Time>,
     pub id: Vec<u8>,
@@ -38,15 +52,23 @@ pub struct Envelope<'t> {
     pub signature: Signature,
     /// What it holds, still as text.
     pub body: Cow<'t, str>,
+    /// Where in the envelope that stands.
+    pub place: &'static str,
     /// The message attributes that it carries; SNS only.
     pub attributes: Vec<(String, Attribute)>,
 }
 
-/// Opens the envelope that the text is, if it is one.
+/// Opens the envelope that the text is, if it is one. A text whose own `type` names a route, by
+/// `names_route`, is a message, whatever its other names look like; but of CloudEvents `type` is the
+/// envelope's.
 ///
 /// # Errors
 /// Where it is an envelope and is broken.
-pub fn open(text: &str) -> Result<Option<Envelope<'_>>, Rejection> {
+pub fn open(
+    text: &str,
+    opened: Envelopes,
+    names_route: impl Fn(&str) -> bool,
+) -> Result<Option<Envelope<'_>>, Rejection> {
     // Without one of these there is no envelope, and the text is parsed once only.
     if ![r#""TopicArn""#, r#""detail-type""#, r#""specversion""#]
         .iter()
@@ -57,13 +79,20 @@ pub fn open(text: &str) -> Result<Option<Envelope<'_>>, Rejection> {
     // What is no JSON object, or has a name twice, is reported by the conversion, which knows the
     // place.
     let Ok(names) = serde_json::from_str::<Names>(text) else { return Ok(None) };
-    if let Some(envelope) = sns(&names)? {
+    let is_plain = string(names.event_type).is_some_and(|kind| names_route(&kind));
+    if opened.sns
+        && !is_plain
+        && let Some(envelope) = sns(&names)?
+    {
         return Ok(Some(envelope));
     }
-    if let Some(envelope) = eventbridge(&names)? {
+    if opened.eventbridge
+        && !is_plain
+        && let Some(envelope) = eventbridge(&names)?
+    {
         return Ok(Some(envelope));
     }
-    cloudevent(&names)
+    if opened.cloudevents { cloudevent(&names) } else { Ok(None) }
 }
 
 /// The names that tell envelopes, with their values as text. Others are skipped.
@@ -139,7 +168,8 @@ fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
         time: Some(read_time("SNS Timestamp", &timestamp)?),
         id: read_id("SNS MessageId", &id)?,
     };
-    Ok(Some(Envelope { signature, body, attributes: sns_attributes(names.message_attributes)? }))
+    let attributes = sns_attributes(names.message_attributes)?;
+    Ok(Some(Envelope { signature, body, place: "the Message of the SNS notification", attributes }))
 }
 
 fn sns_attributes(value: Option<&RawValue>) -> Result<Vec<(String, Attribute)>, Rejection> {
@@ -170,15 +200,23 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
     else {
         return Ok(None);
     };
-    if !detail.get().starts_with('{') {
-        return Ok(None);
-    }
+    let body = match string(Some(detail)) {
+        // As EventBridge Scheduler sends what its target is given.
+        Some(text) if text.trim_ascii_start().starts_with('{') => text,
+        None if detail.get().starts_with('{') => Cow::Borrowed(detail.get()),
+        _ => return Ok(None),
+    };
     let signature = Signature {
-        kind: Some(kind.into_owned()),
+        kind: Some(Asked { place: "detail-type", name: Some(kind.into_owned()) }),
         time: Some(read_time("EventBridge time", &time)?),
         id: read_id("EventBridge id", &id)?,
     };
-    Ok(Some(Envelope { signature, body: Cow::Borrowed(detail.get()), attributes: Vec::new() }))
+    Ok(Some(Envelope {
+        signature,
+        body,
+        place: "the detail of the EventBridge event",
+        attributes: Vec::new(),
+    }))
 }
 
 /// A CloudEvents event in structured mode.
@@ -198,12 +236,12 @@ fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> 
             Some(string(names.time).ok_or_else(|| broken("CloudEvents: time is not a string"))?)
         }
     };
-    let signature = cloudevent_signature(&kind, &source, &id, time.as_deref())?;
+    let kind = Asked { place: "the CloudEvents type", name: Some(kind.into_owned()) };
+    let signature = cloudevent_signature(kind, &source, &id, time.as_deref())?;
     let body = match (names.data, names.data_base64) {
         (Some(data), None) => Cow::Borrowed(data.get()),
         (None, Some(_)) => {
-            let bytes = string(names.data_base64)
-                .and_then(|text| STANDARD_PAD_INDIFFERENT.decode(text.as_bytes()).ok());
+            let bytes = string(names.data_base64).and_then(|text| encoding::base64(&text));
             let bytes = bytes.ok_or_else(|| broken("CloudEvents: data_base64 is not base64"))?;
             let text = String::from_utf8(bytes).map_err(|_| {
                 Rejection::new(Reason::BadJson, "CloudEvents: data_base64 is not UTF-8")
@@ -213,9 +251,15 @@ fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> 
         (Some(_), Some(_)) => {
             return Err(broken("CloudEvents: data and data_base64 are both there: send one"));
         }
-        (None, None) => return Err(broken("CloudEvents: the event has no data")),
+        // "data" is optional, and null is none (CloudEvents 1.0, JSON format, 3.1).
+        (None, None) => Cow::Borrowed(NO_DATA),
     };
-    Ok(Some(Envelope { signature, body, attributes: Vec::new() }))
+    Ok(Some(Envelope {
+        signature,
+        body,
+        place: "the data of the CloudEvents event",
+        attributes: Vec::new(),
+    }))
 }
 
 /// The signature of a CloudEvents event in binary mode, whose body is the data and whose attributes
@@ -236,6 +280,7 @@ pub fn binary_cloudevent(
         })
     };
     let (kind, source, id) = (required("ce-type")?, required("ce-source")?, required("ce-id")?);
+    let kind = Asked { place: "the attribute ce-type", name: Some(kind.to_owned()) };
     cloudevent_signature(kind, source, id, attribute_text(attributes, "ce-time")).map(Some)
 }
 
@@ -244,7 +289,7 @@ fn check_version(version: &str) -> Result<(), Rejection> {
 }
 
 fn cloudevent_signature(
-    kind: &str,
+    kind: Asked,
     source: &str,
     id: &str,
     time: Option<&str>,
@@ -260,7 +305,7 @@ fn cloudevent_signature(
     }
     let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;
     Ok(Signature {
-        kind: Some(kind.to_owned()),
+        kind: Some(kind),
         time,
         id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))?,
     })

@@ -20,6 +20,10 @@ impl<'t> Literals<'t> {
         Self { text, at: 0, found: 0 }
     }
 
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// The literal with this number, the first being 1. Numbers must rise from call to call; one
     /// that is passed or beyond the end gives nothing.
     pub fn nth(&mut self, number: u64) -> Option<&'t str> {
@@ -28,6 +32,13 @@ impl<'t> Literals<'t> {
             literal = Some(self.next()?);
         }
         literal
+    }
+
+    /// How many are left.
+    pub fn count_rest(mut self) -> u64 {
+        let found = self.found;
+        while self.next().is_some() {}
+        self.found - found
     }
 
     fn next(&mut self) -> Option<&'t str> {

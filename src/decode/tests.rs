@@ -5,12 +5,14 @@ mod encoding;
 mod envelope;
 mod json;
 mod properties;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 use crate::bson::DOCUMENT_BYTES_MAX;
+use crate::message::Kind;
 use crate::message::origin::ID_BYTES_MAX;
 
 pub fn settings() -> MessageConfig {
@@ -22,6 +24,8 @@ pub fn settings() -> MessageConfig {
             ("com.example.login".to_owned(), "event".to_owned()),
             ("Cart Changed".to_owned(), "session".to_owned()),
         ]),
+        envelopes: Envelopes::ALL,
+        routes: ["cache", "event", "session"].map(str::to_owned).into(),
     }
 }
 
@@ -52,6 +56,11 @@ pub fn rejected(body: &str, attributes: &[(&str, &str)]) -> (Reason, String) {
     }
 }
 
+/// The route that a record takes; empty where no name names one.
+pub fn route_of(record: &Record) -> &str {
+    record.kind.route().unwrap_or_default()
+}
+
 pub fn origin_of(record: &Record) -> (i64, String) {
     (record.origin.time.millis(), String::from_utf8_lossy(&record.origin.id).into_owned())
 }
@@ -60,7 +69,7 @@ pub fn origin_of(record: &Record) -> (i64, String) {
 fn a_plain_message_keeps_all_its_fields_in_order() {
     let record =
         decoded(r#"{"type":"event","id":"7f0c","user_id":123,"metadata":{"ip":"10.0.0.1"}}"#, &[]);
-    assert_eq!(record.kind, "event");
+    assert_eq!(route_of(&record), "event");
     assert_eq!(
         record.fields.iter().map(|field| field.name()).collect::<Vec<_>>(),
         ["type", "id", "user_id", "metadata"]
@@ -70,30 +79,83 @@ fn a_plain_message_keeps_all_its_fields_in_order() {
     assert_eq!(origin_of(&record), (1_795_341_600_000, "m-1".to_owned()));
 }
 
-#[test]
-fn the_bodys_type_wins_over_the_attribute_and_the_attribute_over_the_envelope() {
-    let event = |data: &str| {
-        format!(
-            r#"{{"specversion":"1.0","id":"1","source":"/s","type":"com.example.login","data":{data}}}"#
-        )
-    };
-    assert_eq!(decoded(&event(r#"{"type":"a"}"#), &[("type", "b")]).kind, "a");
-    assert_eq!(decoded(&event("{}"), &[("type", "b")]).kind, "b");
-    assert_eq!(decoded(&event("{}"), &[]).kind, "event", "mapped by the configuration");
-    assert_eq!(
-        decoded(&event("{}").replace("example.login", "other"), &[]).kind,
-        "com.other",
-        "taken as it is where nothing maps it"
-    );
+/// A CloudEvents event of this type around this data.
+fn cloudevent(kind: &str, data: &str) -> String {
+    format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"{kind}","data":{data}}}"#)
 }
 
 #[test]
-fn a_message_without_a_type_is_rejected() {
-    assert_eq!(rejected("{}", &[]).0, Reason::MissingType);
-    assert_eq!(rejected(r#"{"type":""}"#, &[("type", "event")]).0, Reason::MissingType);
+fn the_first_name_that_names_a_route_decides_and_those_of_envelopes_are_asked_first() {
+    for (body, attribute, wanted, by_body, other) in [
+        (
+            cloudevent("com.example.login", r#"{"type":"cache"}"#),
+            "session",
+            "event",
+            false,
+            Some("cache"),
+        ),
+        (
+            cloudevent("com.example.login", r#"{"type":"Recon:EC2/PortProbe"}"#),
+            "x",
+            "event",
+            false,
+            None,
+        ),
+        (cloudevent("com.example.login", r#"{"type":"event"}"#), "x", "event", true, None),
+        (cloudevent("com.other", r#"{"type":"cache"}"#), "session", "cache", true, Some("session")),
+        (cloudevent("com.other", r#"{"type":"Cart Changed"}"#), "x", "session", true, None),
+        (cloudevent("com.other", r#"{"type":7}"#), "cache", "cache", false, None),
+        (cloudevent("com.other", "{}"), "com.example.login", "event", false, None),
+        (r#"{"type":"event"}"#.to_owned(), "cache", "event", true, Some("cache")),
+        (r#"{"type":"user-made"}"#.to_owned(), "cache", "cache", false, None),
+        (r#"{"type":""}"#.to_owned(), "cache", "cache", false, None),
+    ] {
+        let record = decoded(&body, &[("type", attribute)]);
+        let named = record.kind.named().unwrap_or_else(|| panic!("{body} names no route"));
+        assert_eq!(
+            (named.route.as_str(), named.by_body, named.other.as_deref()),
+            (wanted, by_body, other),
+            "{body} with {attribute}"
+        );
+        assert_eq!(record.fields.get("type").is_some(), body.contains(r#"{"type":"#), "{body}");
+    }
+}
+
+#[test]
+fn of_two_envelopes_the_outer_one_is_asked_first() {
+    let bus = |kind: &str, detail: &str| {
+        format!(
+            r#"{{"id":"i","detail-type":"{kind}","source":"s","account":"a","time":"2026-11-22T10:00:05Z","detail":{detail}}}"#
+        )
+    };
+    let both = bus("Cart Changed", &cloudevent("com.example.login", "{}"));
+    let record = decoded(&both, &[]);
+    assert_eq!((route_of(&record), origin_of(&record).1), ("session", "/s\n1".to_owned()));
+    assert_eq!(record.kind.named().unwrap().other.as_deref(), Some("event"));
+    assert_eq!(route_of(&decoded(&bus("x", &cloudevent("com.example.login", "{}")), &[])), "event");
+}
+
+#[test]
+fn where_no_name_names_a_route_all_that_were_asked_are_kept() {
+    let asked = |body: &str, attributes: &[(&str, &str)]| match decoded(body, attributes).kind {
+        Kind::Unnamed(asked) => asked
+            .into_iter()
+            .map(|asked| format!("{}: {:?}", asked.place, asked.name))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Kind::Named(named) => panic!("{body}: {named:?}"),
+    };
+    assert_eq!(asked("{}", &[]), "");
+    assert_eq!(
+        asked(&cloudevent("com.other", r#"{"type":"x"}"#), &[("type", "y")]),
+        r#"the CloudEvents type: Some("com.other"), the field type: Some("x"), the attribute type: Some("y")"#
+    );
     for value in ["null", "3", "{}", "[\"event\"]", r#"{"$oid":"65a000000000000000000001"}"#] {
-        let (reason, text) = rejected(&format!(r#"{{"type":{value}}}"#), &[("type", "event")]);
-        assert_eq!((reason, text.contains("not a string")), (Reason::MissingType, true), "{value}");
+        assert_eq!(
+            asked(&format!(r#"{{"type":{value}}}"#), &[]),
+            "the field type: None",
+            "{value}"
+        );
     }
 }
 
@@ -111,7 +173,7 @@ fn the_origin_is_the_producers_where_both_attributes_are_there() {
     );
     let long = "x".repeat(ID_BYTES_MAX + 1);
     assert_eq!(
-        rejected(body, &[("longshore-id", &long), ("longshore-time", "0")]).0,
+        rejected(body, &[("longshore-id", &long), ("longshore-time", "2026-11-22T10:00:05Z")]).0,
         Reason::BadKey
     );
 }
@@ -176,4 +238,16 @@ fn an_unpacked_body_takes_room_beside_what_is_made_of_it() {
             "{room}"
         );
     }
+}
+
+#[test]
+fn a_byte_order_mark_before_the_text_of_a_layer_says_nothing() {
+    let body = "\u{feff}{\"type\":\"event\",\"n\":1}";
+    for packed in [body.to_owned(), encoding::gzip(body.as_bytes())] {
+        let attributes: &[_] = if packed == body { &[] } else { &[("content-encoding", "gzip")] };
+        let record = decoded(&packed, attributes);
+        assert_eq!((route_of(&record), record.fields.len()), ("event", 2));
+    }
+    assert_eq!(rejected("\u{feff}\u{feff}{\"type\":\"event\"}", &[]).0, Reason::BadJson);
+    assert_eq!(rejected("{\"type\":\"event\"}\u{feff}", &[]).0, Reason::BadJson);
 }

@@ -12,6 +12,24 @@ pub enum Undecoded {
     Outgrown,
 }
 
+/// How the text of a rejection begins that is about the body as a whole.
+pub(super) const THE_BODY: &str = "the body";
+
+impl Undecoded {
+    /// The same where the body is that in an envelope: the text says which.
+    pub(super) fn inside(self, place: &str) -> Self {
+        match self {
+            Self::Rejected(mut rejection) => {
+                if let Some(rest) = rejection.text.strip_prefix(THE_BODY) {
+                    rejection.text = format!("{place}{rest}");
+                }
+                Self::Rejected(rejection)
+            }
+            Self::Outgrown => Self::Outgrown,
+        }
+    }
+}
+
 impl From<Rejection> for Undecoded {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)

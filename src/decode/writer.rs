@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de;
-use serde_json::error::Category;
 
 use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
-use super::undecoded::Undecoded;
+use super::undecoded::{THE_BODY, Undecoded};
+use super::unreadable::Failure;
 use crate::bson::{DOCUMENT_BYTES_MAX, Fields, layout};
 use crate::message::{Reason, Rejection};
 
@@ -76,8 +76,7 @@ impl<'t> Writer<'t> {
     /// continues "field x".
     pub fn reject<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
         let place = place::shown(&self.steps, self.fields.buffer());
-        let subject =
-            if place.is_empty() { "the body".to_owned() } else { format!("field {place}") };
+        let subject = if place.is_empty() { THE_BODY.to_owned() } else { format!("field {place}") };
         self.undecoded = Some(Rejection::new(reason, format!("{subject} {problem}")).into());
         E::custom("rejected")
     }
@@ -91,27 +90,20 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// What the parser's own errors mean. Its text names line and column, and no value but in
-    /// errors of category data.
+    /// What the parser's own errors mean.
     fn unreadable(&mut self, error: &serde_json::Error) -> Undecoded {
-        let text = error.to_string();
-        match error.classify() {
-            Category::Data => Rejection::new(
-                Reason::BadJson,
-                "the body is not a JSON object: send one object, not an array or a single value",
-            )
-            .into(),
-            Category::Syntax if text.starts_with("number out of range") => {
-                let _: serde_json::Error = self.reject(
-                    Reason::BadValue,
-                    "is a number beyond what a double holds: send it as $numberDecimal",
-                );
-                self.undecoded
-                    .take()
-                    .unwrap_or_else(|| Rejection::new(Reason::BadValue, text).into())
+        if error.to_string().starts_with("number out of range") {
+            let _: serde_json::Error = self.reject(
+                Reason::BadValue,
+                "is a number beyond what a double holds: send it as $numberDecimal",
+            );
+            if let Some(undecoded) = self.undecoded.take() {
+                return undecoded;
             }
-            _ => Rejection::new(Reason::BadJson, format!("the body is not JSON: {text}")).into(),
         }
+        let place = place::shown(&self.steps, self.fields.buffer());
+        let (text, step) = (self.literals.text(), self.steps.last().copied());
+        Failure { text, error, place: &place, step }.rejection().into()
     }
 
     /// Starts an element of an object: a placeholder for the type, and the name.
@@ -178,7 +170,7 @@ impl<'t> Writer<'t> {
     pub fn reject_dollar<E: de::Error>(&mut self) -> E {
         self.reject(
             Reason::BadName,
-            "has a name that begins with $: only $oid, $date, $numberLong, $numberDecimal, $binary and $uuid are read, alone in an object",
+            "has a name that begins with $: only those of Extended JSON are read ($oid, $date, $numberLong, $numberDecimal, $binary, $uuid, ...), alone in an object",
         )
     }
 

@@ -19,6 +19,9 @@ pub struct QueueMessage {
     pub receive_count: u32,
     /// `MessageGroupId` and `SequenceNumber`, of FIFO queues only.
     pub fifo: Option<Fifo>,
+    /// Who sent it, as IAM knows him: `SenderId` up to the colon, behind which a role's session
+    /// stands, which differs from pod to pod. None where the queue does not say.
+    pub sender: Option<Arc<str>>,
     /// `AWSTraceHeader`, the X-Ray context of the producer.
     pub trace_header: Option<String>,
 }
@@ -56,6 +59,20 @@ pub fn attribute_text<'a>(attributes: &'a [(String, Attribute)], name: &str) -> 
     attributes.iter().find_map(|(n, value)| match value {
         Attribute::Text(text) if n == name => Some(text.as_str()),
         _ => None,
+    })
+}
+
+/// The same by a name in any case; where it is there in several, as it is written here.
+#[must_use]
+pub fn attribute_text_in_any_case<'a>(
+    attributes: &'a [(String, Attribute)],
+    name: &str,
+) -> Option<&'a str> {
+    attribute_text(attributes, name).or_else(|| {
+        attributes.iter().find_map(|(n, value)| match value {
+            Attribute::Text(text) if n.eq_ignore_ascii_case(name) => Some(text.as_str()),
+            _ => None,
+        })
     })
 }
 

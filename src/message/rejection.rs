@@ -51,6 +51,8 @@ reasons! {
     MissingType = "missing_type",
     /// No route has this type.
     UnknownType = "unknown_type",
+    /// Who sent it may not use the route.
+    SenderDenied = "sender_denied",
     /// A field that the route requires is absent.
     MissingField = "missing_field",
     /// A field that the route does not declare.

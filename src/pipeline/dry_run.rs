@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::decode::decode;
-use crate::message::{Key, Rejection, Write};
+use crate::message::{Key, Record, Rejection, Write};
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::route::Router;
 use crate::stop::Stop;
@@ -21,6 +21,8 @@ pub struct Forecast {
     pub message_id: String,
     /// The route's collection and the key or id of the document; or why it would be dead-lettered.
     pub outcome: Result<(String, Key), Rejection>,
+    /// The route that it takes and another one, where one name of its type names each.
+    pub disagreement: Option<(String, String)>,
 }
 
 /// What was seen in all.
@@ -29,6 +31,8 @@ pub struct Report {
     pub messages: usize,
     pub by_collection: BTreeMap<String, usize>,
     pub rejected: usize,
+    /// Messages of which two names of a type name two routes.
+    pub types_disagreed: usize,
     /// Messages that could not be given back; they come back after their visibility timeout.
     pub not_given_back: usize,
 }
@@ -60,10 +64,13 @@ pub async fn run<Q: Queue>(
             }
         };
         for message in messages {
-            let outcome = decode(&message, &config.message)
+            let record = decode(&message, &config.message);
+            let disagreement = record.as_ref().ok().and_then(two_routes);
+            let outcome = record
                 .and_then(|record| router.route(&record))
                 .map(|routed| (routed.lane.clone(), document_key(routed.write)));
             report.messages += 1;
+            report.types_disagreed += usize::from(disagreement.is_some());
             match &outcome {
                 Ok((collection, _)) => {
                     *report.by_collection.entry(collection.clone()).or_default() += 1;
@@ -71,7 +78,7 @@ pub async fn run<Q: Queue>(
                 Err(_) => report.rejected += 1,
             }
             handles.push(Arc::clone(&message.receipt_handle));
-            report_one(Forecast { message_id: message.message_id, outcome });
+            report_one(Forecast { message_id: message.message_id, outcome, disagreement });
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {
@@ -85,6 +92,11 @@ pub async fn run<Q: Queue>(
         report.not_given_back += chunk.len() - given_back.min(chunk.len());
     }
     fault.map_or(Ok(report), Err)
+}
+
+fn two_routes(record: &Record) -> Option<(String, String)> {
+    let named = record.kind.named()?;
+    Some((named.route.clone(), named.other.clone()?))
 }
 
 fn document_key(write: Write) -> Key {

@@ -9,10 +9,11 @@ use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
 use crate::held::Stage;
 use crate::lane::Lane;
-use crate::message::{Ending, Part, Receipt, Rejection};
+use crate::message::{Ending, Named, Part, Receipt, Rejection};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
+use crate::telemetry::signals::{Signals, TypesDisagreed};
 
 pub(super) struct Intake {
     pub message: MessageConfig,
@@ -20,6 +21,7 @@ pub(super) struct Intake {
     pub rejects: Rejects,
     pub settle: Settle,
     pub stop: Stop,
+    pub signals: Signals,
     /// What came after the stop. It is given back when the last receive has run out, or that would
     /// bring it straight back and burn a count of each.
     pub late: Mutex<Vec<Receipt>>,
@@ -99,11 +101,18 @@ impl Intake {
         let record = decode_within(&receipt.message, &self.message, own + share)?;
         receipt.route = self.router.name(&record);
         receipt.origin = Some(record.origin.clone());
-        let routed = self.router.route(&record)?;
-        let beyond = routed.write.memory_bytes().saturating_sub(own);
-        if beyond > share || !room.give(&mut receipt.permit, beyond) {
-            return Err(Undecoded::Outgrown);
+        let routed = self.router.route(&record);
+        if let Ok(routed) = &routed {
+            let beyond = routed.write.memory_bytes().saturating_sub(own);
+            if beyond > share || !room.give(&mut receipt.permit, beyond) {
+                return Err(Undecoded::Outgrown);
+            }
         }
-        Ok(routed)
+        // Not before: what is outgrown comes here once more.
+        if let Some(Named { route, other: Some(other), .. }) = record.kind.named() {
+            let message_id = &receipt.message.message_id;
+            self.signals.emit(&TypesDisagreed { message_id, route, other });
+        }
+        Ok(routed?)
     }
 }

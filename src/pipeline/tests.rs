@@ -6,6 +6,7 @@ mod doubts;
 mod fakes;
 mod floods;
 mod hiding;
+mod naming;
 mod others;
 mod polling;
 mod refusals;

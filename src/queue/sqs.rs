@@ -61,6 +61,7 @@ impl Queue for SqsQueue {
                 MessageSystemAttributeName::ApproximateReceiveCount,
                 MessageSystemAttributeName::MessageGroupId,
                 MessageSystemAttributeName::SequenceNumber,
+                MessageSystemAttributeName::SenderId,
                 MessageSystemAttributeName::AwsTraceHeader,
             ]))
             .message_attribute_names("All")

@@ -45,35 +45,39 @@ pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
 /// in common.
 pub(super) fn content_hash(record: &Record) -> [u8; CONTENT_HASH_BYTES] {
     let mut hash = [0; CONTENT_HASH_BYTES];
-    hash.copy_from_slice(&message_hash(record, &[])[..CONTENT_HASH_BYTES]);
+    hash.copy_from_slice(&hash_of(record, &[], &[])[..CONTENT_HASH_BYTES]);
     hash
 }
 
-/// The first half of SHA-256 over the message as it was sent: its type, and its fields but for
-/// `type`, `id` and the `volatile` ones, which a producer's own retry changes.
+/// The first half of SHA-256 over the message as it was sent: its route, and its fields but for `id`
+/// and the `volatile` ones, which a producer's own retry changes.
 ///
 /// It is taken before any time is converted or filled in, so that a change of the route's `times`
-/// or `default_time` does not make a redelivery look like another document. The type is the one
-/// that the message was routed by, whether body, attribute or envelope gave it. Top-level fields
-/// are sorted by name, because a producer that sends once more may have built its object in another
-/// order; below that, the order of names is part of a BSON value.
+/// or `default_time` does not make a redelivery look like another document. The route stands for
+/// what named it, whether body, attribute or envelope. Top-level fields are sorted by name, because
+/// a producer that sends once more may have built its object in another order; below that, the
+/// order of names is part of a BSON value.
 pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
+    hash_of(record, volatile, &[ID])
+}
+
+fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
+    let is_consumed = |name: &str| own.contains(&name) || name == TYPE && record.names_its_route();
+    let is_hashed =
+        |name: &str| !is_consumed(name) && volatile.iter().all(|left_out| left_out != name);
     let mut fields: Vec<Field<'_>> =
-        record.fields.iter().filter(|field| is_hashed(field.name(), volatile)).collect();
+        record.fields.iter().filter(|field| is_hashed(field.name())).collect();
     fields.sort_unstable_by_key(Field::name);
     // Lengths and elements end themselves: no two messages run together into the same bytes.
-    let kind_bytes = u64::try_from(record.kind.len()).unwrap_or(u64::MAX);
-    let mut hash = Sha256::new().chain_update(kind_bytes.to_be_bytes()).chain_update(&record.kind);
+    let route = record.kind.route().unwrap_or_default();
+    let route_bytes = u64::try_from(route.len()).unwrap_or(u64::MAX);
+    let mut hash = Sha256::new().chain_update(route_bytes.to_be_bytes()).chain_update(route);
     for field in fields {
         hash.update(field.element);
     }
     let mut half = [0; 16];
     half.copy_from_slice(&hash.finalize()[..16]);
     half
-}
-
-fn is_hashed(name: &str, volatile: &[String]) -> bool {
-    name != TYPE && name != ID && volatile.iter().all(|left_out| left_out != name)
 }
 
 #[cfg(test)]

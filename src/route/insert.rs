@@ -4,7 +4,9 @@ use crate::bson::{Doc, document};
 use crate::message::{Identity, Insert, Key, Record, Rejection};
 
 use super::definition::Route;
-use super::rules::{ID, INGEST, TYPE, bad_name, check_indexed, check_required, check_size};
+use super::rules::{
+    ID, INGEST, TYPE, bad_name, check_indexed, check_required, check_size, is_ingest,
+};
 use super::{id, key, times};
 
 /// The field that names a document (MongoDB manual, "Documents").
@@ -42,7 +44,7 @@ fn write(
     // Whoever gives an identity may give it twice, or one that another gave.
     let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
     let hash = is_given.then(|| id::message_hash(record, &route.volatile));
-    check_required(route, record, &[TYPE])?;
+    check_required(route, record, None)?;
     check_indexed(route, record, None)?;
     write_fields(document, route, record)?;
     if let Some(hash) = &hash {
@@ -57,22 +59,23 @@ fn write_fields(document: &mut Doc<'_>, route: &Route, record: &Record) -> Resul
     for field in record.fields.iter() {
         let name = field.name();
         match name {
-            TYPE | ID => continue,
+            TYPE if record.names_its_route() => continue,
+            ID => continue,
             DOCUMENT_ID => {
                 return Err(bad_name(name, "is rejected: give the document's id as `id`"));
             }
-            INGEST => {
+            name if is_ingest(name) => {
                 return Err(bad_name(name, "is rejected: longshore keeps its own data there"));
             }
             _ => {}
         }
         if default_time == Some(name) {
             default_time = None;
-            let time =
-                times::read(field)?.map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
+            let time = times::read(route, field)?
+                .map_or_else(|| times::of_origin(&record.origin, name), Ok)?;
             document.date(name, time.millis());
         } else if route.times.iter().any(|time| time == name)
-            && let Some(time) = times::read(field)?
+            && let Some(time) = times::read(route, field)?
         {
             document.date(name, time.millis());
         } else {
@@ -94,7 +97,7 @@ mod tests {
     use super::*;
     use crate::bson::DOCUMENT_BYTES_MAX;
     use crate::message::Reason;
-    use crate::time::Time;
+    use crate::time::{Time, Unit};
 
     fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
         let made = super::insert(&sample::routes()["event"], &sample::record("event", fields))?;
@@ -193,8 +196,8 @@ mod tests {
             Document::from_reader(made.document.as_slice()).unwrap().get("expires_at").cloned()
         };
         assert_eq!(
-            made(&event(doc! { "expires_at": 1 })),
-            Some(DateTime::from_millis(1_000).into())
+            made(&event(doc! { "expires_at": 1_795_341_605 })),
+            Some(DateTime::from_millis(1_795_341_605_000).into())
         );
         assert_eq!(made(&event(doc! { "expires_at": null })), Some(Bson::Null));
         assert_eq!(made(&event(doc! {})), None);
@@ -205,7 +208,13 @@ mod tests {
         for (time, why) in [
             (Bson::from("yesterday"), "is not a time"),
             (true.into(), "is not a time"),
-            (i64::MAX.into(), "years 1 to 9999"),
+            ("0000-01-01T00:00:00Z".into(), "years 1 to 9999"),
+            (i64::MAX.into(), "years 2000 to 2100"),
+            (20_261_122.into(), "declare its unit in `times` of the route"),
+            ("20261122".into(), "8 or 14 digits"),
+            ("20261122100005".into(), "8 or 14 digits"),
+            (1_795_341_605_123_456_i64.into(), "looks like microseconds: send milliseconds"),
+            (1_795_341_605_123_456_789_i64.into(), "looks like nanoseconds: send milliseconds"),
         ] {
             let rejected = insert(&event(doc! { "timestamp": time })).unwrap_err();
             assert_eq!(rejected.reason, Reason::BadTime);
@@ -222,6 +231,27 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_a_unit_that_the_route_declares_is_of_any_year() {
+        let mut route = sample::routes()["event"].clone();
+        route.times.extend(sample::strings(&["born", "founded"]));
+        route.units =
+            [("born".to_owned(), Unit::Millis), ("founded".to_owned(), Unit::Seconds)].into();
+        let made = |name: &str, value: Bson| {
+            let made =
+                super::insert(&route, &sample::record("event", &event(doc! { name: value })))?;
+            let document = Document::from_reader(made.document.as_slice()).unwrap();
+            Ok::<_, Rejection>(document.get_datetime(name).unwrap().timestamp_millis())
+        };
+        assert_eq!(made("born", (-86_400_000).into()), Ok(-86_400_000));
+        assert_eq!(made("born", 1_795_341_605.into()), Ok(1_795_341_605), "seconds to the eye");
+        assert_eq!(made("born", "2026112.5".into()), Ok(2_026_112));
+        assert_eq!(made("founded", (-2_208_988_800_i64).into()), Ok(-2_208_988_800_000));
+        assert_eq!(made("founded", "1900-01-01T00:00:00Z".into()), Ok(-2_208_988_800_000));
+        assert_eq!(made("founded", "20261122".into()).unwrap_err().reason, Reason::BadTime);
+        assert_eq!(made("founded", i64::MAX.into()).unwrap_err().reason, Reason::BadTime);
+    }
+
+    #[test]
     fn a_time_far_ahead_is_no_matter_for_an_event() {
         let (_, document) = insert(&event(doc! { "timestamp": "2999-01-01T00:00:00Z" })).unwrap();
         assert!(document.get_datetime("timestamp").is_ok());
@@ -229,11 +259,30 @@ mod tests {
 
     #[test]
     fn names_that_longshore_or_the_server_keeps_are_rejected() {
-        for name in ["_id", "_ingest"] {
+        for name in ["_id", "_ingest", "_ingest.h", "_ingest.", "_ingest.v.t"] {
             let rejected = insert(&event(doc! { name: 1 })).unwrap_err();
             assert_eq!(rejected.reason, Reason::BadName);
             assert!(rejected.text.contains(name), "{}", rejected.text);
         }
+    }
+
+    #[test]
+    fn a_dot_in_a_name_is_data() {
+        let more = doc! { "a.b": 1, ".": 2, "_ingested": 3, "_ingest_at.x": 4 };
+        let (_, document) = insert(&event(more.clone())).unwrap();
+        for (name, value) in &more {
+            assert_eq!(document.get(name), Some(value));
+        }
+    }
+
+    #[test]
+    fn a_type_that_did_not_name_the_route_is_a_field() {
+        let made = super::insert(
+            &sample::routes()["event"],
+            &sample::record("event", &event(doc! { "type": "Recon:EC2/PortProbe" })),
+        );
+        let document = Document::from_reader(made.unwrap().document.as_slice()).unwrap();
+        assert_eq!(document.get_str("type").unwrap(), "Recon:EC2/PortProbe");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn from_field(field: Field<'_>) -> Result<Key, Rejection> {
         element::OBJECT_ID => fixed(value).map(|bytes| Key::ObjectId(ObjectId::from_bytes(bytes))),
         element::BINARY => uuid(field),
         element::NULL => Err("is null"),
-        element::DOUBLE | element::DECIMAL128 => Err("is a number with a fraction"),
+        element::DOUBLE | element::DECIMAL128 => Err(FLOAT),
         element::BOOLEAN => Err("is a boolean"),
         element::DATE => Err("is a date"),
         element::ARRAY => Err("is an array"),
@@ -41,11 +41,16 @@ pub(super) fn missing(name: &str) -> Rejection {
     bad_key(name, "is missing")
 }
 
+/// A float that happens to be whole, such as 123.0, is one too: pandas and JavaScript make them.
+const FLOAT: &str = "is a number with a fraction, even if it is .0";
+
 fn bad_key(name: &str, why: &str) -> Rejection {
-    let text = format!(
-        "the key {} {why}: give a text of 1 to {TEXT_BYTES_MAX} bytes, an integer, an ObjectId or a UUID",
-        Name(name)
-    );
+    let give = if why == FLOAT {
+        "give 123 or \"123\", not 123.0".to_owned()
+    } else {
+        format!("give a text of 1 to {TEXT_BYTES_MAX} bytes, an integer, an ObjectId or a UUID")
+    };
+    let text = format!("the key {} {why}: {give}", Name(name));
     Rejection::new(Reason::BadKey, text)
 }
 

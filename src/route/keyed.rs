@@ -7,7 +7,7 @@ use crate::time::Time;
 use crate::version::{Change, Version};
 
 use super::definition::Route;
-use super::rules::{ID, INGEST, Name, TYPE, bad_name, check_indexed, check_required, check_size};
+use super::rules::{Name, TYPE, bad_name, check_indexed, check_required, check_size, is_ingest};
 use super::{id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
@@ -37,7 +37,7 @@ impl<'a> KeyedRecord<'a> {
             .get(&self.keyed.key)
             .map_or_else(|| Err(key::missing(&self.keyed.key)), key::from_field)?;
         self.check_names()?;
-        check_required(self.route, self.record, &[TYPE, &self.keyed.key])?;
+        check_required(self.route, self.record, Some(&self.keyed.key))?;
         check_indexed(self.route, self.record, Some(&self.keyed.key))?;
         let version = self.version(version_skew_max_ms)?;
         let change = match self.keyed.extent {
@@ -53,7 +53,7 @@ impl<'a> KeyedRecord<'a> {
         let declared = (self.keyed.extent != Extent::Replace).then_some(&self.route.fields);
         for field in self.record.fields.iter() {
             match field.name() {
-                TYPE | ID => {}
+                TYPE if self.record.names_its_route() => {}
                 name if name == self.keyed.key => {}
                 "" => {
                     return Err(bad_name(
@@ -64,11 +64,8 @@ impl<'a> KeyedRecord<'a> {
                 "_id" => {
                     return Err(bad_name("_id", "is rejected: it is not the key of this route"));
                 }
-                INGEST => {
-                    return Err(bad_name(
-                        INGEST,
-                        "is rejected: longshore keeps its own data there",
-                    ));
+                name if is_ingest(name) => {
+                    return Err(bad_name(name, "is rejected: longshore keeps its own data there"));
                 }
                 name if name.contains('.') => {
                     return Err(bad_name(
@@ -97,11 +94,11 @@ impl<'a> KeyedRecord<'a> {
     /// all that breaks ties.
     fn version(&self, skew_max_ms: i64) -> Result<Version, Rejection> {
         let Record { origin, sent_ms, fields, .. } = self.record;
-        let time =
-            match fields.get(&self.keyed.version_field).map(times::read).transpose()?.flatten() {
-                Some(time) => time,
-                None => times::of_origin(origin, &self.keyed.version_field)?,
-            };
+        let field = fields.get(&self.keyed.version_field);
+        let time = match field.map(|field| times::read(self.route, field)).transpose()?.flatten() {
+            Some(time) => time,
+            None => times::of_origin(origin, &self.keyed.version_field)?,
+        };
         if !time.can_be_a_version() {
             let text = format!(
                 "{} is outside the years 2000 to 2100, in which a version must lie: give RFC 3339, epoch seconds or epoch milliseconds",
@@ -158,14 +155,14 @@ impl<'a> KeyedRecord<'a> {
         let mut has_version = false;
         for field in self.record.fields.iter() {
             let name = field.name();
-            if name == self.keyed.key || name == TYPE || name == ID {
+            if name == self.keyed.key || name == TYPE && self.record.names_its_route() {
                 continue;
             }
             let time = if name == self.keyed.version_field {
                 has_version = true;
                 Some(version_ms)
             } else if self.route.times.iter().any(|time| time == name) {
-                times::read(field)?.map(Time::millis)
+                times::read(self.route, field)?.map(Time::millis)
             } else {
                 None
             };
@@ -265,7 +262,7 @@ mod tests {
         let data = doc! { "cart": [{ "sku": "a", "qty": 1 }] };
         let update = update(
             "session",
-            &doc! { "type": "session", "id": "x", "session_id": "s-81", "last_accessed": "2026-11-22 10:00:00.123", "data": data.clone() },
+            &doc! { "type": "session", "session_id": "s-81", "last_accessed": "2026-11-22 10:00:00.123", "data": data.clone() },
         )
         .unwrap();
         assert_eq!(update.key, Key::Text("s-81".into()));
@@ -282,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_entry_is_all_fields_but_the_messages_own() {
+    fn a_cache_entry_is_all_fields_but_the_type_that_named_the_route() {
         let update = update(
             "cache",
             &doc! { "type": "cache", "id": 5, "user_id": 123, "data": { "plan": "pro" }, "more": 1, "updated": 1_795_341_605 },
@@ -293,9 +290,37 @@ mod tests {
         assert_eq!(
             fields,
             sample::fields(
-                &doc! { "data": { "plan": "pro" }, "more": 1, "updated": date(1_795_341_605_000) }
+                &doc! { "id": 5, "data": { "plan": "pro" }, "more": 1, "updated": date(1_795_341_605_000) }
             )
         );
+    }
+
+    #[test]
+    fn what_was_not_consumed_is_a_field_like_others() {
+        let more = doc! { "user_id": 1, "data": 1, "type": "premium", "id": "x" };
+        let (version, fields) = whole(update("cache", &more).unwrap());
+        assert_eq!(
+            fields,
+            sample::fields(
+                &doc! { "data": 1, "type": "premium", "id": "x", "updated": date(ORIGIN_MS) }
+            )
+        );
+        let (other, _) = whole(update("cache", &doc! { "user_id": 1, "data": 1 }).unwrap());
+        assert_ne!(version.content_hash, other.content_hash, "part of what the message says");
+        for name in ["type", "id"] {
+            let fields = doc! { "session_id": 1, "data": 1, name: "x" };
+            let rejected = update("session", &fields).unwrap_err();
+            assert_eq!(
+                (rejected.reason, rejected.text.starts_with(&format!("`{name}` is not declared"))),
+                (Reason::UnknownField, true),
+                "{}",
+                rejected.text
+            );
+            let mut declared = sample::routes();
+            declared.get_mut("session").unwrap().fields.push(name.to_owned());
+            let (_, stored) = whole(route(&declared, "session", &fields).unwrap());
+            assert!(stored.get(name).is_some(), "{name} is stored where it is declared");
+        }
     }
 
     #[test]
@@ -380,7 +405,7 @@ mod tests {
     #[test]
     fn names_that_would_act_on_the_server_are_rejected() {
         for (kind, key) in [("session", "session_id"), ("cache", "user_id")] {
-            for name in ["a.b", "_ingest", "_ingest.v", "_id", "", ".", "data."] {
+            for name in ["a.b", "_ingest", "_ingest.v", "_ingest.", "_id", "", ".", "data."] {
                 let rejected = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
                 assert_eq!(rejected.reason, Reason::BadName, "{kind} {name:?}");
                 assert!(
@@ -455,7 +480,7 @@ mod tests {
                 sample::record("cache", &doc! { "user_id": 1, "data": 1, "updated": time });
             let rejected = router.route(&record).unwrap_err();
             assert_eq!(
-                (rejected.reason, rejected.text.starts_with("`updated` is outside")),
+                (rejected.reason, rejected.text.contains("outside the years 2000 to 2100")),
                 (Reason::BadTime, true),
                 "{}",
                 rejected.text

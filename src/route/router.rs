@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Reason, Record, Rejection, Write};
+use crate::message::{Asked, Kind, Record, Rejection, Write};
 use crate::store::WriteKind;
 use crate::time::millis;
 
 use super::definition::Route;
-use super::insert;
 use super::keyed::KeyedRecord;
-use super::rules::Name;
+use super::rules::check_sender;
+use super::{insert, unrouted};
 
 /// All routes of a configuration, by message type. `L` is what a write is sent on with: the lane of
 /// its collection.
@@ -63,7 +63,7 @@ impl<L> Router<L> {
     /// The name of the route that `record` takes, if there is one.
     #[must_use]
     pub fn name(&self, record: &Record) -> Option<Arc<str>> {
-        self.routes.get(&record.kind).map(|destination| Arc::clone(&destination.name))
+        self.routes.get(record.kind.route()?).map(|destination| Arc::clone(&destination.name))
     }
 
     /// Makes the write that `record` asks for. The same record always makes the same write.
@@ -72,14 +72,15 @@ impl<L> Router<L> {
     /// Where no route has the record's type, or the record breaks a rule of its route. It will do
     /// so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
-        let Some(destination) = self.routes.get(&record.kind) else {
-            let text = format!(
-                "no route has the type {}: correct the producer, or configure such a route",
-                Name(&record.kind)
-            );
-            return Err(Rejection::new(Reason::UnknownType, text));
+        let destination = match &record.kind {
+            Kind::Named(named) => self.routes.get(&named.route).ok_or_else(|| {
+                let asked = Asked { place: "the message", name: Some(named.route.clone()) };
+                self.unrouted(&[asked], record)
+            })?,
+            Kind::Unnamed(asked) => return Err(self.unrouted(asked, record)),
         };
         let route = &destination.route;
+        check_sender(route, record)?;
         let write = match &route.kind {
             WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
             WriteKind::Keyed(keyed) => {
@@ -89,6 +90,11 @@ impl<L> Router<L> {
         };
         Ok(Routed { route: Arc::clone(&destination.name), lane: &destination.lane, write })
     }
+
+    fn unrouted(&self, asked: &[Asked], record: &Record) -> Rejection {
+        let routes: Vec<&str> = self.routes.keys().map(String::as_str).collect();
+        unrouted::rejection(asked, &record.fields, &routes)
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +103,7 @@ mod tests {
 
     use super::super::sample::{self, record};
     use super::*;
+    use crate::message::Reason;
 
     #[test]
     fn each_type_goes_to_the_lane_of_its_collection() {
@@ -117,6 +124,27 @@ mod tests {
             sample::router().route(&record("evnet", &doc! { "user_id": 1 })).unwrap_err();
         assert_eq!(rejected.reason, Reason::UnknownType);
         assert!(rejected.text.contains("`evnet`"), "{}", rejected.text);
+    }
+
+    #[test]
+    fn a_route_that_lists_its_senders_takes_no_others() {
+        let mut routes = sample::routes();
+        routes.get_mut("cache").unwrap().senders = sample::strings(&["AROAPORTAL", "AIDAJOB"]);
+        let listing = sample::router_of(&routes);
+        let by = |kind, sender: Option<&str>| {
+            let fields = doc! { "user_id": 1, "data": 1, "event_type": "x" };
+            let record = Record { sender: sender.map(Into::into), ..record(kind, &fields) };
+            listing.route(&record).map(|taken| taken.route.to_string())
+        };
+        for sender in ["AROAPORTAL", "AIDAJOB"] {
+            assert_eq!(by("cache", Some(sender)).as_deref(), Ok("cache"));
+        }
+        for sender in [Some("AROAOTHER"), Some("AROAPORTAL:x"), Some(""), None] {
+            let rejected = by("cache", sender).unwrap_err();
+            assert_eq!(rejected.reason, Reason::SenderDenied, "{sender:?}");
+            assert!(rejected.text.contains("`cache`"), "{}", rejected.text);
+            assert_eq!(by("event", sender).as_deref(), Ok("event"), "it lists none");
+        }
     }
 
     #[test]

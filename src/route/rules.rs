@@ -11,22 +11,47 @@ use super::definition::Route;
 
 /// The field that Longshore keeps for itself in every collection.
 pub(super) const INGEST: &str = "_ingest";
-/// The message's own fields, which are not stored under these names.
+
+/// Whether a name is that field, or would be taken for a path into it.
+pub(super) fn is_ingest(name: &str) -> bool {
+    name.strip_prefix(INGEST).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// It is consumed where it names the route, and then not stored.
 pub(super) const TYPE: &str = "type";
+/// It becomes the `_id` of an insert; elsewhere it is a field like others.
 pub(super) const ID: &str = "id";
 
 /// The longest text that is a key or stands in a declared index, in bytes: far beyond any id, far
 /// below what weighs on an index.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 
-/// Rejects a record without a value for each of `required`, but for the fields that `settled` have
-/// an answer of their own.
+/// Rejects a record of somebody whom the route does not list. One whose sender the queue does not
+/// name is of nobody that can be listed.
+pub(super) fn check_sender(route: &Route, record: &Record) -> Result<(), Rejection> {
+    let is_listed = |sender: &str| route.senders.iter().any(|listed| listed == sender);
+    if route.senders.is_empty() || record.sender.as_deref().is_some_and(is_listed) {
+        return Ok(());
+    }
+    let sender = match &record.sender {
+        Some(sender) => format!("the sender {}", Name(sender)),
+        None => "a sender whom the queue does not name".to_owned(),
+    };
+    let text = format!(
+        "{sender} may not use the route {}: send with other credentials, or add the sender to `senders` of the route",
+        Name(&route.name)
+    );
+    Err(Rejection::new(Reason::SenderDenied, text))
+}
+
+/// Rejects a record without a value for each of `required`, but for the key, `settled`, which has
+/// rules of its own.
 pub(super) fn check_required(
     route: &Route,
     record: &Record,
-    settled: &[&str],
+    settled: Option<&str>,
 ) -> Result<(), Rejection> {
-    for name in route.required.iter().filter(|name| !settled.contains(&name.as_str())) {
+    for name in route.required.iter().filter(|name| settled != Some(name.as_str())) {
         let lack = match record.fields.get(name) {
             None => "is missing",
             Some(field) if field.element_type() == element::NULL => "is null",
@@ -95,9 +120,24 @@ fn not_for_an_index(
             Some("is binary, but not a UUID (subtype 4)")
         }
         element::STRING if text_bytes > TEXT_BYTES_MAX => Some("is too long"),
-        _ => None,
+        element_type if INDEXED.contains(&element_type) => None,
+        _ => Some("is of a type that is not indexed"),
     }
 }
+
+/// What may stand in an index.
+const INDEXED: [u8; 10] = [
+    element::STRING,
+    element::INT32,
+    element::INT64,
+    element::DOUBLE,
+    element::DECIMAL128,
+    element::DATE,
+    element::BOOLEAN,
+    element::NULL,
+    element::OBJECT_ID,
+    element::BINARY,
+];
 
 /// Rejects a document that the server would not take for its size.
 pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {

@@ -8,7 +8,7 @@ use bson::Document;
 use super::definition::Route;
 use super::router::Router;
 use crate::bson::Fields;
-use crate::message::{Identity, Origin, Record};
+use crate::message::{Identity, Kind, Named, Origin, Record};
 use crate::store::{Extent, Keyed, WriteKind};
 use crate::time::Time;
 
@@ -31,7 +31,9 @@ pub fn record(kind: &str, document: &Document) -> Record {
     let id = b"5fea7756-0ea4-451a-a703-a558b933e274".as_slice().into();
     let origin =
         Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
-    Record { kind: kind.to_owned(), origin, sent_ms: SENT_MS, bytes: fields.bytes(), fields }
+    let by_body = document.get_str("type").is_ok_and(|own| own == kind);
+    let kind = Kind::Named(Named { route: kind.to_owned(), by_body, other: None });
+    Record { kind, origin, sent_ms: SENT_MS, sender: None, bytes: fields.bytes(), fields }
 }
 
 pub fn strings(names: &[&str]) -> Vec<String> {
@@ -50,10 +52,12 @@ pub fn routes() -> BTreeMap<String, Route> {
         name: name.to_owned(),
         collection: collection.to_owned(),
         kind,
+        senders: Vec::new(),
         required: strings(required),
         fields: Vec::new(),
         indexed: Vec::new(),
         times: Vec::new(),
+        units: BTreeMap::new(),
         default_time: None,
         volatile: Vec::new(),
     };

@@ -2,22 +2,30 @@
 
 use crate::bson::{Field, element};
 use crate::message::{Origin, Reason, Rejection};
-use crate::time::{self, Time};
+use crate::time::{self, Time, TimeError};
 
+use super::definition::Route;
 use super::rules::Name;
 
-/// Reads the time that `field` holds; none where it is null.
+/// Reads the time that `field` holds, a number in the unit that `route` declares; none where it is
+/// null.
 ///
 /// # Errors
-/// `bad_time` where it cannot be read or is outside the years 1 to 9999.
-pub(super) fn read(field: Field<'_>) -> Result<Option<Time>, Rejection> {
+/// `bad_time` where it cannot be read, or is outside the years that are taken of it.
+pub(super) fn read(route: &Route, field: Field<'_>) -> Result<Option<Time>, Rejection> {
     if field.element_type() == element::NULL {
         return Ok(None);
     }
-    field
-        .time()
-        .map(Some)
-        .map_err(|error| Rejection::new(Reason::BadTime, format!("{} {error}", Name(field.name()))))
+    let name = field.name();
+    field.time(route.unit(name)).map(Some).map_err(|error| {
+        let is_version = route.kind.version_field() == Some(name);
+        let more = if error == TimeError::UnknownUnit && !is_version {
+            ", or declare its unit in `times` of the route"
+        } else {
+            ""
+        };
+        Rejection::new(Reason::BadTime, format!("{} {error}{more}", Name(name)))
+    })
 }
 
 /// The origin's time, where it stands in for the field `name`.

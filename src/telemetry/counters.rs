@@ -41,6 +41,8 @@ macro_rules! each_counter {
             in_flight_bytes_peak: Peak => Metrics;
             /// Messages that needed more than their share of the in-flight bytes, and waited for it.
             outgrown_total: Counter => Metrics;
+            /// Messages of which two names of a type name two routes. The one that is asked first decides.
+            types_disagreed_total: Counter => Metrics;
             /// Commands that the store answered.
             batches_written_total: Counter => Metrics;
             /// Documents and updates that the store took, before what turned out stale is subtracted.

@@ -95,6 +95,7 @@ mod tests {
             sent_ms: 0,
             receive_count: 1,
             fifo: None,
+            sender: None,
             trace_header: trace_header.map(str::to_owned),
         }
     }

@@ -26,7 +26,7 @@ pub use indexes::{
 };
 pub use message::{
     DeadLettered, Durable, Expired, FloodBegan, FloodEnded, Joined, MessageRejected, Outgrown,
-    RejectedLeft,
+    RejectedLeft, TypesDisagreed,
 };
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,

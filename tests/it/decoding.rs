@@ -2,6 +2,7 @@
 
 mod checks;
 mod corpus;
+mod forms;
 mod generator;
 mod json;
 mod reader;

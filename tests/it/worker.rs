@@ -5,6 +5,7 @@ mod attacks;
 mod configured_routes;
 mod demo;
 mod dry_run;
+mod extended_json;
 mod index_watch;
 mod interruptions;
 mod newest;

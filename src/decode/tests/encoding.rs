@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::super::encoding::Encoding;
-use super::{decoded, rejected};
+use super::{decoded, rejected, route_of};
 use crate::message::Reason;
 
 const BODY: &str = r#"{"type":"event","id":"e-1","n":7}"#;
@@ -44,6 +44,10 @@ fn what_gzip_and_zstd_write_is_read() {
     for (encoding, body) in [
         ("gzip", "H4sIAAAAAAACA6tWKqksSFWyUkotS80rUdJRykwBcXQNgcw8JSvzWgBjgbwCIQAAAA=="),
         ("GZIP", "H4sIAAAAAAACA6tWKqksSFWyUkotS80rUdJRykwBcXQNgcw8JSvzWgBjgbwCIQAAAA\n"),
+        ("x-gzip", "H4sIAAAAAAACA6tWKqksSFWyUkotS80rUdJRykwBcXQNgcw8JSvzWgBjgbwCIQAAAA=="),
+        // As `base64` breaks lines, and as Python's `encodebytes` and Windows do.
+        ("gzip", "H4sIAAAAAAACA6tWKqksSFWyUkotS80r\nUdJRykwBcXQNgcw8JSvz\nWgBjgbwCIQAAAA==\n"),
+        ("zstd", "KLUv/QBYCQEAeyJ0eXBlIjoiZXZlbnQi\r\n LCJpZCI6ImUtMSIsIm4iOjd9\r\n"),
         // From a file, from a pipe (size unknown: windows of 2 and 8 MiB), without a checksum.
         ("zstd", "KLUv/SQhCQEAeyJ0eXBlIjoiZXZlbnQiLCJpZCI6ImUtMSIsIm4iOjd9E8OwWg=="),
         ("zstd", "KLUv/QBYCQEAeyJ0eXBlIjoiZXZlbnQiLCJpZCI6ImUtMSIsIm4iOjd9"),
@@ -51,12 +55,14 @@ fn what_gzip_and_zstd_write_is_read() {
         ("identity", BODY),
     ] {
         let record = decoded(body, &[("content-encoding", encoding)]);
-        assert_eq!(
-            (record.kind.as_str(), record.bytes),
-            ("event", BODY.len()),
-            "{encoding} {body}"
-        );
+        assert_eq!((route_of(&record), record.bytes), ("event", BODY.len()), "{encoding} {body}");
     }
+    for name in ["Content-Encoding", "CONTENT-ENCODING"] {
+        let packed = gzip(BODY.as_bytes());
+        assert_eq!(decoded(&packed, &[(name, "GZip")]).bytes, BODY.len(), "{name}");
+    }
+    let both = [("Content-Encoding", "zstd"), ("content-encoding", "identity")];
+    assert_eq!(decoded(BODY, &both).bytes, BODY.len(), "as it is written here");
     let large = decoded(ZSTD_LARGE, &[("content-encoding", "zstd")]);
     assert_eq!(large.bytes, 3_678);
     let document = super::json::document(&large.fields);

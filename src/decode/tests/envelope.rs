@@ -44,7 +44,7 @@ fn notification(message: &str, attributes: &str) -> String {
 #[test]
 fn an_sns_notification_is_opened() {
     let record = decoded(NOTIFICATION, &[]);
-    assert_eq!((record.kind.as_str(), number(&record), record.bytes), ("event", 1, 22));
+    assert_eq!((route_of(&record), number(&record), record.bytes), ("event", 1, 22));
     assert_eq!(
         origin_of(&record),
         (1_795_341_605_123, "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned())
@@ -54,7 +54,7 @@ fn an_sns_notification_is_opened() {
 #[test]
 fn an_eventbridge_event_is_opened() {
     let record = decoded(BUS_EVENT, &[]);
-    assert_eq!((record.kind.as_str(), number(&record)), ("session", 2));
+    assert_eq!((route_of(&record), number(&record)), ("session", 2));
     assert_eq!(
         origin_of(&record),
         (1_795_341_605_000, "6a7e8feb-b491-4cf7-a9f1-bf3703467718".to_owned())
@@ -64,7 +64,7 @@ fn an_eventbridge_event_is_opened() {
 #[test]
 fn a_structured_cloudevent_is_opened() {
     let record = decoded(CLOUD_EVENT, &[]);
-    assert_eq!((record.kind.as_str(), number(&record)), ("event", 3));
+    assert_eq!((route_of(&record), number(&record)), ("event", 3));
     assert_eq!(origin_of(&record), (1_795_341_605_500, "/portal\nA-1".to_owned()));
     let base64 =
         CLOUD_EVENT.replace(r#""data":{"n":3}"#, r#""data_base64":"eyJuIjo0fQ==","data":null"#);
@@ -81,16 +81,16 @@ fn a_binary_cloudevent_is_read_from_its_attributes() {
         ("ce-type", "com.example.login"),
     ];
     let record = decoded(r#"{"n":3}"#, &attributes);
-    assert_eq!((record.kind.as_str(), number(&record)), ("event", 3));
+    assert_eq!((route_of(&record), number(&record)), ("event", 3));
     assert_eq!(origin_of(&record), (1_795_341_605_000, "/portal\nA-1".to_owned()));
-    assert_eq!(decoded(r#"{"type":"cache"}"#, &attributes).kind, "cache");
+    assert_eq!(route_of(&decoded(r#"{"type":"cache"}"#, &attributes)), "event");
     for missing in ["ce-id", "ce-source", "ce-type"] {
         let fewer: Vec<_> = attributes.into_iter().filter(|(name, _)| *name != missing).collect();
         let (reason, text) = rejected(r#"{"n":3}"#, &fewer);
         assert_eq!((reason, text.contains(missing)), (Reason::BadEnvelope, true), "{text}");
     }
     // Without the version these are attributes like any other.
-    assert_eq!(decoded(r#"{"type":"cache"}"#, &attributes[..2]).kind, "cache");
+    assert_eq!(route_of(&decoded(r#"{"type":"cache"}"#, &attributes[..2])), "cache");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_envelopes_origin_wins_over_the_attributes() {
 #[test]
 fn envelopes_in_envelopes_are_opened_and_the_innermost_names_the_origin() {
     let record = decoded(&notification(BUS_EVENT, "{}"), &[]);
-    assert_eq!((record.kind.as_str(), number(&record)), ("session", 2));
+    assert_eq!((route_of(&record), number(&record)), ("session", 2));
     assert_eq!(origin_of(&record).1, "6a7e8feb-b491-4cf7-a9f1-bf3703467718");
     let two = notification(CLOUD_EVENT, "{}");
     let three = notification(&two, "{}");
@@ -134,7 +134,7 @@ fn sns_attributes_count_as_attributes_of_the_message_inside() {
         &notification(r#"{"n":5}"#, &format!("{{{}}}", text("type", "cache"))),
         &[("type", "outer")],
     );
-    assert_eq!((record.kind.as_str(), number(&record)), ("cache", 5));
+    assert_eq!((route_of(&record), number(&record)), ("cache", 5));
 
     let packed = super::encoding::gzip(br#"{"type":"event","n":6}"#);
     let body = notification(&packed, &format!("{{{}}}", text("content-encoding", "gzip")));
@@ -147,7 +147,7 @@ fn sns_attributes_count_as_attributes_of_the_message_inside() {
     );
 
     let binary = r#"{"type":{"Type":"Binary","Value":"AAEC"}}"#;
-    assert_eq!(decoded(&notification(r#"{"type":"event"}"#, binary), &[]).kind, "event");
+    assert_eq!(route_of(&decoded(&notification(r#"{"type":"event"}"#, binary), &[])), "event");
     assert_eq!(rejected(&notification("{}", r#"{"type":"event"}"#), &[]).0, Reason::BadEnvelope);
 }
 
@@ -170,7 +170,7 @@ fn a_plain_message_with_fields_named_as_an_envelopes_stays_plain() {
         r#"{"type":"event","data":{"specversion":"1.0","id":"a","source":"s","type":"cache","data":{}}}"#,
     ] {
         let record = decoded(body, &[]);
-        assert_eq!((record.kind.as_str(), record.bytes), ("event", body.len()), "{body}");
+        assert_eq!((route_of(&record), record.bytes), ("event", body.len()), "{body}");
         assert_eq!(origin_of(&record).1, "m-1", "{body}");
     }
 }
@@ -194,7 +194,6 @@ fn a_broken_envelope_is_rejected() {
         (BadKey, BUS_EVENT.replace(id, "")),
         (BadKey, BUS_EVENT.replace(id, &"i".repeat(ID_BYTES_MAX + 1))),
         (BadEnvelope, CLOUD_EVENT.replace("\"1.0\"", "\"0.3\"")),
-        (BadEnvelope, CLOUD_EVENT.replace("\"data\"", "\"payload\"")),
         (BadEnvelope, CLOUD_EVENT.replace("{\"n\":3}", "{\"n\":3},\"data_base64\":\"e30=\"")),
         (BadEnvelope, CLOUD_EVENT.replace("\"data\":{\"n\":3}", "\"data_base64\":\"?\"")),
         (BadJson, CLOUD_EVENT.replace("\"data\":{\"n\":3}", "\"data_base64\":\"/w==\"")),
@@ -206,4 +205,95 @@ fn a_broken_envelope_is_rejected() {
     ] {
         assert_eq!(rejected(&body, &[]).0, reason, "{body}");
     }
+}
+
+#[test]
+fn a_cloudevent_may_have_no_data() {
+    let structured = CLOUD_EVENT.replace(r#","data":{"n":3}"#, "");
+    for body in [structured.as_str(), &CLOUD_EVENT.replace(r#"{"n":3}"#, "null")] {
+        let record = decoded(body, &[]);
+        assert_eq!((route_of(&record), record.fields.len()), ("event", 0), "{body}");
+        assert_eq!(origin_of(&record).1, "/portal\nA-1");
+    }
+    let attributes = [
+        ("ce-id", "A-1"),
+        ("ce-source", "/portal"),
+        ("ce-specversion", "1.0"),
+        ("ce-type", "com.example.login"),
+    ];
+    // SQS takes no empty body.
+    for body in [" ", "\u{feff}", "\r\n"] {
+        let record = decoded(body, &attributes);
+        assert_eq!((route_of(&record), record.fields.len()), ("event", 0), "{body:?}");
+    }
+    assert_eq!(rejected(" ", &[("type", "event")]).0, Reason::BadJson, "no event, no data");
+}
+
+#[test]
+fn the_detail_of_an_eventbridge_event_may_be_text_that_holds_an_object() {
+    for (detail, fields) in
+        [(r#""{}""#, 0), (r#""{\"session_id\":\"s-1\",\"n\":2}""#, 2), (r#"" {\n}""#, 0)]
+    {
+        let body = BUS_EVENT.replace(r#"{"session_id": "s-1", "n": 2}"#, detail);
+        let record = decoded(&body, &[]);
+        assert_eq!((route_of(&record), record.fields.len()), ("session", fields), "{detail}");
+        assert_eq!(origin_of(&record).1, "6a7e8feb-b491-4cf7-a9f1-bf3703467718");
+    }
+    let broken = BUS_EVENT.replace(r#"{"session_id": "s-1", "n": 2}"#, r#""{'a': 1}""#);
+    let (reason, text) = rejected(&broken, &[]);
+    assert_eq!(reason, Reason::BadJson);
+    assert!(
+        text.starts_with("the detail of the EventBridge event is not JSON: a single quote"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_body_whose_own_type_names_a_route_is_a_plain_message_whatever_else_it_holds() {
+    for own in ["event", "com.example.login"] {
+        for body in [
+            NOTIFICATION.replacen('{', &format!(r#"{{"type":"{own}","#), 1),
+            NOTIFICATION
+                .replacen('{', &format!(r#"{{"type":"{own}","#), 1)
+                .replace("Notification", "SubscriptionConfirmation")
+                .replace("\"Subject\"", "\"Token\""),
+            BUS_EVENT.replacen('{', &format!(r#"{{"type":"{own}","#), 1),
+        ] {
+            let record = decoded(&body, &[]);
+            assert_eq!((route_of(&record), record.bytes), ("event", body.len()), "{body}");
+            assert_eq!(origin_of(&record).1, "m-1", "{body}");
+            let inner = notification(&body, "{}");
+            assert_eq!(decoded(&inner, &[]).fields, record.fields, "in an envelope too");
+        }
+    }
+    // Of another type it is an envelope, and of CloudEvents the type is the envelope's own.
+    let other = BUS_EVENT.replacen('{', r#"{"type":"user-made","#, 1);
+    assert_eq!(number(&decoded(&other, &[])), 2);
+    let event = CLOUD_EVENT.replace("com.example.login", "event");
+    assert_eq!(number(&decoded(&event, &[])), 3);
+}
+
+#[test]
+fn only_the_envelopes_that_are_asked_for_are_opened() {
+    let attributes =
+        [("ce-id", "1"), ("ce-source", "s"), ("ce-specversion", "1.0"), ("ce-type", "event")];
+    let opened = |envelopes: Envelopes| {
+        let settings = MessageConfig { envelopes, ..settings() };
+        let is_opened = |body: &str, attributes: &[(&str, &str)]| {
+            decode(&message(body, attributes), &settings).unwrap().origin.id
+                != b"m-1".as_slice().into()
+        };
+        (
+            is_opened(NOTIFICATION, &[]),
+            is_opened(BUS_EVENT, &[]),
+            is_opened(CLOUD_EVENT, &[]),
+            is_opened("{}", &attributes),
+        )
+    };
+    let none = Envelopes { sns: false, eventbridge: false, cloudevents: false };
+    assert_eq!(opened(Envelopes::ALL), (true, true, true, true));
+    assert_eq!(opened(none), (false, false, false, false));
+    assert_eq!(opened(Envelopes { sns: true, ..none }), (true, false, false, false));
+    assert_eq!(opened(Envelopes { eventbridge: true, ..none }), (false, true, false, false));
+    assert_eq!(opened(Envelopes { cloudevents: true, ..none }), (false, false, true, true));
 }

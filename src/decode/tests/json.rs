@@ -139,6 +139,17 @@ fn extended_json_becomes_its_bson_type() {
             r#"{"$binary":{"base64":"","subType":"80"}}"#,
             binary(BinarySubtype::UserDefined(0x80), &[]),
         ),
+        (
+            r#"{"$binary":{"base64":"AQ\nI=\r\n","subType":"00"}}"#,
+            binary(BinarySubtype::Generic, &[1, 2]),
+        ),
+        (r#"{"$binary":"AQI=","$type":"00"}"#, binary(BinarySubtype::Generic, &[1, 2])),
+        (r#"{"$type":"5","$binary":"AQI="}"#, binary(BinarySubtype::Md5, &[1, 2])),
+        (
+            r#"{"$binary":"AQI=","$type":"ffffff80"}"#,
+            binary(BinarySubtype::UserDefined(0x80), &[1, 2]),
+        ),
+        (r#"{"$binary":"AQI=","$type":0}"#, binary(BinarySubtype::Generic, &[1, 2])),
         (r#"{"$uuid":"73ffd264-44b3-4c69-90e8-e7d1dfc035d4"}"#, binary(BinarySubtype::Uuid, &uuid)),
         (r#"{"$uuid":"73ffd26444b34c6990e8e7d1dfc035d4"}"#, binary(BinarySubtype::Uuid, &uuid)),
         (
@@ -146,12 +157,47 @@ fn extended_json_becomes_its_bson_type() {
             Bson::ObjectId(ObjectId::parse_str("65a0000000000000000000ff").unwrap()),
         ),
     ] {
-        assert_eq!(value(json), wanted, "{json}");
-        assert_eq!(
-            value(&format!(r#"[0,{{"a":{json}}},2]"#)),
-            Bson::from(vec![Bson::Int32(0), doc! {"a": wanted}.into(), Bson::Int32(2)])
-        );
+        assert_read(json, &wanted);
     }
+}
+
+#[test]
+fn rare_types_and_old_forms_become_their_bson_type() {
+    let regex = |pattern: &str, options: &str| {
+        Bson::RegularExpression(::bson::Regex {
+            pattern: pattern.try_into().unwrap(),
+            options: options.try_into().unwrap(),
+        })
+    };
+    for (json, wanted) in [
+        (r#"{"$numberInt":"-7"}"#, Bson::Int32(-7)),
+        (r#"{"$numberDouble":"1"}"#, Bson::Double(1.0)),
+        (r#"{"$numberDouble":"-Infinity"}"#, Bson::Double(f64::NEG_INFINITY)),
+        (
+            r#"{"$timestamp":{"t":5,"i":1}}"#,
+            Bson::Timestamp(::bson::Timestamp { time: 5, increment: 1 }),
+        ),
+        (r#"{"$regularExpression":{"pattern":"^a","options":"xi"}}"#, regex("^a", "ix")),
+        (r#"{"$regex":"^a","$options":"i"}"#, regex("^a", "i")),
+        (r#"{"$options":"","$regex":"^a"}"#, regex("^a", "")),
+        (r#"{"$regex":"^a"}"#, regex("^a", "")),
+        (r#"{"$code":"f()"}"#, Bson::JavaScriptCode("f()".into())),
+        (r#"{"$symbol":"a"}"#, Bson::Symbol("a".into())),
+        (r#"{"$undefined":true}"#, Bson::Undefined),
+        (r#"{"$minKey":1}"#, Bson::MinKey),
+        (r#"{"$maxKey":1}"#, Bson::MaxKey),
+    ] {
+        assert_read(json, &wanted);
+    }
+}
+
+/// By itself, and deep down between others.
+fn assert_read(json: &str, wanted: &Bson) {
+    assert_eq!(value(json), *wanted, "{json}");
+    assert_eq!(
+        value(&format!(r#"[0,{{"a":{json}}},2]"#)),
+        Bson::from(vec![Bson::Int32(0), doc! {"a": wanted}.into(), Bson::Int32(2)])
+    );
 }
 
 #[test]
@@ -167,6 +213,32 @@ fn a_broken_extended_json_value_is_rejected() {
         r#"{"$numberDecimal":"1e99999"}"#,
         r#"{"$numberDecimal":"12345678901234567890123456789012345"}"#,
         r#"{"$binary":"AQI="}"#,
+        r#"{"$binary":"AQI=","$type":"+0"}"#,
+        r#"{"$binary":"AQI=","$type":256}"#,
+        r#"{"$binary":"!","$type":"00"}"#,
+        r#"{"$binary":"AQI=","$type":"04"}"#,
+        r#"{"$numberInt":1}"#,
+        r#"{"$numberInt":"2147483648"}"#,
+        r#"{"$numberInt":"1.0"}"#,
+        r#"{"$numberDouble":1.5}"#,
+        r#"{"$numberDouble":"1e400"}"#,
+        r#"{"$numberDouble":"nan"}"#,
+        r#"{"$numberDouble":"inf"}"#,
+        r#"{"$numberDouble":""}"#,
+        r#"{"$timestamp":{"t":-1,"i":1}}"#,
+        r#"{"$timestamp":{"t":1}}"#,
+        r#"{"$timestamp":{"t":0,"i":0}}"#,
+        r#"{"$timestamp":5}"#,
+        r#"{"$regex":5}"#,
+        r#"{"$regex":"a","$options":"g"}"#,
+        r#"{"$regex":"a\u0000b","$options":""}"#,
+        r#"{"$regularExpression":{"pattern":"a"}}"#,
+        r#"{"$code":5}"#,
+        r#"{"$symbol":null}"#,
+        r#"{"$undefined":false}"#,
+        r#"{"$minKey":2}"#,
+        r#"{"$maxKey":"1"}"#,
+        r#"{"$dbPointer":{"$ref":"a.b","$id":"65a0000000000000000000ff"}}"#,
         r#"{"$binary":{"base64":"AQI="}}"#,
         r#"{"$binary":{"base64":"!","subType":"00"}}"#,
         r#"{"$binary":{"base64":"AQI=","subType":"+0"}}"#,
@@ -206,8 +278,16 @@ fn names_that_cannot_be_stored_are_rejected_with_their_place() {
         (r#"{"$set":{"a":1}}"#, "field $set has a name that begins with $"),
         (r#"{"$oid":"65a0000000000000000000ff"}"#, "field $oid has a name that begins with $"),
         (r#"{"a":{"$":1}}"#, "field a.$ has a name"),
-        (r#"{"a":{"$numberInt":"1"}}"#, "field a.$numberInt has a name"),
-        (r#"{"a":{"$ref":"c","$id":1}}"#, "field a.$ref has a name"),
+        (r#"{"a":{"$numberFloat":"1"}}"#, "field a.$numberFloat has a name"),
+        (r#"{"a":{"$type":"00"}}"#, "field a.$type has a name"),
+        (r#"{"a":{"$options":"i"}}"#, "field a.$options has a name"),
+        (r#"{"a":{"$code":"x","$scope":{}}}"#, "field a.$code has a $scope"),
+        (r#"{"a":{"$binary":"","$type":"00","b":1}}"#, "field a.$binary stands beside"),
+        (r#"{"a":{"$binary":"","$options":""}}"#, "field a.$binary stands beside"),
+        (
+            r#"{"a":{"$ref":"c","$id":1}}"#,
+            "field a.$ref has a name that begins with $: a DBRef is not read",
+        ),
         (r#"{"a":{"b":1,"$oid":"65a0000000000000000000ff"}}"#, "field a.$oid has a name"),
         (
             r#"{"a":{"$oid":"65a0000000000000000000ff","b":1}}"#,

@@ -6,12 +6,20 @@ use super::super::numbers;
 use super::Writer;
 use crate::bson::layout;
 use crate::message::Reason;
-use crate::time::{self, Time, TimeError};
+use crate::time::{self, Time, TimeError, Unit};
 
 impl Writer<'_> {
     /// Counts a number that the parser went past without a visit.
     pub fn count_number(&mut self) {
         self.numbers += 1;
+    }
+
+    /// Counts the numbers of a value that the parser handed over as text.
+    pub fn count_numbers_in(&mut self, value: &str) {
+        // Most are a text, which has none.
+        if !value.starts_with('"') {
+            self.numbers += numbers::Literals::new(value).count_rest();
+        }
     }
 
     pub fn integer(&mut self, type_at: usize, number: i64) {
@@ -40,10 +48,24 @@ impl Writer<'_> {
         if self.steps.len() == 1
             && numbers::may_be_a_version(number)
             && let Some(literal) = self.literals.nth(self.numbers)
-            && literal.len() > numbers::EXACT_CHARS_MAX
         {
-            self.note(time::from_number(literal));
+            self.note_exact_number(number, literal);
         }
+    }
+
+    /// The same of a number that was written as this text.
+    pub fn note_exact_number(&mut self, number: f64, literal: &str) {
+        if self.steps.len() == 1
+            && literal.len() > numbers::EXACT_CHARS_MAX
+            && numbers::may_be_a_version(number)
+        {
+            self.note(Unit::BySize.number(literal));
+        }
+    }
+
+    /// Whether an operand of `$timestamp` is the zero of a field of the body itself.
+    pub fn is_a_top_level_zero(&self, operand: &str) -> bool {
+        self.steps.len() == 1 && !operand.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
     }
 
     /// Keeps the time that the value of a field of the body itself, which was written last, stood

@@ -181,6 +181,7 @@ pub fn message(id: &str, body: &str) -> QueueMessage {
         sent_ms: EPOCH_MS,
         receive_count: 0,
         fifo: None,
+        sender: None,
         trace_header: None,
     }
 }

@@ -1,6 +1,7 @@
 //! A message as the SDK has it, to a [`QueueMessage`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 
@@ -42,8 +43,16 @@ pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMess
         sent_ms,
         receive_count: receive_count.unwrap_or(1),
         fifo,
+        sender: system
+            .get(&MessageSystemAttributeName::SenderId)
+            .map(|sender| without_session(sender)),
         trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
     })
+}
+
+/// An id of a role is followed by its session: `AROA...:i-0123`.
+fn without_session(sender: &str) -> Arc<str> {
+    sender.split(':').next().unwrap_or_default().into()
 }
 
 /// Sorted by name. A value is binary where it has bytes, otherwise text; custom type
@@ -117,6 +126,19 @@ mod tests {
         assert_eq!(names, ["a", "b", "n"]);
         assert_eq!(message.attributes[1].1, Attribute::Binary(vec![0, 255]));
         assert_eq!(message.text("n"), Some("7"));
+    }
+
+    #[test]
+    fn a_sender_is_told_without_its_session() {
+        for (id, wanted) in [
+            ("AIDAIENQZJOLO23YVJ4VO", "AIDAIENQZJOLO23YVJ4VO"),
+            ("AROAIENQZJOLO23YVJ4VO:portal-7c9f", "AROAIENQZJOLO23YVJ4VO"),
+            ("AROAIENQZJOLO23YVJ4VO:a:b", "AROAIENQZJOLO23YVJ4VO"),
+        ] {
+            let sent = complete().attributes(MessageSystemAttributeName::SenderId, id);
+            assert_eq!(message(sent.build(), false).unwrap().sender.as_deref(), Some(wanted));
+        }
+        assert_eq!(message(complete().build(), false).unwrap().sender, None);
     }
 
     #[test]

@@ -78,6 +78,30 @@ impl Signal for Outgrown {
     }
 }
 
+/// Two names of a message's type name two routes: who fills the body means another one than who sends
+/// it on.
+pub struct TypesDisagreed<'a> {
+    pub message_id: &'a str,
+    /// The one that was taken.
+    pub route: &'a str,
+    pub other: &'a str,
+}
+
+impl Signal for TypesDisagreed<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.types_disagreed_total.add(1);
+    }
+
+    fn log(&self) {
+        tracing::debug!(
+            message.id = self.message_id,
+            route = self.route,
+            other = self.other,
+            "two names of the message's type name two routes"
+        );
+    }
+}
+
 /// A message was joined with another of the same key before writing.
 pub struct Joined;
 

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use longshore::bson::{DOCUMENT_BYTES_MAX, Fields};
 use longshore::config::Config;
 use longshore::config::load::defaults;
-use longshore::decode::MessageConfig;
 use longshore::decode::{decode, json};
 use longshore::message::origin::ID_BYTES_MAX;
 use longshore::message::{Attribute, QueueMessage, Record, Rejection};
@@ -49,12 +48,10 @@ pub fn body(bytes: &[u8]) {
 pub fn message(bytes: &[u8]) {
     static CONFIG: LazyLock<(Config, Router<()>)> = LazyLock::new(|| {
         let mut config = defaults();
-        config.message = MessageConfig {
-            version_skew_max: Duration::from_hours(1),
-            decompressed_bytes_max: UNPACKED_BYTES_MAX,
-            document_bytes_max: DOCUMENT_BYTES_MAX,
-            types: [("com.example.login".to_owned(), "event".to_owned())].into(),
-        };
+        config.message.version_skew_max = Duration::from_hours(1);
+        config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
+        config.message.document_bytes_max = DOCUMENT_BYTES_MAX;
+        config.message.types = [("com.example.login".to_owned(), "event".to_owned())].into();
         let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
         (config, router)
     });
@@ -101,7 +98,10 @@ fn written(bytes: &[u8]) -> QueueMessage {
 }
 
 fn check_record(record: &Record, body_bytes: usize) {
-    assert!(!record.kind.is_empty(), "a record without a type");
+    if let Some(named) = record.kind.named() {
+        assert!(!named.route.is_empty(), "a route without a name");
+        assert_ne!(named.other.as_ref(), Some(&named.route), "one route, and not two");
+    }
     assert!(
         (1..=ID_BYTES_MAX).contains(&record.origin.id.len()),
         "an origin's id of {} bytes",

@@ -153,3 +153,15 @@ fn the_corpus_holds_what_is_read_and_what_is_rejected() {
     let read = files.iter().filter(|file| is_read(file)).count();
     assert!(read >= 15 && files.len() - read >= 15, "{read} of {} are read", files.len());
 }
+
+#[test]
+fn what_drivers_print_is_read() {
+    let files = corpus("decode");
+    let printed: Vec<_> =
+        files.iter().filter(|(name, _)| name.starts_with("extended_by_")).collect();
+    assert!(printed.len() >= 7, "{} files of drivers", printed.len());
+    for (name, bytes) in printed {
+        let read = longshore::decode::json::fields(&String::from_utf8_lossy(bytes));
+        assert!(read.is_ok(), "{name}: {read:?}");
+    }
+}

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use bson::{Binary, Bson, DateTime, Decimal128, Document, oid::ObjectId};
+use bson::{Binary, Bson, DateTime, Decimal128, Document, Regex, Timestamp, oid::ObjectId};
 
 use super::reader::{Tree, read};
 
@@ -45,7 +45,14 @@ fn value(tree: &Tree, level: usize) -> Option<Bson> {
             Bson::Array(items.iter().map(|item| value(item, level + 1)).collect::<Option<_>>()?)
         }
         Tree::Object(entries) => match &entries[..] {
-            [(name, operand)] if name.starts_with('$') => extended(name, operand)?,
+            [(name, operand)] if name.starts_with('$') => extended(name, operand, level)?,
+            [(a, first), (b, second)] if a.starts_with('$') => match (a.as_str(), b.as_str()) {
+                ("$binary", "$type") => legacy_binary(first, second)?,
+                ("$type", "$binary") => legacy_binary(second, first)?,
+                ("$regex", "$options") => regex(first, second)?,
+                ("$options", "$regex") => regex(second, first)?,
+                _ => return None,
+            },
             _ => Bson::Document(object(entries, level + 1)?),
         },
     })
@@ -62,13 +69,50 @@ fn number(literal: &str) -> Option<Bson> {
     Some(i32::try_from(number).map_or(Bson::Int64(number), Bson::Int32))
 }
 
-fn extended(name: &str, operand: &Tree) -> Option<Bson> {
+fn extended(name: &str, operand: &Tree, level: usize) -> Option<Bson> {
     match (name, operand) {
         ("$oid", Tree::Text(digits)) => {
             Some(Bson::ObjectId(ObjectId::from_bytes(hex(digits)?.try_into().ok()?)))
         }
+        // `bson::DbPointer` cannot be made from outside of the crate but by reading one.
+        ("$dbPointer", Tree::Object(entries)) => {
+            let [Tree::Text(namespace), Tree::Object(id)] = both(entries, ["$ref", "$id"])? else {
+                return None;
+            };
+            let [(oid, Tree::Text(digits))] = &id[..] else { return None };
+            (oid == "$oid").then_some(())?;
+            let id: [u8; 12] = hex(digits)?.try_into().ok()?;
+            let text = namespace.as_bytes();
+            let value =
+                [&i32::try_from(text.len() + 1).ok()?.to_le_bytes()[..], text, &[0], &id].concat();
+            let bytes = i32::try_from(value.len() + 8).ok()?.to_le_bytes();
+            let document = [&bytes[..], b"\x0cv\0", &value, &[0]].concat();
+            bson::deserialize_from_slice::<Document>(&document).ok()?.remove("v")
+        }
         ("$date", operand) => Some(Bson::DateTime(DateTime::from_millis(millis(operand)?))),
         ("$numberLong", Tree::Text(digits)) => Some(Bson::Int64(digits.parse().ok()?)),
+        ("$numberInt", Tree::Text(digits)) => Some(Bson::Int32(digits.parse().ok()?)),
+        ("$numberDouble", Tree::Text(text)) => double(text).map(Bson::Double),
+        ("$code", Tree::Text(text)) => Some(Bson::JavaScriptCode(text.clone())),
+        ("$symbol", Tree::Text(text)) => Some(Bson::Symbol(text.clone())),
+        ("$undefined", Tree::Bool(true)) => Some(Bson::Undefined),
+        ("$minKey", Tree::Number(one)) if one == "1" => Some(Bson::MinKey),
+        ("$maxKey", Tree::Number(one)) if one == "1" => Some(Bson::MaxKey),
+        ("$regex", pattern) => regex(pattern, &Tree::Text(String::new())),
+        ("$regularExpression", Tree::Object(entries)) => {
+            let [pattern, options] = both(entries, ["pattern", "options"])?;
+            regex(pattern, options)
+        }
+        ("$timestamp", Tree::Object(entries)) => {
+            let [Tree::Number(time), Tree::Number(increment)] = both(entries, ["t", "i"])? else {
+                return None;
+            };
+            let timestamp =
+                Timestamp { time: time.parse().ok()?, increment: increment.parse().ok()? };
+            // MongoDB puts its own time in the place of such a one in the document itself.
+            let is_replaced = level == 1 && (timestamp.time, timestamp.increment) == (0, 0);
+            (!is_replaced).then_some(Bson::Timestamp(timestamp))
+        }
         ("$numberDecimal", Tree::Text(text)) => decimal(text).map(Bson::Decimal128),
         ("$binary", Tree::Object(entries)) => binary(entries),
         ("$uuid", Tree::Text(text)) => {
@@ -86,6 +130,72 @@ fn extended(name: &str, operand: &Tree) -> Option<Bson> {
         }
         _ => None,
     }
+}
+
+/// The values of two names, where no other is there.
+fn both<'t>(entries: &'t [(String, Tree)], names: [&str; 2]) -> Option<[&'t Tree; 2]> {
+    match entries {
+        [(a, first), (b, second)] if [a.as_str(), b.as_str()] == names => Some([first, second]),
+        [(a, first), (b, second)] if [b.as_str(), a.as_str()] == names => Some([second, first]),
+        _ => None,
+    }
+}
+
+fn double(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        // Rust reads the names of these in more ways.
+        _ if text.starts_with(|first: char| "+-.0123456789".contains(first)) => {
+            text.parse::<f64>().ok().filter(|number| number.is_finite())
+        }
+        _ => None,
+    }
+}
+
+fn regex(pattern: &Tree, options: &Tree) -> Option<Bson> {
+    let (Tree::Text(pattern), Tree::Text(options)) = (pattern, options) else { return None };
+    let letters: BTreeSet<char> = options.chars().collect();
+    if !letters.iter().all(|letter| "ilmsux".contains(*letter)) {
+        return None;
+    }
+    let options: String = letters.into_iter().collect();
+    Some(Bson::RegularExpression(Regex {
+        pattern: pattern.clone().try_into().ok()?,
+        options: options.try_into().ok()?,
+    }))
+}
+
+/// The subtype in hex, as a number, or from 80 on as a negative number of 32 bits in hex.
+fn legacy_binary(bytes: &Tree, subtype: &Tree) -> Option<Bson> {
+    let Tree::Text(text) = bytes else { return None };
+    let subtype = match subtype {
+        Tree::Number(literal) => literal.parse().ok()?,
+        Tree::Text(digits) => {
+            let low = digits.to_lowercase();
+            let low = low.strip_prefix("ffffff").unwrap_or(&low);
+            one_byte(low)?
+        }
+        _ => return None,
+    };
+    binary_of(subtype, text)
+}
+
+/// One or two digits.
+fn one_byte(digits: &str) -> Option<u8> {
+    let digits = if digits.len() == 1 { format!("0{digits}") } else { digits.to_owned() };
+    let [byte] = hex(&digits)?[..] else { return None };
+    Some(byte)
+}
+
+fn binary_of(subtype: u8, text: &str) -> Option<Bson> {
+    // Lines are broken by whoever likes to.
+    let text: String =
+        text.chars().filter(|character| !" \t\r\n\u{c}".contains(*character)).collect();
+    let bytes = base64(&text)?;
+    let is_uuid = subtype == 3 || subtype == 4;
+    (!is_uuid || bytes.len() == 16).then(|| Bson::Binary(Binary { subtype: subtype.into(), bytes }))
 }
 
 fn millis(operand: &Tree) -> Option<i64> {
@@ -110,18 +220,10 @@ fn decimal(text: &str) -> Option<Decimal128> {
 }
 
 fn binary(entries: &[(String, Tree)]) -> Option<Bson> {
-    let named =
-        |wanted: &str| entries.iter().find(|(name, _)| name == wanted).map(|(_, tree)| tree);
-    let (Some(Tree::Text(text)), Some(Tree::Text(subtype)), 2) =
-        (named("base64"), named("subType"), entries.len())
-    else {
+    let [Tree::Text(text), Tree::Text(subtype)] = both(entries, ["base64", "subType"])? else {
         return None;
     };
-    let digits = if subtype.len() == 1 { format!("0{subtype}") } else { subtype.clone() };
-    let [subtype] = hex(&digits)?[..] else { return None };
-    let bytes = base64(text)?;
-    let is_uuid = subtype == 3 || subtype == 4;
-    (!is_uuid || bytes.len() == 16).then(|| Bson::Binary(Binary { subtype: subtype.into(), bytes }))
+    binary_of(one_byte(subtype)?, text)
 }
 
 fn hex(digits: &str) -> Option<Vec<u8>> {

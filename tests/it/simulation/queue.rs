@@ -289,6 +289,7 @@ impl Queue {
             sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
             receive_count: slot.receive_count,
             fifo,
+            sender: None,
             trace_header: None,
         }
     }

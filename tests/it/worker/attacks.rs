@@ -41,3 +41,22 @@ async fn an_array_of_820_000_strings_in_an_indexed_field_reaches_no_index() {
     let text = letters[0].get_str("text");
     assert!(text.is_ok_and(|text| text.starts_with("`user_id` is an array")), "{:?}", letters[0]);
 }
+
+#[tokio::test]
+async fn a_route_that_lists_its_senders_takes_nothing_from_others() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let message = plain(&json!({ "type": "cache", "user_id": 1, "data": 1 }));
+    let mut config = surroundings.config();
+    config.routes.get_mut("cache").expect("built in").senders = vec!["AROASOMEBODY".to_owned()];
+    surroundings.send(std::slice::from_ref(&message)).await;
+    let counts = surroundings.unload(config.clone()).await;
+    assert_eq!(counts.dead_lettered, [(Reason::SenderDenied, 1)].into());
+    let letters = surroundings.documents("dead_letters").await;
+    let text = letters[0].get_str("text").expect("text");
+    let sender = text.strip_prefix("the sender `").and_then(|text| text.split('`').next());
+    let sender = sender.unwrap_or_else(|| panic!("the queue names no sender: {text}"));
+    config.routes.get_mut("cache").expect("built in").senders = vec![sender.to_owned()];
+    surroundings.send(&[message]).await;
+    let counts = surroundings.unload(config).await;
+    assert_eq!((counts.written_total, counts.dead_lettered), (1, [].into()));
+}

@@ -38,6 +38,26 @@ async fn a_dry_run_of_good_messages_is_a_success() {
     assert_untouched(&surroundings, 1).await;
 }
 
+#[tokio::test]
+async fn a_dry_run_shows_where_two_names_of_a_type_name_two_routes() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let bus = json!({
+        "version": "0", "id": "i", "detail-type": "event", "source": "portal", "account": "123456789012", "time": "2026-11-22T10:00:05Z",
+        "detail": { "type": "cache", "user_id": 5, "event_type": "login" },
+    });
+    let own = json!({ "type": "cache", "user_id": 5, "data": {} });
+    surroundings.send(&[plain(&bus), plain(&own)]).await;
+    let (status, lines) = dry_run(&surroundings).await;
+    assert_eq!((status, lines.len()), (0, 3));
+    let mut told: Vec<_> =
+        lines[..2].iter().map(|line| (&line["collection"], &line["types_disagree"])).collect();
+    told.sort_by_key(|(collection, _)| collection.to_string());
+    assert_eq!(told[0], (&json!("events"), &json!(["event", "cache"])));
+    assert_eq!(told[1], (&json!("user_cache"), &Value::Null));
+    assert_eq!(lines[2]["types_disagreed"], json!(1));
+    assert_untouched(&surroundings, 2).await;
+}
+
 /// Its exit status and the lines on its stdout.
 async fn dry_run(surroundings: &Surroundings) -> (i32, Vec<Value>) {
     let output =

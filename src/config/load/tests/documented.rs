@@ -33,7 +33,7 @@ fn the_documented_examples_are_valid() {
     let order = &loaded.config.routes["order"];
     assert_eq!(
         order.fields,
-        ["customer_id", "total", "shipped_at", "order_id", "changed_at", "status"]
+        ["customer_id", "total", "shipped_at", "founded", "order_id", "changed_at", "status"]
     );
     assert_eq!(order.required, ["status", "order_id"]);
 }

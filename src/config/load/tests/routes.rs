@@ -1,6 +1,10 @@
-//! What is wrong with routes.
+//! What routes and message types come to, and what is wrong with them.
 
-use super::errors_in;
+use std::collections::BTreeMap;
+
+use super::{Loaded, Sources, errors_in, file, load};
+use crate::decode::Envelopes;
+use crate::time::Unit;
 
 #[test]
 fn routes_of_one_collection_must_agree() {
@@ -38,12 +42,14 @@ fn routes_of_one_collection_must_agree() {
 #[test]
 fn a_route_that_cannot_be_is_refused_with_its_reason() {
     let route = |text: &str| errors_in(&format!("[routes.order]\ncollection = \"orders\"\n{text}"));
-    let field = "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type, id or _ingest, and _id only as \
-                 the key";
+    let field =
+        "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not";
+    let key = format!("{field} type or _ingest");
+    let field = format!("{field} _ingest, and _id only as the key");
     assert_eq!(
-        route("write = \"set\"\nkey = \"id\"\nfields = [\"a.b\"]\n"),
+        route("write = \"set\"\nkey = \"type\"\nfields = [\"a.b\"]\n"),
         [
-            format!("routes.order.key = \"id\": must be {field} (a.toml:4)"),
+            format!("routes.order.key = \"type\": must be {key} (a.toml:4)"),
             "routes.order.version_field: is missing: the route needs it (a.toml:2)".to_owned(),
             format!(
                 "routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"
@@ -98,4 +104,86 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
              _id), and where wanted unique = true or expire_after = \"30d\" (1s to 2147483647s, one key only) (a.toml:4)",
         ]
     );
+}
+
+#[test]
+fn a_route_may_declare_the_unit_of_a_time_in_every_layer() {
+    let units = |loaded: &Loaded| {
+        let route = &loaded.config.routes["event"];
+        (route.times.clone(), route.units.clone())
+    };
+    let born = BTreeMap::from([("born".to_owned(), Unit::Millis)]);
+    let listed = vec!["seen".to_owned(), "born".to_owned(), "timestamp".to_owned()];
+    for text in [
+        "[routes.event]\ntimes = [\"seen\", { born = \"ms\" }]\n",
+        "[routes.event]\ntimes = ['seen', { 'born' = 'ms' }]\n",
+    ] {
+        let loaded = load(file("a.toml", text).sources).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(units(&loaded), (listed.clone(), born.clone()), "{text}");
+        let shown = loaded.effective.iter().find(|setting| setting.key == "routes.event.times");
+        assert_eq!(
+            shown.map(|setting| setting.value.as_str()),
+            Some(r#"["seen", { "born" = "ms" }, "timestamp"]"#)
+        );
+    }
+    // A table of units adds to the list that is there.
+    let added = vec!["timestamp".to_owned(), "born".to_owned()];
+    let table =
+        load(file("a.toml", "[routes.event.times]\nborn = \"ms\"\n").sources).expect("valid");
+    assert_eq!(units(&table), (added.clone(), born.clone()));
+    for (value, wanted) in [(r#"["seen", {"born": "ms"}]"#, &listed), (r#"{"born": "ms"}"#, &added)]
+    {
+        let environment = vec![("LONGSHORE__ROUTES__EVENT__TIMES".to_owned(), value.to_owned())];
+        let loaded = load(Sources { environment, ..Sources::default() }).expect("valid");
+        assert_eq!(units(&loaded), (wanted.clone(), born.clone()), "{value}");
+    }
+    for (text, wanted) in [
+        ("times = [{ born = \"us\" }]\n", "must be a list of at most 256"),
+        ("times = { born = \"us\" }\n", "must be one of \"s\", \"ms\""),
+        ("times = { \"a.b\" = \"ms\" }\n", "must be a top-level field's name"),
+        ("times = [{ id = \"ms\" }]\n", "must not hold type or id"),
+        ("times = [\"a\", { a = \"ms\" }]\n", "each another"),
+        ("required = [\"type\"]\n", "must not hold type"),
+    ] {
+        let errors = errors_in(&format!("[routes.event]\n{text}"));
+        assert!(errors.len() == 1 && errors[0].contains(wanted), "{text}: {errors:?}");
+    }
+    let off = "[routes.event]\nenabled = false\ntimes = { born = \"ms\" }\n";
+    assert!(load(file("a.toml", off).sources).is_ok());
+}
+
+#[test]
+fn the_envelopes_that_are_opened_are_a_list() {
+    let opened = |text: &str| {
+        load(file("a.toml", &format!("[message]\n{text}\n")).sources)
+            .map(|loaded| loaded.config.message.envelopes)
+            .map_err(|errors| errors.to_string())
+    };
+    let none = Envelopes { sns: false, eventbridge: false, cloudevents: false };
+    assert_eq!(opened(""), Ok(Envelopes::ALL));
+    assert_eq!(opened("envelopes = []"), Ok(none));
+    assert_eq!(opened("envelopes = [\"sns\"]"), Ok(Envelopes { sns: true, ..none }));
+    assert!(opened("envelopes = [\"sqs\"]").is_err_and(|text| text.contains("\"eventbridge\"")));
+}
+
+#[test]
+fn the_names_of_the_routes_are_known_where_types_are_read() {
+    let text = "[routes.cache]\nenabled = false\n[routes.order]\ncollection = \"orders\"\nwrite = \"insert\"\n";
+    let loaded = load(file("a.toml", text).sources).expect("valid");
+    let names: Vec<_> = loaded.config.message.routes.iter().map(String::as_str).collect();
+    assert_eq!(names, ["event", "order", "session"]);
+}
+
+#[test]
+fn the_senders_of_a_route_are_ids_without_a_session() {
+    let senders = |text: &str| {
+        load(file("a.toml", &format!("[routes.event]\nsenders = {text}\n")).sources)
+            .map(|loaded| loaded.config.routes["event"].senders.clone())
+            .map_err(|errors| errors.to_string())
+    };
+    assert_eq!(senders("[\"AROAEXAMPLE\"]"), Ok(vec!["AROAEXAMPLE".to_owned()]));
+    assert_eq!(senders("[]"), Ok(Vec::new()));
+    for bad in ["[\"AROAEXAMPLE:pod-7\"]", "[\"\"]", "[\"arn:aws:iam::1:role/a\"]"] {
+        assert!(senders(bad).is_err_and(|text| text.contains("without the colon")), "{bad}");
+    }
 }

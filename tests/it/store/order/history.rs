@@ -84,13 +84,19 @@ fn readable(rng: &mut Rng) -> TheirVersion {
 }
 
 fn unreadable(rng: &mut Rng) -> TheirVersion {
-    let values: [Bson; 21] = [
+    let values: [Bson; 26] = [
         // No version: before 2000 or after 2100.
         DateTime::from_millis(i64::MAX).into(),
         DateTime::from_millis(4_102_444_800_001).into(),
         DateTime::from_millis(946_684_799_999).into(),
         20_261_122_100_005_i64.into(),
         "20261122100005".into(),
+        20_261_122.into(),
+        "20261122".into(),
+        // Microseconds and nanoseconds.
+        1_795_341_605_123_456_i64.into(),
+        "1795341605123456".into(),
+        1_795_341_605_123_456_789_i64.into(),
         "2612-01-27 10:00:00".into(),
         Bson::Null,
         "soon".into(),

@@ -1,0 +1,157 @@
+//! Why a message has no route, told so that its sender can mend it.
+
+use super::rules::Name;
+use crate::bson::Fields;
+use crate::message::{Asked, Reason, Rejection};
+
+/// Bytes of the routes that are listed. Each name is cut besides.
+const ROUTES_BYTES_MAX: usize = 500;
+
+/// Bytes of the names that were asked and are listed. One always is.
+const ASKED_BYTES_MAX: usize = 500;
+
+/// Bytes of a name from which on it is no slip of the pen.
+const SLIP_BYTES_MAX: usize = 128;
+
+/// The rejection of a message of which no name names a route. `routes` are all that there are,
+/// sorted.
+pub(super) fn rejection(asked: &[Asked], fields: &Fields, routes: &[&str]) -> Rejection {
+    let named: Vec<(&str, &str)> = asked
+        .iter()
+        .filter_map(|asked| Some((asked.place, asked.name.as_deref()?)))
+        .filter(|(_, name)| !name.is_empty())
+        .collect();
+    if named.is_empty() {
+        return Rejection::new(Reason::MissingType, without_type(asked, fields, routes));
+    }
+    let shown = named.iter().map(|(place, name)| format!("{} ({place})", Name(name)));
+    let types = within(ASKED_BYTES_MAX, shown);
+    let nearest = named.iter().find_map(|(_, name)| nearest(name, routes));
+    let nearest = nearest.map(|route| format!(", did you mean {}?", Name(route)));
+    let text = format!(
+        "no route has the type {}{} {}: correct the producer, map the type in `message.types`, or configure such a route",
+        types.join(" or "),
+        nearest.unwrap_or_default(),
+        listed(routes),
+    );
+    Rejection::new(Reason::UnknownType, text)
+}
+
+fn without_type(asked: &[Asked], fields: &Fields, routes: &[&str]) -> String {
+    let text = |name: &str| fields.get(name).and_then(|field| field.text());
+    if text("Event") == Some("s3:TestEvent") {
+        return "the message is S3's test notification, which S3 sends once when notifications are set up: nothing is lost, \
+             delete the dead letter"
+            .to_owned();
+    }
+    if fields.get("Records").is_some() {
+        return "the message has Records and no type, as S3's event notifications: send them through EventBridge, and map their \
+             detail-type in `message.types`"
+            .to_owned();
+    }
+    let lack = match asked.first() {
+        None => "the message has no type".to_owned(),
+        Some(Asked { place, name: None }) => {
+            format!("the message's type in {place} is not a string")
+        }
+        Some(Asked { place, .. }) => format!("the message's type in {place} is empty"),
+    };
+    format!(
+        "{lack}: give the name of a route in a field type, a message attribute type, or the type of an envelope {}",
+        listed(routes)
+    )
+}
+
+/// The routes in brackets.
+fn listed(routes: &[&str]) -> String {
+    let shown = within(ROUTES_BYTES_MAX, routes.iter().map(|route| Name(route).to_string()));
+    let more = match routes.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("(routes: {}{more})", shown.join(", "))
+}
+
+/// The first of these texts that have so many bytes together, and one in any case.
+fn within(bytes_max: usize, texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |text: &String| {
+        let is_first = bytes == 0;
+        bytes += text.len();
+        is_first || bytes <= bytes_max
+    };
+    texts.take_while(fits).collect()
+}
+
+/// The route with the fewest changes between its name and this one, if they are few for its length.
+fn nearest<'r>(name: &str, routes: &[&'r str]) -> Option<&'r str> {
+    if name.len() > SLIP_BYTES_MAX {
+        return None;
+    }
+    let name = name.to_lowercase();
+    let near = routes.iter().filter_map(|route| {
+        let changes = strsim::damerau_levenshtein(&name, &route.to_lowercase());
+        (route.len() <= SLIP_BYTES_MAX && changes * 3 <= route.len()).then_some((changes, *route))
+    });
+    near.min().map(|(_, route)| route)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(place: &'static str, name: &str) -> Asked {
+        Asked { place, name: Some(name.to_owned()) }
+    }
+
+    const ROUTES: [&str; 3] = ["cache", "event", "session"];
+
+    #[test]
+    fn an_unknown_type_is_told_with_the_routes_and_the_nearest() {
+        let of = |asked: &[Asked]| rejection(asked, &Fields::default(), &ROUTES);
+        let told = of(&[asked("the field type", "evnet")]);
+        assert_eq!(told.reason, Reason::UnknownType);
+        assert_eq!(
+            told.text,
+            "no route has the type `evnet` (the field type), did you mean `event`? (routes: `cache`, `event`, `session`): \
+             correct the producer, map the type in `message.types`, or configure such a route"
+        );
+        let told =
+            of(&[asked("detail-type", "GuardDuty Finding"), asked("the field type", "Sessions")]);
+        assert!(
+            told.text.starts_with(
+                "no route has the type `GuardDuty Finding` (detail-type) or `Sessions` (the field type), did you mean `session`?"
+            ),
+            "{}",
+            told.text
+        );
+        let told = of(&[asked("the field type", "Recon:EC2/PortProbe")]);
+        assert!(!told.text.contains("did you mean"), "{}", told.text);
+    }
+
+    #[test]
+    fn a_missing_type_is_told_with_what_is_there_instead() {
+        let of = |asked: &[Asked]| {
+            let told = rejection(asked, &Fields::default(), &ROUTES);
+            assert_eq!(told.reason, Reason::MissingType, "{told:?}");
+            told.text
+        };
+        assert!(of(&[]).starts_with("the message has no type: give the name of a route"));
+        assert!(of(&[]).ends_with("(routes: `cache`, `event`, `session`)"));
+        let odd = Asked { place: "the field type", name: None };
+        assert!(of(&[odd]).starts_with("the message's type in the field type is not a string"));
+        assert!(of(&[asked("the attribute type", "")]).contains("is empty"));
+    }
+
+    #[test]
+    fn many_routes_and_long_names_make_no_long_text() {
+        let routes: Vec<String> =
+            (0..256).map(|number| format!("{number:03}{}", "n".repeat(253))).collect();
+        let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
+        for long in ["x", "\u{10ffff}", "é"] {
+            let asked = vec![asked("the field type", &long.repeat(100_000)); 5];
+            let told = rejection(&asked, &Fields::default(), &routes);
+            assert!(told.text.len() < 2_048 && told.text.contains("and 251 more"), "{}", told.text);
+        }
+    }
+}
