@@ -121,7 +121,7 @@ impl Receipt {
             DeadLetter::Due => true,
             DeadLetter::Kept(at) => at.elapsed() <= JUST_NOW,
         };
-        waits && self.end.is_none()
+        waits && !self.is_settled()
     }
 
     /// Whether the queue will soon refuse to hide it any longer.
