@@ -26,6 +26,9 @@ pub struct BatchConfig {
 /// and few have.
 const LARGE_BYTES: usize = 256 * 1024;
 
+/// Of one command of large items, where `batch.bytes_max` is more.
+const LARGE_COMMAND_BYTES: usize = 4 * 1024 * 1024;
+
 /// Which line an item waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
@@ -95,7 +98,7 @@ impl Waiting {
     #[must_use]
     pub fn is_full(&self, size: Size) -> bool {
         let line = &self.lines[size as usize];
-        line.len() >= self.docs_max || line.bytes >= self.bytes_max
+        line.len() >= self.docs_max || line.bytes >= self.bytes_max_of(size)
     }
 
     /// Adds a part. Returns whether it was joined with one that waits already.
@@ -133,11 +136,12 @@ impl Waiting {
     /// Takes the next batch of this size, oldest first: up to the bounds, at least one item, none
     /// whose key is in flight. `None` where nothing can be taken.
     pub fn take(&mut self, size: Size) -> Option<Vec<Item>> {
+        let bytes_max = self.bytes_max_of(size);
         let (line, keys) = (&mut self.lines[size as usize], &mut self.keys);
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while let Some(item) = line.first() {
             let size = (self.bytes_of)(item.write());
-            let is_full = taken.len() >= self.docs_max || bytes + size > self.bytes_max;
+            let is_full = taken.len() >= self.docs_max || bytes + size > bytes_max;
             if is_full && !taken.is_empty() {
                 break;
             }
@@ -159,6 +163,15 @@ impl Waiting {
             {
                 self.put(number, item);
             }
+        }
+    }
+
+    /// A command of large documents is smaller: the server's disk and this process are busy with it
+    /// while others wait.
+    fn bytes_max_of(&self, size: Size) -> usize {
+        match size {
+            Size::Small => self.bytes_max,
+            Size::Large => self.bytes_max.min(LARGE_COMMAND_BYTES),
         }
     }
 

@@ -9,11 +9,18 @@ use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
 use crate::held::Stage;
 use crate::lane::Lane;
-use crate::message::{Ending, Named, Part, Receipt, Rejection};
+use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
 use crate::telemetry::signals::{Signals, TypesDisagreed};
+
+/// What a message may need beyond its own part and be read right after its receive: reading takes time
+/// from all others, and a few hundred bytes can unpack to megabytes. What needs more waits for its turn
+/// with those that have outgrown their share.
+fn at_once(message: &QueueMessage) -> usize {
+    (8 * message.bytes()).max(64 * 1024)
+}
 
 pub(super) struct Intake {
     pub message: MessageConfig,
@@ -52,7 +59,23 @@ impl Intake {
     /// that is not enough are returned. What a receive in progress still brings after the stop goes
     /// back.
     #[must_use]
-    pub fn take(&self, receipts: Vec<Receipt>, mut room: Permit) -> Vec<Receipt> {
+    pub fn take(&self, receipts: Vec<Receipt>, room: Permit) -> Vec<Receipt> {
+        self.take_within(receipts, room, at_once)
+    }
+
+    /// The same for one that had outgrown its share, and has all of `room`.
+    #[must_use]
+    pub fn take_outgrown(&self, receipt: Receipt, room: Permit) -> Option<Receipt> {
+        self.take_within(vec![receipt], room, |_| usize::MAX).pop()
+    }
+
+    /// `share_max`: what each may need of `room`.
+    fn take_within(
+        &self,
+        receipts: Vec<Receipt>,
+        mut room: Permit,
+        share_max: fn(&QueueMessage) -> usize,
+    ) -> Vec<Receipt> {
         let mut by_lane: Vec<(&Lane, Vec<Part>)> = Vec::new();
         let mut outgrown = Vec::new();
         let count = receipts.len();
@@ -61,7 +84,7 @@ impl Intake {
                 self.give_back(receipt);
                 continue;
             }
-            let share = room.bytes() / (count - index);
+            let share = (room.bytes() / (count - index)).min(share_max(&receipt.message));
             match self.prepare(&mut receipt, &mut room, share) {
                 Ok(Routed { lane, write, .. }) => {
                     let part = Part { write, receipt, ending: Ending::Written };

@@ -39,7 +39,7 @@ pub(super) async fn run(context: OutgrownContext, mut receipts: mpsc::UnboundedR
             continue;
         };
         context.flow.signals.emit(&Outgrown { in_flight_bytes_peak: context.budget.peak().bytes });
-        for receipt in context.intake.take(vec![receipt], room) {
+        if let Some(receipt) = context.intake.take_outgrown(receipt, room) {
             // It had all that one message may have, and has it at every delivery.
             context.intake.reject(receipt, &Rejection::from(Undecoded::Outgrown));
         }
