@@ -29,6 +29,9 @@ const BASE: u64 = 112 * MIB;
 const BASE_OF_ONE_LANE: u64 = 64 * MIB;
 const PER_BUDGET: u64 = 2;
 
+/// The default of `message.document_bytes_max`. What may unpack to more may become a document of more.
+const DOCUMENT_MIB: u64 = 4;
+
 /// What is loaded onto a worker.
 struct Case {
     name: &'static str,
@@ -93,11 +96,13 @@ struct Outcome {
 
 async fn run(case: &Case) -> Outcome {
     let servers = Servers::new(case.kind, "600").await;
-    let (budget, unpacked) =
-        (format!("{}MiB", case.budget_mib), format!("{}MiB", case.unpacked_mib));
+    let mib = |mib: u64| format!("{mib}MiB");
+    let (budget, unpacked) = (mib(case.budget_mib), mib(case.unpacked_mib));
+    let document = mib(case.unpacked_mib.max(DOCUMENT_MIB));
     let mut settings = vec![
         ("LONGSHORE__IN_FLIGHT__BYTES_MAX", budget.as_str()),
         ("LONGSHORE__MESSAGE__DECOMPRESSED_BYTES_MAX", unpacked.as_str()),
+        ("LONGSHORE__MESSAGE__DOCUMENT_BYTES_MAX", document.as_str()),
     ];
     if case.frozen == Some(Duration::ZERO) {
         // A busy machine may send the backlog for longer than the default of 30 s. The gate must
