@@ -159,7 +159,7 @@ impl Receipts {
             self.change_of_subject(subject, |receipt| match item {
                 ItemOutcome::Written | ItemOutcome::AlreadyThere => {
                     receipt.is_written(is_alone);
-                    if collection == DEAD_LETTERS {
+                    if collection == DEAD_LETTERS && is_alone {
                         receipt.dead_letter = DeadLetter::Kept(Instant::now());
                     }
                 }
