@@ -87,9 +87,9 @@ impl State {
         self.peak.bytes = self.peak.bytes.max(self.used.bytes);
     }
 
-    fn forget_rejected(&mut self, messages: usize, bytes: usize) {
-        self.rejected.messages -= messages;
-        self.rejected.bytes -= bytes;
+    fn forget_rejected(&mut self, own: Used) {
+        self.rejected.messages -= own.messages;
+        self.rejected.bytes -= own.bytes;
     }
 
     fn show(&self, gauges: &Gauges) {
@@ -193,20 +193,13 @@ impl Budget {
     ) -> Option<Permit> {
         let has_places =
             messages == 0 || state.used.messages + messages <= self.shared.messages_max;
-        // Those beyond do not count, or a message larger than all there is could wait for its own
-        // end.
+        // What is over the budget does not count: a message that is larger than the whole would
+        // otherwise wait here until it has left itself.
         if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {
             return None;
         }
         state.take(messages, bytes, &self.shared.gauges);
-        Some(Permit {
-            budget: self.clone(),
-            messages,
-            bytes,
-            beyond: 0,
-            grown: 0,
-            is_rejected: false,
-        })
+        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0, grown: 0, rejected: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -238,7 +231,8 @@ pub struct Permit {
     beyond: usize,
     /// Of these bytes, those that count as grown.
     grown: usize,
-    is_rejected: bool,
+    /// What of it counts as held by a rejected message.
+    rejected: Option<Used>,
 }
 
 impl Permit {
@@ -259,25 +253,35 @@ impl Permit {
         self.messages -= 1 - lacking_messages;
         self.bytes -= bytes - lacking_bytes;
         let budget = self.budget.clone();
-        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, grown: 0, is_rejected: false }
+        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, grown: 0, rejected: None }
     }
 
     /// Counts what this permit holds among what rejected messages hold; false where that would be
     /// more than half of the budget. What is counted stays so until it is [`Permit::kept`] or dropped.
     #[must_use]
     pub fn reject(&mut self) -> bool {
+        self.kept();
         let Shared { messages_max, bytes_max, .. } = *self.budget.shared;
+        let own = Used { messages: self.messages, bytes: self.bytes };
         let mut state = self.budget.lock();
-        let messages = state.rejected.messages + self.messages;
-        let bytes = state.rejected.bytes + self.bytes;
+        let Used { messages, bytes } = state.rejected;
+        let (messages, bytes) = (messages + own.messages, bytes + own.bytes);
         // One message always can, or the least budget would never see its dead letter.
         let is_alone = state.rejected.messages == 0;
         if !is_alone && (messages > messages_max / 2 || bytes > bytes_max / 2) {
             return false;
         }
         state.rejected = Used { messages, bytes };
-        self.is_rejected = true;
+        self.rejected = Some(own);
         true
+    }
+
+    /// Counts what this permit holds no longer among what rejected messages hold: the dead letter is
+    /// kept.
+    pub fn kept(&mut self) {
+        if let Some(own) = self.rejected.take() {
+            self.budget.lock().forget_rejected(own);
+        }
     }
 
     /// Moves `bytes` to `other`, the permit of a message of the same budget; at most all that there
@@ -308,12 +312,19 @@ impl Permit {
         true
     }
 
-    /// Counts what this permit holds no longer among what rejected messages hold: the dead letter is
-    /// kept.
-    pub fn kept(&mut self) {
-        if std::mem::take(&mut self.is_rejected) {
-            self.budget.lock().forget_rejected(self.messages, self.bytes);
-        }
+    /// Gives all but `bytes` back: what was made of the message is needed no more.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let extra = self.bytes.saturating_sub(bytes.max(self.beyond));
+        let grown = std::mem::take(&mut self.grown);
+        self.bytes -= extra;
+        drop(Permit {
+            budget: self.budget.clone(),
+            messages: 0,
+            bytes: extra,
+            beyond: 0,
+            grown,
+            rejected: None,
+        });
     }
 
     #[must_use]
@@ -329,7 +340,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.messages == 0 && self.bytes == 0 {
+        if self.messages == 0 && self.bytes == 0 && self.grown == 0 {
             return;
         }
         let mut state = self.budget.lock();
@@ -337,8 +348,8 @@ impl Drop for Permit {
         state.used.bytes -= self.bytes;
         state.beyond -= self.beyond;
         state.grown -= self.grown;
-        if self.is_rejected {
-            state.forget_rejected(self.messages, self.bytes);
+        if let Some(own) = self.rejected {
+            state.forget_rejected(own);
         }
         state.show(&self.budget.shared.gauges);
         drop(state);
@@ -463,6 +474,10 @@ mod tests {
         drop(grown);
         drop(messages.remove(1));
         assert!(received.give(&mut messages[2], 25 * KIB));
+        let before = budget.used().bytes;
+        messages.iter_mut().for_each(|message| message.shrink_to(2 * KIB));
+        assert_eq!(before - budget.used().bytes, (5 + 35) * KIB);
+        assert!(budget.grow(50 * KIB).now_or_never().is_some(), "what they had grown is free");
         drop((messages, received));
         let mut all = budget.acquire(1, 80 * KIB).await;
         let mut message = all.split_message(2 * KIB);

@@ -63,6 +63,8 @@ impl Rejects {
     pub fn send(&self, mut receipt: Receipt, rejection: &Rejection) {
         let (reason, signals) = (rejection.reason, &self.flow.signals);
         self.flood.rejected(reason, receipt.route.as_ref(), signals);
+        // As in its part of a receive: as it came, and as much again for its dead letter.
+        receipt.permit.shrink_to(2 * receipt.message.bytes());
         if !receipt.permit.reject() {
             let message_id = &receipt.message.message_id;
             signals.emit(&RejectedLeft { message_id, reason });

@@ -23,7 +23,8 @@ const WINDOW: usize = 1_000;
 /// once a minute sees it.
 const LASTS: Duration = Duration::from_mins(1);
 
-/// Shared by those who reject messages and by settling, which hears of each that was written.
+/// Shared by those who reject messages and by those who route them: what was written would be told late
+/// where the store stalls.
 #[derive(Debug, Clone, Default)]
 pub struct FloodWatch {
     state: Arc<Mutex<State>>,
@@ -35,6 +36,9 @@ struct State {
     /// Of each message whether it was rejected.
     last: VecDeque<Option<Rejected>>,
     by_reason: [usize; Reason::ALL.len()],
+    /// So many that are routed next are not counted: as many were when they were routed, and are counted
+    /// as rejected by the store since.
+    to_skip: usize,
     flood: Option<Flood>,
 }
 
@@ -53,9 +57,13 @@ struct Flood {
 }
 
 impl FloodWatch {
-    /// A message was written.
-    pub fn written(&self) {
+    /// A message was understood and has a route.
+    pub fn routed(&self) {
         let mut state = self.lock();
+        if state.to_skip > 0 {
+            state.to_skip -= 1;
+            return;
+        }
         let was_flooded = state.is_flooded();
         state.push(None);
         if was_flooded && !state.is_flooded() {
@@ -111,6 +119,9 @@ impl State {
     /// Returns the flood that begins with it.
     fn reject(&mut self, rejected: Rejected) -> Option<FloodNow> {
         let (reason, now) = (rejected.reason, Instant::now());
+        if matches!(reason, Reason::StoreRejected | Reason::IdConflict) {
+            self.to_skip += 1;
+        }
         self.push(Some(rejected));
         if let Some(flood) = self.flood.as_mut().filter(|flood| flood.reason == reason) {
             flood.last = now;
@@ -229,7 +240,7 @@ mod tests {
         let (watch, signals) = (FloodWatch::default(), Signals::default());
         let _watching = tokio::spawn(watch.clone().run(signals.clone()));
         reject(&watch, &signals, 600, Reason::BadJson, "event");
-        (0..WINDOW).for_each(|_| watch.written());
+        (0..WINDOW).for_each(|_| watch.routed());
         sleep(LASTS / 2).await;
         assert_eq!(
             told(&signals),
@@ -241,5 +252,15 @@ mod tests {
         advance(LASTS).await;
         reject(&watch, &signals, 501, Reason::BadKey, "event");
         assert_eq!(signals.counters().floods_total.get(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_store_rejects_is_counted_once() {
+        let (watch, signals) = (FloodWatch::default(), Signals::default());
+        for _ in 0..WINDOW {
+            watch.routed();
+            reject(&watch, &signals, 1, Reason::StoreRejected, "event");
+        }
+        assert_eq!(told(&signals), Some(("store_rejected", Some("event".to_owned()))));
     }
 }

@@ -3,7 +3,7 @@
 //! So latency is lowest at low load and batches are largest at high load, without a timer. A second
 //! write starts only when a full batch is waiting, and never with a key that another write carries:
 //! two writers at one key would make each other stale or conflict on the server. Large items have a
-//! writer of their own, so that others never wait for them.
+//! writer of their own, so that others need not wait for it.
 
 mod alone;
 mod context;

@@ -60,7 +60,6 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             SettleContext {
                 queue: Arc::clone(&self.queue),
                 traits: self.queue_traits.clone(),
-                flood: flood.clone(),
                 flow: self.flow.clone(),
             },
             settlements,
@@ -87,6 +86,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             router,
             rejects,
             settle,
+            flood,
             stop: self.flow.stop.clone(),
             signals: self.flow.signals.clone(),
             late: Mutex::default(),

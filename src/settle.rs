@@ -140,13 +140,8 @@ fn take_over<Q>(
     let asked = groups.permit(&settlement.receipt, settlement.asked);
     let settlement = Settlement { asked, ..settlement };
     let in_flight = match asked {
-        Asked::Delete(ending) => {
-            if ending == Ending::Written {
-                context.flood.written();
-            }
-            // A deleted message cannot be hidden, and what waits to be deleted stays hidden.
-            None
-        }
+        // A deleted message cannot be hidden, and what waits to be deleted stays hidden.
+        Asked::Delete(_) => None,
         Asked::Release | Asked::Leave(_) => settlement.receipt.take_over(),
     };
     if let Some(extension) = in_flight {

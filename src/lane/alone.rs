@@ -86,7 +86,7 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
     let mut cause = "the store's answer left it in doubt".to_owned();
     while !todo.is_empty() {
         let retry_in = backoff.next_interval();
-        context.failed(todo.len(), WriteTrouble::Item, &cause, Then::Retry(retry_in));
+        context.failed(todo.len(), trouble, &cause, Then::Retry(retry_in));
         tokio::select! {
             biased;
             () = given_back(context) => {

@@ -17,8 +17,8 @@ pub struct BatchConfig {
     pub bytes_max: usize,
     /// How long a free writer waits for more: 0 to 10 s.
     pub linger: Duration,
-    /// Writes in flight for one collection at most; a second starts only when a full batch is
-    /// waiting. 1 to 16.
+    /// Writes in flight for one collection at most, not counting those of large items, of which one
+    /// fewer may be, but one at least; a second starts only when a full batch is waiting. 1 to 16.
     pub writers_max: usize,
 }
 

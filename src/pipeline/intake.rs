@@ -7,6 +7,7 @@ use crate::budget::Permit;
 use crate::dead_letter::Rejects;
 use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
+use crate::flood::FloodWatch;
 use crate::held::Stage;
 use crate::lane::Lane;
 use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection};
@@ -27,6 +28,7 @@ pub(super) struct Intake {
     pub router: Router<Lane>,
     pub rejects: Rejects,
     pub settle: Settle,
+    pub flood: FloodWatch,
     pub stop: Stop,
     pub signals: Signals,
     /// What came after the stop. It is given back when the last receive has run out, or that would
@@ -87,6 +89,7 @@ impl Intake {
             let share = (room.bytes() / (count - index)).min(share_max(&receipt.message));
             match self.prepare(&mut receipt, &mut room, share) {
                 Ok(Routed { lane, write, .. }) => {
+                    self.flood.routed();
                     let part = Part { write, receipt, ending: Ending::Written };
                     match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
                         Some((_, parts)) => parts.push(part),

@@ -89,7 +89,12 @@ fn nearest<'r>(name: &str, routes: &[&'r str]) -> Option<&'r str> {
         return None;
     }
     let name = name.to_lowercase();
-    let near = routes.iter().filter_map(|route| {
+    let letters = name.chars().count();
+    // What is much longer or shorter is not compared: a producer may send many of these.
+    let may_be_near = |route: &&&str| {
+        route.chars().count().abs_diff(letters) * 3 <= route.len().min(SLIP_BYTES_MAX)
+    };
+    let near = routes.iter().filter(may_be_near).filter_map(|route| {
         let changes = strsim::damerau_levenshtein(&name, &route.to_lowercase());
         (route.len() <= SLIP_BYTES_MAX && changes * 3 <= route.len()).then_some((changes, *route))
     });

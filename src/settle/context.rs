@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::queue::QueueTraits;
 
@@ -10,8 +9,6 @@ use crate::queue::QueueTraits;
 pub struct SettleContext<Q> {
     pub queue: Arc<Q>,
     pub traits: QueueTraits,
-    /// Hears of each message that was written.
-    pub flood: FloodWatch,
     /// The budget of its retries is not used: tries are counted here.
     pub flow: Flow,
 }

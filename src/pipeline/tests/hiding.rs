@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::budget::Budget;
-use crate::flood::FloodWatch;
 use crate::held::COMPARED;
 use crate::message::{Ending, Receipt};
 use crate::queue::{Queue, visibility};
@@ -34,12 +33,8 @@ async fn one(late: Duration, receive_count: u32) -> One {
     queue.hide_late(late);
     let (queue, stop, held) = (Arc::new(queue), Stop::default(), Held::default());
     let (settle, settlements) = Settle::new(VISIBILITY_TIMEOUT);
-    let context = SettleContext {
-        queue: Arc::clone(&queue),
-        traits: queue_traits(),
-        flood: FloodWatch::default(),
-        flow: flow(&stop),
-    };
+    let context =
+        SettleContext { queue: Arc::clone(&queue), traits: queue_traits(), flow: flow(&stop) };
     tokio::spawn(settle::run(context, settlements));
     let extending =
         visibility::run(Arc::clone(&queue), held.clone(), VISIBILITY_TIMEOUT, flow(&stop));
