@@ -120,10 +120,10 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
     rules::check(&mut reader, &config);
     for (name, meant) in misspelt::variables(&environment, reader.known()) {
         let problem = format!(
-            "is passed over: a variable begins with LONGSHORE and two underscores, and has two between its parts; did you mean {meant}?"
+            "is no setting: a variable for one begins with LONGSHORE and two underscores, and has two between its parts; did you mean {meant}?"
         );
-        let source = Source::Environment(name);
-        reader.error(&KeyPath::new(Vec::new()), None, problem, source);
+        let key = KeyPath::new(vec![name.clone()]);
+        reader.error(&key, None, problem, Source::Environment(name));
     }
     Ok((config, reader.finish()))
 }
