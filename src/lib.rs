@@ -58,6 +58,7 @@ pub mod settle;
 pub mod stop;
 pub mod store;
 pub mod telemetry;
+mod this_machine;
 pub mod time;
 pub mod version;
 pub mod worker;

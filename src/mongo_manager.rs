@@ -114,9 +114,11 @@ mod privileges;
 mod redactor;
 mod settings;
 mod shared;
+mod transport;
 
 pub use self::error::MongoManagerError;
 pub use self::facts::{ServerFacts, Topology};
 pub use self::manager::MongoManager;
 pub use self::pool::PoolCounts;
 pub use self::privileges::Privileges;
+pub use self::transport::Transport;

@@ -34,10 +34,12 @@ pub const HIDDEN_MAX: Duration = Duration::from_secs(HOLD_MAX.as_secs() + 1_800)
 pub struct QueueConfig {
     /// Required by commands that touch the queue.
     pub url: Option<String>,
-    /// Another SQS endpoint than AWS's, for local use.
+    /// Another endpoint than the host of `url`.
     pub endpoint_url: Option<String>,
-    /// Otherwise by the AWS chain (environment, profile, IMDS).
+    /// Otherwise by the endpoint's host, or the AWS chain (environment, profile, IMDS).
     pub region: Option<String>,
+    /// Whether requests may go to another machine without TLS.
+    pub allow_insecure: bool,
     /// Of a long poll: whole seconds, 0 to 20, and at most `worker.drain_timeout` - 5 s.
     pub wait: Duration,
     /// 1 to 64.

@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod index_watch;
+mod requirements;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::queue::{MESSAGE_BYTES_MAX, QueueTraits};
 use crate::stop::Stop;
 use crate::store::Collection;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::indexes::{Contents, IndexReport};
+use crate::store::mongo::indexes::IndexReport;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
@@ -89,9 +90,10 @@ impl Worker {
         credentials: Credentials,
         observability: Observability,
     ) -> anyhow::Result<Self> {
-        let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
+        let (queue, facts) = Box::pin(SqsQueue::connect(&config.queue, credentials)).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;
+        requirements::refuse_without_rights(&config, &manager).await?;
         let (database, selection_timeout) =
             (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
@@ -121,7 +123,7 @@ impl Worker {
             selection_timeout,
             Box::new(move || manager.database_anew().ok()),
         );
-        let indexes = prepare_indexes(&config, &store).await?;
+        let indexes = requirements::prepare_indexes(&config, &store).await?;
         // Last: a worker that cannot start has nothing to show.
         let view = Box::new((
             admin::bind(&config.admin)?,
@@ -291,37 +293,6 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
         fifo: facts.fifo,
         message_bytes_max,
     })
-}
-
-/// Makes missing indexes on empty and missing collections, and refuses to run without a key's
-/// unique index: two workers could make one document twice.
-async fn prepare_indexes(
-    config: &Config,
-    store: &MongoStore,
-) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
-    let dead_letters = config.dead_letter_collection();
-    let (mut refusals, mut reports) = (Vec::new(), Vec::new());
-    for collection in config.collections.values().chain([&dead_letters]) {
-        let mut report = store.indexes(collection).await?;
-        if config.db.create_indexes
-            && !report.missing.is_empty()
-            && matches!(report.contents, Contents::Missing | Contents::Empty)
-        {
-            store.create_indexes(&report).await?;
-            tracing::info!(
-                collection = collection.name,
-                indexes = report.missing.len(),
-                "indexes made"
-            );
-            report = store.indexes(collection).await?;
-        }
-        refusals.extend(report.refusals());
-        reports.push((collection.clone(), report));
-    }
-    if !refusals.is_empty() {
-        bail!("{}", refusals.join("; "));
-    }
-    Ok(reports)
 }
 
 /// Turns SIGTERM and SIGINT into a drain, and a second one into letting go.

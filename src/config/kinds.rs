@@ -192,6 +192,25 @@ impl Kind for Text {
     }
 }
 
+/// A text that is taken without the blanks around it, which come along when it is copied.
+pub(crate) struct Trimmed(pub Text);
+
+impl Kind for Trimmed {
+    type Value = String;
+
+    fn expected(&self) -> String {
+        self.0.expected()
+    }
+
+    fn read(&self, raw: &Value) -> Option<String> {
+        raw.as_str().map(str::trim).filter(|text| (self.0.accepts)(text)).map(str::to_owned)
+    }
+
+    fn show(&self, value: &String) -> String {
+        self.0.show(value)
+    }
+}
+
 /// Several texts that a rule accepts, none of them twice: a list, JSON in text, or text with
 /// commas.
 pub(crate) struct Texts {

@@ -12,7 +12,7 @@ pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
 use super::reader::{Findings, Reader};
 use super::sections::{self, URI_VARIABLE};
 use super::settings::{Config, DbConfig};
-use super::{collections, ini_file, routes, rules, text_file, toml_file};
+use super::{collections, ini_file, misspelt, routes, rules, text_file, toml_file};
 
 /// Begins the name of a variable; parts are joined by two underscores, since names hold single
 /// ones.
@@ -118,6 +118,13 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
         .collect();
     config.message.routes = config.routes.keys().cloned().collect();
     rules::check(&mut reader, &config);
+    for (name, meant) in misspelt::variables(&environment, reader.known()) {
+        let problem = format!(
+            "is no setting: a variable for one begins with LONGSHORE and two underscores, and has two between its parts; did you mean {meant}?"
+        );
+        let key = KeyPath::new(vec![name.clone()]);
+        reader.error(&key, None, problem, Source::Environment(name));
+    }
     Ok((config, reader.finish()))
 }
 

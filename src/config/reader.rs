@@ -96,6 +96,11 @@ impl Reader {
         self.known.extend(keys);
     }
 
+    /// All that was asked for so far.
+    pub(crate) fn known(&self) -> &[KeyPath] {
+        &self.known
+    }
+
     /// The names directly below `section`: its tables.
     pub(crate) fn names_in(&self, section: &str) -> Vec<String> {
         self.layers.names_in(&section.into())

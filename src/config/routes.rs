@@ -1,5 +1,7 @@
 //! The tables `[routes.NAME]`: how messages of one type become writes.
 
+mod of_other_kinds;
+
 use std::time::Duration;
 
 use super::indexes::Indexes;
@@ -41,27 +43,15 @@ struct RouteReader<'a> {
     reader: &'a mut Reader,
     name: &'a str,
     section: KeyPath,
+    /// Of a keyed route, as far as they are given and sound.
+    key_field: Option<String>,
+    version_field: Option<String>,
 }
-
-/// What tables of each kind of write hold.
-const OF_INSERT: [&str; 3] = ["default_time", "ttl_field", "volatile"];
-const OF_KEYED: [&str; 2] = ["key", "version_field"];
-const OF_SET: [&str; 2] = ["partial", "fields"];
-const OF_ALL: [&str; 9] = [
-    "senders",
-    "required",
-    "times",
-    "ttl",
-    "indexes",
-    "write_concern.w",
-    "write_concern.journal",
-    "write_concern.timeout",
-    "write",
-];
 
 impl<'a> RouteReader<'a> {
     fn new(reader: &'a mut Reader, name: &'a str) -> Self {
-        Self { reader, name, section: KeyPath::from("routes").child(name) }
+        let section = KeyPath::from("routes").child(name);
+        Self { reader, name, section, key_field: None, version_field: None }
     }
 
     fn read(mut self, default: &WriteConcern) -> Option<Declared> {
@@ -81,13 +71,14 @@ impl<'a> RouteReader<'a> {
             self.miss(name, value, &source);
         }
         let Some(write) = write else {
+            self.read_for_errors(default);
             self.forget_all();
             return None;
         };
         self.refuse_what_is_not_of(write);
         let kind = self.kind(write, &source);
         let route = self.fields(collection.unwrap_or_default(), write, kind.as_ref());
-        let indexes = self.indexes(&route, kind.is_some());
+        let indexes = self.indexes(&route, write == "insert");
         let write_concern =
             sections::write_concern(self.reader, &self.key("write_concern"), default);
         // A route in error is left out of the rules that compare routes.
@@ -101,6 +92,7 @@ impl<'a> RouteReader<'a> {
         }
         let key = self.reader.given(&self.key("key"), &names::KEY_FIELD);
         let version_field = self.reader.given(&self.key("version_field"), &names::FIELD);
+        (self.key_field, self.version_field) = (key.clone(), version_field.clone());
         self.miss("key", key.is_some(), source);
         self.miss("version_field", version_field.is_some(), source);
         let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
@@ -142,10 +134,13 @@ impl<'a> RouteReader<'a> {
         };
 
         // Where the key is in error, what is said about it would be guesswork.
-        let key_known = kind.is_some();
+        let key_known = write == "insert" || self.key_field.is_some();
         let kind = kind.cloned().unwrap_or(WriteKind::Insert);
-        let (key, version_field) =
-            (kind.key().map(str::to_owned), kind.version_field().map(str::to_owned));
+        let key = match &kind {
+            WriteKind::Insert if write == "insert" => kind.key().map(str::to_owned),
+            _ => self.key_field.clone(),
+        };
+        let version_field = self.version_field.clone();
         for (name, list) in [
             ("required", &required),
             ("fields", &fields),
@@ -199,16 +194,11 @@ impl<'a> RouteReader<'a> {
 
     /// The declared indexes, and the one that removes documents. Where the route is in error they
     /// are read for their own errors only.
-    fn indexes(&mut self, route: &Route, sound: bool) -> Vec<Index> {
+    fn indexes(&mut self, route: &Route, is_insert: bool) -> Vec<Index> {
         let ttl = self.reader.given(&self.key("ttl"), &sections::TTL);
-        let ttl_field = match &route.kind {
-            WriteKind::Insert if sound => self.reader.given(&self.key("ttl_field"), &names::FIELD),
-            _ => None,
-        };
+        let ttl_field =
+            if is_insert { self.reader.given(&self.key("ttl_field"), &names::FIELD) } else { None };
         let mut indexes = self.reader.given(&self.key("indexes"), &Indexes).unwrap_or_default();
-        if !sound {
-            return indexes;
-        }
         let is_time = |field: &str| route.times.iter().any(|time| time == field);
         if ttl_field.as_deref().is_some_and(|field| !is_time(field)) {
             self.reader.error_at(
@@ -220,13 +210,21 @@ impl<'a> RouteReader<'a> {
             indexes.iter().find(|index| index.expire_after.is_some() && !is_time(&index.keys[0].0));
         if let Some(index) = timeless {
             let (field, times) = (literal::text(&index.keys[0].0), literal::texts(&route.times));
+            // The one that is missing, or in error, would be a time too.
+            let or_it_is = if is_insert || self.version_field.is_some() {
+                ""
+            } else {
+                ", and version_field, which is one too, is not known yet"
+            };
             self.reader.error_at(
                 self.key("indexes"),
-                format!("expire_after needs a time: {field} is none of {times}"),
+                format!("expire_after needs a time: {field} is none of {times}{or_it_is}"),
             );
         }
-        let field =
-            ttl_field.as_deref().or(route.default_time.as_deref()).or(route.kind.version_field());
+        let field = ttl_field
+            .as_deref()
+            .or(route.default_time.as_deref())
+            .or(self.version_field.as_deref());
         match (ttl, field) {
             (Some(ttl), Some(field)) => {
                 indexes.insert(
@@ -238,6 +236,8 @@ impl<'a> RouteReader<'a> {
                     },
                 );
             }
+            // Counted from the version field, whose absence is an error of its own.
+            (Some(_), None) if !is_insert => {}
             (Some(_), None) => self.reader.error_at(
                 self.key("ttl"),
                 "needs ttl_field or default_time: the time that it is counted from",
@@ -258,50 +258,6 @@ impl<'a> RouteReader<'a> {
         let key = self.key(name);
         if !there && self.reader.all_sound(&[&key.to_string()]) {
             self.reader.error(&key, None, "is missing: the route needs it", source.clone());
-        }
-    }
-
-    /// A key of another kind of write is an error, unless it is a built-in route's own and the kind
-    /// was changed above it.
-    fn refuse_what_is_not_of(&mut self, write: &str) {
-        let keyed_only: &[&str] = if write == "insert" { &OF_KEYED } else { &[] };
-        let set_only: &[&str] = if write == "set" { &[] } else { &OF_SET };
-        let insert_only: &[&str] = if write == "insert" { &[] } else { &OF_INSERT };
-        for (names, of) in [
-            (keyed_only, "\"set\" or \"replace\""),
-            (set_only, "\"set\""),
-            (insert_only, "\"insert\""),
-        ] {
-            for name in names {
-                let key = self.key(name);
-                if let Some(entry) = self.reader.take(&key)
-                    && entry.source != Source::Default
-                {
-                    self.reader.error(
-                        &key,
-                        None,
-                        format!("has a meaning only where write = {of}, not \"{write}\""),
-                        entry.source,
-                    );
-                }
-            }
-        }
-    }
-
-    fn forget_all(&mut self) {
-        for names in [&OF_INSERT[..], &OF_KEYED, &OF_SET, &OF_ALL] {
-            self.forget(names);
-        }
-    }
-
-    fn forget(&mut self, names: &[&str]) {
-        for name in names {
-            let key = self.key(name);
-            let _ = self.reader.take(&key);
-            // Of `times`, a table of units.
-            for below in self.reader.keys_below(&key) {
-                let _ = self.reader.take(&below);
-            }
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use super::key_path::KeyPath;
-use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time};
+use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time, Trimmed};
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::secret::Secret;
@@ -31,8 +31,6 @@ pub(crate) const URI_VARIABLE: &str = "MONGO_CACHE_URI";
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
-/// A connection string with a hundred hosts has a fraction of it.
-const URI_BYTES_MAX: u64 = 64 << 10;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
@@ -93,9 +91,10 @@ pub(crate) fn read(reader: &mut Reader) -> Config {
 
 fn queue(reader: &mut Reader) -> QueueConfig {
     QueueConfig {
-        url: reader.optional("queue.url", &ENDPOINT),
-        endpoint_url: reader.optional("queue.endpoint_url", &ENDPOINT),
-        region: reader.optional("queue.region", &REGION),
+        url: reader.optional("queue.url", &Trimmed(ENDPOINT)),
+        endpoint_url: reader.optional("queue.endpoint_url", &Trimmed(ENDPOINT)),
+        region: reader.optional("queue.region", &Trimmed(REGION)),
+        allow_insecure: reader.or("queue.allow_insecure", &Switch, false),
         wait: reader.or("queue.wait", &Time::seconds(0, 20), Duration::from_secs(20)),
         pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 8),
         visibility_timeout: reader
@@ -104,10 +103,13 @@ fn queue(reader: &mut Reader) -> QueueConfig {
 }
 
 fn db(reader: &mut Reader) -> DbConfig {
+    let (mongo_uri, mongo_uri_file) = mongo_uri(reader).unzip();
     DbConfig {
-        mongo_uri: mongo_uri(reader),
+        mongo_uri,
+        mongo_uri_file: mongo_uri_file.flatten(),
         connection_options: connection_options(reader),
         create_indexes: reader.or("db.create_indexes", &Switch, true),
+        allow_insecure: reader.or("db.allow_insecure", &Switch, false),
         server_selection_timeout: reader.or(
             "db.server_selection_timeout",
             &Time::millis(1_000, 60_000),
@@ -136,8 +138,9 @@ pub(crate) fn write_concern(
     }
 }
 
-/// Any text: the driver says what is wrong with it, in one place for everything that connects.
-fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
+/// Any text: the driver says what is wrong with it, in one place for everything that connects. With
+/// the file that it is from, if it is.
+fn mongo_uri(reader: &mut Reader) -> Option<(Secret, Option<PathBuf>)> {
     let key = KeyPath::from("db.mongo_uri");
     let in_file = uri_file(reader);
     let Some(entry) = reader.take(&key) else {
@@ -148,7 +151,7 @@ fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
             None => (Setting::UNSET.to_owned(), Source::Default),
         };
         reader.record(&key, shown, source);
-        return in_file.map(|(uri, _)| Secret::new(uri));
+        return in_file.map(|(uri, path)| (Secret::new(uri), Some(path)));
     };
     // Which of the two was meant cannot be known, and the other may be another database. The
     // portal's variable beats everything.
@@ -166,7 +169,7 @@ fn mongo_uri(reader: &mut Reader) -> Option<Secret> {
         return None;
     };
     reader.record(&key, literal::text(&redact::uri(uri)), entry.source);
-    Some(Secret::new(uri))
+    Some((Secret::new(uri), None))
 }
 
 /// The connection string in the file that `db.mongo_uri_file` names, and its path.
@@ -176,15 +179,7 @@ fn uri_file(reader: &mut Reader) -> Option<(String, PathBuf)> {
     let path = entry.value.as_str().map(str::trim).filter(|path| !path.is_empty());
     let read = path
         .ok_or_else(|| "must be the path of a file that holds the connection string".to_owned())
-        .and_then(|path| {
-            let text = text_file::read(Path::new(path), URI_BYTES_MAX)?;
-            match text.trim() {
-                "" => {
-                    Err("names a file that is empty: put the connection string into it".to_owned())
-                }
-                uri => Ok((uri.to_owned(), PathBuf::from(path))),
-            }
-        });
+        .and_then(|path| Ok((text_file::read_uri(Path::new(path))?, PathBuf::from(path))));
     match read {
         Ok(read) => Some(read),
         Err(problem) => {

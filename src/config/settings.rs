@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::Secret;
@@ -51,10 +52,14 @@ pub struct DbConfig {
     /// From `MONGO_CACHE_URI`, `db.mongo_uri` or the file that `db.mongo_uri_file` names. Required
     /// by commands that touch the database.
     pub mongo_uri: Option<Secret>,
+    /// The file that it is from, if it is: read again when a login fails.
+    pub mongo_uri_file: Option<PathBuf>,
     /// Options of the connection string by their names there (`maxPoolSize`, `retryWrites`), under
     /// those in the URI.
     pub connection_options: BTreeMap<String, String>,
     pub create_indexes: bool,
+    /// Whether a login may go to another machine without TLS, and the server's certificate unchecked.
+    pub allow_insecure: bool,
     pub write_concern: WriteConcern,
     /// How long to look for a server before a call fails: 1 s to 60 s.
     pub server_selection_timeout: Duration,
@@ -66,8 +71,10 @@ impl fmt::Debug for DbConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DbConfig")
             .field("mongo_uri", &self.mongo_uri)
+            .field("mongo_uri_file", &self.mongo_uri_file)
             .field("connection_options", &self.connection_options.keys())
             .field("create_indexes", &self.create_indexes)
+            .field("allow_insecure", &self.allow_insecure)
             .field("write_concern", &self.write_concern)
             .field("server_selection_timeout", &self.server_selection_timeout)
             .finish()

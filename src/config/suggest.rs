@@ -1,5 +1,7 @@
 //! "Did you mean": the nearest known key.
 
+use std::collections::BTreeSet;
+
 use super::key_path::KeyPath;
 
 /// What is said of a key that nothing asked for.
@@ -19,6 +21,9 @@ fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     if text.len() > LENGTH_MAX {
         return None;
     }
+    if let Some(key) = in_the_section_meant(path, known) {
+        return Some(key);
+    }
     let near = known.iter().filter_map(|key| {
         let name = key.to_string();
         let changes = strsim::damerau_levenshtein(&text, &name);
@@ -27,9 +32,42 @@ fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     near.min().map(|(_, name)| name)
 }
 
+/// The key in the section whose name is the nearest to an unknown one, if it is a key there: the
+/// names of routes and of what the operator names himself are free.
+fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
+    const CHANGES_MAX: usize = 2;
+    const FREE: [&str; 1] = ["routes"];
+    let (first, rest) = path.parts().split_first()?;
+    let sections: BTreeSet<&str> =
+        known.iter().filter_map(|key| key.parts().first()).map(String::as_str).collect();
+    if sections.contains(first.as_str()) || rest.is_empty() {
+        return None;
+    }
+    let changes = |section: &str| strsim::damerau_levenshtein(first, section);
+    let meant = sections
+        .into_iter()
+        .filter(|section| changes(section) <= CHANGES_MAX.min(section.len() / 2))
+        .min_by_key(|section| changes(section))?;
+    let mut parts = vec![meant.to_owned()];
+    parts.extend(rest.iter().cloned());
+    let renamed = KeyPath::new(parts);
+    (FREE.contains(&meant) || known.contains(&renamed)).then(|| renamed.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_in_the_name_of_a_section_finds_the_section() {
+        let known: Vec<KeyPath> =
+            ["queue.url", "routes.event.write", "db.mongo_uri"].map(KeyPath::from).to_vec();
+        let nearest = |text: &str| nearest(&text.into(), &known);
+        assert_eq!(nearest("route.x.collection").as_deref(), Some("routes.x.collection"));
+        assert_eq!(nearest("route.x").as_deref(), Some("routes.x"));
+        assert_eq!(nearest("queu.url").as_deref(), Some("queue.url"));
+        assert_eq!(nearest("dbs.colour"), None);
+    }
 
     #[test]
     fn a_slip_and_a_wrong_section_find_the_key_and_nonsense_finds_none() {

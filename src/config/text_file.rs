@@ -4,6 +4,20 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// A connection string with a hundred hosts has a fraction of it.
+const URI_BYTES_MAX: u64 = 64 << 10;
+
+/// The connection string in a file that holds nothing else.
+///
+/// # Errors
+/// What is wrong with the file, without its name.
+pub(crate) fn read_uri(path: &Path) -> Result<String, String> {
+    match read(path, URI_BYTES_MAX)?.trim() {
+        "" => Err("names a file that is empty: put the connection string into it".to_owned()),
+        uri => Ok(uri.to_owned()),
+    }
+}
+
 /// The text of a file of at most `bytes_max`, without a byte order mark.
 ///
 /// # Errors

@@ -69,6 +69,7 @@ impl Local {
         config.queue.region = Some(super::sqs::REGION.to_owned());
         config.queue.wait = WAIT;
         config.db.mongo_uri = Some(self.mongod.uri(DATABASE));
+        config.db.mongo_uri_file = None;
         config.db.connection_options.clear();
         config
     }

@@ -1,5 +1,6 @@
 //! Why there is no database, in one line that says what to do and never holds credentials.
 
+use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,10 +27,8 @@ pub enum MongoManagerError {
         "the MongoDB URI names no database: add one after the host, as in mongodb://HOST/DATABASE"
     )]
     NoDatabase,
-    #[error(
-        "the MongoDB URI cannot be read: {detail}; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)"
-    )]
-    UnreadableUri { detail: String },
+    #[error("the MongoDB URI cannot be read: {detail}{escapes}")]
+    UnreadableUri { detail: String, escapes: Escapes },
     #[error(
         "db.connection_options cannot be used: {detail}; see the MongoDB manual's page on connection string options"
     )]
@@ -38,6 +37,20 @@ pub enum MongoManagerError {
         "the MongoDB URI or db.connection_options ask for w=0: remove that, since nothing counts as written without an acknowledgement"
     )]
     Unacknowledged,
+    #[error(
+        "authMechanism {mechanism} is not in this build: log in with a user and a password (SCRAM), or with a certificate (MONGODB-X509)"
+    )]
+    MechanismNotBuilt { mechanism: &'static str },
+    #[error(
+        "tlsInsecure or tlsAllowInvalidCertificates switch off the check of the server's certificate, so that anybody on the way can pose as \
+         the server: name the authority that signed it in tlsCAFile, or set db.allow_insecure to true"
+    )]
+    UncheckedTls,
+    #[error(
+        "{hosts} is another machine, and the URI has a login and no TLS, so that anybody on the way can read and change what is written: add \
+         tls=true to the URI, or set db.allow_insecure to true"
+    )]
+    PlainLogin { hosts: String },
     #[error(
         "the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service"
     )]
@@ -50,6 +63,15 @@ pub enum MongoManagerError {
         "MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database"
     )]
     NotAuthorised { hosts: String, detail: String },
+    #[error(
+        "MongoDB at {hosts} wants a login, and the URI has none: {detail}; add user and password to the URI, and authSource where the user is \
+         of another database"
+    )]
+    NoLogin { hosts: String, detail: String },
+    #[error(
+        "MongoDB at {hosts} answers, but {found}, and the URI asks for replicaSet={wanted}: correct replicaSet"
+    )]
+    WrongReplicaSet { hosts: String, found: String, wanted: String },
     #[error(
         "no TLS connection to MongoDB at {hosts}: {detail}; check tls and tlsCAFile, and that the server's certificate names the host"
     )]
@@ -64,6 +86,49 @@ pub enum MongoManagerError {
     Failed { hosts: String, detail: String },
     #[error("the MongoDB client is there already: configure it before its first use")]
     AlreadyStarted,
+}
+
+/// Advice about a connection string that cannot be read: only where user name or password have what
+/// the driver takes for something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escapes {
+    Fine,
+    Missing,
+}
+
+impl Escapes {
+    /// Of a connection string that may be broken. A `%` that begins no escape is one too.
+    pub(super) fn of(uri: &str) -> Self {
+        let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+        let Some((first, rest)) = after_scheme.split_once('@') else { return Self::Fine };
+        // An @ in an option is none of the password.
+        let before_path = rest.split(['/', '?']).next().unwrap_or(rest);
+        let Some((user, password)) = first.split_once(':') else { return Self::Fine };
+        let is_reserved = |text: &str| text.contains(['/', '?', '#', '[', ']', ':', '@']);
+        let is_missing = is_reserved(user)
+            || is_reserved(password)
+            || before_path.contains('@')
+            || [user, password].into_iter().any(has_broken_escape);
+        if is_missing { Self::Missing } else { Self::Fine }
+    }
+}
+
+fn has_broken_escape(text: &str) -> bool {
+    text.split('%').skip(1).any(|after| {
+        let digits = after.as_bytes().get(..2);
+        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+impl fmt::Display for Escapes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fine => Ok(()),
+            Self::Missing => f.write_str(
+                "; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)",
+            ),
+        }
+    }
 }
 
 /// Codes of the server: `Unauthorized` and `AuthenticationFailed`.
@@ -92,6 +157,9 @@ pub(super) fn is_dns(error: &Error) -> bool {
 pub(super) struct Diagnosis {
     hosts: String,
     tls: bool,
+    has_login: bool,
+    /// The replica set that the URI asks for.
+    wanted_set: Option<String>,
     selection_timeout: Duration,
     redactor: Redactor,
     heartbeats: Mutex<Heartbeats>,
@@ -103,6 +171,13 @@ struct Heartbeats {
     any_succeeded: bool,
     /// Unless the last one succeeded.
     last_failure: Option<Error>,
+    last_answer: Option<Answer>,
+}
+
+/// Of a server that answered a heartbeat.
+struct Answer {
+    /// The replica set that it is of.
+    set: Option<String>,
 }
 
 impl Diagnosis {
@@ -110,6 +185,8 @@ impl Diagnosis {
         Self {
             hosts: options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             tls: matches!(options.tls, Some(Tls::Enabled(_))),
+            has_login: options.credential.is_some(),
+            wanted_set: options.repl_set_name.clone(),
             selection_timeout: selection_timeout(options),
             redactor,
             heartbeats: Mutex::default(),
@@ -126,8 +203,13 @@ impl Diagnosis {
             SdamEvent::ServerHeartbeatFailed(event) => {
                 self.heartbeats().last_failure = Some(event.failure);
             }
-            SdamEvent::ServerHeartbeatSucceeded(_) => {
-                *self.heartbeats() = Heartbeats { any_succeeded: true, last_failure: None }
+            SdamEvent::ServerHeartbeatSucceeded(event) => {
+                let set = event.reply.get_str("setName").ok().map(str::to_owned);
+                *self.heartbeats() = Heartbeats {
+                    any_succeeded: true,
+                    last_failure: None,
+                    last_answer: Some(Answer { set }),
+                }
             }
             _ => {}
         }
@@ -148,8 +230,20 @@ impl Diagnosis {
             None if answers(error) => self.no_server(
                 "servers answer, but none of them is a primary of the wanted replica set".into(),
             ),
-            None => self.silent(),
+            None => self.wrong_set(&heartbeats).unwrap_or_else(|| self.silent()),
         }
+    }
+
+    /// A server of another set than the wanted one is left out by the driver, as if it were not
+    /// there.
+    fn wrong_set(&self, heartbeats: &Heartbeats) -> Option<MongoManagerError> {
+        let wanted = self.wanted_set.clone()?;
+        let found = match &heartbeats.last_answer.as_ref()?.set {
+            Some(set) if *set == wanted => return None,
+            Some(set) => format!("is of the replica set {set}"),
+            None => "is of no replica set".to_owned(),
+        };
+        Some(MongoManagerError::WrongReplicaSet { hosts: self.hosts.clone(), found, wanted })
     }
 
     /// The server was found but did not answer in time.
@@ -172,6 +266,9 @@ impl Diagnosis {
             ErrorKind::Authentication { .. } => MongoManagerError::BadCredentials { hosts, detail },
             ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => {
                 MongoManagerError::BadCredentials { hosts, detail }
+            }
+            ErrorKind::Command(command) if command.code == UNAUTHORISED && !self.has_login => {
+                MongoManagerError::NoLogin { hosts, detail }
             }
             ErrorKind::Command(command) if command.code == UNAUTHORISED => {
                 MongoManagerError::NotAuthorised { hosts, detail }

@@ -16,6 +16,7 @@ use super::error::{Diagnosis, MongoManagerError};
 use super::options::selection_timeout;
 use super::pool::{PoolCounters, PoolCounts};
 use super::settings;
+use super::transport::Transport;
 use crate::config::DbConfig;
 use crate::telemetry::signals::Signals;
 
@@ -29,6 +30,7 @@ pub struct MongoManager {
     client: Client,
     /// For clients that take its place.
     options: Arc<ClientOptions>,
+    config: Arc<DbConfig>,
     database: Database,
     pool: Arc<PoolCounters>,
     diagnosis: Arc<Diagnosis>,
@@ -60,8 +62,8 @@ impl MongoManager {
         let client =
             Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
-        let manager =
-            Self { client, options: Arc::new(options), database, pool, diagnosis, ping_timeout };
+        let (options, config) = (Arc::new(options), Arc::new(config.clone()));
+        let manager = Self { client, options, config, database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -77,16 +79,33 @@ impl MongoManager {
         &self.database
     }
 
-    /// The same database of a new client, which logs in on connections of its own. For when the
-    /// server no longer knows the login of the old ones: it forgets that for good where a user is
-    /// dropped, though one of the same name be made again.
+    /// The same database of a new client, which logs in on connections of its own, with the login
+    /// that `db.mongo_uri_file` has by now. For when the server no longer knows the login of the old
+    /// ones: it forgets that for good where a user is dropped, though one of the same name be made
+    /// again.
     ///
     /// # Errors
     /// Where the driver no longer takes the options that it has taken before.
     pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
-        let client = Client::with_options(ClientOptions::clone(&self.options))
-            .map_err(|error| self.explain(&error))?;
+        let mut options = ClientOptions::clone(&self.options);
+        match settings::login_in_file(&self.config) {
+            Ok(Some(login)) => options.credential = Some(login),
+            Ok(None) => {}
+            Err(problem) => {
+                tracing::warn!(
+                    problem,
+                    "db.mongo_uri_file cannot be read again: the login stays what it was"
+                );
+            }
+        }
+        let client = Client::with_options(options).map_err(|error| self.explain(&error))?;
         Ok(client.database(self.database.name()))
+    }
+
+    /// How what is said to the servers is kept from others.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        Transport::of(&self.options)
     }
 
     /// What the connection pools did so far.

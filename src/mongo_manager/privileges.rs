@@ -4,6 +4,7 @@ use bson::{Document, doc};
 
 use super::error::MongoManagerError;
 use super::manager::MongoManager;
+use crate::store::{Collection, WriteKind};
 
 /// The privileges of the user who is logged in, from all of its roles.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,37 @@ impl Privileges {
                 .any(|privilege| self.covers(privilege, collection) && allows(privilege, action))
         };
         actions.iter().copied().filter(|action| !is_granted(action)).collect()
+    }
+
+    /// What the user lacks of what the worker does with a collection, and what to do about it.
+    /// Finding is for what a conflict met.
+    #[must_use]
+    pub fn lack(&self, collection: &Collection) -> Option<String> {
+        let actions: &[&str] = match collection.kind {
+            WriteKind::Insert => &["insert", "find"],
+            WriteKind::Keyed(_) => &["insert", "update", "find"],
+        };
+        self.told(&collection.name, actions)
+    }
+
+    /// The same of what no message can do without.
+    #[must_use]
+    pub fn refusal(&self, collection: &Collection) -> Option<String> {
+        let actions: &[&str] = match collection.kind {
+            WriteKind::Insert => &["insert"],
+            WriteKind::Keyed(_) => &["insert", "update"],
+        };
+        self.told(&collection.name, actions)
+    }
+
+    fn told(&self, collection: &str, actions: &[&str]) -> Option<String> {
+        let missing = self.missing(collection, actions);
+        (!missing.is_empty()).then(|| {
+            format!(
+                "{collection}: the user may not {}; grant it the role readWrite on the database",
+                missing.join(", ")
+            )
+        })
     }
 
     /// An empty name is any, but for system collections.

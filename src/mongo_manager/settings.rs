@@ -4,17 +4,22 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString};
+use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, Credential};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error::{self, MongoManagerError};
+use super::error::{self, Escapes, MongoManagerError};
 use super::options::options_in;
 use super::redactor::Redactor;
-use crate::config::DbConfig;
+use super::transport::Transport;
+use crate::config::{self, DbConfig};
 
 /// What the server's log and `currentOp` call our connections, unless the connection string has
 /// another name.
 const APP_NAME: &str = "longshore";
+
+/// Ways to log in that the driver is built without: each would bring libraries of its own, for the
+/// first a second TLS stack.
+const NOT_BUILT: [&str; 2] = ["MONGODB-AWS", "GSSAPI"];
 
 /// Options for a client, and what keeps its errors clean.
 pub(super) struct Settings {
@@ -39,6 +44,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
         return Err(MongoManagerError::WrongScheme { found: scheme(uri, &redactor) });
     }
     let merged = merge(uri, &config.connection_options);
+    refuse_mechanism(&merged)?;
     let unreadable = |error: &mongodb::error::Error| {
         let detail = redactor.clean(&error::text(error));
         // The connection string alone tells whose fault it is.
@@ -46,7 +52,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
             Ok(_) if !config.connection_options.is_empty() => {
                 MongoManagerError::UnreadableOptions { detail }
             }
-            _ => MongoManagerError::UnreadableUri { detail },
+            _ => MongoManagerError::UnreadableUri { detail, escapes: Escapes::of(uri) },
         }
     };
     let parsed = ConnectionString::parse(&merged).map_err(|error| unreadable(&error))?;
@@ -75,12 +81,37 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     {
         return Err(MongoManagerError::Unacknowledged);
     }
+    if !config.allow_insecure {
+        Transport::refuse_weak(&options)?;
+    }
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     // Whether and when to ask again is decided in one place, and that is not the driver.
     options.max_adaptive_retries = Some(0);
     options.server_selection_timeout.get_or_insert(config.server_selection_timeout);
     let redactor = with_options(Redactor::of_credential(uri, options.credential.as_ref()));
     Ok(Settings { options, database, redactor })
+}
+
+/// The login in the file of the connection string as it is now; the rest of it counts from the start
+/// on.
+pub(super) fn login_in_file(config: &DbConfig) -> Result<Option<Credential>, String> {
+    let Some(path) = &config.mongo_uri_file else { return Ok(None) };
+    let uri = config::read_uri(path)?;
+    let merged = merge(&uri, &config.connection_options);
+    let parsed = ConnectionString::parse(merged)
+        .map_err(|error| Redactor::of_text(&uri).clean(&error::text(&error)))?;
+    Ok(parsed.credential)
+}
+
+/// Refuses what the driver knows and this build does not have. The driver's own word for it would be
+/// that the connection string cannot be read.
+fn refuse_mechanism(uri: &str) -> Result<(), MongoManagerError> {
+    let asked = options_in(uri).find(|(name, _)| name.eq_ignore_ascii_case("authMechanism"));
+    let is_asked = |name: &&str| asked.is_some_and(|(_, value)| value.eq_ignore_ascii_case(name));
+    match NOT_BUILT.into_iter().find(|name| is_asked(name)) {
+        Some(mechanism) => Err(MongoManagerError::MechanismNotBuilt { mechanism }),
+        None => Ok(()),
+    }
 }
 
 /// Appends the options that the connection string does not have. Names count without case, as in
@@ -200,6 +231,23 @@ mod tests {
             ("mongodb://u:hunter2@host/", vec![], "names no database"),
             ("mongodb://u:hunter2@host/?tls=true", vec![], "names no database"),
             ("mongodb://host:99999/db", vec![], "the MongoDB URI cannot be read: "),
+            (
+                "mongodb://u:hunter2@host/db?authMechanism=MONGODB-AWS",
+                vec![],
+                "MONGODB-AWS is not in this build",
+            ),
+            ("mongodb://host/db", vec![("authMechanism", "gssapi")], "GSSAPI is not in this build"),
+            (
+                "mongodb://u:hunter2@host/db",
+                vec![],
+                "host:27017 is another machine, and the URI has a login and no TLS",
+            ),
+            ("mongodb://host/db?tls=true&tlsInsecure=true", vec![], "tlsCAFile"),
+            (
+                "mongodb://host/db?tls=true",
+                vec![("tlsAllowInvalidCertificates", "true")],
+                "db.allow_insecure",
+            ),
             ("mongodb://u:hunter2@x@host/db", vec![], "percent-encoded"),
             ("mongodb://u:hun/hunter2@host/db", vec![], "percent-encoded"),
             ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
@@ -223,6 +271,19 @@ mod tests {
             let text = error(uri, &given).await;
             assert!(text.contains(expected), "{uri} {given:?}: {text}");
             assert!(!text.contains('\n'), "{text}");
+            let advises = text.contains("percent-encoded");
+            assert_eq!(advises, expected == "percent-encoded", "{uri}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn weak_transport_is_taken_where_it_is_allowed() {
+        for uri in ["mongodb://u:hunter2@host/db", "mongodb://host/db?tls=true&tlsInsecure=true"] {
+            let config = DbConfig { allow_insecure: true, ..config(uri, &[]) };
+            assert!(read(&config).await.is_ok(), "{uri}");
+        }
+        for uri in ["mongodb://u:hunter2@localhost/db", "mongodb://host/db"] {
+            assert!(read(&config(uri, &[])).await.is_ok(), "{uri}");
         }
     }
 }

@@ -10,10 +10,14 @@ mod batch;
 mod calls;
 mod client;
 mod connect;
+mod endpoint;
 mod facts;
 mod fault;
 mod probe;
+mod profile;
+mod proxy;
 mod received;
+mod region;
 mod send;
 
 use std::sync::Arc;
@@ -68,9 +72,11 @@ impl Queue for SqsQueue {
             .set_visibility_timeout(self.visibility_timeout.map(whole_seconds))
             .set_receive_request_attempt_id(attempt.map(str::to_owned));
         let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
-        Ok(output
-            .messages
-            .unwrap_or_default()
+        let messages = output.messages.unwrap_or_default();
+        if received::has_no_times(&messages) {
+            return Err(fault::without_times(&self.address));
+        }
+        Ok(messages
             .into_iter()
             .filter_map(|message| received::message(message, self.fifo))
             .collect())

@@ -58,9 +58,10 @@ impl MongoStore {
     /// long a call may take. `anew` makes the same database of a new client, for when the server no
     /// longer knows our login; `None` where it cannot.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "it is the store's from here on")]
     pub fn new(database: Database, server_selection_timeout: Duration, anew: Anew) -> Self {
         Self {
-            connection: Connection::new(database, anew),
+            connection: Connection::new(&database, anew),
             server_selection_timeout,
             doubted: DoubtedIndexes::default(),
             unfit: Unfit::default(),
@@ -216,6 +217,10 @@ impl MongoStore {
                 .map_err(|error| unavailable(format!("unreadable reply: {error}")));
         }
         let mut refusal = fault::refusal(error);
+        // A new connection could not log in: the password may be another by now.
+        if fault::is_login_refused(error) {
+            self.connection.renew(current, Denial::OfLogin);
+        }
         if refusal.code == Some(fault::UNAUTHORIZED) {
             let Refusal { fault: StoreFault { kind, text }, .. } = &mut refusal;
             let denial = if *kind == StoreFaultKind::Collection {

@@ -1,6 +1,7 @@
 //! The built program, run as a user runs it: what it prints and how it exits, against real servers.
 
 mod check;
+mod connection;
 mod indexes;
 mod send;
 mod start;
@@ -124,7 +125,7 @@ impl Surroundings {
     }
 
     /// Starts the program with nothing of this process's environment.
-    fn spawn(&self, arguments: &[&str]) -> Child {
+    fn spawn(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_longshore"))
             .args(arguments)
             .env_clear()
@@ -132,6 +133,7 @@ impl Surroundings {
             // So that a stack trace would show.
             .env("RUST_BACKTRACE", "1")
             .envs(self.variables.iter().cloned())
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -144,9 +146,17 @@ impl Surroundings {
         self.run_with_input(arguments, "").await
     }
 
+    /// With variables of this run alone.
+    async fn run_with_variables(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        Self::ended(self.spawn(arguments, variables), "").await
+    }
+
     async fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        Self::ended(self.spawn(arguments, &[]), input).await
+    }
+
+    async fn ended(mut child: Child, input: &str) -> Ran {
         let begun = Instant::now();
-        let mut child = self.spawn(arguments);
         let mut stdin = child.stdin.take().expect("its standard input");
         let write = async {
             // A command that does not read may be gone by now.

@@ -247,10 +247,10 @@ async fn a_server_that_takes_connections_and_says_nothing_is_no_server() {
 }
 
 #[tokio::test]
-async fn another_replica_set_s_name_is_no_server() {
+async fn another_replica_set_s_name_is_told_with_the_one_that_is_there() {
     let uri = format!("mongodb://{}/db?replicaSet=another", mongod::plain().await.hosts());
     let error = connect_error(&short(&uri)).await;
-    assert!(matches!(error, MongoManagerError::NoServer { .. }), "{error}");
+    assert!(matches!(error, MongoManagerError::WrongReplicaSet { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -274,12 +274,12 @@ async fn wrong_credentials_are_told_from_an_absent_server() {
 }
 
 #[tokio::test]
-async fn a_command_without_a_login_is_not_authorised() {
+async fn a_command_without_a_login_says_that_one_is_wanted() {
     let good = mongod::settings(mongod::secured().await).mongo_uri.unwrap();
     let uri = format!("mongodb://{}", good.expose().split_once('@').unwrap().1);
     let manager = MongoManager::connect(&short(&uri)).await.unwrap();
     let error = manager.coll_stats("events").await.unwrap_err();
-    assert!(matches!(error, MongoManagerError::NotAuthorised { .. }), "{error}");
+    assert!(matches!(error, MongoManagerError::NoLogin { .. }), "{error}");
 }
 
 #[tokio::test]

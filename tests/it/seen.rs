@@ -2,7 +2,7 @@
 //! health and the status page.
 
 mod admin;
-mod collector;
+pub mod collector;
 mod indexes;
 mod secrets;
 mod siege;

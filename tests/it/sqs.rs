@@ -510,6 +510,18 @@ async fn a_message_that_cannot_be_settled_does_not_hold_back_its_neighbours() {
 }
 
 #[tokio::test]
+async fn a_server_without_system_attributes_is_one_error_and_not_one_for_each_message() {
+    let message = |id: &str| json!({ "MessageId": id, "ReceiptHandle": id, "Body": "{}" });
+    let attributes =
+        json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
+    let body = json!({ "Attributes": attributes, "Messages": [message("a"), message("b")] });
+    let server = Canned::body(200, &body.to_string()).await;
+    let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
+    let fault = queue.receive(BATCH_MAX, NOW, None).await.expect_err("no times");
+    assert!(fault.text.contains("without SentTimestamp"), "{fault}");
+}
+
+#[tokio::test]
 async fn a_server_that_nobody_runs_is_named_within_the_bound() {
     let silent = Canned::silent().await;
     let gone = Canned::silent().await.endpoint.clone();

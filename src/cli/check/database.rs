@@ -7,7 +7,9 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::config::{Config, DbConfig};
-use crate::mongo_manager::{MongoManager, Privileges, ServerFacts, Topology};
+use crate::mongo_manager::{
+    MongoManager, MongoManagerError, Privileges, ServerFacts, Topology, Transport,
+};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
 use crate::store::{Acknowledgement, Collection, WriteConcern, WriteKind};
@@ -72,9 +74,16 @@ async fn ask(
             return None;
         }
     };
+    connection(manager.transport(), findings);
     match manager.facts().await {
         Ok(facts) => server(&facts, manager.database().name(), findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
+    }
+    if let Err(error @ MongoManagerError::NoLogin { .. }) =
+        manager.has_collection(&config.dead_letters.collection).await
+    {
+        findings.fail(CHECK, error.to_string());
+        return None;
     }
     match manager.privileges().await {
         Ok(granted) => privileges(&granted, collections, config.db.create_indexes, findings),
@@ -115,6 +124,15 @@ async fn ask(
     Some((store, reports))
 }
 
+fn connection(transport: Transport, findings: &mut Findings) {
+    const CHECK: &str = "database connection";
+    if transport.is_weak() {
+        findings.warn(CHECK, transport.to_string());
+    } else {
+        findings.ok(CHECK, transport.to_string());
+    }
+}
+
 fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
     let is = match &facts.topology {
         Topology::Standalone => "one server without a replica set".to_owned(),
@@ -141,14 +159,6 @@ fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
     }
 }
 
-/// What the worker does with a collection; finding is for what a conflict met.
-fn actions(kind: &WriteKind) -> &'static [&'static str] {
-    match kind {
-        WriteKind::Insert => &["insert", "find"],
-        WriteKind::Keyed(_) => &["insert", "update", "find"],
-    }
-}
-
 fn privileges(
     granted: &Privileges,
     collections: &[&Collection],
@@ -156,10 +166,8 @@ fn privileges(
     findings: &mut Findings,
 ) {
     for collection in collections {
-        let missing = granted.missing(&collection.name, actions(&collection.kind));
-        if !missing.is_empty() {
-            let (actions, name) = (missing.join(", "), &collection.name);
-            findings.fail("privileges", format!("{name}: the user may not {actions}; grant it the role readWrite on the database"));
+        if let Some(lack) = granted.lack(collection) {
+            findings.fail("privileges", lack);
         }
         // Nothing that is written needs it.
         let makes_indexes = create_indexes && !collection.indexes.is_empty();

@@ -30,7 +30,9 @@ pub(super) fn check(report: &IndexReport, run_creates: bool, findings: &mut Find
     }
     // The missing index on the key is no trouble where `run` makes it before the first write.
     let is_made = comes_with_run && report.missing.iter().any(&on_key);
-    if !is_made {
+    if is_made {
+        report.forbids_ingest.iter().for_each(|refusal| findings.fail(CHECK, refusal));
+    } else {
         report.refusals().into_iter().for_each(|refusal| findings.fail(CHECK, refusal));
     }
     let shown = |indexes: &[Index]| {
@@ -175,6 +177,7 @@ mod tests {
             building: Vec::new(),
             conflicting: Vec::new(),
             unguarded,
+            forbids_ingest: None,
             notes: Vec::new(),
             guard: None,
             collation: None,

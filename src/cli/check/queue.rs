@@ -45,11 +45,21 @@ async fn ask(config: &Config, is_fifo: &mut bool, findings: &mut Findings) {
         Err(fault) => return findings.fail("queue", fault.text),
     };
     *is_fifo = facts.fifo;
+    connection(&queue, findings);
     attributes(&facts, findings);
     visibility_timeout(config, &facts, findings);
     redrive_policy(&facts, findings);
     retention(&facts, findings);
     permissions(queue.probe().await, findings);
+}
+
+fn connection(queue: &SqsQueue, findings: &mut Findings) {
+    const CHECK: &str = "queue connection";
+    if queue.is_insecure() {
+        findings.warn(CHECK, queue.way());
+    } else {
+        findings.ok(CHECK, queue.way());
+    }
 }
 
 fn attributes(facts: &QueueFacts, findings: &mut Findings) {

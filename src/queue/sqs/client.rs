@@ -50,6 +50,19 @@ impl SqsQueue {
         &self.address.url
     }
 
+    /// Where requests go, who said so, and how they are kept from others, for people.
+    #[must_use]
+    pub fn way(&self) -> String {
+        self.address.way()
+    }
+
+    /// Whether others on the network could read what is said.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        let endpoint = self.address.endpoint.as_ref();
+        endpoint.is_some_and(|endpoint| endpoint.is_plain() && !endpoint.is_this_machine())
+    }
+
     /// Counts and bounds one request, and puts its failure into words.
     pub(super) async fn call<O, E>(
         &self,

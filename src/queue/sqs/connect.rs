@@ -11,16 +11,19 @@ use aws_sdk_sqs::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_sqs::{Client, Config};
-use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder as HttpClientBuilder, ConnectorBuilder};
 use tokio::time::timeout;
 
-use super::address::{QueueAddress, region_of};
+use super::address::QueueAddress;
 use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::facts::QueueFacts;
-use super::fault;
+use super::profile::{self, Chosen};
+use super::region::region_of;
+use super::{endpoint, fault, proxy};
 use crate::queue::QueueConfig;
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::telemetry::signals::Signals;
@@ -28,6 +31,8 @@ use crate::telemetry::signals::Signals;
 /// How long loading settings and credentials may take. Where no metadata service answers, the SDK
 /// alone would try longer.
 const SETTINGS_MAX: Duration = Duration::from_secs(8);
+
+const SLOW: &str = "loading them took too long: does the metadata service of this machine answer?";
 
 /// How long the first answer of the queue may take: with the settings together less than 15 s.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
@@ -50,7 +55,8 @@ pub enum Credentials {
 
 impl SqsQueue {
     /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS
-    /// settings, and an AWS queue URL over their region.
+    /// settings. The host of the queue's URL is the endpoint where neither names one, and its region
+    /// wins over that of the AWS settings.
     ///
     /// # Errors
     /// Within 15 s: without queue URL, region or credentials, and where the queue does not answer
@@ -66,44 +72,41 @@ impl SqsQueue {
         let sdk = match credentials {
             Credentials::Local => local(settings)?,
             Credentials::Chain => {
-                let region = settings.region.clone().map(Region::new).or_else(|| region_of(url));
-                let slow = || {
-                    fault::no_credentials(
-                        "loading them took too long: does the metadata service of this machine answer?",
-                    )
-                };
-                timeout(SETTINGS_MAX, chain(region)).await.map_err(|_| slow())??
+                let region = settings.region.clone().map(Region::new).or_else(|| {
+                    settings.endpoint_url.as_deref().and_then(region_of).or_else(|| region_of(url))
+                });
+                match timeout(SETTINGS_MAX, chain(region)).await {
+                    Ok(loaded) => loaded?,
+                    Err(_) => return Err(no_credentials(SLOW).await),
+                }
             }
         };
-        let (mut queue, facts) =
-            Self::connect_to(url, settings.endpoint_url.as_deref(), &sdk).await?;
+        let address = address(settings, url, &sdk, credentials)?;
+        let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
         Ok((queue, facts))
     }
 
     async fn connect_to(
-        url: &str,
-        endpoint: Option<&str>,
+        address: QueueAddress,
         sdk: &SdkConfig,
     ) -> Result<(Self, QueueFacts), QueueFault> {
-        let region = sdk.region().ok_or_else(|| QueueFault {
-            kind: QueueFaultKind::Denied,
-            text: "no AWS region: set queue.region or AWS_REGION; an AWS queue URL also tells it"
-                .to_owned(),
-        })?;
         let mut settings = config::Builder::from(sdk)
+            .region(Region::new(address.region.clone()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_MAX).build())
             // Watches the pace of each body; ours are small and every call is bounded as a whole.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .identity_cache(IdentityCache::lazy().load_timeout(SETTINGS_MAX).build());
         settings.set_app_name(AppName::new(concat!("longshore-", env!("CARGO_PKG_VERSION"))).ok());
-        if let Some(endpoint) = endpoint {
-            settings = settings.endpoint_url(endpoint);
+        if let Some(endpoint) = &address.endpoint {
+            settings = settings.endpoint_url(&endpoint.url);
+            // The endpoint is one already where these are asked for; the SDK refuses both at once.
+            settings.set_use_fips(None).set_use_dual_stack(None);
         }
         let settings: Config = settings.build();
         let mut queue = Self {
-            address: QueueAddress::new(url, region, endpoint.or(sdk.endpoint_url())),
+            address,
             client: Client::from_conf(settings),
             fifo: false,
             visibility_timeout: None,
@@ -116,24 +119,67 @@ impl SqsQueue {
     }
 }
 
+/// Where the queue is, and what requests to it go through.
+fn address(
+    settings: &QueueConfig,
+    url: &str,
+    sdk: &SdkConfig,
+    credentials: Credentials,
+) -> Result<QueueAddress, QueueFault> {
+    let endpoint = endpoint::resolve(settings, url, sdk)?;
+    let of_endpoint = || endpoint.as_ref().and_then(|endpoint| region_of(&endpoint.url));
+    let region = settings
+        .region
+        .clone()
+        .map(Region::new)
+        .or_else(of_endpoint)
+        .or_else(|| sdk.region().cloned())
+        .ok_or_else(|| QueueFault {
+            kind: QueueFaultKind::Denied,
+            text: "no AWS region: set queue.region or AWS_REGION; an AWS queue URL also tells it"
+                .to_owned(),
+        })?;
+    let proxy = match credentials {
+        Credentials::Local => None,
+        Credentials::Chain => {
+            let of_region = || format!("https://sqs.{region}.amazonaws.com");
+            let to = endpoint.as_ref().map_or_else(of_region, |endpoint| endpoint.url.clone());
+            proxy::of_environment(&to)?
+        }
+    };
+    Ok(QueueAddress { url: url.to_owned(), region: region.to_string(), endpoint, proxy })
+}
+
 /// Loads the standard chain, and credentials once, so that their absence is told as what it is.
 async fn chain(region: Option<Region>) -> Result<SdkConfig, QueueFault> {
-    let http = HttpClientBuilder::new()
-        .pool_idle_timeout(IDLE_MAX)
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
-        .build_https();
+    let http = HttpClientBuilder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(Provider::rustls(CryptoMode::Ring))
+            .pool_idle_timeout(IDLE_MAX)
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    });
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     if let Some(region) = region {
         loader = loader.region(region);
     }
     let sdk = loader.load().await;
-    let provider =
-        sdk.credentials_provider().ok_or_else(|| fault::no_credentials("none are configured"))?;
-    provider
-        .provide_credentials()
-        .await
-        .map_err(|error| fault::no_credentials(&fault::chain(Some(&error))))?;
-    Ok(sdk)
+    let Some(provider) = sdk.credentials_provider() else {
+        return Err(no_credentials("none are configured").await);
+    };
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(sdk),
+        Err(error) => Err(no_credentials(&fault::chain(Some(&error))).await),
+    }
+}
+
+/// The fault, with what the profile has to do with it.
+async fn no_credentials(cause: &str) -> QueueFault {
+    fault::no_credentials(cause, &profile::chosen().await)
 }
 
 /// Settings that read nothing from the machine, not even its root certificates.
@@ -141,6 +187,7 @@ fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
     if settings.endpoint_url.is_none() {
         return Err(fault::no_credentials(
             "made-up ones are for a local queue only: set queue.endpoint_url",
+            &Chosen::None,
         ));
     }
     let tls = TlsContext::builder()
@@ -170,6 +217,23 @@ mod tests {
 
     use super::*;
 
+    fn at(endpoint: &str) -> QueueConfig {
+        QueueConfig {
+            url: Some(format!("{endpoint}/0/portal")),
+            endpoint_url: Some(endpoint.to_owned()),
+            region: None,
+            allow_insecure: false,
+            wait: Duration::ZERO,
+            pollers_max: 1,
+            visibility_timeout: None,
+        }
+    }
+
+    async fn connect(settings: &QueueConfig, sdk: &SdkConfig) -> QueueFault {
+        let address = address(settings, "portal", sdk, Credentials::Local).expect("an address");
+        SqsQueue::connect_to(address, sdk).await.unwrap_err()
+    }
+
     /// Settings of an instance whose metadata service does not answer.
     fn without_credentials(settings: &QueueConfig) -> SdkConfig {
         let sdk = local(settings).unwrap();
@@ -188,22 +252,11 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_that_cannot_be_loaded_are_told_from_a_queue_that_does_not_answer() {
-        let settings = QueueConfig {
-            url: Some("http://127.0.0.1:1/0/portal".to_owned()),
-            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
-            region: None,
-            wait: Duration::ZERO,
-            pollers_max: 1,
-            visibility_timeout: None,
-        };
-        let endpoint = settings.endpoint_url.as_deref();
-        let fault = SqsQueue::connect_to("portal", endpoint, &without_credentials(&settings))
-            .await
-            .unwrap_err();
+        let settings = at("http://127.0.0.1:1");
+        let fault = connect(&settings, &without_credentials(&settings)).await;
         assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
         assert!(fault.text.starts_with("no AWS credentials: set AWS_ACCESS_KEY_ID"), "{fault}");
-        let fault =
-            SqsQueue::connect_to("portal", endpoint, &local(&settings).unwrap()).await.unwrap_err();
+        let fault = connect(&settings, &local(&settings).unwrap()).await;
         assert_eq!(fault.kind, QueueFaultKind::Unavailable, "{fault}");
     }
 }

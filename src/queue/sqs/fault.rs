@@ -11,6 +11,7 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use super::address::QueueAddress;
 use super::calls::Operation;
+use super::profile::Chosen;
 use crate::queue::{QueueFault, QueueFaultKind};
 
 /// The longest text that is quoted from a server or the SDK.
@@ -47,7 +48,7 @@ where
         other => {
             let cause = chain(other.source());
             if is_about_credentials(&cause) {
-                no_credentials(&cause)
+                no_credentials(&cause, &Chosen::None)
             } else {
                 unreachable(&cause, operation, address)
             }
@@ -65,14 +66,34 @@ pub(super) fn timed_out(
 }
 
 /// No credentials could be loaded. `cause` is what the SDK says.
-pub(super) fn no_credentials(cause: &str) -> QueueFault {
+pub(super) fn no_credentials(cause: &str, chosen: &Chosen) -> QueueFault {
     // Then follows a list of all providers and why each had none, which is long and says the same.
     let cause = cause.split(". Attempted:").next().unwrap_or(cause);
-    let text = format!(
-        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile in AWS_PROFILE, or run where a role is \
-         attached ({cause})"
-    );
+    let text = match chosen {
+        Chosen::None => format!(
+            "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile in AWS_PROFILE, or run where a role is \
+             attached ({cause})"
+        ),
+        Chosen::Missing(profile) => format!(
+            "no AWS credentials: no AWS configuration file has the profile {profile} of AWS_PROFILE; correct the name, or set \
+             AWS_CONFIG_FILE to the file that has it"
+        ),
+        Chosen::Empty(profile) => format!(
+            "no AWS credentials: the profile {profile} of AWS_PROFILE gives none; mend it, set AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, or run where a role is attached ({cause})"
+        ),
+    };
     QueueFault { kind: QueueFaultKind::Denied, text }
+}
+
+/// A server that is asked for system attributes and sends none.
+pub(super) fn without_times(address: &QueueAddress) -> QueueFault {
+    unusable(format!(
+        "cannot receive from queue {}: {} sends messages without SentTimestamp, though MessageSystemAttributeNames asks for it, and without \
+         their times no two updates could be told apart: use a server that sends what SQS sends",
+        address.name(),
+        address.server()
+    ))
 }
 
 /// Something that no other kind describes.
@@ -81,12 +102,13 @@ pub(super) fn unusable(text: String) -> QueueFault {
 }
 
 fn unreachable(cause: &str, operation: Operation, address: &QueueAddress) -> QueueFault {
-    let check = if address.endpoint.is_some() { "queue.endpoint_url" } else { "queue.region" };
     unusable(format!(
-        "cannot {} queue {}: {} does not answer: {cause}; check the network and {check}",
+        "cannot {} queue {}: {} does not answer{}: {cause}; check the network{}",
         operation.aim(),
         address.name(),
-        address.server()
+        address.server(),
+        address.by_proxy(),
+        address.said_by()
     ))
 }
 
@@ -126,9 +148,9 @@ fn of_answer(said: Said<'_>, operation: Operation, address: &QueueAddress) -> Qu
     let text = match kind {
         QueueFaultKind::Missing => {
             format!(
-                "queue {name} does not exist at {}, or is not yours to see: check queue.url ({}) and queue.region",
+                "queue {name} does not exist at {}, or is not yours to see: check {}",
                 address.server(),
-                address.url
+                address.what_to_check()
             )
         }
         QueueFaultKind::Throttled if said.code() == "OverLimit" => {
@@ -142,7 +164,7 @@ fn of_answer(said: Said<'_>, operation: Operation, address: &QueueAddress) -> Qu
         QueueFaultKind::Denied => {
             format!(
                 "not allowed to {aim} queue {name} ({quoted}): {}",
-                cure(said.code(), operation)
+                cure(said, operation, address)
             )
         }
         QueueFaultKind::Unavailable => {
@@ -213,8 +235,11 @@ fn is_denial(code: &str) -> bool {
 }
 
 /// What to do about a denial.
-fn cure(code: &str, operation: Operation) -> String {
-    match code {
+fn cure(said: Said<'_>, operation: Operation, address: &QueueAddress) -> String {
+    match said.code() {
+        _ if said.message.is_some_and(|message| message.contains("scoped to a valid region")) => {
+            format!("requests are signed for {}: check queue.region", address.region)
+        }
         code if of_key(code) => {
             // SQS encrypts what is sent, and asks for the key that it did so with.
             let actions = if operation == Operation::Send {
@@ -282,18 +307,76 @@ pub(super) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::config::Region;
-
+    use super::super::endpoint::{Endpoint, SaidBy};
     use super::*;
 
     fn fault(code: &str, message: &str, status: u16) -> QueueFault {
-        let address = QueueAddress::new(
-            "https://sqs.eu-west-1.amazonaws.com/123456789012/portal",
-            &Region::new("eu-west-1"),
-            None,
-        );
         let code = (!code.is_empty()).then_some(code);
-        of_answer(Said { code, message: Some(message), status }, Operation::Receive, &address)
+        of_answer(Said { code, message: Some(message), status }, Operation::Receive, &address())
+    }
+
+    fn address() -> QueueAddress {
+        let url = "https://sqs.eu-west-1.amazonaws.com";
+        QueueAddress {
+            url: format!("{url}/123456789012/portal"),
+            region: "eu-west-1".to_owned(),
+            endpoint: Some(Endpoint { url: url.to_owned(), said_by: SaidBy::QueueUrl }),
+            proxy: None,
+        }
+    }
+
+    fn cure_of(code: &str, message: &str, operation: Operation) -> String {
+        cure(Said { code: Some(code), message: Some(message), status: 403 }, operation, &address())
+    }
+
+    #[test]
+    fn who_said_where_requests_go_is_to_be_checked() {
+        let blamed = |said_by| {
+            let endpoint = Endpoint { url: "http://127.0.0.1:1".to_owned(), said_by };
+            let address = QueueAddress { endpoint: Some(endpoint), ..address() };
+            unreachable("refused", Operation::Receive, &address).text
+        };
+        for (said_by, blame) in [
+            (SaidBy::EndpointUrl, "check the network and queue.endpoint_url"),
+            (
+                SaidBy::Variable("AWS_ENDPOINT_URL_SQS"),
+                "check the network and AWS_ENDPOINT_URL_SQS",
+            ),
+            (SaidBy::Profile, "check the network and endpoint_url in the AWS profile"),
+            (SaidBy::QueueUrl, "check the network and queue.url"),
+        ] {
+            assert!(blamed(said_by).ends_with(blame), "{}", blamed(said_by));
+        }
+        let proxy = Some(("http://proxy:3128".to_owned(), "HTTPS_PROXY"));
+        let text =
+            unreachable("refused", Operation::Receive, &QueueAddress { proxy, ..address() }).text;
+        assert!(text.contains("does not answer through the proxy http://proxy:3128"), "{text}");
+        assert!(
+            text.ends_with("check the network, the proxy (HTTPS_PROXY) and queue.url"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_profile_that_is_chosen_is_not_asked_for_again() {
+        let text = |chosen: Chosen| no_credentials("none", &chosen).text;
+        assert!(text(Chosen::None).contains("name a profile in AWS_PROFILE"));
+        for (chosen, says) in [
+            (Chosen::Missing("p".to_owned()), "no AWS configuration file has the profile p"),
+            (Chosen::Empty("p".to_owned()), "the profile p of AWS_PROFILE gives none"),
+        ] {
+            let text = text(chosen);
+            assert!(text.contains(says) && !text.contains("name a profile"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signature_for_another_region_blames_the_region() {
+        let message = "Credential should be scoped to a valid region.";
+        assert_eq!(
+            cure_of("InvalidSignatureException", message, Operation::Receive),
+            "requests are signed for eu-west-1: check queue.region"
+        );
     }
 
     #[test]
@@ -384,6 +467,7 @@ mod tests {
 
     #[test]
     fn a_denial_of_the_key_names_what_the_call_needs_of_it() {
+        let cure = |code, operation| cure_of(code, "", operation);
         assert!(cure("KmsAccessDenied", Operation::Receive).starts_with("allow kms:Decrypt on"));
         assert!(
             cure("KMS.AccessDeniedException", Operation::Send)

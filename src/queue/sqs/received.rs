@@ -7,6 +7,16 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeN
 
 use crate::message::{Attribute, Fifo, QueueMessage};
 
+/// Whether a server has sent no message with its time of sending: not one odd message, but a server
+/// that knows no system attributes.
+pub(super) fn has_no_times(messages: &[Message]) -> bool {
+    let has_none = |message: &Message| {
+        let system = message.attributes.as_ref();
+        system.is_none_or(|system| !system.contains_key(&MessageSystemAttributeName::SentTimestamp))
+    };
+    !messages.is_empty() && messages.iter().all(has_none)
+}
+
 /// Takes over what a worker needs, without copying.
 ///
 /// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::Database;
+use mongodb::options::{DatabaseOptions, ReadPreference, SelectionCriteria};
 use tokio::time::Instant;
 
 /// Between two new clients at least.
@@ -55,8 +56,8 @@ pub enum Denial<'a> {
 
 impl Connection {
     #[must_use]
-    pub fn new(database: Database, anew: Anew) -> Self {
-        let current = Current { database, number: 0 };
+    pub fn new(database: &Database, anew: Anew) -> Self {
+        let current = Current { database: on_primary(database), number: 0 };
         let state = State { current, anew_at: None, denied: BTreeSet::new() };
         Self { state: Arc::new(Mutex::new(state)), anew: Arc::new(anew) }
     }
@@ -87,7 +88,7 @@ impl Connection {
                 db.name = database.name(),
                 "not authorised: logging in once more, on new connections"
             );
-            state.current = Current { database, number: refused.number + 1 };
+            state.current = Current { database: on_primary(&database), number: refused.number + 1 };
             state.anew_at = Some(Instant::now());
             state.denied.extend(right);
         }
@@ -105,6 +106,14 @@ impl Connection {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same database for questions that go to the primary, whatever the connection string prefers
+/// for the reads of others.
+fn on_primary(database: &Database) -> Database {
+    let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+    let options = DatabaseOptions::builder().selection_criteria(primary).build();
+    database.client().database_with_options(database.name(), options)
 }
 
 fn right(collection: &str, command: &str) -> String {
@@ -133,7 +142,7 @@ mod tests {
             counted.fetch_add(1, Ordering::Relaxed);
             Some(again.clone())
         };
-        (Connection::new(database, Box::new(anew)), count)
+        (Connection::new(&database, Box::new(anew)), count)
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,6 +17,8 @@ pub const DUPLICATE_KEY: i32 = 11_000;
 /// Not allowed, or not logged in any more: the code is the same.
 pub const UNAUTHORIZED: i32 = 13;
 
+const AUTHENTICATION_FAILED: i32 = 18;
+
 /// A command took longer than its `maxTimeMS`. It has ended.
 const MAX_TIME_EXPIRED: i32 = 50;
 
@@ -34,6 +36,15 @@ pub enum Blame {
 /// right is missing: "not authorized on portal to execute command ..".
 pub fn is_login_lost(text: &str) -> bool {
     text.contains("requires authentication")
+}
+
+/// Whether a new connection was refused the login.
+pub fn is_login_refused(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Authentication { .. } => true,
+        ErrorKind::Command(command) => command.code == AUTHENTICATION_FAILED,
+        _ => false,
+    }
 }
 
 /// Whether the server refuses what the collection is, whatever was to be written: a view, a

@@ -10,6 +10,7 @@ mod arrival;
 mod comparison;
 mod contents;
 mod declared;
+mod ingest;
 mod listing;
 mod obstacles;
 mod refusals;
@@ -101,7 +102,11 @@ fn report(collection: &Collection, there: There) -> IndexReport {
         conflicting: Vec::new(),
         unguarded: collection.kind.key().and_then(|key| unguarded(key, &there)),
         guard: collection.kind.key().and_then(|key| guard(key, &there)),
-        notes: arrival::notes(collection, &there),
+        forbids_ingest: ingest::refusal(collection, &there),
+        notes: ingest::note(collection, &there)
+            .into_iter()
+            .chain(arrival::notes(collection, &there))
+            .collect(),
         names: there.indexes.iter().map(|index| index.name.clone()).collect(),
         collation: there.collation,
         uuid: there.uuid,

@@ -9,7 +9,7 @@ use crate::support::fault_proxy::{Fault, FaultProxy};
 use super::*;
 
 /// Status and text of the findings of one check.
-fn found(ran: &Ran, check: &str) -> Vec<(String, String)> {
+pub(super) fn found(ran: &Ran, check: &str) -> Vec<(String, String)> {
     let text = |line: &Value, name: &str| {
         line[name].as_str().unwrap_or_else(|| panic!("{line}")).to_owned()
     };

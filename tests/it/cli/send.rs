@@ -119,7 +119,7 @@ async fn a_fifo_queue_gets_its_groups_in_the_order_of_the_file() {
 async fn an_interrupt_says_how_far_it_came() {
     let here = Surroundings::start().await;
     let begun = Instant::now();
-    let mut child = here.spawn(&["send"]);
+    let mut child = here.spawn(&["send"], &[]);
     let mut stdin = child.stdin.take().expect("its standard input");
     stdin.write_all(b"{\"n\":1}\n{\"n\":2}\n").await.expect("written");
     let both_are_there = async {

@@ -142,3 +142,33 @@ async fn what_an_overloaded_server_labels_for_a_retry_is_not_retried_by_the_driv
     let count = admin.run_command(off).await.expect("off").get("count").cloned();
     assert!(count == Some(1_i32.into()) || count == Some(1_i64.into()), "asked {count:?} times");
 }
+
+#[tokio::test]
+async fn a_password_that_was_changed_in_its_file_is_taken_when_the_login_is_refused() {
+    let (owner, _) = narrow("rotated", &["insert", "update", "find"], &["events"]).await;
+    let name = owner.name().to_owned();
+    let secured = secured().await.uri(&name);
+    let (_, rest) = secured.expose().split_once('@').expect("a login");
+    let rest = rest.replace("authSource=admin", &format!("authSource={name}"));
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let uri = |password: &str| format!("mongodb://rotated:{password}@{rest}");
+    let write = |password: &str| std::fs::write(file.path(), uri(password)).expect("written");
+    write(PASSWORD);
+    let db = DbConfig {
+        mongo_uri: Some(Secret::new(uri(PASSWORD))),
+        mongo_uri_file: Some(file.path().to_owned()),
+        ..DbConfig::default()
+    };
+    let manager = MongoManager::connect(&db).await.expect("the user logs in");
+    let database = manager.database().clone();
+    let anew = Box::new(move || manager.database_anew().ok());
+    let store = MongoStore::new(database, Duration::from_secs(10), anew);
+    let events = named("events", collection(WriteKind::Insert));
+    assert!(store.is_well(&events).await, "the first password");
+
+    owner.run_command(doc! { "dropUser": "rotated" }).await.expect("dropped");
+    let again = doc! { "createUser": "rotated", "pwd": "second", "roles": ["rotated"] };
+    owner.run_command(again).await.expect("made with another password");
+    write("second");
+    assert!(store.is_well(&events).await, "the login of before is gone, and the second is taken");
+}

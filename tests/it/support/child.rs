@@ -29,9 +29,13 @@ pub fn command(program: &str) -> Command {
             "NOTIFY_SOCKET",
             "WATCHDOG_",
             "JOURNAL_STREAM",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
         ]
         .iter()
-        .any(|prefix| name.to_string_lossy().starts_with(prefix));
+        .any(|prefix| name.to_string_lossy().to_uppercase().starts_with(prefix));
         if is_setting {
             command.env_remove(name);
         }

@@ -97,6 +97,7 @@ pub fn settings(endpoint: Option<&str>, url: &str) -> QueueConfig {
         url: Some(url.to_owned()),
         endpoint_url: endpoint.map(str::to_owned),
         region: None,
+        allow_insecure: false,
         wait: Duration::from_secs(20),
         pollers_max: 1,
         visibility_timeout: None,

@@ -68,6 +68,7 @@ const LAYERS: &[Layer] = &[
             "retry",
             "stop",
             "time",
+            "this_machine",
             "telemetry",
         ],
     },

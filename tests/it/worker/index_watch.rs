@@ -419,6 +419,7 @@ async fn a_database_behind_a_closed_gate_is_not_asked() {
         building: Vec::new(),
         conflicting: Vec::new(),
         unguarded: None,
+        forbids_ingest: None,
         notes: Vec::new(),
         guard: None,
         collation: None,

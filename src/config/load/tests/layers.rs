@@ -14,11 +14,13 @@ fn a_portals_file_is_read_and_what_is_the_portals_own_is_passed_over() {
     let uri = loaded.config.db.mongo_uri.as_ref().map(|uri| uri.expose().to_owned());
     assert_eq!(
         uri.as_deref(),
-        Some("mongodb://portal:p%40ssword@db1.example.net,db2.example.net/portal?replicaSet=rs0")
+        Some(
+            "mongodb://portal:p%40ssword@db1.example.net,db2.example.net/portal?replicaSet=rs0&tls=true"
+        )
     );
     assert_eq!(
         setting(&loaded, "db.mongo_uri").value,
-        r#""mongodb://***@db1.example.net,db2.example.net/portal?replicaSet=rs0""#
+        r#""mongodb://***@db1.example.net,db2.example.net/portal?replicaSet=rs0&tls=true""#
     );
     let options: Vec<_> = loaded
         .config

@@ -187,3 +187,39 @@ fn the_senders_of_a_route_are_ids_without_a_session() {
         assert!(senders(bad).is_err_and(|text| text.contains("without the colon")), "{bad}");
     }
 }
+
+#[test]
+fn a_route_that_lacks_something_is_told_of_all_else_that_is_wrong_with_it() {
+    let errors = errors_in(
+        "[routes.a]\nwrite = \"set\"\nkey = \"k\"\nrequired = [\"_id\"]\nindexes = [{keys = [\"x\"], expire_after = \"5m\"}]\n\
+         [routes.b]\ncollection = \"b\"\nttl = \"nonsense\"\nwrite_concern.w = 0\nrequired = 5\n\
+         [routes.c]\ncollection = \"c\"\nwrite = \"replace\"\nkey = 5\nversion_field = \"v\"\nttl = \"1d\"\n\
+         indexes = [{keys = [\"x\"], expire_after = \"5m\"}]\n",
+    );
+    let has = |text: &str| errors.iter().any(|error| error.starts_with(text));
+    for expected in [
+        "routes.a.collection: is missing",
+        "routes.a.version_field: is missing",
+        "routes.a.required = [\"_id\"]: must not hold _id",
+        "routes.a.indexes = [{ keys = [\"x\"], expire_after = \"5m\" }]: expire_after needs a time: \"x\" is none of [], and version_field, \
+         which is one too, is not known yet",
+        "routes.b.write: is missing",
+        "routes.b.ttl = \"nonsense\": must be",
+        "routes.b.write_concern.w = 0: must be",
+        "routes.b.required = 5: must be",
+        "routes.c.key = 5: must be",
+        "routes.c.indexes = [{ keys = [\"x\"], expire_after = \"5m\" }]: expire_after needs a time: \"x\" is none of [\"v\"]",
+    ] {
+        assert!(has(expected), "{expected}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), 10, "{errors:#?}");
+}
+
+#[test]
+fn the_section_that_was_meant_is_named() {
+    let errors = errors_in("[route.order]\ncollection = \"orders\"\n");
+    assert_eq!(
+        errors,
+        ["route.order.collection: unknown key, did you mean routes.order.collection? (a.toml:2)"]
+    );
+}

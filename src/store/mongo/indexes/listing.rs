@@ -6,9 +6,7 @@ use std::time::Duration;
 use bson::spec::BinarySubtype;
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use mongodb::Collection;
 use mongodb::error::{Error, ErrorKind};
-use mongodb::options::{CollectionOptions, ReadPreference, SelectionCriteria};
 
 use super::super::MongoStore;
 use super::contents::Contents;
@@ -59,7 +57,8 @@ impl MongoStore {
         let mut there = found.first().map_or_else(absent, of_collection);
         if there.contents == Contents::Filled {
             // A count from metadata can be wrong after a crash; a look is not.
-            let any = self.on_primary(name).find_one(doc! {}).projection(doc! { "_id": 1 }).await?;
+            let documents = self.database().collection::<Document>(name);
+            let any = documents.find_one(doc! {}).projection(doc! { "_id": 1 }).await?;
             if any.is_none() {
                 there.contents = Contents::Empty;
             }
@@ -70,16 +69,6 @@ impl MongoStore {
             }
         }
         Ok(there)
-    }
-
-    /// A collection for the worker's own questions: they go to the primary, whatever the connection
-    /// string prefers.
-    pub(super) fn on_primary(&self, name: &str) -> Collection<Document> {
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        self.database().collection_with_options(
-            name,
-            CollectionOptions::builder().selection_criteria(primary).build(),
-        )
     }
 
     /// MongoDB says which indexes are being built where it is asked with `includeBuildUUIDs`: its

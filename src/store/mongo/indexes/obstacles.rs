@@ -39,7 +39,7 @@ impl MongoStore {
         index: &Index,
         obstacles: &mut Vec<String>,
     ) -> mongodb::error::Result<()> {
-        let collection = self.on_primary(&report.collection);
+        let collection = self.database().collection::<Document>(&report.collection);
         let name = &report.collection;
         let fields: Vec<&str> = index.keys.iter().map(|(field, _)| field.as_str()).collect();
         let title = fields.join(", ");

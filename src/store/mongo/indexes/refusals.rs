@@ -11,7 +11,8 @@ impl IndexReport {
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         let of_key = || self.unguarded.as_ref().map(|unguarded| self.refusal(unguarded));
-        self.unfit().or_else(of_key).into_iter().collect()
+        let first = self.unfit().or_else(of_key);
+        first.into_iter().chain(self.forbids_ingest.clone()).collect()
     }
 
     /// Why writes would be lost, doubled or refused for what the collection itself is, whatever its

@@ -23,6 +23,8 @@ pub struct IndexReport {
     pub unguarded: Option<Unguarded>,
     /// Of those that refuse a second document with one key, the one that serves best.
     pub guard: Option<Guard>,
+    /// Why no document could be written, because of its `_ingest`.
+    pub forbids_ingest: Option<String>,
     /// What makes the order of arrival matter, or good messages be rejected. For a person to know.
     pub notes: Vec<String>,
     /// The default collation of the collection, unless it is simple.

@@ -1,0 +1,63 @@
+//! What a worker does not start without: the right to write, and a unique index on each key.
+
+use anyhow::{Context, bail};
+
+use crate::config::Config;
+use crate::mongo_manager::MongoManager;
+use crate::store::Collection;
+use crate::store::mongo::MongoStore;
+use crate::store::mongo::indexes::{Contents, IndexReport};
+
+/// Refuses to run as a user who may not write: each message would wait for ever.
+pub(super) async fn refuse_without_rights(
+    config: &Config,
+    manager: &MongoManager,
+) -> anyhow::Result<()> {
+    // Any user may ask that; without a login nobody may, where the server wants one.
+    manager.has_collection(&config.dead_letters.collection).await?;
+    let (granted, dead_letters) = (manager.privileges().await?, config.dead_letter_collection());
+    let collections = config.collections.values().chain([&dead_letters]);
+    let refusals: Vec<String> =
+        collections.filter_map(|collection| granted.refusal(collection)).collect();
+    if !refusals.is_empty() {
+        bail!("{}", refusals.join("; "));
+    }
+    Ok(())
+}
+
+/// Makes missing indexes on empty and missing collections, and refuses to run without a key's
+/// unique index: two workers could make one document twice.
+pub(super) async fn prepare_indexes(
+    config: &Config,
+    store: &MongoStore,
+) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
+    let dead_letters = config.dead_letter_collection();
+    let (mut refusals, mut reports) = (Vec::new(), Vec::new());
+    for collection in config.collections.values().chain([&dead_letters]) {
+        let mut report = store.indexes(collection).await?;
+        if config.db.create_indexes
+            && !report.missing.is_empty()
+            && matches!(report.contents, Contents::Missing | Contents::Empty)
+        {
+            store.create_indexes(&report).await.with_context(|| {
+                format!(
+                    "cannot make the indexes of {}: grant the user the role readWrite on the database, or set db.create_indexes to false and \
+                     make them by `longshore check --create-indexes`",
+                    collection.name
+                )
+            })?;
+            tracing::info!(
+                collection = collection.name,
+                indexes = report.missing.len(),
+                "indexes made"
+            );
+            report = store.indexes(collection).await?;
+        }
+        refusals.extend(report.refusals());
+        reports.push((collection.clone(), report));
+    }
+    if !refusals.is_empty() {
+        bail!("{}", refusals.join("; "));
+    }
+    Ok(reports)
+}
