@@ -2,10 +2,10 @@
 //! health and the status page.
 
 mod admin;
-mod collector;
+pub mod collector;
 mod indexes;
 mod secrets;
 mod siege;
 mod status;
 mod traces;
-mod web;
+pub mod web;
