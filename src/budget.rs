@@ -259,7 +259,7 @@ impl Permit {
     }
 
     /// Moves `bytes` to `other`, the permit of a message of the same budget; at most all that there
-    /// are. What is more than half of what `other` has, and [`GROWTH_FREE`], counts as grown; false,
+    /// are. What is more than half of what `other` has, and `GROWTH_FREE`, counts as grown; false,
     /// and nothing is moved, where messages would have grown to more than half of the budget.
     #[must_use]
     pub fn give(&mut self, other: &mut Permit, bytes: usize) -> bool {

@@ -121,8 +121,9 @@ fn everything_happens(signals: &Signals, held: &Held) {
     gauges.pollers.set(3);
     gauges.in_flight_messages_max.set(2);
     gauges.in_flight_bytes_max.set(1_000);
-    gauges.in_flight_bytes.set(500);
-    gauges.in_flight_bytes_reserved.set(100);
+    // Nearly all of it is only reserved, which fills no worker.
+    gauges.in_flight_bytes.set(990);
+    gauges.in_flight_bytes_reserved.set(590);
     gauges.receives.ask().answered(Duration::from_millis(1_250));
     // Another receive waits at the queue, or the age would grow.
     std::mem::forget(gauges.receives.ask());
