@@ -5,41 +5,17 @@
 //! its share finds room even while they hold all that they may. Those that have grown hold half of all
 //! bytes at most, or a few small ones would keep all others out. So do rejected messages: where their dead letters cannot be written, others go on.
 
+mod amounts;
+mod room;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::gauges::Gauges;
 
-/// How much may be held: the section `in_flight`.
-#[derive(Debug, Clone)]
-pub struct InFlightConfig {
-    /// 10 to 100,000 (SQS allows 120,000 a queue, over all workers).
-    pub messages_max: usize,
-    /// 10 MiB to 4 GiB, and enough for one message.
-    pub bytes_max: usize,
-}
-
-/// The parts of `in_flight.bytes_max`. Receives reserve from all but `growth`; so whatever they
-/// hold, a message that outgrows its share finds room once the messages that wait for their writes
-/// are done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
-    /// What receives may hold and reserve together, with what was made of it all.
-    pub receives: usize,
-    /// What one message may need beyond its share while it is decoded: its text unpacked, and what
-    /// is made of that.
-    pub growth: usize,
-}
-
-impl Shares {
-    /// What one message takes: as it came, beside what is made of it, which for ordinary JSON is as
-    /// large, give or take an eighth; and its dead letter would be.
-    #[must_use]
-    pub const fn of_message(message_bytes_max: usize) -> usize {
-        2 * message_bytes_max + message_bytes_max / 8
-    }
-}
+pub use self::amounts::{InFlightConfig, Shares, Used};
+use self::room::wait;
 
 /// What a message may need beyond its share and not count as grown. Ordinary JSON needs an eighth more
 /// or less than its share, and a few numbers more than that.
@@ -73,6 +49,8 @@ struct State {
     beyond: usize,
     /// Of the used bytes, those of messages that have grown, and those taken to let one grow.
     grown: usize,
+    /// Of what is used, what receives have reserved and not brought.
+    reserved: Used,
     /// Of what is used, that of rejected messages whose dead letters are not kept yet.
     rejected: Used,
     peak: Used,
@@ -95,14 +73,9 @@ impl State {
     fn show(&self, gauges: &Gauges) {
         gauges.in_flight_messages.set(self.used.messages);
         gauges.in_flight_bytes.set(self.used.bytes);
+        gauges.in_flight_messages_reserved.set(self.reserved.messages);
+        gauges.in_flight_bytes_reserved.set(self.reserved.bytes);
     }
-}
-
-/// What is taken of a budget.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Used {
-    pub messages: usize,
-    pub bytes: usize,
 }
 
 impl Budget {
@@ -155,7 +128,15 @@ impl Budget {
     /// than the whole is never granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
         let bytes_max = self.shared.bytes_max.saturating_sub(self.shared.headroom);
-        let take = || self.take(&mut self.lock(), messages, bytes, bytes_max);
+        let take = || {
+            let mut state = self.lock();
+            let mut permit = self.take(&mut state, messages, bytes, bytes_max)?;
+            state.reserved.messages += messages;
+            state.reserved.bytes += bytes;
+            state.show(&self.shared.gauges);
+            permit.is_reserved = true;
+            Some(permit)
+        };
         let permit = wait(&self.shared.freed, take).await;
         // There may be room for the next in line too, whose wake-up this one took.
         self.shared.freed.notify_one();
@@ -199,25 +180,19 @@ impl Budget {
             return None;
         }
         state.take(messages, bytes, &self.shared.gauges);
-        Some(Permit { budget: self.clone(), messages, bytes, beyond: 0, grown: 0, rejected: None })
+        Some(Permit {
+            budget: self.clone(),
+            messages,
+            bytes,
+            beyond: 0,
+            grown: 0,
+            is_reserved: false,
+            rejected: None,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tries to take what there may be room for, again after each release.
-async fn wait(notify: &Notify, take: impl Fn() -> Option<Permit>) -> Permit {
-    loop {
-        let freed = notify.notified();
-        tokio::pin!(freed);
-        // Registered before the look, or a release in between would be missed.
-        freed.as_mut().enable();
-        if let Some(permit) = take() {
-            return permit;
-        }
-        freed.await;
     }
 }
 
@@ -231,6 +206,8 @@ pub struct Permit {
     beyond: usize,
     /// Of these bytes, those that count as grown.
     grown: usize,
+    /// A receive holds it for what it may bring.
+    is_reserved: bool,
     /// What of it counts as held by a rejected message.
     rejected: Option<Used>,
 }
@@ -252,8 +229,16 @@ impl Permit {
         }
         self.messages -= 1 - lacking_messages;
         self.bytes -= bytes - lacking_bytes;
-        let budget = self.budget.clone();
-        Permit { budget, messages: 1, bytes, beyond: lacking_bytes, grown: 0, rejected: None }
+        self.bring(1 - lacking_messages, bytes - lacking_bytes);
+        Permit {
+            budget: self.budget.clone(),
+            messages: 1,
+            bytes,
+            beyond: lacking_bytes,
+            grown: 0,
+            is_reserved: false,
+            rejected: None,
+        }
     }
 
     /// Counts what this permit holds among what rejected messages hold; false where that would be
@@ -309,7 +294,20 @@ impl Permit {
         other.grown += grown;
         self.bytes -= bytes;
         other.bytes += bytes;
+        if !other.is_reserved {
+            self.bring(0, bytes);
+        }
         true
+    }
+
+    /// So much of what was reserved is held now.
+    fn bring(&self, messages: usize, bytes: usize) {
+        if self.is_reserved {
+            let mut state = self.budget.lock();
+            state.reserved.messages -= messages;
+            state.reserved.bytes -= bytes;
+            state.show(&self.budget.shared.gauges);
+        }
     }
 
     /// Gives all but `bytes` back: what was made of the message is needed no more.
@@ -323,6 +321,7 @@ impl Permit {
             bytes: extra,
             beyond: 0,
             grown,
+            is_reserved: false,
             rejected: None,
         });
     }
@@ -348,6 +347,10 @@ impl Drop for Permit {
         state.used.bytes -= self.bytes;
         state.beyond -= self.beyond;
         state.grown -= self.grown;
+        if self.is_reserved {
+            state.reserved.messages -= self.messages;
+            state.reserved.bytes -= self.bytes;
+        }
         if let Some(own) = self.rejected {
             state.forget_rejected(own);
         }
@@ -361,6 +364,8 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+
+    use crate::gauges::Gauge;
 
     use super::*;
 
@@ -383,6 +388,29 @@ mod tests {
             (budget.used(), budget.peak()),
             (Used::default(), Used { messages: 10, bytes: 500 })
         );
+    }
+
+    #[tokio::test]
+    async fn what_receives_reserve_is_told_apart_from_what_is_held() {
+        let gauges = Arc::<Gauges>::default();
+        let budget = Budget::shown_in(&gauges, 10, 1_000, 0);
+        let shown = || {
+            let [messages, bytes] =
+                [&gauges.in_flight_messages_reserved, &gauges.in_flight_bytes_reserved];
+            [messages, &gauges.in_flight_messages, bytes, &gauges.in_flight_bytes].map(Gauge::get)
+        };
+        let mut receive = budget.acquire(10, 800).await;
+        assert_eq!(shown(), [10, 10, 800, 800], "nothing is held");
+        let mut message = receive.split_message(100);
+        assert_eq!(shown(), [9, 10, 700, 800]);
+        assert!(receive.give(&mut message, 50));
+        assert_eq!(shown(), [9, 10, 650, 800]);
+        let largest = receive.split_message(900);
+        assert_eq!(shown(), [8, 10, 0, 1_050], "more than was reserved");
+        drop(receive);
+        assert_eq!(shown(), [0, 2, 0, 1_050]);
+        drop((message, largest));
+        assert_eq!(shown(), [0; 4]);
     }
 
     #[tokio::test]
@@ -475,7 +503,9 @@ mod tests {
         drop(messages.remove(1));
         assert!(received.give(&mut messages[2], 25 * KIB));
         let before = budget.used().bytes;
-        messages.iter_mut().for_each(|message| message.shrink_to(2 * KIB));
+        for message in &mut messages {
+            message.shrink_to(2 * KIB);
+        }
         assert_eq!(before - budget.used().bytes, (5 + 35) * KIB);
         assert!(budget.grow(50 * KIB).now_or_never().is_some(), "what they had grown is free");
         drop((messages, received));

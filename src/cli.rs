@@ -29,24 +29,35 @@ use crate::worker::Observability;
 /// Columns of a help text: longer lines are hard to read.
 const WIDTH: usize = 100;
 
-/// Unloads Amazon SQS into MongoDB: nothing lost, nothing doubled, in any order.
-#[derive(Debug, Parser)]
-#[command(name = "longshore", version, max_term_width = WIDTH, propagate_version = true)]
-#[command(after_help = "Examples:
-  longshore dev
-  export MONGO_CACHE_URI=mongodb://db.example/portal
+/// The same in every build.
+macro_rules! examples_of_run {
+    () => {
+        "  export MONGO_CACHE_URI=mongodb://db.example/portal
   export LONGSHORE__QUEUE__URL=https://sqs.eu-west-1.amazonaws.com/123456789012/portal
   longshore check
   longshore run
 
 Every setting can stand in a file, in the environment or in a flag: `longshore check --print` shows all of them. AWS \
-credentials and region come the standard way.")]
+credentials and region come the standard way."
+    };
+}
+
+/// Unloads Amazon SQS into MongoDB: nothing lost, nothing doubled, in any order.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, max_term_width = WIDTH, propagate_version = true)]
+#[command(after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     pub settings: Settings,
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// Of commands that this program has: one that is built without `dev` shows none of it.
+#[cfg(feature = "dev")]
+const EXAMPLES: &str = concat!("Examples:\n  longshore dev\n", examples_of_run!());
+#[cfg(not(feature = "dev"))]
+const EXAMPLES: &str = concat!("Examples:\n", examples_of_run!());
 
 /// Where settings come from, beside the environment.
 #[derive(Debug, Clone, Default, Args)]
@@ -276,6 +287,13 @@ mod tests {
                     arguments.split(['|', '>']).next().unwrap_or_default().split_whitespace();
                 let parsed = Cli::try_parse_from(std::iter::once("longshore").chain(arguments));
                 assert!(parsed.is_ok(), "{line}: {}", parsed.expect_err("refused"));
+                // Where the program is installed there is no repository around it.
+                let is_of_repository = |word: &str| {
+                    word.contains('/')
+                        && !word.contains("://")
+                        && !word.starts_with(['/', '~', '"'])
+                };
+                assert!(!line.split_whitespace().any(is_of_repository), "{line}");
             }
         }
     }

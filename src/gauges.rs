@@ -1,10 +1,14 @@
 //! What holds at this moment: set by whoever knows it, read by metrics and the status page.
 
+mod receives;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+
+pub use self::receives::{Asked, Oldest, OldestAge, Receives};
 
 macro_rules! gauges {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
@@ -12,9 +16,8 @@ macro_rules! gauges {
         #[derive(Debug, Default)]
         pub struct Gauges {
             $($(#[doc = $doc])* pub $name: Gauge,)*
-            /// How long the oldest message of the last receive had waited, in milliseconds; 0 after
-            /// an empty receive.
-            pub oldest_message_age_ms: Gauge,
+            /// Receives as they are asked and answered.
+            pub receives: Receives,
             queue_messages: Mutex<Option<QueueMessages>>,
             indexes_missing: Mutex<BTreeMap<String, IndexesMissing>>,
             flood: Mutex<Option<FloodNow>>,
@@ -40,6 +43,10 @@ gauges! {
     in_flight_bytes,
     /// The most bytes that may be reserved and held (`in_flight.bytes_max`).
     in_flight_bytes_max,
+    /// Of the messages reserved and held, those that receives reserve for what they may bring.
+    in_flight_messages_reserved,
+    /// Of the bytes reserved and held, those that receives reserve for what they may bring.
+    in_flight_bytes_reserved,
     /// Receives that are in progress or about to start.
     pollers,
 }

@@ -116,6 +116,7 @@ impl Worker {
             queue_arn: facts.arn.clone(),
             visibility_timeout: queue_traits.visibility_timeout,
             database: database.name().to_owned(),
+            dead_letters: config.dead_letter_collection().name,
             settings,
         };
         let store = MongoStore::new(
@@ -230,6 +231,7 @@ impl Worker {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
         let held = self.held;
+        let (signals, wait) = (self.signals.clone(), self.config.queue.wait);
         tracing::info!(queue.arn = %queue_traits.arn, visibility_timeout = ?queue_traits.visibility_timeout, "started");
         let flow = Flow {
             clock: Arc::new(SystemClock::default()),
@@ -252,6 +254,7 @@ impl Worker {
         }
         let asked = Instant::now();
         tracing::info!(held = held.len(), deadline = ?drain_timeout, "draining: nothing more is received");
+        beside::say_what_a_stop_waits_for(&signals, wait);
         tokio::select! {
             () = &mut running => return (Ended::Drained, asked),
             () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}

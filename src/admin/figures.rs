@@ -11,8 +11,10 @@ use crate::telemetry::metrics::HistogramNow;
 pub(super) struct Sample {
     pub at: Instant,
     pub received: u64,
-    pub dead_lettered: u64,
+    /// Of messages that are durable, without those that are dead letters.
     pub latency: HistogramNow,
+    /// Dead letters that are durable.
+    pub dead_letters: u64,
     /// The longest of the second before it.
     pub latency_max_s: f64,
     /// Write commands that were answered, and the items that they were answered for.
@@ -24,9 +26,13 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Figures {
     pub received_per_s: f64,
+    /// Without dead letters.
     pub durable_per_s: f64,
     pub dead_letters_per_s: f64,
-    /// `None` where nothing became durable.
+    /// Of the messages that had come to an end, the part that was rejected and is a dead letter, from
+    /// 0 to 1; `None` where none had.
+    pub rejected_share: Option<f64>,
+    /// `None` where nothing but dead letters became durable.
     pub latency_p50_s: Option<f64>,
     pub latency_p99_s: Option<f64>,
     /// Of one write, in the mean; `None` where nothing was written.
@@ -42,10 +48,16 @@ impl Figures {
             if seconds > 0.0 { figure(after.saturating_sub(before)) / seconds } else { 0.0 }
         };
         let batches = after.batches.saturating_sub(before.batches);
+        let [durable, rejected] = [
+            after.latency.count.saturating_sub(before.latency.count),
+            after.dead_letters.saturating_sub(before.dead_letters),
+        ];
         Self {
             received_per_s: rate(before.received, after.received),
             durable_per_s: rate(before.latency.count, after.latency.count),
-            dead_letters_per_s: rate(before.dead_lettered, after.dead_lettered),
+            dead_letters_per_s: rate(before.dead_letters, after.dead_letters),
+            rejected_share: (durable + rejected > 0)
+                .then(|| figure(rejected) / figure(durable + rejected)),
             latency_p50_s: quantile(0.5, &before.latency, &after.latency)
                 .map(|p50| p50.min(latency_max_s)),
             latency_p99_s: quantile(0.99, &before.latency, &after.latency)
@@ -127,8 +139,8 @@ mod tests {
         let sample = |at, received, latency, batches, items| Sample {
             at,
             received,
-            dead_lettered: received / 10,
             latency,
+            dead_letters: received / 10,
             batches,
             items,
             latency_max_s: 7.5,
@@ -145,6 +157,7 @@ mod tests {
             (10.0, 10.0, 1.0)
         );
         assert_eq!(figures.batch_documents, Some(25.0));
+        assert_eq!(figures.rejected_share, Some(10.0 / 110.0), "of 100 that are durable, and 10");
         assert_eq!(Figures::between(&before, &before, 0.0), Figures::default(), "no time, no rate");
     }
 }

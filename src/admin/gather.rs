@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::gauges::OldestAge;
 use crate::held::Stage;
 use crate::store::WriteTrouble;
 use crate::telemetry::counters::figure;
@@ -12,8 +13,8 @@ use crate::telemetry::recent::{GateStory, Story};
 
 use super::history::History;
 use super::status::{
-    Api, Database, DeadLetters, FlowStage, Gate, InFlight, QueueNow, Second, StageNow, State,
-    Status, WritesFail,
+    Api, Database, DeadLetters, Depth, FlowStage, Gate, InFlight, QueueNow, Second, StageNow,
+    State, Status, WritesFail,
 };
 use super::view::View;
 
@@ -39,7 +40,7 @@ pub(super) fn status(
         uptime_s: now.duration_since(started).as_secs(),
         state: if view.stop.is_draining() { State::Draining } else { State::Running },
         stuck,
-        queue: queue(view),
+        queue: queue(view, now.into()),
         database: Database { name: view.facts.database.clone() },
         gate: gate(&story.gate, started),
         rates: history.now(),
@@ -72,15 +73,17 @@ fn writes_fail(story: &Story) -> Option<WritesFail> {
     })
 }
 
-fn queue(view: &View) -> QueueNow {
+fn queue(view: &View, now: Second) -> QueueNow {
     let gauges = view.signals.gauges();
+    let OldestAge { age, of } = gauges.receives.oldest_age(view.held.oldest());
     QueueNow {
         name: view.sources.destination.to_string(),
         arn: view.facts.queue_arn.clone(),
         fifo: view.sources.fifo,
         visibility_timeout_s: view.facts.visibility_timeout.as_secs(),
-        depth: gauges.queue_messages().map(Into::into),
-        oldest_age_s: figure(gauges.oldest_message_age_ms.get()) / 1e3,
+        depth: gauges.queue_messages().map(|messages| Depth::of(messages, now)),
+        oldest_age_s: figure(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)) / 1e3,
+        oldest: of,
     }
 }
 
@@ -125,7 +128,7 @@ fn stages(view: &View) -> Vec<StageNow> {
     let receive = StageNow {
         stage: FlowStage::Receive,
         messages: None,
-        calls: Some(view.signals.gauges().pollers.get()),
+        calls: Some(view.signals.gauges().receives.asked() as u64),
         total: Some(counters.received_total.get()),
     };
     let held = view.held.by_stage().map(|(stage, messages)| {
@@ -141,8 +144,10 @@ fn stages(view: &View) -> Vec<StageNow> {
 
 fn in_flight(view: &View) -> InFlight {
     let gauges = view.signals.gauges();
-    // What receives reserve is not there yet.
-    let (messages, bytes) = (view.held.len(), gauges.in_flight_bytes.get());
+    // What receives reserve is not there yet: a worker that waits for messages is not full of them.
+    let bytes_reserved = gauges.in_flight_bytes_reserved.get();
+    let bytes = gauges.in_flight_bytes.get().saturating_sub(bytes_reserved);
+    let messages = view.held.len();
     let (messages_max, bytes_max) =
         (gauges.in_flight_messages_max.get(), gauges.in_flight_bytes_max.get());
     let fill = fill([(messages as u64, messages_max), (bytes, bytes_max)]);
@@ -150,6 +155,7 @@ fn in_flight(view: &View) -> InFlight {
         messages,
         messages_max,
         bytes,
+        bytes_reserved,
         bytes_max,
         fill,
         is_full: fill >= FULL,

@@ -3,10 +3,15 @@
 
 use serde::Serialize;
 
+use crate::gauges::Oldest;
 use crate::telemetry::counters::figure;
 
+use super::figures::Figures;
 use super::status::{Depth, GoesOn, QueueNow, Second, State, Status, WritesFail};
-use super::words::{duration, elapsed, number, rate, time};
+use super::words::{duration, elapsed, number, percent, rate, time};
+
+/// Above this part of all messages, what is rejected stands beside what flows, and not below it.
+const TOLD_SHARE: f64 = 0.1;
 
 /// A sentence: what it is about for the style sheet, a word in bold, the rest, and what else there
 /// is to say.
@@ -27,6 +32,7 @@ enum Kind {
     Closed,
     Failing,
     Jam,
+    Rejecting,
     Flowing,
     Receiving,
     Waiting,
@@ -72,7 +78,8 @@ fn draining(status: &Status) -> Option<Headline> {
 fn closed(status: &Status) -> Option<Headline> {
     let gate = &status.gate;
     let text = format!(" for {}: {}", since(status, gate.since), cause(status));
-    let more = gate.advice.map_or_else(String::new, |advice| format!("What to do: {advice}"));
+    let advice = gate.advice.map(|advice| format!("What to do: {advice}"));
+    let more = [advice, oldest(&status.queue)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     (!gate.open).then(|| Headline::new(Kind::Closed, "Gate closed", text, more))
 }
 
@@ -121,24 +128,18 @@ fn goes_on(status: &Status, trouble: &GoesOn) -> String {
     format!(" for {}: {}", since(status, trouble.since), trouble.text)
 }
 
-/// Nothing is wrong.
+/// Nothing is wrong with the worker.
 fn flow(status: &Status) -> Headline {
     let (rates, held) = (&status.rates, status.in_flight.messages);
-    let rejected = rates.dead_letters_per_s;
-    let written = rates.durable_per_s - rejected;
+    let share = rates.rejected_share.unwrap_or_default();
     let more = || {
-        let dead_letters =
-            (rejected > 0.0).then(|| format!("Dead letters: {} a second.", rate(rejected)));
-        [
-            indexes(status),
-            Some(depth(status.queue.depth.as_ref())),
-            oldest(&status.queue),
-            dead_letters,
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" ")
+        let rejected = (share > 0.0 && share <= TOLD_SHARE)
+            .then(|| format!("Rejected: {}.", rejected(rates, share)));
+        [indexes(status), Some(depth(status.queue.depth.as_ref())), oldest(&status.queue), rejected]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     if rates.durable_per_s > 0.0 {
         let after = rates
@@ -146,12 +147,21 @@ fn flow(status: &Status) -> Headline {
             .map_or_else(String::new, |p50| format!(", durable after {}", duration(p50)));
         let p99 =
             rates.latency_p99_s.map_or_else(String::new, |p99| format!(" (p99 {})", duration(p99)));
-        return Headline::new(
-            Kind::Flowing,
-            "Flowing",
-            format!(": {} messages a second{after}{p99}.", rate(written.max(0.0))),
-            more(),
+        let beside = if share > TOLD_SHARE {
+            format!("; {} are rejected", rejected(rates, share))
+        } else {
+            String::new()
+        };
+        let written = rate(rates.durable_per_s);
+        let text = format!(": {written} messages a second{after}{p99}{beside}.");
+        return Headline::new(Kind::Flowing, "Flowing", text, more());
+    }
+    if rates.dead_letters_per_s > 0.0 {
+        let text = format!(
+            ": {} a second became dead letters, and nothing else was written in the last ten seconds.",
+            rate(rates.dead_letters_per_s)
         );
+        return Headline::new(Kind::Rejecting, "All messages are rejected", text, more());
     }
     if rates.received_per_s > 0.0 {
         return Headline::new(
@@ -176,16 +186,22 @@ fn flow(status: &Status) -> Headline {
     )
 }
 
-/// With the time at which the queue was asked: while nothing waits that is once a minute, and a
-/// minute is long.
+/// `20 a second (9 %)`
+fn rejected(rates: &Figures, share: f64) -> String {
+    format!("{} a second ({})", rate(rates.dead_letters_per_s), percent(share))
+}
+
+/// With how long ago the queue was asked: while nothing flows that is once a minute, and a minute
+/// is long.
 fn depth(depth: Option<&Depth>) -> String {
+    let ago = |age_s: u64| elapsed(figure(age_s));
     match depth {
         None => "The queue does not tell its depth.".to_owned(),
-        Some(Depth { visible: 0, asked_at, .. }) => {
-            format!("The queue was empty at {}.", at(*asked_at))
+        Some(Depth { visible: 0, age_s, .. }) => {
+            format!("The queue was empty {} ago.", ago(*age_s))
         }
-        Some(Depth { visible, asked_at, .. }) => {
-            format!("About {} waited in the queue at {}.", number(figure(*visible)), at(*asked_at))
+        Some(Depth { visible, age_s, .. }) => {
+            format!("About {} waited in the queue {} ago.", number(figure(*visible)), ago(*age_s))
         }
     }
 }
@@ -202,8 +218,14 @@ fn indexes(status: &Status) -> Option<String> {
 }
 
 fn oldest(queue: &QueueNow) -> Option<String> {
-    let age = queue.oldest_age_s;
-    (age > 0.0).then(|| format!("The oldest of the last receive was {} old.", duration(age)))
+    let age = (queue.oldest_age_s > 0.0).then(|| duration(queue.oldest_age_s))?;
+    Some(match queue.oldest {
+        Oldest::NothingReceived => {
+            format!("The oldest message that is known to wait is {age} old; nothing is received.")
+        }
+        Oldest::Held => format!("The oldest message here is held for {age}."),
+        Oldest::LastReceive => format!("The oldest of the last receive was {age} old."),
+    })
 }
 
 fn cause(status: &Status) -> &str {
@@ -248,7 +270,7 @@ mod tests {
             said(&quiet()).0,
             "Idle: nothing came in the last ten seconds, nothing is in flight."
         );
-        assert_eq!(said(&quiet()).1, "The queue was empty at 10:00:30 UTC.");
+        assert_eq!(said(&quiet()).1, "The queue was empty 30 s ago.");
         let mut silent = quiet();
         silent.queue.depth = None;
         assert_eq!(said(&silent).1, "The queue does not tell its depth.");
@@ -262,16 +284,8 @@ mod tests {
             said(&flowing),
             (
                 "Flowing: 20 messages a second, durable after 12 ms.".to_owned(),
-                "About 1,500 waited in the queue at 10:00:30 UTC.".to_owned()
+                "About 1,500 waited in the queue 30 s ago.".to_owned()
             )
-        );
-        let rejected =
-            Figures { durable_per_s: 20.0, dead_letters_per_s: 15.0, ..Figures::default() };
-        let (text, more) = said(&flows(rejected));
-        assert!(
-            text == "Flowing: 5.0 messages a second."
-                && more.ends_with("Dead letters: 15 a second."),
-            "{text} {more}"
         );
         assert!(
             said(&flows(Figures { received_per_s: 1.0, ..Figures::default() }))
@@ -280,6 +294,59 @@ mod tests {
         );
         let in_flight = InFlight { messages: 3, ..quiet().in_flight };
         assert!(said(&Status { in_flight, ..quiet() }).0.starts_with("Waiting: 3 in flight"));
+    }
+
+    #[test]
+    fn what_is_rejected_is_never_told_as_what_flows() {
+        let rejects = |durable_per_s: f64, dead_letters_per_s: f64| {
+            let rejected_share = Some(dead_letters_per_s / (durable_per_s + dead_letters_per_s));
+            said(&flows(Figures {
+                durable_per_s,
+                dead_letters_per_s,
+                rejected_share,
+                ..Figures::default()
+            }))
+        };
+        let empty = "The queue was empty 30 s ago.";
+        assert_eq!(
+            rejects(200.0, 20.0),
+            (
+                "Flowing: 200 messages a second.".to_owned(),
+                format!("{empty} Rejected: 20 a second (9.1 %).")
+            )
+        );
+        assert_eq!(
+            rejects(100.0, 20.0),
+            (
+                "Flowing: 100 messages a second; 20 a second (17 %) are rejected.".to_owned(),
+                empty.to_owned()
+            )
+        );
+        assert_eq!(
+            rejects(0.0, 20.0),
+            (
+                "All messages are rejected: 20 a second became dead letters, and nothing else was written in the last ten seconds."
+                    .to_owned(),
+                empty.to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn the_oldest_message_is_told_as_what_it_is() {
+        let told = |oldest: Oldest| {
+            let queue = QueueNow { oldest_age_s: 34.0, oldest, ..quiet().queue };
+            let gate = Gate { open: oldest != Oldest::NothingReceived, ..quiet().gate };
+            said(&Status { queue, gate, ..quiet() }).1
+        };
+        assert!(
+            told(Oldest::LastReceive).ends_with("The oldest of the last receive was 34 s old.")
+        );
+        assert!(told(Oldest::Held).ends_with("The oldest message here is held for 34 s."));
+        assert_eq!(
+            told(Oldest::NothingReceived),
+            "The oldest message that is known to wait is 34 s old; nothing is received."
+        );
     }
 
     #[test]

@@ -7,8 +7,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::telemetry::metrics::HistogramNow;
-
 use super::figures::{Figures, Sample};
 use super::view::View;
 
@@ -36,6 +34,7 @@ pub(super) struct Point {
     at: i64,
     received_per_s: f64,
     durable_per_s: f64,
+    dead_letters_per_s: f64,
     latency_p50_s: Option<f64>,
     latency_p99_s: Option<f64>,
     batch_documents: Option<f64>,
@@ -88,7 +87,7 @@ impl History {
         }
     }
 
-    /// Messages durable since the start.
+    /// Messages durable since the start, without dead letters.
     pub fn durable(&self) -> u64 {
         self.samples.back().map_or(0, |sample| sample.latency.count)
     }
@@ -104,6 +103,7 @@ impl History {
             at: Timestamp::now().as_second(),
             received_per_s: figures.received_per_s,
             durable_per_s: figures.durable_per_s,
+            dead_letters_per_s: figures.dead_letters_per_s,
             latency_p50_s: figures.latency_p50_s,
             latency_p99_s: figures.latency_p99_s,
             batch_documents: figures.batch_documents,
@@ -114,13 +114,13 @@ impl History {
 }
 
 fn sample(view: &View) -> Sample {
-    let [latency] = view.metrics.histograms(["longshore_enqueue_to_durable_duration_seconds"]);
+    let [latency, of_dead_letters] = view.metrics.latencies(&view.facts.dead_letters);
     let counters = view.signals.counters();
     Sample {
         at: Instant::now(),
         received: counters.received_total.get(),
-        dead_lettered: counters.dead_lettered_total.get(),
-        latency: latency.unwrap_or_else(HistogramNow::default),
+        latency,
+        dead_letters: of_dead_letters.count,
         latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
         batches: counters.batches_written_total.get(),
         items: counters.written_total.get()

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::words::{bytes, duration, number, rate, time};
+use super::words::{bytes, duration, elapsed, number, percent, rate, time};
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -28,6 +28,8 @@ impl Page {
         environment
             .add_filter("dollars", |value: f64, decimals: usize| format!("{value:.decimals$}"));
         environment.add_filter("duration", duration);
+        environment.add_filter("elapsed", elapsed);
+        environment.add_filter("percent", percent);
         environment.add_filter("bytes", bytes);
         environment.add_filter("time", time);
         environment.add_template("page.html", TEMPLATE).context("the status page is broken")?;

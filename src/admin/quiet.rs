@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::gauges::Oldest;
 use crate::held::Stage;
 
 use super::figures::Figures;
@@ -37,8 +38,9 @@ pub(super) fn quiet() -> Status {
             arn: String::new(),
             fifo: false,
             visibility_timeout_s: 90,
-            depth: Some(Depth { visible: 0, in_flight: 0, delayed: 0, asked_at }),
+            depth: Some(Depth { visible: 0, in_flight: 0, delayed: 0, asked_at, age_s: 30 }),
             oldest_age_s: 0.0,
+            oldest: Oldest::LastReceive,
         },
         database: Database { name: "portal".to_owned() },
         gate: Gate {
@@ -54,6 +56,7 @@ pub(super) fn quiet() -> Status {
             messages: 0,
             messages_max: 100,
             bytes: 0,
+            bytes_reserved: 0,
             bytes_max: 1_000,
             fill: 0.0,
             is_full: false,

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::gauges::QueueMessages;
+use crate::gauges::{Oldest, QueueMessages};
 use crate::held::Stage;
 use crate::telemetry::recent::{DeadLetterStory, ErrorStory, IndexStory, Trouble};
 
@@ -65,8 +65,16 @@ pub(super) struct QueueNow {
     pub visibility_timeout_s: u64,
     /// `None` where the queue does not tell.
     pub depth: Option<Depth>,
-    /// Of the last receive; 0 after an empty one.
+    /// Of the oldest message that is known to wait: that of the last receive, 0 after an empty one.
     pub oldest_age_s: f64,
+    /// Which message that is.
+    #[serde(serialize_with = "by_name")]
+    pub oldest: Oldest,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn by_name<S: Serializer>(oldest: &Oldest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(oldest.name())
 }
 
 /// Messages of the queue, by its own account, which is approximate.
@@ -76,12 +84,15 @@ pub(super) struct Depth {
     pub in_flight: u64,
     pub delayed: u64,
     pub asked_at: Second,
+    /// Seconds since it was asked.
+    pub age_s: u64,
 }
 
-impl From<QueueMessages> for Depth {
-    fn from(messages: QueueMessages) -> Self {
+impl Depth {
+    pub fn of(messages: QueueMessages, now: Second) -> Self {
         let QueueMessages { visible, in_flight, delayed, asked_at } = messages;
-        Self { visible, in_flight, delayed, asked_at: asked_at.into() }
+        let asked_at = asked_at.into();
+        Self { visible, in_flight, delayed, asked_at, age_s: now.since(asked_at) }
     }
 }
 
@@ -141,10 +152,12 @@ impl Serialize for FlowStage {
 pub(super) struct InFlight {
     pub messages: usize,
     pub messages_max: u64,
-    /// With what receives reserve.
     pub bytes: u64,
+    /// What receives reserve besides, for what they may bring: it takes up room, and nothing stands
+    /// there.
+    pub bytes_reserved: u64,
     pub bytes_max: u64,
-    /// How full the fuller of the two limits is, from 0 to 1.
+    /// How full of what is held the fuller of the two limits is, from 0 to 1.
     pub fill: f64,
     pub is_full: bool,
     /// The stage that holds most of what is in flight, where one does.

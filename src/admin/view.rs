@@ -35,6 +35,8 @@ pub struct Facts {
     pub queue_arn: String,
     pub visibility_timeout: Duration,
     pub database: String,
+    /// The collection of dead letters.
+    pub dead_letters: String,
     /// Every setting in force: key, value with secrets as stars, and where it came from.
     pub settings: Vec<[String; 3]>,
 }

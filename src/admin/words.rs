@@ -25,6 +25,20 @@ pub(super) fn rate(value: f64) -> String {
     if value > 0.0 && value < 10.0 { format!("{value:.1}") } else { number(value) }
 }
 
+/// A part of a whole, from 0 to 1. Below a tenth it has one decimal; what is not nothing is never
+/// told as 0, nor what is not all as 100.
+pub(super) fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let shown = match percent {
+        percent if percent <= 0.0 => "0".to_owned(),
+        percent if percent < 0.1 => "<0.1".to_owned(),
+        percent if percent < 9.95 => format!("{percent:.1}"),
+        percent if percent > 99.0 && percent < 100.0 => ">99".to_owned(),
+        percent => number(percent),
+    };
+    with_unit(shown, "%")
+}
+
 /// Seconds that are counted, so without a decimal.
 pub(super) fn elapsed(seconds: f64) -> String {
     if seconds < 100.0 { with_unit(seconds.max(0.0).floor(), "s") } else { duration(seconds) }
@@ -116,6 +130,11 @@ mod tests {
         assert_eq!(
             [12.9, 240.0].map(|value| elapsed(value).replace('\u{a0}', " ")),
             ["12 s", "4 min"]
+        );
+        assert_eq!(
+            [0.0, 0.000_2, 0.0909, 0.166, 0.996, 1.0]
+                .map(|share| percent(share).replace('\u{a0}', " ")),
+            ["0 %", "<0.1 %", "9.1 %", "17 %", ">99 %", "100 %"]
         );
         assert_eq!(time("2026-11-23T10:20:05Z"), "10:20:05 UTC");
     }

@@ -76,14 +76,14 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     let worker =
         WorkerThread::start(config.clone(), stop.clone(), Observability::default()).await?;
     let run = drain(&worker, load.messages.len(), stop).await;
-    let (counts, calls) = (worker.signals.counters().counts(), worker.calls.total());
+    let (signals, calls) = (worker.signals.clone(), worker.calls.total());
     let was_interrupted = stop.is_draining();
     stop.drain();
     let ended = worker.ended().await?;
     if was_interrupted {
         return Ok(interrupted());
     }
-    println!("{}", table(&run, &counts, calls));
+    println!("{}", table(load.messages.len() as u64, &run, &signals.counters().counts(), calls));
     let facts = queue.facts().await?;
     let left = facts.messages + facts.messages_in_flight + facts.messages_delayed;
     let mut verification =
@@ -159,7 +159,33 @@ fn bar(what: &'static str, length: usize) -> ProgressBar {
     ProgressBar::new(length as u64).with_style(style).with_message(what)
 }
 
-fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
+/// How many messages came to which end. The parts add up to those that were sent, and to those of
+/// them that the queue delivered twice.
+fn ends(sent: u64, counts: &Counts) -> Vec<(String, u64)> {
+    let row = |name: &str, count: u64| (name.to_owned(), count);
+    let others = [
+        row("joined before writing", counts.joined_total),
+        row("already there", counts.already_there_total),
+        row("stale", counts.stale_total),
+    ];
+    let rejected = counts
+        .dead_lettered
+        .iter()
+        .map(|(reason, count)| (format!("dead-lettered: {reason}"), *count));
+    let others: Vec<_> = others.into_iter().chain(rejected).collect();
+    let of_others = others.iter().map(|(_, count)| count).sum();
+    let again = counts.deleted_total.saturating_sub(sent);
+    [row("sent", sent)]
+        .into_iter()
+        .chain((again > 0).then(|| row("and delivered again", again)))
+        // Each that was deleted came to one of these ends. What the store took has those in it that
+        // turned out stale.
+        .chain([row("written", counts.deleted_total.saturating_sub(of_others))])
+        .chain(others)
+        .collect()
+}
+
+fn table(sent: u64, run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let (messages, calls) = (counts.received_total as f64, calls as f64);
     let mut table = comfy_table::Table::new();
@@ -170,15 +196,9 @@ fn table(run: &Run, counts: &Counts, calls: u64) -> comfy_table::Table {
             comfy_table::Cell::new(value).set_alignment(comfy_table::CellAlignment::Right),
         ]);
     };
-    row("received", counts.received_total.to_string());
-    row("written", (counts.written_total - counts.dead_lettered.values().sum::<u64>()).to_string());
-    row("joined before writing", counts.joined_total.to_string());
-    row("already there", counts.already_there_total.to_string());
-    row("stale", counts.stale_total.to_string());
-    for (reason, count) in &counts.dead_lettered {
-        row(&format!("dead-lettered: {reason}"), count.to_string());
+    for (end, count) in ends(sent, counts) {
+        row(&end, count.to_string());
     }
-    row("deleted", counts.deleted_total.to_string());
     row("messages per second", format!("{:.0}", messages / run.took.as_secs_f64()));
     row("API calls per message", format!("{:.3}", calls / messages));
     if let Some(seconds) = run.cpu_seconds {
@@ -205,4 +225,35 @@ fn judgement(verification: &Verification) -> String {
         );
     }
     format!("The database does not hold what was sent:\n  {}", verification.problems.join("\n  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Reason;
+
+    #[test]
+    fn the_ends_of_messages_add_up_to_what_was_sent() {
+        let counts = Counts {
+            received_total: 120,
+            deleted_total: 104,
+            // Stale updates are among what the store took, expired ones are not.
+            written_total: 83,
+            joined_total: 10,
+            already_there_total: 4,
+            stale_total: 7,
+            dead_lettered_total: 3,
+            dead_lettered: [(Reason::BadJson, 2), (Reason::BadKey, 1)].into(),
+            ..Counts::default()
+        };
+        let ends = ends(100, &counts);
+        let of = |name: &str| {
+            ends.iter().find(|(end, _)| end == name).map(|(_, count)| *count).expect(name)
+        };
+        assert_eq!([of("sent"), of("and delivered again"), of("written")], [100, 4, 80]);
+        let (given, come): (Vec<_>, Vec<_>) =
+            ends.iter().partition(|(end, _)| ["sent", "and delivered again"].contains(&&**end));
+        let sum = |rows: Vec<&(String, u64)>| rows.iter().map(|(_, count)| count).sum::<u64>();
+        assert_eq!(sum(given), sum(come));
+    }
 }

@@ -16,7 +16,7 @@ use super::exit::EXIT_FOUND;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore dev
-  longshore --config config/longshore.toml dev
+  longshore --set log.level=debug dev
 
 Queue and database are private and forget everything at the end. MONGO_CACHE_URI and AWS profiles are ignored: nothing real \
 is touched.")]
@@ -44,7 +44,7 @@ pub async fn dev(
         Ok(worker) => {
             println!("{}", instructions(&local, worker.page));
             stop.draining().await;
-            eprintln!("Draining.");
+            eprintln!("Draining. Ctrl-C once more does not wait.");
             worker.ended().await
         }
         Err(error) => Err(error),

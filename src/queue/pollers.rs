@@ -221,6 +221,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let attempt = attempt.or_else(|| self.next_attempt());
         let asked = Instant::now();
         let span = context.flow.signals.spans().receive();
+        let waits_at_queue = context.flow.signals.gauges().receives.ask();
         let given_up = async {
             context.flow.stop.letting_go().await;
             sleep(LETTING_GO_MAX).await;
@@ -231,6 +232,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
                 Ok(messages) => messages,
                 Err(fault) => {
                     spans::failed(&span, fault.kind.name(), &fault.text);
+                    waits_at_queue.failed();
                     return ReceiveOutcome::Fault { fault, attempt };
                 }
             },
@@ -238,7 +240,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         };
         context.flow.signals.spans().received(&span, &messages);
         drop(span);
-        self.show_age(&messages);
+        waits_at_queue.answered(self.oldest_age(&messages));
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         let (received, outcome) = (messages.len(), self.outcome(&messages, asked));
         let (receipts, room) = self.hold(messages, permit, asked);
@@ -302,19 +304,10 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
     }
 
     /// How long the oldest of them had waited.
-    fn show_age(&self, messages: &[QueueMessage]) {
+    fn oldest_age(&self, messages: &[QueueMessage]) -> Duration {
         let now_ms = self.context.flow.clock.now_ms();
-        let age_ms = messages
-            .iter()
-            .map(|message| now_ms.saturating_sub(message.sent_ms))
-            .max()
-            .unwrap_or_default();
-        self.context
-            .flow
-            .signals
-            .gauges()
-            .oldest_message_age_ms
-            .set(usize::try_from(age_ms).unwrap_or_default());
+        let ages = messages.iter().map(|message| now_ms.saturating_sub(message.sent_ms));
+        Duration::from_millis(u64::try_from(ages.max().unwrap_or_default()).unwrap_or_default())
     }
 
     fn next_attempt(&self) -> Option<String> {

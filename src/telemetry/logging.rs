@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{IsTerminal, stderr};
 
 use opentelemetry_sdk::trace::SdkTracer;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
@@ -16,17 +16,27 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use super::journal::{self, Journal};
+use super::signals;
 use super::spans::{self, recorded_in};
 
 /// The AWS SDK warns of every place where it finds no credentials, with the answer of the metadata
 /// service in full. What comes of it is an error of ours. `log.level` can name these to hear them
-/// all the same.
+/// all the same, up to [`OF_OTHERS`].
 const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error,aws_sdk_sqs=error";
+
+/// The most that is heard of other crates, whatever `log.level` says: below it they tell what they
+/// send and what they are sent, which has bodies of messages, documents, headers and addresses with
+/// passwords in it.
+const OF_OTHERS: Level = Level::INFO;
+
+/// The crate's own targets begin with it.
+const OWN: &str = env!("CARGO_CRATE_NAME");
 
 /// The section `log`.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// A `tracing` filter such as `info` or `longshore=debug,warn`.
+    /// A `tracing` filter such as `info` or `longshore=debug,warn`. Of other crates nothing below
+    /// `info` is ever logged.
     pub level: String,
     pub format: LogFormat,
 }
@@ -50,11 +60,13 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
     let filter = filter(&config.level).map_err(|error| {
         anyhow::anyhow!("log.level = {:?} is not a filter: {error}", config.level)
     })?;
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.format {
-        LogFormat::Auto if stderr().is_terminal() => text(),
-        LogFormat::Auto if journal::reads_stderr() => {
-            Box::new(layer().with_writer(stderr).event_format(Journal::default()))
-        }
+    let format = match config.format {
+        LogFormat::Auto if stderr().is_terminal() => LogFormat::Text,
+        LogFormat::Auto if journal::reads_stderr() => LogFormat::Journal,
+        LogFormat::Auto => LogFormat::Json,
+        chosen => chosen,
+    };
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Journal => {
             Box::new(layer().with_writer(stderr).event_format(Journal::default()))
         }
@@ -74,9 +86,9 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
             )
         }
     };
-    // Spans are for export alone: without a layer that wants them they are not made.
+    let is_for_people = format == LogFormat::Text;
     let lines =
-        lines.with_filter(filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET)));
+        lines.with_filter(filter.and(filter_fn(move |metadata| is_shown(metadata, is_for_people))));
     let exported = tracer.map(|tracer| {
         let layer = tracing_opentelemetry::layer()
             .with_tracer(tracer)
@@ -90,6 +102,21 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
     // Only a subscriber that is there already makes this fail.
     let _ = tracing_subscriber::registry().with(lines).with(exported).try_init();
     Ok(())
+}
+
+/// Spans are for export alone: without a layer that wants them they are not made. And the end of a
+/// worker is told in words or in figures.
+fn is_shown(metadata: &Metadata<'_>, is_for_people: bool) -> bool {
+    match metadata.target() {
+        spans::TARGET => false,
+        signals::ENDED_IN_WORDS => is_for_people,
+        signals::ENDED_IN_FIGURES => !is_for_people,
+        target => is_own(target) || *metadata.level() <= OF_OTHERS,
+    }
+}
+
+fn is_own(target: &str) -> bool {
+    target.strip_prefix(OWN).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -132,6 +159,16 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn targets_of_this_crate_are_its_own_and_no_others() {
+        assert!(["longshore", "longshore::lane"].into_iter().all(is_own));
+        assert!(
+            ["longshore_sdk", "aws_smithy_runtime::client", "log", ""]
+                .into_iter()
+                .all(|target| !is_own(target))
+        );
+    }
 
     #[test]
     fn the_aws_sdk_is_quiet_unless_it_is_named() {

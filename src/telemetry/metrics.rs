@@ -15,7 +15,7 @@ use anyhow::Context;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{Metric, MetricFamily};
 use prometheus::{Registry, TextEncoder};
 
 use super::counters::Counters;
@@ -29,6 +29,10 @@ pub use self::sources::{Connections, Sources};
 /// `/metrics`: Prometheus keeps `_count` for histograms, and `promtool check metrics` says so.
 const CONNECTION_COUNT: &str = "db_client_connection_count";
 const CONNECTIONS: &str = "db_client_connections";
+
+/// As Prometheus has the latency, and its label.
+const LATENCY: &str = "longshore_enqueue_to_durable_duration_seconds";
+const COLLECTION: &str = "db_collection_name";
 
 /// The registry and what feeds it.
 #[derive(Debug)]
@@ -47,9 +51,10 @@ pub struct HistogramNow {
 }
 
 impl HistogramNow {
-    fn of(family: &MetricFamily) -> Self {
+    /// Over the labels that are counted.
+    fn of<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Self {
         let mut all = Self::default();
-        for metric in family.get_metric() {
+        for metric in metrics {
             let histogram = metric.get_histogram();
             all.count += histogram.get_sample_count();
             all.sum += histogram.get_sample_sum();
@@ -110,12 +115,21 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&families).context("cannot write the metrics")
     }
 
-    /// Histograms by the names that Prometheus has for them, each over all its labels; `None` where
-    /// nothing was recorded yet.
+    /// How long messages took to be durable, and how long dead letters did, which are those of the
+    /// collection `dead_letters`. Both are of one moment.
     #[must_use]
-    pub fn histograms<const N: usize>(&self, names: [&str; N]) -> [Option<HistogramNow>; N] {
+    pub fn latencies(&self, dead_letters: &str) -> [HistogramNow; 2] {
         let families = self.registry.gather();
-        names.map(|name| families.iter().find(|family| family.name() == name).map(HistogramNow::of))
+        let metrics = families.iter().find(|family| family.name() == LATENCY);
+        let metrics = metrics.map(MetricFamily::get_metric).unwrap_or_default();
+        let is_dead_letter = |metric: &&Metric| {
+            let labels = metric.get_label();
+            labels.iter().any(|label| label.name() == COLLECTION && label.value() == dead_letters)
+        };
+        [
+            HistogramNow::of(metrics.iter().filter(|metric| !is_dead_letter(metric))),
+            HistogramNow::of(metrics.iter().filter(is_dead_letter)),
+        ]
     }
 
     /// Sends what was not sent yet, for `within` at most. Blocks.

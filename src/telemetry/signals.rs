@@ -8,6 +8,7 @@ mod message;
 mod queue;
 mod signal;
 mod store;
+mod words;
 mod worker;
 
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub use queue::{
 };
 pub use signal::Signal;
 pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, Then, WriteFailed};
-pub use worker::{QueueCalls, WorkerEnded};
+pub use words::QueueCalls;
+pub use worker::{ENDED_IN_FIGURES, ENDED_IN_WORDS, WorkerEnded};
 
 /// Where signals go, and what is told beside them. Clones share all of it. The default one counts
 /// and logs, and measures nothing.

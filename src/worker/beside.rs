@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sd_notify::NotifyState;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::admin::Health;
 use crate::gauges::QueueMessages;
@@ -19,8 +19,8 @@ use crate::telemetry::signals::Signals;
 /// Between questions about how many messages the queue has: 44,640 requests a month, two cents.
 const DEPTH_EVERY: Duration = Duration::from_mins(1);
 
-/// The same while messages wait, when somebody may be looking: ten cents for a month of it.
-const DEPTH_EVERY_WHILE_THEY_WAIT: Duration = Duration::from_secs(10);
+/// The same while messages wait or flow, or the gate is closed, when somebody may be looking: ten cents for a month of it.
+const DEPTH_EVERY_WHILE_THEY_FLOW: Duration = Duration::from_secs(10);
 
 /// What is read where it stands when somebody asks for the metrics.
 pub(super) fn sources(
@@ -72,12 +72,32 @@ pub(super) fn queue_messages(facts: &QueueFacts) -> QueueMessages {
 
 /// Asks the queue how many messages it has. Dropped with the worker.
 pub(super) async fn ask_for_depth(queue: Arc<SqsQueue>, signals: Signals) {
+    let received = || signals.counters().received_total.get();
+    let (mut asked, mut received_then) = (Instant::now(), received());
     loop {
-        let is_any_waiting = signals.gauges().queue_messages().is_none_or(|said| said.visible > 0);
-        sleep(if is_any_waiting { DEPTH_EVERY_WHILE_THEY_WAIT } else { DEPTH_EVERY }).await;
+        sleep(DEPTH_EVERY_WHILE_THEY_FLOW).await;
+        let gauges = signals.gauges();
+        let waits_any = gauges.queue_messages().is_none_or(|said| said.visible > 0);
+        // Behind a closed gate they gather, and nothing else tells of them.
+        let is_of_interest =
+            waits_any || received() != received_then || gauges.gate_open.get() == 0;
+        if !is_of_interest && asked.elapsed() < DEPTH_EVERY {
+            continue;
+        }
+        (asked, received_then) = (Instant::now(), received());
         let facts = queue.facts().await;
         // What cannot be asked is told by the receives, which fail too.
         signals.gauges().set_queue_messages(facts.ok().as_ref().map(queue_messages));
+    }
+}
+
+/// At a stop: an idle worker would stand there for seconds without a word.
+pub(super) fn say_what_a_stop_waits_for(signals: &Signals, wait: Duration) {
+    if signals.gauges().receives.asked() > 0 {
+        tracing::info!(
+            "a receive is open at the queue and waited for, up to {wait:?} (queue.wait): to cancel it could hide messages from everyone until \
+             their visibility timeout. A second signal does not wait, and gives back what is held"
+        );
     }
 }
 

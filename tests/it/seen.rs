@@ -8,4 +8,4 @@ mod secrets;
 mod siege;
 mod status;
 mod traces;
-mod web;
+pub mod web;

@@ -4,6 +4,7 @@
 mod attacks;
 mod configured_routes;
 mod demo;
+mod dev;
 mod dry_run;
 mod extended_json;
 mod index_watch;

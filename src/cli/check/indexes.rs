@@ -119,7 +119,7 @@ pub(super) async fn create(
     let mut failed = |fault: &dyn std::fmt::Display| {
         findings.fail(CHECK, format!("not all of {name} could be made: {fault}"));
     };
-    let obstacles = match store.obstacles(report).await {
+    let obstacles = match store.obstacles(collection, report).await {
         Ok(obstacles) => obstacles,
         Err(fault) => {
             failed(&fault);

@@ -8,8 +8,8 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use super::sources::{Connections, Sources};
 use crate::gauges::{FloodNow, Gauges, IndexesMissing};
-use crate::held::Stage;
-use crate::telemetry::counters::{Counters, figure};
+use crate::held::{Held, Stage};
+use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::destination_attributes;
 
 /// Registers all of it.
@@ -20,7 +20,7 @@ pub(super) fn observe(
     sources: &Sources,
 ) {
     observe_counters(meter, counters);
-    observe_gauges(meter, gauges);
+    observe_gauges(meter, gauges, &sources.held);
     observe_sources(meter, counters, sources);
     observe_process(meter);
 }
@@ -48,7 +48,7 @@ fn observe_counters(meter: &Meter, counters: &Arc<Counters>) {
     }
 }
 
-fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
+fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>, held: &Held) {
     for (name, description, gauge) in Gauges::NAMED {
         let gauges = Arc::clone(gauges);
         meter
@@ -81,21 +81,21 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>) {
             observer.observe(1, &[KeyValue::new("reason", reason), KeyValue::new("route", route)]);
         })
         .build();
-    let age = Arc::clone(gauges);
+    let (age, held) = (Arc::clone(gauges), held.clone());
     meter
         .f64_observable_gauge("longshore.oldest_message_age")
         .with_unit("s")
         .with_description(
-            "How long the oldest message of the last receive had waited; 0 after an empty receive.",
+            "How long the oldest message has waited that is known to wait: the oldest of the last receive, 0 after an empty one, and the time since while nothing is received.",
         )
         .with_callback(move |observer| {
-            observer.observe(figure(age.oldest_message_age_ms.get()) / 1e3, &[]);
+            observer.observe(age.receives.oldest_age(held.oldest()).age.as_secs_f64(), &[]);
         })
         .build();
     let queue = Arc::clone(gauges);
     meter
         .u64_observable_gauge("longshore.queue_messages")
-        .with_description("Messages of the queue by its own account, which is approximate, asked for every 10 s while messages wait, and otherwise once a minute.")
+        .with_description("Messages of the queue by its own account, which is approximate, asked for every 10 s while messages wait, are received or the gate is closed, and otherwise once a minute.")
         .with_callback(move |observer| {
             let Some(messages) = queue.queue_messages() else { return };
             for (state, count) in [("visible", messages.visible), ("in_flight", messages.in_flight), ("delayed", messages.delayed)] {

@@ -1,12 +1,17 @@
-//! The last line of a worker: all that it did, by name.
+//! The last that a worker says: all that it did, by name for programs and in words for people.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::time::Duration;
 
 use crate::telemetry::counters::{Counts, each_counter};
 
 use super::signal::Signal;
+use super::words::{self, QueueCalls, listed};
+
+/// The target of the one line with every figure, for JSON and the journal.
+pub const ENDED_IN_FIGURES: &str = "longshore::ended";
+
+/// The target of the few lines that say the same to people, on a terminal.
+pub const ENDED_IN_WORDS: &str = "longshore::ended::in_words";
 
 /// A worker has settled what it held, or given it back, and is about to exit.
 pub struct WorkerEnded {
@@ -15,15 +20,6 @@ pub struct WorkerEnded {
     pub ran: Duration,
     pub counts: Counts,
     pub calls: QueueCalls,
-}
-
-/// Requests to the queue, failed ones included: what AWS bills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueCalls {
-    pub receive: u64,
-    pub delete: u64,
-    pub change_visibility: u64,
-    pub other: u64,
 }
 
 impl Signal for WorkerEnded {
@@ -35,6 +31,7 @@ impl Signal for WorkerEnded {
                 $name:ident: $kind:ident $(<$label:ident> $(, each in $each:ident)?)? => $shown:ident;
             )*) => {
                 tracing::info!(
+                    target: ENDED_IN_FIGURES,
                     drained,
                     ran = ?ran,
                     $($name = counts.$name, $($($each = listed(&counts.$each),)?)?)*
@@ -47,13 +44,10 @@ impl Signal for WorkerEnded {
             };
         }
         each_counter!(ended);
+        for line in words::of(*drained, *ran, counts, *calls) {
+            tracing::info!(target: ENDED_IN_WORDS, "{line}");
+        }
     }
-}
-
-/// `bad_json: 2, bad_key: 1`
-fn listed(counts: &BTreeMap<impl Display, u64>) -> String {
-    let each: Vec<_> = counts.iter().map(|(label, count)| format!("{label}: {count}")).collect();
-    each.join(", ")
 }
 
 #[cfg(test)]
@@ -100,8 +94,14 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             WorkerEnded { drained: true, ran, counts, calls }.log();
         });
-        let line: Value =
-            serde_json::from_slice(&lines.0.lock().unwrap()).expect("one line of JSON");
+        let lines = lines.0.lock().unwrap().clone();
+        let lines = String::from_utf8(lines).expect("text");
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let (figures, words): (Vec<_>, Vec<_>) =
+            lines.partition(|line| line["target"] == ENDED_IN_FIGURES);
+        assert!(words.len() > 1 && words.iter().all(|line| line["target"] == ENDED_IN_WORDS));
+        assert_eq!(figures.len(), 1, "all figures are in one line");
+        let line = &figures[0];
         for (name, value) in [
             ("message", Value::from("ended")),
             ("drained", true.into()),

@@ -120,6 +120,36 @@ async fn an_index_that_is_being_built_guards_nothing_and_is_waited_for() {
 }
 
 #[tokio::test]
+async fn the_index_that_run_and_check_say_to_make_in_mongosh_is_the_one_that_they_want() {
+    let here = Surroundings::start().await;
+    here.insert("sessions", &[doc! { "session_id": "s-1", "data": {} }]).await;
+    let (_, texts) = here.indexes(&["check"]).await;
+    let told = only(&texts, "sessions has no unique index");
+    let refused = here.run(&["run"]).await.stderr;
+    for text in [told, refused] {
+        let (_, rest) =
+            text.split_once("db.getCollection(\"sessions\").createIndex(").expect("a line");
+        let (arguments, _) = rest.split_once(')').expect("its end");
+        // Mongosh takes names without quotation marks. Read as documents, which keep the order of
+        // their fields.
+        let arguments = arguments.replace("unique:", "\"unique\":");
+        let (key, mut index): (Document, Document) =
+            serde_json::from_str(&format!("[{arguments}]"))
+                .unwrap_or_else(|error| panic!("{arguments}: {error}"));
+        index.extend([("key".to_owned(), key.into()), ("name".to_owned(), "pasted".into())]);
+        let pasted = doc! { "createIndexes": "sessions", "indexes": [index] };
+        here.database().await.run_command(pasted).await.expect("made");
+        assert_eq!(here.indexes(&["check"]).await.0, 0, "it is the one");
+        starts_and_stops(&here).await;
+        here.database()
+            .await
+            .run_command(doc! { "dropIndexes": "sessions", "index": "pasted" })
+            .await
+            .expect("dropped");
+    }
+}
+
+#[tokio::test]
 async fn in_a_folding_collection_run_and_check_lead_to_an_index_that_compares_plainly() {
     let here = Surroundings::start().await;
     let database = here.database().await;

@@ -73,7 +73,7 @@ async fn what_happens_is_shown_and_hostile_words_are_only_words() {
     surroundings.send(&good.chain(bad).collect::<Vec<_>>()).await;
     let mut running = Running::start(&surroundings, &[("LONGSHORE__ADMIN__SHOW_BODIES", "true")]);
     running.until_unloaded(&surroundings).await;
-    until("rates are shown", async || running.web.status().await["totals"]["durable"] == 27).await;
+    until("rates are shown", async || running.web.status().await["totals"]["durable"] == 25).await;
     let status = running.web.status().await;
     assert_eq!(status["dead_letters"]["by_reason"], json!({ "unknown_type": 1, "bad_time": 1 }));
     let last = status["dead_letters"]["last"].as_array().expect("the last dead letters");
@@ -171,6 +171,15 @@ async fn a_closed_gate_is_told_with_its_cause_and_what_to_do() {
         "a restart would not mend the database"
     );
     assert_eq!(running.web.get("/readyz").await.status, 200);
+    let age =
+        async || running.web.status().await["queue"]["oldest_age_s"].as_f64().expect("an age");
+    let first = age().await;
+    assert!(first > 0.0, "a message waits");
+    until("it grows older, although nothing is received", async || age().await > first + 1.0).await;
+    until("it says that nothing is received", async || {
+        running.web.status().await["queue"]["oldest"] == "nothing_received"
+    })
+    .await;
     running.worker.signal("TERM").await;
     until("it is not ready while it drains", async || {
         running.web.get("/readyz").await.status == 503
@@ -221,6 +230,79 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
     );
     running.worker.signal("TERM").await;
     running.worker.ended().await;
+}
+
+#[tokio::test]
+async fn what_is_rejected_is_never_shown_as_what_flows() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let bad = (0..30).map(|number| plain(&json!({ "type": "event", "user_id": number })));
+    surroundings.send(&bad.collect::<Vec<_>>()).await;
+    let mut running = Running::start(&surroundings, &[]);
+    until("the headline says so", async || {
+        running.worker.assert_running();
+        running.web.status().await["headline"]["word"] == "All messages are rejected"
+    })
+    .await;
+    let status = running.web.status().await;
+    let rates = &status["rates"];
+    assert_eq!((&rates["durable_per_s"], &rates["rejected_share"]), (&json!(0.0), &json!(1.0)));
+    assert!(rates["dead_letters_per_s"].as_f64() > Some(0.0), "{rates}");
+    assert_eq!(rates["latency_p50_s"], json!(null), "nothing but dead letters");
+    running.until_unloaded(&surroundings).await;
+    until("all are told", async || running.web.status().await["totals"]["dead_lettered"] == 30)
+        .await;
+    assert_eq!(running.web.status().await["totals"]["durable"], 0);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn an_idle_worker_says_what_its_stop_waits_for_and_a_second_signal_does_not_wait() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let mut running = Running::start(
+        &surroundings,
+        &[("LONGSHORE__QUEUE__WAIT", "20s"), ("LONGSHORE__LOG__FORMAT", "text")],
+    );
+    until("it asks the queue", async || {
+        running.worker.assert_running();
+        running.web.status().await["stages"][0]["calls"] == 1
+    })
+    .await;
+    running.worker.signal("TERM").await;
+    until("it says what it waits for", async || {
+        running
+            .worker
+            .printed()
+            .contains("a receive is open at the queue and waited for, up to 20s")
+    })
+    .await;
+    running.worker.assert_running();
+    running.worker.signal("TERM").await;
+    let (status, printed) = running.worker.ended().await;
+    assert_eq!(status.code(), Some(1), "it did not wait: {printed}");
+    assert!(
+        printed.contains("ended after ")
+            && printed.contains("calls to the queue: ")
+            && !printed.contains("received_total"),
+        "few lines for people: {printed}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_listens_everywhere_answers_to_its_own_names_only() {
+    let mut config = config::defaults().admin;
+    config.listen = Some(([0, 0, 0, 0], 0).into());
+    config.hosts = vec!["longshore.example.com".to_owned()];
+    let view = view(&Signals::default(), Duration::from_secs(30));
+    let admin = admin::serve(admin::bind(&config).expect("bound"), view).expect("served");
+    let web = Web::new(admin.page.expect("an address").port());
+    for path in ["/", "/status.json", "/metrics", "/events", "/livez", "/readyz"] {
+        let status = web.ask(path, "evil.example").await.expect("an answer").status;
+        assert_eq!(status, 421, "{path}");
+    }
+    for host in ["longshore.example.com", "10.1.2.3:9690", "localhost"] {
+        let status = web.ask("/status.json", host).await.expect("an answer").status;
+        assert_eq!(status, 200, "{host}");
+    }
 }
 
 #[tokio::test]
@@ -417,6 +499,7 @@ async fn the_journal_gets_priorities_and_other_readers_get_json() {
         let (status, printed) = child.ended().await;
         assert!(status.success() && printed.lines().count() > 1, "{printed}");
         for line in printed.lines() {
+            assert!(!line.contains("ended after"), "words are for a terminal: {line}");
             let is_for_the_journal =
                 line.starts_with("<6>") && !line.contains('\u{1b}') && !line.contains("INFO");
             assert_eq!(

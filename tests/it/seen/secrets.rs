@@ -14,6 +14,15 @@ use crate::support::until;
 
 const IN_THE_BODY: &str = "planted-body-7f3a";
 const IN_THE_KEY: &str = "planted-key-91cc";
+const OF_AWS: &str = "planted-aws-secret-5be0";
+
+/// The widest filters that there are: everything, and everything of those that hold bodies and
+/// credentials in their hands.
+const FILTERS: [&str; 2] = [
+    "trace",
+    "longshore=trace,aws_smithy_runtime=trace,aws_smithy_http_client=trace,aws_runtime=trace,aws_sdk_sqs=trace,aws_sigv4=trace,aws_config=trace,\
+     hyper=trace,hyper_util=trace,h2=trace,mongodb=trace,rustls=trace",
+];
 
 /// Good ones, and ones that are rejected for each of several reasons, all with words that must not
 /// be seen.
@@ -35,6 +44,12 @@ fn messages() -> Vec<Outgoing> {
 
 #[tokio::test]
 async fn no_password_and_no_body_is_seen_at_any_level() {
+    for (filter, format) in FILTERS.into_iter().zip(["json", "text"]) {
+        nothing_planted_is_seen(filter, format).await;
+    }
+}
+
+async fn nothing_planted_is_seen(filter: &str, format: &str) {
     let surroundings = Surroundings::on(
         Kind::Embedded,
         &json!({ "VisibilityTimeout": "600" }),
@@ -53,10 +68,10 @@ async fn no_password_and_no_body_is_seen_at_any_level() {
     surroundings.send(&messages()).await;
     let mut worker = surroundings.longshore(&["run"]);
     worker.envs([
-        (
-            "LONGSHORE__LOG__LEVEL",
-            "trace,aws_smithy_runtime=info,aws_runtime=info,aws_sdk_sqs=info,hyper=info,h2=info",
-        ),
+        ("LONGSHORE__LOG__LEVEL", filter),
+        ("LONGSHORE__LOG__FORMAT", format),
+        ("AWS_SECRET_ACCESS_KEY", OF_AWS),
+        ("AWS_SESSION_TOKEN", OF_AWS),
         ("LONGSHORE__ADMIN__LISTEN", &format!("127.0.0.1:{port}")),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
@@ -76,13 +91,14 @@ async fn no_password_and_no_body_is_seen_at_any_level() {
     worker.signal("TERM").await;
     let (status, printed) = worker.ended().await;
     assert!(status.success(), "{printed}");
+    assert!(printed.contains("batch written"), "this crate's own lines are there: {printed}");
     until("the last span is printed", async || {
         collector.spans().iter().any(|span| span.name.starts_with("delete"))
     })
     .await;
     seen.extend([("the log", printed), ("the collector", collector.printed())]);
     for (place, text) in &seen {
-        for planted in [IN_THE_BODY, mongod::PASSWORD, &escaped] {
+        for planted in [IN_THE_BODY, mongod::PASSWORD, &escaped, OF_AWS] {
             let around =
                 text.find(planted).map(|at| text[..at].chars().rev().take(300).collect::<String>());
             assert!(

@@ -67,6 +67,7 @@ async fn the_status_of_a_worker_that_has_seen_everything_is_as_it_always_was() {
         queue_arn: "arn:aws:sqs:eu-central-1:1:portal".to_owned(),
         visibility_timeout: Duration::from_secs(90),
         database: "portal".to_owned(),
+        dead_letters: "dead_letters".to_owned(),
         settings: vec![["queue.wait", "20s", "default"].map(str::to_owned)],
     });
     everything_happens(&signals, &view.held);
@@ -95,6 +96,8 @@ fn everything_happens(signals: &Signals, held: &Held) {
         took: Duration::from_millis(5),
     });
     signals.emit(&Durable { collection: &collection, after: Duration::from_millis(70) });
+    let dead_letters = CollectionLabel::new("dead_letters");
+    signals.emit(&Durable { collection: &dead_letters, after: Duration::from_millis(900) });
     signals.emit(&WriteFailed {
         collection: "events",
         documents: 1,
@@ -118,8 +121,12 @@ fn everything_happens(signals: &Signals, held: &Held) {
     gauges.pollers.set(3);
     gauges.in_flight_messages_max.set(2);
     gauges.in_flight_bytes_max.set(1_000);
-    gauges.in_flight_bytes.set(500);
-    gauges.oldest_message_age_ms.set(1_250);
+    // Nearly all of it is only reserved, which fills no worker.
+    gauges.in_flight_bytes.set(990);
+    gauges.in_flight_bytes_reserved.set(590);
+    gauges.receives.ask().answered(Duration::from_millis(1_250));
+    // Another receive waits at the queue, or the age would grow.
+    std::mem::forget(gauges.receives.ask());
     let asked_at = jiff::Timestamp::now();
     gauges.set_queue_messages(Some(QueueMessages {
         visible: 11,

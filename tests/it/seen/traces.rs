@@ -347,6 +347,29 @@ async fn a_rejected_message_has_its_reason_in_the_trace_and_a_failed_write_its_c
 }
 
 #[tokio::test]
+async fn a_sampled_producer_is_recorded_only_where_the_sampler_is_based_on_the_parent() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let collector = Collector::start().await;
+    for (sampler, number) in [("always_off", 2), ("parentbased_always_off", 4)] {
+        surroundings.send(&[with_traceparent(number)]).await;
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint.as_str()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+            ("OTEL_TRACES_SAMPLER", sampler),
+        ];
+        // A worker sends its last spans before it ends.
+        unload(&surroundings, &variables).await;
+    }
+    until("the spans of the second are printed", async || !collector.spans().is_empty()).await;
+    let (trace, _) = producer(4);
+    let spans = collector.spans();
+    let is_of_second = |span: &Span| {
+        span.context.0 == trace || span.links.iter().any(|((linked, _), _)| *linked == trace)
+    };
+    assert!(spans.iter().all(is_of_second), "always_off records nothing: {spans:#?}");
+}
+
+#[tokio::test]
 async fn spans_arrive_by_grpc_as_well() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
     let (agent, endpoint) = collector::by_grpc().await;

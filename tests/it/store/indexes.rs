@@ -75,7 +75,12 @@ async fn what_would_make_a_unique_index_fail_is_named() {
     things.insert_one(doc! { "_id": 9, "session_id": ["once"] }).await.expect("inserted");
     let store = store(&database);
     let report = store.indexes(&with_indexes()).await.expect("a report");
-    let obstacles = store.obstacles(&report).await.expect("read");
+    let mut obstacles = store.obstacles(&with_indexes(), &report).await.expect("read");
+    let pasted = obstacles.remove(2);
+    assert!(
+        pasted.contains("keep the newest") && pasted.contains("paste into mongosh"),
+        "{pasted}"
+    );
     assert_eq!(
         obstacles,
         [
@@ -90,6 +95,56 @@ async fn what_would_make_a_unique_index_fail_is_named() {
             && fault.fault.text.starts_with("11000 (DuplicateKey): E11000 duplicate key"),
         "{fault}"
     );
+}
+
+/// Does what mongosh does with a line that is printed for pasting: it reads `aggregate` and its
+/// arguments, and deletes all but the first id of each group.
+async fn paste(database: &mongodb::Database, line: &str) {
+    let (_, rest) = line.split_once("db.getCollection(").expect("a line for mongosh");
+    let (name, rest) = rest.split_once(").aggregate(").expect("a collection");
+    let name: String = serde_json::from_str(name).expect("its name");
+    let (arguments, rest) = rest.split_once(").forEach(same => ").expect("what it is done with");
+    assert_eq!(
+        rest,
+        format!("db.getCollection({name:?}).deleteMany({{_id: {{$in: same.ids.slice(1)}}}}))")
+    );
+    // Read as documents, which keep the order of their fields.
+    let (stages, options): (Vec<Document>, Document) =
+        serde_json::from_str(&format!("[{arguments}]")).expect("two arguments");
+    let aggregate = doc! { "aggregate": &name, "pipeline": stages, "cursor": {}, "collation": options.get_document("collation").expect("one"), "allowDiskUse": options.get_bool("allowDiskUse").expect("one") };
+    let reply = database.run_command(aggregate).await.expect("groups");
+    let groups = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    for group in groups.expect("the first and only batch") {
+        let ids = group.as_document().expect("a group").get_array("ids").expect("its ids");
+        let others = doc! { "_id": { "$in": &ids[1..] } };
+        database.collection::<Document>(&name).delete_many(others).await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_to_paste_keeps_the_newest_of_each_and_the_index_can_be_made() {
+    let database = database("pasted").await;
+    let one = |id: i32, session_id: &str, at: i64| doc! { "_id": id, "session_id": session_id, "last_accessed": at };
+    let documents = [
+        one(1, "a", 30),
+        one(2, "a", 10),
+        one(3, "a", 20),
+        one(4, "b", 10),
+        one(5, "B", 10),
+        doc! { "_id": 6, "session_id": "c" },
+        doc! { "_id": 7, "session_id": "c" },
+    ];
+    let things = database.collection::<Document>("things");
+    things.insert_many(documents).await.expect("inserted");
+    let store = store(&database);
+    let report = store.indexes(&with_indexes()).await.expect("a report");
+    let obstacles = store.obstacles(&with_indexes(), &report).await.expect("read");
+    let line = obstacles.iter().find(|text| text.contains("mongosh")).expect("a line to paste");
+    paste(&database, line).await;
+    let mut left = things.distinct("_id", doc! {}).await.expect("ids");
+    left.sort_by_key(bson::Bson::as_i32);
+    assert_eq!(left, [1, 4, 5, 7].map(bson::Bson::Int32), "the newest of each");
+    store.create_indexes(&report).await.expect("nothing is in the way");
 }
 
 #[tokio::test]
@@ -153,7 +208,10 @@ async fn keys_that_differ_in_case_are_no_obstacle_also_where_the_collection_fold
         .expect("inserted");
     let store = store(&database);
     let report = store.indexes(&with_indexes()).await.expect("a report");
-    assert_eq!(store.obstacles(&report).await.expect("read"), Vec::<String>::new());
+    assert_eq!(
+        store.obstacles(&with_indexes(), &report).await.expect("read"),
+        Vec::<String>::new()
+    );
     store.create_indexes(&report).await.expect("made");
     let report = store.indexes(&with_indexes()).await.expect("a report");
     assert_eq!((report.present.len(), report.refusals()), (2, Vec::new()));
