@@ -119,6 +119,7 @@ def look(worker, browser, address):
         worker.send({"type": "event", "user_id": 1, "event_type": "login"})
         live.until("it says that the gate is closed", "Gate closed")
         live.until("and what to do", "Look at what the database server is busy with")
+        live.until("the oldest message grows older", "growing: nothing is received")
     finally:
         os.kill(database, signal.SIGCONT)
     live.page.wait_for_function("() => !document.body.innerText.includes('Gate closed')")
