@@ -2,8 +2,9 @@
 //! It is the backpressure: a receive waits until there is room for the most that it may bring.
 //!
 //! Receives leave a part of the bytes alone, the headroom, so that a message that needs more than
-//! its share finds room even while they hold all that they may. Those that have grown hold half of all
-//! bytes at most, or a few small ones would keep all others out. So do rejected messages: where their dead letters cannot be written, others go on.
+//! its share finds room even while they hold all that they may. Those that have grown hold half of
+//! all bytes at most, or a few small ones would keep all others out. So do rejected messages: where
+//! their dead letters cannot be written, or not as fast, others go on.
 
 mod amounts;
 mod room;
@@ -180,15 +181,12 @@ impl Budget {
             return None;
         }
         state.take(messages, bytes, &self.shared.gauges);
-        Some(Permit {
-            budget: self.clone(),
-            messages,
-            bytes,
-            beyond: 0,
-            grown: 0,
-            is_reserved: false,
-            rejected: None,
-        })
+        Some(self.permit(Used { messages, bytes }, 0, 0))
+    }
+
+    fn permit(&self, Used { messages, bytes }: Used, beyond: usize, grown: usize) -> Permit {
+        let budget = self.clone();
+        Permit { budget, messages, bytes, beyond, grown, is_reserved: false, rejected: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -230,15 +228,7 @@ impl Permit {
         self.messages -= 1 - lacking_messages;
         self.bytes -= bytes - lacking_bytes;
         self.bring(1 - lacking_messages, bytes - lacking_bytes);
-        Permit {
-            budget: self.budget.clone(),
-            messages: 1,
-            bytes,
-            beyond: lacking_bytes,
-            grown: 0,
-            is_reserved: false,
-            rejected: None,
-        }
+        self.budget.permit(Used { messages: 1, bytes }, lacking_bytes, 0)
     }
 
     /// Counts what this permit holds among what rejected messages hold; false where that would be
@@ -315,15 +305,7 @@ impl Permit {
         let extra = self.bytes.saturating_sub(bytes.max(self.beyond));
         let grown = std::mem::take(&mut self.grown);
         self.bytes -= extra;
-        drop(Permit {
-            budget: self.budget.clone(),
-            messages: 0,
-            bytes: extra,
-            beyond: 0,
-            grown,
-            is_reserved: false,
-            rejected: None,
-        });
+        drop(self.budget.permit(Used { messages: 0, bytes: extra }, 0, grown));
     }
 
     #[must_use]
