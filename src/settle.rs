@@ -18,8 +18,8 @@ mod settlement;
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -96,7 +96,8 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) 
     let linger_max = if context.traits.fifo { LINGER_FIFO_MAX } else { LINGER_MAX };
     let mut lots = Lots::new(linger_max.min(context.traits.visibility_timeout / 10));
     let mut groups = Groups::default();
-    let (mut parked, mut overtaken) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let (mut parked, mut again) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let (overtaken_sender, mut overtaken) = mpsc::unbounded_channel();
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     loop {
@@ -105,7 +106,7 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) 
             parked.extend(take_over(&context, &mut groups, &mut lots, settlement));
         }
         while let Some(settlements) = lots.take_due(calls.len(), is_letting_go, !open) {
-            calls.push(calls::settle(&context, settlements));
+            calls.push(calls::settle(&context, settlements, &overtaken_sender));
         }
         if !open && calls.is_empty() && parked.is_empty() {
             return;
@@ -113,11 +114,16 @@ pub async fn run<Q: Queue>(context: SettleContext<Q>, settlements: Settlements) 
         let wake = lots.wake(calls.len(), is_letting_go);
         tokio::select! {
             biased;
-            Some(extensions) = calls.next(), if !calls.is_empty() => overtaken.extend(
-                extensions.into_iter().map(|one| overtaken::give_back_again(&context, one)),
-            ),
-            Some(settlement) = parked.next() => lots.put(settlement),
-            Some(()) = overtaken.next() => {}
+            Some(()) = calls.next(), if !calls.is_empty() => {}
+            Some(one) = overtaken.recv() => again.push(overtaken::give_back_again(&context, one)),
+            Some(settlement) = parked.next() => {
+                lots.put(settlement);
+                // What waited for one extension goes back in one call.
+                while let Some(Some(settlement)) = parked.next().now_or_never() {
+                    lots.put(settlement);
+                }
+            }
+            Some(()) = again.next() => {}
             settlement = receiver.recv(), if open => match settlement {
                 Some(settlement) => {
                     parked.extend(take_over(&context, &mut groups, &mut lots, settlement));

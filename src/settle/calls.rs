@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry::trace::SpanContext;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 use tracing::{Instrument, Span};
 
@@ -29,14 +30,14 @@ const TRIES_MAX: u32 = 8;
 const TRIES_LETTING_GO: u32 = 2;
 
 /// Settles all of them, of which the queue is asked for the same, at most
-/// [`crate::queue::BATCH_MAX`]: asks, tries what failed again, and ends every receipt. Returns the
-/// extensions that were overtaken.
+/// [`crate::queue::BATCH_MAX`]: asks, tries what failed again, and ends every receipt. The extensions
+/// that an answer shows to be overtaken are handed over at once: a neighbour may be tried for long.
 pub(super) async fn settle<Q: Queue>(
     context: &SettleContext<Q>,
     mut settlements: Vec<Settlement>,
-) -> Vec<Overtaken> {
+    overtaken: &UnboundedSender<Overtaken>,
+) {
     let mut backoff = context.flow.backoff();
-    let mut overtaken = Vec::new();
     let mut tries = 0;
     while let Some(asked) = settlements.first().map(|first| first.asked) {
         if asked.hidden_for().is_some() {
@@ -57,7 +58,7 @@ pub(super) async fn settle<Q: Queue>(
                     EntryOutcome::Failed(text) => Some(text.clone()),
                     EntryOutcome::Done | EntryOutcome::Stale => None,
                 });
-                settlements = end_answered(context, asked, settlements, &outcomes, &mut overtaken);
+                settlements = end_answered(context, asked, settlements, &outcomes, overtaken);
                 cause.unwrap_or_else(|| "no answer for the entry".to_owned())
             }
             Err(fault) => {
@@ -69,7 +70,7 @@ pub(super) async fn settle<Q: Queue>(
             }
         };
         if settlements.is_empty() {
-            return overtaken;
+            return;
         }
         let tries_max =
             if context.flow.stop.is_letting_go() { TRIES_LETTING_GO } else { TRIES_MAX };
@@ -86,7 +87,7 @@ pub(super) async fn settle<Q: Queue>(
             for settlement in settlements {
                 settlement.receipt.settled();
             }
-            return overtaken;
+            return;
         }
         tokio::select! {
             biased;
@@ -94,7 +95,6 @@ pub(super) async fn settle<Q: Queue>(
             () = context.flow.stop.letting_go(), if !context.flow.stop.is_letting_go() => backoff.reset(),
         }
     }
-    overtaken
 }
 
 /// The span of one call, under the batches that the messages were written in.
@@ -132,20 +132,21 @@ async fn ask<Q: Queue>(
     }
 }
 
-/// Ends what the queue has answered for, and returns what failed.
+/// Ends what the queue has answered for, hands over what it has overtaken, and returns what failed.
 fn end_answered<Q>(
     context: &SettleContext<Q>,
     asked: Asked,
     settlements: Vec<Settlement>,
     outcomes: &[EntryOutcome],
-    overtaken: &mut Vec<Overtaken>,
+    overtaken: &UnboundedSender<Overtaken>,
 ) -> Vec<Settlement> {
     let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
+    let mut noted = Vec::new();
     for (index, settlement) in settlements.into_iter().enumerate() {
         match outcomes.get(index) {
             Some(EntryOutcome::Done) => {
                 done += 1;
-                overtaken::note(overtaken, &settlement);
+                overtaken::note(&mut noted, &settlement);
             }
             Some(EntryOutcome::Stale) => stale += 1,
             Some(EntryOutcome::Failed(_)) | None => {
@@ -157,6 +158,10 @@ fn end_answered<Q>(
             context.flow.signals.emit(&DeadLettered { reason });
         }
         settlement.receipt.settled();
+    }
+    for one in noted {
+        // Whoever listens is there for as long as there are calls.
+        let _ = overtaken.send(one);
     }
     match asked {
         Asked::Delete(_) if done > 0 => context.flow.signals.emit(&Deleted { messages: done }),

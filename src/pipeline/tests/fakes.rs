@@ -62,6 +62,8 @@ struct QueueState {
     delete_faults: VecDeque<EntryOutcome>,
     refuses_deletes: bool,
     refuses_hiding: bool,
+    /// By message, how often it is still refused.
+    refuses_release: BTreeMap<String, usize>,
     hides_late: Duration,
     hiding_calls: usize,
 }
@@ -99,6 +101,11 @@ impl FakeQueue {
     /// Whether every change of visibility fails as a whole from now on.
     pub fn refuse_hiding(&self, refuses: bool) {
         self.lock().refuses_hiding = refuses;
+    }
+
+    /// This message alone is refused so often when it is given back.
+    pub fn refuse_release(&self, id: &str, times: usize) {
+        self.lock().refuses_release.insert(id.to_owned(), times);
     }
 
     /// How long after its sending an extension is applied. Then it hides messages by their latest
@@ -270,14 +277,21 @@ impl Queue for FakeQueue {
         }
         let now = Instant::now();
         let mut state = self.lock();
+        let is_release = timeout != self.visibility_timeout;
         let outcomes = handles
             .iter()
             .map(|handle| {
-                match state.messages.iter_mut().find(|slot| {
+                let QueueState { messages, refuses_release, .. } = &mut *state;
+                match messages.iter_mut().find(|slot| {
                     slot.message.receipt_handle == *handle
                         && (slot.visible_at > now || !late.is_zero())
                 }) {
                     Some(slot) => {
+                        let times = refuses_release.get_mut(&slot.message.message_id);
+                        if let Some(times) = times.filter(|times| is_release && **times > 0) {
+                            *times -= 1;
+                            return EntryOutcome::Failed("throttled".to_owned());
+                        }
                         slot.visible_at = now + timeout;
                         EntryOutcome::Done
                     }

@@ -15,6 +15,14 @@ struct One {
     stop: Stop,
 }
 
+/// The same of several messages of one receive.
+struct Several {
+    queue: Arc<FakeQueue>,
+    settle: Settle,
+    receipts: Vec<Receipt>,
+    stop: Stop,
+}
+
 fn flow(stop: &Stop) -> Flow {
     Flow {
         clock: Arc::new(FakeClock::default()),
@@ -24,12 +32,21 @@ fn flow(stop: &Stop) -> Flow {
     }
 }
 
-/// Receives one message, of which this is the receive `receive_count`, from a queue that acts on
-/// extensions `late`, and gives it 20.1 s later, when its first extension has just been sent.
+/// Receives one message: see [`several`].
 async fn one(late: Duration, receive_count: u32) -> One {
+    let Several { queue, settle, mut receipts, stop } = several(1, late, receive_count).await;
+    One { queue, settle, receipt: receipts.remove(0), stop }
+}
+
+/// Receives messages, of which this is the receive `receive_count`, from a queue that acts on
+/// extensions `late`, and gives them 20.1 s later, when their first extension has just been sent.
+async fn several(number: usize, late: Duration, receive_count: u32) -> Several {
     let queue = queue();
     let receive_count = receive_count - 1;
-    queue.send_message(QueueMessage { receive_count, ..fakes::message("m", "") });
+    for name in 0..number {
+        let message = fakes::message(&name.to_string(), "");
+        queue.send_message(QueueMessage { receive_count, ..message });
+    }
     queue.hide_late(late);
     let (queue, stop, held) = (Arc::new(queue), Stop::default(), Held::default());
     let (settle, settlements) = Settle::new(VISIBILITY_TIMEOUT);
@@ -39,13 +56,17 @@ async fn one(late: Duration, receive_count: u32) -> One {
     let extending =
         visibility::run(Arc::clone(&queue), held.clone(), VISIBILITY_TIMEOUT, flow(&stop));
     tokio::spawn(extending);
-    let message = queue.receive(1, Duration::ZERO, None).await.expect("it is well").remove(0);
-    let (now, permit) = (Instant::now(), Budget::new(1, 1, 0).acquire(1, 0).await);
+    let messages = queue.receive(number, Duration::ZERO, None).await.expect("it is well");
+    let now = Instant::now();
     let due = visibility::due(now, VISIBILITY_TIMEOUT);
-    let receipt = Receipt::new(message, now, due, permit, &held);
+    let mut receipts = Vec::new();
+    for message in messages {
+        let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
+        receipts.push(Receipt::new(message, now, due, permit, &held));
+    }
     sleep(Duration::from_millis(20_100)).await;
     assert_eq!(queue.hiding_calls(), 1, "an extension is in flight");
-    One { queue, settle, receipt, stop }
+    Several { queue, settle, receipts, stop }
 }
 
 async fn seconds(seconds: f64) {
@@ -74,6 +95,23 @@ async fn a_release_that_an_extension_undid_is_sent_once_more() {
     assert_eq!(queue.visible(), 1, "it waited for two seconds");
     seconds(1.9).await;
     assert_eq!((queue.hiding_calls(), queue.visible()), (3, 1), "hidden, and given back again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_neighbour_whose_release_fails_keeps_no_message_hidden() {
+    let Several { queue, settle, receipts, .. } = several(2, Duration::from_secs(4), 1).await;
+    queue.refuse_release("1", 7);
+    for receipt in receipts {
+        settle.release(receipt);
+    }
+    seconds(2.05).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (2, 1), "they go back by one call");
+    seconds(2.0).await;
+    assert_eq!(queue.visible(), 1, "hidden by its extension, and given back again");
+    let tries = queue.hiding_calls();
+    seconds(60.0).await;
+    assert!(queue.hiding_calls() > tries, "the neighbour was still asked for");
+    assert_eq!(queue.visible(), 2);
 }
 
 #[tokio::test(start_paused = true)]

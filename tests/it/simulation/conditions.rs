@@ -1,5 +1,6 @@
 //! What all parts of a world share: its chance, its history, and whether anything fails at present.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Conditions {
     under_way: Arc<()>,
     /// When the machine last went on after it had stood still.
     thawed: Mutex<Instant>,
+    /// Messages that a worker may have left in the queue though nothing failed.
+    left: Mutex<BTreeSet<usize>>,
 }
 
 impl Conditions {
@@ -35,6 +38,7 @@ impl Conditions {
             calm: AtomicBool::new(false),
             under_way: Arc::new(()),
             thawed: Mutex::new(Instant::now()),
+            left: Mutex::default(),
         }
     }
 
@@ -75,6 +79,17 @@ impl Conditions {
     /// Whether a request is still on its way, or at work in a server.
     pub fn is_under_way(&self) -> bool {
         Arc::strong_count(&self.under_way) > 1
+    }
+
+    /// A worker may leave this message in the queue though nothing fails: those that wait for their
+    /// dead letters hold half of what it may hold.
+    pub fn may_leave(&self, number: usize) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    /// Whether a worker may have left it.
+    pub fn may_have_left(&self, number: usize) -> bool {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
     }
 
     /// The machine stands still from now on for this long.

@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore::message::Key;
 
+use super::conditions::Conditions;
 use super::history::History;
 use super::store::{Document, Name, Store};
 use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
 pub use contents::{Subject, subject};
 use contents::{
-    content as content_of, event_content, letter_body, letter_receive_count, whole_content,
+    content as content_of, event_content, letter_body, letter_message_id, letter_receive_count,
+    whole_content,
 };
 pub use others::Deed;
 use others::{Act, Acts, is_excused};
@@ -174,15 +176,21 @@ impl Judge {
     }
 
     /// Where nothing failed: each message was received once, and so say the dead letters.
-    pub fn each_came_once(&self, history: &History, receive_counts: &[u32]) {
+    pub fn each_came_once(&self, conditions: &Conditions, receive_counts: &[u32]) {
+        let history = &conditions.history;
+        let is_left = |number: usize| conditions.may_have_left(number);
+        let counts = receive_counts.iter().enumerate();
         let again: Vec<_> =
-            receive_counts.iter().enumerate().filter(|(_, count)| **count != 1).collect();
+            counts.filter(|(number, count)| **count != 1 && !is_left(*number)).collect();
         if !again.is_empty() {
             history.violation(|| format!("nothing failed, and yet these were not received once (message, times): {again:?}"));
         }
+        let left: Vec<_> =
+            (0..receive_counts.len()).filter(|number| is_left(*number)).map(message_id).collect();
         for letter in self.store.durable_of(DEAD_LETTERS) {
             let count = letter_receive_count(&letter);
-            if count != Some(1) {
+            let is_left = letter_message_id(&letter).is_some_and(|id| left.contains(&id));
+            if count != Some(1) && !is_left {
                 history.violation(|| {
                     format!("nothing failed, and yet a dead letter has the receive count {count:?}")
                 });

@@ -155,6 +155,12 @@ impl Receipt {
         self.tries
     }
 
+    /// Its dead letter is due, or may be for a doubt. What was made of it is needed no more.
+    pub fn is_rejected(&mut self) {
+        self.dead_letter = DeadLetter::Due;
+        self.made_bytes = 0;
+    }
+
     /// From now on it may be left in the queue.
     pub fn doubts(&mut self) {
         self.doubt.get_or_insert_default();

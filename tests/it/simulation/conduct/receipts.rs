@@ -165,14 +165,14 @@ impl Receipts {
                 }
                 // Its dead letter is due.
                 ItemOutcome::Rejected(_) if collection != DEAD_LETTERS => {
-                    receipt.dead_letter = DeadLetter::Due;
+                    receipt.is_rejected();
                 }
                 ItemOutcome::Rejected(_)
                 | ItemOutcome::Doubtful(_)
                 | ItemOutcome::Unconfirmed(_) => {
                     // A doubt that is proven ends as a rejection.
                     if matches!(item, ItemOutcome::Doubtful(_)) {
-                        receipt.dead_letter = DeadLetter::Due;
+                        receipt.is_rejected();
                     }
                     receipt.doubts();
                 }
@@ -189,9 +189,11 @@ impl Receipts {
         let bytes: usize =
             rejected().map(|receipt| 2 * receipt.bytes + 2 * receipt.made_bytes).sum();
         if rejected().count() > limits.messages_max / 2 || bytes > limits.bytes_max / 4 {
-            let rejected =
-                self.by_handle.values_mut().filter(|receipt| receipt.waits_for_dead_letter());
-            rejected.for_each(Receipt::doubts);
+            let all = self.by_handle.iter_mut();
+            for (handle, receipt) in all.filter(|(_, receipt)| receipt.waits_for_dead_letter()) {
+                receipt.doubts();
+                who.conditions().may_leave(parse(handle).0);
+            }
         }
     }
 

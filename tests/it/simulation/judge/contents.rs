@@ -51,6 +51,11 @@ pub fn letter_receive_count(document: &Document) -> Option<i64> {
     RawDocument::from_bytes(document).ok()?.get_i64("receive_count").ok()
 }
 
+pub fn letter_message_id(document: &Document) -> Option<String> {
+    let Document::Inserted { document, .. } = document else { return None };
+    Some(RawDocument::from_bytes(document).ok()?.get_str("message_id").ok()?.to_owned())
+}
+
 /// The contents of `data` and of `extra`.
 pub fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
     let bytes = document(fields);
