@@ -34,6 +34,8 @@ struct Shared {
     bytes_max: usize,
     /// Bytes that [`Budget::acquire`] leaves to [`Budget::grow`].
     headroom: usize,
+    /// Bytes that [`Budget::acquire`] leaves to [`Budget::extend`].
+    spare: usize,
     gauges: Arc<Gauges>,
     state: Mutex<State>,
     /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up
@@ -41,6 +43,9 @@ struct Shared {
     freed: Notify,
     /// For the one that waits to grow.
     freed_to_grow: Notify,
+    /// For the first of those that wait to extend, who has the lock.
+    freed_to_extend: Notify,
+    extending: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -82,29 +87,32 @@ impl State {
 impl Budget {
     #[must_use]
     pub fn new(messages_max: usize, bytes_max: usize, headroom: usize) -> Self {
-        Self::shown_in(&Arc::default(), messages_max, bytes_max, headroom)
+        Self::shown_in(&Arc::default(), messages_max, bytes_max, headroom, 0)
     }
 
-    /// A budget whose use stands in `gauges`.
+    /// A budget whose use stands in `gauges`. `headroom` and `spare` are parts of `bytes_max`.
     #[must_use]
     pub fn shown_in(
         gauges: &Arc<Gauges>,
         messages_max: usize,
         bytes_max: usize,
         headroom: usize,
+        spare: usize,
     ) -> Self {
         gauges.in_flight_messages_max.set(messages_max);
         gauges.in_flight_bytes_max.set(bytes_max);
-        let (gauges, freed, freed_to_grow) = (Arc::clone(gauges), Notify::new(), Notify::new());
         Self {
             shared: Arc::new(Shared {
                 messages_max,
                 bytes_max,
                 headroom,
-                gauges,
+                spare,
+                gauges: Arc::clone(gauges),
                 state: Mutex::default(),
-                freed,
-                freed_to_grow,
+                freed: Notify::new(),
+                freed_to_grow: Notify::new(),
+                freed_to_extend: Notify::new(),
+                extending: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -125,10 +133,10 @@ impl Budget {
         self.lock().peak
     }
 
-    /// Waits for room for `messages` and `bytes` beside the headroom, and takes it. What is more
-    /// than the whole is never granted. Cancel safe: a dropped wait took nothing.
+    /// Waits for room for `messages` and `bytes` beside headroom and spare, and takes it. What is
+    /// more than the whole is never granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
-        let bytes_max = self.shared.bytes_max.saturating_sub(self.shared.headroom);
+        let bytes_max = self.for_receives().saturating_sub(self.shared.spare);
         let take = || {
             let mut state = self.lock();
             let mut permit = self.take(&mut state, messages, bytes, bytes_max)?;
@@ -142,6 +150,34 @@ impl Budget {
         // There may be room for the next in line too, whose wake-up this one took.
         self.shared.freed.notify_one();
         permit
+    }
+
+    /// Waits for `bytes` more for a receive whose answer is larger than what it has reserved, the
+    /// spare included, and takes them. Who asks first has them first. Cancel safe.
+    pub async fn extend(&self, reserved: &mut Permit, bytes: usize) {
+        let _first = self.shared.extending.lock().await;
+        wait(&self.shared.freed_to_extend, || self.extend_now(bytes)).await.join(reserved);
+    }
+
+    /// The same at once, where there is room and nobody waits for it; false where that is not so.
+    #[must_use]
+    pub fn try_extend(&self, reserved: &mut Permit, bytes: usize) -> bool {
+        let Ok(_first) = self.shared.extending.try_lock() else { return false };
+        self.extend_now(bytes).map(|more| more.join(reserved)).is_some()
+    }
+
+    fn extend_now(&self, bytes: usize) -> Option<Permit> {
+        let mut state = self.lock();
+        let mut permit = self.take(&mut state, 0, bytes, self.for_receives())?;
+        state.reserved.bytes += bytes;
+        state.show(&self.shared.gauges);
+        permit.is_reserved = true;
+        Some(permit)
+    }
+
+    /// What receives may hold and reserve together.
+    fn for_receives(&self) -> usize {
+        self.shared.bytes_max.saturating_sub(self.shared.headroom)
     }
 
     /// Waits for `bytes` for messages that are in the budget already, the headroom included, and
@@ -211,6 +247,12 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Becomes part of `other`. Both are of receives.
+    fn join(mut self, other: &mut Permit) {
+        debug_assert!(self.is_reserved && other.is_reserved, "permits of receives");
+        other.bytes += std::mem::take(&mut self.bytes);
+    }
+
     /// Splits one message of `bytes` off.
     ///
     /// What this permit lacks is taken over the budget, as the message is in memory already. That
@@ -340,6 +382,7 @@ impl Drop for Permit {
         drop(state);
         self.budget.shared.freed.notify_one();
         self.budget.shared.freed_to_grow.notify_one();
+        self.budget.shared.freed_to_extend.notify_one();
     }
 }
 
@@ -375,7 +418,7 @@ mod tests {
     #[tokio::test]
     async fn what_receives_reserve_is_told_apart_from_what_is_held() {
         let gauges = Arc::<Gauges>::default();
-        let budget = Budget::shown_in(&gauges, 10, 1_000, 0);
+        let budget = Budget::shown_in(&gauges, 10, 1_000, 0, 0);
         let shown = || {
             let [messages, bytes] =
                 [&gauges.in_flight_messages_reserved, &gauges.in_flight_bytes_reserved];

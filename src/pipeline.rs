@@ -21,7 +21,7 @@ use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Held;
 use crate::lane::{self, Evidence, Lane, LaneContext, Searches};
-use crate::queue::pollers::{self, PollersContext};
+use crate::queue::pollers::{self, Arrival, PollersContext};
 use crate::queue::{Queue, QueueTraits, visibility};
 use crate::route::Router;
 use crate::settle::{self, Settle, SettleContext};
@@ -178,6 +178,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             in_flight.messages_max,
             in_flight.bytes_max,
             shares.growth,
+            if self.queue.tells_size() { shares.spare } else { 0 },
         );
         let intake = Arc::new(intake);
         let (outgrown, to_grow) = mpsc::unbounded_channel();
@@ -200,11 +201,16 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             gate,
             flow: self.flow,
         };
-        let polling = pollers::run(context, move |receipts, room| {
-            for receipt in intake.take(receipts, room) {
-                // The stage ends after its ways in, so this fails only in a teardown, where
-                // dropping is what happens.
-                let _ = outgrown.send(receipt);
+        let polling = pollers::run(context, move |arrival| match arrival {
+            Arrival::Read(receipts, room) => {
+                for receipt in intake.take(receipts, room) {
+                    // The stage ends after its ways in, so this fails only in a teardown, where
+                    // dropping is what happens.
+                    let _ = outgrown.send(receipt);
+                }
+            }
+            Arrival::Unread(receipts) => {
+                receipts.into_iter().for_each(|receipt| intake.give_back(receipt));
             }
         });
         stages.spawn(watchdog.watch("pollers", polling));

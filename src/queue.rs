@@ -79,6 +79,28 @@ pub trait Queue: Send + Sync + 'static {
         attempt: Option<&str>,
     ) -> impl Future<Output = Result<Vec<QueueMessage>, QueueFault>> + Send;
 
+    /// Whether [`Queue::receive_into`] makes room for an answer once it knows the size. Otherwise the
+    /// room for the largest answer has to be there before.
+    fn tells_size(&self) -> bool {
+        false
+    }
+
+    /// The same as `receive`, but what does not find `room` is not read.
+    fn receive_into(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+        room: &mut impl Room,
+    ) -> impl Future<Output = Result<Brought, QueueFault>> + Send {
+        // By default it has room, because it does not tell its size.
+        let _ = room;
+        async move {
+            let messages = self.receive(max, wait, attempt).await?;
+            Ok(Brought { messages, are_unread: false })
+        }
+    }
+
     /// Deletes by receipt handle, at most [`BATCH_MAX`]. The answers stand in the order of
     /// `handles`, one each; an `Err` of the whole says that nothing is known about any of them.
     fn delete(
@@ -93,6 +115,22 @@ pub trait Queue: Send + Sync + 'static {
         handles: &[Arc<str>],
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
+}
+
+/// Room for what a receive brings: made once its size is known, and before it is read.
+pub trait Room: Send {
+    /// Waits for room for an answer of `bytes`, as it comes over the network. False: there is none in
+    /// time. Its messages are hidden already, and nobody knows their handles yet; so the answer is read
+    /// for these alone, and what it brings is given back.
+    fn make(&mut self, bytes: usize) -> impl Future<Output = bool> + Send;
+}
+
+/// What a receive brought.
+#[derive(Debug, Default)]
+pub struct Brought {
+    pub messages: Vec<QueueMessage>,
+    /// There was no room for them: each has its id and its receipt handle, and nothing else.
+    pub are_unread: bool,
 }
 
 /// What became of one entry of a batch.

@@ -1,5 +1,7 @@
 //! How much may be held, and how much is.
 
+use crate::queue::BATCH_MAX;
+
 /// How much may be held: the section `in_flight`.
 #[derive(Debug, Clone)]
 pub struct InFlightConfig {
@@ -16,6 +18,10 @@ pub struct InFlightConfig {
 pub struct Shares {
     /// What receives may hold and reserve together, with what was made of it all.
     pub receives: usize,
+    /// Of that, what receives leave alone before they ask, for answers that turn out larger than those
+    /// before: the largest one. 0 where there is not room for two of them; then each receive reserves
+    /// the largest answer.
+    pub spare: usize,
     /// What one message may need beyond its share while it is decoded: its text unpacked, and what
     /// is made of that.
     pub growth: usize,
@@ -27,6 +33,12 @@ impl Shares {
     #[must_use]
     pub const fn of_message(message_bytes_max: usize) -> usize {
         2 * message_bytes_max + message_bytes_max / 8
+    }
+
+    /// What the largest answer takes.
+    #[must_use]
+    pub const fn of_answer(message_bytes_max: usize) -> usize {
+        BATCH_MAX * Self::of_message(message_bytes_max)
     }
 }
 

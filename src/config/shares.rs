@@ -14,7 +14,10 @@ const GROWTH_MAX: usize = 7;
 pub fn shares(config: &Config, message_bytes_max: usize) -> Option<Shares> {
     let growth = growth(config, message_bytes_max);
     let receives = config.in_flight.bytes_max.checked_sub(growth)?;
-    (receives >= Shares::of_message(message_bytes_max)).then_some(Shares { receives, growth })
+    let largest = Shares::of_answer(message_bytes_max);
+    let spare = if receives >= 2 * largest { largest } else { 0 };
+    let has_room = receives >= Shares::of_message(message_bytes_max);
+    has_room.then_some(Shares { receives, spare, growth })
 }
 
 /// The least `in_flight.bytes_max` that holds one message.
@@ -52,6 +55,18 @@ mod tests {
             shares.receives
                 >= config.queue.pollers_max * 10 * Shares::of_message(MESSAGE_BYTES_MAX)
         );
+    }
+
+    #[test]
+    fn the_largest_answer_is_spared_where_there_is_room_for_two() {
+        let mut config = defaults();
+        let largest = Shares::of_answer(MESSAGE_BYTES_MAX);
+        let spare = |config: &Config| shares(config, MESSAGE_BYTES_MAX).expect("room").spare;
+        assert_eq!(spare(&config), largest);
+        config.in_flight.bytes_max = growth(&config, MESSAGE_BYTES_MAX) + 2 * largest;
+        assert_eq!(spare(&config), largest);
+        config.in_flight.bytes_max -= 1;
+        assert_eq!(spare(&config), 0);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! all: see `waits`. So idling costs one request per `queue.wait`, and load a
 //! tenth of a request per message.
 //!
-//! Before it asks, a receive reserves the most that the answer can bring: that many messages of the
-//! largest size, each with room for what is made of it. What they turn out not to need goes back on
-//! arrival.
+//! Before it asks, a receive reserves what receives lately brought, with room for what is made of it,
+//! and makes room for more once the answer tells its size (`room`). Where the queue does not tell it, it
+//! reserves the most that the answer can bring: that many messages of the largest size. What they turn
+//! out not to need goes back on arrival. An answer that had to wait for room halves the receives.
 
+mod room;
 mod waits;
 
 use std::collections::VecDeque;
@@ -20,19 +22,19 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::budget::Shares;
-use crate::budget::{Budget, Permit, Used};
+use crate::budget::{Budget, Permit, Shares, Used};
 use crate::flow::Flow;
-use crate::gate::Gate;
+use crate::gate::{Gate, GateState};
 use crate::held::Held;
 use crate::message::{QueueMessage, Receipt};
 use crate::queue::QueueConfig;
-use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received};
+use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
+use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
 
-use super::{BATCH_MAX, Queue, QueueFault, QueueTraits, visibility};
+use super::{Brought, Queue, QueueFault, QueueTraits, visibility};
 
 /// A receive with at least this many messages, returned at once, tells of a backlog.
 const WELL_FILLED: usize = 5;
@@ -63,22 +65,32 @@ pub struct PollersContext<Q> {
     pub flow: Flow,
 }
 
+/// What becomes of what a receive brought.
+pub enum Arrival {
+    /// With what is left of the reservation, for what is made of the messages.
+    Read(Vec<Receipt>, Permit),
+    /// There was no room for them: they go back.
+    Unread(Vec<Receipt>),
+}
+
 /// Receives until the stop, and hands every receipt to `intake`. Receives in progress are not
 /// cancelled, because a cancelled long poll can leave messages hidden for their whole timeout: they
 /// run out, and `intake` releases what they bring. Only a worker that lets go gives them up.
-/// `intake` also gets what is left of the reservation, for what it makes of the messages.
 pub async fn run<Q: Queue>(
     context: PollersContext<Q>,
-    intake: impl Fn(Vec<Receipt>, Permit) + Send + Sync + 'static,
+    intake: impl Fn(Arrival) + Send + Sync + 'static,
 ) {
-    let message_bytes_max = AtomicUsize::new(context.traits.message_bytes_max);
     let (attempts, waits) = (AtomicUsize::new(0), Waits::new());
-    let poller = Arc::new(Poller { context, intake, message_bytes_max, attempts, waits });
+    let lately = Lately::new(context.traits.message_bytes_max);
+    let message_bytes_max = AtomicUsize::new(context.traits.message_bytes_max);
+    let poller = Arc::new(Poller { context, intake, message_bytes_max, lately, attempts, waits });
     let stop = poller.context.flow.stop.clone();
     let watchdog = poller.context.flow.signals.watchdog().clone();
     let mut backoff = poller.context.flow.backoff();
     let mut receives = JoinSet::new();
     let mut retries = Retries::default();
+    // Fewer than there may be, once an answer had to wait for room.
+    let mut allowed = usize::MAX;
     loop {
         if stop.is_draining() && receives.is_empty() {
             poller.context.flow.signals.gauges().pollers.set(0);
@@ -96,14 +108,22 @@ pub async fn run<Q: Queue>(
         poller.context.flow.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            outcome @ (ReceiveOutcome::Backlog | ReceiveOutcome::Some) => {
+            outcome
+            @ (ReceiveOutcome::Backlog | ReceiveOutcome::Some | ReceiveOutcome::Crowded) => {
                 backoff.reset();
                 retries.pause = None;
-                let more = match outcome {
-                    ReceiveOutcome::Backlog if receives.len() + 1 < poller.pollers_max() => 2,
-                    _ => 1,
+                let others = receives.len();
+                let wanted = match outcome {
+                    ReceiveOutcome::Backlog => others + 2,
+                    _ => others + 1,
                 };
-                for _ in 0..more {
+                allowed = match outcome {
+                    ReceiveOutcome::Crowded => (others + 1) / 2,
+                    ReceiveOutcome::Backlog => allowed.saturating_add(1),
+                    _ => allowed,
+                };
+                let most = poller.pollers_max().min(allowed).max(1);
+                for _ in others..wanted.min(most) {
                     receives.spawn(watchdog.watch(
                         "poller",
                         Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()),
@@ -142,6 +162,8 @@ enum ReceiveOutcome {
     /// There is more.
     Backlog,
     Some,
+    /// There was no room at once for what it brought.
+    Crowded,
     Nothing,
     Fault {
         fault: QueueFault,
@@ -157,44 +179,29 @@ struct Poller<Q, I> {
     /// The largest message that the queue says it takes, or that it delivered nonetheless: it may
     /// be set to more while this runs.
     message_bytes_max: AtomicUsize,
+    lately: Lately,
     /// Names FIFO receive attempts.
     attempts: AtomicUsize,
     waits: Waits,
 }
 
-/// What a receive reserves of the budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Reservation {
-    messages: usize,
-    bytes: usize,
-}
-
-impl Reservation {
-    /// Ten messages of the largest size, fewer where there is not room for ten, and at least one. A
-    /// message larger than all the room, which SQS does not have, must not keep the worker from
-    /// receiving.
-    fn new(shares: Shares, message_bytes_max: usize, messages_max: usize) -> Self {
-        let each = Shares::of_message(message_bytes_max).max(1);
-        // Where few are allowed, one that is held for long must leave room for others.
-        let messages = (shares.receives / each).clamp(1, BATCH_MAX.min((messages_max / 2).max(1)));
-        Self { messages, bytes: (messages * each).min(shares.receives) }
-    }
-}
-
-impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
+impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
     fn reservation(&self) -> Reservation {
-        let PollersContext { shares, budget, .. } = &self.context;
-        Reservation::new(
-            *shares,
-            self.message_bytes_max.load(Ordering::Relaxed),
-            budget.messages_max(),
-        )
+        let PollersContext { queue, shares, budget, .. } = &self.context;
+        let messages_max = budget.messages_max();
+        if queue.tells_size() && shares.spare > 0 {
+            return Reservation::of_lately(*shares, &self.lately, messages_max);
+        }
+        let message_bytes_max = self.message_bytes_max.load(Ordering::Relaxed);
+        Reservation::of_worst(*shares, message_bytes_max, messages_max)
     }
 
     /// No more than have room beside each other: others would only wait.
     fn pollers_max(&self) -> usize {
-        let room_for = self.context.shares.receives / self.reservation().bytes.max(1);
-        self.context.config.pollers_max.min(room_for).max(1)
+        let PollersContext { config, shares, budget, .. } = &self.context;
+        let Reservation { messages, bytes } = self.reservation();
+        let room_for = (shares.receives / bytes.max(1)).min(budget.messages_max() / messages);
+        config.pollers_max.min(room_for).max(1)
     }
 
     /// One receive: pause, gate, budget, ask, hand over.
@@ -213,7 +220,7 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             }
         };
         // In progress until the messages are handed over.
-        let (permit, _receiving) = tokio::select! {
+        let (permit, receiving) = tokio::select! {
             biased;
             () = context.flow.stop.draining() => return ReceiveOutcome::Stopped,
             ready = ready => ready,
@@ -226,10 +233,17 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             context.flow.stop.letting_go().await;
             sleep(LETTING_GO_MAX).await;
         };
-        let messages = tokio::select! {
+        let mut room = AnswerRoom::new(context, permit, asked);
+        let answer = context.queue.receive_into(
+            reservation.messages,
+            context.config.wait,
+            attempt.as_deref(),
+            &mut room,
+        );
+        let Brought { messages, are_unread } = tokio::select! {
             biased;
-            answer = context.queue.receive(reservation.messages, context.config.wait, attempt.as_deref()) => match answer {
-                Ok(messages) => messages,
+            answer = answer => match answer {
+                Ok(brought) => brought,
                 Err(fault) => {
                     spans::failed(&span, fault.kind.name(), &fault.text);
                     waits_at_queue.failed();
@@ -242,8 +256,10 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         drop(span);
         waits_at_queue.answered(self.oldest_age(&messages));
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
-        let (received, outcome) = (messages.len(), self.outcome(&messages, asked));
-        let (receipts, room) = self.hold(messages, permit, asked);
+        let received = messages.len();
+        let outcome =
+            if room.has_waited { ReceiveOutcome::Crowded } else { self.outcome(&messages, asked) };
+        let (receipts, room) = self.hold(messages, room.permit, asked);
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
             context.budget.peak();
         context.flow.signals.emit(&Received {
@@ -252,8 +268,18 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
             in_flight_messages_peak,
             in_flight_bytes_peak,
         });
-        if !receipts.is_empty() {
-            (self.intake)(receipts, room);
+        if are_unread {
+            context.flow.signals.emit(&Unread { messages: received });
+            drop((room, receiving));
+            // What is in progress would bring it straight back: it goes back with all that is held.
+            tokio::select! {
+                biased;
+                () = context.flow.stop.draining() => {}
+                _ = context.gate.left(GateState::Closed) => {}
+            }
+            (self.intake)(Arrival::Unread(receipts));
+        } else if !receipts.is_empty() {
+            (self.intake)(Arrival::Read(receipts, room));
         }
         outcome
     }
@@ -269,6 +295,9 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
         let context = &self.context;
         let (count, bytes) =
             (messages.len(), messages.iter().map(|message| 2 * message.bytes()).sum::<usize>());
+        if count > 0 {
+            self.lately.note(Shares::of_message(bytes / 2));
+        }
         if count > reserved.messages() || bytes > reserved.bytes() {
             let largest = messages.iter().map(QueueMessage::bytes).max().unwrap_or_default();
             self.message_bytes_max.fetch_max(largest, Ordering::Relaxed);
@@ -319,33 +348,5 @@ impl<Q: Queue, I: Fn(Vec<Receipt>, Permit) + Send + Sync> Poller<Q, I> {
                 self.context.flow.clock.random() * 1e9
             )
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reservation(receives: usize, message_bytes_max: usize, messages_max: usize) -> Reservation {
-        Reservation::new(Shares { receives, growth: 0 }, message_bytes_max, messages_max)
-    }
-
-    #[test]
-    fn a_receive_asks_for_as_many_as_have_room() {
-        let each = Shares::of_message(1_000);
-        assert_eq!(
-            reservation(100 * each, 1_000, 100),
-            Reservation { messages: 10, bytes: 10 * each }
-        );
-        assert_eq!(
-            reservation(4 * each - 1, 1_000, 100),
-            Reservation { messages: 3, bytes: 3 * each }
-        );
-        assert_eq!(reservation(100 * each, 1_000, 7), Reservation { messages: 3, bytes: 3 * each });
-    }
-
-    #[test]
-    fn a_queue_with_messages_larger_than_all_room_is_received_one_by_one() {
-        assert_eq!(reservation(500, 1_000, 100), Reservation { messages: 1, bytes: 500 });
     }
 }

@@ -35,6 +35,8 @@ macro_rules! each_counter {
             redelivered_total: Counter => Totals;
             /// Receives that brought more than the queue says that it can.
             overdrawn_total: Counter => Metrics;
+            /// Messages that were given back unread, because there was no room for them in time.
+            received_unread_total: Counter => Metrics;
             /// The most messages that were ever reserved and held at once.
             in_flight_messages_peak: Peak => Metrics;
             /// The most bytes that were ever reserved and held at once.

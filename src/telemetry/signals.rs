@@ -31,7 +31,7 @@ pub use message::{
 };
 pub use queue::{
     Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
-    StaleHandle, VisibilityExtended,
+    StaleHandle, Unread, VisibilityExtended,
 };
 pub use signal::Signal;
 pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, Then, WriteFailed};

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::message::{Fifo, Key, QueueMessage, Write};
-use crate::queue::{EntryOutcome, Queue, QueueFault, QueueFaultKind};
+use crate::queue::{Brought, EntryOutcome, Queue, QueueFault, QueueFaultKind, Room};
 use crate::store::mongo::MongoStore;
 use crate::store::{Collection, ItemOutcome, Store, WriteOutcome, Writes};
 
@@ -66,6 +66,7 @@ struct QueueState {
     refuses_release: BTreeMap<String, usize>,
     hides_late: Duration,
     hiding_calls: usize,
+    tells_size: bool,
 }
 
 struct Slot {
@@ -112,6 +113,12 @@ impl FakeQueue {
     /// handle, also if they are visible again.
     pub fn hide_late(&self, late: Duration) {
         self.lock().hides_late = late;
+    }
+
+    /// From now on receives make room for their answers once they know the size, which takes them 20
+    /// ms from the moment when the messages are hidden.
+    pub fn tell_size(&self) {
+        self.lock().tells_size = true;
     }
 
     /// Changes of visibility that were asked for.
@@ -228,6 +235,33 @@ impl Queue for FakeQueue {
                 .min();
             let _ = timeout_at(next.unwrap_or(until).min(until), sent).await;
         }
+    }
+
+    fn tells_size(&self) -> bool {
+        self.lock().tells_size
+    }
+
+    async fn receive_into(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+        room: &mut impl Room,
+    ) -> Result<Brought, QueueFault> {
+        let mut messages = self.receive(max, wait, attempt).await?;
+        if !self.tells_size() {
+            return Ok(Brought { messages, are_unread: false });
+        }
+        let bytes = messages.iter().map(QueueMessage::bytes).sum();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let are_unread = !messages.is_empty() && !room.make(bytes).await;
+        if are_unread {
+            for message in &mut messages {
+                let QueueMessage { message_id, receipt_handle, .. } = std::mem::take(message);
+                *message = QueueMessage { message_id, receipt_handle, ..QueueMessage::default() };
+            }
+        }
+        Ok(Brought { messages, are_unread })
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {

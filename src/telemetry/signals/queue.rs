@@ -59,6 +59,24 @@ impl Signal for Overdrawn {
     }
 }
 
+/// There was no room in time for what a receive brought: it goes back unread.
+pub struct Unread {
+    pub messages: usize,
+}
+
+impl Signal for Unread {
+    fn count(&self, counters: &Counters) {
+        counters.received_unread_total.add(self.messages);
+    }
+
+    fn log(&self) {
+        tracing::warn!(
+            messages = self.messages,
+            "received more than in_flight.bytes_max has room for: given back unread"
+        );
+    }
+}
+
 /// A receive failed; the next one waits.
 pub struct ReceiveFailed<'a> {
     pub fault: &'a str,

@@ -81,8 +81,8 @@ impl Conditions {
         Arc::strong_count(&self.under_way) > 1
     }
 
-    /// A worker may leave this message in the queue though nothing fails: those that wait for their
-    /// dead letters hold half of what it may hold.
+    /// A worker may leave this message in the queue, or give it back, though nothing fails: there is
+    /// no room for it, or those that wait for their dead letters hold half of what it may hold.
     pub fn may_leave(&self, number: usize) {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
     }

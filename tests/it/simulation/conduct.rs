@@ -85,13 +85,17 @@ pub fn receive_ends(
     judge: &Judge,
     (max, asked_at): (usize, Instant),
     brought: &[Delivery],
+    are_unread: bool,
 ) {
     who.conditions().history.delivered(brought.len());
     who.ledger(|ledger| {
         ledger.asked_for -= max;
         polls::ends(who, ledger, max, asked_at, brought);
         for delivery in brought {
-            ledger.receipts.received(delivery, judge);
+            if are_unread {
+                who.conditions().may_leave(parse(&delivery.message.receipt_handle).0);
+            }
+            ledger.receipts.received(delivery, judge, are_unread);
             sickness::received(who, ledger, judge, delivery);
         }
         if brought.iter().any(|delivery| judge.is_poison(parse(&delivery.message.receipt_handle).0))
@@ -221,6 +225,9 @@ fn looks_at_request(
             if let Err(lack) = judge.is_durable(parse(handle).0) {
                 history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
             }
+            if ledger.receipts.get(handle).is_some_and(|receipt| receipt.is_unread) {
+                history.violation(|| format!("{} deletes {handle}, and has not read it", who.name));
+            }
         }
         Request::Release => {
             sickness::gives_back(who, ledger, judge, handle);
@@ -284,7 +291,8 @@ impl Drop for Question<'_> {
 /// delete.
 pub fn drains_in_calm(who: &Life) {
     who.ledger(|ledger| {
-        ledger.receipts.all_mut().for_each(|(_, receipt)| receipt.must_be_written = true);
+        let read = ledger.receipts.all_mut().filter(|(_, receipt)| !receipt.is_unread);
+        read.for_each(|(_, receipt)| receipt.must_be_written = true);
     });
 }
 

@@ -39,6 +39,8 @@ faults! {
     DeletesDenied = "the queue denies all deletes for a time, and nothing else",
     AppliedOutOfOrder = "the queue applies calls about a message in another order than they were sent",
     AppliedAfterGivenUp = "the queue hides a message for a call that its caller has given up",
+    AnswerWaited = "an answer waits for room before it is read",
+    AnswerUnread = "an answer finds no room, and is read for its handles alone",
     HiddenWhileVisible = "the queue hides a visible message for a late call by its latest handle",
     // The store.
     StoreUnavailable = "a write fails before anything was applied",

@@ -19,12 +19,16 @@ pub struct Plan {
     pub config: Arc<Config>,
     pub visibility_timeout: Duration,
     pub fifo: bool,
+    /// Whether a receive makes room for its answer once it knows the size.
+    pub tells_size: bool,
     pub workers: usize,
     /// Messages that the producers send, and over how long.
     pub messages: usize,
     pub sending: Duration,
     /// Whether most messages are large ones, all at once.
     pub is_flood: bool,
+    /// How many messages come first that are small.
+    pub small_first: usize,
     /// Keys of each keyed collection: few, so that updates meet.
     pub keys: usize,
     /// From then on nothing fails any more.
@@ -99,14 +103,25 @@ impl Plan {
             config.batch.docs_max = 1_000;
             config.queue.pollers_max = 8;
         }
+        let tells_size = dice.chance(0.5);
+        let mut small_first = 0;
+        if is_flood && tells_size && dice.chance(0.7) {
+            // Receives have found that little comes, and then much does: each has reserved too little,
+            // and there is room for two of the largest answers.
+            small_first = 2 * messages / 3;
+            config.in_flight.bytes_max =
+                bytes_min(&config, MESSAGE_BYTES_MAX) + 43 * MESSAGE_BYTES_MAX;
+        }
         Self {
             config: Arc::new(config),
             visibility_timeout: Duration::from_secs(dice.pick(&[5, 30, 120])),
             fifo: dice.chance(0.2),
+            tells_size,
             workers,
             messages,
             sending,
             is_flood,
+            small_first,
             keys: 1 + dice.below(6),
             faults_until,
             outages,

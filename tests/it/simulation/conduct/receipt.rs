@@ -29,6 +29,8 @@ pub struct Receipt {
     pub dead_letter: DeadLetter,
     /// A lower one of its group went back before this one was written.
     pub is_behind_released: bool,
+    /// Whether there was no room for it.
+    pub is_unread: bool,
     /// Whether it was there at a drain that nothing disturbs.
     pub must_be_written: bool,
     /// Since the store left a write of its document in doubt, or denied its dead letter: from then
@@ -89,6 +91,7 @@ impl Receipt {
             written: false,
             dead_letter: DeadLetter::default(),
             is_behind_released: false,
+            is_unread: false,
             must_be_written: false,
             doubt: None,
             tries: 0,
@@ -153,6 +156,12 @@ impl Receipt {
     /// Deletes or releases that failed: see [`Receipt::unanswered`].
     pub fn tries(&self) -> usize {
         self.tries
+    }
+
+    /// Nothing of it is in memory but its handle, and it goes back.
+    pub fn is_unread(&mut self) {
+        self.bytes = 0;
+        self.is_unread = true;
     }
 
     /// Its dead letter is due, or may be for a doubt. What was made of it is needed no more.

@@ -35,15 +35,19 @@ pub struct Receipts {
 }
 
 impl Receipts {
-    pub fn received(&mut self, delivery: &Delivery, judge: &Judge) {
+    /// `is_unread`: there was no room for it, and it is to be given back.
+    pub fn received(&mut self, delivery: &Delivery, judge: &Judge, is_unread: bool) {
         let handle = &delivery.message.receipt_handle;
         let number = parse(handle).0;
         for subject in judge.subjects(number) {
             self.by_subject.entry(subject).or_default().push(Arc::clone(handle));
         }
         let mut receipt = Receipt::new(delivery);
+        if is_unread {
+            receipt.is_unread();
+        }
         receipt.written = judge.is_without_effect(number);
-        if judge.is_poison(number) {
+        if judge.is_poison(number) && !is_unread {
             receipt.dead_letter = DeadLetter::Due;
         }
         if self.set_aside.contains(&number) {

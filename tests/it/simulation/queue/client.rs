@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::message::QueueMessage;
-use longshore::queue::{EntryOutcome, QueueFault, QueueFaultKind};
+use longshore::queue::{Brought, EntryOutcome, QueueFault, QueueFaultKind, Room};
 use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Request};
@@ -13,7 +13,7 @@ use crate::simulation::judge::Judge;
 use crate::simulation::life::Life;
 use crate::simulation::wire::{Fate, Kill, ask};
 
-use super::Queue;
+use super::{Delivery, Queue};
 
 /// How long the SDK waits for an answer, beside the long poll.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,6 +73,22 @@ impl QueueClient {
         (fate, QueueFault { kind, text: format!("simulated: {kind:?}") })
     }
 
+    /// Whether the worker finds room for what the queue brings, of which it is told the size.
+    async fn finds(&self, room: &mut impl Room, brought: &[Delivery]) -> bool {
+        if !self.who.conditions().plan.tells_size {
+            return true;
+        }
+        let asked_at = Instant::now();
+        let finds = room.make(brought.iter().map(answer_bytes).sum()).await;
+        let history = &self.who.conditions().history;
+        if !finds {
+            history.saw(Fault::AnswerUnread);
+        } else if asked_at.elapsed() > Duration::ZERO {
+            history.saw(Fault::AnswerWaited);
+        }
+        finds
+    }
+
     async fn call(
         &self,
         handles: &[Arc<str>],
@@ -116,6 +132,26 @@ impl QueueClient {
     }
 }
 
+/// For what reads whatever comes.
+struct HasRoom;
+
+impl Room for HasRoom {
+    async fn make(&mut self, _: usize) -> bool {
+        true
+    }
+}
+
+/// As large as the network brings it: names and quotes beside what the worker keeps.
+fn answer_bytes(delivery: &Delivery) -> usize {
+    delivery.message.bytes() + 300
+}
+
+/// What is known of a message of which only the handle is read.
+fn unread(message: QueueMessage) -> QueueMessage {
+    let QueueMessage { message_id, receipt_handle, .. } = message;
+    QueueMessage { message_id, receipt_handle, ..QueueMessage::default() }
+}
+
 impl longshore::queue::Queue for QueueClient {
     async fn receive(
         &self,
@@ -123,6 +159,20 @@ impl longshore::queue::Queue for QueueClient {
         wait: Duration,
         attempt: Option<&str>,
     ) -> Result<Vec<QueueMessage>, QueueFault> {
+        Ok(self.receive_into(max, wait, attempt, &mut HasRoom).await?.messages)
+    }
+
+    fn tells_size(&self) -> bool {
+        self.who.conditions().plan.tells_size
+    }
+
+    async fn receive_into(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+        room: &mut impl Room,
+    ) -> Result<Brought, QueueFault> {
         conduct::counts_call(&self.who);
         if self.who.is_alive() {
             conduct::receive_starts(&self.who, max);
@@ -133,15 +183,20 @@ impl longshore::queue::Queue for QueueClient {
         let act = async move { queue.receive(max, wait, attempt.as_deref()).await };
         let brought = ask(&self.who, fate, wait + PATIENCE, act).await;
         let delivered = brought.as_deref().unwrap_or_default();
-        conduct::receive_ends(&self.who, &self.judge, (max, asked_at), delivered);
+        let are_unread = !delivered.is_empty() && !self.finds(room, delivered).await;
+        let ends = (max, asked_at);
+        conduct::receive_ends(&self.who, &self.judge, ends, delivered, are_unread);
         let history = &self.who.conditions().history;
         history.note(|| {
             let handles = brought.as_ref().map(|brought| {
                 brought.iter().map(|one| one.message.receipt_handle.to_string()).collect::<Vec<_>>()
             });
-            format!("{} receives {handles:?}", self.who.name)
+            let unread = if are_unread { ", and reads nothing else" } else { "" };
+            format!("{} receives {handles:?}{unread}", self.who.name)
         });
-        Ok(brought.ok_or(fault)?.into_iter().map(|delivery| delivery.message).collect())
+        let messages = brought.ok_or(fault)?.into_iter().map(|delivery| delivery.message);
+        let messages = messages.map(|message| if are_unread { unread(message) } else { message });
+        Ok(Brought { messages: messages.collect(), are_unread })
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {

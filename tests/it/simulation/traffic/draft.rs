@@ -135,7 +135,7 @@ impl Draft<'_> {
         let kind = mark.map_or("login", Mark::text);
         let content = self.content();
         // Zeros grow: each is two bytes of JSON, and six times as many in the store.
-        let zeros = if (self.strikes)(Fault::Large) {
+        let zeros = if self.number >= self.plan.small_first && (self.strikes)(Fault::Large) {
             vec!["0"; self.dice.below(850)].join(",")
         } else {
             String::new()
