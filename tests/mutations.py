@@ -297,6 +297,18 @@ MUTATIONS = [
         "        drop(part.receipt);",
     ),
     (
+        "read an answer without room for it",
+        "src/queue/pollers/room.rs",
+        "if lacking == 0 || budget.try_extend(&mut self.permit, lacking) {",
+        "if lacking == 0 || budget.try_extend(&mut self.permit, lacking) || !flow.stop.is_draining() {",
+    ),
+    (
+        "let an answer wait for room until nothing hides it",
+        "src/queue/pollers/room.rs",
+        "() = sleep_until(hidden_since + traits.visibility_timeout / 4) => false,",
+        "() = sleep_until(hidden_since + traits.visibility_timeout * 4) => false,",
+    ),
+    (
         "never halve what took too long",
         "src/lane/policy.rs",
         "WriteTrouble::Refused | WriteTrouble::TimedOut if items == Count::Many => {",

@@ -10,8 +10,9 @@ use crate::queue::BATCH_MAX;
 
 use super::settlement::{Asked, Settlement};
 
-/// Delete calls in flight at most. At 10 ms a call this is 16,000 messages a second.
-const CALLS_MAX: usize = 16;
+/// Delete calls in flight at most: as many as the rate and what a call takes need, for each is made when ten
+/// messages wait. At 20 ms a call this is 32,000 messages a second.
+const CALLS_MAX: usize = 64;
 
 /// Calls in flight up to which another may give messages back. Deletes that the queue refuses keep
 /// their places, and must not stand in the way of what others could have now.

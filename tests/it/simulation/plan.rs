@@ -104,14 +104,13 @@ impl Plan {
             config.queue.pollers_max = 8;
         }
         let tells_size = dice.chance(0.5);
-        let mut small_first = 0;
-        if is_flood && tells_size && dice.chance(0.7) {
-            // Receives have found that little comes, and then much does: each has reserved too little,
-            // and there is room for two of the largest answers.
-            small_first = 2 * messages / 3;
-            config.in_flight.bytes_max =
-                bytes_min(&config, MESSAGE_BYTES_MAX) + 43 * MESSAGE_BYTES_MAX;
-        }
+        let small_first = if tells_size && rates[Fault::Large as usize] > 0.0 && dice.chance(0.3) {
+            messages = wave(dice, &mut config, &mut rates);
+            sending = Duration::from_millis(300);
+            2 * messages / 3
+        } else {
+            0
+        };
         Self {
             config: Arc::new(config),
             visibility_timeout: Duration::from_secs(dice.pick(&[5, 30, 120])),
@@ -184,6 +183,20 @@ fn outages(dice: &Dice, faults_until: &mut Duration) -> Vec<Outage> {
         *faults_until = (*faults_until).max(from + length);
     }
     outages
+}
+
+/// Receives find that little comes, and then much does: each has reserved too little, and there is room
+/// for two of the largest answers. Gives the number of messages.
+fn wave(dice: &Dice, config: &mut Config, rates: &mut [f64]) -> usize {
+    rates[Fault::Large as usize] = 1.0;
+    if dice.chance(0.5) {
+        rates[Fault::StoreSlow as usize] = 0.3;
+    }
+    config.in_flight.messages_max = 10_000;
+    config.in_flight.bytes_max = bytes_min(config, MESSAGE_BYTES_MAX) + 43 * MESSAGE_BYTES_MAX;
+    config.batch.docs_max = 10;
+    (config.queue.pollers_max, config.queue.wait) = (8, Duration::from_secs(20));
+    200
 }
 
 fn config(dice: &Dice) -> Config {

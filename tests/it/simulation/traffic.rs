@@ -190,6 +190,10 @@ pub fn draw(plan: &Plan, dice: &Dice, history: &History) -> Vec<Sent> {
         .map(|_| u64::try_from(dice.between_ms(0, span).as_millis()).expect("minutes"))
         .collect();
     at.sort_unstable();
+    if plan.small_first > 0 {
+        // All at once, while receives wait for more.
+        at[plan.small_first..].iter_mut().for_each(|at_ms| *at_ms = span + 2_000);
+    }
     let mut sent: Vec<Sent> = Vec::with_capacity(plan.messages);
     // What was dead-lettered before the world began, or so it seems, and is replayed.
     let mut replays: Vec<Sent> = Vec::new();

@@ -124,6 +124,10 @@ impl World {
         tokio::spawn(Arc::clone(self).others());
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
+        if plan.small_first > 0 {
+            let small = plan.small_first;
+            self.conditions.history.note(|| format!("{small} small messages come first"));
+        }
         let messages = traffic::draw(plan, &self.conditions.dice, &self.conditions.history);
         for message in messages {
             sleep(Duration::from_millis(message.at_ms).saturating_sub(self.conditions.age())).await;

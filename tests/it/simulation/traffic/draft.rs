@@ -97,7 +97,8 @@ impl Draft<'_> {
                 mark,
             );
         }
-        let kind = match if self.plan.is_flood { 0 } else { self.dice.below(6) } {
+        let is_flood = self.plan.is_flood || self.plan.small_first > 0;
+        let kind = match if is_flood { 0 } else { self.dice.below(6) } {
             0 | 1 => return self.event(mark, before),
             2 | 3 => ["session", "cache"][self.dice.below(2)],
             4 => ["seat", "lease"][self.dice.below(2)],
