@@ -10,8 +10,8 @@ use crate::queue::BATCH_MAX;
 
 use super::settlement::{Asked, Settlement};
 
-/// Delete calls in flight at most: as many as the rate and what a call takes need, for each is made when ten
-/// messages wait. At 20 ms a call this is 32,000 messages a second.
+/// Delete calls in flight at most: each is made when ten messages wait, so there are as many as the
+/// rate and the time of a call need. At 20 ms a call this is 32,000 messages a second.
 const CALLS_MAX: usize = 64;
 
 /// Calls in flight up to which another may give messages back. Deletes that the queue refuses keep
@@ -19,8 +19,8 @@ const CALLS_MAX: usize = 64;
 const CALLS_GIVING_BACK: usize = 2 * CALLS_MAX;
 
 /// The same for releases once the worker lets go, which has about a second and a half for all that
-/// is held: 100,000 messages, at 20 ms a call.
-const CALLS_LETTING_GO: usize = 128;
+/// is held, beside deletes that may hang: 100,000 messages, at 20 ms a call.
+const CALLS_LETTING_GO: usize = CALLS_MAX + 128;
 
 /// All that waits for a call, by what the queue is to be asked for.
 #[derive(Debug)]
