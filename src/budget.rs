@@ -50,6 +50,9 @@ struct State {
     beyond: usize,
     /// Of the used bytes, those of messages that have grown, and those taken to let one grow.
     grown: usize,
+    /// One waits to grow. Nobody who came later grows before it, or smaller ones could pass it again
+    /// and again.
+    is_waited_to_grow: bool,
     /// Of what is used, what receives have reserved and not brought.
     reserved: Used,
     /// Of what is used, that of rejected messages whose dead letters are not kept yet.
@@ -146,8 +149,9 @@ impl Budget {
 
     /// Waits for `bytes` for messages that are in the budget already, the headroom included, and
     /// takes them; also until those that have grown leave them within half of the budget. One at a
-    /// time waits so. Cancel safe.
+    /// time waits so, and meanwhile [`Permit::give`] lets no other grow. Cancel safe.
     pub async fn grow(&self, bytes: usize) -> Permit {
+        let _turn = Turn::of_one_that_waits(self);
         wait(&self.shared.freed_to_grow, || {
             let mut state = self.lock();
             if !self.may_grow(&state, bytes) {
@@ -191,6 +195,24 @@ impl Budget {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// That of the one that waits to grow, until it has grown or waits no more.
+struct Turn<'a> {
+    budget: &'a Budget,
+}
+
+impl<'a> Turn<'a> {
+    fn of_one_that_waits(budget: &'a Budget) -> Self {
+        budget.lock().is_waited_to_grow = true;
+        Self { budget }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.budget.lock().is_waited_to_grow = false;
     }
 }
 
@@ -261,7 +283,8 @@ impl Permit {
 
     /// Moves `bytes` to `other`, the permit of a message of the same budget; at most all that there
     /// are. What is more than half of what `other` has, and `GROWTH_FREE`, counts as grown; false,
-    /// and nothing is moved, where messages would have grown to more than half of the budget.
+    /// and nothing is moved, where messages would have grown to more than half of the budget, or
+    /// another one waits to grow.
     #[must_use]
     pub fn give(&mut self, other: &mut Permit, bytes: usize) -> bool {
         debug_assert!(
@@ -275,7 +298,7 @@ impl Permit {
         let uncounted = grown.saturating_sub(self.grown);
         if uncounted > 0 {
             let mut state = self.budget.lock();
-            if !self.budget.may_grow(&state, uncounted) {
+            if state.is_waited_to_grow || !self.budget.may_grow(&state, uncounted) {
                 return false;
             }
             state.grown += uncounted;
@@ -495,6 +518,38 @@ mod tests {
         let mut message = all.split_message(2 * KIB);
         assert!(all.give(&mut message, 78 * KIB), "one always can");
         drop((all, message));
+        assert_eq!(budget.used(), Used::default());
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_grow_is_passed_by_none_that_came_later() {
+        const KIB: usize = 1024;
+        let budget = Budget::new(10, 100 * KIB, 20 * KIB);
+        let mut received = budget.acquire(4, 80 * KIB).await;
+        let mut messages: Vec<_> = (0..4).map(|_| received.split_message(2 * KIB)).collect();
+        assert!(received.give(&mut messages[0], 40 * KIB), "it grows by 35");
+        let mut first = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.grow(20 * KIB).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!received.give(&mut messages[1], 10 * KIB), "there is room, but not its turn");
+        assert!(received.give(&mut messages[1], 5 * KIB), "so much counts for nothing");
+        first.abort();
+        assert!((&mut first).await.is_err());
+        assert!(received.give(&mut messages[2], 10 * KIB), "nobody waits any more");
+        let first = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.grow(20 * KIB).await }
+        });
+        tokio::task::yield_now().await;
+        messages.truncate(1);
+        messages[0].shrink_to(2 * KIB);
+        let mut first = first.await.expect("no panic");
+        let mut message = received.split_message(2 * KIB);
+        assert!(first.give(&mut message, 20 * KIB), "what it waited for is its own");
+        assert!(received.give(&mut message, 5 * KIB), "and others have their turn");
+        drop((messages, message, received, first));
         assert_eq!(budget.used(), Used::default());
     }
 }
