@@ -270,6 +270,11 @@ fn message(reader: &mut Reader) -> MessageConfig {
             &Size { min: KIB, max: 16 * MIB },
             2 * MIB,
         ),
+        unpack_ratio_max: reader.or(
+            "message.unpack_ratio_max",
+            &Count { min: 10, max: 100_000 },
+            200,
+        ),
         document_bytes_max: reader.or(
             "message.document_bytes_max",
             &Size { min: KIB, max: 16 * MIB },

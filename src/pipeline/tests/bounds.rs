@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
 use crate::budget::Shares;
@@ -18,9 +19,13 @@ use crate::message::{Attribute, QueueMessage};
 const MESSAGE_MAX: usize = 16 * 1024;
 const UNPACKED_MAX: usize = 128 * 1024;
 
+/// Of `message.unpack_ratio_max`: no bound.
+const ANY_RATIO: usize = 100_000;
+
 /// Room for one message and what it may become, and `messages` more.
 fn tight(config: &mut Config, messages: usize) {
     config.message.decompressed_bytes_max = UNPACKED_MAX;
+    config.message.unpack_ratio_max = ANY_RATIO;
     config.in_flight.bytes_max =
         bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
     config.in_flight.messages_max = 20;
@@ -206,15 +211,14 @@ async fn a_few_small_messages_that_unpack_to_much_keep_nobody_waiting() {
         queue.send_message(bomb);
         queue.send(&format!("good{id}"), &event(1_000 + id));
     }
-    let world = World::start(queue, |config| config.batch.writers_max = 1);
+    let world = World::start(queue, |config| {
+        config.batch.writers_max = 1;
+        config.message.unpack_ratio_max = ANY_RATIO;
+    });
     let bytes_max = defaults().in_flight.bytes_max;
     world.store.take_for_large(Duration::from_mins(1));
     let started = Instant::now();
-    let good = |world: &World| {
-        let documents = world.store.documents("events");
-        (1_000..1_200).filter(|id| documents.contains_key(&doubts::key(*id))).count()
-    };
-    world.until(|world| good(world) == 200).await;
+    world.until(|world| good(world, 1_000) == 200).await;
     assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
     let bombs = in_lanes(&world);
     assert!((1..=bytes_max / 2 / BODY).contains(&bombs), "{bombs} in {bytes_max} bytes");
@@ -222,6 +226,39 @@ async fn a_few_small_messages_that_unpack_to_much_keep_nobody_waiting() {
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
     assert_eq!((counts.written_total, counts.redelivered_total), (400, 0));
+}
+
+/// How many of 200 events from this id on are written.
+fn good(world: &World, first: usize) -> usize {
+    let documents = world.store.documents("events");
+    (first..first + 200).filter(|id| documents.contains_key(&doubts::key(*id))).count()
+}
+
+/// As many as `in_flight.messages_max` has places by default, and good ones behind them.
+const BOMBS: usize = 10_000;
+
+fn bombs_before_good_ones(bomb: &QueueMessage) -> FakeQueue {
+    let queue = queue();
+    for id in 0..BOMBS {
+        queue.send_message(QueueMessage { message_id: format!("bomb{id}"), ..bomb.clone() });
+    }
+    (0..200).for_each(|id| queue.send(&format!("good{id}"), &event(BOMBS + id)));
+    queue
+}
+
+#[tokio::test(start_paused = true)]
+async fn good_messages_wait_for_none_of_ten_thousand_that_unpack_to_a_megabyte() {
+    let bytes = compress_to_vec(large(0, 1_024 * 1_024).as_bytes(), CompressionLevel::Fastest);
+    let attributes = vec![("content-encoding".to_owned(), Attribute::Text("zstd".to_owned()))];
+    let bomb = QueueMessage { attributes, ..fakes::message("bomb", &STANDARD.encode(bytes)) };
+    assert!(bomb.bytes() < 400, "{} bytes", bomb.bytes());
+    let world = World::start(bombs_before_good_ones(&bomb), |_| {});
+    world.store.take_for_large(Duration::from_mins(30));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!((good(&world, BOMBS), in_lanes(&world)), (200, 0));
+    let counts = world.end().await;
+    assert_eq!(counts.dead_lettered.get(&Reason::TooLarge), Some(&(BOMBS as u64)));
+    assert_eq!(counts.redelivered_total, 0);
 }
 
 #[tokio::test(start_paused = true)]
