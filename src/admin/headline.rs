@@ -105,7 +105,7 @@ fn flood(status: &Status) -> Option<Headline> {
     let text = goes_on(status, status.flood.as_ref()?);
     let more = "What to do: look at the producer, or at what was changed of the route. What is rejected is kept as dead letters, and good \
                 messages go on.";
-    Some(Headline::new(Kind::Failing, "Most messages are rejected", text, more))
+    Some(Headline::new(Kind::Failing, "Flood of rejected messages", text, more))
 }
 
 fn jam(status: &Status) -> Option<Headline> {
@@ -395,7 +395,7 @@ mod tests {
         let (text, more) = said(&Status { flood: flood.clone(), ..flows(rates) });
         assert_eq!(
             text,
-            "Most messages are rejected for 50 s: missing_field, most of them of route event"
+            "Flood of rejected messages for 50 s: missing_field, most of them of route event"
         );
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {

@@ -7,7 +7,7 @@ use crate::budget::Permit;
 use crate::dead_letter::Rejects;
 use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
-use crate::flood::FloodWatch;
+use crate::flood::{FloodWatch, RejectedIn};
 use crate::held::Stage;
 use crate::lane::Lane;
 use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection};
@@ -89,7 +89,6 @@ impl Intake {
             let share = (room.bytes() / (count - index)).min(share_max(&receipt.message));
             match self.prepare(&mut receipt, &mut room, share) {
                 Ok(Routed { lane, write, .. }) => {
-                    self.flood.routed();
                     let part = Part { write, receipt, ending: Ending::Written };
                     match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
                         Some((_, parts)) => parts.push(part),
@@ -103,6 +102,7 @@ impl Intake {
                 }
             }
         }
+        self.flood.routed(by_lane.iter().map(|(_, parts)| parts.len()).sum());
         for (lane, parts) in by_lane {
             lane.send(parts);
         }
@@ -112,7 +112,7 @@ impl Intake {
     /// Sends a message to the dead letters. Its record is about as large as the message, and so has
     /// a part of the budget.
     pub fn reject(&self, receipt: Receipt, rejection: &Rejection) {
-        self.rejects.send(receipt, rejection);
+        self.rejects.send(RejectedIn::Intake, receipt, rejection);
     }
 
     /// Makes the write, within the message's own part of the budget and `share` bytes of `room`.
