@@ -10,7 +10,7 @@ use crate::decode::{Undecoded, decode_within};
 use crate::flood::{FloodWatch, RejectedIn};
 use crate::held::Stage;
 use crate::lane::Lane;
-use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection};
+use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection, Write};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
@@ -21,6 +21,12 @@ use crate::telemetry::signals::{Signals, TypesDisagreed};
 /// with those that have outgrown their share.
 fn at_once(message: &QueueMessage) -> usize {
     (8 * message.bytes()).max(64 * 1024)
+}
+
+/// What the write needs beyond the message's own part; outgrown where that is more than `share`.
+pub(super) fn beyond(write: &Write, own: usize, share: usize) -> Result<usize, Undecoded> {
+    let beyond = write.memory_bytes().saturating_sub(own);
+    if beyond > share { Err(Undecoded::Outgrown) } else { Ok(beyond) }
 }
 
 pub(super) struct Intake {
@@ -129,8 +135,8 @@ impl Intake {
         receipt.origin = Some(record.origin.clone());
         let routed = self.router.route(&record);
         if let Ok(routed) = &routed {
-            let beyond = routed.write.memory_bytes().saturating_sub(own);
-            if beyond > share || !room.give(&mut receipt.permit, beyond) {
+            let beyond = beyond(&routed.write, own, share)?;
+            if !room.give(&mut receipt.permit, beyond) {
                 return Err(Undecoded::Outgrown);
             }
         }

@@ -1,5 +1,6 @@
 //! What is held is bounded, whatever comes, and what waits for room ends.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use base64::Engine;
@@ -10,9 +11,10 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
 use crate::budget::Shares;
-use crate::config::shares::bytes_min;
+use crate::config::shares::{bytes_min, shares};
 use crate::held::Stage;
 use crate::message::{Attribute, QueueMessage};
+use crate::pipeline::dry_run::{self, Looking};
 
 /// The largest message of these queues, and the largest body in it: small, so that a test takes no
 /// time.
@@ -44,13 +46,17 @@ fn zeros(id: usize) -> String {
 }
 
 fn packed(id: &str, body: &str) -> QueueMessage {
+    let message = gzipped(id, body);
+    assert!(message.bytes() <= MESSAGE_MAX, "the queue would not take it");
+    message
+}
+
+fn gzipped(id: &str, body: &str) -> QueueMessage {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(body.as_bytes()).expect("in memory");
     let body = STANDARD.encode(encoder.finish().expect("in memory"));
     let attributes = vec![("content-encoding".to_owned(), Attribute::Text("gzip".to_owned()))];
-    let message = QueueMessage { attributes, ..fakes::message(id, &body) };
-    assert!(message.bytes() <= MESSAGE_MAX, "the queue would not take it");
-    message
+    QueueMessage { attributes, ..fakes::message(id, &body) }
 }
 
 /// Messages of all kinds that need much, in turns. Each fifth is rejected.
@@ -273,5 +279,38 @@ async fn what_becomes_too_large_as_a_document_is_rejected_by_the_setting() {
     assert_eq!(last.reason, "too_large");
     assert!(last.text.contains("passes 65536 bytes as BSON"), "{}", last.text);
     assert!(last.text.contains("raise message.document_bytes_max"), "{}", last.text);
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tiny_fields_take_more_memory_than_one_message_may_and_a_dry_run_says_so() {
+    let change = |config: &mut Config| {
+        config.message.decompressed_bytes_max = UNPACKED_MAX;
+        config.message.document_bytes_max = 2 * UNPACKED_MAX;
+    };
+    let digit = |number: u32| char::from_digit(number % 36, 36).expect("a digit");
+    let name = |id| [id / (36 * 36), id / 36, id].map(digit).iter().collect::<String>();
+    let fields: String = (0..16_000).map(|id| format!(r#""{}":0,"#, name(id))).collect();
+    let queue = queue();
+    queue.send_message(gzipped("tiny", &event(0).replace('{', &format!("{{{fields}"))));
+    queue.send("good", &event(1));
+    let mut config = defaults();
+    change(&mut config);
+    let message_bytes_max = 4 * MESSAGE_MAX;
+    let growth = shares(&config, message_bytes_max).expect("room").growth;
+    let (looking, mut told) =
+        (Looking { queue: &queue, config: &config, growth, messages_max: 10 }, BTreeMap::new());
+    let report = dry_run::run(looking, &Stop::default(), |forecast| {
+        told.insert(forecast.message_id, forecast.outcome.map_err(|rejection| rejection.text));
+    })
+    .await;
+    assert_eq!(report.expect("a report").rejected, 1);
+    assert!(told["good"].is_ok());
+    let traits = QueueTraits { message_bytes_max, ..queue_traits() };
+    let world = World::start_as(queue, traits, change);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let last = &world.signals.recent().story().dead_letters[0];
+    assert!(last.text.contains("takes more memory than one may"), "{}", last.text);
+    assert_eq!(told["tiny"], Err(last.text.clone()));
     world.end().await;
 }
