@@ -7,81 +7,25 @@
 //! their dead letters cannot be written, or not as fast, others go on.
 
 mod amounts;
+mod permit;
 mod room;
+mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
 use crate::gauges::Gauges;
 
 pub use self::amounts::{InFlightConfig, Shares, Used};
+pub use self::permit::Permit;
 use self::room::wait;
-
-/// What a message may need beyond its share and not count as grown. Ordinary JSON needs an eighth more
-/// or less than its share, and a few numbers more than that.
-const GROWTH_FREE: usize = 4 * 1024;
+use self::state::{Shared, State};
 
 /// A counted budget of messages and bytes. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    messages_max: usize,
-    bytes_max: usize,
-    /// Bytes that [`Budget::acquire`] leaves to [`Budget::grow`].
-    headroom: usize,
-    /// Bytes that [`Budget::acquire`] leaves to [`Budget::extend`].
-    spare: usize,
-    gauges: Arc<Gauges>,
-    state: Mutex<State>,
-    /// For those that wait to acquire. The two wait apart, or one could take the other's wake-up
-    /// and not fit.
-    freed: Notify,
-    /// For the one that waits to grow.
-    freed_to_grow: Notify,
-    /// For the first of those that wait to extend, who has the lock.
-    freed_to_extend: Notify,
-    extending: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    used: Used,
-    /// Of the used bytes, those over the budget: see [`Permit::split_message`].
-    beyond: usize,
-    /// Of the used bytes, those of messages that have grown, and those taken to let one grow.
-    grown: usize,
-    /// Of what is used, what receives have reserved and not brought.
-    reserved: Used,
-    /// Of what is used, that of rejected messages whose dead letters are not kept yet.
-    rejected: Used,
-    peak: Used,
-}
-
-impl State {
-    fn take(&mut self, messages: usize, bytes: usize, gauges: &Gauges) {
-        self.used.messages += messages;
-        self.used.bytes += bytes;
-        self.show(gauges);
-        self.peak.messages = self.peak.messages.max(self.used.messages);
-        self.peak.bytes = self.peak.bytes.max(self.used.bytes);
-    }
-
-    fn forget_rejected(&mut self, own: Used) {
-        self.rejected.messages -= own.messages;
-        self.rejected.bytes -= own.bytes;
-    }
-
-    fn show(&self, gauges: &Gauges) {
-        gauges.in_flight_messages.set(self.used.messages);
-        gauges.in_flight_bytes.set(self.used.bytes);
-        gauges.in_flight_messages_reserved.set(self.reserved.messages);
-        gauges.in_flight_bytes_reserved.set(self.reserved.bytes);
-    }
 }
 
 impl Budget {
@@ -124,13 +68,13 @@ impl Budget {
 
     #[must_use]
     pub fn used(&self) -> Used {
-        self.lock().used
+        self.shared.lock().used
     }
 
     /// The most messages, and the most bytes, that were ever taken.
     #[must_use]
     pub fn peak(&self) -> Used {
-        self.lock().peak
+        self.shared.lock().peak
     }
 
     /// Waits for room for `messages` and `bytes` beside headroom and spare, and takes it. What is
@@ -138,7 +82,7 @@ impl Budget {
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
         let bytes_max = self.for_receives().saturating_sub(self.shared.spare);
         let take = || {
-            let mut state = self.lock();
+            let mut state = self.shared.lock();
             let mut permit = self.take(&mut state, messages, bytes, bytes_max)?;
             state.reserved.messages += messages;
             state.reserved.bytes += bytes;
@@ -167,7 +111,7 @@ impl Budget {
     }
 
     fn extend_now(&self, bytes: usize) -> Option<Permit> {
-        let mut state = self.lock();
+        let mut state = self.shared.lock();
         let mut permit = self.take(&mut state, 0, bytes, self.for_receives())?;
         state.reserved.bytes += bytes;
         state.show(&self.shared.gauges);
@@ -182,24 +126,21 @@ impl Budget {
 
     /// Waits for `bytes` for messages that are in the budget already, the headroom included, and
     /// takes them; also until those that have grown leave them within half of the budget. One at a
-    /// time waits so. Cancel safe.
+    /// time waits so, and meanwhile [`Permit::give`] lets no other grow. Cancel safe.
     pub async fn grow(&self, bytes: usize) -> Permit {
+        let _turn = Turn::of_one_that_waits(&self.shared);
         wait(&self.shared.freed_to_grow, || {
-            let mut state = self.lock();
-            if !self.may_grow(&state, bytes) {
+            let mut state = self.shared.lock();
+            if !self.shared.may_grow(&state, bytes) {
                 return None;
             }
             let mut permit = self.take(&mut state, 0, bytes, self.shared.bytes_max)?;
             state.grown += bytes;
+            state.show(&self.shared.gauges);
             permit.grown = bytes;
             Some(permit)
         })
         .await
-    }
-
-    /// Whether `bytes` more may be of those that have grown. One message always may.
-    fn may_grow(&self, state: &State, bytes: usize) -> bool {
-        state.grown == 0 || state.grown + bytes <= self.shared.bytes_max / 2
     }
 
     fn take(
@@ -216,173 +157,26 @@ impl Budget {
         if !has_places || state.used.bytes - state.beyond + bytes > bytes_max {
             return None;
         }
-        state.take(messages, bytes, &self.shared.gauges);
-        Some(self.permit(Used { messages, bytes }, 0, 0))
-    }
-
-    fn permit(&self, Used { messages, bytes }: Used, beyond: usize, grown: usize) -> Permit {
-        let budget = self.clone();
-        Permit { budget, messages, bytes, beyond, grown, is_reserved: false, rejected: None }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        state.take(messages, bytes);
+        Some(Permit::new(&self.shared, Used { messages, bytes }))
     }
 }
 
-/// A part of the budget, given back when dropped.
-#[derive(Debug)]
-pub struct Permit {
-    budget: Budget,
-    messages: usize,
-    bytes: usize,
-    /// Of these bytes, those over the budget.
-    beyond: usize,
-    /// Of these bytes, those that count as grown.
-    grown: usize,
-    /// A receive holds it for what it may bring.
-    is_reserved: bool,
-    /// What of it counts as held by a rejected message.
-    rejected: Option<Used>,
+/// That of the one that waits to grow, until it has grown or waits no more.
+struct Turn<'a> {
+    shared: &'a Shared,
 }
 
-impl Permit {
-    /// Becomes part of `other`. Both are of receives.
-    fn join(mut self, other: &mut Permit) {
-        debug_assert!(self.is_reserved && other.is_reserved, "permits of receives");
-        other.bytes += std::mem::take(&mut self.bytes);
-    }
-
-    /// Splits one message of `bytes` off.
-    ///
-    /// What this permit lacks is taken over the budget, as the message is in memory already. That
-    /// happens only with a queue that delivers more than was asked for, or larger messages than it
-    /// says.
-    #[must_use]
-    pub fn split_message(&mut self, bytes: usize) -> Permit {
-        let (lacking_messages, lacking_bytes) =
-            (1_usize.saturating_sub(self.messages), bytes.saturating_sub(self.bytes));
-        if lacking_messages + lacking_bytes > 0 {
-            let mut state = self.budget.lock();
-            state.take(lacking_messages, lacking_bytes, &self.budget.shared.gauges);
-            state.beyond += lacking_bytes;
-        }
-        self.messages -= 1 - lacking_messages;
-        self.bytes -= bytes - lacking_bytes;
-        self.bring(1 - lacking_messages, bytes - lacking_bytes);
-        self.budget.permit(Used { messages: 1, bytes }, lacking_bytes, 0)
-    }
-
-    /// Counts what this permit holds among what rejected messages hold; false where that would be
-    /// more than half of the budget. What is counted stays so until it is [`Permit::kept`] or dropped.
-    #[must_use]
-    pub fn reject(&mut self) -> bool {
-        self.kept();
-        let Shared { messages_max, bytes_max, .. } = *self.budget.shared;
-        let own = Used { messages: self.messages, bytes: self.bytes };
-        let mut state = self.budget.lock();
-        let Used { messages, bytes } = state.rejected;
-        let (messages, bytes) = (messages + own.messages, bytes + own.bytes);
-        // One message always can, or the least budget would never see its dead letter.
-        let is_alone = state.rejected.messages == 0;
-        if !is_alone && (messages > messages_max / 2 || bytes > bytes_max / 2) {
-            return false;
-        }
-        state.rejected = Used { messages, bytes };
-        self.rejected = Some(own);
-        true
-    }
-
-    /// Counts what this permit holds no longer among what rejected messages hold: the dead letter is
-    /// kept.
-    pub fn kept(&mut self) {
-        if let Some(own) = self.rejected.take() {
-            self.budget.lock().forget_rejected(own);
-        }
-    }
-
-    /// Moves `bytes` to `other`, the permit of a message of the same budget; at most all that there
-    /// are. What is more than half of what `other` has, and `GROWTH_FREE`, counts as grown; false,
-    /// and nothing is moved, where messages would have grown to more than half of the budget.
-    #[must_use]
-    pub fn give(&mut self, other: &mut Permit, bytes: usize) -> bool {
-        debug_assert!(
-            Arc::ptr_eq(&self.budget.shared, &other.budget.shared),
-            "permits of one budget"
-        );
-        debug_assert!(bytes <= self.bytes, "{bytes} of {} bytes", self.bytes);
-        let bytes = bytes.min(self.bytes);
-        let grown = bytes.saturating_sub(other.bytes / 2 + GROWTH_FREE);
-        // A permit that was taken to grow is counted already.
-        let uncounted = grown.saturating_sub(self.grown);
-        if uncounted > 0 {
-            let mut state = self.budget.lock();
-            if !self.budget.may_grow(&state, uncounted) {
-                return false;
-            }
-            state.grown += uncounted;
-        }
-        self.grown -= grown - uncounted;
-        other.grown += grown;
-        self.bytes -= bytes;
-        other.bytes += bytes;
-        if !other.is_reserved {
-            self.bring(0, bytes);
-        }
-        true
-    }
-
-    /// So much of what was reserved is held now.
-    fn bring(&self, messages: usize, bytes: usize) {
-        if self.is_reserved {
-            let mut state = self.budget.lock();
-            state.reserved.messages -= messages;
-            state.reserved.bytes -= bytes;
-            state.show(&self.budget.shared.gauges);
-        }
-    }
-
-    /// Gives all but `bytes` back: what was made of the message is needed no more.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        let extra = self.bytes.saturating_sub(bytes.max(self.beyond));
-        let grown = std::mem::take(&mut self.grown);
-        self.bytes -= extra;
-        drop(self.budget.permit(Used { messages: 0, bytes: extra }, 0, grown));
-    }
-
-    #[must_use]
-    pub fn messages(&self) -> usize {
-        self.messages
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
+impl<'a> Turn<'a> {
+    fn of_one_that_waits(shared: &'a Shared) -> Self {
+        shared.lock().is_waited_to_grow = true;
+        Self { shared }
     }
 }
 
-impl Drop for Permit {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if self.messages == 0 && self.bytes == 0 && self.grown == 0 {
-            return;
-        }
-        let mut state = self.budget.lock();
-        state.used.messages -= self.messages;
-        state.used.bytes -= self.bytes;
-        state.beyond -= self.beyond;
-        state.grown -= self.grown;
-        if self.is_reserved {
-            state.reserved.messages -= self.messages;
-            state.reserved.bytes -= self.bytes;
-        }
-        if let Some(own) = self.rejected {
-            state.forget_rejected(own);
-        }
-        state.show(&self.budget.shared.gauges);
-        drop(state);
-        self.budget.shared.freed.notify_one();
-        self.budget.shared.freed_to_grow.notify_one();
-        self.budget.shared.freed_to_extend.notify_one();
+        self.shared.lock().is_waited_to_grow = false;
     }
 }
 
@@ -538,6 +332,38 @@ mod tests {
         let mut message = all.split_message(2 * KIB);
         assert!(all.give(&mut message, 78 * KIB), "one always can");
         drop((all, message));
+        assert_eq!(budget.used(), Used::default());
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_grow_is_passed_by_none_that_came_later() {
+        const KIB: usize = 1024;
+        let budget = Budget::new(10, 100 * KIB, 20 * KIB);
+        let mut received = budget.acquire(4, 80 * KIB).await;
+        let mut messages: Vec<_> = (0..4).map(|_| received.split_message(2 * KIB)).collect();
+        assert!(received.give(&mut messages[0], 40 * KIB), "it grows by 35");
+        let mut first = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.grow(20 * KIB).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!received.give(&mut messages[1], 10 * KIB), "there is room, but not its turn");
+        assert!(received.give(&mut messages[1], 5 * KIB), "so much counts for nothing");
+        first.abort();
+        assert!((&mut first).await.is_err());
+        assert!(received.give(&mut messages[2], 10 * KIB), "nobody waits any more");
+        let first = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.grow(20 * KIB).await }
+        });
+        tokio::task::yield_now().await;
+        messages.truncate(1);
+        messages[0].shrink_to(2 * KIB);
+        let mut first = first.await.expect("no panic");
+        let mut message = received.split_message(2 * KIB);
+        assert!(first.give(&mut message, 20 * KIB), "what it waited for is its own");
+        assert!(received.give(&mut message, 5 * KIB), "and others have their turn");
+        drop((messages, message, received, first));
         assert_eq!(budget.used(), Used::default());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bson::{Doc, document};
-use crate::flood::FloodWatch;
+use crate::flood::{FloodWatch, RejectedIn};
 use crate::flow::Flow;
 use crate::message::{Attribute, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection};
 use crate::settle::Settle;
@@ -58,11 +58,11 @@ impl Rejects {
         Self { queue_arn, home, settle, flood, flow }
     }
 
-    /// Hands the message over. Where rejected messages hold all that they may, because their home is
+    /// Hands over the message that was rejected there. Where rejected messages hold all that they may, because their home is
     /// sick or slow, it stays in the queue and comes back later.
-    pub fn send(&self, mut receipt: Receipt, rejection: &Rejection) {
+    pub fn send(&self, by: RejectedIn, mut receipt: Receipt, rejection: &Rejection) {
         let (reason, signals) = (rejection.reason, &self.flow.signals);
-        self.flood.rejected(reason, receipt.route.as_ref(), signals);
+        self.flood.rejected(by, reason, receipt.route.as_ref(), signals);
         // As in its part of a receive: as it came, and as much again for its dead letter.
         receipt.permit.shrink_to(2 * receipt.message.bytes());
         if !receipt.permit.reject() {
@@ -238,7 +238,11 @@ mod tests {
         let (settle, _settlements) = Settle::new(Duration::from_secs(30));
         let arn = "arn:aws:sqs:eu-west-1:1:portal".into();
         let rejects = Rejects::new(arn, home.clone(), settle, FloodWatch::default(), flow);
-        rejects.send(receipt, &Rejection::new(Reason::BadJson, "the body is not JSON"));
+        rejects.send(
+            RejectedIn::Intake,
+            receipt,
+            &Rejection::new(Reason::BadJson, "the body is not JSON"),
+        );
         let kept = home.0.lock().expect("no panic").take();
         let (receipt, record) = kept.expect("it was handed over");
         let insert = record.insert(&receipt.message);

@@ -53,7 +53,7 @@ use crate::message::{
     attribute_text_in_any_case,
 };
 use crate::time::Time;
-use encoding::Encoding;
+use encoding::{Encoding, Unpacked};
 pub use envelope::Envelopes;
 use envelope::Signature;
 use json::Bounds;
@@ -71,6 +71,9 @@ pub struct MessageConfig {
     pub version_skew_max: Duration,
     /// Bytes of one body after decompression: 1 KiB to 16 MiB.
     pub decompressed_bytes_max: usize,
+    /// How many times its packed bytes a body may unpack to, where that is more than 64 KiB: 10 to
+    /// 100,000. A sender pays for what is packed, and a worker for what comes out.
+    pub unpack_ratio_max: usize,
     /// Bytes of one message's fields as BSON: 1 KiB to 16 MiB.
     pub document_bytes_max: usize,
     /// Names that could be a type to route names.
@@ -82,6 +85,10 @@ pub struct MessageConfig {
 }
 
 impl MessageConfig {
+    fn unpacked(&self) -> Unpacked {
+        Unpacked { bytes_max: self.decompressed_bytes_max, ratio_max: self.unpack_ratio_max }
+    }
+
     /// The route that this name of a type names.
     fn route(&self, name: &str) -> Option<&str> {
         let name = self.types.get(name).map_or(name, String::as_str);
@@ -150,8 +157,7 @@ impl Opened {
             .into()),
             Some(packed) => {
                 self.is_unpacked = true;
-                let text =
-                    packed.unpack_within(text, settings.decompressed_bytes_max, self.room)?;
+                let text = packed.unpack_within(text, settings.unpacked(), self.room)?;
                 self.room -= text.len();
                 self.unpacked_layer(&text, attributes, settings)
             }

@@ -18,6 +18,13 @@ use crate::telemetry::signals::{FloodBegan, FloodEnded, Signals};
 /// How many of the last messages are looked at.
 const WINDOW: usize = 1_000;
 
+/// A flood begins with more than so many of them that were rejected for one reason.
+const MOST: usize = WINDOW / 2;
+
+/// It goes on while so many are: if it ended under the half at which it begins, one at about a half
+/// would begin and end each minute.
+const FEW: usize = WINDOW / 4;
+
 /// A flood is over when none was rejected for its reason for so long: on a queue that is empty then,
 /// no good message would ever end it. It lasts as long at least, so that whoever asks for metrics
 /// once a minute sees it.
@@ -36,10 +43,16 @@ struct State {
     /// Of each message whether it was rejected.
     last: VecDeque<Option<Rejected>>,
     by_reason: [usize; Reason::ALL.len()],
-    /// So many that are routed next are not counted: as many were when they were routed, and are counted
-    /// as rejected by the store since.
-    to_skip: usize,
     flood: Option<Flood>,
+}
+
+/// Who rejects a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectedIn {
+    /// The watch has not heard of it yet.
+    Intake,
+    /// The watch has counted it as routed.
+    Lane,
 }
 
 #[derive(Debug)]
@@ -57,25 +70,30 @@ struct Flood {
 }
 
 impl FloodWatch {
-    /// A message was understood and has a route.
-    pub fn routed(&self) {
-        let mut state = self.lock();
-        if state.to_skip > 0 {
-            state.to_skip -= 1;
+    /// So many messages were understood and have a route.
+    pub fn routed(&self, messages: usize) {
+        if messages == 0 {
             return;
         }
-        let was_flooded = state.is_flooded();
-        state.push(None);
-        if was_flooded && !state.is_flooded() {
+        let mut state = self.lock();
+        let went_on = state.goes_on();
+        (0..messages).for_each(|_| state.push(None));
+        if went_on && !state.goes_on() {
             self.changed.notify_one();
         }
     }
 
     /// A message for this route was rejected.
-    pub fn rejected(&self, reason: Reason, route: Option<&Arc<str>>, signals: &Signals) {
-        let began = self.lock().reject(Rejected { reason, route: route.cloned() });
+    pub fn rejected(
+        &self,
+        by: RejectedIn,
+        reason: Reason,
+        route: Option<&Arc<str>>,
+        signals: &Signals,
+    ) {
+        let began = self.lock().reject(by, Rejected { reason, route: route.cloned() });
         if let Some(flood) = began {
-            signals.emit(&FloodBegan { reason, route: flood.route.as_deref() });
+            signals.emit(&FloodBegan { reason, flood: &flood });
             signals.gauges().set_flood(Some(flood));
             self.changed.notify_one();
         }
@@ -105,9 +123,6 @@ impl FloodWatch {
 
 impl State {
     fn push(&mut self, rejected: Option<Rejected>) {
-        if let Some(Rejected { reason, .. }) = rejected {
-            self.by_reason[reason as usize] += 1;
-        }
         self.last.push_back(rejected);
         if self.last.len() > WINDOW
             && let Some(Some(gone)) = self.last.pop_front()
@@ -117,29 +132,32 @@ impl State {
     }
 
     /// Returns the flood that begins with it.
-    fn reject(&mut self, rejected: Rejected) -> Option<FloodNow> {
+    fn reject(&mut self, by: RejectedIn, rejected: Rejected) -> Option<FloodNow> {
         let (reason, now) = (rejected.reason, Instant::now());
-        if matches!(reason, Reason::StoreRejected | Reason::IdConflict) {
-            self.to_skip += 1;
+        self.by_reason[reason as usize] += 1;
+        let routed = match by {
+            RejectedIn::Intake => None,
+            // This one, or one like it: a message is counted once.
+            RejectedIn::Lane => self.last.iter_mut().rfind(|last| last.is_none()),
+        };
+        match routed {
+            Some(routed) => *routed = Some(rejected),
+            None => self.push(Some(rejected)),
         }
-        self.push(Some(rejected));
         if let Some(flood) = self.flood.as_mut().filter(|flood| flood.reason == reason) {
             flood.last = now;
             return None;
         }
-        if !self.are_most(reason) {
+        if self.by_reason[reason as usize] <= MOST {
             return None;
         }
         self.flood = Some(Flood { reason, since: now, last: now });
-        Some(FloodNow { reason: reason.code(), route: self.route_of(reason) })
+        Some(FloodNow::new(reason.code(), self.route_of(reason)))
     }
 
-    fn are_most(&self, reason: Reason) -> bool {
-        self.by_reason[reason as usize] > WINDOW / 2
-    }
-
-    fn is_flooded(&self) -> bool {
-        self.flood.as_ref().is_some_and(|flood| self.are_most(flood.reason))
+    /// Whether enough of the last messages were rejected for the reason of the flood.
+    fn goes_on(&self) -> bool {
+        self.flood.as_ref().is_some_and(|flood| self.by_reason[flood.reason as usize] >= FEW)
     }
 
     /// The route that most of those were for that were rejected for this reason.
@@ -153,7 +171,7 @@ impl State {
 
     fn ends_at(&self) -> Option<Instant> {
         let flood = self.flood.as_ref()?;
-        let from = if self.are_most(flood.reason) { flood.last } else { flood.since };
+        let from = if self.goes_on() { flood.last } else { flood.since };
         Some(from + LASTS)
     }
 
@@ -162,13 +180,12 @@ impl State {
         if self.ends_at().is_none_or(|ends_at| ends_at > Instant::now()) {
             return false;
         }
-        let Some(flood) = self.flood.take() else { return false };
-        if self.are_most(flood.reason) {
+        if self.goes_on() {
             // The next one that is rejected is not to be a flood again for those long ago.
             self.last.clear();
             self.by_reason = Default::default();
         }
-        true
+        self.flood.take().is_some()
     }
 }
 
@@ -182,14 +199,13 @@ mod tests {
     fn reject(watch: &FloodWatch, signals: &Signals, count: usize, reason: Reason, route: &str) {
         let route = Arc::from(route);
         for _ in 0..count {
-            watch.rejected(reason, Some(&route), signals);
+            watch.rejected(RejectedIn::Intake, reason, Some(&route), signals);
         }
     }
 
     fn told(signals: &Signals) -> Option<(&'static str, Option<String>)> {
         let flood = signals.gauges().flood()?;
-        let text = signals.recent().story().flood.map(|flood| flood.text);
-        assert!(text.is_some_and(|text| text.contains(flood.reason)));
+        assert!(flood.text().contains(flood.reason));
         Some((flood.reason, flood.route.as_deref().map(str::to_owned)))
     }
 
@@ -230,7 +246,6 @@ mod tests {
         );
         sleep(LASTS / 2).await;
         assert_eq!(told(&signals), None);
-        assert_eq!(signals.recent().story().flood, None);
         reject(&watch, &signals, 1, Reason::BadJson, "event");
         assert_eq!(told(&signals), None);
     }
@@ -240,7 +255,7 @@ mod tests {
         let (watch, signals) = (FloodWatch::default(), Signals::default());
         let _watching = tokio::spawn(watch.clone().run(signals.clone()));
         reject(&watch, &signals, 600, Reason::BadJson, "event");
-        (0..WINDOW).for_each(|_| watch.routed());
+        watch.routed(WINDOW);
         sleep(LASTS / 2).await;
         assert_eq!(
             told(&signals),
@@ -255,12 +270,43 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_store_rejects_is_counted_once() {
+    async fn a_flood_at_about_a_half_is_one_flood_and_over_when_it_is_less_than_a_quarter() {
         let (watch, signals) = (FloodWatch::default(), Signals::default());
-        for _ in 0..WINDOW {
-            watch.routed();
-            reject(&watch, &signals, 1, Reason::StoreRejected, "event");
+        let _watching = tokio::spawn(watch.clone().run(signals.clone()));
+        let at = async |rejected: usize| {
+            for _ in 0..10 {
+                reject(&watch, &signals, rejected, Reason::BadJson, "event");
+                watch.routed(WINDOW - rejected);
+                sleep(LASTS / 2).await;
+            }
+        };
+        at(510).await;
+        at(490).await;
+        at(FEW).await;
+        assert_eq!(told(&signals), Some(("bad_json", Some("event".to_owned()))));
+        at(510).await;
+        assert_eq!(signals.counters().floods_total.get(), 1);
+        at(FEW - 1).await;
+        assert_eq!(told(&signals), None);
+        at(490).await;
+        assert_eq!(told(&signals), None, "it begins over half");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_lane_rejects_is_counted_once() {
+        for reason in [Reason::StoreRejected, Reason::IdConflict, Reason::TooLarge] {
+            let (watch, signals) = (FloodWatch::default(), Signals::default());
+            let route = Arc::from("event");
+            watch.routed(10);
+            for _ in 0..WINDOW {
+                watch.routed(1);
+                watch.rejected(RejectedIn::Lane, reason, Some(&route), &signals);
+            }
+            assert_eq!(told(&signals), Some((reason.code(), Some("event".to_owned()))));
+            assert_eq!(watch.lock().last.len(), WINDOW);
+            // What was routed longer ago than the last thousand is as good as not counted.
+            watch.rejected(RejectedIn::Lane, reason, Some(&route), &signals);
+            assert_eq!(watch.lock().by_reason[reason as usize], WINDOW);
         }
-        assert_eq!(told(&signals), Some(("store_rejected", Some("event".to_owned()))));
     }
 }

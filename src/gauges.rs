@@ -72,13 +72,29 @@ pub struct IndexesMissing {
     pub other: u64,
 }
 
-/// Most of the last messages were rejected for one reason.
+/// A flood: most of the last messages were rejected for one reason, and many are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FloodNow {
     /// The code of the reason.
     pub reason: &'static str,
     /// The route that most of them were for, where they came so far.
     pub route: Option<Arc<str>>,
+    pub since: Timestamp,
+}
+
+impl FloodNow {
+    /// One that begins now.
+    #[must_use]
+    pub fn new(reason: &'static str, route: Option<Arc<str>>) -> Self {
+        Self { reason, route, since: Timestamp::now() }
+    }
+
+    /// For which reason, and of which route most of them are.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let of_route = self.route.as_ref().map(|route| format!(", most of them of route {route}"));
+        format!("{}{}", self.reason, of_route.unwrap_or_default())
+    }
 }
 
 impl Gauges {

@@ -127,10 +127,7 @@ fn take<S>(
 /// batches. What is large has writers of its own, one fewer where that leaves one. A batch in which one
 /// item is looked for leaves its writer to others, up to as many again.
 fn has_writer<S>(context: &LaneContext<S>, size: Size, writes: usize, is_full: bool) -> bool {
-    let writers_max = match size {
-        Size::Small => context.batch.writers_max,
-        Size::Large => (context.batch.writers_max - 1).max(1),
-    };
+    let writers_max = context.batch.writers_max_of(size);
     let busy = writes - context.searches.count().min(writes);
     busy < writers_max && writes < 2 * writers_max && (busy == 0 || is_full)
 }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::index_watch::IndexWatch;
 use crate::admin::{self, Bound, Health, View};
+use crate::budget::Shares;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares;
@@ -272,6 +273,28 @@ impl Worker {
     }
 }
 
+/// The queue may be set to larger messages while this runs, so no less counts than what SQS takes at
+/// most.
+fn message_bytes_max(facts: &QueueFacts) -> usize {
+    facts.message_bytes_max.max(MESSAGE_BYTES_MAX)
+}
+
+/// How the in-flight bytes are shared out for this queue.
+///
+/// # Errors
+/// Where not even one of its messages has room.
+pub fn shares_for(config: &Config, facts: &QueueFacts) -> anyhow::Result<Shares> {
+    let message_bytes_max = message_bytes_max(facts);
+    let Some(shares) = shares::shares(config, message_bytes_max) else {
+        let bytes_min = shares::bytes_min(config, message_bytes_max);
+        bail!(
+            "the queue takes messages of up to {message_bytes_max} bytes (MaximumMessageSize): set in_flight.bytes_max to {bytes_min} or \
+             more to hold one"
+        );
+    };
+    Ok(shares)
+}
+
 fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTraits> {
     let visibility_timeout = config.queue.visibility_timeout.unwrap_or(facts.visibility_timeout);
     if visibility_timeout < VISIBILITY_TIMEOUT_MIN {
@@ -280,21 +303,12 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
              {VISIBILITY_TIMEOUT_MIN:?} or more"
         );
     }
-    // The queue may be set to larger messages while this runs, so no less counts than what SQS
-    // takes at most.
-    let message_bytes_max = facts.message_bytes_max.max(MESSAGE_BYTES_MAX);
-    if shares::shares(config, message_bytes_max).is_none() {
-        let bytes_min = shares::bytes_min(config, message_bytes_max);
-        bail!(
-            "the queue takes messages of up to {message_bytes_max} bytes (MaximumMessageSize): set in_flight.bytes_max to {bytes_min} or \
-             more to hold one"
-        );
-    }
+    shares_for(config, facts)?;
     Ok(QueueTraits {
         arn: facts.arn.as_str().into(),
         visibility_timeout,
         fifo: facts.fifo,
-        message_bytes_max,
+        message_bytes_max: message_bytes_max(facts),
     })
 }
 

@@ -99,6 +99,7 @@ fn with_decider<T>(
 ) -> T {
     let mut config: Config = defaults();
     config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
+    config.message.unpack_ratio_max = 100_000;
     let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
     task(&|message| {
         decode(message, &config.message).and_then(|record| Ok(router.route(&record)?.write))

@@ -70,8 +70,8 @@ MUTATIONS = [
     (
         "retry a poison message",
         "src/pipeline/intake.rs",
-        "self.rejects.send(receipt, rejection);",
-        "let _ = rejection;\n        self.settle.leave(receipt);",
+        "self.rejects.send(RejectedIn::Intake, receipt, rejection);",
+        "let _ = (rejection, RejectedIn::Intake);\n        self.settle.leave(receipt);",
     ),
     (
         "forget to extend visibility",

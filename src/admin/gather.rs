@@ -54,7 +54,7 @@ pub(super) fn status(
         },
         receives_fail: story.receives_fail.map(Into::into),
         indexes: story.indexes_missing.into_iter().map(Into::into).collect(),
-        flood: story.flood.map(Into::into),
+        flood: view.signals.gauges().flood().map(Into::into),
         spans_dropped: (view.sources.spans_dropped)(),
         api: Api {
             requests: (view.sources.api_requests)().into_iter().collect(),

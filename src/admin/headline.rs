@@ -105,7 +105,7 @@ fn flood(status: &Status) -> Option<Headline> {
     let text = goes_on(status, status.flood.as_ref()?);
     let more = "What to do: look at the producer, or at what was changed of the route. What is rejected is kept as dead letters, and good \
                 messages go on.";
-    Some(Headline::new(Kind::Failing, "Most messages are rejected", text, more))
+    Some(Headline::new(Kind::Failing, "Flood of rejected messages", text, more))
 }
 
 fn jam(status: &Status) -> Option<Headline> {
@@ -194,14 +194,22 @@ fn rejected(rates: &Figures, share: f64) -> String {
 /// With how long ago the queue was asked: while nothing flows that is once a minute, and a minute
 /// is long.
 fn depth(depth: Option<&Depth>) -> String {
-    let ago = |age_s: u64| elapsed(figure(age_s));
-    match depth {
-        None => "The queue does not tell its depth.".to_owned(),
-        Some(Depth { visible: 0, age_s, .. }) => {
-            format!("The queue was empty {} ago.", ago(*age_s))
-        }
-        Some(Depth { visible, age_s, .. }) => {
-            format!("About {} waited in the queue {} ago.", number(figure(*visible)), ago(*age_s))
+    let Some(Depth { visible, in_flight, delayed, age_s, .. }) = depth else {
+        return "The queue does not tell its depth.".to_owned();
+    };
+    let (count, ago) = (|messages: &u64| number(figure(*messages)), elapsed(figure(*age_s)));
+    let others = match (in_flight, delayed) {
+        (0, 0) => None,
+        (0, _) => Some(format!("{} were delayed", count(delayed))),
+        (_, 0) => Some(format!("{} were in flight", count(in_flight))),
+        _ => Some(format!("{} were in flight and {} delayed", count(in_flight), count(delayed))),
+    };
+    match (visible, others) {
+        (0, None) => format!("The queue was empty {ago} ago."),
+        (0, Some(others)) => format!("None waited in the queue {ago} ago; about {others}."),
+        (_, None) => format!("About {} waited in the queue {ago} ago.", count(visible)),
+        (_, Some(others)) => {
+            format!("About {} waited in the queue {ago} ago; {others}.", count(visible))
         }
     }
 }
@@ -271,6 +279,25 @@ mod tests {
             "Idle: nothing came in the last ten seconds, nothing is in flight."
         );
         assert_eq!(said(&quiet()).1, "The queue was empty 30 s ago.");
+        let waits = |visible, in_flight, delayed| {
+            let mut status = quiet();
+            status.queue.depth =
+                quiet().queue.depth.map(|depth| Depth { visible, in_flight, delayed, ..depth });
+            said(&status).1
+        };
+        assert_eq!(
+            waits(0, 1_200, 0),
+            "None waited in the queue 30 s ago; about 1,200 were in flight."
+        );
+        assert_eq!(waits(0, 0, 7), "None waited in the queue 30 s ago; about 7 were delayed.");
+        assert_eq!(
+            waits(0, 3, 7),
+            "None waited in the queue 30 s ago; about 3 were in flight and 7 delayed."
+        );
+        assert_eq!(
+            waits(2, 3, 7),
+            "About 2 waited in the queue 30 s ago; 3 were in flight and 7 delayed."
+        );
         let mut silent = quiet();
         silent.queue.depth = None;
         assert_eq!(said(&silent).1, "The queue does not tell its depth.");
@@ -395,7 +422,7 @@ mod tests {
         let (text, more) = said(&Status { flood: flood.clone(), ..flows(rates) });
         assert_eq!(
             text,
-            "Most messages are rejected for 50 s: missing_field, most of them of route event"
+            "Flood of rejected messages for 50 s: missing_field, most of them of route event"
         );
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::figures::{Figures, Sample};
 use super::view::View;
+use crate::telemetry::counters::Counters;
 
 /// Seconds of a step.
 const STEP_S: u64 = 5;
@@ -123,8 +124,36 @@ fn sample(view: &View) -> Sample {
         dead_letters: of_dead_letters.count,
         latency_max_s: view.signals.instruments().take_latency_max().as_secs_f64(),
         batches: counters.batches_written_total.get(),
-        items: counters.written_total.get()
-            + counters.already_there_total.get()
-            + counters.stale_total.get(),
+        items: items(counters),
+    }
+}
+
+/// Items that answered commands were about. What turned out stale is among the written.
+fn items(counters: &Counters) -> u64 {
+    counters.written_total.get() + counters.already_there_total.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::telemetry::instruments::CollectionLabel;
+    use crate::telemetry::signals::{BatchWritten, Expired, Signals};
+
+    use super::*;
+
+    #[test]
+    fn an_update_that_was_stale_is_counted_once_and_one_that_was_not_written_not_at_all() {
+        let signals = Signals::default();
+        signals.emit(&BatchWritten {
+            collection: &CollectionLabel::new("sessions"),
+            written: 10,
+            already_there: 3,
+            stale: 4,
+            is_store_well: true,
+            took: Duration::ZERO,
+        });
+        signals.emit(&Expired);
+        assert_eq!(items(signals.counters()), 13);
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::gauges::{Oldest, QueueMessages};
+use crate::gauges::{FloodNow, Oldest, QueueMessages};
 use crate::held::Stage;
 use crate::telemetry::recent::{DeadLetterStory, ErrorStory, IndexStory, Trouble};
 
@@ -42,7 +42,7 @@ pub(super) struct Status {
     pub writes_fail: Option<WritesFail>,
     /// Declared indexes that are not there.
     pub indexes: Vec<MissingIndex>,
-    /// Since when most messages are rejected for one reason: which, and of which route.
+    /// Since when there is a flood of rejected messages: for which reason, and of which route.
     pub flood: Option<GoesOn>,
     pub spans_dropped: u64,
     pub api: Api,
@@ -201,6 +201,12 @@ pub(super) struct GoesOn {
 impl From<Trouble> for GoesOn {
     fn from(trouble: Trouble) -> Self {
         Self { since: trouble.since.into(), text: trouble.text }
+    }
+}
+
+impl From<FloodNow> for GoesOn {
+    fn from(flood: FloodNow) -> Self {
+        Self { since: flood.since.into(), text: flood.text() }
     }
 }
 

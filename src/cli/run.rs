@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::Config;
-use crate::pipeline::dry_run::{self, Forecast, Report};
+use crate::pipeline::dry_run::{self, Forecast, Looking, Report};
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
-use crate::worker::{Ended, Observability, Worker, stop_on_signals};
+use crate::worker::{Ended, Observability, Worker, shares_for, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
 use super::output::Output;
@@ -52,11 +52,10 @@ pub async fn run(
 }
 
 async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Result<ExitCode> {
-    let (queue, _) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
-    let output = Output::of_stdout();
-    let report =
-        dry_run::run(&queue, &config, messages_max, stop, |forecast| print(output, &forecast))
-            .await?;
+    let (queue, facts) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
+    let (output, growth) = (Output::of_stdout(), shares_for(&config, &facts)?.growth);
+    let looking = Looking { queue: &queue, config: &config, growth, messages_max };
+    let report = dry_run::run(looking, stop, |forecast| print(output, &forecast)).await?;
     print_report(output, &report);
     let is_clean = report.rejected == 0 && report.not_given_back == 0;
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })

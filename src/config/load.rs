@@ -117,6 +117,7 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
         })
         .collect();
     config.message.routes = config.routes.keys().cloned().collect();
+    config.db.connections = config.connections();
     rules::check(&mut reader, &config);
     for (name, meant) in misspelt::variables(&environment, reader.known()) {
         let problem = format!(

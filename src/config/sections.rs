@@ -108,6 +108,8 @@ fn db(reader: &mut Reader) -> DbConfig {
         mongo_uri,
         mongo_uri_file: mongo_uri_file.flatten(),
         connection_options: connection_options(reader),
+        // Filled in when the collections are known.
+        connections: 0,
         create_indexes: reader.or("db.create_indexes", &Switch, true),
         allow_insecure: reader.or("db.allow_insecure", &Switch, false),
         server_selection_timeout: reader.or(
@@ -269,6 +271,11 @@ fn message(reader: &mut Reader) -> MessageConfig {
             "message.decompressed_bytes_max",
             &Size { min: KIB, max: 16 * MIB },
             2 * MIB,
+        ),
+        unpack_ratio_max: reader.or(
+            "message.unpack_ratio_max",
+            &Count { min: 10, max: 100_000 },
+            200,
         ),
         document_bytes_max: reader.or(
             "message.document_bytes_max",

@@ -39,11 +39,21 @@ pub struct Config {
     pub collections: BTreeMap<String, Collection>,
 }
 
+/// Questions beside the writes that may be asked at once: whether the server answers, how it stands with
+/// the indexes, and what a command or the page asks.
+const WATCHING: usize = 4;
+
 impl Config {
     /// The collection of dead letters, at the default write concern.
     #[must_use]
     pub fn dead_letter_collection(&self) -> Collection {
         dead_letter::collection(&self.dead_letters, self.db.write_concern.clone())
+    }
+
+    /// How many connections to one server may be in use at once: those of all lanes, the one of the dead
+    /// letters too, and of what watches them.
+    pub(super) fn connections(&self) -> usize {
+        (self.collections.len() + 1) * self.batch.writes_max() + WATCHING
     }
 }
 
@@ -57,6 +67,9 @@ pub struct DbConfig {
     /// Options of the connection string by their names there (`maxPoolSize`, `retryWrites`), under
     /// those in the URI.
     pub connection_options: BTreeMap<String, String>,
+    /// Connections to one server that the writes of all lanes and what watches them take at most: how
+    /// many there may be, unless one of those options says it (`maxPoolSize`). The loader fills it in.
+    pub connections: usize,
     pub create_indexes: bool,
     /// Whether a login may go to another machine without TLS, and the server's certificate unchecked.
     pub allow_insecure: bool,

@@ -24,6 +24,39 @@ pub const ATTRIBUTE: &str = "content-encoding";
 /// it unless told otherwise, however small the body is.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
+/// What a body may unpack to however few bytes it has: as much as is read right after a receive.
+const UNPACKED_ALWAYS: usize = 64 * 1024;
+
+/// How much may come out of a body: the settings of the section `message`.
+#[derive(Debug, Clone, Copy)]
+pub struct Unpacked {
+    pub bytes_max: usize,
+    /// So many times the bytes of the packed text.
+    pub ratio_max: usize,
+}
+
+impl Unpacked {
+    /// Of a packed text of so many bytes.
+    fn bytes_max_of(self, packed: usize) -> usize {
+        self.bytes_max.min(packed.saturating_mul(self.ratio_max).max(UNPACKED_ALWAYS))
+    }
+
+    fn passed_by(self, packed: usize) -> Rejection {
+        let Self { bytes_max, ratio_max } = self;
+        let most = self.bytes_max_of(packed);
+        let text = if most < bytes_max {
+            format!(
+                "the body has {packed} bytes and unpacks to more than {most}, the most with message.unpack_ratio_max = {ratio_max}: send it plain or in smaller messages, or raise the setting, which may be 100000"
+            )
+        } else {
+            format!(
+                "the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max, which may be 16MiB"
+            )
+        };
+        Rejection::new(Reason::TooLarge, text)
+    }
+}
+
 /// Reads base64 of the standard alphabet, padded or not. Line breaks and spaces in it say nothing:
 /// the command `base64` and Python's `encodebytes` break the line every 76 characters (RFC 2045).
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
@@ -67,12 +100,12 @@ impl Encoding {
         }
     }
 
-    /// Unpacks a body to at most `bytes_max` bytes of text.
+    /// Unpacks a body to at most so many bytes of text.
     ///
     /// # Errors
     /// Where it is not what the encoding says, is larger than the bound, or is not UTF-8.
-    pub fn unpack(self, body: &str, bytes_max: usize) -> Result<String, Rejection> {
-        Ok(self.unpack_within(body, bytes_max, usize::MAX)?)
+    pub fn unpack(self, body: &str, bounds: Unpacked) -> Result<String, Rejection> {
+        Ok(self.unpack_within(body, bounds, usize::MAX)?)
     }
 
     /// The same with at most `room` bytes of memory for the text.
@@ -82,7 +115,7 @@ impl Encoding {
     pub fn unpack_within(
         self,
         body: &str,
-        bytes_max: usize,
+        bounds: Unpacked,
         room: usize,
     ) -> Result<String, Undecoded> {
         if self == Self::Identity {
@@ -97,24 +130,19 @@ impl Encoding {
                 ),
             )
         })?;
+        let bytes_max = bounds.bytes_max_of(body.len());
         let mut bounded =
             Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(room), is_passed: false };
         let outcome = if self == Self::Gzip {
             gunzip(&packed, &mut bounded)
         } else {
-            unzstd(&packed, &mut bounded, bytes_max)
+            unzstd(&packed, &mut bounded, bounds.bytes_max)
         };
         if bounded.is_passed && room < bytes_max {
             return Err(Undecoded::Outgrown);
         }
         if bounded.is_passed {
-            return Err(Rejection::new(
-                Reason::TooLarge,
-                format!(
-                    "the body unpacks to more than {bytes_max} bytes: send less, or raise message.decompressed_bytes_max, which may be 16MiB"
-                ),
-            )
-            .into());
+            return Err(bounds.passed_by(body.len()).into());
         }
         outcome.map_err(|problem| match problem {
             Problem::Broken(text) => Rejection::new(Reason::BadEncoding, format!("the body is not {} in base64: {text}", self.name())),

@@ -19,6 +19,7 @@ pub fn settings() -> MessageConfig {
     MessageConfig {
         version_skew_max: Duration::from_hours(1),
         decompressed_bytes_max: 1024 * 1024,
+        unpack_ratio_max: 1_000,
         document_bytes_max: DOCUMENT_BYTES_MAX,
         types: BTreeMap::from([
             ("com.example.login".to_owned(), "event".to_owned()),

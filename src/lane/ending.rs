@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
+use crate::flood::RejectedIn;
 use crate::message::{Part, Rejection};
 use crate::store::WriteTrouble;
 use crate::telemetry::signals::{BatchWritten, Then};
@@ -21,7 +22,7 @@ pub(super) fn done<S>(context: &LaneContext<S>, part: Part) {
 /// The message is rejected for good.
 pub(super) fn reject<S>(context: &LaneContext<S>, part: Part, rejection: &Rejection) {
     if let Some(rejects) = &context.rejects {
-        return rejects.send(part.receipt, rejection);
+        return rejects.send(RejectedIn::Lane, part.receipt, rejection);
     }
     // This is the lane of dead letters: there is no other way for what it rejects.
     let then = Then::LeaveDeadLetter(&part.receipt.message.message_id);

@@ -22,6 +22,22 @@ pub struct BatchConfig {
     pub writers_max: usize,
 }
 
+impl BatchConfig {
+    /// Batches of this size in flight at most, beside those in which one item is looked for.
+    pub(super) fn writers_max_of(&self, size: Size) -> usize {
+        match size {
+            Size::Small => self.writers_max,
+            Size::Large => (self.writers_max - 1).max(1),
+        }
+    }
+
+    /// Writes of one lane at once: its batches, and a message that is tried alone.
+    #[must_use]
+    pub fn writes_max(&self) -> usize {
+        Size::ALL.iter().map(|size| self.writers_max_of(*size)).sum::<usize>() + 1
+    }
+}
+
 /// An item is large whose write takes more than this: what a message of SQS could have for many years,
 /// and few have.
 const LARGE_BYTES: usize = 256 * 1024;

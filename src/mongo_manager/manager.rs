@@ -108,6 +108,12 @@ impl MongoManager {
         Transport::of(&self.options)
     }
 
+    /// Connections to one server at most; `None` where there is no bound.
+    #[must_use]
+    pub fn pool_size_max(&self) -> Option<u32> {
+        self.options.max_pool_size.filter(|most| *most > 0)
+    }
+
     /// What the connection pools did so far.
     #[must_use]
     pub fn pool_counts(&self) -> PoolCounts {

@@ -88,6 +88,10 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     // Whether and when to ask again is decided in one place, and that is not the driver.
     options.max_adaptive_retries = Some(0);
     options.server_selection_timeout.get_or_insert(config.server_selection_timeout);
+    // The driver's own ten are fewer than all lanes may use: who asks how the server is would wait
+    // behind their writes. It refuses a pool whose most is less than its least.
+    let connections = u32::try_from(config.connections).unwrap_or(u32::MAX);
+    options.max_pool_size.get_or_insert(connections.max(options.min_pool_size.unwrap_or_default()));
     let redactor = with_options(Redactor::of_credential(uri, options.credential.as_ref()));
     Ok(Settings { options, database, redactor })
 }
@@ -211,6 +215,10 @@ mod tests {
             read.server_selection_timeout,
             Some(DbConfig::default().server_selection_timeout)
         );
+        // Three lanes and that of the dead letters, with four writes each; and four more.
+        assert_eq!(read.max_pool_size, Some(20));
+        let read = options("mongodb://host/db?minPoolSize=30", &[]).await;
+        assert_eq!(read.max_pool_size, Some(30));
         let read = options("mongodb://host/db?serverSelectionTimeoutMS=1500", &[]).await;
         assert_eq!(selection_timeout(&read), Duration::from_millis(1_500));
     }

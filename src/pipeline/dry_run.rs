@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::decode::decode;
+use crate::decode::decode_within;
 use crate::message::{Key, Record, Rejection, Write};
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::route::Router;
 use crate::stop::Stop;
+
+use super::intake::beyond;
 
 /// The longest wait for a message: a queue that is empty should not keep anyone waiting.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -23,6 +25,17 @@ pub struct Forecast {
     pub outcome: Result<(String, Key), Rejection>,
     /// The route that it takes and another one, where one name of its type names each.
     pub disagreement: Option<(String, String)>,
+}
+
+/// What is looked at, and how.
+#[derive(Debug)]
+pub struct Looking<'a, Q> {
+    pub queue: &'a Q,
+    pub config: &'a Config,
+    /// What a message may need beyond its share: see [`Shares`](crate::budget::Shares). A worker has
+    /// no more for it.
+    pub growth: usize,
+    pub messages_max: usize,
 }
 
 /// What was seen in all.
@@ -44,12 +57,11 @@ pub struct Report {
 /// # Errors
 /// Where the queue fails; what was received until then is given back.
 pub async fn run<Q: Queue>(
-    queue: &Q,
-    config: &Config,
-    messages_max: usize,
+    looking: Looking<'_, Q>,
     stop: &Stop,
     mut report_one: impl FnMut(Forecast),
 ) -> Result<Report, QueueFault> {
+    let Looking { queue, config, growth, messages_max } = looking;
     let router = Router::new(&config.routes, config.message.version_skew_max, str::to_owned);
     let (mut report, mut handles) = (Report::default(), Vec::new());
     let mut fault = None;
@@ -64,11 +76,15 @@ pub async fn run<Q: Queue>(
             }
         };
         for message in messages {
-            let record = decode(&message, &config.message);
+            let own = message.bytes();
+            let record = decode_within(&message, &config.message, own + growth);
             let disagreement = record.as_ref().ok().and_then(two_routes);
-            let outcome = record
-                .and_then(|record| router.route(&record))
-                .map(|routed| (routed.lane.clone(), document_key(routed.write)));
+            let outcome = record.and_then(|record| {
+                let routed = router.route(&record)?;
+                beyond(&routed.write, own, growth)?;
+                Ok((routed.lane.clone(), document_key(routed.write)))
+            });
+            let outcome = outcome.map_err(Rejection::from);
             report.messages += 1;
             report.types_disagreed += usize::from(disagreement.is_some());
             match &outcome {

@@ -7,10 +7,10 @@ use crate::budget::Permit;
 use crate::dead_letter::Rejects;
 use crate::decode::MessageConfig;
 use crate::decode::{Undecoded, decode_within};
-use crate::flood::FloodWatch;
+use crate::flood::{FloodWatch, RejectedIn};
 use crate::held::Stage;
 use crate::lane::Lane;
-use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection};
+use crate::message::{Ending, Named, Part, QueueMessage, Receipt, Rejection, Write};
 use crate::route::{Routed, Router};
 use crate::settle::Settle;
 use crate::stop::Stop;
@@ -21,6 +21,12 @@ use crate::telemetry::signals::{Signals, TypesDisagreed};
 /// with those that have outgrown their share.
 fn at_once(message: &QueueMessage) -> usize {
     (8 * message.bytes()).max(64 * 1024)
+}
+
+/// What the write needs beyond the message's own part; outgrown where that is more than `share`.
+pub(super) fn beyond(write: &Write, own: usize, share: usize) -> Result<usize, Undecoded> {
+    let beyond = write.memory_bytes().saturating_sub(own);
+    if beyond > share { Err(Undecoded::Outgrown) } else { Ok(beyond) }
 }
 
 pub(super) struct Intake {
@@ -89,7 +95,6 @@ impl Intake {
             let share = (room.bytes() / (count - index)).min(share_max(&receipt.message));
             match self.prepare(&mut receipt, &mut room, share) {
                 Ok(Routed { lane, write, .. }) => {
-                    self.flood.routed();
                     let part = Part { write, receipt, ending: Ending::Written };
                     match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
                         Some((_, parts)) => parts.push(part),
@@ -103,6 +108,7 @@ impl Intake {
                 }
             }
         }
+        self.flood.routed(by_lane.iter().map(|(_, parts)| parts.len()).sum());
         for (lane, parts) in by_lane {
             lane.send(parts);
         }
@@ -112,7 +118,7 @@ impl Intake {
     /// Sends a message to the dead letters. Its record is about as large as the message, and so has
     /// a part of the budget.
     pub fn reject(&self, receipt: Receipt, rejection: &Rejection) {
-        self.rejects.send(receipt, rejection);
+        self.rejects.send(RejectedIn::Intake, receipt, rejection);
     }
 
     /// Makes the write, within the message's own part of the budget and `share` bytes of `room`.
@@ -129,8 +135,8 @@ impl Intake {
         receipt.origin = Some(record.origin.clone());
         let routed = self.router.route(&record);
         if let Ok(routed) = &routed {
-            let beyond = routed.write.memory_bytes().saturating_sub(own);
-            if beyond > share || !room.give(&mut receipt.permit, beyond) {
+            let beyond = beyond(&routed.write, own, share)?;
+            if !room.give(&mut receipt.permit, beyond) {
                 return Err(Undecoded::Outgrown);
             }
         }

@@ -32,8 +32,6 @@ pub struct Story {
     pub writes_fail: BTreeMap<String, Trouble>,
     /// Declared indexes that are not there, by collection and index.
     pub indexes_missing: BTreeMap<(String, String), IndexStory>,
-    /// Since when most messages are rejected for one reason: which, and of which route.
-    pub flood: Option<Trouble>,
     pub errors: VecDeque<ErrorStory>,
     pub dead_letters: VecDeque<DeadLetterStory>,
 }
@@ -164,10 +162,6 @@ impl Recent {
                 trouble.map(|trouble| (place, IndexStory { is_on_key: *is_on_key, trouble })),
             );
         }
-    }
-
-    pub(super) fn flood(&self, text: Option<&str>) {
-        self.lock().flood = text.map(trouble_now);
     }
 
     pub(super) fn gate_closed(&self, trouble: WriteTrouble, cause: &str) {

@@ -75,6 +75,7 @@ async fn ask(
         }
     };
     connection(manager.transport(), findings);
+    pool(manager.pool_size_max(), config.db.connections, findings);
     match manager.facts().await {
         Ok(facts) => server(&facts, manager.database().name(), findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
@@ -130,6 +131,21 @@ fn connection(transport: Transport, findings: &mut Findings) {
         findings.warn(CHECK, transport.to_string());
     } else {
         findings.ok(CHECK, transport.to_string());
+    }
+}
+
+/// Without an option there is room for all.
+fn pool(size_max: Option<u32>, used_max: usize, findings: &mut Findings) {
+    if let Some(size_max) = size_max
+        && (size_max as usize) < used_max
+    {
+        findings.note(
+            "database connection",
+            format!(
+                "maxPoolSize is {size_max}, and a worker may use {used_max} connections at once: some writes, and the probes that tell how the \
+                 database is, wait for one. Leave it out, or raise it"
+            ),
+        );
     }
 }
 

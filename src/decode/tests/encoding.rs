@@ -8,7 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
-use super::super::encoding::Encoding;
+use super::super::encoding::{Encoding, Unpacked};
+use super::super::undecoded::Undecoded;
 use super::{decoded, rejected, route_of};
 use crate::message::Reason;
 
@@ -27,7 +28,8 @@ fn gzip_member(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn unpack(encoding: Encoding, packed: &[u8], bytes_max: usize) -> Result<String, Reason> {
-    encoding.unpack(&STANDARD.encode(packed), bytes_max).map_err(|rejection| rejection.reason)
+    let bounds = Unpacked { bytes_max, ratio_max: usize::MAX };
+    encoding.unpack(&STANDARD.encode(packed), bounds).map_err(|rejection| rejection.reason)
 }
 
 /// A zstd frame without checksum whose blocks repeat one byte: 4 bytes for each 128 KiB.
@@ -107,6 +109,31 @@ fn a_bomb_is_stopped_at_the_bound() {
     );
     let gzip_bomb = gzip_member(&vec![b' '; 8 * 1_024 * 1_024]).repeat(100);
     assert_eq!(unpack(Encoding::Gzip, &gzip_bomb, 1_024 * 1_024), Err(Reason::TooLarge));
+}
+
+#[test]
+fn what_unpacks_to_too_many_times_its_size_is_rejected_with_its_figures() {
+    let bounds = Unpacked { bytes_max: 2 * 1_024 * 1_024, ratio_max: 50 };
+    let spaces = |bytes: usize| gzip(&vec![b' '; bytes]);
+    let (free, small, large) = (spaces(65_536), spaces(65_537), spaces(1_024 * 1_024));
+    assert!(small.len() < 65_537 / 50 && large.len() > 65_536 / 50, "{}", large.len());
+    assert!(Encoding::Gzip.unpack(&free, bounds).is_ok(), "so much is always read");
+    let rejection = Encoding::Gzip.unpack(&small, bounds).unwrap_err();
+    assert_eq!(rejection.reason, Reason::TooLarge);
+    assert_eq!(
+        rejection.text,
+        format!(
+            "the body has {} bytes and unpacks to more than 65536, the most with message.unpack_ratio_max = 50: send it plain or in smaller messages, or raise the setting, which may be 100000",
+            small.len()
+        )
+    );
+    let most = 50 * large.len();
+    let text = Encoding::Gzip.unpack(&large, bounds).unwrap_err().text;
+    assert!(text.contains(&format!("to more than {most}, ")), "{text}");
+    let enough = Unpacked { ratio_max: (1_024 * 1_024_usize).div_ceil(large.len()), ..bounds };
+    assert!(Encoding::Gzip.unpack(&large, enough).is_ok());
+    let outgrown = Encoding::Gzip.unpack_within(&large, bounds, most - 1);
+    assert_eq!(outgrown, Err(Undecoded::Outgrown), "there is not room enough to tell");
 }
 
 #[test]

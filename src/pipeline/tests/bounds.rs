@@ -1,17 +1,20 @@
 //! What is held is bounded, whatever comes, and what waits for room ends.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
 use crate::budget::Shares;
-use crate::config::shares::bytes_min;
+use crate::config::shares::{bytes_min, shares};
 use crate::held::Stage;
 use crate::message::{Attribute, QueueMessage};
+use crate::pipeline::dry_run::{self, Looking};
 use crate::queue::BATCH_MAX;
 
 /// The largest message of these queues, and the largest body in it: small, so that a test takes no
@@ -19,9 +22,13 @@ use crate::queue::BATCH_MAX;
 const MESSAGE_MAX: usize = 16 * 1024;
 const UNPACKED_MAX: usize = 128 * 1024;
 
+/// Of `message.unpack_ratio_max`: no bound.
+const ANY_RATIO: usize = 100_000;
+
 /// Room for one message and what it may become, and `messages` more.
 fn tight(config: &mut Config, messages: usize) {
     config.message.decompressed_bytes_max = UNPACKED_MAX;
+    config.message.unpack_ratio_max = ANY_RATIO;
     config.in_flight.bytes_max =
         bytes_min(config, MESSAGE_MAX) + messages * Shares::of_message(MESSAGE_MAX);
     config.in_flight.messages_max = 20;
@@ -40,13 +47,17 @@ fn zeros(id: usize) -> String {
 }
 
 fn packed(id: &str, body: &str) -> QueueMessage {
+    let message = gzipped(id, body);
+    assert!(message.bytes() <= MESSAGE_MAX, "the queue would not take it");
+    message
+}
+
+fn gzipped(id: &str, body: &str) -> QueueMessage {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(body.as_bytes()).expect("in memory");
     let body = STANDARD.encode(encoder.finish().expect("in memory"));
     let attributes = vec![("content-encoding".to_owned(), Attribute::Text("gzip".to_owned()))];
-    let message = QueueMessage { attributes, ..fakes::message(id, &body) };
-    assert!(message.bytes() <= MESSAGE_MAX, "the queue would not take it");
-    message
+    QueueMessage { attributes, ..fakes::message(id, &body) }
 }
 
 /// Messages of all kinds that need much, in turns. Each fifth is rejected.
@@ -233,15 +244,14 @@ async fn a_few_small_messages_that_unpack_to_much_keep_nobody_waiting() {
         queue.send_message(bomb);
         queue.send(&format!("good{id}"), &event(1_000 + id));
     }
-    let world = World::start(queue, |config| config.batch.writers_max = 1);
+    let world = World::start(queue, |config| {
+        config.batch.writers_max = 1;
+        config.message.unpack_ratio_max = ANY_RATIO;
+    });
     let bytes_max = defaults().in_flight.bytes_max;
     world.store.take_for_large(Duration::from_mins(1));
     let started = Instant::now();
-    let good = |world: &World| {
-        let documents = world.store.documents("events");
-        (1_000..1_200).filter(|id| documents.contains_key(&doubts::key(*id))).count()
-    };
-    world.until(|world| good(world) == 200).await;
+    world.until(|world| good(world, 1_000) == 200).await;
     assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
     let bombs = in_lanes(&world);
     assert!((1..=bytes_max / 2 / BODY).contains(&bombs), "{bombs} in {bytes_max} bytes");
@@ -249,6 +259,39 @@ async fn a_few_small_messages_that_unpack_to_much_keep_nobody_waiting() {
     world.until(|world| world.queue.remaining().is_empty()).await;
     let counts = world.end().await;
     assert_eq!((counts.written_total, counts.redelivered_total), (400, 0));
+}
+
+/// How many of 200 events from this id on are written.
+fn good(world: &World, first: usize) -> usize {
+    let documents = world.store.documents("events");
+    (first..first + 200).filter(|id| documents.contains_key(&doubts::key(*id))).count()
+}
+
+/// As many as `in_flight.messages_max` has places by default, and good ones behind them.
+const BOMBS: usize = 10_000;
+
+fn bombs_before_good_ones(bomb: &QueueMessage) -> FakeQueue {
+    let queue = queue();
+    for id in 0..BOMBS {
+        queue.send_message(QueueMessage { message_id: format!("bomb{id}"), ..bomb.clone() });
+    }
+    (0..200).for_each(|id| queue.send(&format!("good{id}"), &event(BOMBS + id)));
+    queue
+}
+
+#[tokio::test(start_paused = true)]
+async fn good_messages_wait_for_none_of_ten_thousand_that_unpack_to_a_megabyte() {
+    let bytes = compress_to_vec(large(0, 1_024 * 1_024).as_bytes(), CompressionLevel::Fastest);
+    let attributes = vec![("content-encoding".to_owned(), Attribute::Text("zstd".to_owned()))];
+    let bomb = QueueMessage { attributes, ..fakes::message("bomb", &STANDARD.encode(bytes)) };
+    assert!(bomb.bytes() < 400, "{} bytes", bomb.bytes());
+    let world = World::start(bombs_before_good_ones(&bomb), |_| {});
+    world.store.take_for_large(Duration::from_mins(30));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!((good(&world, BOMBS), in_lanes(&world)), (200, 0));
+    let counts = world.end().await;
+    assert_eq!(counts.dead_lettered.get(&Reason::TooLarge), Some(&(BOMBS as u64)));
+    assert_eq!(counts.redelivered_total, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,4 +344,37 @@ async fn what_waits_for_room_goes_back_unread_when_the_gate_closes() {
     assert_eq!(world.store.documents("events").len(), 200);
     let counts = world.end().await;
     assert_bounded(&counts, &two_answers_config());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tiny_fields_take_more_memory_than_one_message_may_and_a_dry_run_says_so() {
+    let change = |config: &mut Config| {
+        config.message.decompressed_bytes_max = UNPACKED_MAX;
+        config.message.document_bytes_max = 2 * UNPACKED_MAX;
+    };
+    let digit = |number: u32| char::from_digit(number % 36, 36).expect("a digit");
+    let name = |id| [id / (36 * 36), id / 36, id].map(digit).iter().collect::<String>();
+    let fields: String = (0..16_000).map(|id| format!(r#""{}":0,"#, name(id))).collect();
+    let queue = queue();
+    queue.send_message(gzipped("tiny", &event(0).replace('{', &format!("{{{fields}"))));
+    queue.send("good", &event(1));
+    let mut config = defaults();
+    change(&mut config);
+    let message_bytes_max = 4 * MESSAGE_MAX;
+    let growth = shares(&config, message_bytes_max).expect("room").growth;
+    let (looking, mut told) =
+        (Looking { queue: &queue, config: &config, growth, messages_max: 10 }, BTreeMap::new());
+    let report = dry_run::run(looking, &Stop::default(), |forecast| {
+        told.insert(forecast.message_id, forecast.outcome.map_err(|rejection| rejection.text));
+    })
+    .await;
+    assert_eq!(report.expect("a report").rejected, 1);
+    assert!(told["good"].is_ok());
+    let traits = QueueTraits { message_bytes_max, ..queue_traits() };
+    let world = World::start_as(queue, traits, change);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let last = &world.signals.recent().story().dead_letters[0];
+    assert!(last.text.contains("takes more memory than one may"), "{}", last.text);
+    assert_eq!(told["tiny"], Err(last.text.clone()));
+    world.end().await;
 }

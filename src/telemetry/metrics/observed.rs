@@ -72,9 +72,9 @@ fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>, held: &Held) {
     let flood = Arc::clone(gauges);
     meter
         .u64_observable_gauge("longshore.flood")
-        .with_description("1 while most of the last messages are rejected for one reason, with the route that most of them are for; 0 without labels otherwise.")
+        .with_description("1 from when over half of the last messages are rejected for one reason until less than a quarter are, with the route that most of them are for; 0 without labels otherwise.")
         .with_callback(move |observer| {
-            let Some(FloodNow { reason, route }) = flood.flood() else {
+            let Some(FloodNow { reason, route, .. }) = flood.flood() else {
                 return observer.observe(0, &[]);
             };
             let route = route.as_deref().unwrap_or_default().to_owned();

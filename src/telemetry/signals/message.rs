@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::message::{Reason, Rejection};
 
 use super::signal::Signal;
+use crate::gauges::FloodNow;
 use crate::telemetry::counters::Counters;
 use crate::telemetry::folds::Kind;
 use crate::telemetry::instruments::{CollectionLabel, Instruments};
@@ -159,16 +160,12 @@ impl Signal for RejectedLeft<'_> {
 /// Most of the last messages were rejected for one reason.
 pub struct FloodBegan<'a> {
     pub reason: Reason,
-    /// The route that most of them were for.
-    pub route: Option<&'a str>,
+    pub flood: &'a FloodNow,
 }
 
 impl Signal for FloodBegan<'_> {
     fn remember(&self, recent: &Recent) {
-        let of_route = self.route.map(|route| format!(", most of them of route {route}"));
-        let text = format!("{}{}", self.reason, of_route.unwrap_or_default());
-        recent.error("most messages are rejected", &text);
-        recent.flood(Some(&text));
+        recent.error("most messages are rejected", &self.flood.text());
     }
 
     fn count(&self, counters: &Counters) {
@@ -178,23 +175,19 @@ impl Signal for FloodBegan<'_> {
     fn log(&self) {
         tracing::error!(
             reason = self.reason.code(),
-            route = self.route,
+            route = self.flood.route.as_deref(),
             "over half of the last messages were rejected for one reason: they are kept as dead letters, \
              and others go on; look at the producer"
         );
     }
 }
 
-/// Most of the last messages are rejected no more.
+/// The flood of rejected messages is over.
 pub struct FloodEnded;
 
 impl Signal for FloodEnded {
-    fn remember(&self, recent: &Recent) {
-        recent.flood(None);
-    }
-
     fn log(&self) {
-        tracing::info!("most messages are rejected no more");
+        tracing::info!("the flood of rejected messages is over");
     }
 }
 

@@ -58,6 +58,21 @@ async fn all_is_looked_at_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn a_pool_that_is_smaller_than_what_the_lanes_may_use_is_noted() {
+    const CHECK: &str = "database connection";
+    let here = Surroundings::start().await;
+    let before = found(&here.run(&["check"]).await, CHECK);
+    assert!(before.iter().all(|(_, text)| !text.contains("maxPoolSize")), "{before:?}");
+    let here = here.set("LONGSHORE__DB__CONNECTION_OPTIONS__MAXPOOLSIZE", "19");
+    let said = found(&here.run(&["check"]).await, CHECK);
+    let is_noted = |(status, text): &(String, String)| {
+        status == "note"
+            && text.starts_with("maxPoolSize is 19, and a worker may use 20 connections at once")
+    };
+    assert!(said.iter().any(is_noted), "{said:?}");
+}
+
+#[tokio::test]
 async fn one_server_that_is_not_there_does_not_hide_the_other() {
     let here = Surroundings::start().await;
     let ran = here.run(&["check", "--set", &format!("queue.url={}-absent", here.queue_url)]).await;

@@ -50,6 +50,7 @@ pub fn message(bytes: &[u8]) {
         let mut config = defaults();
         config.message.version_skew_max = Duration::from_hours(1);
         config.message.decompressed_bytes_max = UNPACKED_BYTES_MAX;
+        config.message.unpack_ratio_max = 100_000;
         config.message.document_bytes_max = DOCUMENT_BYTES_MAX;
         config.message.types = [("com.example.login".to_owned(), "event".to_owned())].into();
         let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());

@@ -213,7 +213,7 @@ async fn a_bad_deploy_of_a_producer_is_the_first_thing_that_is_said() {
     let mut running = Running::start(&surroundings, &[]);
     until("a flood is told", async || {
         running.worker.assert_running();
-        running.web.status().await["headline"]["word"] == "Most messages are rejected"
+        running.web.status().await["headline"]["word"] == "Flood of rejected messages"
     })
     .await;
     let status = running.web.status().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::admin::{Facts, View};
-use longshore::gauges::QueueMessages;
+use longshore::gauges::{FloodNow, QueueMessages};
 use longshore::held::Held;
 use longshore::message::{Reason, Rejection};
 use longshore::store::WriteTrouble;
@@ -152,5 +152,7 @@ fn rejections_happen(signals: &Signals) {
     for reason in [Reason::BadKey, Reason::BadJson, Reason::BadJson] {
         signals.emit(&DeadLettered { reason });
     }
-    signals.emit(&FloodBegan { reason: Reason::BadJson, route: Some("event") });
+    let flood = FloodNow::new(Reason::BadJson.code(), Some("event".into()));
+    signals.emit(&FloodBegan { reason: Reason::BadJson, flood: &flood });
+    signals.gauges().set_flood(Some(flood));
 }

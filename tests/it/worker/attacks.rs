@@ -33,6 +33,7 @@ async fn an_array_of_820_000_strings_in_an_indexed_field_reaches_no_index() {
     // With the bounds of the defaults it is too large before anyone looks at its values.
     let mut config = surroundings.config();
     config.message.decompressed_bytes_max = DOCUMENT_BYTES_MAX;
+    config.message.unpack_ratio_max = 100_000;
     config.message.document_bytes_max = DOCUMENT_BYTES_MAX;
     let counts = surroundings.unload(config).await;
     assert_eq!(counts.dead_lettered, [(Reason::BadValue, 5)].into());
