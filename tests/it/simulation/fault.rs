@@ -63,6 +63,7 @@ faults! {
     StoreDoubts = "the store answers every item with an unknown code, for a time",
     DeadLettersDenied = "the store denies all dead letters for a time, and nothing else",
     CollectionDenied = "the store denies all writes to one collection for a time, and nothing else",
+    LargeTimesOut = "the server gives up every command of more than one item, for a time",
     CommandTimedOut = "the server gives a command up for taking too long, and has applied a part",
     ItemUnconfirmed = "the store confirms an item not and refuses it not, for a time",
     ItemBreaksConnection = "an item breaks its connection, alone too, for a time",

@@ -19,6 +19,7 @@ const TRIALS: &[Fault] = &[
     Fault::ItemBreaksConnection,
     Fault::ItemHangs,
     Fault::DeletesDenied,
+    Fault::LargeTimesOut,
 ];
 
 /// The share of worlds in which each is tried.
@@ -94,6 +95,11 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
             spells.push(Outage { from, until, fault });
         }
         Fault::CollectionDenied => spells.push(Outage { from, until, fault }),
+        Fault::LargeTimesOut => {
+            // So many that most commands have several.
+            (plan.messages, plan.sending) = (200, Duration::from_mins(1));
+            spells.push(Outage { from, until, fault });
+        }
         Fault::DeletesDenied => {
             spells.push(Outage { from, until, fault });
             // What is written is kept until it can be deleted: every receive of it would bring it

@@ -109,7 +109,10 @@ impl longshore::store::Store for StoreClient {
     async fn write(&self, collection: &Collection, writes: Writes<'_>) -> WriteOutcome {
         conduct::counts_call(&self.who);
         let conditions = self.who.conditions();
-        let (fate, deed, kind) = self.fate(&collection.name, true);
+        let (fate, mut deed, kind) = self.fate(&collection.name, true);
+        if writes.len() > 1 && conditions.spell(Fault::LargeTimesOut) {
+            deed = Deed::TimedOut;
+        }
         let store = Arc::clone(&self.store);
         let (collection, writes) = (collection.name.clone(), owned(&writes));
         let history = &conditions.history;
