@@ -20,6 +20,7 @@ const TRIALS: &[Fault] = &[
     Fault::ItemHangs,
     Fault::DeletesDenied,
     Fault::LargeTimesOut,
+    Fault::CommandRefused,
 ];
 
 /// The share of worlds in which each is tried.
@@ -31,6 +32,9 @@ const LASTS: Duration = Duration::from_mins(45);
 /// How long a message that is not concerned may stay in the queue meanwhile: what is concerned may
 /// have all attention for ten minutes and the retry budget, and again when it comes back.
 const OTHERS_STAY_MAX: Duration = Duration::from_mins(25);
+
+/// The same where what is concerned is found at once, by halves.
+const OTHERS_STAY_MAX_BY_HALVES: Duration = Duration::from_mins(5);
 
 /// The longest that a message is left in the queue at a time.
 const LEFT_MAX: Duration = Duration::from_mins(15);
@@ -98,6 +102,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
         Fault::LargeTimesOut => {
             // So many that most commands have several.
             (plan.messages, plan.sending) = (200, Duration::from_mins(1));
+            others_stay_max = Some(OTHERS_STAY_MAX_BY_HALVES);
             spells.push(Outage { from, until, fault });
         }
         Fault::DeletesDenied => {
@@ -112,6 +117,9 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
             // for two retry budgets.
             let config = Arc::make_mut(&mut plan.config);
             config.in_flight.bytes_max = config.in_flight.bytes_max.max(MIB);
+            if fault == Fault::CommandRefused {
+                others_stay_max = Some(OTHERS_STAY_MAX_BY_HALVES);
+            }
         }
     }
     plan.faults_until = until;
