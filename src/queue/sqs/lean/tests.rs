@@ -38,7 +38,7 @@ impl ProvideCredentials for Keys {
 }
 
 /// A server that takes one access key and refuses others with `code`. It keeps the access key and
-/// the token of each request.
+/// the token of each request, and each connection.
 async fn server(good: &'static str, code: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -46,6 +46,7 @@ async fn server(good: &'static str, code: &'static str) -> (String, Arc<Mutex<Ve
     let log = Arc::clone(&seen);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            log.lock().expect("no panic").push("connection".to_owned());
             tokio::spawn(serve(stream, good, code, Arc::clone(&log)));
         }
     });
@@ -119,7 +120,7 @@ async fn credentials_that_have_expired_are_loaded_anew_and_the_call_made_again()
         let client = client(&url, &["OLD", "NEW"]).await;
         client.call(&delete()).await.expect("done");
         client.call(&delete()).await.expect("done");
-        let wanted = ["OLD token-of-OLD", "NEW token-of-NEW", "NEW token-of-NEW"];
+        let wanted = ["connection", "OLD token-of-OLD", "NEW token-of-NEW", "NEW token-of-NEW"];
         assert_eq!(*seen.lock().expect("no panic"), wanted, "{code}");
     }
 }
@@ -135,7 +136,7 @@ async fn credentials_that_are_refused_again_are_not_tried_for_ever() {
         let failure = client(&url, keys).await.call(&delete()).await.expect_err("refused");
         let fault = failure.into_fault(Operation::Delete, &address(Some(&url)));
         assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
-        assert_eq!(seen.lock().expect("no panic").len(), asked, "{code} {keys:?}");
+        assert_eq!(seen.lock().expect("no panic").len(), 1 + asked, "{code} {keys:?}");
     }
 }
 
@@ -148,6 +149,22 @@ async fn credentials_that_no_header_can_hold_are_told_and_not_shown() {
         fault.text.contains("hold what no header can") && !fault.text.contains("ke\ny"),
         "{fault}"
     );
+}
+
+/// AWS, or a gateway on the way, drops such a connection unseen.
+#[tokio::test]
+async fn a_connection_that_was_idle_for_long_is_not_used_again() {
+    let (url, seen) = server("KEY", "x").await;
+    let client = client(&url, &["KEY"]).await;
+    for (idle, connections) in [(0, 1), (19, 1), (21, 2), (1, 2)] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(idle)).await;
+        tokio::time::resume();
+        client.call(&delete()).await.expect("done");
+        let seen = seen.lock().expect("no panic");
+        let made = seen.iter().filter(|line| *line == "connection").count();
+        assert_eq!(made, connections, "after {idle} s");
+    }
 }
 
 #[tokio::test]
