@@ -40,12 +40,34 @@ pub struct QueueConfig {
     pub region: Option<String>,
     /// Whether requests may go to another machine without TLS.
     pub allow_insecure: bool,
+    pub transport: Transport,
     /// Of a long poll: whole seconds, 0 to 20, and at most `worker.drain_timeout` - 5 s.
     pub wait: Duration,
     /// 1 to 64.
     pub pollers_max: usize,
     /// Otherwise the queue's own attribute. Whole seconds, 5 s to 11 h.
     pub visibility_timeout: Option<Duration>,
+}
+
+/// What receives, deletes and hides, which is nearly all that a worker calls. The rest is always the
+/// AWS SDK's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Our own, of the same protocol, at a fraction of the cost.
+    Lean,
+    /// The AWS SDK.
+    Sdk,
+}
+
+impl Transport {
+    /// As it stands in settings and texts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lean => "lean",
+            Self::Sdk => "sdk",
+        }
+    }
 }
 
 /// What the queue says of itself, as far as a pipeline needs it.

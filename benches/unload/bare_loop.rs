@@ -1,8 +1,8 @@
-//! The floor: receive ten, delete ten, on the SDK and nothing else. No worker on this SDK can cost
-//! less.
+//! The floor of the SDK: receive ten, delete ten, and nothing else. No worker on it can cost less.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::Client;
@@ -16,13 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 /// Loops side by side, as many as a worker has pollers by default.
-const LOOPS: usize = 8;
+pub const LOOPS: usize = 8;
 
 /// The most that a receive or a delete takes (SQS).
 const BATCH: i32 = 10;
 
-/// Seconds of a long poll; only the last ones wait.
-const WAIT: i32 = 1;
+/// Of a long poll, whole seconds; only the last ones wait.
+pub const WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub struct BareLoop {
@@ -73,7 +73,7 @@ async fn receive_and_delete(client: Client, queue_url: String, calls: Arc<Calls>
             .receive_message()
             .queue_url(&queue_url)
             .max_number_of_messages(BATCH)
-            .wait_time_seconds(WAIT)
+            .wait_time_seconds(i32::try_from(WAIT.as_secs())?)
             .send()
             .await?;
         let mut entries = Vec::with_capacity(received.messages().len());

@@ -13,6 +13,7 @@ use longshore::dev::portal::{self, Load};
 use longshore::dev::sqs::REGION;
 use longshore::dev::verify::verify;
 use longshore::mongo_manager::MongoManager;
+use longshore::queue::Transport;
 use longshore::queue::sqs::SqsQueue;
 use serde_json::Value;
 use tokio::process::{Child, Command};
@@ -45,6 +46,16 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// How a worker runs, where it is not as by default.
+#[derive(Debug, Clone, Copy, Default)]
+struct Variant<'a> {
+    /// Otherwise what the settings say.
+    transport: Option<Transport>,
+    /// The file for what `perf record` finds.
+    perf: Option<&'a Path>,
+    telemetry: bool,
+}
+
 /// The servers, which all runs share.
 struct Stage {
     sqs: SqsServer,
@@ -58,8 +69,9 @@ impl Stage {
         if plan.warm_up > 0 {
             eprintln!("warming up with {} messages", plan.warm_up);
             let load = portal::load(SEED, plan.warm_up as usize);
-            self.bare_loop("warm-up-bare", &load).await?;
-            self.longshore("warm-up", &load, None, false).await?;
+            self.bare("bare-loop", "warm-up-bare", &load).await?;
+            self.bare("signed-loop", "warm-up-signed", &load).await?;
+            self.longshore("warm-up", &load, Variant::default()).await?;
         }
         let mut load = portal::load(SEED, plan.messages as usize);
         if plan.telemetry {
@@ -67,16 +79,23 @@ impl Stage {
         }
         let mut report = Report { messages: load.messages.len(), ..Report::default() };
         for run in 1..=plan.runs {
-            eprintln!("run {run} of {}: the bare loop", plan.runs);
-            report.bare_loop.push(self.bare_loop(&format!("run-{run}-bare"), &load).await?);
-            eprintln!("run {run} of {}: longshore", plan.runs);
+            let of = |what: &str| {
+                eprintln!("run {run} of {}: {what}", plan.runs);
+                format!("run-{run}-{}", what.replace(' ', "-"))
+            };
+            let name = of("bare loop");
+            report.bare_loop.push(self.bare("bare-loop", &name, &load).await?);
+            let name = of("signed loop");
+            report.signed_loop.push(self.bare("signed-loop", &name, &load).await?);
+            let by_sdk = Variant { transport: Some(Transport::Sdk), ..Variant::default() };
+            report.by_sdk.push(self.longshore(&of("longshore by sdk"), &load, by_sdk).await?);
             let perf = plan.perf.as_deref().filter(|_| run == plan.runs);
-            report.longshore.push(self.longshore(&format!("run-{run}"), &load, perf, false).await?);
+            let default = Variant { perf, ..Variant::default() };
+            report.longshore.push(self.longshore(&of("longshore"), &load, default).await?);
             if plan.telemetry {
-                eprintln!("run {run} of {}: longshore with telemetry", plan.runs);
-                report.with_telemetry.push(
-                    self.longshore(&format!("run-{run}-telemetry"), &load, None, true).await?,
-                );
+                let told = Variant { telemetry: true, ..Variant::default() };
+                let figures = self.longshore(&of("longshore with telemetry"), &load, told).await?;
+                report.with_telemetry.push(figures);
                 let requests = self.collector.requests.swap(0, Ordering::Relaxed);
                 ensure!(requests > 0, "nothing was sent to the collector");
             }
@@ -84,24 +103,19 @@ impl Stage {
         Ok(report)
     }
 
-    async fn bare_loop(&self, name: &str, load: &Load) -> Result<Figures> {
+    /// One of the loops, by its subcommand.
+    async fn bare(&self, part: &str, name: &str, load: &Load) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bare-loop", &self.sqs.endpoint, queue.url()]);
-        let (figures, _) =
-            drain(command, &queue, load.messages.len(), None).await.context("the bare loop")?;
+        command.args([part, &self.sqs.endpoint, queue.url()]);
+        let drained = drain(command, &queue, load.messages.len(), None).await;
+        let (figures, _) = drained.with_context(|| format!("the {part}"))?;
         Ok(figures)
     }
 
     /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did
     /// it wrongly.
-    async fn longshore(
-        &self,
-        name: &str,
-        load: &Load,
-        perf: Option<&Path>,
-        telemetry: bool,
-    ) -> Result<Figures> {
+    async fn longshore(&self, name: &str, load: &Load, variant: Variant<'_>) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let uri = self.mongod.uri(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
@@ -123,7 +137,10 @@ impl Stage {
         ]);
         // A stop waits for the long poll.
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("MONGO_CACHE_URI", uri.expose())]);
-        if telemetry {
+        if let Some(transport) = variant.transport {
+            command.env("LONGSHORE__QUEUE__TRANSPORT", transport.name());
+        }
+        if variant.telemetry {
             command.envs([
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()),
                 ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0"),
@@ -132,7 +149,7 @@ impl Stage {
             command.env("LONGSHORE__ADMIN__LISTEN", "off");
         }
         let (figures, ended) =
-            drain(command, &queue, load.messages.len(), perf).await.context("longshore")?;
+            drain(command, &queue, load.messages.len(), variant.perf).await.context("longshore")?;
         ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
         let manager =
             MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() })

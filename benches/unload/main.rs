@@ -1,8 +1,9 @@
-//! What one message costs: a worker drains a queue into a database, three processes, and beside it,
-//! in the same run, the bare loop that any worker on this SDK has to have.
+//! What one message costs: a worker drains a queue into a database, three processes, by each of its
+//! transports, and beside it, in the same run, the loops that any worker on such a transport has to
+//! have.
 //!
 //! This program is several: without a subcommand it conducts, and starts itself again as the
-//! queue's server and as the bare loop, so that each has a process of its own to be measured.
+//! queue's server and as the loops, so that each has a process of its own to be measured.
 
 mod bare_loop;
 mod collector;
@@ -10,6 +11,7 @@ mod conduct;
 mod measure;
 mod report;
 mod servers;
+mod signed_loop;
 mod subject;
 
 use std::path::PathBuf;
@@ -64,6 +66,9 @@ enum Part {
     /// Receive and delete, nothing else
     #[command(hide = true)]
     BareLoop(bare_loop::BareLoop),
+    /// The same by the lean transport
+    #[command(hide = true)]
+    SignedLoop(signed_loop::SignedLoop),
 }
 
 fn main() -> Result<()> {
@@ -71,6 +76,9 @@ fn main() -> Result<()> {
         // As a worker by default.
         Bench { part: Some(Part::BareLoop(bare_loop)), .. } => {
             block_on(Builder::new_current_thread(), bare_loop.run())
+        }
+        Bench { part: Some(Part::SignedLoop(signed_loop)), .. } => {
+            block_on(Builder::new_current_thread(), signed_loop.run())
         }
         Bench { part: Some(Part::ServeSqs), .. } => {
             block_on(Builder::new_multi_thread(), servers::serve_sqs())

@@ -30,14 +30,18 @@ const COLUMNS: [Column; 7] = [
     ("commands_per_message", "commands/message", 3, |figures| figures.commands_per_message),
 ];
 
-/// All runs of the worker and of the bare loop.
+/// All runs of the worker and of the loops.
 #[derive(Debug, Default)]
 pub struct Report {
     pub messages: usize,
     pub longshore: Vec<Figures>,
+    pub by_sdk: Vec<Figures>,
     /// Empty unless that is asked for.
     pub with_telemetry: Vec<Figures>,
+    /// On the AWS SDK.
     pub bare_loop: Vec<Figures>,
+    /// By the lean transport.
+    pub signed_loop: Vec<Figures>,
 }
 
 impl Report {
@@ -45,6 +49,8 @@ impl Report {
         let rows = [
             ("longshore", &self.longshore),
             ("longshore with telemetry", &self.with_telemetry),
+            ("longshore by sdk", &self.by_sdk),
+            ("signed loop", &self.signed_loop),
             ("bare loop", &self.bare_loop),
         ];
         rows.into_iter()
@@ -58,10 +64,11 @@ impl Report {
         (!self.with_telemetry.is_empty()).then(|| cpu(&self.with_telemetry) / cpu(&self.longshore))
     }
 
-    /// How many times the CPU of the bare loop the worker needs.
-    fn cpu_ratio(&self) -> f64 {
+    /// How many times the CPU of the signed loop the worker needs, and of the bare loop the worker on
+    /// the SDK.
+    fn cpu_ratios(&self) -> (f64, f64) {
         let cpu = |runs: &[Figures]| median(runs, |figures| figures.cpu_seconds_per_million);
-        cpu(&self.longshore) / cpu(&self.bare_loop)
+        (cpu(&self.longshore) / cpu(&self.signed_loop), cpu(&self.by_sdk) / cpu(&self.bare_loop))
     }
 
     pub fn json(&self) -> Value {
@@ -71,7 +78,8 @@ impl Report {
                 .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))))
                 .collect()
         };
-        let mut report = json!({"messages": self.messages, "cpu_ratio": self.cpu_ratio(), "telemetry_ratio": self.telemetry_ratio()});
+        let (lean, sdk) = self.cpu_ratios();
+        let mut report = json!({"messages": self.messages, "cpu_ratio": lean, "cpu_ratio_by_sdk": sdk, "telemetry_ratio": self.telemetry_ratio()});
         for (name, runs) in self.rows() {
             let medians: Value = COLUMNS
                 .iter()
@@ -107,9 +115,9 @@ impl Report {
             .telemetry_ratio()
             .map(|ratio| format!(", and with telemetry {ratio:.3} times its own"))
             .unwrap_or_default();
-        let ratio = self.cpu_ratio();
+        let (lean, sdk) = self.cpu_ratios();
         format!(
-            "{table}\n{} messages{runs}; longshore needs {ratio:.2} times the CPU of the bare loop{telemetry}",
+            "{table}\n{} messages{runs}; longshore needs {lean:.2} times the CPU of the signed loop, on the SDK {sdk:.2} times that of the bare loop{telemetry}",
             self.messages
         )
     }

@@ -19,7 +19,7 @@ use crate::budget::InFlightConfig;
 use crate::dead_letter::DeadLettersConfig;
 use crate::decode::MessageConfig;
 use crate::lane::BatchConfig;
-use crate::queue::QueueConfig;
+use crate::queue::{QueueConfig, Transport};
 use crate::redact;
 use crate::retry::RetryConfig;
 use crate::store::{Acknowledgement, WriteConcern};
@@ -95,10 +95,19 @@ fn queue(reader: &mut Reader) -> QueueConfig {
         endpoint_url: reader.optional("queue.endpoint_url", &Trimmed(ENDPOINT)),
         region: reader.optional("queue.region", &Trimmed(REGION)),
         allow_insecure: reader.or("queue.allow_insecure", &Switch, false),
+        transport: transport(reader),
         wait: reader.or("queue.wait", &Time::seconds(0, 20), Duration::from_secs(20)),
         pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 8),
         visibility_timeout: reader
             .optional("queue.visibility_timeout", &Time::seconds(5, 11 * HOUR)),
+    }
+}
+
+fn transport(reader: &mut Reader) -> Transport {
+    const NAMES: Choice = Choice(&[Transport::Lean.name(), Transport::Sdk.name()]);
+    match reader.or("queue.transport", &NAMES, Transport::Lean.name()) {
+        name if name == Transport::Sdk.name() => Transport::Sdk,
+        _ => Transport::Lean,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Amazon SQS as a [`Queue`]: the only user of the AWS SDK.
 //!
-//! The SDK does what it is good at (credentials, signing, the wire); what to do about a failure is
-//! the pipeline's: the SDK's own retries are off, each call has a bound of its own, and every error
-//! becomes a [`QueueFault`] with a kind and one line of text. Certificates are checked against the
+//! The SDK does what it is good at: settings, credentials, endpoints, and the calls that are rare.
+//! The three that are nearly all calls go by one of two transports, of which `lean` costs a fraction
+//! of what `sdk` does; `wire` has what both say and understand. What to do about a failure is the
+//! pipeline's: nothing is retried here, each call has a bound of its own, and every error becomes a [`QueueFault`] with a kind and one line of text. Certificates are checked against the
 //! roots of the machine, or those in the file that `SSL_CERT_FILE` names.
 
 mod address;
@@ -13,22 +14,20 @@ mod connect;
 mod endpoint;
 mod facts;
 mod fault;
+mod lean;
 mod probe;
 mod profile;
 mod proxy;
 mod received;
 mod region;
+mod sdk;
 mod send;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-    MessageSystemAttributeName,
-};
-
-use self::client::CALL_MAX;
+use self::wire::{ATTRIBUTE_NAMES, ChangeVisibility, Delete, Receive, SYSTEM_ATTRIBUTE_NAMES};
 use super::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::message::QueueMessage;
 
@@ -54,52 +53,31 @@ impl Queue for SqsQueue {
             (1..=BATCH_MAX).contains(&max),
             "a receive takes 1 to {BATCH_MAX} messages, not {max}"
         );
-        let request = self
-            .client
-            .receive_message()
-            .queue_url(&self.address.url)
-            .max_number_of_messages(i32::try_from(max).unwrap_or(i32::MAX))
-            .wait_time_seconds(whole_seconds(wait))
-            .set_message_system_attribute_names(Some(vec![
-                MessageSystemAttributeName::SentTimestamp,
-                MessageSystemAttributeName::ApproximateReceiveCount,
-                MessageSystemAttributeName::MessageGroupId,
-                MessageSystemAttributeName::SequenceNumber,
-                MessageSystemAttributeName::SenderId,
-                MessageSystemAttributeName::AwsTraceHeader,
-            ]))
-            .message_attribute_names("All")
-            .set_visibility_timeout(self.visibility_timeout.map(whole_seconds))
-            .set_receive_request_attempt_id(attempt.map(str::to_owned));
-        let output = self.call(Operation::Receive, wait + RECEIVE_GRACE, request.send()).await?;
-        let messages = output.messages.unwrap_or_default();
-        if received::has_no_times(&messages) {
-            return Err(fault::without_times(&self.address));
+        let call = Receive {
+            queue_url: &self.address.url,
+            message_system_attribute_names: SYSTEM_ATTRIBUTE_NAMES,
+            message_attribute_names: ATTRIBUTE_NAMES,
+            max_number_of_messages: max,
+            visibility_timeout: self.visibility_timeout.map(whole_seconds),
+            wait_time_seconds: whole_seconds(wait),
+            attempt_id: attempt,
+        };
+        let limit = wait + RECEIVE_GRACE;
+        match &self.lean {
+            Some(lean) => self.receive_by(lean, &call, limit).await,
+            None => self.receive_by_sdk(&call, limit).await,
         }
-        Ok(messages
-            .into_iter()
-            .filter_map(|message| received::message(message, self.fifo))
-            .collect())
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = batch::entries(handles, |id, handle| {
-            DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(&*handle).build()
-        })?;
-        let request = self
-            .client
-            .delete_message_batch()
-            .queue_url(&self.address.url)
-            .set_entries(Some(entries));
-        let output = self.call(Operation::Delete, CALL_MAX, request.send()).await?;
-        Ok(batch::outcomes(
-            handles.len(),
-            output.successful.iter().map(|entry| entry.id.as_str()),
-            &output.failed,
-        ))
+        let call = Delete { queue_url: &self.address.url, entries: handles };
+        match &self.lean {
+            Some(lean) => self.delete_by(lean, &call).await,
+            None => self.delete_by_sdk(&call).await,
+        }
     }
 
     async fn change_visibility(
@@ -110,25 +88,15 @@ impl Queue for SqsQueue {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
-        let seconds = whole_seconds(timeout);
-        let entries = batch::entries(handles, |id, handle| {
-            ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(id)
-                .receipt_handle(&*handle)
-                .visibility_timeout(seconds)
-                .build()
-        })?;
-        let request = self
-            .client
-            .change_message_visibility_batch()
-            .queue_url(&self.address.url)
-            .set_entries(Some(entries));
-        let output = self.call(Operation::ChangeVisibility, CALL_MAX, request.send()).await?;
-        Ok(batch::outcomes(
-            handles.len(),
-            output.successful.iter().map(|entry| entry.id.as_str()),
-            &output.failed,
-        ))
+        let call = ChangeVisibility {
+            queue_url: &self.address.url,
+            entries: handles,
+            visibility_timeout: whole_seconds(timeout),
+        };
+        match &self.lean {
+            Some(lean) => self.change_visibility_by(lean, &call).await,
+            None => self.change_visibility_by_sdk(&call).await,
+        }
     }
 }
 

@@ -15,4 +15,5 @@ mod sqs;
 mod store;
 mod support;
 mod tidy;
+mod transports;
 mod worker;

@@ -7,25 +7,29 @@ use std::time::Duration;
 use longshore::clock::{Clock, SystemClock};
 use longshore::message::{Attribute, QueueMessage};
 use longshore::queue::sqs::{Access, Credentials, Operation, Outgoing, SendOutcome, SqsQueue};
-use longshore::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFaultKind};
+use longshore::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFaultKind, Transport};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::sqs::{Canned, Kind, SqsServer, connect, settings};
+use crate::support::sqs::{Canned, Kind, SqsServer, connect, connect_by, settings};
 
-/// Makes one test per server of each function.
+/// Makes one test per server and transport of each function.
 macro_rules! on_each_server {
     ($($name:ident,)*) => {
-        mod embedded {
+        on_each_server! { embedded Embedded Lean: $($name,)* }
+        on_each_server! { embedded_by_sdk Embedded Sdk: $($name,)* }
+        on_each_server! { moto Moto Lean: $($name,)* }
+        on_each_server! { moto_by_sdk Moto Sdk: $($name,)* }
+    };
+    ($module:ident $kind:ident $transport:ident: $($name:ident,)*) => {
+        mod $module {
+            use longshore::queue::Transport;
+
+            use crate::support::sqs::{Kind, SqsServer};
+
             $(#[tokio::test]
             async fn $name() {
-                super::$name(crate::support::sqs::SqsServer::start(crate::support::sqs::Kind::Embedded).await).await;
-            })*
-        }
-        mod moto {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(crate::support::sqs::SqsServer::start(crate::support::sqs::Kind::Moto).await).await;
+                super::$name(SqsServer::start(Kind::$kind).await.by(Transport::$transport)).await;
             })*
         }
     };
@@ -476,18 +480,22 @@ async fn an_entry_without_an_answer_has_failed() {
     let failed = json!([{ "Id": "1", "SenderFault": false, "Code": "InternalError", "Message": "we broke" }]);
     let answer = json!({ "Attributes": attributes, "Successful": [{ "Id": "2" }, { "Id": "9" }], "Failed": failed });
     let server = Canned::body(200, &answer.to_string()).await;
-    let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
-    let handles = ["a", "b", "c"].map(Arc::from);
-    for outcomes in [queue.delete(&handles).await, queue.change_visibility(&handles, NOW).await] {
-        let outcomes = outcomes.expect("an answer");
-        assert!(
-            matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")),
-            "{outcomes:?}"
-        );
-        assert_eq!(
-            outcomes[1..],
-            [EntryOutcome::Failed("InternalError: we broke".to_owned()), EntryOutcome::Done]
-        );
+    for transport in [Transport::Lean, Transport::Sdk] {
+        let connected = connect_by(transport, &server.endpoint, "http://h/0/portal").await;
+        let queue = connected.expect("connect").0;
+        let handles = ["a", "b", "c"].map(Arc::from);
+        for outcomes in [queue.delete(&handles).await, queue.change_visibility(&handles, NOW).await]
+        {
+            let outcomes = outcomes.expect("an answer");
+            assert!(
+                matches!(&outcomes[0], EntryOutcome::Failed(text) if text.contains("did not answer")),
+                "{outcomes:?}"
+            );
+            assert_eq!(
+                outcomes[1..],
+                [EntryOutcome::Failed("InternalError: we broke".to_owned()), EntryOutcome::Done]
+            );
+        }
     }
 }
 
@@ -500,13 +508,16 @@ async fn a_message_that_cannot_be_settled_does_not_hold_back_its_neighbours() {
     let server =
         Canned::body(200, &json!({ "Attributes": attributes, "Messages": messages }).to_string())
             .await;
-    let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
-    let received = queue.receive(BATCH_MAX, NOW, None).await.expect("receive");
-    assert_eq!(received.len(), 1);
-    assert_eq!(
-        (received[0].message_id.as_str(), received[0].body.as_str(), received[0].receive_count),
-        ("m", "", 1)
-    );
+    for transport in [Transport::Lean, Transport::Sdk] {
+        let connected = connect_by(transport, &server.endpoint, "http://h/0/portal").await;
+        let queue = connected.expect("connect").0;
+        let received = queue.receive(BATCH_MAX, NOW, None).await.expect("receive");
+        assert_eq!(received.len(), 1);
+        assert_eq!(
+            (received[0].message_id.as_str(), received[0].body.as_str(), received[0].receive_count),
+            ("m", "", 1)
+        );
+    }
 }
 
 #[tokio::test]
@@ -516,9 +527,12 @@ async fn a_server_without_system_attributes_is_one_error_and_not_one_for_each_me
         json!({ "QueueArn": "arn:aws:sqs:us-east-1:0:portal", "VisibilityTimeout": "30" });
     let body = json!({ "Attributes": attributes, "Messages": [message("a"), message("b")] });
     let server = Canned::body(200, &body.to_string()).await;
-    let (queue, _) = connect(&server.endpoint, "http://h/0/portal").await.expect("connect");
-    let fault = queue.receive(BATCH_MAX, NOW, None).await.expect_err("no times");
-    assert!(fault.text.contains("without SentTimestamp"), "{fault}");
+    for transport in [Transport::Lean, Transport::Sdk] {
+        let connected = connect_by(transport, &server.endpoint, "http://h/0/portal").await;
+        let queue = connected.expect("connect").0;
+        let fault = queue.receive(BATCH_MAX, NOW, None).await.expect_err("no times");
+        assert!(fault.text.contains("without SentTimestamp"), "{fault}");
+    }
 }
 
 #[tokio::test]

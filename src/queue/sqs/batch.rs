@@ -7,7 +7,7 @@ use super::fault::{self, bare_code};
 use crate::queue::{BATCH_MAX, EntryOutcome, QueueFault};
 
 /// Ids of entries: an entry's place in its batch.
-const IDS: [&str; BATCH_MAX] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+pub(super) const IDS: [&str; BATCH_MAX] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Makes one entry of the request for each item.
 ///
@@ -17,12 +17,7 @@ pub(super) fn entries<I: Clone, E>(
     items: &[I],
     build: impl Fn(&str, I) -> Result<E, BuildError>,
 ) -> Result<Vec<E>, QueueFault> {
-    if items.len() > BATCH_MAX {
-        return Err(fault::unusable(format!(
-            "a batch of {} entries: SQS takes {BATCH_MAX} at most",
-            items.len()
-        )));
-    }
+    within_limit(items.len())?;
     IDS.iter()
         .zip(items)
         .map(|(id, item)| {
@@ -32,15 +27,41 @@ pub(super) fn entries<I: Clone, E>(
         .collect()
 }
 
+/// # Errors
+/// Where the batch is larger than [`BATCH_MAX`], which SQS would refuse.
+pub(super) fn within_limit(entries: usize) -> Result<(), QueueFault> {
+    if entries > BATCH_MAX {
+        return Err(fault::unusable(format!(
+            "a batch of {entries} entries: SQS takes {BATCH_MAX} at most"
+        )));
+    }
+    Ok(())
+}
+
+/// An entry that the server did not do, and what it says of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused<'a> {
+    pub id: &'a str,
+    pub code: &'a str,
+    pub message: &'a str,
+}
+
+impl<'a> From<&'a BatchResultErrorEntry> for Refused<'a> {
+    fn from(entry: &'a BatchResultErrorEntry) -> Self {
+        let message = entry.message.as_deref().unwrap_or_default();
+        Self { id: &entry.id, code: &entry.code, message }
+    }
+}
+
 /// What became of each of `count` entries of a delete or visibility batch.
 pub(super) fn outcomes<'a>(
     count: usize,
     done: impl Iterator<Item = &'a str>,
-    failed: &[BatchResultErrorEntry],
+    failed: impl Iterator<Item = Refused<'a>>,
 ) -> Vec<EntryOutcome> {
     let answers = done
         .map(|id| (id, EntryOutcome::Done))
-        .chain(failed.iter().map(|entry| (entry.id.as_str(), refused(entry))));
+        .chain(failed.map(|entry| (entry.id, outcome(entry))));
     in_order(count, EntryOutcome::Failed, answers)
 }
 
@@ -60,20 +81,18 @@ pub(super) fn in_order<T: Clone>(
     all
 }
 
-fn refused(entry: &BatchResultErrorEntry) -> EntryOutcome {
-    if is_stale(bare_code(&entry.code), entry.message.as_deref().unwrap_or_default()) {
+fn outcome(entry: Refused<'_>) -> EntryOutcome {
+    if is_stale(bare_code(entry.code), entry.message) {
         return EntryOutcome::Stale;
     }
     EntryOutcome::Failed(text(entry))
 }
 
 /// One line about a refused entry: code and the server's words.
-pub(super) fn text(entry: &BatchResultErrorEntry) -> String {
-    match entry.message.as_deref() {
-        Some(message) if !message.is_empty() => {
-            fault::one_line(&format!("{}: {message}", bare_code(&entry.code)))
-        }
-        _ => bare_code(&entry.code).to_owned(),
+pub(super) fn text(entry: Refused<'_>) -> String {
+    match entry.message {
+        "" => bare_code(entry.code).to_owned(),
+        message => fault::one_line(&format!("{}: {message}", bare_code(entry.code))),
     }
 }
 
@@ -97,20 +116,14 @@ fn is_stale(code: &str, message: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn entry(id: &str, code: &str, message: &str, sender_fault: bool) -> BatchResultErrorEntry {
-        BatchResultErrorEntry::builder()
-            .id(id)
-            .code(code)
-            .message(message)
-            .sender_fault(sender_fault)
-            .build()
-            .unwrap()
+    fn entry<'a>(id: &'a str, code: &'a str, message: &'a str) -> Refused<'a> {
+        Refused { id, code, message }
     }
 
     #[test]
     fn answers_stand_in_the_order_of_the_request() {
-        let failed = [entry("1", "InternalError", "", false)];
-        let answers = outcomes(3, ["2", "0"].into_iter(), &failed);
+        let failed = [entry("1", "InternalError", "")];
+        let answers = outcomes(3, ["2", "0"].into_iter(), failed.into_iter());
         assert_eq!(
             answers,
             [
@@ -123,16 +136,16 @@ mod tests {
 
     #[test]
     fn an_entry_without_an_answer_has_failed() {
-        let answers = outcomes(2, ["0", "7", "x", ""].into_iter(), &[]);
+        let answers = outcomes(2, ["0", "7", "x", ""].into_iter(), [].into_iter());
         assert_eq!(answers[0], EntryOutcome::Done);
         assert!(matches!(answers[1], EntryOutcome::Failed(_)));
     }
 
     #[test]
     fn an_entry_that_is_both_done_and_failed_has_failed() {
-        let failed = [entry("0", "InternalError", "we broke", false)];
+        let failed = [entry("0", "InternalError", "we broke")];
         assert_eq!(
-            outcomes(1, ["0"].into_iter(), &failed),
+            outcomes(1, ["0"].into_iter(), failed.into_iter()),
             [EntryOutcome::Failed("InternalError: we broke".to_owned())]
         );
     }
@@ -158,7 +171,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                outcomes(1, [].into_iter(), &[entry("0", code, message, true)]),
+                outcomes(1, [].into_iter(), [entry("0", code, message)].into_iter()),
                 [EntryOutcome::Stale],
                 "{code} {message}"
             );
@@ -175,7 +188,7 @@ mod tests {
             ("InternalError", "We encountered an internal error. Please try again."),
             ("AccessDenied", ""),
         ] {
-            let outcome = &outcomes(1, [].into_iter(), &[entry("0", code, message, true)])[0];
+            let outcome = &outcomes(1, [].into_iter(), [entry("0", code, message)].into_iter())[0];
             assert!(
                 matches!(outcome, EntryOutcome::Failed(text) if text.starts_with(code)),
                 "{outcome:?}"

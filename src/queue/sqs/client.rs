@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::address::QueueAddress;
 use super::calls::{ApiCalls, Operation};
 use super::fault;
-use crate::queue::QueueFault;
+use super::lean::Lean;
+use crate::queue::{QueueFault, Transport};
 use crate::telemetry::signals::{QueueCalled, Signals};
 
 /// The longest that a call other than a receive may take, connecting included.
@@ -22,6 +23,8 @@ pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct SqsQueue {
     pub(super) client: Client,
+    /// What receives, deletes and hides, unless the SDK does.
+    pub(super) lean: Option<Lean>,
     pub(super) address: QueueAddress,
     /// As the queue said at connect; it cannot change.
     pub(super) fifo: bool,
@@ -53,7 +56,16 @@ impl SqsQueue {
     /// Where requests go, who said so, and how they are kept from others, for people.
     #[must_use]
     pub fn way(&self) -> String {
-        self.address.way()
+        format!("{}, by the {} transport", self.address.way(), self.transport().name())
+    }
+
+    /// What receives, deletes and hides.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        match self.lean {
+            Some(_) => Transport::Lean,
+            None => Transport::Sdk,
+        }
     }
 
     /// Whether others on the network could read what is said.
@@ -63,29 +75,45 @@ impl SqsQueue {
         endpoint.is_some_and(|endpoint| endpoint.is_plain() && !endpoint.is_this_machine())
     }
 
-    /// Counts and bounds one request, and puts its failure into words.
-    pub(super) async fn call<O, E>(
+    /// One request by the SDK, whose failure is put into words. Its future is of kilobytes, which
+    /// every future that waits for it would hold too, also where it goes by the lean transport.
+    pub(super) fn call<O, E>(
         &self,
         operation: Operation,
         limit: Duration,
         request: impl Future<Output = Result<O, SdkError<E>>>,
-    ) -> Result<O, QueueFault>
+    ) -> impl Future<Output = Result<O, QueueFault>>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        self.calls.count(operation);
-        let asked = Instant::now();
-        let answer = match tokio::time::timeout(limit, request).await {
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(fault::of_call(&error, operation, &self.address)),
-            Err(_) => Err(fault::timed_out(limit, operation, &self.address)),
-        };
-        let error = answer.as_ref().err().map(|fault| fault.kind.name());
-        self.signals.emit(&QueueCalled {
-            operation: operation.name(),
-            took: asked.elapsed(),
-            error,
-        });
-        answer
+        let request = Box::pin(request);
+        self.bounded(operation, limit, async move {
+            request.await.map_err(|error| fault::of_call(&error, operation, &self.address))
+        })
+    }
+
+    /// Counts, bounds and tells of one request by either transport.
+    pub(super) fn bounded<O>(
+        &self,
+        operation: Operation,
+        limit: Duration,
+        request: impl Future<Output = Result<O, QueueFault>>,
+    ) -> impl Future<Output = Result<O, QueueFault>> {
+        // Outside of what waits for it, which would keep room for it twice.
+        let request = tokio::time::timeout(limit, request);
+        async move {
+            self.calls.count(operation);
+            let asked = Instant::now();
+            let answer = request
+                .await
+                .unwrap_or_else(|_| Err(fault::timed_out(limit, operation, &self.address)));
+            let error = answer.as_ref().err().map(|fault| fault.kind.name());
+            self.signals.emit(&QueueCalled {
+                operation: operation.name(),
+                took: asked.elapsed(),
+                error,
+            });
+            answer
+        }
     }
 }

@@ -21,11 +21,11 @@ use super::address::QueueAddress;
 use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::facts::QueueFacts;
+use super::lean::{Bounds, Lean};
 use super::profile::{self, Chosen};
 use super::region::region_of;
 use super::{endpoint, fault, proxy};
-use crate::queue::QueueConfig;
-use crate::queue::{QueueFault, QueueFaultKind};
+use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
 
 /// How long loading settings and credentials may take. Where no metadata service answers, the SDK
@@ -75,7 +75,7 @@ impl SqsQueue {
                 let region = settings.region.clone().map(Region::new).or_else(|| {
                     settings.endpoint_url.as_deref().and_then(region_of).or_else(|| region_of(url))
                 });
-                match timeout(SETTINGS_MAX, chain(region)).await {
+                match timeout(SETTINGS_MAX, Box::pin(chain(region))).await {
                     Ok(loaded) => loaded?,
                     Err(_) => return Err(no_credentials(SLOW).await),
                 }
@@ -84,6 +84,10 @@ impl SqsQueue {
         let address = address(settings, url, &sdk, credentials)?;
         let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
+        if settings.transport == Transport::Lean {
+            let bounds = Bounds { connect: CONNECT_MAX, idle: IDLE_MAX, load: SETTINGS_MAX };
+            queue.lean = Some(Box::pin(Lean::new(&queue.address, &sdk, bounds)).await?);
+        }
         Ok((queue, facts))
     }
 
@@ -108,6 +112,7 @@ impl SqsQueue {
         let mut queue = Self {
             address,
             client: Client::from_conf(settings),
+            lean: None,
             fifo: false,
             visibility_timeout: None,
             calls: Arc::new(ApiCalls::default()),
@@ -223,6 +228,7 @@ mod tests {
             endpoint_url: Some(endpoint.to_owned()),
             region: None,
             allow_insecure: false,
+            transport: Transport::Sdk,
             wait: Duration::ZERO,
             pollers_max: 1,
             visibility_timeout: None,

@@ -161,6 +161,7 @@ mod tests {
     use aws_sdk_sqs::config::Region;
 
     use super::*;
+    use crate::queue::Transport;
 
     fn settings(endpoint_url: Option<&str>) -> QueueConfig {
         QueueConfig {
@@ -168,6 +169,7 @@ mod tests {
             endpoint_url: endpoint_url.map(str::to_owned),
             region: None,
             allow_insecure: false,
+            transport: Transport::Sdk,
             wait: Duration::ZERO,
             pollers_max: 1,
             visibility_timeout: None,

@@ -1,4 +1,4 @@
-//! Errors of the SDK, to a kind that decides what to do and one line that tells people what to do.
+//! Errors of either transport, to a kind that decides what to do and one line that tells people what to do.
 //!
 //! SQS speaks JSON but keeps the error codes of its older query protocol in a header, which the SDK
 //! prefers; other servers send the newer names. Both are read.
@@ -17,7 +17,7 @@ use crate::queue::{QueueFault, QueueFaultKind};
 /// The longest text that is quoted from a server or the SDK.
 const QUOTE_MAX: usize = 300;
 
-/// A failed request.
+/// A failed request of the SDK.
 pub(super) fn of_call<E>(
     error: &SdkError<E>,
     operation: Operation,
@@ -101,7 +101,8 @@ pub(super) fn unusable(text: String) -> QueueFault {
     QueueFault { kind: QueueFaultKind::Unavailable, text }
 }
 
-fn unreachable(cause: &str, operation: Operation, address: &QueueAddress) -> QueueFault {
+/// A server that cannot be spoken with.
+pub(super) fn unreachable(cause: &str, operation: Operation, address: &QueueAddress) -> QueueFault {
     unusable(format!(
         "cannot {} queue {}: {} does not answer{}: {cause}; check the network{}",
         operation.aim(),
@@ -112,12 +113,12 @@ fn unreachable(cause: &str, operation: Operation, address: &QueueAddress) -> Que
     ))
 }
 
-/// An error answer of the server.
+/// What the server says of itself where it did not do what it was asked.
 #[derive(Clone, Copy)]
-struct Said<'a> {
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    status: u16,
+pub(super) struct Said<'a> {
+    pub code: Option<&'a str>,
+    pub message: Option<&'a str>,
+    pub status: u16,
 }
 
 impl Said<'_> {
@@ -141,7 +142,12 @@ impl Said<'_> {
     }
 }
 
-fn of_answer(said: Said<'_>, operation: Operation, address: &QueueAddress) -> QueueFault {
+/// An error answer, or one that is none of SQS.
+pub(super) fn of_answer(
+    said: Said<'_>,
+    operation: Operation,
+    address: &QueueAddress,
+) -> QueueFault {
     let kind = kind(said.code(), said.status);
     let quoted = said.quoted(kind);
     let (name, aim) = (address.name(), operation.aim());

@@ -1,23 +1,38 @@
-//! A message as the SDK has it, to a [`QueueMessage`].
+//! A message as the wire has it, to a [`QueueMessage`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use super::address::QueueAddress;
+use super::fault;
+use super::wire::{Message, Text};
+use crate::message::{Fifo, QueueMessage};
+use crate::queue::QueueFault;
 
-use crate::message::{Attribute, Fifo, QueueMessage};
+/// Those of an answer that a worker can settle.
+///
+/// # Errors
+/// Where the server tells of none when it was sent.
+pub(super) fn messages(
+    messages: Vec<Message<'_>>,
+    in_fifo_queue: bool,
+    address: &QueueAddress,
+) -> Result<Vec<QueueMessage>, QueueFault> {
+    if has_no_times(&messages) {
+        return Err(fault::without_times(address));
+    }
+    Ok(messages.into_iter().filter_map(|each| message(each, in_fifo_queue)).collect())
+}
 
 /// Whether a server has sent no message with its time of sending: not one odd message, but a server
 /// that knows no system attributes.
-pub(super) fn has_no_times(messages: &[Message]) -> bool {
-    let has_none = |message: &Message| {
-        let system = message.attributes.as_ref();
-        system.is_none_or(|system| !system.contains_key(&MessageSystemAttributeName::SentTimestamp))
+fn has_no_times(messages: &[Message<'_>]) -> bool {
+    let has_none = |message: &Message<'_>| {
+        message.system.as_ref().is_none_or(|system| system.sent_timestamp.is_none())
     };
     !messages.is_empty() && messages.iter().all(has_none)
 }
 
-/// Takes over what a worker needs, without copying.
+/// Takes over what a worker needs, and copies what is borrowed.
 ///
 /// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor
 /// settled. AWS sends none such; one from elsewhere is left hidden and logged, and comes again. A
@@ -25,39 +40,40 @@ pub(super) fn has_no_times(messages: &[Message]) -> bool {
 ///
 /// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0.
 /// A standard queue may have groups too, for fairness between them, but no order to keep.
-pub(super) fn message(message: Message, in_fifo_queue: bool) -> Option<QueueMessage> {
-    let mut system = message.attributes.unwrap_or_default();
-    let sent_ms =
-        system.get(&MessageSystemAttributeName::SentTimestamp).and_then(|text| text.parse().ok());
+pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<QueueMessage> {
+    let system = message.system.unwrap_or_default();
+    let sent_ms = number(system.sent_timestamp.as_ref());
     let (Some(message_id), Some(receipt_handle), Some(sent_ms)) =
-        (message.message_id, message.receipt_handle, sent_ms)
+        (message.id, message.receipt_handle, sent_ms)
     else {
         tracing::error!(
             "the queue sent a message without MessageId, ReceiptHandle or SentTimestamp: left to it"
         );
         return None;
     };
-    let receive_count = system
-        .get(&MessageSystemAttributeName::ApproximateReceiveCount)
-        .and_then(|text| text.parse().ok());
-    let sequence =
-        system.get(&MessageSystemAttributeName::SequenceNumber).and_then(|text| text.parse().ok());
-    let group =
-        system.remove(&MessageSystemAttributeName::MessageGroupId).filter(|_| in_fifo_queue);
-    let fifo = group.map(|group| Fifo { group, sequence: sequence.unwrap_or(0) });
+    let group = system.message_group_id.filter(|_| in_fifo_queue);
+    let fifo = group.map(|group| Fifo {
+        group: group.into_string(),
+        sequence: number(system.sequence_number.as_ref()).unwrap_or(0),
+    });
+    // The order of an answer is anybody's.
+    let mut attributes = message.attributes;
+    attributes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     Some(QueueMessage {
-        message_id,
-        receipt_handle: receipt_handle.into(),
-        body: message.body.unwrap_or_default(),
-        attributes: message.message_attributes.map(attributes).unwrap_or_default(),
+        message_id: message_id.into_string(),
+        receipt_handle: receipt_handle.0.into(),
+        body: message.body.map(Text::into_string).unwrap_or_default(),
+        attributes,
         sent_ms,
-        receive_count: receive_count.unwrap_or(1),
+        receive_count: number(system.approximate_receive_count.as_ref()).unwrap_or(1),
         fifo,
-        sender: system
-            .get(&MessageSystemAttributeName::SenderId)
-            .map(|sender| without_session(sender)),
-        trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
+        sender: system.sender_id.map(|sender| without_session(&sender.0)),
+        trace_header: system.trace_header.map(Text::into_string),
     })
+}
+
+fn number<T: std::str::FromStr>(text: Option<&Text<'_>>) -> Option<T> {
+    text?.0.parse().ok()
 }
 
 /// An id of a role is followed by its session: `AROA...:i-0123`.
@@ -65,61 +81,48 @@ fn without_session(sender: &str) -> Arc<str> {
     sender.split(':').next().unwrap_or_default().into()
 }
 
-/// Sorted by name. A value is binary where it has bytes, otherwise text; custom type
-/// labels (`Number.int`) are not kept.
-fn attributes(all: HashMap<String, MessageAttributeValue>) -> Vec<(String, Attribute)> {
-    let mut sorted: Vec<_> = all
-        .into_iter()
-        .filter_map(|(name, value)| {
-            let value = match (value.binary_value, value.string_value) {
-                (Some(bytes), _) => Attribute::Binary(bytes.into_inner()),
-                (None, Some(text)) => Attribute::Text(text),
-                (None, None) => return None,
-            };
-            Some((name, value))
-        })
-        .collect();
-    sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    sorted
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::primitives::Blob;
-    use aws_sdk_sqs::types::builders::MessageBuilder;
-
+    use super::super::wire::System;
     use super::*;
+    use crate::message::Attribute;
 
-    fn complete() -> MessageBuilder {
-        Message::builder()
-            .message_id("m-1")
-            .receipt_handle("h-1")
-            .body("{}")
-            .attributes(MessageSystemAttributeName::SentTimestamp, "1795341605123")
-            .attributes(MessageSystemAttributeName::ApproximateReceiveCount, "3")
+    fn text(text: &str) -> Text<'static> {
+        text.to_owned().into()
     }
 
-    fn value(data_type: &str, text: Option<&str>, bytes: Option<&[u8]>) -> MessageAttributeValue {
-        MessageAttributeValue::builder()
-            .data_type(data_type)
-            .set_string_value(text.map(str::to_owned))
-            .set_binary_value(bytes.map(Blob::new))
-            .build()
-            .unwrap()
+    fn complete() -> Message<'static> {
+        with(|_| ())
+    }
+
+    fn with(change: impl FnOnce(&mut System<'static>)) -> Message<'static> {
+        let mut system = System {
+            sent_timestamp: Some(text("1795341605123")),
+            approximate_receive_count: Some(text("3")),
+            ..System::default()
+        };
+        change(&mut system);
+        Message {
+            id: Some(text("m-1")),
+            receipt_handle: Some(text("h-1")),
+            body: Some(text("{}")),
+            system: Some(system),
+            attributes: Vec::new(),
+        }
     }
 
     #[test]
     fn what_a_worker_needs_is_taken_over() {
-        let sdk = complete()
-            .attributes(
-                MessageSystemAttributeName::AwsTraceHeader,
-                "Root=1-5759e988-bd862e3fe1be46a994272793",
-            )
-            .message_attributes("n", value("Number.int", Some("7"), None))
-            .message_attributes("b", value("Binary", None, Some(&[0, 255])))
-            .message_attributes("a", value("String", Some("x"), None))
-            .build();
-        let message = message(sdk, false).unwrap();
+        let trace_header = "Root=1-5759e988-bd862e3fe1be46a994272793";
+        let sent = Message {
+            attributes: vec![
+                ("n".to_owned(), Attribute::Text("7".to_owned())),
+                ("b".to_owned(), Attribute::Binary(vec![0, 255])),
+                ("a".to_owned(), Attribute::Text("x".to_owned())),
+            ],
+            ..with(|system| system.trace_header = Some(text(trace_header)))
+        };
+        let message = message(sent, false).unwrap();
         assert_eq!(
             (message.message_id.as_str(), &*message.receipt_handle, message.body.as_str()),
             ("m-1", "h-1", "{}")
@@ -128,13 +131,9 @@ mod tests {
             (message.sent_ms, message.receive_count, message.fifo.clone()),
             (1_795_341_605_123, 3, None)
         );
-        assert_eq!(
-            message.trace_header.as_deref(),
-            Some("Root=1-5759e988-bd862e3fe1be46a994272793")
-        );
+        assert_eq!(message.trace_header.as_deref(), Some(trace_header));
         let names: Vec<_> = message.attributes.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a", "b", "n"]);
-        assert_eq!(message.attributes[1].1, Attribute::Binary(vec![0, 255]));
         assert_eq!(message.text("n"), Some("7"));
     }
 
@@ -145,22 +144,24 @@ mod tests {
             ("AROAIENQZJOLO23YVJ4VO:portal-7c9f", "AROAIENQZJOLO23YVJ4VO"),
             ("AROAIENQZJOLO23YVJ4VO:a:b", "AROAIENQZJOLO23YVJ4VO"),
         ] {
-            let sent = complete().attributes(MessageSystemAttributeName::SenderId, id);
-            assert_eq!(message(sent.build(), false).unwrap().sender.as_deref(), Some(wanted));
+            let sent = with(|system| system.sender_id = Some(text(id)));
+            assert_eq!(message(sent, false).unwrap().sender.as_deref(), Some(wanted));
         }
-        assert_eq!(message(complete().build(), false).unwrap().sender, None);
+        assert_eq!(message(complete(), false).unwrap().sender, None);
     }
 
     #[test]
     fn only_a_fifo_queue_has_an_order_to_keep() {
-        let grouped = || complete().attributes(MessageSystemAttributeName::MessageGroupId, "g");
-        assert_eq!(message(grouped().build(), false).unwrap().fifo, None);
-        let numbered = grouped()
-            .attributes(MessageSystemAttributeName::SequenceNumber, "18849496460467696128");
+        let grouped = || with(|system| system.message_group_id = Some(text("g")));
+        assert_eq!(message(grouped(), false).unwrap().fifo, None);
+        let numbered = with(|system| {
+            system.message_group_id = Some(text("g"));
+            system.sequence_number = Some(text("18849496460467696128"));
+        });
         let expected = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
-        assert_eq!(message(numbered.build(), true).unwrap().fifo, Some(expected));
+        assert_eq!(message(numbered, true).unwrap().fifo, Some(expected));
         assert_eq!(
-            message(grouped().build(), true).unwrap().fifo,
+            message(grouped(), true).unwrap().fifo,
             Some(Fifo { group: "g".to_owned(), sequence: 0 })
         );
     }
@@ -168,17 +169,17 @@ mod tests {
     #[test]
     fn a_message_that_could_not_be_settled_is_left_to_the_queue() {
         for broken in [
-            complete().set_message_id(None),
-            complete().set_receipt_handle(None),
-            complete().set_attributes(None),
-            complete().attributes(MessageSystemAttributeName::SentTimestamp, "yesterday"),
+            Message { id: None, ..complete() },
+            Message { receipt_handle: None, ..complete() },
+            Message { system: None, ..complete() },
+            with(|system| system.sent_timestamp = Some(text("yesterday"))),
         ] {
-            assert!(message(broken.build(), false).is_none());
+            assert!(message(broken, false).is_none());
         }
     }
 
     #[test]
     fn an_absent_body_is_an_empty_one() {
-        assert_eq!(message(complete().set_body(None).build(), false).unwrap().body, "");
+        assert_eq!(message(Message { body: None, ..complete() }, false).unwrap().body, "");
     }
 }

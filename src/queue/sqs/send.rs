@@ -79,7 +79,7 @@ impl SqsQueue {
             .into_iter()
             .map(|entry| (entry.id, SendOutcome::Sent { message_id: entry.message_id }));
         let failed = output.failed.iter().map(|entry| {
-            let text = batch::text(entry);
+            let text = batch::text(entry.into());
             (
                 entry.id.clone(),
                 if entry.sender_fault {

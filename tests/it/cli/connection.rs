@@ -22,10 +22,12 @@ async fn the_host_of_the_queues_url_is_where_requests_go() {
     assert_eq!(ran.status, 0, "{}", ran.stdout);
     let (status, text) = of_queue(&ran);
     let expected = format!(
-        "{} (by queue.url), region us-east-1, without TLS, on this machine",
+        "{} (by queue.url), region us-east-1, without TLS, on this machine, by the lean transport",
         here.sqs.endpoint()
     );
     assert_eq!((status.as_str(), text.as_str()), ("ok", expected.as_str()));
+    let ran = here.run(&["check", "--set", "queue.transport=sdk"]).await;
+    assert!(of_queue(&ran).1.ends_with(", by the sdk transport"), "{}", ran.stdout);
     // Sending goes there too.
     let sent = here.run_with_input(&["send"], "{\"type\":\"event\"}\n").await;
     assert_eq!(sent.status, 0, "{}", sent.stderr);
@@ -70,15 +72,23 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
     let here = by_url_alone().await;
     let server = here.sqs.endpoint().trim_start_matches("http://").to_owned();
     let proxy = HttpProxy::start(Some(&server)).await;
-    for (number, variable) in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"].into_iter().enumerate() {
-        let ran = here.run_with_variables(&["check"], &[(variable, &proxy.url)]).await;
-        assert_eq!(ran.status, 0, "{}", ran.stdout);
-        assert!(proxy.asked().len() > number, "{variable}: {:?}", proxy.asked());
-        let (_, text) = of_queue(&ran);
-        assert!(
-            text.ends_with(&format!("through the proxy {} of {variable}", proxy.url)),
-            "{text}"
-        );
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        for transport in ["lean", "sdk"] {
+            let before = proxy.asked().len();
+            let variables =
+                [(variable, proxy.url.as_str()), ("LONGSHORE__QUEUE__TRANSPORT", transport)];
+            let ran = here.run_with_variables(&["check"], &variables).await;
+            assert_eq!(ran.status, 0, "{}", ran.stdout);
+            let (_, text) = of_queue(&ran);
+            let through = format!("through the proxy {} of {variable}", proxy.url);
+            assert!(text.contains(&through), "{text}");
+            // Each transport has a connection of its own, whose first line the proxy keeps.
+            let wanted = if transport == "lean" { 2 } else { 1 };
+            let asked = proxy.asked().split_off(before);
+            assert!(asked.len() >= wanted, "{variable} {transport}: {asked:?}");
+            let line = format!("POST http://{server}/");
+            assert!(asked.iter().all(|asked| *asked == line), "{asked:?}");
+        }
     }
     let before = proxy.asked().len();
     for no in ["NO_PROXY", "no_proxy"] {
@@ -89,7 +99,7 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
 }
 
 #[tokio::test]
-async fn a_tunnel_carries_tls_through_the_proxy() {
+async fn tls_is_checked_against_an_authority_of_ones_own_and_a_tunnel_carries_it() {
     let here = by_url_alone().await;
     let tls = mongod::certificates();
     let authority = tempfile::NamedTempFile::new().expect("a file");
@@ -99,20 +109,27 @@ async fn a_tunnel_carries_tls_through_the_proxy() {
     let proxy = HttpProxy::start(Some(&address)).await;
     let name = here.queue_url.rsplit('/').next().expect("a name").to_owned();
     let here = here.set("LONGSHORE__QUEUE__URL", &format!("{front}/000000000000/{name}"));
-    let ran = here
-        .run_with_variables(
-            &["check"],
-            &[
-                ("HTTPS_PROXY", &proxy.url),
-                ("SSL_CERT_FILE", authority.path().to_str().expect("UTF-8")),
-            ],
-        )
-        .await;
-    assert_eq!(ran.status, 0, "{}", ran.stdout);
-    assert!(of_queue(&ran).1.contains("by TLS through the proxy"), "{}", ran.stdout);
-    let asked = proxy.asked();
-    assert!(!asked.is_empty(), "{}", ran.stdout);
-    assert!(asked.iter().all(|line| *line == format!("CONNECT {address}")), "{asked:?}");
+    let authority = authority.path().to_str().expect("UTF-8");
+    // Connections of each: the SDK's for the attributes, and the transport's own.
+    for (transport, connections) in [("lean", 2), ("sdk", 1)] {
+        let before = proxy.asked().len();
+        let variables = [
+            ("LONGSHORE__QUEUE__TRANSPORT", transport),
+            ("SSL_CERT_FILE", authority),
+            ("HTTPS_PROXY", &proxy.url),
+        ];
+        let ran = here.run_with_variables(&["check"], &variables).await;
+        assert_eq!(ran.status, 0, "{}", ran.stdout);
+        assert!(of_queue(&ran).1.contains("by TLS through the proxy"), "{}", ran.stdout);
+        let asked = proxy.asked().split_off(before);
+        assert!(asked.len() >= connections, "{transport}: {asked:?}");
+        assert!(asked.iter().all(|line| *line == format!("CONNECT {address}")), "{asked:?}");
+        // And without a proxy, where the authority is known and where it is not.
+        let ran = here.run_with_variables(&["check"], &variables[..2]).await;
+        assert_eq!(ran.status, 0, "{}", ran.stdout);
+        let ran = here.run_with_variables(&["check"], &variables[..1]).await;
+        assert!(ran.stdout.contains("certificate"), "{}", ran.stdout);
+    }
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use longshore::config::defaults;
 use longshore::dev::sqs::EmbeddedSqs;
-use longshore::queue::QueueConfig;
-use longshore::queue::QueueFault;
 use longshore::queue::sqs::{Credentials, QueueFacts, SqsQueue};
+use longshore::queue::{QueueConfig, QueueFault, Transport};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +24,8 @@ pub enum Kind {
 /// A running server that hands out fresh queues.
 pub struct SqsServer {
     pub kind: Kind,
+    /// What its queues are called by.
+    transport: Transport,
     endpoint: String,
     /// Ends with it. Moto is one for all tests and ends with the process.
     _embedded: Option<EmbeddedSqs>,
@@ -38,7 +40,12 @@ impl SqsServer {
             }
             Kind::Moto => (tokio::task::spawn_blocking(moto).await.expect("start moto"), None),
         };
-        Self { kind, endpoint, _embedded: embedded }
+        Self { kind, transport: defaults().queue.transport, endpoint, _embedded: embedded }
+    }
+
+    /// The same, called by another transport.
+    pub fn by(self, transport: Transport) -> Self {
+        Self { transport, ..self }
     }
 
     pub fn endpoint(&self) -> &str {
@@ -83,13 +90,23 @@ impl SqsServer {
     }
 
     pub async fn connect(&self, url: &str) -> (SqsQueue, QueueFacts) {
-        connect(&self.endpoint, url).await.expect("connect")
+        connect_by(self.transport, &self.endpoint, url).await.expect("connect")
     }
 }
 
 /// Connects with made-up credentials, so that nothing of the environment is read.
 pub async fn connect(endpoint: &str, url: &str) -> Result<(SqsQueue, QueueFacts), QueueFault> {
-    SqsQueue::connect(&settings(Some(endpoint), url), Credentials::Local).await
+    connect_by(defaults().queue.transport, endpoint, url).await
+}
+
+/// The same by a transport of one's choice.
+pub async fn connect_by(
+    transport: Transport,
+    endpoint: &str,
+    url: &str,
+) -> Result<(SqsQueue, QueueFacts), QueueFault> {
+    let settings = QueueConfig { transport, ..settings(Some(endpoint), url) };
+    SqsQueue::connect(&settings, Credentials::Local).await
 }
 
 pub fn settings(endpoint: Option<&str>, url: &str) -> QueueConfig {
@@ -98,6 +115,7 @@ pub fn settings(endpoint: Option<&str>, url: &str) -> QueueConfig {
         endpoint_url: endpoint.map(str::to_owned),
         region: None,
         allow_insecure: false,
+        transport: defaults().queue.transport,
         wait: Duration::from_secs(20),
         pollers_max: 1,
         visibility_timeout: None,

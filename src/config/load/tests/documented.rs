@@ -78,9 +78,9 @@ fn what_is_printed_loads_to_the_same() {
     let defaults = print::text(&load(Sources::default()).expect("valid"));
     let words: Vec<_> = defaults
         .lines()
-        .take(5)
+        .take(6)
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(words[0], "# queue.url is unset # default");
-    assert_eq!(words[4], "queue.wait = \"20s\" # default");
+    assert_eq!(words[5], "queue.wait = \"20s\" # default");
 }

@@ -1,0 +1,94 @@
+//! The three calls by the lean transport: from the types of the wire to the queue's own.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Lean;
+use crate::message::QueueMessage;
+use crate::queue::sqs::batch::{self, Refused};
+use crate::queue::sqs::calls::Operation;
+use crate::queue::sqs::client::{CALL_MAX, SqsQueue};
+use crate::queue::sqs::fault::{self, Said};
+use crate::queue::sqs::received;
+use crate::queue::sqs::wire::{self, Call, ChangeVisibility, Delete, Receive, Text};
+use crate::queue::{EntryOutcome, QueueFault};
+
+impl SqsQueue {
+    pub(in crate::queue::sqs) async fn receive_by(
+        &self,
+        lean: &Lean,
+        call: &Receive<'_>,
+        limit: Duration,
+    ) -> Result<Vec<QueueMessage>, QueueFault> {
+        let read = |answer: &[u8]| {
+            let messages = wire::messages(answer);
+            let messages = messages.ok_or_else(|| self.unreadable(Operation::Receive))?;
+            received::messages(messages, self.fifo, &self.address)
+        };
+        self.bounded(Operation::Receive, limit, async {
+            read(&self.answer(lean, Operation::Receive, call).await?)
+        })
+        .await
+    }
+
+    pub(in crate::queue::sqs) async fn delete_by(
+        &self,
+        lean: &Lean,
+        call: &Delete<'_>,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
+        self.batch_by(lean, Operation::Delete, call, call.entries.len()).await
+    }
+
+    pub(in crate::queue::sqs) async fn change_visibility_by(
+        &self,
+        lean: &Lean,
+        call: &ChangeVisibility<'_>,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
+        self.batch_by(lean, Operation::ChangeVisibility, call, call.entries.len()).await
+    }
+
+    async fn batch_by(
+        &self,
+        lean: &Lean,
+        operation: Operation,
+        call: &impl Call,
+        entries: usize,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
+        batch::within_limit(entries)?;
+        self.bounded(operation, CALL_MAX, async {
+            let answer = self.answer(lean, operation, call).await?;
+            let read = wire::batch(&answer).ok_or_else(|| self.unreadable(operation))?;
+            let (done, failed) =
+                (read.successful.unwrap_or_default(), read.failed.unwrap_or_default());
+            let failed = failed.iter().map(|entry| Refused {
+                id: text(entry.id.as_ref()),
+                code: text(entry.code.as_ref()),
+                message: text(entry.message.as_ref()),
+            });
+            let done = done.iter().map(|entry| text(entry.id.as_ref()));
+            Ok(batch::outcomes(entries, done, failed))
+        })
+        .await
+    }
+
+    async fn answer(
+        &self,
+        lean: &Lean,
+        operation: Operation,
+        call: &impl Call,
+    ) -> Result<Bytes, QueueFault> {
+        let answer = lean.call(call).await;
+        answer.map_err(|failure| failure.into_fault(operation, &self.address))
+    }
+
+    /// The status says that it was done, and the rest is none of SQS.
+    fn unreadable(&self, operation: Operation) -> QueueFault {
+        let said = Said { code: None, message: None, status: 200 };
+        fault::of_answer(said, operation, &self.address)
+    }
+}
+
+fn text<'a>(text: Option<&'a Text<'_>>) -> &'a str {
+    text.map(|text| &*text.0).unwrap_or_default()
+}

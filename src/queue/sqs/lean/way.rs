@@ -1,0 +1,119 @@
+//! How a connection to the endpoint is made: plain, by TLS, or through the proxy that the
+//! environment names. Names are resolved anew for each, so an endpoint may move.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::rt::{Read, Write};
+use hyper::service::Service;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::service::TowerToHyperService;
+use tokio::time::timeout;
+
+/// The most that is read ahead of an answer, for each connection.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+
+pub(super) type Connection = SendRequest<Full<Bytes>>;
+pub(super) type AnyError = Box<dyn Error + Send + Sync>;
+
+/// The way to one endpoint.
+pub(super) struct Way {
+    endpoint: Uri,
+    connector: Connector,
+    connect_max: Duration,
+}
+
+enum Connector {
+    Plain(TowerToHyperService<HttpConnector>),
+    Tls(TowerToHyperService<HttpsConnector<HttpConnector>>),
+    /// Requests without TLS go to the proxy, which passes them on.
+    Forward(Intercept, TowerToHyperService<HttpsConnector<HttpConnector>>),
+    Tunnel(TowerToHyperService<HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>>),
+}
+
+impl Way {
+    /// # Errors
+    /// Where this machine's root certificates cannot be read.
+    pub fn new(
+        endpoint: Uri,
+        proxy: Option<Intercept>,
+        connect_max: Duration,
+    ) -> Result<Self, io::Error> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let is_plain = endpoint.scheme_str() == Some("http");
+        let connector = match (proxy, is_plain) {
+            (None, true) => Connector::Plain(TowerToHyperService::new(tcp)),
+            (None, false) => Connector::Tls(tls(tcp)?),
+            (Some(proxy), true) => Connector::Forward(proxy, tls(tcp)?),
+            (Some(proxy), false) => {
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), https(tcp)?);
+                if let Some(login) = proxy.basic_auth() {
+                    tunnel = tunnel.with_auth(login.clone());
+                }
+                Connector::Tunnel(tls(tunnel)?)
+            }
+        };
+        Ok(Self { endpoint, connector, connect_max })
+    }
+
+    /// The proxy that reads the requests and passes them on, if there is one: they name the whole
+    /// URL, and show it who asks.
+    pub fn forward(&self) -> Option<&Intercept> {
+        match &self.connector {
+            Connector::Forward(proxy, _) => Some(proxy),
+            Connector::Plain(_) | Connector::Tls(_) | Connector::Tunnel(_) => None,
+        }
+    }
+
+    /// A connection that takes a request.
+    ///
+    /// # Errors
+    /// Where there is none within the bound.
+    pub async fn connect(&self) -> Result<Connection, AnyError> {
+        let connecting = async {
+            let to = self.endpoint.clone();
+            match &self.connector {
+                Connector::Plain(tcp) => handshake(tcp.call(to).await?).await,
+                Connector::Tls(tls) => handshake(tls.call(to).await?).await,
+                Connector::Forward(proxy, tls) => {
+                    handshake(tls.call(proxy.uri().clone()).await?).await
+                }
+                Connector::Tunnel(tunnel) => handshake(tunnel.call(to).await?).await,
+            }
+        };
+        timeout(self.connect_max, connecting).await.unwrap_or_else(|_| {
+            Err(format!("no connection within {} s", self.connect_max.as_secs()).into())
+        })
+    }
+}
+
+async fn handshake<T>(stream: T) -> Result<Connection, AnyError>
+where
+    T: Read + Write + Send + Unpin + 'static,
+{
+    let (sender, connection) =
+        http1::Builder::new().max_buf_size(READ_AHEAD_BYTES).handshake(stream).await?;
+    // How it ends is told to whoever waits for an answer.
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// Against the roots of this machine, or those in the file that `SSL_CERT_FILE` names.
+fn tls<C>(connector: C) -> Result<TowerToHyperService<HttpsConnector<C>>, io::Error> {
+    Ok(TowerToHyperService::new(https(connector)?))
+}
+
+fn https<C>(connector: C) -> Result<HttpsConnector<C>, io::Error> {
+    let roots = HttpsConnectorBuilder::new().with_native_roots()?;
+    Ok(roots.https_or_http().enable_http1().wrap_connector(connector))
+}
