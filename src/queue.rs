@@ -21,6 +21,10 @@ pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The longest long poll (SQS).
 pub const WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// The longest that an answer may wait for room to be read in: servers and what stands before them
+/// keep one for a minute or so.
+pub const ROOM_WAIT_MAX: Duration = Duration::from_secs(20);
+
 /// The longest a message may be held from its receive on (SQS: 12 h); a message is released an hour
 /// before.
 pub const HOLD_MAX: Duration = Duration::from_hours(11);
@@ -141,10 +145,20 @@ pub trait Queue: Send + Sync + 'static {
 
 /// Room for what a receive brings: made once its size is known, and before it is read.
 pub trait Room: Send {
-    /// Waits for room for an answer of `bytes`, as it comes over the network. False: there is none in
-    /// time. Its messages are hidden already, and nobody knows their handles yet; so the answer is read
+    /// Waits for room for an answer of `bytes`, as it comes over the network; for the largest where its
+    /// size is not told. False: there is none in time. Its messages are hidden already, and nobody knows their handles yet; so the answer is read
     /// for these alone, and what it brings is given back.
-    fn make(&mut self, bytes: usize) -> impl Future<Output = bool> + Send;
+    fn make(&mut self, bytes: Option<usize>) -> impl Future<Output = bool> + Send;
+}
+
+/// For what is read whatever its size.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyRoom;
+
+impl Room for AnyRoom {
+    async fn make(&mut self, _: Option<usize>) -> bool {
+        true
+    }
 }
 
 /// What a receive brought.

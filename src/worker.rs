@@ -23,8 +23,8 @@ use crate::flow::Flow;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
 use crate::pipeline::Pipeline;
+use crate::queue::QueueTraits;
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
-use crate::queue::{MESSAGE_BYTES_MAX, QueueTraits};
 use crate::stop::Stop;
 use crate::store::Collection;
 use crate::store::mongo::MongoStore;
@@ -273,18 +273,12 @@ impl Worker {
     }
 }
 
-/// The queue may be set to larger messages while this runs, so no less counts than what SQS takes at
-/// most.
-fn message_bytes_max(facts: &QueueFacts) -> usize {
-    facts.message_bytes_max.max(MESSAGE_BYTES_MAX)
-}
-
 /// How the in-flight bytes are shared out for this queue.
 ///
 /// # Errors
 /// Where not even one of its messages has room.
 pub fn shares_for(config: &Config, facts: &QueueFacts) -> anyhow::Result<Shares> {
-    let message_bytes_max = message_bytes_max(facts);
+    let message_bytes_max = facts.message_bytes_max;
     let Some(shares) = shares::shares(config, message_bytes_max) else {
         let bytes_min = shares::bytes_min(config, message_bytes_max);
         bail!(
@@ -308,7 +302,7 @@ fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTrai
         arn: facts.arn.as_str().into(),
         visibility_timeout,
         fifo: facts.fifo,
-        message_bytes_max: message_bytes_max(facts),
+        message_bytes_max: facts.message_bytes_max,
     })
 }
 

@@ -305,7 +305,7 @@ MUTATIONS = [
     (
         "let an answer wait for room until nothing hides it",
         "src/queue/pollers/room.rs",
-        "() = sleep_until(hidden_since + traits.visibility_timeout / 4) => false,",
+        "() = sleep_until(hidden_since + (traits.visibility_timeout / 4).min(ROOM_WAIT_MAX)) => false,",
         "() = sleep_until(hidden_since + traits.visibility_timeout * 4) => false,",
     ),
     (

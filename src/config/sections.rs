@@ -97,7 +97,7 @@ fn queue(reader: &mut Reader) -> QueueConfig {
         allow_insecure: reader.or("queue.allow_insecure", &Switch, false),
         transport: transport(reader),
         wait: reader.or("queue.wait", &Time::seconds(0, 20), Duration::from_secs(20)),
-        pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 8),
+        pollers_max: reader.or("queue.pollers_max", &Count { min: 1, max: 64 }, 64),
         visibility_timeout: reader
             .optional("queue.visibility_timeout", &Time::seconds(5, 11 * HOUR)),
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::wire::{ATTRIBUTE_NAMES, ChangeVisibility, Delete, Receive, SYSTEM_ATTRIBUTE_NAMES};
-use super::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
+use super::{AnyRoom, BATCH_MAX, Brought, EntryOutcome, Queue, QueueFault, Room};
 use crate::message::QueueMessage;
 
 pub use self::calls::{ApiCalls, Operation};
@@ -49,6 +49,20 @@ impl Queue for SqsQueue {
         wait: Duration,
         attempt: Option<&str>,
     ) -> Result<Vec<QueueMessage>, QueueFault> {
+        Ok(self.receive_into(max, wait, attempt, &mut AnyRoom).await?.messages)
+    }
+
+    fn tells_size(&self) -> bool {
+        self.lean.is_some()
+    }
+
+    async fn receive_into(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+        room: &mut impl Room,
+    ) -> Result<Brought, QueueFault> {
         debug_assert!(
             (1..=BATCH_MAX).contains(&max),
             "a receive takes 1 to {BATCH_MAX} messages, not {max}"
@@ -64,8 +78,12 @@ impl Queue for SqsQueue {
         };
         let limit = wait + RECEIVE_GRACE;
         match &self.lean {
-            Some(lean) => self.receive_by(lean, &call, limit).await,
-            None => self.receive_by_sdk(&call, limit).await,
+            Some(lean) => self.receive_by(lean, &call, limit, room).await,
+            // The SDK reads what comes: there is room for the largest answer.
+            None => {
+                let messages = self.receive_by_sdk(&call, limit).await?;
+                Ok(Brought { messages, are_unread: false })
+            }
         }
     }
 

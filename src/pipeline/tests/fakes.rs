@@ -254,7 +254,7 @@ impl Queue for FakeQueue {
         }
         let bytes = messages.iter().map(QueueMessage::bytes).sum();
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let are_unread = !messages.is_empty() && !room.make(bytes).await;
+        let are_unread = !messages.is_empty() && !room.make(Some(bytes)).await;
         if are_unread {
             for message in &mut messages {
                 let QueueMessage { message_id, receipt_handle, .. } = std::mem::take(message);

@@ -2,8 +2,8 @@
 //! finds room before it is read.
 //!
 //! What waits for room is hidden already and has no known handle, so it can be neither extended nor
-//! given back. So it waits for a quarter of its visibility timeout at most, and not at all once the gate
-//! closes or the worker drains; then it is read for its handles alone, and goes back.
+//! given back. So it waits for a quarter of its visibility timeout at most, and for no longer than a
+//! server may keep an answer that nobody reads; not at all once the gate closes or the worker drains; then it is read for its handles alone, and goes back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::budget::{Permit, Shares};
 use crate::gate::GateState;
-use crate::queue::{BATCH_MAX, Queue, Room};
+use crate::queue::{BATCH_MAX, Queue, ROOM_WAIT_MAX, Room};
 
 use super::{AT_ONCE, PollersContext};
 
@@ -86,10 +86,11 @@ impl<'a, Q> AnswerRoom<'a, Q> {
 }
 
 impl<Q: Queue> Room for AnswerRoom<'_, Q> {
-    async fn make(&mut self, bytes: usize) -> bool {
+    async fn make(&mut self, bytes: Option<usize>) -> bool {
         let PollersContext { budget, shares, gate, flow, traits, .. } = self.context;
         // While it is read it stands beside its text, and then beside what is made of it.
-        let needed = Shares::of_message(bytes).min(shares.receives);
+        let largest = Shares::of_answer(traits.message_bytes_max);
+        let needed = bytes.map_or(largest, Shares::of_message).min(shares.receives);
         let lacking = needed.saturating_sub(self.permit.bytes());
         if lacking == 0 || budget.try_extend(&mut self.permit, lacking) {
             return true;
@@ -102,7 +103,7 @@ impl<Q: Queue> Room for AnswerRoom<'_, Q> {
             () = flow.stop.draining() => false,
             _ = gate.left(GateState::Open) => false,
             () = budget.extend(&mut self.permit, lacking) => true,
-            () = sleep_until(hidden_since + traits.visibility_timeout / 4) => false,
+            () = sleep_until(hidden_since + (traits.visibility_timeout / 4).min(ROOM_WAIT_MAX)) => false,
         }
     }
 }

@@ -25,10 +25,11 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper_util::client::proxy::matcher::Matcher;
+use tokio::time::timeout;
 
 use self::clock::ServerClock;
 use self::login::Login;
-use self::pool::Pool;
+use self::pool::{Body, Pool};
 use self::signer::Signer;
 use self::way::{AnyError, Way};
 use super::address::QueueAddress;
@@ -36,7 +37,7 @@ use super::calls::Operation;
 use super::fault::{self, Said};
 use super::profile::Chosen;
 use super::wire::{self, Call, Refusal};
-use crate::queue::QueueFault;
+use crate::queue::{AnyRoom, QueueFault, Room};
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const X_AMZ_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -74,6 +75,8 @@ pub(super) struct Lean {
 pub(super) enum Failure {
     NoCredentials(String),
     Refused(Refusal),
+    /// No answer has begun within this time.
+    TimedOut(Duration),
     Unreachable(String),
 }
 
@@ -89,6 +92,7 @@ impl Failure {
                 };
                 fault::of_answer(said, operation, address)
             }
+            Self::TimedOut(limit) => fault::timed_out(limit, operation, address),
             Self::Unreachable(cause) => fault::unreachable(&cause, operation, address),
         }
     }
@@ -134,24 +138,35 @@ impl Lean {
         })
     }
 
-    /// Makes a call, and returns the body of the answer that says what was done.
-    pub async fn call<C: Call>(&self, call: &C) -> Result<Bytes, Failure> {
+    /// Makes a call, and returns the body of the answer that says what was done, as far as there is
+    /// `room` for it. `limit`: until an answer begins.
+    pub async fn call<C: Call>(
+        &self,
+        call: &C,
+        limit: Duration,
+        room: &mut impl Room,
+    ) -> Result<Body, Failure> {
         let body = Bytes::from(call.encode());
         let loaded = self.login.credentials(self.clock.now_ms()).await;
         let mut credentials = loaded.map_err(Failure::NoCredentials)?;
         let mut is_first = true;
         loop {
             let request = self.request(C::TARGET, &body, &credentials)?;
-            let answer = self.pool.call(request).await?;
+            let Ok(begun) = timeout(limit, self.pool.call(request)).await else {
+                return Err(Failure::TimedOut(limit));
+            };
+            let answer = begun?;
             if answer.status.is_success() {
-                return Ok(answer.body);
+                return Ok(self.pool.read(answer, room).await?);
             }
-            let refusal = wire::refusal(answer.status.as_u16(), &answer.headers, &answer.body);
+            let (status, headers) = (answer.status.as_u16(), answer.headers.clone());
+            let Body::Whole(body) = self.pool.read(answer, &mut AnyRoom).await? else { continue };
+            let refusal = wire::refusal(status, &headers, &body);
             let code = refusal.code.as_deref().map(fault::bare_code).unwrap_or_default();
             if !std::mem::take(&mut is_first) {
                 return Err(Failure::Refused(refusal));
             }
-            if self.clock.is_corrected_by(code, &answer.headers) {
+            if self.clock.is_corrected_by(code, &headers) {
                 continue;
             }
             if !is_of_credentials(code) {

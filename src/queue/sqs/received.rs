@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::address::QueueAddress;
 use super::fault;
-use super::wire::{Message, Text};
+use super::wire::{Handle, Message, Text};
 use crate::message::{Fifo, QueueMessage};
 use crate::queue::QueueFault;
 
@@ -21,6 +21,17 @@ pub(super) fn messages(
         return Err(fault::without_times(address));
     }
     Ok(messages.into_iter().filter_map(|each| message(each, in_fifo_queue)).collect())
+}
+
+/// One that is not read: it goes back.
+pub(super) fn unread(handle: Handle) -> Option<QueueMessage> {
+    let (Some(message_id), Some(receipt_handle)) = (handle.message_id, handle.receipt_handle)
+    else {
+        tracing::error!("the queue sent a message without MessageId or ReceiptHandle: left to it");
+        return None;
+    };
+    let receipt_handle = receipt_handle.into();
+    Some(QueueMessage { message_id, receipt_handle, ..QueueMessage::default() })
 }
 
 /// Whether a server has sent no message with its time of sending: not one odd message, but a server

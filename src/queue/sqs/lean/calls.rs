@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::Lean;
-use crate::message::QueueMessage;
+use super::pool::Body;
 use crate::queue::sqs::batch::{self, Refused};
 use crate::queue::sqs::calls::Operation;
 use crate::queue::sqs::client::{CALL_MAX, SqsQueue};
 use crate::queue::sqs::fault::{self, Said};
 use crate::queue::sqs::received;
 use crate::queue::sqs::wire::{self, Call, ChangeVisibility, Delete, Receive, Text};
-use crate::queue::{EntryOutcome, QueueFault};
+use crate::queue::{AnyRoom, Brought, EntryOutcome, QueueFault, ROOM_WAIT_MAX, Room};
 
 impl SqsQueue {
     pub(in crate::queue::sqs) async fn receive_by(
@@ -20,14 +18,22 @@ impl SqsQueue {
         lean: &Lean,
         call: &Receive<'_>,
         limit: Duration,
-    ) -> Result<Vec<QueueMessage>, QueueFault> {
-        let read = |answer: &[u8]| {
-            let messages = wire::messages(answer);
-            let messages = messages.ok_or_else(|| self.unreadable(Operation::Receive))?;
-            received::messages(messages, self.fifo, &self.address)
-        };
-        self.bounded(Operation::Receive, limit, async {
-            read(&self.answer(lean, Operation::Receive, call).await?)
+        room: &mut impl Room,
+    ) -> Result<Brought, QueueFault> {
+        // What waits for room is answered already.
+        self.bounded(Operation::Receive, limit + ROOM_WAIT_MAX, async {
+            match self.answer(lean, Operation::Receive, call, limit, room).await? {
+                Body::Whole(answer) => {
+                    let messages = wire::messages(&answer);
+                    let messages = messages.ok_or_else(|| self.unreadable(Operation::Receive))?;
+                    let messages = received::messages(messages, self.fifo, &self.address)?;
+                    Ok(Brought { messages, are_unread: false })
+                }
+                Body::Handles(handles) => {
+                    let messages = handles.into_iter().filter_map(received::unread).collect();
+                    Ok(Brought { messages, are_unread: true })
+                }
+            }
         })
         .await
     }
@@ -57,7 +63,8 @@ impl SqsQueue {
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
         batch::within_limit(entries)?;
         self.bounded(operation, CALL_MAX, async {
-            let answer = self.answer(lean, operation, call).await?;
+            let answer = self.answer(lean, operation, call, CALL_MAX, &mut AnyRoom).await?;
+            let Body::Whole(answer) = answer else { return Err(self.unreadable(operation)) };
             let read = wire::batch(&answer).ok_or_else(|| self.unreadable(operation))?;
             let (done, failed) =
                 (read.successful.unwrap_or_default(), read.failed.unwrap_or_default());
@@ -77,8 +84,10 @@ impl SqsQueue {
         lean: &Lean,
         operation: Operation,
         call: &impl Call,
-    ) -> Result<Bytes, QueueFault> {
-        let answer = lean.call(call).await;
+        limit: Duration,
+        room: &mut impl Room,
+    ) -> Result<Body, QueueFault> {
+        let answer = lean.call(call, limit, room).await;
         answer.map_err(|failure| failure.into_fault(operation, &self.address))
     }
 

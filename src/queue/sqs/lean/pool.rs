@@ -1,16 +1,21 @@
 //! Connections that are kept, and one call on one of them.
 
 use std::fmt;
+use std::io::{self, BufReader};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyDataStream, BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::way::{AnyError, Connection, Way};
+use crate::queue::Room;
+use crate::queue::sqs::wire::{self, Handle};
 
 /// The largest answer that is read. Ten messages of 1 MiB are three times as large where each
 /// character is written as an escape, and have handles and attributes beside.
@@ -25,17 +30,28 @@ pub(super) struct Pool {
     idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
-/// What a server answered.
+/// What a server answers, of which the body is not read yet.
 pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    body: Incoming,
+    connection: Connection,
+}
+
+/// What of an answer is read.
+pub(in crate::queue::sqs) enum Body {
+    Whole(Bytes),
+    /// There was no room for more.
+    Handles(Vec<Handle>),
 }
 
 /// It may hold the bodies of messages.
-impl fmt::Debug for Answer {
+impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Handles(handles) => write!(f, "Handles({})", handles.len()),
+        }
     }
 }
 
@@ -92,9 +108,22 @@ impl Pool {
             None => Failed::Unanswered(error.into_error().into()),
         })?;
         let (head, body) = answer.into_parts();
-        let body = read(body).await.map_err(Failed::Unanswered)?;
+        Ok(Answer { status: head.status, headers: head.headers, body, connection })
+    }
+
+    /// Reads an answer once there is `room` for it, and keeps its connection. Where there is none it
+    /// is read for its handles alone, in constant memory.
+    pub async fn read(&self, answer: Answer, room: &mut impl Room) -> Result<Body, AnyError> {
+        let Answer { body, connection, .. } = answer;
+        let told =
+            body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let body = if room.make(told).await {
+            Body::Whole(read(body).await?)
+        } else {
+            Body::Handles(read_handles(body).await?)
+        };
         self.put(connection);
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(body)
     }
 
     fn take(&self) -> Option<Connection> {
@@ -135,6 +164,13 @@ async fn read(mut body: Incoming) -> Result<Bytes, AnyError> {
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
+}
+
+async fn read_handles(body: Incoming) -> Result<Vec<Handle>, AnyError> {
+    let pieces = BodyDataStream::new(body).map_err(io::Error::other);
+    let reader = BufReader::new(SyncIoBridge::new(StreamReader::new(pieces)));
+    let handles = tokio::task::spawn_blocking(move || wire::handles(reader)).await?;
+    handles.ok_or_else(|| "the answer ends early, or is none of SQS".into())
 }
 
 /// The next piece with data; trailers have none.

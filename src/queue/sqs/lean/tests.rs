@@ -12,7 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::endpoint::{Endpoint as Said, SaidBy};
 use super::super::wire::Delete;
 use super::*;
-use crate::queue::QueueFaultKind;
+use crate::queue::{AnyRoom, QueueFaultKind};
+
+const LIMIT: Duration = Duration::from_secs(5);
 
 const BOUNDS: Bounds = Bounds {
     connect: Duration::from_secs(5),
@@ -118,8 +120,8 @@ async fn credentials_that_have_expired_are_loaded_anew_and_the_call_made_again()
     {
         let (url, seen) = server("NEW", code).await;
         let client = client(&url, &["OLD", "NEW"]).await;
-        client.call(&delete()).await.expect("done");
-        client.call(&delete()).await.expect("done");
+        client.call(&delete(), LIMIT, &mut AnyRoom).await.expect("done");
+        client.call(&delete(), LIMIT, &mut AnyRoom).await.expect("done");
         let wanted = ["connection", "OLD token-of-OLD", "NEW token-of-NEW", "NEW token-of-NEW"];
         assert_eq!(*seen.lock().expect("no panic"), wanted, "{code}");
     }
@@ -133,7 +135,11 @@ async fn credentials_that_are_refused_again_are_not_tried_for_ever() {
         ("AccessDenied", &["A", "NEW"], 1),
     ] {
         let (url, seen) = server("NEW", code).await;
-        let failure = client(&url, keys).await.call(&delete()).await.expect_err("refused");
+        let failure = client(&url, keys)
+            .await
+            .call(&delete(), LIMIT, &mut AnyRoom)
+            .await
+            .expect_err("refused");
         let fault = failure.into_fault(Operation::Delete, &address(Some(&url)));
         assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
         assert_eq!(seen.lock().expect("no panic").len(), 1 + asked, "{code} {keys:?}");
@@ -143,7 +149,11 @@ async fn credentials_that_are_refused_again_are_not_tried_for_ever() {
 #[tokio::test]
 async fn credentials_that_no_header_can_hold_are_told_and_not_shown() {
     let (url, _) = server("NEW", "x").await;
-    let failure = client(&url, &["ke\ny"]).await.call(&delete()).await.expect_err("no header");
+    let failure = client(&url, &["ke\ny"])
+        .await
+        .call(&delete(), LIMIT, &mut AnyRoom)
+        .await
+        .expect_err("no header");
     let fault = failure.into_fault(Operation::Delete, &address(Some(&url)));
     assert!(
         fault.text.contains("hold what no header can") && !fault.text.contains("ke\ny"),
@@ -160,7 +170,7 @@ async fn a_connection_that_was_idle_for_long_is_not_used_again() {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(idle)).await;
         tokio::time::resume();
-        client.call(&delete()).await.expect("done");
+        client.call(&delete(), LIMIT, &mut AnyRoom).await.expect("done");
         let seen = seen.lock().expect("no panic");
         let made = seen.iter().filter(|line| *line == "connection").count();
         assert_eq!(made, connections, "after {idle} s");

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 use std::marker::PhantomData;
 
 use base64::Engine;
@@ -98,6 +99,25 @@ pub fn messages(body: &[u8]) -> Option<Vec<Message<'_>>> {
         messages: Option<Vec<Message<'a>>>,
     }
     Some(read::<Answer<'_>>(body)?.messages.unwrap_or_default())
+}
+
+/// Of a message for which there was no room.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Handle {
+    pub message_id: Option<String>,
+    pub receipt_handle: Option<String>,
+}
+
+/// The handles of a receive's answer, in memory for these alone; `None` where it cannot be read.
+pub fn handles(answer: impl Read) -> Option<Vec<Handle>> {
+    #[derive(Default, Deserialize)]
+    struct Answer {
+        #[serde(rename = "Messages")]
+        messages: Option<Vec<Handle>>,
+    }
+    let answer: Answer = serde_json::from_reader(answer).ok()?;
+    Some(answer.messages.unwrap_or_default())
 }
 
 /// What became of each entry of a batch.
@@ -217,6 +237,17 @@ mod tests {
         let system = all[0].system.as_ref().expect("attributes");
         assert_eq!((&all[0].id, &system.sender_id), (&None, &None));
         assert_eq!(system.sent_timestamp, Some("1".to_owned().into()));
+    }
+
+    #[test]
+    fn handles_alone_are_read_of_an_answer_without_room() {
+        let message = json!({ "MessageId": "m", "ReceiptHandle": "h/+\"=", "Body": "{\"ReceiptHandle\":\"no\"}",
+            "MessageAttributes": { "ReceiptHandle": { "StringValue": "nor this" } } });
+        let read = handles(one(&message).as_bytes()).expect("readable");
+        assert_eq!(read[0].message_id.as_deref(), Some("m"));
+        assert_eq!(read[0].receipt_handle.as_deref(), Some("h/+\"="));
+        assert!(handles(&one(&message).as_bytes()[..100]).is_none(), "half an answer");
+        assert_eq!(handles(&b"{}"[..]).map(|read| read.len()), Some(0));
     }
 
     #[test]

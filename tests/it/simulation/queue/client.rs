@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::message::QueueMessage;
-use longshore::queue::{Brought, EntryOutcome, QueueFault, QueueFaultKind, Room};
+use longshore::queue::{AnyRoom, Brought, EntryOutcome, QueueFault, QueueFaultKind, Room};
 use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Request};
@@ -79,7 +79,7 @@ impl QueueClient {
             return true;
         }
         let asked_at = Instant::now();
-        let finds = room.make(brought.iter().map(answer_bytes).sum()).await;
+        let finds = room.make(Some(brought.iter().map(answer_bytes).sum())).await;
         let history = &self.who.conditions().history;
         if !finds {
             history.saw(Fault::AnswerUnread);
@@ -132,15 +132,6 @@ impl QueueClient {
     }
 }
 
-/// For what reads whatever comes.
-struct HasRoom;
-
-impl Room for HasRoom {
-    async fn make(&mut self, _: usize) -> bool {
-        true
-    }
-}
-
 /// As large as the network brings it: names and quotes beside what the worker keeps.
 fn answer_bytes(delivery: &Delivery) -> usize {
     delivery.message.bytes() + 300
@@ -159,7 +150,7 @@ impl longshore::queue::Queue for QueueClient {
         wait: Duration,
         attempt: Option<&str>,
     ) -> Result<Vec<QueueMessage>, QueueFault> {
-        Ok(self.receive_into(max, wait, attempt, &mut HasRoom).await?.messages)
+        Ok(self.receive_into(max, wait, attempt, &mut AnyRoom).await?.messages)
     }
 
     fn tells_size(&self) -> bool {
