@@ -52,6 +52,12 @@ pub enum MongoManagerError {
     )]
     PlainLogin { hosts: String },
     #[error(
+        "the replica set at the hosts of the URI names its members {hosts}, which is another machine: the driver logs in there, and the URI has \
+         a login and no TLS, so that anybody on the way can read and change what is written: add tls=true to the URI, or \
+         directConnection=true to stay with the one host in it, or set db.allow_insecure to true"
+    )]
+    PlainLoginAtMembers { hosts: String },
+    #[error(
         "the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service"
     )]
     HostUnknown { detail: String },
@@ -161,7 +167,7 @@ pub(super) struct Diagnosis {
     /// The replica set that the URI asks for.
     wanted_set: Option<String>,
     selection_timeout: Duration,
-    redactor: Redactor,
+    redactor: Mutex<Redactor>,
     heartbeats: Mutex<Heartbeats>,
 }
 
@@ -188,13 +194,22 @@ impl Diagnosis {
             has_login: options.credential.is_some(),
             wanted_set: options.repl_set_name.clone(),
             selection_timeout: selection_timeout(options),
-            redactor,
+            redactor: Mutex::new(redactor),
             heartbeats: Mutex::default(),
         }
     }
 
     pub(super) fn hosts(&self) -> &str {
         &self.hosts
+    }
+
+    /// Hides what `redactor` knows too, from now on.
+    pub(super) fn learn(&self, redactor: Redactor) {
+        self.redactor().learn(redactor);
+    }
+
+    fn redactor(&self) -> MutexGuard<'_, Redactor> {
+        self.redactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Called by the driver when it looks at its servers.
@@ -261,7 +276,7 @@ impl Diagnosis {
 
     /// `at_first_contact`: the error is of a heartbeat, and no server has answered one yet.
     fn explain_directly(&self, error: &Error, at_first_contact: bool) -> MongoManagerError {
-        let (hosts, detail) = (self.hosts.clone(), self.redactor.clean(&text(error)));
+        let (hosts, detail) = (self.hosts.clone(), self.redactor().clean(&text(error)));
         match error.kind.as_ref() {
             ErrorKind::Authentication { .. } => MongoManagerError::BadCredentials { hosts, detail },
             ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => {

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::event::EventHandler;
-use mongodb::options::ClientOptions;
+use mongodb::options::{ClientOptions, Credential, ServerAddress};
 use mongodb::{Client, Database};
+use tokio::time::timeout;
 
 use super::error::{Diagnosis, MongoManagerError};
 use super::options::selection_timeout;
 use super::pool::{PoolCounters, PoolCounts};
-use super::settings;
 use super::transport::Transport;
+use super::{members, settings};
 use crate::config::DbConfig;
 use crate::telemetry::signals::Signals;
 
@@ -30,6 +31,8 @@ pub struct MongoManager {
     client: Client,
     /// For clients that take its place.
     options: Arc<ClientOptions>,
+    /// The hosts that it goes to, as they were known at the start.
+    reached: Arc<[ServerAddress]>,
     config: Arc<DbConfig>,
     database: Database,
     pool: Arc<PoolCounters>,
@@ -59,11 +62,20 @@ impl MongoManager {
             let diagnosis = Arc::clone(&diagnosis);
             EventHandler::callback(move |event| diagnosis.record(event))
         });
+        let reached: Arc<[ServerAddress]> =
+            timeout(ping_timeout, members::reached(&options, &diagnosis))
+                .await
+                .unwrap_or_else(|_| Err(diagnosis.silent()))?
+                .into();
+        if !config.allow_insecure {
+            Transport::refuse_weak(&options, &reached)?;
+        }
         let client =
             Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
         let (options, config) = (Arc::new(options), Arc::new(config.clone()));
-        let manager = Self { client, options, config, database, pool, diagnosis, ping_timeout };
+        let manager =
+            Self { client, options, reached, config, database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -88,13 +100,13 @@ impl MongoManager {
     /// Where the driver no longer takes the options that it has taken before.
     pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
         let mut options = ClientOptions::clone(&self.options);
-        match settings::login_in_file(&self.config) {
+        match self.login_anew() {
             Ok(Some(login)) => options.credential = Some(login),
             Ok(None) => {}
             Err(problem) => {
                 tracing::warn!(
                     problem,
-                    "db.mongo_uri_file cannot be read again: the login stays what it was"
+                    "the login in db.mongo_uri_file cannot be taken: it stays what it was"
                 );
             }
         }
@@ -102,10 +114,25 @@ impl MongoManager {
         Ok(client.database(self.database.name()))
     }
 
+    /// The login in the file by now, under the rules of the first: it stays hidden, and goes nowhere
+    /// that the first could not have gone.
+    fn login_anew(&self) -> Result<Option<Credential>, String> {
+        let Some((login, redactor)) = settings::login_in_file(&self.config)? else {
+            return Ok(None);
+        };
+        self.diagnosis.learn(redactor);
+        if !self.config.allow_insecure {
+            let mut options = ClientOptions::clone(&self.options);
+            options.credential = Some(login.clone());
+            Transport::refuse_weak(&options, &self.reached).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(login))
+    }
+
     /// How what is said to the servers is kept from others.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        Transport::of(&self.options)
+        Transport::of(&self.options, &self.reached)
     }
 
     /// What the connection pools did so far.
@@ -124,7 +151,7 @@ impl MongoManager {
     /// # Errors
     /// Where none came within the server selection timeout and 3 s.
     pub async fn ping(&self) -> Result<(), MongoManagerError> {
-        let answered = tokio::time::timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
+        let answered = timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
         answered.unwrap_or_else(|_| Err(self.diagnosis.silent())).map(|_| ())
     }
 

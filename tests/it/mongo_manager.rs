@@ -9,7 +9,8 @@ use bson::{DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use longshore::config::{DbConfig, Secret};
-use longshore::mongo_manager::{MongoManager, MongoManagerError};
+use longshore::dev::mongod::{Mongod, Options};
+use longshore::mongo_manager::{MongoManager, MongoManagerError, Transport};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 use tokio::time::Instant;
@@ -302,6 +303,91 @@ async fn each_failure_of_tls_is_told_as_such() {
         assert!(matches!(error, MongoManagerError::TlsFailed { .. }), "{uri}: {error}");
         assert!(error.to_string().contains(expected), "{uri}: {error}");
     }
+}
+
+/// A replica set on this machine, whose one member is named there as a host that could be anywhere:
+/// what resolves to loopback is not loopback by name.
+async fn member_elsewhere() -> (Mongod, String) {
+    let options = Options::new(mongod::program().await);
+    let mongod = Mongod::start(&options).await.expect("a server");
+    let db = DbConfig { mongo_uri: Some(mongod.uri("admin")), ..DbConfig::default() };
+    let admin = MongoManager::connect(&db).await.expect("a server");
+    let reply = admin.database().run_command(doc! { "replSetGetConfig": 1 }).await.expect("a set");
+    let mut config = reply.get_document("config").expect("a configuration").clone();
+    let member = config.get_array("members").expect("members")[0].as_document().expect("one");
+    let here = member.get_str("host").expect("a name").to_owned();
+    let there = here.replace("127.0.0.1", "127.1");
+    let mut member = member.clone();
+    member.insert("host", there);
+    config.insert("members", vec![member]);
+    config.insert("version", config.get_i32("version").expect("a number") + 1);
+    let rename = doc! { "replSetReconfig": config, "force": true };
+    admin.database().run_command(rename).await.expect("renamed");
+    (mongod, here)
+}
+
+#[tokio::test]
+async fn no_password_goes_without_tls_to_members_that_are_elsewhere() {
+    let (mongod, seed) = member_elsewhere().await;
+    let with_login = |options: &str| format!("mongodb://u:hunter2@{seed}/db{options}");
+    for options in ["", "?replicaSet=longshore"] {
+        let error = connect_error(&short(&with_login(options))).await;
+        assert!(
+            matches!(&error, MongoManagerError::PlainLoginAtMembers { hosts } if hosts.starts_with("127.1:")),
+            "{options}: {error}"
+        );
+    }
+    // What stays with the seed, or is allowed, gets as far as the login.
+    let error = connect_error(&short(&with_login("?directConnection=true"))).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+    let allowed = DbConfig { allow_insecure: true, ..short(&with_login("")) };
+    let error = connect_error(&allowed).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+    // Without a login there is none to lose, and what is said of the way is true.
+    let manager = MongoManager::connect(&short(&format!("mongodb://{seed}/db"))).await;
+    assert_eq!(manager.expect("no login").transport(), Transport::Plain);
+    mongod.stop().await;
+}
+
+#[tokio::test]
+async fn members_on_this_machine_are_asked_for_a_login_without_a_flag() {
+    let uri = mongod::plain().await.uri("db").expose().replace("://", "://u:hunter2@");
+    let error = connect_error(&short(&uri)).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_that_is_read_again_obeys_the_rule_of_the_first() {
+    let (mongod, seed) = member_elsewhere().await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), format!("mongodb://u:hunter2@{seed}/db")).expect("written");
+    let without_login = DbConfig {
+        mongo_uri_file: Some(file.path().to_owned()),
+        ..short(&format!("mongodb://{seed}/db"))
+    };
+    let manager = MongoManager::connect(&without_login).await.expect("no login");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("the login stays what it was: none");
+
+    let allowed = DbConfig { allow_insecure: true, ..without_login };
+    let manager = MongoManager::connect(&allowed).await.expect("no login");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect_err("a login that nobody knows");
+    mongod.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_read_again_is_shown_as_little_as_the_first() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let plain = mongod::settings(mongod::plain().await);
+    let uri = plain.mongo_uri.as_ref().expect("a URI").expose();
+    std::fs::write(file.path(), uri.replace("://", "://u:hunter2@")).expect("written");
+    let db = DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..plain };
+    let manager = MongoManager::connect(&db).await.expect("a server");
+    manager.database_anew().expect("a client");
+    let error = std::io::Error::other("no such host: hunter2");
+    let text = manager.explain(&error.into()).to_string();
+    assert!(text.contains("withheld") && !text.contains("hunter2"), "{text}");
 }
 
 /// A database where no server is: the port was free a moment ago.
