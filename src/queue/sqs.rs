@@ -19,6 +19,9 @@ mod proxy;
 mod received;
 mod region;
 mod send;
+mod url;
+mod ways;
+mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;

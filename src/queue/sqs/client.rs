@@ -59,8 +59,8 @@ impl SqsQueue {
     /// Whether others on the network could read what is said.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        let endpoint = self.address.endpoint.as_ref();
-        endpoint.is_some_and(|endpoint| endpoint.is_plain() && !endpoint.is_this_machine())
+        let url = &self.address.endpoint.url;
+        url.is_plain() && !url.is_this_machine()
     }
 
     /// Counts and bounds one request, and puts its failure into words.

@@ -70,6 +70,7 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
     let here = by_url_alone().await;
     let server = here.sqs.endpoint().trim_start_matches("http://").to_owned();
     let proxy = HttpProxy::start(Some(&server)).await;
+    let here = elsewhere(here);
     for (number, variable) in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"].into_iter().enumerate() {
         let ran = here.run_with_variables(&["check"], &[(variable, &proxy.url)]).await;
         assert_eq!(ran.status, 0, "{}", ran.stdout);
@@ -82,9 +83,60 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
     }
     let before = proxy.asked().len();
     for no in ["NO_PROXY", "no_proxy"] {
-        let variables = [("HTTP_PROXY", proxy.url.as_str()), (no, "localhost,127.0.0.1")];
-        let ran = here.run_with_variables(&["check"], &variables).await;
-        assert_eq!((ran.status, proxy.asked().len()), (0, before), "{no}: {}", ran.stdout);
+        let variables = [("HTTP_PROXY", proxy.url.as_str()), (no, "localhost,sqs.example")];
+        let ran = here.run_with_variables(&["send"], &variables).await;
+        assert_eq!((ran.status, proxy.asked().len()), (2, before), "{no}: {}", ran.stderr);
+    }
+    // As the client reads them: an empty one hides the other of its pair, and not ALL_PROXY.
+    let hidden = [("HTTP_PROXY", ""), ("http_proxy", proxy.url.as_str())];
+    let ran = here.run_with_variables(&["send"], &hidden).await;
+    assert_eq!((ran.status, proxy.asked().len()), (2, before), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("proxy"), "{}", ran.stderr);
+}
+
+/// The queue by a name that only a proxy leads to it.
+fn elsewhere(here: Surroundings) -> Surroundings {
+    let path = here.queue_url.rsplit('/').next().expect("a name").to_owned();
+    here.set("LONGSHORE__QUEUE__URL", &format!("http://sqs.example:1/000000000000/{path}"))
+        .set("LONGSHORE__QUEUE__ALLOW_INSECURE", "true")
+}
+
+#[tokio::test]
+async fn this_machine_is_asked_without_a_proxy() {
+    let proxy = HttpProxy::start(None).await;
+    let here = by_url_alone().await;
+    for (variable, value) in [
+        ("HTTP_PROXY", proxy.url.as_str()),
+        ("ALL_PROXY", proxy.url.as_str()),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+    ] {
+        let ran = here.run_with_variables(&["check"], &[(variable, value)]).await;
+        assert_eq!(ran.status, 0, "{variable}: {}", ran.stdout);
+        let (_, text) = of_queue(&ran);
+        assert!(text.ends_with("without TLS, on this machine"), "{text}");
+    }
+    assert_eq!(proxy.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn metadata_services_are_asked_without_a_proxy() {
+    let proxy = HttpProxy::start(None).await;
+    let here = by_url_alone().await.without("AWS_").set("AWS_REGION", "us-east-1");
+    for (variable, value) in [
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/role"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/role"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://[fd00:ec2::254]"),
+    ] {
+        let variables = [
+            (variable, value),
+            ("HTTP_PROXY", proxy.url.as_str()),
+            ("AWS_EC2_METADATA_DISABLED", "false"),
+        ];
+        let ran = here.run_with_variables(&["send"], &variables).await;
+        assert_eq!(ran.status, 2, "{variable}: {}", ran.stderr);
+        assert!(ran.stderr.contains("no AWS credentials"), "{variable}: {}", ran.stderr);
+        assert_eq!(proxy.asked(), [""; 0], "{variable}");
     }
 }
 
@@ -95,8 +147,8 @@ async fn a_tunnel_carries_tls_through_the_proxy() {
     let authority = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(authority.path(), &tls.ca).expect("written");
     let front = collector::by_tls(&tls, here.sqs.endpoint(), b"http/1.1").await;
-    let address = front.trim_start_matches("https://").to_owned();
-    let proxy = HttpProxy::start(Some(&address)).await;
+    let proxy = HttpProxy::start(Some(front.trim_start_matches("https://"))).await;
+    let (front, address) = ("https://sqs.example:1", "sqs.example:1");
     let name = here.queue_url.rsplit('/').next().expect("a name").to_owned();
     let here = here.set("LONGSHORE__QUEUE__URL", &format!("{front}/000000000000/{name}"));
     let ran = here
@@ -128,13 +180,16 @@ async fn whoever_said_where_requests_go_is_blamed_where_nobody_answers() {
         ("AWS_CONFIG_FILE", profile.as_str(), "and endpoint_url in the AWS profile"),
         ("LONGSHORE__QUEUE__ENDPOINT_URL", "http://127.0.0.1:1", "and queue.endpoint_url"),
         ("LONGSHORE__QUEUE__URL", "http://127.0.0.1:1/0/q", "and queue.url"),
-        ("HTTP_PROXY", "http://127.0.0.1:1", "the proxy (HTTP_PROXY) and queue.url"),
     ] {
         let ran = here.run_with_variables(&["send"], &[(variable, value)]).await;
         assert_eq!(ran.status, 2, "{variable}: {}", ran.stderr);
         let line = ran.stderr.trim_end();
         assert!(line.contains("check the network") && line.ends_with(blamed), "{line}");
     }
+    let variables = [("HTTP_PROXY", "http://127.0.0.1:1")];
+    let ran = elsewhere(here).run_with_variables(&["send"], &variables).await;
+    let blamed = "check the network, the proxy (HTTP_PROXY) and queue.url";
+    assert!(ran.stderr.trim_end().ends_with(blamed), "{}", ran.stderr);
 }
 
 #[tokio::test]
