@@ -46,8 +46,8 @@ impl MongoManager {
     /// The client belongs to the tokio runtime that this runs on and ends with it.
     ///
     /// # Errors
-    /// At once where the settings cannot be read. Otherwise within the server selection timeout and
-    /// 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
+    /// At once where the settings cannot be read. Otherwise, where no server answers, within the server
+    /// selection timeout and 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
     /// [`DbConfig::server_selection_timeout`].
     pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
         let settings::Settings { mut options, database, redactor } = settings::read(config).await?;

@@ -33,16 +33,16 @@ impl QueueAddress {
 
     /// What says where requests go, after "check the network".
     pub fn said_by(&self) -> String {
-        let endpoint = self.endpoint.said_by.name();
-        let existence = match self.endpoint.said_by {
-            SaidBy::Wish(_) => {
-                format!(", and that SQS has such an endpoint in {}", self.region)
-            }
-            _ => String::new(),
+        let proxy = match &self.proxy {
+            Some((_, variable)) => format!(", the proxy ({variable})"),
+            None => String::new(),
         };
-        match &self.proxy {
-            Some((_, variable)) => format!(", the proxy ({variable}) and {endpoint}{existence}"),
-            None => format!(" and {endpoint}{existence}"),
+        match self.endpoint.said_by {
+            SaidBy::Wish(wish) => {
+                let (setting, region) = (wish.setting(), &self.region);
+                format!("{proxy}, queue.url, {setting}, and whether SQS has that in {region}")
+            }
+            said_by => format!("{proxy} and {}", said_by.name()),
         }
     }
 
@@ -63,12 +63,9 @@ impl QueueAddress {
             true if url.is_this_machine() => "without TLS, on this machine",
             true => "without TLS, which queue.allow_insecure allows",
         };
-        format!(
-            "{url} (by {}), region {}, {secrecy}{}",
-            said_by.name(),
-            self.region,
-            self.by_proxy()
-        )
+        let comma = if self.proxy.is_some() { "," } else { "" };
+        let (name, region, by_proxy) = (said_by.name(), &self.region, self.by_proxy());
+        format!("{url} (by {name}), region {region}, {secrecy}{comma}{by_proxy}")
     }
 }
 

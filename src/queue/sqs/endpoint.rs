@@ -42,11 +42,7 @@ impl SaidBy {
             Self::Variable(name) => name,
             Self::Profile => "endpoint_url in the AWS profile",
             Self::QueueUrl => "queue.url",
-            Self::Wish(Wish { fips: true, dual_stack: false }) => {
-                "queue.url and the AWS setting for FIPS"
-            }
-            Self::Wish(Wish { fips: false, .. }) => "queue.url and the AWS setting for dual stack",
-            Self::Wish(_) => "queue.url and the AWS settings for FIPS and dual stack",
+            Self::Wish(wish) => wish.setting(),
         }
     }
 }
@@ -63,16 +59,15 @@ pub(super) fn resolve(
     let endpoint = as_wished(named(settings, queue_url, sdk)?, Wish::of(sdk))?;
     let (url, name) = (&endpoint.url, endpoint.said_by.name());
     if url.is_plain() && !url.is_this_machine() && !settings.allow_insecure {
-        return Err(refused(if is_localstack(url.host()) {
-            format!(
-                "{url} of {name} has no TLS, and its name is in public DNS, whose owner can point it to another machine: set \
-                 queue.endpoint_url to http://127.0.0.1 with the same port, or set queue.allow_insecure to true"
-            )
-        } else {
-            format!(
+        return Err(refused(match astray(url.host()) {
+            Some(why) => format!(
+                "{url} of {name} has no TLS, and {why}: set queue.endpoint_url to http://127.0.0.1 with the same port, or set \
+                 queue.allow_insecure to true"
+            ),
+            None => format!(
                 "{url} of {name} is another machine and has no TLS: use https://, or set queue.allow_insecure to true where nobody can \
                  listen in"
-            )
+            ),
         }));
     }
     if let (Some(set), Some(region)) = (&settings.region, url.region())
@@ -84,6 +79,17 @@ pub(super) fn resolve(
         )));
     }
     Ok(endpoint)
+}
+
+/// Why a name that is meant for this machine may lead to another.
+fn astray(host: &str) -> Option<&'static str> {
+    if is_localstack(host) {
+        Some("its name is in public DNS, where its owner can point it to another machine")
+    } else if host.ends_with(".localhost") {
+        Some("the resolver of this machine may ask others where a name below localhost is")
+    } else {
+        None
+    }
 }
 
 fn refused(text: String) -> QueueFault {
@@ -239,9 +245,9 @@ mod tests {
         let gov = "https://sqs.us-gov-west-1.amazonaws.com";
         let vpce = "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com";
         let (of_fips, of_dual, of_both) = (
-            "queue.url and the AWS setting for FIPS",
-            "queue.url and the AWS setting for dual stack",
-            "queue.url and the AWS settings for FIPS and dual stack",
+            "the AWS setting for FIPS",
+            "the AWS setting for dual stack",
+            "the AWS settings for FIPS and dual stack",
         );
         for (wish, url, expected, by) in [
             ((true, false), plain, fips, of_fips),
@@ -283,7 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_localstack_needs_leave_and_is_told_why() {
+    fn a_name_that_is_meant_for_this_machine_needs_leave_and_is_told_why() {
+        let below = "http://sqs.localhost:4566/000000000000/q";
+        let fault = resolve(&settings(None), below, &sdk().build()).expect_err("plain");
+        assert!(fault.text.contains("may ask others"), "{fault}");
         let url = "http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q";
         let fault = resolve(&settings(None), url, &sdk().build()).expect_err("plain");
         assert!(fault.text.contains("its name is in public DNS"), "{fault}");

@@ -169,7 +169,12 @@ fn of_answer(said: Said<'_>, operation: Operation, address: &QueueAddress) -> Qu
         }
         QueueFaultKind::Unavailable => {
             let (server, proxy) = (address.server(), address.by_proxy());
-            format!("cannot {aim} queue {name}: {server}{proxy} answered {quoted}")
+            let cure = match said.code() {
+                // A proxy, a load balancer, or another server.
+                "" => format!(", without an error of SQS: check the network{}", address.said_by()),
+                _ => String::new(),
+            };
+            format!("cannot {aim} queue {name}: {server}{proxy} answered {quoted}{cure}")
         }
     };
     QueueFault { kind, text }
@@ -365,7 +370,8 @@ mod tests {
         let text = of_answer(said, Operation::Receive, &QueueAddress { proxy, ..address() }).text;
         assert!(
             text.ends_with(
-                "through the proxy http://proxy:3128 of HTTPS_PROXY answered HTTP status 502"
+                "through the proxy http://proxy:3128 of HTTPS_PROXY answered HTTP status 502, without an error of SQS: check the network, \
+                 the proxy (HTTPS_PROXY) and queue.url"
             ),
             "{text}"
         );

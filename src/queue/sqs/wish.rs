@@ -40,6 +40,15 @@ impl Wish {
         Self { fips, dual_stack }
     }
 
+    /// What asks for it, as it stands in a sentence.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self { fips: true, dual_stack: false } => "the AWS setting for FIPS",
+            Self { fips: false, .. } => "the AWS setting for dual stack",
+            Self { .. } => "the AWS settings for FIPS and dual stack",
+        }
+    }
+
     pub const fn is_none(self) -> bool {
         !self.fips && !self.dual_stack
     }

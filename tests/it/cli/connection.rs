@@ -77,7 +77,7 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
         assert!(proxy.asked().len() > number, "{variable}: {:?}", proxy.asked());
         let (_, text) = of_queue(&ran);
         assert!(
-            text.ends_with(&format!("through the proxy {} of {variable}", proxy.url)),
+            text.ends_with(&format!(", through the proxy {} of {variable}", proxy.url)),
             "{text}"
         );
     }
@@ -161,7 +161,7 @@ async fn a_tunnel_carries_tls_through_the_proxy() {
         )
         .await;
     assert_eq!(ran.status, 0, "{}", ran.stdout);
-    assert!(of_queue(&ran).1.contains("by TLS through the proxy"), "{}", ran.stdout);
+    assert!(of_queue(&ran).1.contains("by TLS, through the proxy"), "{}", ran.stdout);
     let asked = proxy.asked();
     assert!(!asked.is_empty(), "{}", ran.stdout);
     assert!(asked.iter().all(|line| *line == format!("CONNECT {address}")), "{asked:?}");
