@@ -56,8 +56,8 @@ pub(super) fn resolve(
     queue_url: &str,
     sdk: &SdkConfig,
 ) -> Result<Endpoint, QueueFault> {
-    let endpoint = as_wished(named(settings, queue_url, sdk)?, Wish::of(sdk))?;
-    let (url, name) = (&endpoint.url, endpoint.said_by.name());
+    let named = named(settings, queue_url, sdk)?;
+    let (url, name) = (&named.url, named.said_by.name());
     if url.is_plain() && !url.is_this_machine() && !settings.allow_insecure {
         return Err(refused(match astray(url.host()) {
             Some(why) => format!(
@@ -78,7 +78,7 @@ pub(super) fn resolve(
              queue.region, or make both the same"
         )));
     }
-    Ok(endpoint)
+    as_wished(named, Wish::of(sdk))
 }
 
 /// Why a name that is meant for this machine may lead to another.
@@ -326,7 +326,7 @@ mod tests {
         let fips = sdk().use_fips(true).build();
         let fault = resolve(&settings, "https://sqs.us-east-2.amazonaws.com/1/q", &fips);
         let fault = fault.expect_err("another region, where AWS makes the endpoint too");
-        assert!(fault.text.contains("sqs-fips.us-east-2.amazonaws.com"), "{fault}");
+        assert!(fault.text.contains("sqs.us-east-2.amazonaws.com of queue.url is in"), "{fault}");
         assert!(of("http://localhost:4566/0/q").is_ok());
     }
 }

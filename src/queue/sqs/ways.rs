@@ -96,3 +96,47 @@ impl HttpConnector for Ways<SharedHttpConnector> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    /// Keeps its own name at each call, and answers none.
+    #[derive(Debug)]
+    struct Recorder {
+        name: &'static str,
+        asked: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl HttpConnector for Recorder {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            self.asked.lock().expect("no panic").push(self.name);
+            let none = ConnectorError::other("no answer".into(), None);
+            HttpConnectorFuture::ready(Err(none))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_by_the_proxy_unless_it_is_to_this_machine_or_a_metadata_service() {
+        let asked = Arc::<Mutex<Vec<_>>>::default();
+        let by = |name| SharedHttpConnector::new(Recorder { name, asked: Arc::clone(&asked) });
+        let ways = Ways { by_proxy: by("by proxy"), straight: by("straight") };
+        for (url, way) in [
+            ("https://sqs.eu-west-1.amazonaws.com/", "by proxy"),
+            ("http://sqs:9324/", "by proxy"),
+            ("http://127.0.0.1:4566/0/q", "straight"),
+            ("http://localhost:4566", "straight"),
+            ("http://169.254.169.254/latest/api/token", "straight"),
+            ("http://169.254.170.2/role", "straight"),
+            ("http://[fd00:ec2::254]/latest/api/token", "straight"),
+        ] {
+            let request = HttpRequest::get(url).expect("a request");
+            ways.call(request).await.expect_err("no answer");
+            assert_eq!(asked.lock().expect("no panic").pop(), Some(way), "{url}");
+        }
+    }
+}
