@@ -44,7 +44,7 @@ pub(crate) fn is_host(name: &str) -> bool {
 
 /// Who may send: what the server gives as a `SenderId`. AWS has ids of users (`AIDA...`), of roles
 /// (`AROA...`, and a colon and the session behind it, which is not compared) and of accounts; others
-/// have what they like, ElasticMQ an address. An `@` would be a connection string's or a mistake.
+/// have what they like, `ElasticMQ` an address. An `@` would be a connection string's or a mistake.
 pub(crate) const SENDERS: Texts = Texts {
     expected: "a SenderId: 1 to 128 visible ASCII characters such as AROAEXAMPLE, of a role's without the colon and the session behind it, and \
                without @",

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::config::Region;
 
-/// What LocalStack's own queue URLs end with: a name in public DNS that resolves to loopback.
+/// What the queue URLs of `LocalStack` end with: a name in public DNS that resolves to loopback.
 const LOCALSTACK: &str = "localhost.localstack.cloud";
 
 pub(super) fn is_localstack(host: &str) -> bool {
