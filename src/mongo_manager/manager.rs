@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::event::EventHandler;
-use mongodb::options::{ClientOptions, Credential, ServerAddress};
+use mongodb::options::{ClientOptions, Credential};
 use mongodb::{Client, Database};
 use tokio::time::timeout;
 
 use super::error::{Diagnosis, MongoManagerError};
+use super::members::{self, Reached};
 use super::options::selection_timeout;
 use super::pool::{PoolCounters, PoolCounts};
+use super::settings;
 use super::transport::Transport;
-use super::{members, settings};
 use crate::config::DbConfig;
 use crate::telemetry::signals::Signals;
 
@@ -31,8 +32,7 @@ pub struct MongoManager {
     client: Client,
     /// For clients that take its place.
     options: Arc<ClientOptions>,
-    /// The hosts that it goes to, as they were known at the start.
-    reached: Arc<[ServerAddress]>,
+    reached: Arc<Reached>,
     config: Arc<DbConfig>,
     database: Database,
     pool: Arc<PoolCounters>,
@@ -58,18 +58,23 @@ impl MongoManager {
             let pool = Arc::clone(&pool);
             EventHandler::callback(move |event| pool.record(&event))
         });
-        options.sdam_event_handler = Some({
-            let diagnosis = Arc::clone(&diagnosis);
-            EventHandler::callback(move |event| diagnosis.record(event))
-        });
-        let reached: Arc<[ServerAddress]> =
-            timeout(ping_timeout, members::reached(&options, &diagnosis))
-                .await
-                .unwrap_or_else(|_| Err(diagnosis.silent()))?
-                .into();
+        let hosts = timeout(ping_timeout, members::ask(&options, &diagnosis))
+            .await
+            .unwrap_or_else(|_| Err(diagnosis.silent()))?;
         if !config.allow_insecure {
-            Transport::refuse_weak(&options, &reached)?;
+            Transport::refuse_weak(&options, &hosts)?;
         }
+        let is_confined = !config.allow_insecure
+            && options.credential.is_some()
+            && Transport::of(&options, &hosts) == Transport::ThisMachine;
+        let reached = Arc::new(Reached::new(hosts, is_confined));
+        options.sdam_event_handler = Some({
+            let (diagnosis, reached) = (Arc::clone(&diagnosis), Arc::clone(&reached));
+            EventHandler::callback(move |event| {
+                reached.record(&event);
+                diagnosis.record(event);
+            })
+        });
         let client =
             Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
@@ -124,7 +129,8 @@ impl MongoManager {
         if !self.config.allow_insecure {
             let mut options = ClientOptions::clone(&self.options);
             options.credential = Some(login.clone());
-            Transport::refuse_weak(&options, &self.reached).map_err(|error| error.to_string())?;
+            Transport::refuse_weak(&options, &self.reached.hosts())
+                .map_err(|error| error.to_string())?;
         }
         Ok(Some(login))
     }
@@ -132,7 +138,7 @@ impl MongoManager {
     /// How what is said to the servers is kept from others.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        Transport::of(&self.options, &self.reached)
+        Transport::of(&self.options, &self.reached.hosts())
     }
 
     /// What the connection pools did so far.

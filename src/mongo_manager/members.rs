@@ -1,12 +1,51 @@
 //! Where the driver goes: it asks the hosts of the connection string what they are, and where they are
 //! a replica set, it goes on to the members by the names that they have there.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bson::{Document, doc};
 use mongodb::Client;
+use mongodb::event::EventHandler;
+use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
 
 use super::error::{Diagnosis, MongoManagerError};
 use super::transport::{is_here, is_plain};
+
+/// The hosts that a client may log in at: those that were known at the start, and members that came
+/// later.
+pub(super) struct Reached {
+    hosts: Mutex<Vec<ServerAddress>>,
+    /// Whether a login goes without TLS, and only because all hosts were this machine.
+    is_confined: bool,
+}
+
+impl Reached {
+    pub(super) fn new(hosts: Vec<ServerAddress>, is_confined: bool) -> Self {
+        Self { hosts: Mutex::new(hosts), is_confined }
+    }
+
+    pub(super) fn hosts(&self) -> MutexGuard<'_, Vec<ServerAddress>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Called by the driver. It goes to a new member at once, and nothing here can hold it back.
+    pub(super) fn record(&self, event: &SdamEvent) {
+        let SdamEvent::ServerOpening(opening) = event else { return };
+        let mut hosts = self.hosts();
+        if hosts.contains(&opening.address) {
+            return;
+        }
+        hosts.push(opening.address.clone());
+        if self.is_confined && !is_here(&opening.address) {
+            tracing::error!(
+                host = %opening.address,
+                "the replica set has a new member on another machine, and the login goes there without TLS: add tls=true to the URI, or set \
+                 db.allow_insecure to true; the worker does not start again as it is"
+            );
+        }
+    }
+}
 
 /// The hosts that a client of these options may log in at, as they are known now.
 ///
@@ -16,9 +55,9 @@ use super::transport::{is_here, is_plain};
 ///
 /// # Errors
 /// Where no server can be asked.
-pub(super) async fn reached(
+pub(super) async fn ask(
     options: &ClientOptions,
-    diagnosis: &Diagnosis,
+    diagnosis: &Arc<Diagnosis>,
 ) -> Result<Vec<ServerAddress>, MongoManagerError> {
     let mut reached = options.hosts.clone();
     if !is_plain(options) || stays(options) || !reached.iter().all(is_here) {
@@ -28,6 +67,10 @@ pub(super) async fn reached(
     options.credential = None;
     options.min_pool_size = None;
     options.cmap_event_handler = None;
+    options.sdam_event_handler = Some({
+        let diagnosis = Arc::clone(diagnosis);
+        EventHandler::callback(move |event| diagnosis.record(event))
+    });
     let client = Client::with_options(options).map_err(|error| diagnosis.explain(&error))?;
     let nearest = SelectionCriteria::ReadPreference(ReadPreference::Nearest { options: None });
     let hello = doc! { "hello": 1 };

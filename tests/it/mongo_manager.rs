@@ -16,6 +16,7 @@ use mongodb::options::IndexOptions;
 use tokio::time::Instant;
 
 use crate::support::mongod::{self, PASSWORD, manager};
+use crate::support::until;
 
 /// Long enough for a server on loopback, short enough to wait for where there is none.
 const SHORT: Duration = Duration::from_secs(2);
@@ -313,6 +314,12 @@ async fn each_failure_of_tls_is_told_as_such() {
 async fn member_elsewhere() -> (Mongod, String) {
     let options = Options::new(mongod::program().await);
     let mongod = Mongod::start(&options).await.expect("a server");
+    let here = name_the_member_elsewhere(&mongod).await;
+    (mongod, here)
+}
+
+/// Gives the address that the member had until then.
+async fn name_the_member_elsewhere(mongod: &Mongod) -> String {
     let db = DbConfig { mongo_uri: Some(mongod.uri("admin")), ..DbConfig::default() };
     let admin = MongoManager::connect(&db).await.expect("a server");
     let reply = admin.database().run_command(doc! { "replSetGetConfig": 1 }).await.expect("a set");
@@ -326,7 +333,25 @@ async fn member_elsewhere() -> (Mongod, String) {
     config.insert("version", config.get_i32("version").expect("a number") + 1);
     let rename = doc! { "replSetReconfig": config, "force": true };
     admin.database().run_command(rename).await.expect("renamed");
-    (mongod, here)
+    here
+}
+
+#[tokio::test]
+async fn a_member_elsewhere_that_comes_later_counts_from_then_on() {
+    let mongod = Mongod::start(&Options::new(mongod::program().await)).await.expect("a server");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let uri = mongod.uri("db").expose().to_owned();
+    let often = format!("{uri}&heartbeatFrequencyMS=500");
+    let db = DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..short(&often) };
+    let manager = MongoManager::connect(&db).await.expect("no login");
+    assert_eq!(manager.transport(), Transport::ThisMachine);
+    name_the_member_elsewhere(&mongod).await;
+    until("the driver knows the member", async || manager.transport() == Transport::Plain).await;
+    // A login that comes later still obeys the same rule: the client goes on without one.
+    std::fs::write(file.path(), uri.replace("://", "://u:hunter2@")).expect("written");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("no login");
+    mongod.stop().await;
 }
 
 #[tokio::test]
