@@ -108,6 +108,7 @@
 mod error;
 mod facts;
 mod manager;
+mod members;
 mod options;
 mod pool;
 mod privileges;

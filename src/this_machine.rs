@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whether a host, by name or address, is this machine: loopback, and `localhost` with the names
-/// below it (RFC 6761). A name that only resolves to loopback may resolve to something else
-/// tomorrow.
+/// Whether a host, by name or address, is this machine: loopback, and `localhost`. A name that only
+/// resolves to loopback may resolve to something else tomorrow. The names below `localhost` are
+/// such: RFC 6761 keeps them for loopback, but the system's resolver may ask DNS for them.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     if let Ok(ip) = host.parse::<IpAddr>() {
@@ -13,8 +13,7 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
             IpAddr::V6(ip) => is_loopback(ip),
         };
     }
-    let host = host.to_ascii_lowercase();
-    host == "localhost" || host.ends_with(".localhost")
+    host.eq_ignore_ascii_case("localhost")
 }
 
 fn is_loopback(ip: Ipv6Addr) -> bool {
@@ -27,13 +26,19 @@ mod tests {
 
     #[test]
     fn only_loopback_and_localhost_are_this_machine() {
-        for host in
-            ["localhost", "LocalHost.", "sqs.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"]
-        {
+        for host in ["localhost", "LocalHost.", "127.0.0.1", "127.9.9.9", "::1", "[::1]"] {
             assert!(is_this_machine(host), "{host}");
         }
-        for host in ["", "sqs", "10.0.0.1", "0.0.0.0", "fe80::1", "localhost.example.org", "mongo"]
-        {
+        for host in [
+            "",
+            "sqs",
+            "sqs.localhost",
+            "10.0.0.1",
+            "0.0.0.0",
+            "fe80::1",
+            "localhost.example.org",
+            "mongo",
+        ] {
             assert!(!is_this_machine(host), "{host}");
         }
         assert!(is_this_machine("::ffff:127.0.0.1"));

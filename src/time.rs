@@ -18,8 +18,9 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 
-/// Numbers below this are seconds, from here on milliseconds: 10^11 s is the year 5138, 10^11 ms is
-/// 1973.
+/// Tells what a number counts that is known to be a time of the years 2000 to 2100: below this
+/// seconds, from here on milliseconds. 10^11 s is the year 5138, 10^11 ms is 1973, so no time of those
+/// years lies on the wrong side. Of a number that may be anything, [`Unit`] says what it is.
 pub const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// 0001-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z.
@@ -102,7 +103,8 @@ pub enum TimeError {
     #[error("is outside the years 1 to 9999")]
     OutOfRange,
     #[error(
-        "is a text of 8 or 14 digits, which may be a date or a number: give RFC 3339 (2026-11-22T10:00:00Z)"
+        "is a text of 8 or 14 digits, with a sign or a fraction or without, which may be a date or a number: give RFC 3339 \
+         (2026-11-22T10:00:00Z)"
     )]
     Ambiguous,
     #[error(
@@ -407,6 +409,7 @@ mod tests {
                 assert_eq!(unit.text(text), Err(TimeError::Ambiguous), "{text} as {unit:?}");
             }
         }
+        assert!(TimeError::Ambiguous.to_string().contains("with a sign or a fraction or without"));
         for text in ["20261122T100005Z", "20261122 100005.25"] {
             assert!(from_text(text).is_ok(), "{text} is written as a time");
         }

@@ -42,11 +42,15 @@ pub(crate) fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
 
-/// Who may send: what AWS gives as a `SenderId`, without the session of a role.
+/// Who may send: what the server gives as a `SenderId`. AWS has ids of users (`AIDA...`), of roles
+/// (`AROA...`, and a colon and the session behind it, which is not compared) and of accounts; others
+/// have what they like, `ElasticMQ` an address. An `@` would be a connection string's or a mistake.
 pub(crate) const SENDERS: Texts = Texts {
-    expected: "a SenderId: 1 to 128 letters and digits such as AROAEXAMPLE, of a role's without the colon and the session behind it",
+    expected: "a SenderId: 1 to 128 visible ASCII characters such as AROAEXAMPLE, of a role's without the colon and the session behind it, and \
+               without @",
     accepts: |name| {
-        (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b':' | b'@');
+        (1..=128).contains(&name.len()) && name.bytes().all(plain)
     },
     max: 64,
 };

@@ -28,7 +28,7 @@ pub fn read<'de, A: MapAccess<'de>>(
     let first = writer.name(name);
     let Some(first) = NAMES.iter().find(|known| **known == first) else {
         let is_reference = first == "$ref";
-        return Err(if is_reference { reference(writer) } else { writer.reject_dollar() });
+        return Err(if is_reference { reference(writer) } else { reject_dollar(writer) });
     };
     let operand: &RawValue = object.next_value()?;
     let second = object.next_key::<String>()?;
@@ -49,7 +49,7 @@ pub fn read<'de, A: MapAccess<'de>>(
     let (name, operand, more) = match (*first, more) {
         ("$type", Some(binary)) => ("$binary", binary, Some(operand)),
         ("$options", Some(pattern)) => ("$regex", pattern, Some(operand)),
-        ("$type" | "$options", None) => return Err(writer.reject_dollar()),
+        ("$type" | "$options", None) => return Err(reject_dollar(writer)),
         (first, more) => (first, operand, more),
     };
     writer.count_numbers_in(operand.get());
@@ -100,6 +100,19 @@ const NAMES: [&str; 19] = [
 /// Names that stand in one object, in either order.
 const PAIRS: [[&str; 2]; 4] =
     [["$binary", "$type"], ["$type", "$binary"], ["$regex", "$options"], ["$options", "$regex"]];
+
+/// A name that begins with `$` and is none of Extended JSON's, or stands where no value begins.
+pub fn reject_dollar<E: serde::de::Error>(writer: &mut Writer<'_>) -> E {
+    let beside_others = ["$type", "$options"];
+    let alone: Vec<_> = NAMES.into_iter().filter(|name| !beside_others.contains(name)).collect();
+    writer.reject(
+        Reason::BadName,
+        format_args!(
+            "has a name that begins with $: of these only Extended JSON is read, alone in an object that is a field's value ({})",
+            alone.join(", ")
+        ),
+    )
+}
 
 fn reference<E: serde::de::Error>(writer: &mut Writer<'_>) -> E {
     writer.reject(

@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
         writer.open_body();
         while let Some(name) = object.next_key_seed(Name(writer))? {
             if writer.is_dollar(name) {
-                return Err(writer.reject_dollar());
+                return Err(extended::reject_dollar(writer));
             }
             object.next_value_seed(Value { writer, type_at: name.start - 1 })?;
         }
@@ -180,7 +180,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             if let Some(name) = next
                 && writer.is_dollar(name)
             {
-                return Err(writer.reject_dollar());
+                return Err(extended::reject_dollar(writer));
             }
         }
         writer.close(open, element::DOCUMENT)

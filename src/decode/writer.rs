@@ -167,13 +167,6 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    pub fn reject_dollar<E: de::Error>(&mut self) -> E {
-        self.reject(
-            Reason::BadName,
-            "has a name that begins with $: only those of Extended JSON are read ($oid, $date, $numberLong, $numberDecimal, $binary, $uuid, ...), alone in an object",
-        )
-    }
-
     /// Whether a name begins with `$`.
     pub fn is_dollar(&mut self, span: NameSpan) -> bool {
         span.bytes(self.fields.buffer()).first() == Some(&b'$')

@@ -52,6 +52,12 @@ pub enum MongoManagerError {
     )]
     PlainLogin { hosts: String },
     #[error(
+        "the URI has a login and no TLS, and names this machine, but the replica set there names its members {hosts}, where the driver logs \
+         in: that is another machine, and anybody on the way can read and change what is written; add tls=true to the URI, or \
+         directConnection=true to stay with the one host in it, or set db.allow_insecure to true"
+    )]
+    PlainLoginAtMembers { hosts: String },
+    #[error(
         "the host of the MongoDB URI cannot be resolved: {detail}; check its spelling and the name service"
     )]
     HostUnknown { detail: String },
@@ -72,9 +78,7 @@ pub enum MongoManagerError {
         "MongoDB at {hosts} answers, but {found}, and the URI asks for replicaSet={wanted}: correct replicaSet"
     )]
     WrongReplicaSet { hosts: String, found: String, wanted: String },
-    #[error(
-        "no TLS connection to MongoDB at {hosts}: {detail}; check tls and tlsCAFile, and that the server's certificate names the host"
-    )]
+    #[error("no TLS connection to MongoDB at {hosts}: {detail}")]
     TlsFailed { hosts: String, detail: String },
     #[error("no MongoDB server at {hosts} within {} s: {detail}; check that it runs, its address, and replicaSet", waited.as_secs_f32())]
     NoServer { hosts: String, waited: Duration, detail: String },
@@ -135,16 +139,17 @@ impl fmt::Display for Escapes {
 const UNAUTHORISED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 
-/// The text of a driver error without its frame of labels and kinds.
+/// The text of a driver error without its frame of labels and kinds, and without a full stop.
 pub(super) fn text(error: &Error) -> String {
-    match error.kind.as_ref() {
+    let text = match error.kind.as_ref() {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
         ErrorKind::Command(command) => {
             format!("{} ({}, code {})", command.message, command.code_name, command.code)
         }
         ErrorKind::Io(io) => io.to_string(),
         kind => kind.to_string(),
-    }
+    };
+    text.trim_end_matches('.').to_owned()
 }
 
 pub(super) fn is_dns(error: &Error) -> bool {
@@ -161,7 +166,7 @@ pub(super) struct Diagnosis {
     /// The replica set that the URI asks for.
     wanted_set: Option<String>,
     selection_timeout: Duration,
-    redactor: Redactor,
+    redactor: Mutex<Redactor>,
     heartbeats: Mutex<Heartbeats>,
 }
 
@@ -188,13 +193,22 @@ impl Diagnosis {
             has_login: options.credential.is_some(),
             wanted_set: options.repl_set_name.clone(),
             selection_timeout: selection_timeout(options),
-            redactor,
+            redactor: Mutex::new(redactor),
             heartbeats: Mutex::default(),
         }
     }
 
     pub(super) fn hosts(&self) -> &str {
         &self.hosts
+    }
+
+    /// Hides what `redactor` knows too, from now on.
+    pub(super) fn learn(&self, redactor: Redactor) {
+        self.redactor().learn(redactor);
+    }
+
+    fn redactor(&self) -> MutexGuard<'_, Redactor> {
+        self.redactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Called by the driver when it looks at its servers.
@@ -261,7 +275,7 @@ impl Diagnosis {
 
     /// `at_first_contact`: the error is of a heartbeat, and no server has answered one yet.
     fn explain_directly(&self, error: &Error, at_first_contact: bool) -> MongoManagerError {
-        let (hosts, detail) = (self.hosts.clone(), self.redactor.clean(&text(error)));
+        let (hosts, detail) = (self.hosts.clone(), self.redactor().clean(&text(error)));
         match error.kind.as_ref() {
             ErrorKind::Authentication { .. } => MongoManagerError::BadCredentials { hosts, detail },
             ErrorKind::Command(command) if command.code == AUTHENTICATION_FAILED => {
@@ -273,9 +287,22 @@ impl Diagnosis {
             ErrorKind::Command(command) if command.code == UNAUTHORISED => {
                 MongoManagerError::NotAuthorised { hosts, detail }
             }
-            ErrorKind::InvalidTlsConfig { .. } => MongoManagerError::TlsFailed { hosts, detail },
+            ErrorKind::InvalidTlsConfig { .. } => {
+                let detail = format!("{detail}; check tlsCAFile and tlsCertificateKeyFile");
+                MongoManagerError::TlsFailed { hosts, detail }
+            }
             ErrorKind::DnsResolve { .. } => MongoManagerError::HostUnknown { detail },
-            ErrorKind::Io(io) if self.tls && is_of_tls(io.kind(), at_first_contact) => {
+            ErrorKind::Io(io) if self.tls && io.kind() == io::ErrorKind::InvalidData => {
+                let detail = format!(
+                    "{detail}; check tlsCAFile, and that the server's certificate names the host"
+                );
+                MongoManagerError::TlsFailed { hosts, detail }
+            }
+            ErrorKind::Io(io) if self.tls && at_first_contact && is_hang_up(io.kind()) => {
+                let detail = format!(
+                    "it closes the connection at once ({detail}): if it has no TLS, remove tls from the URI; if it asks for a certificate, \
+                     name yours in tlsCertificateKeyFile"
+                );
                 MongoManagerError::TlsFailed { hosts, detail }
             }
             ErrorKind::Io(io) if at_first_contact && is_hang_up(io.kind()) => {
@@ -302,12 +329,8 @@ fn answers(error: &Error) -> bool {
         .any(|kind| text.contains(kind))
 }
 
-/// rustls reports its own errors as `InvalidData`, and a server that hangs up in a handshake as the
-/// end of the stream.
-fn is_of_tls(kind: io::ErrorKind, at_first_contact: bool) -> bool {
-    kind == io::ErrorKind::InvalidData || (at_first_contact && is_hang_up(kind))
-}
-
+/// How a server ends a handshake that it does not want. What is wrong with its certificate, rustls
+/// reports as `InvalidData`.
 fn is_hang_up(kind: io::ErrorKind) -> bool {
     matches!(
         kind,

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::event::EventHandler;
-use mongodb::options::ClientOptions;
+use mongodb::options::{ClientOptions, Credential};
 use mongodb::{Client, Database};
+use tokio::time::timeout;
 
 use super::error::{Diagnosis, MongoManagerError};
+use super::members::{self, Reached};
 use super::options::selection_timeout;
 use super::pool::{PoolCounters, PoolCounts};
 use super::settings;
@@ -30,6 +32,7 @@ pub struct MongoManager {
     client: Client,
     /// For clients that take its place.
     options: Arc<ClientOptions>,
+    reached: Arc<Reached>,
     config: Arc<DbConfig>,
     database: Database,
     pool: Arc<PoolCounters>,
@@ -43,8 +46,8 @@ impl MongoManager {
     /// The client belongs to the tokio runtime that this runs on and ends with it.
     ///
     /// # Errors
-    /// At once where the settings cannot be read. Otherwise within the server selection timeout and
-    /// 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
+    /// At once where the settings cannot be read. Otherwise, where no server answers, within the server
+    /// selection timeout and 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
     /// [`DbConfig::server_selection_timeout`].
     pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
         let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
@@ -55,15 +58,29 @@ impl MongoManager {
             let pool = Arc::clone(&pool);
             EventHandler::callback(move |event| pool.record(&event))
         });
+        let hosts = timeout(ping_timeout, members::ask(&options, &diagnosis))
+            .await
+            .unwrap_or_else(|_| Err(diagnosis.silent()))?;
+        if !config.allow_insecure {
+            Transport::refuse_weak(&options, &hosts)?;
+        }
+        let is_confined = !config.allow_insecure
+            && options.credential.is_some()
+            && Transport::of(&options, &hosts) == Transport::ThisMachine;
+        let reached = Arc::new(Reached::new(hosts, is_confined));
         options.sdam_event_handler = Some({
-            let diagnosis = Arc::clone(&diagnosis);
-            EventHandler::callback(move |event| diagnosis.record(event))
+            let (diagnosis, reached) = (Arc::clone(&diagnosis), Arc::clone(&reached));
+            EventHandler::callback(move |event| {
+                reached.record(&event);
+                diagnosis.record(event);
+            })
         });
         let client =
             Client::with_options(options.clone()).map_err(|error| diagnosis.explain(&error))?;
         let database = client.database(&database);
         let (options, config) = (Arc::new(options), Arc::new(config.clone()));
-        let manager = Self { client, options, config, database, pool, diagnosis, ping_timeout };
+        let manager =
+            Self { client, options, reached, config, database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -88,13 +105,13 @@ impl MongoManager {
     /// Where the driver no longer takes the options that it has taken before.
     pub fn database_anew(&self) -> Result<Database, MongoManagerError> {
         let mut options = ClientOptions::clone(&self.options);
-        match settings::login_in_file(&self.config) {
+        match self.login_anew() {
             Ok(Some(login)) => options.credential = Some(login),
             Ok(None) => {}
             Err(problem) => {
                 tracing::warn!(
                     problem,
-                    "db.mongo_uri_file cannot be read again: the login stays what it was"
+                    "the login in db.mongo_uri_file cannot be taken: it stays what it was"
                 );
             }
         }
@@ -102,10 +119,26 @@ impl MongoManager {
         Ok(client.database(self.database.name()))
     }
 
+    /// The login in the file by now, under the rules of the first: it stays hidden, and goes nowhere
+    /// that the first could not have gone.
+    fn login_anew(&self) -> Result<Option<Credential>, String> {
+        let Some((login, redactor)) = settings::login_in_file(&self.config)? else {
+            return Ok(None);
+        };
+        self.diagnosis.learn(redactor);
+        if !self.config.allow_insecure {
+            let mut options = ClientOptions::clone(&self.options);
+            options.credential = Some(login.clone());
+            Transport::refuse_weak(&options, &self.reached.hosts())
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(Some(login))
+    }
+
     /// How what is said to the servers is kept from others.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        Transport::of(&self.options)
+        Transport::of(&self.options, &self.reached.hosts())
     }
 
     /// Connections to one server at most; `None` where there is no bound.
@@ -130,7 +163,7 @@ impl MongoManager {
     /// # Errors
     /// Where none came within the server selection timeout and 3 s.
     pub async fn ping(&self) -> Result<(), MongoManagerError> {
-        let answered = tokio::time::timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
+        let answered = timeout(self.ping_timeout, self.run(doc! { "ping": 1 })).await;
         answered.unwrap_or_else(|_| Err(self.diagnosis.silent())).map(|_| ())
     }
 

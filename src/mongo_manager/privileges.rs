@@ -10,7 +10,9 @@ use crate::store::{Collection, WriteKind};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Privileges {
     database: String,
-    /// `None` where nobody is logged in, because the server asks nobody to.
+    /// `None` where nobody is logged in, because the server asks nobody to, and where it lists none:
+    /// not every server that speaks this protocol does. What a user without any may not do, the first
+    /// write tells.
     granted: Option<Vec<Document>>,
 }
 
@@ -93,13 +95,9 @@ fn allows(privilege: &Document, action: &str) -> bool {
 fn read(status: &Document) -> Option<Vec<Document>> {
     let info = status.get_document("authInfo").ok()?;
     let list = |name: &str| info.get_array(name).map(Vec::as_slice).unwrap_or_default();
-    let is_anyone = !list("authenticatedUsers").is_empty();
-    is_anyone.then(|| {
-        list("authenticatedUserPrivileges")
-            .iter()
-            .filter_map(|privilege| privilege.as_document().cloned())
-            .collect()
-    })
+    let listed = list("authenticatedUserPrivileges");
+    (!list("authenticatedUsers").is_empty() && !listed.is_empty())
+        .then(|| listed.iter().filter_map(|privilege| privilege.as_document().cloned()).collect())
 }
 
 #[cfg(test)]
@@ -130,6 +128,20 @@ mod tests {
             doc! { "cluster": true },
         ] {
             assert_eq!(missing(elsewhere, &["find", "insert"]), ["insert", "find"]);
+        }
+    }
+
+    #[test]
+    fn rights_that_the_server_does_not_list_are_not_missing() {
+        let user = bson::bson!([{ "user": "portal", "db": "admin" }]);
+        for info in [
+            doc! { "authenticatedUsers": user.clone(), "authenticatedUserRoles": [] },
+            doc! { "authenticatedUsers": user.clone(), "authenticatedUserPrivileges": [] },
+            doc! { "authenticatedUsers": user, "authenticatedUserPrivileges": null },
+        ] {
+            let status = doc! { "authInfo": info };
+            let privileges = Privileges { database: "portal".to_owned(), granted: read(&status) };
+            assert_eq!(privileges.missing("events", &["insert"]), [""; 0], "{status}");
         }
     }
 

@@ -66,6 +66,15 @@ impl Redactor {
         }
     }
 
+    /// Knows the secrets of `other` too.
+    pub(super) fn learn(&mut self, other: Self) {
+        for secret in other.secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
+    }
+
     fn add(&mut self, secret: &str) {
         for form in [secret.to_owned(), percent_decode_str(secret).decode_utf8_lossy().into_owned()]
         {

@@ -82,7 +82,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
         return Err(MongoManagerError::Unacknowledged);
     }
     if !config.allow_insecure {
-        Transport::refuse_weak(&options)?;
+        Transport::refuse_weak(&options, &options.hosts)?;
     }
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     // Whether and when to ask again is decided in one place, and that is not the driver.
@@ -96,15 +96,17 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     Ok(Settings { options, database, redactor })
 }
 
-/// The login in the file of the connection string as it is now; the rest of it counts from the start
-/// on.
-pub(super) fn login_in_file(config: &DbConfig) -> Result<Option<Credential>, String> {
+/// The login in the file of the connection string as it is now, and what keeps it hidden; the rest of
+/// the file counts from the start on.
+pub(super) fn login_in_file(config: &DbConfig) -> Result<Option<(Credential, Redactor)>, String> {
     let Some(path) = &config.mongo_uri_file else { return Ok(None) };
     let uri = config::read_uri(path)?;
     let merged = merge(&uri, &config.connection_options);
+    refuse_mechanism(&merged).map_err(|error| error.to_string())?;
     let parsed = ConnectionString::parse(merged)
         .map_err(|error| Redactor::of_text(&uri).clean(&error::text(&error)))?;
-    Ok(parsed.credential)
+    let redactor = Redactor::of_credential(&uri, parsed.credential.as_ref());
+    Ok(parsed.credential.map(|credential| (credential, redactor)))
 }
 
 /// Refuses what the driver knows and this build does not have. The driver's own word for it would be

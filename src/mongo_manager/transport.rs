@@ -23,27 +23,34 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub(super) fn of(options: &ClientOptions) -> Self {
+    /// Of a client that goes to the hosts `reached`.
+    pub(super) fn of(options: &ClientOptions, reached: &[ServerAddress]) -> Self {
         match &options.tls {
             Some(Tls::Enabled(tls)) if tls.allow_invalid_certificates == Some(true) => {
                 Self::Unchecked
             }
             Some(Tls::Enabled(_)) => Self::Tls,
-            _ if options.hosts.iter().all(is_here) => Self::ThisMachine,
+            _ if reached.iter().all(is_here) => Self::ThisMachine,
             _ if options.credential.is_some() => Self::PlainLogin,
             _ => Self::Plain,
         }
     }
 
     /// Refuses what `db.allow_insecure` is there to allow.
-    pub(super) fn refuse_weak(options: &ClientOptions) -> Result<(), MongoManagerError> {
-        let hosts = || {
-            let away = options.hosts.iter().filter(|host| !is_here(host));
+    pub(super) fn refuse_weak(
+        options: &ClientOptions,
+        reached: &[ServerAddress],
+    ) -> Result<(), MongoManagerError> {
+        let away = |hosts: &[ServerAddress]| {
+            let away = hosts.iter().filter(|host| !is_here(host));
             away.map(ToString::to_string).collect::<Vec<_>>().join(",")
         };
-        match Self::of(options) {
+        match Self::of(options, reached) {
             Self::Unchecked => Err(MongoManagerError::UncheckedTls),
-            Self::PlainLogin => Err(MongoManagerError::PlainLogin { hosts: hosts() }),
+            Self::PlainLogin if options.hosts.iter().all(is_here) => {
+                Err(MongoManagerError::PlainLoginAtMembers { hosts: away(reached) })
+            }
+            Self::PlainLogin => Err(MongoManagerError::PlainLogin { hosts: away(&options.hosts) }),
             Self::Tls | Self::ThisMachine | Self::Plain => Ok(()),
         }
     }
@@ -74,7 +81,11 @@ impl fmt::Display for Transport {
     }
 }
 
-fn is_here(host: &ServerAddress) -> bool {
+pub(super) fn is_plain(options: &ClientOptions) -> bool {
+    !matches!(options.tls, Some(Tls::Enabled(_)))
+}
+
+pub(super) fn is_here(host: &ServerAddress) -> bool {
     match host {
         ServerAddress::Tcp { host, .. } => is_this_machine(host),
         // A socket in the file system; the driver has no third kind.
@@ -87,7 +98,8 @@ mod tests {
     use super::*;
 
     async fn of(uri: &str) -> Transport {
-        Transport::of(&ClientOptions::parse(uri).await.expect("a URI"))
+        let options = ClientOptions::parse(uri).await.expect("a URI");
+        Transport::of(&options, &options.hosts)
     }
 
     #[tokio::test]

@@ -22,7 +22,10 @@ mod received;
 mod region;
 mod sdk;
 mod send;
+mod url;
+mod ways;
 mod wire;
+mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;

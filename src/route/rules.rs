@@ -85,10 +85,15 @@ pub(super) fn check_indexed(
 }
 
 /// Why what stands at `path` is not for an index. An array on the way has an entry for each of its
-/// elements, too.
+/// elements, too; any other value on the way has none, and the document counts as one without the
+/// path.
 fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
     let mut names = path.split('.');
     let field = record.fields.get(names.next()?)?;
+    let is_above = path.contains('.');
+    if is_above && !matches!(field.element_type(), element::DOCUMENT | element::ARRAY) {
+        return None;
+    }
     if field.element_type() != element::DOCUMENT {
         let binary = field.binary().map(|(subtype, _)| subtype);
         let text_bytes = field.text_bytes().map_or(0, <[u8]>::len);
@@ -96,7 +101,11 @@ fn indexed_value(record: &Record, path: &str) -> Option<&'static str> {
     }
     let mut value = RawBsonRef::Document(RawDocument::from_bytes(field.value()).ok()?);
     for name in names {
-        let RawBsonRef::Document(document) = value else { break };
+        let document = match value {
+            RawBsonRef::Document(document) => document,
+            RawBsonRef::Array(_) => break,
+            _ => return None,
+        };
         let mut elements = document.iter_elements().flatten();
         let found = elements.find(|element| element.key().as_str() == name)?;
         value = found.value().ok()?;

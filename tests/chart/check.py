@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))
 
 import readme
-from refusals import REFUSALS
+from refusals import REFUSALS, TAKEN
 from verdict import end, expect, run
 
 ROOT = HERE.parent.parent
@@ -189,8 +189,39 @@ def refusals():
     for values, words in REFUSALS:
         ran = helm_template(minimal, "--set", values)
         expect(ran.returncode != 0 and words in ran.stderr, f"{values}: not refused with {words!r}: {ran.stderr.strip()}")
+    for values in TAKEN:
+        ran = helm_template(minimal, "--set-string", values)
+        expect(ran.returncode == 0, f"{values}: refused: {ran.stderr.strip()}")
     nothing = run(HELM, "template", "portal", str(CHART))
     expect(nothing.returncode != 0 and "mongo.existingSecret: name the Secret" in nothing.stderr, "no values at all: no word of what to give")
+
+
+def keys_of_the_configuration():
+    """The keys of each section of config/longshore.toml but the routes, of which there may be any."""
+    keys, section = {}, None
+    for line in (ROOT / "config" / "longshore.toml").read_text().splitlines():
+        if found := re.fullmatch(r"\[([a-z_.]+)\]", line):
+            section = found[1]
+            keys[section] = set()
+            above, _, below = section.rpartition(".")
+            keys.get(above, set()).add(below)
+        elif section and (found := re.match(r"(?:#|# Example: |# Instead: )([a-z_]+) = ", line)):
+            keys[section].add(found[1])
+    return {section: names for section, names in keys.items() if not section.startswith("routes")}
+
+
+def schema_has_the_keys_of_the_configuration():
+    config = json.loads((CHART / "values.schema.json").read_text())["properties"]["config"]
+    for section, names in keys_of_the_configuration().items():
+        found = config
+        for name in section.split("."):
+            found = found.get("properties", {}).get(name, {})
+        # Names of types and of the driver's options are anybody's.
+        if section in ("message.types", "db.connection_options"):
+            continue
+        expect(found.get("additionalProperties") is False, f"values.schema.json: config.{section} takes unknown keys")
+        listed = set(found.get("properties", {}))
+        expect(listed == names, f"values.schema.json: config.{section} has the keys {sorted(listed)}, the configuration {sorted(names)}")
 
 
 def without_versions(item):
@@ -266,6 +297,7 @@ def main():
         agrees(name, objects, yaml.safe_load(values.read_text()))
         no_secrets(name, objects, text)
     types(objects_by_set)
+    schema_has_the_keys_of_the_configuration()
     refusals()
     for values in sets:
         upgrade(values)

@@ -1,4 +1,4 @@
-"""What the chart refuses (values as `helm --set` takes them, beside values/minimal.yaml), and words of what it says then."""
+"""What the chart refuses and takes (values as `helm --set` takes them, beside values/minimal.yaml), and words of what it says then."""
 
 REFUSALS = [
     ("image.repository=", "image.repository: give the registry and name of your image"),
@@ -8,6 +8,15 @@ REFUSALS = [
     ("config.queue.url=", "config.queue.url: give the queue's address"),
     ("config.queue.url=portal-events", "/config/queue/url"),
     ("config.queu.url=x", "additional properties 'queu' not allowed"),
+    ("config.queue.wiat=5s", "additional properties 'wiat' not allowed"),
+    ("config.db.allow_insecur=true", "additional properties 'allow_insecur' not allowed"),
+    ("config.db.write_concern.j=true", "additional properties 'j' not allowed"),
+    ("config.message.envelops=sns", "additional properties 'envelops' not allowed"),
+    ("config.message.envelopes=kafka", "/config/message/envelopes"),
+    ("config.message.envelopes[0]=kafka", "/config/message/envelopes/0"),
+    ("config.batch.docs=1", "additional properties 'docs' not allowed"),
+    ("config.retry.maxx=1s", "additional properties 'maxx' not allowed"),
+    ("config.admin.show=true", "additional properties 'show' not allowed"),
     ("config.db.mongo_uri=mongodb://u:p@db/portal", "a ConfigMap is no place for a password"),
     ("config.admin.listen=0.0.0.0:1234", "set admin.host and admin.port"),
     ("config.admin.probes=off", "set admin.host and admin.probesPort"),
@@ -43,4 +52,15 @@ REFUSALS = [
     ("topologySpread.whenUnsatisfiable=Maybe", "/topologySpread/whenUnsatisfiable"),
     ("serviceMonitor.interval=often", "/serviceMonitor/interval"),
     ("nameOverride=Not_A_Name", "/nameOverride"),
+]
+
+# What the worker takes as text too, because `helm --set-string` and the environment have nothing else.
+TAKEN = [
+    "config.message.envelopes=sns",
+    "config.message.envelopes=sns\\, cloudevents",
+    "config.message.envelopes=",
+    "config.queue.allow_insecure=true",
+    "config.db.allow_insecure=False",
+    "config.in_flight.messages_max=500",
+    "config.in_flight.bytes_max=67108864",
 ]

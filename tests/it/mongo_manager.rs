@@ -9,12 +9,14 @@ use bson::{DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use longshore::config::{DbConfig, Secret};
-use longshore::mongo_manager::{MongoManager, MongoManagerError};
+use longshore::dev::mongod::{Mongod, Options};
+use longshore::mongo_manager::{MongoManager, MongoManagerError, Transport};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 use tokio::time::Instant;
 
 use crate::support::mongod::{self, PASSWORD, manager};
+use crate::support::until;
 
 /// Long enough for a server on loopback, short enough to wait for where there is none.
 const SHORT: Duration = Duration::from_secs(2);
@@ -289,7 +291,7 @@ async fn each_failure_of_tls_is_told_as_such() {
     for (uri, expected) in [
         (format!("mongodb://{login}@{}/db?tls=true", secured.hosts()), "certificate"),
         (format!("mongodb://{login}@{}/db", secured.hosts()), "add tls=true"),
-        (format!("mongodb://{login}@{}/db?tls=true", plain.hosts()), "no TLS connection"),
+        (format!("mongodb://{login}@{}/db?tls=true", plain.hosts()), "if it has no TLS"),
         (
             format!(
                 "mongodb://{login}@{}/db?tls=true&tlsCAFile=%2Fno%2Fsuch%2Ffile",
@@ -300,8 +302,120 @@ async fn each_failure_of_tls_is_told_as_such() {
     ] {
         let error = connect_error(&short(&uri)).await;
         assert!(matches!(error, MongoManagerError::TlsFailed { .. }), "{uri}: {error}");
-        assert!(error.to_string().contains(expected), "{uri}: {error}");
+        let text = error.to_string();
+        assert!(text.contains(expected), "{uri}: {text}");
+        // The certificate is blamed where it is to blame.
+        assert_eq!(text.contains("names the host"), expected == "certificate", "{uri}: {text}");
     }
+}
+
+/// A replica set on this machine, whose one member is named there as a host that could be anywhere:
+/// what resolves to loopback is not loopback by name.
+async fn member_elsewhere() -> (Mongod, String) {
+    let options = Options::new(mongod::program().await);
+    let mongod = Mongod::start(&options).await.expect("a server");
+    let here = name_the_member_elsewhere(&mongod).await;
+    (mongod, here)
+}
+
+/// Gives the address that the member had until then.
+async fn name_the_member_elsewhere(mongod: &Mongod) -> String {
+    let db = DbConfig { mongo_uri: Some(mongod.uri("admin")), ..DbConfig::default() };
+    let admin = MongoManager::connect(&db).await.expect("a server");
+    let reply = admin.database().run_command(doc! { "replSetGetConfig": 1 }).await.expect("a set");
+    let mut config = reply.get_document("config").expect("a configuration").clone();
+    let member = config.get_array("members").expect("members")[0].as_document().expect("one");
+    let here = member.get_str("host").expect("a name").to_owned();
+    let there = here.replace("127.0.0.1", "127.1");
+    let mut member = member.clone();
+    member.insert("host", there);
+    config.insert("members", vec![member]);
+    config.insert("version", config.get_i32("version").expect("a number") + 1);
+    let rename = doc! { "replSetReconfig": config, "force": true };
+    admin.database().run_command(rename).await.expect("renamed");
+    here
+}
+
+#[tokio::test]
+async fn a_member_elsewhere_that_comes_later_counts_from_then_on() {
+    let mongod = Mongod::start(&Options::new(mongod::program().await)).await.expect("a server");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let uri = mongod.uri("db").expose().to_owned();
+    let often = format!("{uri}&heartbeatFrequencyMS=500");
+    let db = DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..short(&often) };
+    let manager = MongoManager::connect(&db).await.expect("no login");
+    assert_eq!(manager.transport(), Transport::ThisMachine);
+    name_the_member_elsewhere(&mongod).await;
+    until("the driver knows the member", async || manager.transport() == Transport::Plain).await;
+    // A login that comes later still obeys the same rule: the client goes on without one.
+    std::fs::write(file.path(), uri.replace("://", "://u:hunter2@")).expect("written");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("no login");
+    mongod.stop().await;
+}
+
+#[tokio::test]
+async fn no_password_goes_without_tls_to_members_that_are_elsewhere() {
+    let (mongod, seed) = member_elsewhere().await;
+    let with_login = |options: &str| format!("mongodb://u:hunter2@{seed}/db{options}");
+    for options in ["", "?replicaSet=longshore"] {
+        let error = connect_error(&short(&with_login(options))).await;
+        assert!(
+            matches!(&error, MongoManagerError::PlainLoginAtMembers { hosts } if hosts.starts_with("127.1:")),
+            "{options}: {error}"
+        );
+    }
+    // What stays with the seed, or is allowed, gets as far as the login.
+    let error = connect_error(&short(&with_login("?directConnection=true"))).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+    let allowed = DbConfig { allow_insecure: true, ..short(&with_login("")) };
+    let error = connect_error(&allowed).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+    // Without a login there is none to lose, and what is said of the way is true.
+    let manager = MongoManager::connect(&short(&format!("mongodb://{seed}/db"))).await;
+    assert_eq!(manager.expect("no login").transport(), Transport::Plain);
+    mongod.stop().await;
+}
+
+#[tokio::test]
+async fn members_on_this_machine_are_asked_for_a_login_without_a_flag() {
+    let uri = mongod::plain().await.uri("db").expose().replace("://", "://u:hunter2@");
+    let error = connect_error(&short(&uri)).await;
+    assert!(matches!(error, MongoManagerError::BadCredentials { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_login_that_is_read_again_obeys_the_rule_of_the_first() {
+    let (mongod, seed) = member_elsewhere().await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), format!("mongodb://u:hunter2@{seed}/db")).expect("written");
+    let without_login = DbConfig {
+        mongo_uri_file: Some(file.path().to_owned()),
+        ..short(&format!("mongodb://{seed}/db"))
+    };
+    let manager = MongoManager::connect(&without_login).await.expect("no login");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("the login stays what it was: none");
+
+    let allowed = DbConfig { allow_insecure: true, ..without_login };
+    let manager = MongoManager::connect(&allowed).await.expect("no login");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect_err("a login that nobody knows");
+    mongod.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_read_again_is_shown_as_little_as_the_first() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let plain = mongod::settings(mongod::plain().await);
+    let uri = plain.mongo_uri.as_ref().expect("a URI").expose();
+    std::fs::write(file.path(), uri.replace("://", "://u:hunter2@")).expect("written");
+    let db = DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..plain };
+    let manager = MongoManager::connect(&db).await.expect("a server");
+    manager.database_anew().expect("a client");
+    let error = std::io::Error::other("no such host: hunter2");
+    let text = manager.explain(&error.into()).to_string();
+    assert!(text.contains("withheld") && !text.contains("hunter2"), "{text}");
 }
 
 /// A database where no server is: the port was free a moment ago.

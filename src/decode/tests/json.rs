@@ -302,6 +302,11 @@ fn names_that_cannot_be_stored_are_rejected_with_their_place() {
         assert_eq!(reason, Reason::BadName, "{body}: {text}");
         assert!(text.starts_with(place), "{body}: {text}");
     }
+    let (_, text) = rejected(r#"{"a":{"$set":1}}"#);
+    for read in ["$oid", "$numberInt", "$regularExpression", "$regex", "$dbPointer", "$maxKey)"] {
+        assert!(text.contains(read), "{text}");
+    }
+    assert!(!text.contains("..."), "{text}");
     assert_eq!(
         value(r#"{"a$b":{"a":1},"b":{"a":1}}"#),
         doc! {"a$b": {"a": 1}, "b": {"a": 1}}.into(),

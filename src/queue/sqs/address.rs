@@ -7,8 +7,7 @@ use super::endpoint::{Endpoint, SaidBy};
 pub(super) struct QueueAddress {
     pub url: String,
     pub region: String,
-    /// Where requests go; `None` where the SDK makes it of the region.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Endpoint,
     /// What requests go through, and the variable that says so.
     pub proxy: Option<(String, &'static str)>,
 }
@@ -21,10 +20,7 @@ impl QueueAddress {
 
     /// Whom requests go to.
     pub fn server(&self) -> String {
-        match &self.endpoint {
-            Some(endpoint) => format!("the SQS endpoint {}", endpoint.url),
-            None => format!("SQS in {}", self.region),
-        }
+        format!("the SQS endpoint {}", self.endpoint.url)
     }
 
     /// What the proxy is, after [`Self::server`].
@@ -37,46 +33,45 @@ impl QueueAddress {
 
     /// What says where requests go, after "check the network".
     pub fn said_by(&self) -> String {
-        let endpoint = match &self.endpoint {
-            Some(endpoint) => endpoint.said_by.name(),
-            None => "queue.region, and that SQS has a FIPS or dual-stack endpoint there",
+        let proxy = match &self.proxy {
+            Some((_, variable)) => format!(", the proxy ({variable})"),
+            None => String::new(),
         };
-        match &self.proxy {
-            Some((_, variable)) => format!(", the proxy ({variable}) and {endpoint}"),
-            None => format!(" and {endpoint}"),
+        match self.endpoint.said_by {
+            SaidBy::Wish(wish) => {
+                let (setting, region) = (wish.setting(), &self.region);
+                format!("{proxy}, queue.url, {setting}, and whether SQS has that in {region}")
+            }
+            said_by => format!("{proxy} and {}", said_by.name()),
         }
     }
 
     /// What can be wrong where the queue is not found.
     pub fn what_to_check(&self) -> String {
         let url = format!("queue.url ({})", self.url);
-        match &self.endpoint {
-            Some(endpoint) if endpoint.said_by == SaidBy::QueueUrl => url,
-            Some(endpoint) => format!("{url} and {}", endpoint.said_by.name()),
-            None => format!("{url} and queue.region"),
+        match self.endpoint.said_by {
+            SaidBy::QueueUrl | SaidBy::Wish(_) => url,
+            said_by => format!("{url} and {}", said_by.name()),
         }
     }
 
     /// Where requests go, who said so, and how they are kept from others, for people.
     pub fn way(&self) -> String {
-        let to = match &self.endpoint {
-            Some(endpoint) => format!("{} (by {})", endpoint.url, endpoint.said_by.name()),
-            None => "the FIPS or dual-stack endpoint of the region".to_owned(),
-        };
-        let plain = self.endpoint.as_ref().is_some_and(Endpoint::is_plain);
-        let secrecy = match plain {
+        let Endpoint { url, said_by } = &self.endpoint;
+        let secrecy = match url.is_plain() {
             false => "by TLS",
-            true if self.endpoint.as_ref().is_some_and(Endpoint::is_this_machine) => {
-                "without TLS, on this machine"
-            }
+            true if url.is_this_machine() => "without TLS, on this machine",
             true => "without TLS, which queue.allow_insecure allows",
         };
-        format!("{to}, region {}, {secrecy}{}", self.region, self.by_proxy())
+        let comma = if self.proxy.is_some() { "," } else { "" };
+        let (name, region, by_proxy) = (said_by.name(), &self.region, self.by_proxy());
+        format!("{url} (by {name}), region {region}, {secrecy}{comma}{by_proxy}")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::url::ServerUrl;
     use super::*;
 
     #[test]
@@ -84,7 +79,10 @@ mod tests {
         let address = |url: &str| QueueAddress {
             url: url.to_owned(),
             region: "eu-west-1".to_owned(),
-            endpoint: None,
+            endpoint: Endpoint {
+                url: ServerUrl::parse("http://h").expect("a URL"),
+                said_by: SaidBy::QueueUrl,
+            },
             proxy: None,
         };
         assert_eq!(address("http://h/0/portal.fifo").name(), "portal.fifo");

@@ -71,8 +71,8 @@ impl SqsQueue {
     /// Whether others on the network could read what is said.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
-        let endpoint = self.address.endpoint.as_ref();
-        endpoint.is_some_and(|endpoint| endpoint.is_plain() && !endpoint.is_this_machine())
+        let url = &self.address.endpoint.url;
+        url.is_plain() && !url.is_this_machine()
     }
 
     /// One request by the SDK, whose failure is put into words. Its future is of kilobytes, which

@@ -11,10 +11,9 @@ use aws_sdk_sqs::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_sqs::{Client, Config};
-use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder as HttpClientBuilder, ConnectorBuilder};
 use tokio::time::timeout;
 
 use super::address::QueueAddress;
@@ -23,8 +22,8 @@ use super::client::SqsQueue;
 use super::facts::QueueFacts;
 use super::lean::{Bounds, Lean};
 use super::profile::{self, Chosen};
-use super::region::region_of;
-use super::{endpoint, fault, proxy};
+use super::url::ServerUrl;
+use super::{endpoint, fault, proxy, ways};
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
 
@@ -38,9 +37,6 @@ const SLOW: &str = "loading them took too long: does the metadata service of thi
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
 
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-
-/// Idle connections are dropped before AWS or a NAT gateway drops them unseen.
-const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// Where the AWS settings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +68,11 @@ impl SqsQueue {
         let sdk = match credentials {
             Credentials::Local => local(settings)?,
             Credentials::Chain => {
-                let region = settings.region.clone().map(Region::new).or_else(|| {
-                    settings.endpoint_url.as_deref().and_then(region_of).or_else(|| region_of(url))
-                });
+                let of = |url: &str| ServerUrl::parse(url).and_then(|url| url.region());
+                let region =
+                    settings.region.clone().map(Region::new).or_else(|| {
+                        settings.endpoint_url.as_deref().and_then(of).or_else(|| of(url))
+                    });
                 match timeout(SETTINGS_MAX, Box::pin(chain(region))).await {
                     Ok(loaded) => loaded?,
                     Err(_) => return Err(no_credentials(SLOW).await),
@@ -85,8 +83,8 @@ impl SqsQueue {
         let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
         if settings.transport == Transport::Lean {
-            let bounds = Bounds { connect: CONNECT_MAX, idle: IDLE_MAX, load: SETTINGS_MAX };
-            queue.lean = Some(Box::pin(Lean::new(&queue.address, &sdk, bounds)).await?);
+            let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX, load: SETTINGS_MAX };
+            queue.lean = Some(Lean::new(&queue.address, &sdk, bounds)?);
         }
         Ok((queue, facts))
     }
@@ -103,11 +101,9 @@ impl SqsQueue {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .identity_cache(IdentityCache::lazy().load_timeout(SETTINGS_MAX).build());
         settings.set_app_name(AppName::new(concat!("longshore-", env!("CARGO_PKG_VERSION"))).ok());
-        if let Some(endpoint) = &address.endpoint {
-            settings = settings.endpoint_url(&endpoint.url);
-            // The endpoint is one already where these are asked for; the SDK refuses both at once.
-            settings.set_use_fips(None).set_use_dual_stack(None);
-        }
+        settings = settings.endpoint_url(address.endpoint.url.as_str());
+        // The endpoint is one already where these are asked for; the SDK refuses both at once.
+        settings.set_use_fips(None).set_use_dual_stack(None);
         let settings: Config = settings.build();
         let mut queue = Self {
             address,
@@ -132,12 +128,11 @@ fn address(
     credentials: Credentials,
 ) -> Result<QueueAddress, QueueFault> {
     let endpoint = endpoint::resolve(settings, url, sdk)?;
-    let of_endpoint = || endpoint.as_ref().and_then(|endpoint| region_of(&endpoint.url));
     let region = settings
         .region
         .clone()
         .map(Region::new)
-        .or_else(of_endpoint)
+        .or_else(|| endpoint.url.region())
         .or_else(|| sdk.region().cloned())
         .ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Denied,
@@ -146,29 +141,14 @@ fn address(
         })?;
     let proxy = match credentials {
         Credentials::Local => None,
-        Credentials::Chain => {
-            let of_region = || format!("https://sqs.{region}.amazonaws.com");
-            let to = endpoint.as_ref().map_or_else(of_region, |endpoint| endpoint.url.clone());
-            proxy::of_environment(&to)?
-        }
+        Credentials::Chain => proxy::of_environment(&endpoint.url)?,
     };
     Ok(QueueAddress { url: url.to_owned(), region: region.to_string(), endpoint, proxy })
 }
 
 /// Loads the standard chain, and credentials once, so that their absence is told as what it is.
 async fn chain(region: Option<Region>) -> Result<SdkConfig, QueueFault> {
-    let http = HttpClientBuilder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default()
-            .tls_provider(Provider::rustls(CryptoMode::Ring))
-            .pool_idle_timeout(IDLE_MAX)
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.build()
-    });
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(ways::client());
     if let Some(region) = region {
         loader = loader.region(region);
     }
@@ -200,7 +180,7 @@ fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
         .build()
         .map_err(|error| fault::unusable(format!("cannot set up the HTTP client: {error}")))?;
     let http = HttpClientBuilder::new()
-        .pool_idle_timeout(IDLE_MAX)
+        .pool_idle_timeout(ways::IDLE_MAX)
         .tls_provider(Provider::rustls(CryptoMode::Ring))
         .tls_context(tls)
         .build_https();

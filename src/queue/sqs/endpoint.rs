@@ -7,9 +7,10 @@
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::region::{host_of, region_of};
+use super::region::is_localstack;
+use super::url::ServerUrl;
+use super::wish::Wish;
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind};
-use crate::this_machine::is_this_machine;
 
 /// The variables of the AWS SDKs, for one service and for all; the first wins.
 const VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
@@ -18,7 +19,7 @@ const VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     /// Scheme and host; of a setting, all that it says but user and password.
-    pub url: String,
+    pub url: ServerUrl,
     pub said_by: SaidBy,
 }
 
@@ -29,6 +30,8 @@ pub(super) enum SaidBy {
     Variable(&'static str),
     Profile,
     QueueUrl,
+    /// The host of `queue.url` lacks what the AWS settings ask for; this one beside it has it.
+    Wish(Wish),
 }
 
 impl SaidBy {
@@ -39,32 +42,12 @@ impl SaidBy {
             Self::Variable(name) => name,
             Self::Profile => "endpoint_url in the AWS profile",
             Self::QueueUrl => "queue.url",
+            Self::Wish(wish) => wish.setting(),
         }
     }
 }
 
-impl Endpoint {
-    fn new(url: &str, said_by: SaidBy) -> Self {
-        Self { url: without_user_info(url), said_by }
-    }
-
-    /// Whether requests go there without TLS.
-    pub fn is_plain(&self) -> bool {
-        self.url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
-    }
-
-    pub fn is_this_machine(&self) -> bool {
-        host_of(&self.url).is_some_and(is_this_machine)
-    }
-
-    fn is_fips(&self) -> bool {
-        let host = host_of(&self.url).unwrap_or_default().to_ascii_lowercase();
-        host.split(['.', '-']).any(|label| label == "fips")
-    }
-}
-
-/// Where requests to `queue_url` go. `None` where the SDK is to make it of the region: somebody
-/// asked for FIPS or dual stack, and the URL has the plain address of a region.
+/// Where requests to `queue_url` go.
 ///
 /// # Errors
 /// Where what was asked for contradicts itself, or is weaker than it may be.
@@ -72,35 +55,22 @@ pub(super) fn resolve(
     settings: &QueueConfig,
     queue_url: &str,
     sdk: &SdkConfig,
-) -> Result<Option<Endpoint>, QueueFault> {
-    let (fips, dual_stack) = (sdk.use_fips() == Some(true), sdk.use_dual_stack() == Some(true));
-    let configured = settings.endpoint_url.as_deref();
-    let found = configured
-        .map(|url| Endpoint::new(url, SaidBy::EndpointUrl))
-        .or_else(|| of_aws_settings(sdk))
-        .or_else(|| of_queue_url(queue_url));
-    let Some(endpoint) = found else { return Ok(None) };
-    let refused = |text: String| QueueFault { kind: QueueFaultKind::Denied, text };
-    let (url, name) = (&endpoint.url, endpoint.said_by.name());
-    if endpoint.said_by == SaidBy::QueueUrl
-        && is_plain_address(queue_url)
-        && (dual_stack || (fips && !endpoint.is_fips()))
-    {
-        return Ok(None);
+) -> Result<Endpoint, QueueFault> {
+    let named = named(settings, queue_url, sdk)?;
+    let (url, name) = (&named.url, named.said_by.name());
+    if url.is_plain() && !url.is_this_machine() && !settings.allow_insecure {
+        return Err(refused(match astray(url.host()) {
+            Some(why) => format!(
+                "{url} of {name} has no TLS, and {why}: set queue.endpoint_url to http://127.0.0.1 with the same port, or set \
+                 queue.allow_insecure to true"
+            ),
+            None => format!(
+                "{url} of {name} is another machine and has no TLS: use https://, or set queue.allow_insecure to true where nobody can \
+                 listen in"
+            ),
+        }));
     }
-    if fips && !endpoint.is_fips() {
-        return Err(refused(format!(
-            "AWS_USE_FIPS_ENDPOINT, or use_fips_endpoint in the AWS profile, asks for a FIPS endpoint, and {url} of {name} is none: name a \
-             FIPS host there, or take that back"
-        )));
-    }
-    if endpoint.is_plain() && !endpoint.is_this_machine() && !settings.allow_insecure {
-        return Err(refused(format!(
-            "{url} of {name} is another machine and has no TLS: use https://, or set queue.allow_insecure to true where nobody can listen \
-             in"
-        )));
-    }
-    if let (Some(set), Some(region)) = (&settings.region, region_of(url))
+    if let (Some(set), Some(region)) = (&settings.region, url.region())
         && set != region.as_ref()
     {
         return Err(refused(format!(
@@ -108,11 +78,44 @@ pub(super) fn resolve(
              queue.region, or make both the same"
         )));
     }
-    Ok(Some(endpoint))
+    as_wished(named, Wish::of(sdk))
+}
+
+/// Why a name that is meant for this machine may lead to another.
+fn astray(host: &str) -> Option<&'static str> {
+    if is_localstack(host) {
+        Some("its name is in public DNS, where its owner can point it to another machine")
+    } else if host.ends_with(".localhost") {
+        Some("the resolver of this machine may ask others where a name below localhost is")
+    } else {
+        None
+    }
+}
+
+fn refused(text: String) -> QueueFault {
+    QueueFault { kind: QueueFaultKind::Denied, text }
+}
+
+/// What the first of those who may say it says.
+fn named(settings: &QueueConfig, queue_url: &str, sdk: &SdkConfig) -> Result<Endpoint, QueueFault> {
+    let configured = settings.endpoint_url.clone().map(|url| (url, SaidBy::EndpointUrl));
+    let (url, said_by) = configured
+        .or_else(|| of_aws_settings(sdk))
+        .unwrap_or_else(|| (queue_url.to_owned(), SaidBy::QueueUrl));
+    let read = ServerUrl::parse(&url).ok_or_else(|| {
+        refused(format!(
+            "{} cannot be read as a URL: it must be http:// or https:// with a host",
+            said_by.name()
+        ))
+    })?;
+    Ok(match said_by {
+        SaidBy::QueueUrl => Endpoint { url: read.without_path(), said_by },
+        _ => Endpoint { url: read, said_by },
+    })
 }
 
 /// By the variables or the profile, as the SDK weighs them; it also knows when to pass them over.
-fn of_aws_settings(sdk: &SdkConfig) -> Option<Endpoint> {
+fn of_aws_settings(sdk: &SdkConfig) -> Option<(String, SaidBy)> {
     let key = ServiceConfigKey::builder()
         .service_id("SQS")
         .env("AWS_ENDPOINT_URL")
@@ -125,33 +128,31 @@ fn of_aws_settings(sdk: &SdkConfig) -> Option<Endpoint> {
         .or_else(|| sdk.endpoint_url().map(str::to_owned))?;
     let is_it = |name: &&&str| std::env::var(name).is_ok_and(|value| value == url);
     let variable = VARIABLES.iter().find(is_it);
-    Some(Endpoint::new(&url, variable.map_or(SaidBy::Profile, |name| SaidBy::Variable(name))))
+    Some((url, variable.map_or(SaidBy::Profile, |name| SaidBy::Variable(name))))
 }
 
-/// Scheme and host of the queue's URL.
-fn of_queue_url(url: &str) -> Option<Endpoint> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next().filter(|authority| !authority.is_empty())?;
-    Some(Endpoint::new(&format!("{scheme}://{authority}"), SaidBy::QueueUrl))
-}
-
-/// Whether a URL has the public address of a region, which has others for FIPS and dual stack.
-fn is_plain_address(url: &str) -> bool {
-    let host = host_of(url).unwrap_or_default().to_ascii_lowercase();
-    region_of(url).is_some()
-        && !host.split('.').any(|label| label == "vpce")
-        && !host.ends_with("localhost.localstack.cloud")
-}
-
-fn without_user_info(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit('@').next().unwrap_or(authority);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
+/// The endpoint that is named where it is what is wished for; otherwise, where the queue's own URL
+/// has the public address of a region, the one beside it that is.
+fn as_wished(endpoint: Endpoint, wish: Wish) -> Result<Endpoint, QueueFault> {
+    let unmet = wish.unmet_by(&endpoint.url);
+    if unmet.is_none() {
+        return Ok(endpoint);
     }
+    if endpoint.said_by == SaidBy::QueueUrl
+        && let Some(url) = wish.endpoint_beside(&endpoint.url)
+    {
+        return Ok(Endpoint { url, said_by: SaidBy::Wish(wish) });
+    }
+    let (variable, key, kind) = if unmet.fips {
+        ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", "FIPS")
+    } else {
+        ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", "dual-stack")
+    };
+    let (url, name) = (&endpoint.url, endpoint.said_by.name());
+    Err(refused(format!(
+        "{variable}, or {key} in the AWS profile, asks for a {kind} endpoint, and {url} of {name} is none: name a {kind} host there, or \
+         take that back"
+    )))
 }
 
 #[cfg(test)]
@@ -182,7 +183,7 @@ mod tests {
 
     fn resolved(url: &str) -> Option<String> {
         let settings = QueueConfig { allow_insecure: true, ..settings(None) };
-        resolve(&settings, url, &sdk().build()).expect("allowed").map(|endpoint| endpoint.url)
+        Some(resolve(&settings, url, &sdk().build()).ok()?.url.to_string())
     }
 
     #[test]
@@ -218,29 +219,88 @@ mod tests {
     fn a_setting_beats_the_aws_settings_and_those_beat_the_url() {
         let url = "https://sqs.us-east-1.amazonaws.com/1/q";
         let aws = sdk().endpoint_url("http://127.0.0.1:2").build();
-        let by = |settings: &QueueConfig, sdk: &SdkConfig| {
-            resolve(settings, url, sdk).expect("allowed").expect("an endpoint")
-        };
+        let by =
+            |settings: &QueueConfig, sdk: &SdkConfig| resolve(settings, url, sdk).expect("allowed");
         let set = by(&settings(Some("http://u:hunter2@127.0.0.1:1/x@y")), &aws);
-        assert_eq!(set, Endpoint::new("http://127.0.0.1:1/x@y", SaidBy::EndpointUrl));
+        assert_eq!(
+            (set.url.as_str(), set.said_by),
+            ("http://127.0.0.1:1/x@y", SaidBy::EndpointUrl)
+        );
         assert_eq!(by(&settings(None), &aws).said_by, SaidBy::Profile);
         assert_eq!(by(&settings(None), &sdk().build()).said_by, SaidBy::QueueUrl);
     }
 
-    #[test]
-    fn a_wish_for_fips_is_met_or_refused() {
-        let fips = sdk().use_fips(true).build();
-        let of = |url: &str| resolve(&settings(None), url, &fips);
-        // The SDK makes it.
-        assert_eq!(of("https://sqs.us-east-1.amazonaws.com/1/q").expect("allowed"), None);
-        let named = of("https://sqs-fips.us-east-1.amazonaws.com/1/q").expect("allowed");
-        assert_eq!(named.map(|endpoint| endpoint.said_by), Some(SaidBy::QueueUrl));
-        for url in
-            ["https://vpce-1.sqs.us-east-1.vpce.amazonaws.com/1/q", "http://localhost:4566/1/q"]
-        {
-            let fault = of(url).expect_err("no FIPS");
-            assert!(fault.text.contains("is none"), "{fault}");
+    /// Where requests go under a wish, or the refusal.
+    fn wished(fips: bool, dual_stack: bool, settings: &QueueConfig, url: &str) -> String {
+        let sdk = sdk().use_fips(fips).use_dual_stack(dual_stack).build();
+        match resolve(settings, url, &sdk) {
+            Ok(endpoint) => format!("{} by {}", endpoint.url, endpoint.said_by.name()),
+            Err(fault) => fault.text,
         }
+    }
+
+    #[test]
+    fn a_wish_is_met_by_what_is_named_or_by_the_endpoint_beside_it() {
+        let (plain, fips) =
+            ("https://sqs.us-east-1.amazonaws.com", "https://sqs-fips.us-east-1.amazonaws.com");
+        let (dual, both) = ("https://sqs.us-east-1.api.aws", "https://sqs-fips.us-east-1.api.aws");
+        let gov = "https://sqs.us-gov-west-1.amazonaws.com";
+        let vpce = "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com";
+        let (of_fips, of_dual, of_both) = (
+            "the AWS setting for FIPS",
+            "the AWS setting for dual stack",
+            "the AWS settings for FIPS and dual stack",
+        );
+        for (wish, url, expected, by) in [
+            ((true, false), plain, fips, of_fips),
+            ((true, false), fips, fips, "queue.url"),
+            ((true, false), dual, both, of_fips),
+            ((true, false), gov, gov, "queue.url"),
+            ((true, true), plain, both, of_both),
+            ((true, true), both, both, "queue.url"),
+            ((true, true), gov, "https://sqs-fips.us-gov-west-1.api.aws", of_both),
+            ((false, true), plain, dual, of_dual),
+            ((false, true), fips, both, of_dual),
+            ((false, true), dual, dual, "queue.url"),
+            ((false, true), vpce, vpce, "queue.url"),
+            ((false, true), "http://localhost:4566", "http://localhost:4566", "queue.url"),
+            ((false, false), fips, fips, "queue.url"),
+        ] {
+            let found = wished(wish.0, wish.1, &settings(None), &format!("{url}/1/q"));
+            assert_eq!(found, format!("{expected} by {by}"), "{wish:?} {url}");
+        }
+    }
+
+    #[test]
+    fn a_wish_that_what_is_named_cannot_meet_is_refused() {
+        for (wish, endpoint, says) in [
+            ((true, false), "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com", "a FIPS endpoint"),
+            ((true, false), "http://localhost:4566", "a FIPS endpoint"),
+            ((true, true), "https://sqs.us-east-1.amazonaws.com", "a FIPS endpoint"),
+            ((false, true), "https://sqs-fips.us-east-1.amazonaws.com", "a dual-stack endpoint"),
+        ] {
+            let settings = settings(Some(endpoint));
+            let text = wished(wish.0, wish.1, &settings, "https://sqs.us-east-1.amazonaws.com/1/q");
+            let expected = format!("asks for {says}, and {endpoint} of queue.endpoint_url is none");
+            assert!(text.contains(&expected), "{wish:?}: {text}");
+        }
+        let gov = settings(Some("https://sqs.us-gov-east-1.amazonaws.com"));
+        assert!(
+            wished(true, false, &gov, "https://h/1/q").starts_with("https://sqs.us-gov-east-1.")
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_meant_for_this_machine_needs_leave_and_is_told_why() {
+        let below = "http://sqs.localhost:4566/000000000000/q";
+        let fault = resolve(&settings(None), below, &sdk().build()).expect_err("plain");
+        assert!(fault.text.contains("may ask others"), "{fault}");
+        let url = "http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q";
+        let fault = resolve(&settings(None), url, &sdk().build()).expect_err("plain");
+        assert!(fault.text.contains("its name is in public DNS"), "{fault}");
+        assert!(fault.text.contains("queue.endpoint_url to http://127.0.0.1"), "{fault}");
+        assert!(resolved(url).is_some());
+        assert!(resolve(&settings(Some("http://127.0.0.1:4566")), url, &sdk().build()).is_ok());
     }
 
     #[test]
@@ -265,6 +325,10 @@ mod tests {
         let fault = of("https://sqs.eu-west-1.amazonaws.com/1/q").expect_err("another region");
         assert!(fault.text.contains("is in eu-west-1"), "{fault}");
         assert!(of("https://sqs.us-east-1.amazonaws.com/1/q").is_ok());
+        let fips = sdk().use_fips(true).build();
+        let fault = resolve(&settings, "https://sqs.us-east-2.amazonaws.com/1/q", &fips);
+        let fault = fault.expect_err("another region, where AWS makes the endpoint too");
+        assert!(fault.text.contains("sqs.us-east-2.amazonaws.com of queue.url is in"), "{fault}");
         assert!(of("http://localhost:4566/0/q").is_ok());
     }
 }

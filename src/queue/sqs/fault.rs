@@ -174,7 +174,13 @@ pub(super) fn of_answer(
             )
         }
         QueueFaultKind::Unavailable => {
-            format!("cannot {aim} queue {name}: {} answered {quoted}", address.server())
+            let (server, proxy) = (address.server(), address.by_proxy());
+            let cure = match said.code() {
+                // A proxy, a load balancer, or another server.
+                "" => format!(", without an error of SQS: check the network{}", address.said_by()),
+                _ => String::new(),
+            };
+            format!("cannot {aim} queue {name}: {server}{proxy} answered {quoted}{cure}")
         }
     };
     QueueFault { kind, text }
@@ -314,6 +320,7 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::endpoint::{Endpoint, SaidBy};
+    use super::super::url::ServerUrl;
     use super::*;
 
     fn fault(code: &str, message: &str, status: u16) -> QueueFault {
@@ -326,7 +333,10 @@ mod tests {
         QueueAddress {
             url: format!("{url}/123456789012/portal"),
             region: "eu-west-1".to_owned(),
-            endpoint: Some(Endpoint { url: url.to_owned(), said_by: SaidBy::QueueUrl }),
+            endpoint: Endpoint {
+                url: ServerUrl::parse(url).expect("a URL").without_path(),
+                said_by: SaidBy::QueueUrl,
+            },
             proxy: None,
         }
     }
@@ -338,8 +348,8 @@ mod tests {
     #[test]
     fn who_said_where_requests_go_is_to_be_checked() {
         let blamed = |said_by| {
-            let endpoint = Endpoint { url: "http://127.0.0.1:1".to_owned(), said_by };
-            let address = QueueAddress { endpoint: Some(endpoint), ..address() };
+            let endpoint = Endpoint { said_by, ..address().endpoint };
+            let address = QueueAddress { endpoint, ..address() };
             unreachable("refused", Operation::Receive, &address).text
         };
         for (said_by, blame) in [
@@ -359,6 +369,16 @@ mod tests {
         assert!(text.contains("does not answer through the proxy http://proxy:3128"), "{text}");
         assert!(
             text.ends_with("check the network, the proxy (HTTPS_PROXY) and queue.url"),
+            "{text}"
+        );
+        let said = Said { code: None, message: None, status: 502 };
+        let proxy = Some(("http://proxy:3128".to_owned(), "HTTPS_PROXY"));
+        let text = of_answer(said, Operation::Receive, &QueueAddress { proxy, ..address() }).text;
+        assert!(
+            text.ends_with(
+                "through the proxy http://proxy:3128 of HTTPS_PROXY answered HTTP status 502, without an error of SQS: check the network, \
+                 the proxy (HTTPS_PROXY) and queue.url"
+            ),
             "{text}"
         );
     }

@@ -19,13 +19,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::Credentials;
-use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper_util::client::proxy::matcher::Matcher;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::clock::ServerClock;
 use self::login::Login;
@@ -107,14 +106,14 @@ impl From<AnyError> for Failure {
 impl Lean {
     /// # Errors
     /// Where the settings lack something, or this machine's root certificates cannot be read.
-    pub async fn new(
+    pub fn new(
         address: &QueueAddress,
         sdk: &SdkConfig,
         bounds: Bounds,
     ) -> Result<Self, QueueFault> {
         let unusable =
             |cause: String| fault::unusable(format!("cannot set up the lean transport: {cause}"));
-        let endpoint = endpoint(address, sdk).await.map_err(unusable)?;
+        let endpoint = endpoint(address).map_err(unusable)?;
         let provider = sdk
             .credentials_provider()
             .ok_or_else(|| fault::no_credentials("none are configured", &Chosen::None))?;
@@ -139,7 +138,7 @@ impl Lean {
     }
 
     /// Makes a call, and returns the body of the answer that says what was done, as far as there is
-    /// `room` for it. `limit`: until an answer begins.
+    /// `room` for it. `limit`: for all but waiting for room.
     pub async fn call<C: Call>(
         &self,
         call: &C,
@@ -152,15 +151,21 @@ impl Lean {
         let mut is_first = true;
         loop {
             let request = self.request(C::TARGET, &body, &credentials)?;
-            let Ok(begun) = timeout(limit, self.pool.call(request)).await else {
-                return Err(Failure::TimedOut(limit));
-            };
-            let answer = begun?;
+            let asked = Instant::now();
+            let timed_out = |_| Failure::TimedOut(limit);
+            let answer = timeout(limit, self.pool.call(request)).await.map_err(timed_out)??;
+            let left = limit.saturating_sub(asked.elapsed());
             if answer.status.is_success() {
-                return Ok(self.pool.read(answer, room).await?);
+                return self
+                    .pool
+                    .read(answer, room, left)
+                    .await
+                    .map_err(timed_out)?
+                    .map_err(Failure::from);
             }
             let (status, headers) = (answer.status.as_u16(), answer.headers.clone());
-            let Body::Whole(body) = self.pool.read(answer, &mut AnyRoom).await? else { continue };
+            let read = self.pool.read(answer, &mut AnyRoom, left).await.map_err(timed_out)??;
+            let Body::Whole(body) = read else { continue };
             let refusal = wire::refusal(status, &headers, &body);
             let code = refusal.code.as_deref().map(fault::bare_code).unwrap_or_default();
             if !std::mem::take(&mut is_first) {
@@ -249,21 +254,8 @@ struct Endpoint {
     path: String,
 }
 
-/// What the address says, otherwise what the SDK makes of region, FIPS and dual stack.
-async fn endpoint(address: &QueueAddress, sdk: &SdkConfig) -> Result<Endpoint, String> {
-    let url = if let Some(endpoint) = &address.endpoint {
-        endpoint.url.clone()
-    } else {
-        let params = Params::builder()
-            .region(address.region.clone())
-            .use_fips(sdk.use_fips().unwrap_or(false))
-            .use_dual_stack(sdk.use_dual_stack().unwrap_or(false))
-            .build()
-            .map_err(|error| fault::chain(Some(&error)))?;
-        let of_sdk = DefaultResolver::new();
-        let resolved = ResolveEndpoint::resolve_endpoint(&of_sdk, &params).await;
-        resolved.map_err(|error| fault::chain(Some(error.as_ref())))?.url().to_owned()
-    };
+fn endpoint(address: &QueueAddress) -> Result<Endpoint, String> {
+    let url = address.endpoint.url.as_str();
     let uri: Uri = url.parse().map_err(|_| format!("{url} is no URL"))?;
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())
     else {

@@ -2,14 +2,20 @@
 
 use aws_sdk_sqs::config::Region;
 
-/// The region that an AWS queue URL is in, by the host's name. Hosts are
+/// What the queue URLs of `LocalStack` end with: a name in public DNS that resolves to loopback.
+const LOCALSTACK: &str = "localhost.localstack.cloud";
+
+pub(super) fn is_localstack(host: &str) -> bool {
+    host.strip_suffix(LOCALSTACK).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
+/// The region that a host is in, by its name in lower case. Hosts are
 /// `sqs.REGION.amazonaws.com`, also with `sqs-fips`, `.amazonaws.com.cn`, `.api.aws` (dual stack)
 /// and other partitions' domains; VPC endpoints put labels before; older ones are
 /// `REGION.queue.amazonaws.com` and `queue.amazonaws.com`, which is us-east-1.
 ///
 /// <https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>
-pub(super) fn region_of(queue_url: &str) -> Option<Region> {
-    let host = host_of(queue_url)?.to_ascii_lowercase();
+pub(super) fn region_of(host: &str) -> Option<Region> {
     let labels: Vec<&str> = host.split('.').collect();
     if ![
         "amazonaws.com",
@@ -23,7 +29,7 @@ pub(super) fn region_of(queue_url: &str) -> Option<Region> {
         "api.amazonwebservices.eu",
         "adc-e.uk",
         // LocalStack keeps queues by region too, and names it in the same place.
-        "localhost.localstack.cloud",
+        LOCALSTACK,
     ]
     .iter()
     .any(|domain| host.strip_suffix(domain).is_some_and(|before| before.ends_with('.')))
@@ -41,20 +47,14 @@ pub(super) fn region_of(queue_url: &str) -> Option<Region> {
     region.contains('-').then(|| Region::new(region.to_owned()))
 }
 
-/// The host of a URL, without port; an IPv6 address without its brackets.
-pub(super) fn host_of(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    match host.strip_prefix('[') {
-        Some(address) => address.split(']').next(),
-        None => host.split(':').next(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::url::ServerUrl;
     use super::*;
+
+    fn of_url(url: &str) -> Option<Region> {
+        ServerUrl::parse(url)?.region()
+    }
 
     #[test]
     fn a_region_is_read_from_every_form_of_an_aws_queue_url() {
@@ -80,7 +80,7 @@ mod tests {
             ("http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q", "eu-west-1"),
             ("HTTPS://SQS.EU-WEST-1.AMAZONAWS.COM:443/123456789012/portal", "eu-west-1"),
         ] {
-            assert_eq!(region_of(url.to_lowercase().as_str()), Some(Region::new(region)), "{url}");
+            assert_eq!(of_url(url), Some(Region::new(region)), "{url}");
         }
     }
 
@@ -95,21 +95,7 @@ mod tests {
             "https://sqs.amazonaws.com/1/portal",
             "https://sqs.eu-west-1.notamazonaws.com/1/portal",
         ] {
-            assert_eq!(region_of(url), None, "{url}");
+            assert_eq!(of_url(url), None, "{url}");
         }
-    }
-
-    #[test]
-    fn a_host_is_read_from_every_form_of_a_url() {
-        for (url, host) in [
-            ("http://h", "h"),
-            ("http://h:1/x", "h"),
-            ("http://u:p@h:1", "h"),
-            ("http://[::1]:1/x", "::1"),
-            ("http://h?x", "h"),
-        ] {
-            assert_eq!(host_of(url), Some(host), "{url}");
-        }
-        assert_eq!(host_of("h:1"), None);
     }
 }

@@ -1,5 +1,8 @@
 //! Where requests go, by which way, and what is said of it.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use crate::seen::collector;
 use crate::support::http_proxy::HttpProxy;
 
@@ -72,6 +75,7 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
     let here = by_url_alone().await;
     let server = here.sqs.endpoint().trim_start_matches("http://").to_owned();
     let proxy = HttpProxy::start(Some(&server)).await;
+    let here = elsewhere(here);
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
         for transport in ["lean", "sdk"] {
             let before = proxy.asked().len();
@@ -80,22 +84,83 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
             let ran = here.run_with_variables(&["check"], &variables).await;
             assert_eq!(ran.status, 0, "{}", ran.stdout);
             let (_, text) = of_queue(&ran);
-            let through = format!("through the proxy {} of {variable}", proxy.url);
+            let through = format!(", through the proxy {} of {variable}", proxy.url);
             assert!(text.contains(&through), "{text}");
             // Each transport has a connection of its own, whose first line the proxy keeps.
             let wanted = if transport == "lean" { 2 } else { 1 };
             let asked = proxy.asked().split_off(before);
             assert!(asked.len() >= wanted, "{variable} {transport}: {asked:?}");
-            let line = format!("POST http://{server}/");
-            assert!(asked.iter().all(|asked| *asked == line), "{asked:?}");
+            assert!(asked.iter().all(|asked| asked.starts_with("POST http://")), "{asked:?}");
         }
     }
     let before = proxy.asked().len();
     for no in ["NO_PROXY", "no_proxy"] {
-        let variables = [("HTTP_PROXY", proxy.url.as_str()), (no, "localhost,127.0.0.1")];
-        let ran = here.run_with_variables(&["check"], &variables).await;
-        assert_eq!((ran.status, proxy.asked().len()), (0, before), "{no}: {}", ran.stdout);
+        let variables = [("HTTP_PROXY", proxy.url.as_str()), (no, "localhost,sqs.example")];
+        let ran = here.run_with_variables(&["send"], &variables).await;
+        assert_eq!((ran.status, proxy.asked().len()), (2, before), "{no}: {}", ran.stderr);
     }
+    // As the client reads them: an empty one hides the other of its pair, and not ALL_PROXY.
+    let hidden = [("HTTP_PROXY", ""), ("http_proxy", proxy.url.as_str())];
+    let ran = here.run_with_variables(&["send"], &hidden).await;
+    assert_eq!((ran.status, proxy.asked().len()), (2, before), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("proxy"), "{}", ran.stderr);
+}
+
+/// The queue by a name that only a proxy leads to it.
+fn elsewhere(here: Surroundings) -> Surroundings {
+    let path = here.queue_url.rsplit('/').next().expect("a name").to_owned();
+    here.set("LONGSHORE__QUEUE__URL", &format!("http://sqs.example:1/000000000000/{path}"))
+        .set("LONGSHORE__QUEUE__ALLOW_INSECURE", "true")
+}
+
+#[tokio::test]
+async fn this_machine_is_asked_without_a_proxy() {
+    let proxy = HttpProxy::start(None).await;
+    let here = by_url_alone().await;
+    for (variable, value) in [
+        ("HTTP_PROXY", proxy.url.as_str()),
+        ("ALL_PROXY", proxy.url.as_str()),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+    ] {
+        let ran = here.run_with_variables(&["check"], &[(variable, value)]).await;
+        assert_eq!(ran.status, 0, "{variable}: {}", ran.stdout);
+        let (_, text) = of_queue(&ran);
+        assert!(text.ends_with("without TLS, on this machine"), "{text}");
+    }
+    assert_eq!(proxy.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn credentials_of_this_machine_are_asked_for_without_a_proxy() {
+    let proxy = HttpProxy::start(None).await;
+    let given = role_server().await;
+    let here = by_url_alone().await.without("AWS_").set("AWS_REGION", "us-east-1");
+    let variables = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", given.as_str()),
+        ("HTTP_PROXY", proxy.url.as_str()),
+    ];
+    let ran = here.run_with_variables(&["check"], &variables).await;
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+    assert_eq!(proxy.asked(), [""; 0]);
+}
+
+/// A server on this machine that gives a role's credentials to whoever asks. Its URL.
+async fn role_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/role", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = client.read(&mut head).await;
+            let body = r#"{"AccessKeyId":"a","SecretAccessKey":"s","Token":"t","Expiration":"2100-01-01T00:00:00Z"}"#;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
 }
 
 #[tokio::test]
@@ -105,10 +170,12 @@ async fn tls_is_checked_against_an_authority_of_ones_own_and_a_tunnel_carries_it
     let authority = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(authority.path(), &tls.ca).expect("written");
     let front = collector::by_tls(&tls, here.sqs.endpoint(), b"http/1.1").await;
-    let address = front.trim_start_matches("https://").to_owned();
-    let proxy = HttpProxy::start(Some(&address)).await;
+    let proxy = HttpProxy::start(Some(front.trim_start_matches("https://"))).await;
+    let proxied = front;
+    let (front, address) = ("https://sqs.example:1", "sqs.example:1");
     let name = here.queue_url.rsplit('/').next().expect("a name").to_owned();
     let here = here.set("LONGSHORE__QUEUE__URL", &format!("{front}/000000000000/{name}"));
+    let direct = format!("{}/000000000000/{name}", proxied.trim_end_matches('/'));
     let authority = authority.path().to_str().expect("UTF-8");
     // Connections of each: the SDK's for the attributes, and the transport's own.
     for (transport, connections) in [("lean", 2), ("sdk", 1)] {
@@ -120,14 +187,15 @@ async fn tls_is_checked_against_an_authority_of_ones_own_and_a_tunnel_carries_it
         ];
         let ran = here.run_with_variables(&["check"], &variables).await;
         assert_eq!(ran.status, 0, "{}", ran.stdout);
-        assert!(of_queue(&ran).1.contains("by TLS through the proxy"), "{}", ran.stdout);
+        assert!(of_queue(&ran).1.contains("by TLS, through the proxy"), "{}", ran.stdout);
         let asked = proxy.asked().split_off(before);
         assert!(asked.len() >= connections, "{transport}: {asked:?}");
         assert!(asked.iter().all(|line| *line == format!("CONNECT {address}")), "{asked:?}");
         // And without a proxy, where the authority is known and where it is not.
-        let ran = here.run_with_variables(&["check"], &variables[..2]).await;
+        let url = ("LONGSHORE__QUEUE__URL", direct.as_str());
+        let ran = here.run_with_variables(&["check"], &[variables[0], variables[1], url]).await;
         assert_eq!(ran.status, 0, "{}", ran.stdout);
-        let ran = here.run_with_variables(&["check"], &variables[..1]).await;
+        let ran = here.run_with_variables(&["check"], &[variables[0], url]).await;
         assert!(ran.stdout.contains("certificate"), "{}", ran.stdout);
     }
 }
@@ -145,13 +213,16 @@ async fn whoever_said_where_requests_go_is_blamed_where_nobody_answers() {
         ("AWS_CONFIG_FILE", profile.as_str(), "and endpoint_url in the AWS profile"),
         ("LONGSHORE__QUEUE__ENDPOINT_URL", "http://127.0.0.1:1", "and queue.endpoint_url"),
         ("LONGSHORE__QUEUE__URL", "http://127.0.0.1:1/0/q", "and queue.url"),
-        ("HTTP_PROXY", "http://127.0.0.1:1", "the proxy (HTTP_PROXY) and queue.url"),
     ] {
         let ran = here.run_with_variables(&["send"], &[(variable, value)]).await;
         assert_eq!(ran.status, 2, "{variable}: {}", ran.stderr);
         let line = ran.stderr.trim_end();
         assert!(line.contains("check the network") && line.ends_with(blamed), "{line}");
     }
+    let variables = [("HTTP_PROXY", "http://127.0.0.1:1")];
+    let ran = elsewhere(here).run_with_variables(&["send"], &variables).await;
+    let blamed = "check the network, the proxy (HTTP_PROXY) and queue.url";
+    assert!(ran.stderr.trim_end().ends_with(blamed), "{}", ran.stderr);
 }
 
 #[tokio::test]

@@ -75,7 +75,8 @@ async fn start(options: Options) -> Mongod {
     Mongod::start(&options).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A certificate authority, and a certificate of it for 127.0.0.1.
+/// A certificate authority, and a certificate of it for 127.0.0.1 and for a name that a proxy leads
+/// anywhere.
 pub fn certificates() -> Tls {
     let key = || KeyPair::generate().expect("a key");
     let named = |name: &str, addresses: Vec<String>| {
@@ -88,7 +89,7 @@ pub fn certificates() -> Tls {
     let mut authority = named("test authority", Vec::new());
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, key()).expect("a certificate");
-    let server = named("test server", vec!["127.0.0.1".to_owned()]);
+    let server = named("test server", vec!["127.0.0.1".to_owned(), "sqs.example".to_owned()]);
     let server_key = key();
     let certificate = server.signed_by(&server_key, &authority).expect("a certificate");
     Tls {

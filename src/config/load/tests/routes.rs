@@ -183,7 +183,17 @@ fn the_senders_of_a_route_are_ids_without_a_session() {
     };
     assert_eq!(senders("[\"AROAEXAMPLE\"]"), Ok(vec!["AROAEXAMPLE".to_owned()]));
     assert_eq!(senders("[]"), Ok(Vec::new()));
-    for bad in ["[\"AROAEXAMPLE:pod-7\"]", "[\"\"]", "[\"arn:aws:iam::1:role/a\"]"] {
+    // An account's, and those of other servers.
+    for other in ["123456789012", "127.0.0.1", "portal-worker_7"] {
+        assert_eq!(senders(&format!("[\"{other}\"]")), Ok(vec![other.to_owned()]));
+    }
+    for bad in [
+        "[\"AROAEXAMPLE:pod-7\"]",
+        "[\"\"]",
+        "[\"arn:aws:iam::1:role/a\"]",
+        "[\"two words\"]",
+        "[\"u@h\"]",
+    ] {
         assert!(senders(bad).is_err_and(|text| text.contains("without the colon")), "{bad}");
     }
 }

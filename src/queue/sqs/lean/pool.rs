@@ -10,7 +10,8 @@ use futures_util::TryStreamExt;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyDataStream, BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::way::{AnyError, Connection, Way};
@@ -111,19 +112,30 @@ impl Pool {
         Ok(Answer { status: head.status, headers: head.headers, body, connection })
     }
 
-    /// Reads an answer once there is `room` for it, and keeps its connection. Where there is none it
-    /// is read for its handles alone, in constant memory.
-    pub async fn read(&self, answer: Answer, room: &mut impl Room) -> Result<Body, AnyError> {
+    /// Reads an answer once there is `room` for it, within `limit` from then on, and keeps its
+    /// connection. Where there is none it is read for its handles alone, in constant memory.
+    pub async fn read(
+        &self,
+        answer: Answer,
+        room: &mut impl Room,
+        limit: Duration,
+    ) -> Result<Result<Body, AnyError>, Elapsed> {
         let Answer { body, connection, .. } = answer;
-        let told =
-            body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let body = if room.make(told).await {
-            Body::Whole(read(body).await?)
-        } else {
-            Body::Handles(read_handles(body).await?)
-        };
-        self.put(connection);
-        Ok(body)
+        let told = body.size_hint().exact();
+        let told = told.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let has_room = room.make(told).await;
+        let read = timeout(limit, async {
+            Ok(if has_room {
+                Body::Whole(read(body).await?)
+            } else {
+                Body::Handles(read_handles(body).await?)
+            })
+        })
+        .await?;
+        if read.is_ok() {
+            self.put(connection);
+        }
+        Ok(read)
     }
 
     fn take(&self) -> Option<Connection> {
