@@ -83,6 +83,54 @@ async fn a_batch_in_which_one_item_is_looked_for_leaves_its_writer_to_others() {
     world.end().await;
 }
 
+/// An event that takes more than half a megabyte, so that it is large.
+fn large(id: usize) -> String {
+    let filler = "x".repeat(900 * 1024);
+    event(id).replace('}', &format!(r#","filler":"{filler}"}}"#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_which_one_item_is_looked_for_leaves_no_writer_to_items_of_another_size() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| {
+        config.batch.writers_max = 1;
+        config.batch.linger = Duration::from_secs(2);
+    });
+    world.store.break_on([key(0)]);
+    world.until(|world| writes(world, "events") == 3).await;
+    world.store.take_for_large(Duration::from_mins(1));
+    (100..108).for_each(|id| world.queue.send(&format!("m{id}"), &large(id)));
+    let is_written =
+        |world: &World| (100..108).all(|id| world.store.documents("events").contains_key(&key(id)));
+    let started = Instant::now();
+    world.until(is_written).await;
+    // Four in a command.
+    let took = started.elapsed();
+    assert!(took >= Duration::from_mins(2), "one large write at a time: {took:?}");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fills_a_batch_of_one_size_ends_the_linger_of_that_size_alone() {
+    let queue = queue();
+    queue.send("large", &large(100));
+    (0..10).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| {
+        config.batch.docs_max = 10;
+        config.batch.linger = Duration::from_secs(2);
+    });
+    let started = Instant::now();
+    world.until(|world| writes(world, "events") == 1).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "it is full");
+    assert_eq!(world.store.batches()[0].1.len(), 10);
+    world.until(|world| writes(world, "events") == 2).await;
+    assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
+    world.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_confirmed_does_not_wait_for_another_item_of_its_batch() {
     let queue = queue();
