@@ -58,13 +58,12 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         if !waiting.is_empty() && (gate == GateState::Shut || context.is_letting_go()) {
             waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
         }
-        for size in Size::ALL {
-            let until = &mut linger_until[size as usize];
-            *until = if open { linger(&context.batch, &waiting, size, *until) } else { None };
-        }
-        let lingers = linger_until.map(|until| until.is_some_and(|until| until > Instant::now()));
+        linger_until = Size::ALL.map(|size| {
+            let until = linger_until[size as usize];
+            if open { linger(&context.batch, &waiting, size, until) } else { None }
+        });
         while gate == GateState::Open
-            && let Some((size, mut items)) = take(&context, &mut waiting, busy, lingers)
+            && let Some((size, mut items)) = take(&context, &mut waiting, busy, linger_until)
         {
             linger_until[size as usize] = None;
             busy[size as usize] += 1;
@@ -78,8 +77,7 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
             };
             writes.push(write.instrument(span));
         }
-        let linger =
-            linger_until.into_iter().flatten().filter(|until| *until > Instant::now()).min();
+        let linger = linger_until.into_iter().filter(|until| is_ahead(*until)).flatten().min();
         if !open && waiting.is_empty() && writes.is_empty() && alone.is_empty() {
             return;
         }
@@ -122,10 +120,10 @@ fn take<S>(
     context: &LaneContext<S>,
     waiting: &mut Waiting,
     busy: [usize; Size::ALL.len()],
-    lingers: [bool; Size::ALL.len()],
+    linger_until: [Option<Instant>; Size::ALL.len()],
 ) -> Option<(Size, Vec<Item>)> {
     let has_writer = |size| {
-        !lingers[size as usize]
+        !is_ahead(linger_until[size as usize])
             && has_writer(context, size, busy[size as usize], waiting.is_full(size))
     };
     let [small, large] = Size::ALL.map(|size| has_writer(size).then_some(size));
@@ -152,6 +150,10 @@ fn linger(
 ) -> Option<Instant> {
     let lingers = !batch.linger.is_zero() && waiting.has(size) && !waiting.is_full(size);
     lingers.then(|| until.unwrap_or_else(|| Instant::now() + batch.linger))
+}
+
+fn is_ahead(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until > Instant::now())
 }
 
 fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {

@@ -188,8 +188,7 @@ async fn a_collection_that_takes_no_writes_stops_no_other() {
     world.until(|world| world.counts().released_total >= 11).await;
     assert!(writes(&world, "sessions") <= before + 11 + 4, "each once, and again when it returns");
     assert_eq!(world.counts().gate_closed_total, 0);
-    world.store.answer_for("sessions", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("sessions").await;
     assert!(world.end().await.dead_lettered.is_empty());
 }
 
@@ -207,8 +206,7 @@ async fn a_trouble_of_every_collection_closes_the_gate() {
     sleep(Duration::from_mins(30)).await;
     assert_eq!(world.counts().received_total, received, "no receive count is burnt");
     world.store.answer_for("events", None);
-    world.store.answer_for("sessions", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("sessions").await;
     world.end().await;
 }
 
@@ -223,8 +221,7 @@ async fn a_collection_that_hangs_does_not_hide_that_another_is_well() {
     world.store.answer_for("dead_letters", Some(denied));
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 0, "user_cache is well");
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     world.end().await;
 }
 
@@ -240,8 +237,7 @@ async fn where_there_is_no_other_collection_its_trouble_closes_the_gate() {
     world.until(|world| world.counts().gate_closed_total == 1).await;
     sleep(Duration::from_mins(10)).await;
     assert_eq!(world.counts().released_total, 0, "no receive count is burnt");
-    world.store.answer_for("events", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("events").await;
     world.end().await;
 }
 
