@@ -46,7 +46,8 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
     // Beside the batches, which they do not hold up.
     let mut alone = FuturesUnordered::new();
     let mut open = true;
-    let mut linger_until = None;
+    // Of each size: until when its line lingers.
+    let mut linger_until = [None; Size::ALL.len()];
     loop {
         waiting.written(&context.searches.take_freed());
         // Everything that has arrived takes part in the next batch.
@@ -57,23 +58,26 @@ pub async fn run<S: Store>(context: LaneContext<S>, mut waiters: Waiters) {
         if !waiting.is_empty() && (gate == GateState::Shut || context.is_letting_go()) {
             waiting.drain_parts().for_each(|part| context.settle.release(part.receipt));
         }
-        let linger = if open { linger(&context.batch, &waiting, &mut linger_until) } else { None };
+        linger_until = Size::ALL.map(|size| {
+            let until = linger_until[size as usize];
+            if open { linger(&context.batch, &waiting, size, until) } else { None }
+        });
         while gate == GateState::Open
-            && linger.is_none()
-            && let Some((size, mut items)) = take(&context, &mut waiting, busy)
+            && let Some((size, mut items)) = take(&context, &mut waiting, busy, linger_until)
         {
-            linger_until = None;
+            linger_until[size as usize] = None;
             busy[size as usize] += 1;
             let span = context.begin(items.iter_mut().flat_map(Item::parts_mut));
             let context = &context;
             let write = async move {
                 let started = Instant::now();
-                let written = writing::write(context, items).await;
+                let written = writing::write(context, size, items).await;
                 context.processed(started);
                 (size, written)
             };
             writes.push(write.instrument(span));
         }
+        let linger = linger_until.into_iter().filter(|until| is_ahead(*until)).flatten().min();
         if !open && waiting.is_empty() && writes.is_empty() && alone.is_empty() {
             return;
         }
@@ -116,8 +120,12 @@ fn take<S>(
     context: &LaneContext<S>,
     waiting: &mut Waiting,
     busy: [usize; Size::ALL.len()],
+    linger_until: [Option<Instant>; Size::ALL.len()],
 ) -> Option<(Size, Vec<Item>)> {
-    let has_writer = |size| has_writer(context, size, busy[size as usize], waiting.is_full(size));
+    let has_writer = |size| {
+        !is_ahead(linger_until[size as usize])
+            && has_writer(context, size, busy[size as usize], waiting.is_full(size))
+    };
     let [small, large] = Size::ALL.map(|size| has_writer(size).then_some(size));
     let mut take = |size: Option<Size>| Some((size?, waiting.take(size?)?));
     take(small).or_else(|| take(large))
@@ -128,22 +136,24 @@ fn take<S>(
 /// item is looked for leaves its writer to others, up to as many again.
 fn has_writer<S>(context: &LaneContext<S>, size: Size, writes: usize, is_full: bool) -> bool {
     let writers_max = context.batch.writers_max_of(size);
-    let busy = writes - context.searches.count().min(writes);
+    let busy = writes - context.searches.count(size).min(writes);
     busy < writers_max && writes < 2 * writers_max && (busy == 0 || is_full)
 }
 
-/// Until when a free writer waits for more: only where `batch.linger` is set, and never with a full
-/// batch.
-fn linger(batch: &BatchConfig, waiting: &Waiting, until: &mut Option<Instant>) -> Option<Instant> {
-    if batch.linger.is_zero()
-        || waiting.is_empty()
-        || Size::ALL.iter().any(|size| waiting.is_full(*size))
-    {
-        *until = None;
-        return None;
-    }
-    let deadline = *until.get_or_insert_with(|| Instant::now() + batch.linger);
-    (deadline > Instant::now()).then_some(deadline)
+/// Until when a free writer waits for more of this size: only where `batch.linger` is set, and never
+/// with a full batch.
+fn linger(
+    batch: &BatchConfig,
+    waiting: &Waiting,
+    size: Size,
+    until: Option<Instant>,
+) -> Option<Instant> {
+    let lingers = !batch.linger.is_zero() && waiting.has(size) && !waiting.is_full(size);
+    lingers.then(|| until.unwrap_or_else(|| Instant::now() + batch.linger))
+}
+
+fn is_ahead(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until > Instant::now())
 }
 
 fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {

@@ -9,6 +9,7 @@
 
 mod key;
 mod kind;
+mod name;
 pub mod origin;
 mod queue_message;
 mod receipt;
@@ -21,6 +22,7 @@ use crate::version::Change;
 
 pub use key::Key;
 pub use kind::{Asked, Kind, Named};
+pub use name::{Name, shown_name};
 pub use origin::{Identity, Origin};
 pub use queue_message::{
     Attribute, Fifo, QueueMessage, attribute_text, attribute_text_in_any_case,

@@ -161,8 +161,8 @@ MUTATIONS = [
     (
         "hold the documents that are made of messages for nothing",
         "src/pipeline/intake.rs",
-        "if beyond > share || !room.give(&mut receipt.permit, beyond) {",
-        "if beyond > share {",
+        "if !room.give(&mut receipt.permit, beyond) {",
+        "if room.bytes() == usize::MAX && beyond > 0 {",
     ),
     (
         "take a failed extension for one that was granted",

@@ -86,6 +86,7 @@ impl fmt::Debug for DbConfig {
             .field("mongo_uri", &self.mongo_uri)
             .field("mongo_uri_file", &self.mongo_uri_file)
             .field("connection_options", &self.connection_options.keys())
+            .field("connections", &self.connections)
             .field("create_indexes", &self.create_indexes)
             .field("allow_insecure", &self.allow_insecure)
             .field("write_concern", &self.write_concern)

@@ -13,9 +13,8 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::place::shown_name;
 use super::undecoded::Undecoded;
-use crate::message::{Reason, Rejection};
+use crate::message::{Reason, Rejection, shown_name};
 
 /// The attribute that names the encoding.
 pub const ATTRIBUTE: &str = "content-encoding";

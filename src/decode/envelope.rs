@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::encoding;
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Asked, Attribute, Reason, Rejection, attribute_text};
+use crate::message::{Asked, Attribute, Reason, Rejection};
 use crate::time::Time;
 
 /// Which envelopes are opened: the setting `message.envelopes`.
@@ -270,18 +270,23 @@ fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> 
 pub fn binary_cloudevent(
     attributes: &[(String, Attribute)],
 ) -> Result<Option<Signature>, Rejection> {
-    let Some(version) = attribute_text(attributes, "ce-specversion") else { return Ok(None) };
+    let text = |wanted: &str| match attributes.iter().find(|(name, _)| name == wanted) {
+        None => Ok(None),
+        Some((_, Attribute::Text(text))) => Ok(Some(text.as_str())),
+        Some((_, Attribute::Binary(_))) => Err(broken(&format!(
+            "CloudEvents: attribute {wanted} is not text: send it with the data type String"
+        ))),
+    };
+    let Some(version) = text("ce-specversion")? else { return Ok(None) };
     check_version(version)?;
     let required = |name: &str| {
-        attribute_text(attributes, name).ok_or_else(|| {
-            broken(&format!(
-                "CloudEvents: attribute {name} is missing beside ce-specversion, or is not text"
-            ))
+        text(name)?.ok_or_else(|| {
+            broken(&format!("CloudEvents: attribute {name} is missing beside ce-specversion"))
         })
     };
     let (kind, source, id) = (required("ce-type")?, required("ce-source")?, required("ce-id")?);
     let kind = Asked { place: "the attribute ce-type", name: Some(kind.to_owned()) };
-    cloudevent_signature(kind, source, id, attribute_text(attributes, "ce-time")).map(Some)
+    cloudevent_signature(kind, source, id, text("ce-time")?).map(Some)
 }
 
 fn check_version(version: &str) -> Result<(), Rejection> {

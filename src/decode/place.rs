@@ -1,8 +1,8 @@
 //! Where in a body something is wrong, as text for people: `data.cart[2].price`. Names only, never
 //! values.
 
-/// Characters of one name that are shown.
-const NAME_CHARS_MAX: usize = 64;
+use crate::message::shown_name;
+
 /// Bytes of a place from which on its rest is left out.
 const PLACE_BYTES_MAX: usize = 512;
 
@@ -54,30 +54,12 @@ pub fn shown(steps: &[Step], buffer: &[u8]) -> String {
     place
 }
 
-/// A name from outside, fit for a log line: cut to 64 characters, with what is no printable
-/// character escaped, and `""` where it is empty.
-#[must_use]
-pub fn shown_name(name: &str) -> String {
-    if name.is_empty() {
-        return r#""""#.to_owned();
-    }
-    let mut shown: String =
-        name.chars().take(NAME_CHARS_MAX).flat_map(char::escape_debug).collect();
-    if name.chars().nth(NAME_CHARS_MAX).is_some() {
-        shown.push_str("...");
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_from_outside_cannot_break_a_log_line_or_flood_it() {
-        assert_eq!(shown_name("a\n\u{1b}[31mb\0"), r"a\n\u{1b}[31mb\0");
-        assert_eq!(shown_name(&"é".repeat(65)), format!("{}...", "é".repeat(64)));
-        assert_eq!(shown_name(&"é".repeat(64)), "é".repeat(64));
+    fn a_place_of_many_long_names_is_cut() {
         let steps = vec![Step::Name(NameSpan { start: 0, length: 60 }); 100];
         assert!(shown(&steps, &[b'n'; 60]).len() < 700);
     }

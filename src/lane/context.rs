@@ -14,7 +14,7 @@ use crate::store::Collection;
 use crate::telemetry::instruments::CollectionLabel;
 
 use super::evidence::Evidence;
-use super::waiting::BatchConfig;
+use super::waiting::{BatchConfig, Size};
 
 /// What a lane works with.
 pub struct LaneContext<S> {
@@ -47,15 +47,16 @@ pub struct Searches(Arc<Searching>);
 
 #[derive(Debug, Default)]
 struct Searching {
-    count: AtomicUsize,
+    /// Of each size.
+    counts: [AtomicUsize; Size::ALL.len()],
     /// Keys that a write in flight carried, and does not any more.
     freed: Mutex<Vec<Key>>,
     changed: Notify,
 }
 
 impl Searches {
-    pub(super) fn count(&self) -> usize {
-        self.0.count.load(Ordering::Relaxed)
+    pub(super) fn count(&self, size: Size) -> usize {
+        self.0.counts[size as usize].load(Ordering::Relaxed)
     }
 
     /// A batch goes on without this key.
@@ -82,22 +83,25 @@ impl Searches {
 
 /// One of [`Searches`], until it is dropped.
 #[derive(Debug)]
-pub(super) struct Search(Searches);
+pub(super) struct Search {
+    searches: Searches,
+    size: Size,
+}
 
 impl Drop for Search {
     fn drop(&mut self) {
-        self.0.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.searches.0.counts[self.size as usize].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl<S> LaneContext<S> {
-    /// A batch searches from now on, if it does not already.
-    pub(super) fn searches(&self, search: &mut Option<Search>) {
+    /// A batch of this size searches from now on, if it does not already.
+    pub(super) fn searches(&self, size: Size, search: &mut Option<Search>) {
         search.get_or_insert_with(|| {
-            let Searching { count, changed, .. } = &*self.searches.0;
-            count.fetch_add(1, Ordering::Relaxed);
+            let Searching { counts, changed, .. } = &*self.searches.0;
+            counts[size as usize].fetch_add(1, Ordering::Relaxed);
             changed.notify_one();
-            Search(self.searches.clone())
+            Search { searches: self.searches.clone(), size }
         });
     }
 

@@ -86,11 +86,19 @@ struct Line {
 struct Keys {
     /// A write in flight carries their key: they cannot be taken yet.
     blocked: BTreeMap<u64, Item>,
-    /// The number of the item that waits for each key. Only asked, never iterated.
-    numbers: HashMap<Key, u64>,
+    /// Where the item stands that waits for each key. Only asked, never iterated.
+    places: HashMap<Key, Place>,
     next_number: u64,
     /// Keys that a write in flight carries. Only asked, never iterated.
     in_flight: HashSet<Key>,
+}
+
+/// Where an update waits.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    number: u64,
+    /// Its line; `None` where it is blocked.
+    line: Option<Size>,
 }
 
 impl Waiting {
@@ -110,6 +118,12 @@ impl Waiting {
         self.lines.iter().all(|line| line.len() == 0) && self.keys.blocked.is_empty()
     }
 
+    /// Whether anything of this size can be taken.
+    #[must_use]
+    pub fn has(&self, size: Size) -> bool {
+        self.lines[size as usize].len() > 0
+    }
+
     /// Whether what can be taken of this size fills a batch.
     #[must_use]
     pub fn is_full(&self, size: Size) -> bool {
@@ -121,32 +135,52 @@ impl Waiting {
     pub fn push(&mut self, part: Part) -> bool {
         let key = match &part.write {
             Write::Insert(_) => {
-                let (line, bytes) = self.line_of(&part.write);
+                let (size, bytes) = self.size_of(&part.write);
+                let line = &mut self.lines[size as usize];
                 line.bytes += bytes;
                 line.inserts.push_back(Item::new(part));
                 return false;
             }
             Write::Update(update) => &update.key,
         };
-        if let Some(&number) = self.keys.numbers.get(key) {
-            if let Some(item) = self.keys.blocked.get_mut(&number) {
-                item.join(part);
-            } else if let Some(mut item) = self.take_out(number) {
-                item.join(part);
-                // It may have become large by this, or small.
-                self.put(number, item);
-            }
+        if let Some(place) = self.keys.places.get(key).copied() {
+            self.join(place, part);
             return true;
         }
+        let key = key.clone();
         let number = self.keys.next_number;
         self.keys.next_number += 1;
-        self.keys.numbers.insert(key.clone(), number);
-        if self.keys.in_flight.contains(key) {
+        let line = if self.keys.in_flight.contains(&key) {
             self.keys.blocked.insert(number, Item::new(part));
+            None
         } else {
-            self.put(number, Item::new(part));
-        }
+            Some(self.put(number, Item::new(part)))
+        };
+        self.keys.places.insert(key, Place { number, line });
         false
+    }
+
+    /// Joins a part with the item that waits for its key, where that stands.
+    fn join(&mut self, place: Place, part: Part) {
+        const WAITS: &str = "what has a place waits there until it is taken";
+        let number = place.number;
+        let Some(size) = place.line else {
+            return self.keys.blocked.get_mut(&number).expect(WAITS).join(part);
+        };
+        let line = &mut self.lines[size as usize];
+        let item = line.updates.get_mut(&number).expect(WAITS);
+        line.bytes -= (self.bytes_of)(item.write());
+        item.join(part);
+        let bytes = (self.bytes_of)(item.write());
+        if Size::of(bytes) == size {
+            line.bytes += bytes;
+            return;
+        }
+        // It has become large by this, or small.
+        let item = line.updates.remove(&number).expect(WAITS);
+        let key = item.key().cloned();
+        let line = Some(self.put(number, item));
+        self.keys.places.extend(key.map(|key| (key, Place { number, line })));
     }
 
     /// Takes the next batch of this size, oldest first: up to the bounds, at least one item, none
@@ -173,11 +207,12 @@ impl Waiting {
     pub fn written(&mut self, keys: &[Key]) {
         for key in keys {
             self.keys.in_flight.remove(key);
-            let number = self.keys.numbers.get(key);
-            if let Some((number, item)) =
-                number.and_then(|number| self.keys.blocked.remove_entry(number))
-            {
-                self.put(number, item);
+            let Some(Place { number, line: None }) = self.keys.places.get(key).copied() else {
+                continue;
+            };
+            if let Some(item) = self.keys.blocked.remove(&number) {
+                let line = Some(self.put(number, item));
+                self.keys.places.insert(key.clone(), Place { number, line });
             }
         }
     }
@@ -193,7 +228,7 @@ impl Waiting {
 
     /// Takes everything out.
     pub fn drain_parts(&mut self) -> impl Iterator<Item = Part> + use<> {
-        self.keys.numbers.clear();
+        self.keys.places.clear();
         let mut updates = std::mem::take(&mut self.keys.blocked);
         let mut inserts = Vec::new();
         for mut line in std::mem::take(&mut self.lines) {
@@ -204,26 +239,18 @@ impl Waiting {
     }
 
     /// Puts an update that can be taken into its line.
-    fn put(&mut self, number: u64, item: Item) {
-        let (line, bytes) = self.line_of(item.write());
+    fn put(&mut self, number: u64, item: Item) -> Size {
+        let (size, bytes) = self.size_of(item.write());
+        let line = &mut self.lines[size as usize];
         line.bytes += bytes;
         line.updates.insert(number, item);
+        size
     }
 
-    /// Takes an update out of its line.
-    fn take_out(&mut self, number: u64) -> Option<Item> {
-        let (line, item) = self.lines.iter_mut().find_map(|line| {
-            let item = line.updates.remove(&number)?;
-            Some((line, item))
-        })?;
-        line.bytes -= (self.bytes_of)(item.write());
-        Some(item)
-    }
-
-    /// The line that a write belongs to, and how many bytes it takes there.
-    fn line_of(&mut self, write: &Write) -> (&mut Line, usize) {
+    /// Of which size a write is, and how many bytes it takes in a command.
+    fn size_of(&self, write: &Write) -> (Size, usize) {
         let bytes = (self.bytes_of)(write);
-        (&mut self.lines[Size::of(bytes) as usize], bytes)
+        (Size::of(bytes), bytes)
     }
 }
 
@@ -244,8 +271,117 @@ impl Line {
 impl Keys {
     /// The update that waited for this key is being written.
     fn take(&mut self, key: &Key) {
-        if let Some((key, _)) = self.numbers.remove_entry(key) {
+        if let Some((key, _)) = self.places.remove_entry(key) {
             self.in_flight.insert(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::bson::Fields;
+    use crate::budget::Budget;
+    use crate::held::Held;
+    use crate::message::{Ending, QueueMessage, Receipt, Update};
+    use crate::time::Time;
+    use crate::version::{Change, Version};
+
+    /// An update of one key, newer than those with a lower number.
+    async fn update(key: &str, number: i64, bytes: usize) -> Part {
+        let message = QueueMessage {
+            message_id: format!("{key}{number}"),
+            receipt_handle: "".into(),
+            body: String::new(),
+            attributes: Vec::new(),
+            sent_ms: 0,
+            receive_count: 1,
+            fifo: None,
+            sender: None,
+            trace_header: None,
+        };
+        let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
+        let now = Instant::now();
+        let version = Version {
+            time: Time::from_millis(number),
+            origin_time: Time::from_millis(0),
+            sequence: 0,
+            // What it takes here.
+            place: u32::try_from(bytes).expect("small"),
+            origin_id: Arc::from([]),
+            content_hash: [0; 8],
+        };
+        let change = Change::Whole { version, fields: Fields::default() };
+        Part {
+            write: Write::Update(Update { key: Key::Text(key.to_owned()), change }),
+            receipt: Receipt::new(message, now, now, permit, &Held::default()),
+            ending: Ending::Written,
+        }
+    }
+
+    fn bytes_of(write: &Write) -> usize {
+        match write {
+            Write::Update(Update { change: Change::Whole { version, .. }, .. }) => {
+                version.place as usize
+            }
+            _ => 0,
+        }
+    }
+
+    fn waiting() -> Waiting {
+        let linger = Duration::ZERO;
+        let batch = BatchConfig { docs_max: 10, bytes_max: 1_000_000, linger, writers_max: 2 };
+        Waiting::new(&batch, bytes_of)
+    }
+
+    fn taken(waiting: &mut Waiting, size: Size) -> Vec<Vec<String>> {
+        let items = waiting.take(size).unwrap_or_default();
+        let ids = |item: &Item| item.message_ids().map(str::to_owned).collect();
+        items.iter().map(ids).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_joined_keeps_its_place_in_its_line() {
+        let mut waiting = waiting();
+        for (key, number, bytes) in [("a", 0, 10), ("b", 0, 20), ("a", 1, 30)] {
+            assert_eq!(waiting.push(update(key, number, bytes).await), number == 1);
+        }
+        assert_eq!(waiting.lines[0].bytes, 50, "of the newer one of a");
+        assert_eq!(taken(&mut waiting, Size::Small), [vec!["a0", "a1"], vec!["b0"]]);
+        assert_eq!((waiting.lines[0].bytes, waiting.is_empty()), (0, true));
+    }
+
+    #[tokio::test]
+    async fn what_becomes_large_by_a_join_or_small_changes_its_line() {
+        let mut waiting = waiting();
+        for (key, number, bytes) in [("a", 0, 10), ("b", 0, 20), ("a", 1, LARGE_BYTES + 1)] {
+            waiting.push(update(key, number, bytes).await);
+        }
+        assert_eq!(waiting.lines.each_ref().map(|line| line.bytes), [20, LARGE_BYTES + 1]);
+        waiting.push(update("a", 2, LARGE_BYTES).await);
+        assert_eq!(waiting.lines.each_ref().map(|line| line.bytes), [20 + LARGE_BYTES, 0]);
+        waiting.push(update("a", 3, LARGE_BYTES + 1).await);
+        waiting.push(update("a", 4, LARGE_BYTES + 2).await);
+        assert_eq!(taken(&mut waiting, Size::Small), [["b0"]]);
+        assert_eq!(taken(&mut waiting, Size::Large), [["a0", "a1", "a2", "a3", "a4"]]);
+        assert!(waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_its_key_is_joined_there_and_is_in_a_line_when_that_is_written() {
+        let mut waiting = waiting();
+        waiting.push(update("a", 0, 10).await);
+        assert_eq!(taken(&mut waiting, Size::Small), [["a0"]]);
+        waiting.push(update("a", 1, 10).await);
+        assert!(waiting.push(update("a", 2, LARGE_BYTES + 1).await));
+        assert!(waiting.take(Size::Small).is_none() && waiting.take(Size::Large).is_none());
+        waiting.written(&[Key::Text("a".to_owned())]);
+        assert!(waiting.push(update("a", 3, 10).await));
+        assert_eq!(taken(&mut waiting, Size::Small), [["a1", "a2", "a3"]]);
+        assert_eq!(waiting.lines.each_ref().map(|line| line.bytes), [0, 0]);
     }
 }

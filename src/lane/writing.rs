@@ -22,6 +22,7 @@ use super::item::Item;
 use super::policy::{
     self, GroupDecision, Health, ItemDecision, LOST_MAX, Patience, Standing, Tally,
 };
+use super::waiting::Size;
 
 /// Why nothing of a group is confirmed.
 #[derive(Clone, Copy)]
@@ -34,6 +35,7 @@ struct Cause<'a> {
 /// are returned; and the keys of all, but for those that were freed before.
 pub(super) async fn write<S: Store>(
     context: &LaneContext<S>,
+    size: Size,
     items: Vec<Item>,
 ) -> (Vec<Key>, Vec<Alone>) {
     let mut keys: Vec<_> = items.iter().filter_map(|item| item.key().cloned()).collect();
@@ -42,6 +44,7 @@ pub(super) async fn write<S: Store>(
         items.into_iter().partition(|item| context.evidence.was_set_aside(item.message_ids()));
     let mut writing = Writing {
         context,
+        size,
         backoff: context.flow.backoff(),
         todo: VecDeque::new(),
         failing_since: None,
@@ -64,6 +67,7 @@ pub(super) async fn write<S: Store>(
 
 struct Writing<'a, S> {
     context: &'a LaneContext<S>,
+    size: Size,
     backoff: Backoff,
     todo: VecDeque<Group>,
     /// Since when nothing was confirmed.
@@ -165,7 +169,7 @@ impl<S: Store> Writing<'_, S> {
 
     /// One of the messages that were joined is to blame.
     fn take_apart(&mut self, item: Item) {
-        self.context.searches(&mut self.search);
+        self.context.searches(self.size, &mut self.search);
         self.apart.extend(item.key().cloned());
         // The half of the older versions comes first, whatever else waits.
         for half in item.into_halves().into_iter().rev().flatten() {
@@ -200,7 +204,7 @@ impl<S: Store> Writing<'_, S> {
                 GroupDecision::Halve { at_once } => {
                     // A server that takes too long gets no more to do at a time.
                     if cause.trouble != WriteTrouble::TimedOut {
-                        self.context.searches(&mut self.search);
+                        self.context.searches(self.size, &mut self.search);
                     }
                     self.todo.push_front(group.split_off());
                     if at_once {

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::decode::decode_within;
 use crate::message::{Key, Record, Rejection, Write};
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
-use crate::route::Router;
+use crate::route::{Routed, Router};
 use crate::stop::Stop;
 
 use super::intake::beyond;
@@ -80,9 +80,9 @@ pub async fn run<Q: Queue>(
             let record = decode_within(&message, &config.message, own + growth);
             let disagreement = record.as_ref().ok().and_then(two_routes);
             let outcome = record.and_then(|record| {
-                let routed = router.route(&record)?;
-                beyond(&routed.write, own, growth)?;
-                Ok((routed.lane.clone(), document_key(routed.write)))
+                let Routed { lane, write, .. } = router.route(&record)?;
+                beyond(&write, own, growth)?;
+                Ok((lane.clone(), document_key(write)))
             });
             let outcome = outcome.map_err(Rejection::from);
             report.messages += 1;

@@ -95,6 +95,12 @@ impl World {
         }
     }
 
+    /// Gives a collection back that was denied, and waits until nothing is left in the queue.
+    async fn allow(&self, collection: &str) {
+        self.store.answer_for(collection, None);
+        self.until(|world| world.queue.remaining().is_empty()).await;
+    }
+
     /// Drains, and holds the end against what must hold at every end.
     async fn end(self) -> Counts {
         self.stop.drain();

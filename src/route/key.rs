@@ -8,9 +8,9 @@
 use bson::oid::ObjectId;
 
 use crate::bson::{Field, element, subtype};
-use crate::message::{Key, Reason, Rejection};
+use crate::message::{Key, Name, Reason, Rejection};
 
-use super::rules::{Name, TEXT_BYTES_MAX};
+use super::rules::TEXT_BYTES_MAX;
 
 /// Reads a key.
 ///

@@ -1,13 +1,13 @@
 //! Set and replace: an order-free update of the document with the message's key.
 
 use crate::bson::{Field, Fields};
-use crate::message::{Key, Reason, Record, Rejection, Update};
+use crate::message::{Key, Name, Reason, Record, Rejection, Update};
 use crate::store::{Extent, Keyed};
 use crate::time::Time;
 use crate::version::{Change, Version};
 
 use super::definition::Route;
-use super::rules::{Name, TYPE, bad_name, check_indexed, check_required, check_size, is_ingest};
+use super::rules::{TYPE, bad_name, check_indexed, check_required, check_size, is_ingest};
 use super::{id, key, times};
 
 /// Bytes that are left to `_id` and `_ingest` in a document of the largest size, beside what is
@@ -409,7 +409,7 @@ mod tests {
                 let rejected = update(kind, &doc! { key: 1, "data": 1, name: 1 }).unwrap_err();
                 assert_eq!(rejected.reason, Reason::BadName, "{kind} {name:?}");
                 assert!(
-                    rejected.text.starts_with(&format!("`{name}` is rejected")),
+                    rejected.text.starts_with(&format!("{} is rejected", Name(name))),
                     "{}",
                     rejected.text
                 );

@@ -1,11 +1,9 @@
 //! What all routes ask of a message, and how a rejection names what is wrong.
 
-use std::fmt;
-
 use bson::{RawBsonRef, RawDocument};
 
 use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
-use crate::message::{Reason, Record, Rejection};
+use crate::message::{Name, Reason, Record, Rejection};
 
 use super::definition::Route;
 
@@ -161,29 +159,4 @@ pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {
 
 pub(super) fn bad_name(name: &str, why: &str) -> Rejection {
     Rejection::new(Reason::BadName, format!("{} {why}", Name(name)))
-}
-
-/// A name from a message as it stands in a rejection: quoted, on one line, and cut where it is
-/// long.
-pub(super) struct Name<'a>(pub(super) &'a str);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHARS_MAX: usize = 80;
-        let end = self.0.char_indices().nth(CHARS_MAX).map_or(self.0.len(), |(index, _)| index);
-        let more = if end < self.0.len() { "..." } else { "" };
-        write!(f, "`{}{more}`", self.0[..end].escape_debug())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_in_a_rejection_is_one_short_line() {
-        assert_eq!(Name("a\nb").to_string(), "`a\\nb`");
-        let long = "é".repeat(1_000);
-        assert_eq!(Name(&long).to_string(), format!("`{}...`", "é".repeat(80)));
-    }
 }

@@ -1,11 +1,10 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
 use crate::bson::{Field, element};
-use crate::message::{Origin, Reason, Rejection};
+use crate::message::{Name, Origin, Reason, Rejection};
 use crate::time::{self, Time, TimeError};
 
 use super::definition::Route;
-use super::rules::Name;
 
 /// Reads the time that `field` holds, a number in the unit that `route` declares; none where it is
 /// null.

@@ -13,43 +13,46 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Which kinds were logged in the last second, and how many more there were.
 #[derive(Debug, Default)]
 pub struct Folds {
-    kinds: Mutex<BTreeMap<Key, Folded>>,
+    kinds: Mutex<Kinds>,
     first: Notify,
 }
 
 /// What makes signals the same for the log. There are no more kinds than the configuration has routes
 /// and collections, times the reasons of a closed list.
-#[derive(Debug, Clone)]
-pub struct Kind {
+#[derive(Debug, Clone, Copy)]
+pub struct Kind<'a> {
     pub what: &'static str,
     /// Of a closed list.
     pub code: &'static str,
     /// A route or collection.
-    pub place: Option<String>,
+    pub place: Option<&'a str>,
     /// Logs that there were so many more.
-    pub tell: fn(&Kind, u64),
+    pub tell: fn(Kind<'_>, u64),
 }
 
-type Key = (&'static str, &'static str, Option<String>);
+/// By what and code, and then by place; empty where there is none. So one that is only counted is found
+/// without a copy of its place.
+type Kinds = BTreeMap<(&'static str, &'static str), BTreeMap<Box<str>, Folded>>;
 
 #[derive(Debug)]
 struct Folded {
-    kind: Kind,
+    tell: fn(Kind<'_>, u64),
     more: u64,
 }
 
 impl Folds {
     /// Whether this one is to be logged: the first of its kind for a second, and what has no kind.
     /// Others are counted.
-    pub fn is_first(&self, kind: Option<Kind>) -> bool {
-        let Some(kind) = kind else { return true };
-        let key = (kind.what, kind.code, kind.place.clone());
+    pub fn is_first(&self, kind: Option<Kind<'_>>) -> bool {
+        let Some(Kind { what, code, place, tell }) = kind else { return true };
+        let place = place.unwrap_or_default();
         let mut kinds = self.lock();
-        if let Some(folded) = kinds.get_mut(&key) {
+        let places = kinds.entry((what, code)).or_default();
+        if let Some(folded) = places.get_mut(place) {
             folded.more += 1;
             return false;
         }
-        kinds.insert(key, Folded { kind, more: 0 });
+        places.insert(place.into(), Folded { tell, more: 0 });
         self.first.notify_one();
         true
     }
@@ -67,16 +70,20 @@ impl Folds {
 
     /// Logs what was counted. Of a kind that did not come again the next one is a first one.
     pub fn tell(&self) {
-        self.lock().retain(|_, Folded { kind, more }| {
-            let came = std::mem::take(more);
-            if came > 0 {
-                (kind.tell)(kind, came);
-            }
-            came > 0
+        self.lock().retain(|&(what, code), places| {
+            places.retain(|place, Folded { tell, more }| {
+                let came = std::mem::take(more);
+                if came > 0 {
+                    let place = Some(&**place).filter(|place| !place.is_empty());
+                    tell(Kind { what, code, place, tell: *tell }, came);
+                }
+                came > 0
+            });
+            !places.is_empty()
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Folded>> {
+    fn lock(&self) -> MutexGuard<'_, Kinds> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,8 +98,9 @@ mod tests {
         static TOLD: RefCell<Vec<(&'static str, u64)>> = const { RefCell::new(Vec::new()) };
     }
 
-    fn kind(code: &'static str) -> Kind {
-        let tell = |kind: &Kind, more| TOLD.with_borrow_mut(|told| told.push((kind.code, more)));
+    fn kind(code: &'static str) -> Kind<'static> {
+        let tell: fn(Kind<'_>, u64) =
+            |kind, more| TOLD.with_borrow_mut(|told| told.push((kind.code, more)));
         Kind { what: "rejected", code, place: None, tell }
     }
 

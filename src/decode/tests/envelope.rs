@@ -94,6 +94,27 @@ fn a_binary_cloudevent_is_read_from_its_attributes() {
 }
 
 #[test]
+fn an_attribute_of_a_binary_cloudevent_that_is_not_text_is_told_and_not_passed_over() {
+    let names = ["ce-specversion", "ce-type", "ce-source", "ce-id", "ce-time"];
+    for binary in names {
+        let attributes = names.map(|name| match name {
+            "ce-specversion" => (name, "1.0"),
+            "ce-time" => (name, "2026-11-22T10:00:05Z"),
+            name => (name, "event"),
+        });
+        let mut message = message(r#"{"n":3}"#, &attributes);
+        for (name, value) in &mut message.attributes {
+            if name == binary {
+                *value = Attribute::Binary(b"1.0".to_vec());
+            }
+        }
+        let Rejection { reason, text, .. } = decode(&message, &settings()).unwrap_err();
+        assert_eq!(reason, Reason::BadEnvelope, "{binary}: {text}");
+        assert!(text.contains(binary) && text.contains("is not text"), "{text}");
+    }
+}
+
+#[test]
 fn a_cloudevent_without_a_time_has_the_same_origin_at_every_redelivery_and_replay() {
     let body = CLOUD_EVENT.replace(r#""time":"2026-11-22T12:00:05.5+02:00","#, "");
     let first = decoded(&body, &[]);

@@ -354,7 +354,8 @@ async fn many_tiny_fields_take_more_memory_than_one_message_may_and_a_dry_run_sa
     };
     let digit = |number: u32| char::from_digit(number % 36, 36).expect("a digit");
     let name = |id| [id / (36 * 36), id / 36, id].map(digit).iter().collect::<String>();
-    let fields: String = (0..16_000).map(|id| format!(r#""{}":0,"#, name(id))).collect();
+    let fields: Vec<_> = (0..16_000).map(|id| format!(r#""{}":0,"#, name(id))).collect();
+    let fields = fields.concat();
     let queue = queue();
     queue.send_message(gzipped("tiny", &event(0).replace('{', &format!("{{{fields}"))));
     queue.send("good", &event(1));

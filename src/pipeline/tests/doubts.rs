@@ -89,8 +89,7 @@ async fn a_dead_letter_that_its_own_collection_refuses_is_told_and_stays_in_the_
     let story = world.signals.recent().story();
     assert!(story.errors.iter().any(|error| error.what == "dead letter refused"), "{story:?}");
     assert!(story.writes_fail.contains_key("dead_letters"), "{story:?}");
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&1));
 }
 
@@ -116,8 +115,7 @@ async fn dead_letters_that_are_denied_for_long_take_nobodys_place() {
         .await;
     assert!(sent.elapsed() < defaults().retry.budget / 2, "it is tried once: {:?}", sent.elapsed());
     assert!(first > 1, "{first} tries");
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&21));
 }
 
@@ -226,8 +224,7 @@ async fn dead_letters_that_may_not_be_written_stay_in_the_queue_and_stop_nothing
     assert_eq!(world.counts().gate_closed_total, 0);
     world.queue.send("good", &event(1));
     world.until(|world| world.store.documents("events").len() == 1).await;
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&1));
 }
 
@@ -379,8 +376,7 @@ async fn what_is_left_again_and_again_is_left_for_longer_each_time() {
     let began = Instant::now();
     world.until(|world| world.counts().released_total == 7).await;
     assert!(began.elapsed() > Duration::from_mins(30), "seven receives in {:?}", began.elapsed());
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&1));
 }
 

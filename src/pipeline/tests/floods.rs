@@ -50,7 +50,6 @@ async fn rejected_messages_that_cannot_be_kept_hold_half_of_the_room_and_good_on
     assert_eq!((counts.gate_closed_total, counts.dead_lettered_total), (0, 0));
     world.queue.send("good", &event(600));
     world.until(|world| world.store.documents("events").contains_key(&key(600))).await;
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     assert_eq!(world.end().await.dead_lettered.get(&Reason::MissingField), Some(&600));
 }

@@ -83,6 +83,54 @@ async fn a_batch_in_which_one_item_is_looked_for_leaves_its_writer_to_others() {
     world.end().await;
 }
 
+/// An event that takes more than half a megabyte, so that it is large.
+fn large(id: usize) -> String {
+    let filler = "x".repeat(900 * 1024);
+    event(id).replace('}', &format!(r#","filler":"{filler}"}}"#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_in_which_one_item_is_looked_for_leaves_no_writer_to_items_of_another_size() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| {
+        config.batch.writers_max = 1;
+        config.batch.linger = Duration::from_secs(2);
+    });
+    world.store.break_on([key(0)]);
+    world.until(|world| writes(world, "events") == 3).await;
+    world.store.take_for_large(Duration::from_mins(1));
+    (100..108).for_each(|id| world.queue.send(&format!("m{id}"), &large(id)));
+    let is_written =
+        |world: &World| (100..108).all(|id| world.store.documents("events").contains_key(&key(id)));
+    let started = Instant::now();
+    world.until(is_written).await;
+    // Four in a command.
+    let took = started.elapsed();
+    assert!(took >= Duration::from_mins(2), "one large write at a time: {took:?}");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fills_a_batch_of_one_size_ends_the_linger_of_that_size_alone() {
+    let queue = queue();
+    queue.send("large", &large(100));
+    (0..10).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, |config| {
+        config.batch.docs_max = 10;
+        config.batch.linger = Duration::from_secs(2);
+    });
+    let started = Instant::now();
+    world.until(|world| writes(world, "events") == 1).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "it is full");
+    assert_eq!(world.store.batches()[0].1.len(), 10);
+    world.until(|world| writes(world, "events") == 2).await;
+    assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
+    world.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_confirmed_does_not_wait_for_another_item_of_its_batch() {
     let queue = queue();
@@ -140,8 +188,7 @@ async fn a_collection_that_takes_no_writes_stops_no_other() {
     world.until(|world| world.counts().released_total >= 11).await;
     assert!(writes(&world, "sessions") <= before + 11 + 4, "each once, and again when it returns");
     assert_eq!(world.counts().gate_closed_total, 0);
-    world.store.answer_for("sessions", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("sessions").await;
     assert!(world.end().await.dead_lettered.is_empty());
 }
 
@@ -159,8 +206,7 @@ async fn a_trouble_of_every_collection_closes_the_gate() {
     sleep(Duration::from_mins(30)).await;
     assert_eq!(world.counts().received_total, received, "no receive count is burnt");
     world.store.answer_for("events", None);
-    world.store.answer_for("sessions", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("sessions").await;
     world.end().await;
 }
 
@@ -175,8 +221,7 @@ async fn a_collection_that_hangs_does_not_hide_that_another_is_well() {
     world.store.answer_for("dead_letters", Some(denied));
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 0, "user_cache is well");
-    world.store.answer_for("dead_letters", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("dead_letters").await;
     world.end().await;
 }
 
@@ -192,8 +237,7 @@ async fn where_there_is_no_other_collection_its_trouble_closes_the_gate() {
     world.until(|world| world.counts().gate_closed_total == 1).await;
     sleep(Duration::from_mins(10)).await;
     assert_eq!(world.counts().released_total, 0, "no receive count is burnt");
-    world.store.answer_for("events", None);
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.allow("events").await;
     world.end().await;
 }
 

@@ -7,7 +7,7 @@ use bson::Document;
 use super::MongoStore;
 use super::conflict::{self, Hashes, Stored};
 use super::fault;
-use crate::message::{Insert, Key, Reason, Rejection};
+use crate::message::{Insert, Key, Name, Reason, Rejection};
 use crate::store::{Collection, ItemOutcome, StoreFault};
 
 impl MongoStore {
@@ -95,7 +95,6 @@ const UNREADABLE: &str = "the reply to a find is not of the documented form";
 
 /// Names that a text shows of those that differ.
 const NAMES_SHOWN: usize = 3;
-const NAME_CHARS_SHOWN: usize = 64;
 
 fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemOutcome {
     let by_hash = conflict::compare_hashes(conflict::hash(stored), insert.hash.as_ref());
@@ -116,10 +115,7 @@ fn how_it_differs(names: &BTreeSet<String>) -> String {
     if names.is_empty() {
         return "made from a message that was not the same".to_owned();
     }
-    let shown = names.iter().take(NAMES_SHOWN).map(|name| {
-        let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
-        format!("`{}`", name.escape_debug())
-    });
+    let shown = names.iter().take(NAMES_SHOWN).map(|name| Name(name).to_string());
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMES_SHOWN) {
         0 => format!("with other values in {shown}"),

@@ -31,11 +31,11 @@ impl Signal for MessageRejected<'_> {
         );
     }
 
-    fn kind(&self) -> Option<Kind> {
-        let tell = |kind: &Kind, more| {
+    fn kind(&self) -> Option<Kind<'_>> {
+        let tell: fn(Kind<'_>, u64) = |kind, more| {
             tracing::warn!(reason = kind.code, route = kind.place, more, "messages rejected");
         };
-        let (code, place) = (self.rejection.reason.code(), self.route.map(str::to_owned));
+        let (code, place) = (self.rejection.reason.code(), self.route);
         Some(Kind { what: "rejected", code, place, tell })
     }
 
@@ -93,6 +93,13 @@ impl Signal for TypesDisagreed<'_> {
         counters.types_disagreed_total.add(1);
     }
 
+    fn kind(&self) -> Option<Kind<'_>> {
+        let tell: fn(Kind<'_>, u64) = |kind, more| {
+            tracing::debug!(route = kind.place, more, "names of types name two routes");
+        };
+        Some(Kind { what: "types disagree", code: "", place: Some(self.route), tell })
+    }
+
     fn log(&self) {
         tracing::debug!(
             message.id = self.message_id,
@@ -140,8 +147,8 @@ impl Signal for RejectedLeft<'_> {
         );
     }
 
-    fn kind(&self) -> Option<Kind> {
-        let tell = |kind: &Kind, more| {
+    fn kind(&self) -> Option<Kind<'_>> {
+        let tell: fn(Kind<'_>, u64) = |kind, more| {
             tracing::warn!(reason = kind.code, more, "rejected messages left in the queue");
         };
         Some(Kind { what: "rejected left", code: self.reason.code(), place: None, tell })

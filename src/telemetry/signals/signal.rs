@@ -13,7 +13,7 @@ pub trait Signal {
     fn remember(&self, _: &Recent) {}
     /// What makes it the same as others, where a sender can make many: the log has one line a second
     /// of these, by [`Folds`](crate::telemetry::folds::Folds).
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<Kind<'_>> {
         None
     }
     fn log(&self) {}

@@ -126,13 +126,24 @@ impl Signal for WriteFailed<'_> {
         }
     }
 
-    fn kind(&self) -> Option<Kind> {
-        let Then::LeaveDeadLetter(_) = self.then else { return None };
-        let tell = |kind: &Kind, more| {
-            tracing::error!(collection = kind.place, more, "dead letters refused");
+    fn kind(&self) -> Option<Kind<'_>> {
+        let (what, tell): (_, fn(Kind<'_>, u64)) = match self.then {
+            Then::LeaveDeadLetter(_) => ("dead letter refused", |kind, more| {
+                tracing::error!(collection = kind.place, more, "dead letters refused");
+            }),
+            // A store that is sick says so once for each pause; a sender can make many items that it
+            // does not confirm.
+            _ if self.is_of_the_collection() => return None,
+            Then::Retry(_) => ("write not confirmed", |kind, more| {
+                let Kind { code: trouble, place: collection, .. } = kind;
+                tracing::warn!(collection, trouble, more, "writes of single items not confirmed");
+            }),
+            Then::Leave => ("messages left", |kind, more| {
+                let Kind { code: trouble, place: collection, .. } = kind;
+                tracing::error!(collection, trouble, more, "more messages stay in the queue");
+            }),
         };
-        let place = Some(self.collection.to_owned());
-        Some(Kind { what: "dead letter refused", code: "", place, tell })
+        Some(Kind { what, code: self.trouble.name(), place: Some(self.collection), tell })
     }
 
     fn log(&self) {
@@ -239,5 +250,28 @@ pub struct Processed {
 impl Signal for Processed {
     fn measure(&self, instruments: &Instruments) {
         instruments.processed(self.took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_can_make_many_of_is_folded_in_the_log_and_what_the_store_says_is_not() {
+        let retry = Then::Retry(Duration::from_secs(1));
+        let is_folded = |trouble, then| {
+            let failed =
+                WriteFailed { collection: "events", documents: 1, trouble, cause: "odd", then };
+            failed.kind().is_some_and(|kind| kind.place == Some("events"))
+        };
+        assert!(is_folded(WriteTrouble::Item, retry));
+        assert!(is_folded(WriteTrouble::Item, Then::Leave));
+        assert!(is_folded(WriteTrouble::NoAnswer, Then::Leave));
+        assert!(is_folded(WriteTrouble::Item, Then::LeaveDeadLetter("m")));
+        for trouble in [WriteTrouble::Unavailable, WriteTrouble::Denied, WriteTrouble::Collection] {
+            assert!(!is_folded(trouble, retry) && !is_folded(trouble, Then::Leave), "{trouble:?}");
+        }
+        assert!(!is_folded(WriteTrouble::ConnectionLost, retry));
     }
 }
