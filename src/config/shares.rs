@@ -44,17 +44,14 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn by_default_eight_receives_of_the_largest_messages_and_one_that_grows_have_room() {
+    fn by_default_eight_of_the_largest_answers_and_one_message_that_grows_have_room() {
         let config = defaults();
         let shares = shares(&config, MESSAGE_BYTES_MAX).expect("room");
         assert_eq!(
             (shares.growth, shares.receives + shares.growth),
             (7 * MIB, config.in_flight.bytes_max)
         );
-        assert!(
-            shares.receives
-                >= config.queue.pollers_max * 10 * Shares::of_message(MESSAGE_BYTES_MAX)
-        );
+        assert!(shares.receives >= 8 * Shares::of_answer(MESSAGE_BYTES_MAX));
     }
 
     #[test]
