@@ -210,7 +210,9 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
                 }
             }
             Arrival::Unread(receipts) => {
-                receipts.into_iter().for_each(|receipt| intake.give_back(receipt));
+                for receipt in receipts {
+                    intake.give_back(receipt);
+                }
             }
         });
         stages.spawn(watchdog.watch("pollers", polling));

@@ -11,10 +11,10 @@
 //! reserves the most that the answer can bring: that many messages of the largest size. What they turn
 //! out not to need goes back on arrival. An answer that had to wait for room halves the receives.
 
+mod outcome;
 mod room;
 mod waits;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -24,17 +24,18 @@ use tokio::time::{Instant, sleep};
 
 use crate::budget::{Budget, Permit, Shares, Used};
 use crate::flow::Flow;
-use crate::gate::{Gate, GateState};
+use crate::gate::{Gate, GateState, Receiving};
 use crate::held::Held;
 use crate::message::{QueueMessage, Receipt};
 use crate::queue::QueueConfig;
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
+use outcome::{ReceiveOutcome, Retries};
 use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
 
-use super::{Brought, Queue, QueueFault, QueueTraits, visibility};
+use super::{Brought, Queue, QueueTraits, visibility};
 
 /// A receive with at least this many messages, returned at once, tells of a backlog.
 const WELL_FILLED: usize = 5;
@@ -118,7 +119,7 @@ pub async fn run<Q: Queue>(
                     _ => others + 1,
                 };
                 allowed = match outcome {
-                    ReceiveOutcome::Crowded => (others + 1) / 2,
+                    ReceiveOutcome::Crowded => others.div_ceil(2),
                     ReceiveOutcome::Backlog => allowed.saturating_add(1),
                     _ => allowed,
                 };
@@ -147,30 +148,6 @@ pub async fn run<Q: Queue>(
             ReceiveOutcome::Stopped => {}
         }
     }
-}
-
-/// What is to be tried again once no receive is in progress.
-#[derive(Default)]
-struct Retries {
-    pause: Option<Duration>,
-    /// Of FIFO receives whose answer was lost: the queue gives the same messages for them again.
-    attempts: VecDeque<String>,
-}
-
-/// What one receive tells about the queue.
-enum ReceiveOutcome {
-    /// There is more.
-    Backlog,
-    Some,
-    /// There was no room at once for what it brought.
-    Crowded,
-    Nothing,
-    Fault {
-        fault: QueueFault,
-        attempt: Option<String>,
-    },
-    /// Nothing was asked: the worker stops.
-    Stopped,
 }
 
 struct Poller<Q, I> {
@@ -204,21 +181,25 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         config.pollers_max.min(room_for).max(1)
     }
 
+    /// Waits for gate and room, and takes both.
+    async fn ready(&self, pause: Duration, reservation: Reservation) -> (Permit, Receiving) {
+        let PollersContext { gate, budget, .. } = &self.context;
+        sleep(pause).await;
+        loop {
+            gate.opened().await;
+            let permit = budget.acquire(reservation.messages, reservation.bytes).await;
+            // It may have closed while this waited for room.
+            if let Some(receiving) = gate.receive() {
+                return (permit, receiving);
+            }
+        }
+    }
+
     /// One receive: pause, gate, budget, ask, hand over.
     async fn receive(self: Arc<Self>, pause: Duration, attempt: Option<String>) -> ReceiveOutcome {
         let context = &self.context;
         let reservation = self.reservation();
-        let ready = async {
-            sleep(pause).await;
-            loop {
-                context.gate.opened().await;
-                let permit = context.budget.acquire(reservation.messages, reservation.bytes).await;
-                // It may have closed while this waited for room.
-                if let Some(receiving) = context.gate.receive() {
-                    return (permit, receiving);
-                }
-            }
-        };
+        let ready = self.ready(pause, reservation);
         // In progress until the messages are handed over.
         let (permit, receiving) = tokio::select! {
             biased;

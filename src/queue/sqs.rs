@@ -3,8 +3,9 @@
 //! The SDK does what it is good at: settings, credentials, endpoints, and the calls that are rare.
 //! The three that are nearly all calls go by one of two transports, of which `lean` costs a fraction
 //! of what `sdk` does; `wire` has what both say and understand. What to do about a failure is the
-//! pipeline's: nothing is retried here, each call has a bound of its own, and every error becomes a [`QueueFault`] with a kind and one line of text. Certificates are checked against the
-//! roots of the machine, or those in the file that `SSL_CERT_FILE` names.
+//! pipeline's: nothing is retried here, each call has a bound of its own, and every error becomes a
+//! [`QueueFault`] with a kind and one line of text. Certificates are checked against the roots of the
+//! machine, or those in the file that `SSL_CERT_FILE` names.
 
 mod address;
 mod batch;
@@ -80,14 +81,12 @@ impl Queue for SqsQueue {
             attempt_id: attempt,
         };
         let limit = wait + RECEIVE_GRACE;
-        match &self.lean {
-            Some(lean) => self.receive_by(lean, &call, limit, room).await,
-            // The SDK reads what comes: there is room for the largest answer.
-            None => {
-                let messages = self.receive_by_sdk(&call, limit).await?;
-                Ok(Brought { messages, are_unread: false })
-            }
+        if let Some(lean) = &self.lean {
+            return self.receive_by(lean, &call, limit, room).await;
         }
+        // The SDK reads what comes: there is room for the largest answer.
+        let messages = self.receive_by_sdk(&call, limit).await?;
+        Ok(Brought { messages, are_unread: false })
     }
 
     async fn delete(&self, handles: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {

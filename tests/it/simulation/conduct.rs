@@ -225,7 +225,7 @@ fn looks_at_request(
             if let Err(lack) = judge.is_durable(parse(handle).0) {
                 history.violation(|| format!("{} deletes {handle}, but {lack}", who.name));
             }
-            if ledger.receipts.get(handle).is_some_and(|receipt| receipt.is_unread) {
+            if ledger.receipts.get(handle).is_some_and(Receipt::is_unread) {
                 history.violation(|| format!("{} deletes {handle}, and has not read it", who.name));
             }
         }
@@ -291,7 +291,7 @@ impl Drop for Question<'_> {
 /// delete.
 pub fn drains_in_calm(who: &Life) {
     who.ledger(|ledger| {
-        let read = ledger.receipts.all_mut().filter(|(_, receipt)| !receipt.is_unread);
+        let read = ledger.receipts.all_mut().filter(|(_, receipt)| !receipt.is_unread());
         read.for_each(|(_, receipt)| receipt.must_be_written = true);
     });
 }

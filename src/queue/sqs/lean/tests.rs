@@ -106,7 +106,7 @@ fn address(url: &str) -> QueueAddress {
     }
 }
 
-async fn client(url: &str, keys: &'static [&'static str]) -> Lean {
+fn client(url: &str, keys: &'static [&'static str]) -> Lean {
     let keys = SharedCredentialsProvider::new(Keys(keys, AtomicUsize::new(0)));
     let sdk = SdkConfig::builder().credentials_provider(keys).build();
     Lean::new(&address(url), &sdk, BOUNDS).expect("a client")
@@ -121,7 +121,7 @@ async fn credentials_that_have_expired_are_loaded_anew_and_the_call_made_again()
     for code in ["ExpiredToken", "com.amazonaws.sqs#ExpiredTokenException", "InvalidClientTokenId"]
     {
         let (url, seen) = server("NEW", code).await;
-        let client = client(&url, &["OLD", "NEW"]).await;
+        let client = client(&url, &["OLD", "NEW"]);
         client.call(&delete(), LIMIT, &mut AnyRoom).await.expect("done");
         client.call(&delete(), LIMIT, &mut AnyRoom).await.expect("done");
         let wanted = ["connection", "OLD token-of-OLD", "NEW token-of-NEW", "NEW token-of-NEW"];
@@ -137,11 +137,8 @@ async fn credentials_that_are_refused_again_are_not_tried_for_ever() {
         ("AccessDenied", &["A", "NEW"], 1),
     ] {
         let (url, seen) = server("NEW", code).await;
-        let failure = client(&url, keys)
-            .await
-            .call(&delete(), LIMIT, &mut AnyRoom)
-            .await
-            .expect_err("refused");
+        let failure =
+            client(&url, keys).call(&delete(), LIMIT, &mut AnyRoom).await.expect_err("refused");
         let fault = failure.into_fault(Operation::Delete, &address(&url));
         assert_eq!(fault.kind, QueueFaultKind::Denied, "{fault}");
         assert_eq!(seen.lock().expect("no panic").len(), 1 + asked, "{code} {keys:?}");
@@ -151,11 +148,8 @@ async fn credentials_that_are_refused_again_are_not_tried_for_ever() {
 #[tokio::test]
 async fn credentials_that_no_header_can_hold_are_told_and_not_shown() {
     let (url, _) = server("NEW", "x").await;
-    let failure = client(&url, &["ke\ny"])
-        .await
-        .call(&delete(), LIMIT, &mut AnyRoom)
-        .await
-        .expect_err("no header");
+    let failure =
+        client(&url, &["ke\ny"]).call(&delete(), LIMIT, &mut AnyRoom).await.expect_err("no header");
     let fault = failure.into_fault(Operation::Delete, &address(&url));
     assert!(
         fault.text.contains("hold what no header can") && !fault.text.contains("ke\ny"),
@@ -167,7 +161,7 @@ async fn credentials_that_no_header_can_hold_are_told_and_not_shown() {
 #[tokio::test]
 async fn a_connection_that_was_idle_for_long_is_not_used_again() {
     let (url, seen) = server("KEY", "x").await;
-    let client = client(&url, &["KEY"]).await;
+    let client = client(&url, &["KEY"]);
     for (idle, connections) in [(0, 1), (19, 1), (21, 2), (1, 2)] {
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(idle)).await;

@@ -91,7 +91,7 @@ fn is_within(who: &Life, held: usize, limit: usize) {
 pub fn looks_at_bytes(who: &Life, ledger: &Ledger, writing: usize) {
     let limit = who.conditions().plan.config.in_flight.bytes_max;
     let held: usize =
-        ledger.receipts.open(who).map(|(_, receipt)| receipt.bytes + receipt.made_bytes).sum();
+        ledger.receipts.open(who).map(|(_, receipt)| receipt.bytes() + receipt.made_bytes).sum();
     let bytes = held + writing;
     if bytes > limit {
         who.conditions().history.violation(|| {

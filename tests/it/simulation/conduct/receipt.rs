@@ -15,8 +15,8 @@ use super::last_word::Calls;
 const JUST_NOW: Duration = Duration::from_secs(1);
 
 pub struct Receipt {
-    /// Bytes of the message as it came.
-    pub bytes: usize,
+    /// Bytes of the message as it came; `None` where there was no room for it.
+    bytes: Option<usize>,
     /// Bytes of the document that was made of it, once a write has shown them.
     pub made_bytes: usize,
     pub received_at: Instant,
@@ -29,8 +29,6 @@ pub struct Receipt {
     pub dead_letter: DeadLetter,
     /// A lower one of its group went back before this one was written.
     pub is_behind_released: bool,
-    /// Whether there was no room for it.
-    pub is_unread: bool,
     /// Whether it was there at a drain that nothing disturbs.
     pub must_be_written: bool,
     /// Since the store left a write of its document in doubt, or denied its dead letter: from then
@@ -82,7 +80,7 @@ impl Receipt {
             .map(|(name, value)| name.len() + value.bytes())
             .sum::<usize>();
         Self {
-            bytes: message.body.len() + attributes,
+            bytes: Some(message.body.len() + attributes),
             made_bytes: 0,
             received_at: Instant::now(),
             hidden: Hidden::new(delivery.hidden_at, delivery.hidden_for),
@@ -91,7 +89,6 @@ impl Receipt {
             written: false,
             dead_letter: DeadLetter::default(),
             is_behind_released: false,
-            is_unread: false,
             must_be_written: false,
             doubt: None,
             tries: 0,
@@ -159,9 +156,17 @@ impl Receipt {
     }
 
     /// Nothing of it is in memory but its handle, and it goes back.
-    pub fn is_unread(&mut self) {
-        self.bytes = 0;
-        self.is_unread = true;
+    pub fn goes_back_unread(&mut self) {
+        self.bytes = None;
+    }
+
+    pub fn is_unread(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    /// What it takes in memory as it came.
+    pub fn bytes(&self) -> usize {
+        self.bytes.unwrap_or_default()
     }
 
     /// Its dead letter is due, or may be for a doubt. What was made of it is needed no more.

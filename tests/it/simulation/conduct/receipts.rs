@@ -44,7 +44,7 @@ impl Receipts {
         }
         let mut receipt = Receipt::new(delivery);
         if is_unread {
-            receipt.is_unread();
+            receipt.goes_back_unread();
         }
         receipt.written = judge.is_without_effect(number);
         if judge.is_poison(number) && !is_unread {
@@ -191,7 +191,7 @@ impl Receipts {
         let rejected = || self.by_handle.values().filter(|receipt| receipt.waits_for_dead_letter());
         // What is made of a message is about as large again.
         let bytes: usize =
-            rejected().map(|receipt| 2 * receipt.bytes + 2 * receipt.made_bytes).sum();
+            rejected().map(|receipt| 2 * receipt.bytes() + 2 * receipt.made_bytes).sum();
         if rejected().count() > limits.messages_max / 2 || bytes > limits.bytes_max / 4 {
             let all = self.by_handle.iter_mut();
             for (handle, receipt) in all.filter(|(_, receipt)| receipt.waits_for_dead_letter()) {
