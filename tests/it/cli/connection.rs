@@ -93,6 +93,18 @@ async fn the_proxy_variables_are_obeyed_in_both_cases() {
             assert!(asked.iter().all(|asked| asked.starts_with("POST http://")), "{asked:?}");
         }
     }
+    // A password is shown to the proxy, on each connection, and to nobody else.
+    let with_password = proxy.url.replace("http://", &format!("http://user:{SECRET}@"));
+    for transport in ["lean", "sdk"] {
+        let (asked, logins) = (proxy.asked().len(), proxy.logins().len());
+        let variables =
+            [("HTTP_PROXY", with_password.as_str()), ("LONGSHORE__QUEUE__TRANSPORT", transport)];
+        let ran = here.run_with_variables(&["check"], &variables).await;
+        assert_eq!(ran.status, 0, "{}", ran.stdout);
+        let logins = proxy.logins().split_off(logins);
+        assert_eq!(logins.len(), proxy.asked().len() - asked, "{transport}");
+        assert!(logins.iter().all(|login| login == "Basic dXNlcjpodW50ZXIy"), "{logins:?}");
+    }
     let before = proxy.asked().len();
     for no in ["NO_PROXY", "no_proxy"] {
         let variables = [("HTTP_PROXY", proxy.url.as_str()), (no, "localhost,sqs.example")];

@@ -11,6 +11,7 @@ pub struct HttpProxy {
     /// What a variable names it by.
     pub url: String,
     asked: Arc<Mutex<Vec<String>>>,
+    logins: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
 }
 
@@ -20,13 +21,19 @@ impl HttpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (asked, to) = (Arc::<Mutex<Vec<String>>>::default(), to.map(str::to_owned));
-        let log = Arc::clone(&asked);
+        let (log, logins) = (Arc::clone(&asked), Arc::<Mutex<Vec<String>>>::default());
+        let seen = Arc::clone(&logins);
         let server = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, to.clone(), Arc::clone(&log)));
+                tokio::spawn(serve(client, to.clone(), Arc::clone(&log), Arc::clone(&seen)));
             }
         });
-        Self { url, asked, server }
+        Self { url, asked, logins, server }
+    }
+
+    /// What each connection logged in with, where it did: `Basic dXNlcjpwYXNz`.
+    pub fn logins(&self) -> Vec<String> {
+        self.logins.lock().expect("no panic").clone()
     }
 
     /// The first lines of all requests: `CONNECT host:port` and `POST http://host:port/`.
@@ -41,13 +48,21 @@ impl Drop for HttpProxy {
     }
 }
 
-async fn serve(mut client: TcpStream, to: Option<String>, log: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    mut client: TcpStream,
+    to: Option<String>,
+    log: Arc<Mutex<Vec<String>>>,
+    logins: Arc<Mutex<Vec<String>>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let Ok(byte) = client.read_u8().await else { return };
         head.push(byte);
     }
     let text = String::from_utf8_lossy(&head).into_owned();
+    let headers = text.lines().filter_map(|line| line.split_once(": "));
+    let login = headers.filter(|(name, _)| name.eq_ignore_ascii_case("proxy-authorization"));
+    logins.lock().expect("no panic").extend(login.map(|(_, value)| value.to_owned()));
     let first = text.lines().next().unwrap_or_default();
     let line = first.rsplit_once(' ').map_or(first, |(line, _)| line).to_owned();
     let is_tunnel = line.starts_with("CONNECT ");
