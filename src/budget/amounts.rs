@@ -1,7 +1,5 @@
 //! How much may be held, and how much is.
 
-use crate::queue::BATCH_MAX;
-
 /// How much may be held: the section `in_flight`.
 #[derive(Debug, Clone)]
 pub struct InFlightConfig {
@@ -35,10 +33,10 @@ impl Shares {
         2 * message_bytes_max + message_bytes_max / 8
     }
 
-    /// What the largest answer takes.
+    /// What the largest answer takes, which has so many `messages`.
     #[must_use]
-    pub const fn of_answer(message_bytes_max: usize) -> usize {
-        BATCH_MAX * Self::of_message(message_bytes_max)
+    pub const fn of_answer(messages: usize, message_bytes_max: usize) -> usize {
+        messages * Self::of_message(message_bytes_max)
     }
 }
 

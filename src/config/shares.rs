@@ -3,6 +3,7 @@
 
 use super::settings::Config;
 use crate::budget::Shares;
+use crate::queue::BATCH_MAX;
 
 /// Memory for each byte of JSON at most. The worst are zeros in an array: `0,` becomes a type, an
 /// index of up to seven digits, a NUL and four bytes of value.
@@ -14,7 +15,7 @@ const GROWTH_MAX: usize = 7;
 pub fn shares(config: &Config, message_bytes_max: usize) -> Option<Shares> {
     let growth = growth(config, message_bytes_max);
     let receives = config.in_flight.bytes_max.checked_sub(growth)?;
-    let largest = Shares::of_answer(message_bytes_max);
+    let largest = Shares::of_answer(BATCH_MAX, message_bytes_max);
     let spare = if receives >= 2 * largest { largest } else { 0 };
     let has_room = receives >= Shares::of_message(message_bytes_max);
     has_room.then_some(Shares { receives, spare, growth })
@@ -51,13 +52,13 @@ mod tests {
             (shares.growth, shares.receives + shares.growth),
             (7 * MIB, config.in_flight.bytes_max)
         );
-        assert!(shares.receives >= 8 * Shares::of_answer(MESSAGE_BYTES_MAX));
+        assert!(shares.receives >= 8 * Shares::of_answer(BATCH_MAX, MESSAGE_BYTES_MAX));
     }
 
     #[test]
     fn the_largest_answer_is_spared_where_there_is_room_for_two() {
         let mut config = defaults();
-        let largest = Shares::of_answer(MESSAGE_BYTES_MAX);
+        let largest = Shares::of_answer(BATCH_MAX, MESSAGE_BYTES_MAX);
         let spare = |config: &Config| shares(config, MESSAGE_BYTES_MAX).expect("room").spare;
         assert_eq!(spare(&config), largest);
         config.in_flight.bytes_max = growth(&config, MESSAGE_BYTES_MAX) + 2 * largest;

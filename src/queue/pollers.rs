@@ -11,6 +11,7 @@
 //! reserves the most that the answer can bring: that many messages of the largest size. What they turn
 //! out not to need goes back on arrival. An answer that had to wait for room halves the receives.
 
+mod context;
 mod outcome;
 mod room;
 mod waits;
@@ -22,26 +23,23 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::budget::{Budget, Permit, Shares, Used};
-use crate::flow::Flow;
-use crate::gate::{Gate, GateState, Receiving};
-use crate::held::Held;
+use crate::budget::{Permit, Shares, Used};
+use crate::gate::{GateState, Receiving};
 use crate::message::{QueueMessage, Receipt};
-use crate::queue::QueueConfig;
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
+use context::AT_ONCE;
 use outcome::{ReceiveOutcome, Retries};
 use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
 
-use super::{Brought, Queue, QueueTraits, visibility};
+pub use context::PollersContext;
+
+use super::{Brought, Queue, visibility};
 
 /// A receive with at least this many messages, returned at once, tells of a backlog.
 const WELL_FILLED: usize = 5;
-
-/// "At once": a receive that waited longer had an empty queue before it.
-const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// A message that waited longer than this tells of a backlog.
 const WAITED_MS: i64 = 1_000;
@@ -53,18 +51,6 @@ const IDLE_MIN: Duration = Duration::from_secs(1);
 /// only after it, and shall arrive elsewhere within a second. At the drain deadline only a receive
 /// that hangs is still there.
 const LETTING_GO_MAX: Duration = Duration::from_millis(500);
-
-/// What receiving works with.
-pub struct PollersContext<Q> {
-    pub queue: Arc<Q>,
-    pub config: QueueConfig,
-    pub traits: QueueTraits,
-    pub shares: Shares,
-    pub budget: Budget,
-    pub held: Held,
-    pub gate: Gate,
-    pub flow: Flow,
-}
 
 /// What becomes of what a receive brought.
 pub enum Arrival {

@@ -318,7 +318,7 @@ async fn an_answer_larger_than_those_before_waits_for_room_before_it_is_read() {
     let counts = world.end().await;
     assert_bounded(&counts, &two_answers_config());
     assert_eq!((counts.received_unread_total, counts.redelivered_total), (0, 0));
-    let reserved_at_worst = Shares::of_answer(MESSAGE_MAX) as u64;
+    let reserved_at_worst = Shares::of_answer(BATCH_MAX, MESSAGE_MAX) as u64;
     assert!(counts.in_flight_bytes_peak > reserved_at_worst, "several were read beside each other");
 }
 

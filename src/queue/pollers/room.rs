@@ -13,7 +13,7 @@ use crate::budget::{Permit, Shares};
 use crate::gate::GateState;
 use crate::queue::{BATCH_MAX, Queue, ROOM_WAIT_MAX, Room};
 
-use super::{AT_ONCE, PollersContext};
+use super::context::{AT_ONCE, PollersContext};
 
 /// What the first receives reserve, of the largest answer: at AWS, for ten messages of 6.4 KiB.
 const FIRST_SHARE: usize = 160;
@@ -56,7 +56,9 @@ pub(super) struct Lately {
 
 impl Lately {
     pub fn new(message_bytes_max: usize) -> Self {
-        Self { bytes: AtomicUsize::new(Shares::of_answer(message_bytes_max) / FIRST_SHARE) }
+        Self {
+            bytes: AtomicUsize::new(Shares::of_answer(BATCH_MAX, message_bytes_max) / FIRST_SHARE),
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -89,7 +91,7 @@ impl<Q: Queue> Room for AnswerRoom<'_, Q> {
     async fn make(&mut self, bytes: Option<usize>) -> bool {
         let PollersContext { budget, shares, gate, flow, traits, .. } = self.context;
         // While it is read it stands beside its text, and then beside what is made of it.
-        let largest = Shares::of_answer(traits.message_bytes_max);
+        let largest = Shares::of_answer(BATCH_MAX, traits.message_bytes_max);
         let needed = bytes.map_or(largest, Shares::of_message).min(shares.receives);
         let lacking = needed.saturating_sub(self.permit.bytes());
         if lacking == 0 || budget.try_extend(&mut self.permit, lacking) {

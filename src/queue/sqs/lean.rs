@@ -139,7 +139,7 @@ impl Lean {
 
     /// Makes a call, and returns the body of the answer that says what was done, as far as there is
     /// `room` for it. `limit`: for all but waiting for room.
-    pub async fn call<C: Call>(
+    async fn call<C: Call>(
         &self,
         call: &C,
         limit: Duration,

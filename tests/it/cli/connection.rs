@@ -137,7 +137,7 @@ async fn this_machine_is_asked_without_a_proxy() {
         let ran = here.run_with_variables(&["check"], &[(variable, value)]).await;
         assert_eq!(ran.status, 0, "{variable}: {}", ran.stdout);
         let (_, text) = of_queue(&ran);
-        assert!(text.ends_with("without TLS, on this machine"), "{text}");
+        assert!(text.ends_with("without TLS, on this machine, by the lean transport"), "{text}");
     }
     assert_eq!(proxy.asked(), [""; 0]);
 }

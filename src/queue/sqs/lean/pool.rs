@@ -16,7 +16,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::way::{AnyError, Connection, Way};
 use crate::queue::Room;
-use crate::queue::sqs::wire::{self, Handle};
+use crate::queue::sqs::wire::{Handle, handles};
 
 /// The largest answer that is read. Ten messages of 1 MiB are three times as large where each
 /// character is written as an escape, and have handles and attributes beside.
@@ -40,7 +40,7 @@ pub(super) struct Answer {
 }
 
 /// What of an answer is read.
-pub(in crate::queue::sqs) enum Body {
+pub(super) enum Body {
     Whole(Bytes),
     /// There was no room for more.
     Handles(Vec<Handle>),
@@ -181,8 +181,8 @@ async fn read(mut body: Incoming) -> Result<Bytes, AnyError> {
 async fn read_handles(body: Incoming) -> Result<Vec<Handle>, AnyError> {
     let pieces = BodyDataStream::new(body).map_err(io::Error::other);
     let reader = BufReader::new(SyncIoBridge::new(StreamReader::new(pieces)));
-    let handles = tokio::task::spawn_blocking(move || wire::handles(reader)).await?;
-    handles.ok_or_else(|| "the answer ends early, or is none of SQS".into())
+    let read = tokio::task::spawn_blocking(move || handles(reader)).await?;
+    read.ok_or_else(|| "the answer ends early, or is none of SQS".into())
 }
 
 /// The next piece with data; trailers have none.
