@@ -3,9 +3,10 @@
 //! message is given back once more. A worker that ends first leaves it at that: the message comes
 //! back after its visibility timeout.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::held::Extension;
@@ -30,21 +31,8 @@ struct GivenBack {
     number: u64,
     handle: Arc<str>,
     /// When it was given back once more. What had been answered by then was applied before that.
+    /// Locked until the queue has answered that, so that no two calls do it at once.
     again_at: Arc<Mutex<Option<Instant>>>,
-}
-
-impl GivenBack {
-    /// Whether `extension` hides it, and nothing was asked since that was heard.
-    fn is_hidden_by(&self, extension: &Extension) -> bool {
-        let again_at = *self.again_at();
-        let hidden_at = extension.has_hidden(self.number);
-        hidden_at.is_some_and(|hidden_at| again_at.is_none_or(|again_at| again_at < hidden_at))
-    }
-
-    /// Nothing panics while it is held.
-    fn again_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.again_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Takes note of a message that was given back, where that has overtaken an extension.
@@ -77,14 +65,22 @@ pub(super) fn note(overtaken: &mut Vec<Overtaken>, settlement: &Settlement) {
 pub(super) async fn give_back_again<Q: Queue>(context: &SettleContext<Q>, overtaken: Overtaken) {
     let Overtaken { extension, asked, given_back_at, mut messages } = overtaken;
     extension.answered().await;
-    messages.retain(|message| message.is_hidden_by(&extension));
-    if messages.is_empty() {
+    // In one order, so that no two that wait for the same messages wait for each other.
+    messages.sort_by_key(|message| message.number);
+    let (mut handles, mut locked) = (Vec::new(), Vec::new());
+    for GivenBack { number, handle, again_at } in messages {
+        let Some(hidden_at) = extension.has_hidden(number) else { continue };
+        let mut again_at = again_at.lock_owned().await;
+        // Otherwise something was asked since that was heard.
+        if again_at.is_none_or(|again_at| again_at < hidden_at) {
+            *again_at = Some(Instant::now());
+            handles.push(handle);
+            locked.push(again_at);
+        }
+    }
+    if handles.is_empty() {
         return;
     }
-    for message in &messages {
-        *message.again_at() = Some(Instant::now());
-    }
-    let handles: Vec<_> = messages.into_iter().map(|message| message.handle).collect();
     let time = hidden_for(asked, given_back_at.elapsed());
     let cause = match context.queue.change_visibility(&handles, time).await {
         Ok(outcomes) => outcomes.into_iter().find_map(|outcome| match outcome {
@@ -101,6 +97,7 @@ pub(super) async fn give_back_again<Q: Queue>(context: &SettleContext<Q>, overta
             abandoned: true,
         });
     }
+    drop(locked);
 }
 
 /// What is left of the time that the message was to stay hidden for, in whole seconds.
