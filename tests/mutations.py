@@ -315,28 +315,10 @@ MUTATIONS = [
         "WriteTrouble::Refused if items == Count::Many => {",
     ),
     (
-        "never halve what is refused as a whole",
-        "src/lane/policy.rs",
-        "WriteTrouble::Refused | WriteTrouble::TimedOut if items == Count::Many => {",
-        "WriteTrouble::TimedOut if items == Count::Many => {",
-    ),
-    (
         "send once more what was found to have no answer",
         "src/lane/policy.rs",
         "Health::Well => return GroupDecision::Leave,",
         "Health::Well => {}",
-    ),
-    (
-        "try the batch again for an item that alone is unconfirmed",
-        "src/lane/policy.rs",
-        "(ItemOutcome::Unconfirmed(_), _) if is_store_well => ItemDecision::Alone,",
-        "",
-    ),
-    (
-        "keep the gate closed while one item is looked for",
-        "src/lane/policy.rs",
-        "(_, Health::Well) if is_search => GroupDecision::Search,",
-        "(_, Health::Well) if is_search => GroupDecision::CloseGate,",
     ),
     (
         "set nothing aside",
@@ -345,46 +327,10 @@ MUTATIONS = [
         "(_, Health::Well) => GroupDecision::CloseGate,",
     ),
     (
-        "ask only once whether the store is well",
-        "src/lane/policy.rs",
-        "(Patience::Over, Health::Unwell) => GroupDecision::Ask { after_pause: true },",
-        "",
-    ),
-    (
-        "close the gate though another item is still looked for",
-        "src/lane/policy.rs",
-        "standing.is_other_searched && patience != Patience::Over;",
-        "standing.is_other_searched && patience == Patience::Left;",
-    ),
-    (
         "doubt for ever what is doubted again and again",
         "src/lane/policy.rs",
         "doubt.times >= DOUBTS_MAX || is_old && doubt.were_others_confirmed",
         "is_old && doubt.were_others_confirmed",
-    ),
-    (
-        "take a doubt for proven as soon as another write is confirmed",
-        "src/lane/policy.rs",
-        "let is_old = doubt.age >= PROVEN_AFTER.min(budget / 2);",
-        "let is_old = doubt.age >= budget / 1_000_000;",
-    ),
-    (
-        "forget that items were set aside",
-        "src/lane/policy.rs",
-        "let longer = if is_trouble_known { Duration::ZERO } else { OWN_TROUBLE_AFTER };",
-        "let longer = if is_trouble_known { OWN_TROUBLE_AFTER } else { OWN_TROUBLE_AFTER };",
-    ),
-    (
-        "try all others alone though the store is sick",
-        "src/lane/policy.rs",
-        "matches!(trouble, WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection)\n}",
-        "matches!(trouble, WriteTrouble::Denied) && matches!(trouble, WriteTrouble::Collection)\n}",
-    ),
-    (
-        "let what had its turn alone go first again",
-        "src/lane/alone.rs",
-        "todo = round.chain(again).collect();",
-        "todo = again.into_iter().chain(round).collect();",
     ),
 ]
 
