@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::budget::{Permit, Shares, Used};
+use crate::budget::{Permit, Used};
 use crate::gate::{GateState, Receiving};
 use crate::message::{QueueMessage, Receipt};
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
@@ -200,7 +200,7 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
             context.flow.stop.letting_go().await;
             sleep(LETTING_GO_MAX).await;
         };
-        let mut room = AnswerRoom::new(context, permit, asked);
+        let mut room = AnswerRoom::new(context, &self.lately, permit, asked);
         let answer = context.queue.receive_into(
             reservation.messages,
             context.config.wait,
@@ -221,12 +221,15 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         };
         context.flow.signals.spans().received(&span, &messages);
         drop(span);
-        waits_at_queue.answered(self.oldest_age(&messages));
+        if !are_unread {
+            waits_at_queue.answered(self.oldest_age(&messages));
+        }
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         let received = messages.len();
         let outcome =
             if room.has_waited { ReceiveOutcome::Crowded } else { self.outcome(&messages, asked) };
-        let (receipts, room) = self.hold(messages, room.permit, asked);
+        let due = visibility::due(room.hidden_since(), context.traits.visibility_timeout);
+        let (receipts, room) = self.hold(messages, room.permit, due);
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
             context.budget.peak();
         context.flow.signals.emit(&Received {
@@ -257,14 +260,11 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         &self,
         messages: Vec<QueueMessage>,
         mut reserved: Permit,
-        asked: Instant,
+        due: Instant,
     ) -> (Vec<Receipt>, Permit) {
         let context = &self.context;
         let (count, bytes) =
             (messages.len(), messages.iter().map(|message| 2 * message.bytes()).sum::<usize>());
-        if count > 0 {
-            self.lately.note(Shares::of_message(bytes / 2));
-        }
         if count > reserved.messages() || bytes > reserved.bytes() {
             let largest = messages.iter().map(QueueMessage::bytes).max().unwrap_or_default();
             self.message_bytes_max.fetch_max(largest, Ordering::Relaxed);
@@ -274,12 +274,6 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
                 reserved: reserved.bytes(),
             });
         }
-        // Hidden since some moment after the question: counted from there, nothing is extended too
-        // late.
-        let due = visibility::due(
-            asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(asked)),
-            context.traits.visibility_timeout,
-        );
         let hold = |message: QueueMessage| {
             let permit = reserved.split_message(2 * message.bytes());
             Receipt::new(message, Instant::now(), due, permit, &context.held)

@@ -65,7 +65,7 @@ impl Lately {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub fn note(&self, bytes: usize) {
+    fn note(&self, bytes: usize) {
         let next = |lately: usize| Some(bytes.max(lately - lately.saturating_sub(bytes) / 8));
         // It never says no.
         let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
@@ -75,31 +75,48 @@ impl Lately {
 /// The room of one receive.
 pub(super) struct AnswerRoom<'a, Q> {
     context: &'a PollersContext<Q>,
+    lately: &'a Lately,
     pub permit: Permit,
     asked: Instant,
+    /// When the answer began, where it has told its size.
+    began: Option<Instant>,
     /// Whether there was no room at once.
     pub has_waited: bool,
 }
 
 impl<'a, Q> AnswerRoom<'a, Q> {
-    pub fn new(context: &'a PollersContext<Q>, permit: Permit, asked: Instant) -> Self {
-        Self { context, permit, asked, has_waited: false }
+    pub fn new(
+        context: &'a PollersContext<Q>,
+        lately: &'a Lately,
+        permit: Permit,
+        asked: Instant,
+    ) -> Self {
+        Self { context, lately, permit, asked, began: None, has_waited: false }
+    }
+
+    /// What it brings is hidden since some moment after the question, and not for long when the answer
+    /// began: counted from here, nothing is extended too late.
+    pub fn hidden_since(&self) -> Instant {
+        let began = self.began.unwrap_or_else(Instant::now);
+        self.asked.max(began.checked_sub(AT_ONCE).unwrap_or(self.asked))
     }
 }
 
 impl<Q: Queue> Room for AnswerRoom<'_, Q> {
     async fn make(&mut self, bytes: Option<usize>) -> bool {
         let PollersContext { budget, shares, gate, flow, traits, .. } = self.context;
+        self.began = Some(Instant::now());
         // While it is read it stands beside its text, and then beside what is made of it.
         let largest = Shares::of_answer(BATCH_MAX, traits.message_bytes_max);
         let needed = bytes.map_or(largest, Shares::of_message).min(shares.receives);
+        // Read or not: receives to come need as much.
+        self.lately.note(needed);
         let lacking = needed.saturating_sub(self.permit.bytes());
         if lacking == 0 || budget.try_extend(&mut self.permit, lacking) {
             return true;
         }
         self.has_waited = true;
-        let hidden_since =
-            self.asked.max(Instant::now().checked_sub(AT_ONCE).unwrap_or(self.asked));
+        let hidden_since = self.hidden_since();
         tokio::select! {
             biased;
             () = flow.stop.draining() => false,
