@@ -22,6 +22,9 @@ const ALL: [Operation; 4] = [Receive, Delete, ChangeVisibility, GetAttributes];
 /// Messages of each load: enough for a fault to happen often.
 const MESSAGES: usize = 500;
 
+/// Receives in flight at most.
+pub const POLLERS_MAX: u64 = 8;
+
 /// Sends a load through the proxy, lets `strike` plan faults and wait for them, and heals the proxy
 /// afterwards.
 pub async fn endure(
@@ -35,6 +38,8 @@ pub async fn endure(
     let proxy = Arc::clone(&world.proxies[0]);
     // Waited for where the queue never recovers.
     world.worker_settings.push(("LONGSHORE__WORKER__DRAIN_TIMEOUT", "8s".to_owned()));
+    // Few, so that what is in progress when an outage begins is less than what a hot loop would ask.
+    world.worker_settings.push(("LONGSHORE__QUEUE__POLLERS_MAX", POLLERS_MAX.to_string()));
     let row = world
         .endure(fault, async |world| {
             strike(&proxy, world).await;

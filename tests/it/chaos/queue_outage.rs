@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::support::fault_proxy::{Fault, Observations};
 use crate::support::until;
 
-use super::queue::endure;
+use super::queue::{POLLERS_MAX, endure};
 use super::replica_set;
 
 /// Of the retries of workers in these worlds: see `worker_settings` in [`super::world`].
@@ -18,12 +18,12 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_millis(500);
 
 /// Receives of a worker whose pauses have not begun: of those in progress when the outage begins,
-/// `queue.pollers_max` by default, each may still bring messages, and then start two others.
-const UNPAUSED_MAX: u64 = 2 * 8;
+/// `queue.pollers_max`, each may still bring messages, and then start two others.
+const UNPAUSED_MAX: u64 = 2 * POLLERS_MAX;
 
 /// Delete calls in flight, and release calls until a worker lets go: `CALLS_MAX` in
-/// src/settle/calls.rs.
-const SETTLING_MAX: u64 = 16;
+/// src/settle/lots.rs.
+const SETTLING_MAX: u64 = 64;
 
 /// Refused receives after which an outage has lasted long enough for its pauses to have grown.
 const REFUSED_RECEIVES: u64 = 20;
