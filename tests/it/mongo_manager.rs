@@ -16,6 +16,7 @@ use mongodb::options::IndexOptions;
 use tokio::time::Instant;
 
 use crate::support::mongod::{self, PASSWORD, manager};
+use crate::support::ports;
 use crate::support::until;
 
 /// Long enough for a server on loopback, short enough to wait for where there is none.
@@ -418,10 +419,9 @@ async fn a_password_that_is_read_again_is_shown_as_little_as_the_first() {
     assert!(text.contains("withheld") && !text.contains("hunter2"), "{text}");
 }
 
-/// A database where no server is: the port was free a moment ago.
+/// A database where no server is.
 fn nowhere() -> DbConfig {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    short(&format!("mongodb://portal:hunter2@{address}/db"))
+    short(&format!("mongodb://portal:hunter2@{}/db", ports::nowhere()))
 }
 
 fn short(uri: &str) -> DbConfig {

@@ -5,6 +5,7 @@ pub mod child;
 pub mod fault_proxy;
 pub mod http_proxy;
 pub mod mongod;
+pub mod ports;
 pub mod scripted;
 pub mod sqs;
 pub mod surroundings;

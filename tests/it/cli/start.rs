@@ -1,16 +1,10 @@
 //! Commands that cannot start: one line that says what to do, in time, with exit status 2.
 
-use std::net::TcpListener;
-
 use super::*;
+use crate::support::ports::nowhere;
 
 /// The longest that a command may take to say that it cannot start.
 const START_MAX: Duration = Duration::from_secs(15);
-
-/// An address where nothing listens: the port was free a moment ago.
-fn nowhere() -> String {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").to_string()
-}
 
 /// Runs a command that must fail to start, and returns the one line that it says.
 async fn refusal(here: &Surroundings, arguments: &[&str]) -> String {

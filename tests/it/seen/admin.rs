@@ -16,10 +16,10 @@ use longshore::telemetry::signals::Signals;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::collector::free_port;
 use super::web::{Web, serve};
 use crate::support::child::{Child, longshore};
 use crate::support::mongod;
+use crate::support::ports::free_port;
 use crate::support::sqs::Kind;
 use crate::support::surroundings::{Surroundings, plain};
 use crate::support::until;

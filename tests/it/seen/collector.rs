@@ -2,7 +2,6 @@
 //! JSON.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use longshore::dev::mongod::Tls;
@@ -13,6 +12,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::support::child::{Child, command};
+use crate::support::ports::free_port;
 use crate::support::sqs::python;
 use crate::support::until;
 
@@ -117,14 +117,6 @@ pub async fn by_tls(tls: &Tls, endpoint: &str, protocol: &[u8]) -> String {
         }
     });
     format!("https://{address}")
-}
-
-/// The port is free a moment before it is taken: no other test asks for one by number.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
 }
 
 /// Trace and span.

@@ -4,10 +4,11 @@ use longshore::message::Attribute;
 use longshore::queue::sqs::Outgoing;
 use serde_json::json;
 
-use super::collector::{Collector, free_port};
+use super::collector::Collector;
 use super::web::Web;
 use crate::support::child::Child;
 use crate::support::mongod;
+use crate::support::ports::free_port;
 use crate::support::sqs::Kind;
 use crate::support::surroundings::Surroundings;
 use crate::support::until;

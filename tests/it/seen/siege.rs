@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::admin::{Running, check_live};
-use super::collector::free_port;
 use super::web::Web;
+use crate::support::ports::free_port;
 use crate::support::surroundings::Surroundings;
 use crate::support::until;
 

@@ -9,11 +9,12 @@ use longshore::queue::sqs::{Outgoing, SendOutcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::collector::{self, Collector, Span, SpanContext, free_port};
+use super::collector::{self, Collector, Span, SpanContext};
 use super::web::Web;
 use crate::support::child::{Child, command};
 use crate::support::fault_proxy::FaultProxy;
 use crate::support::mongod;
+use crate::support::ports::free_port;
 use crate::support::sqs::python;
 use crate::support::surroundings::Surroundings;
 use crate::support::until;

@@ -5,10 +5,10 @@ use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::seen::collector::free_port;
 use crate::seen::web::Web;
 use crate::support::child::{Child, command, longshore};
 use crate::support::mongod::program;
+use crate::support::ports::free_port;
 use crate::support::sqs::python;
 use crate::support::until;
 
