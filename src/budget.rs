@@ -80,15 +80,13 @@ impl Budget {
     /// Waits for room for `messages` and `bytes` beside headroom and spare, and takes it. What is
     /// more than the whole is never granted. Cancel safe: a dropped wait took nothing.
     pub async fn acquire(&self, messages: usize, bytes: usize) -> Permit {
-        let bytes_max = self.for_receives().saturating_sub(self.shared.spare);
         let take = || {
             let mut state = self.shared.lock();
-            let mut permit = self.take(&mut state, messages, bytes, bytes_max)?;
-            state.reserved.messages += messages;
-            state.reserved.bytes += bytes;
-            state.show(&self.shared.gauges);
-            permit.is_reserved = true;
-            Some(permit)
+            // More than the spare, where an answer that is here already waits for more: receives would
+            // take what it waits for, again and again.
+            let spare = self.shared.spare.max(state.lacking);
+            let bytes_max = self.for_receives().saturating_sub(spare);
+            self.reserve(&mut state, messages, bytes, bytes_max)
         };
         let permit = wait(&self.shared.freed, take).await;
         // There may be room for the next in line too, whose wake-up this one took.
@@ -99,20 +97,37 @@ impl Budget {
     /// Waits for `bytes` more for a receive whose answer is larger than what it has reserved, the
     /// spare included, and takes them. Who asks first has them first. Cancel safe.
     pub async fn extend(&self, reserved: &mut Permit, bytes: usize) {
+        let waiting = Extending::begin(&self.shared);
         let _first = self.shared.extending.lock().await;
-        wait(&self.shared.freed_to_extend, || self.extend_now(bytes)).await.join(reserved);
+        let _lacking = waiting.lacks(bytes);
+        let take = || {
+            let mut state = self.shared.lock();
+            self.reserve(&mut state, 0, bytes, self.for_receives())
+        };
+        wait(&self.shared.freed_to_extend, take).await.join(reserved);
     }
 
     /// The same at once, where there is room and nobody waits for it; false where that is not so.
     #[must_use]
     pub fn try_extend(&self, reserved: &mut Permit, bytes: usize) -> bool {
-        let Ok(_first) = self.shared.extending.try_lock() else { return false };
-        self.extend_now(bytes).map(|more| more.join(reserved)).is_some()
+        let more = {
+            let mut state = self.shared.lock();
+            let is_first = state.extending == 0;
+            is_first.then(|| self.reserve(&mut state, 0, bytes, self.for_receives())).flatten()
+        };
+        more.map(|more| more.join(reserved)).is_some()
     }
 
-    fn extend_now(&self, bytes: usize) -> Option<Permit> {
-        let mut state = self.shared.lock();
-        let mut permit = self.take(&mut state, 0, bytes, self.for_receives())?;
+    /// Takes for a receive, where no more than `bytes_max` are used with it.
+    fn reserve(
+        &self,
+        state: &mut State,
+        messages: usize,
+        bytes: usize,
+        bytes_max: usize,
+    ) -> Option<Permit> {
+        let mut permit = self.take(state, messages, bytes, bytes_max)?;
+        state.reserved.messages += messages;
         state.reserved.bytes += bytes;
         state.show(&self.shared.gauges);
         permit.is_reserved = true;
@@ -177,6 +192,42 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.shared.lock().is_waited_to_grow = false;
+    }
+}
+
+/// One that waits to extend what it has reserved.
+struct Extending<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> Extending<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.lock().extending += 1;
+        Self { shared }
+    }
+
+    /// It is the first, and lacks so much.
+    fn lacks(&self, bytes: usize) -> Lacking<'_> {
+        self.shared.lock().lacking = bytes;
+        Lacking { shared: self.shared }
+    }
+}
+
+impl Drop for Extending<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().extending -= 1;
+    }
+}
+
+/// What the first of them lacks is left alone by receives, until it has it or waits no more.
+struct Lacking<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for Lacking<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().lacking = 0;
+        self.shared.freed.notify_one();
     }
 }
 
@@ -265,6 +316,46 @@ mod tests {
         let grown = growing.await.expect("no panic");
         assert!(!receiving.is_finished());
         drop((received, grown));
+        receiving.await.expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn receives_leave_alone_what_an_answer_waits_for() {
+        let gauges = Arc::<Gauges>::default();
+        let budget = Budget::shown_in(&gauges, 10, 1_000, 0, 100);
+        let mut answer = budget.acquire(1, 100).await;
+        let (mut other, mut third) = (budget.acquire(1, 800).await, budget.acquire(1, 0).await);
+        assert!(budget.try_extend(&mut other, 100), "the spare is for answers");
+        let mut waiting = Box::pin(budget.extend(&mut answer, 500));
+        assert!((&mut waiting).now_or_never().is_none());
+        let mut small = budget.acquire(1, 1).now_or_never().map(|_| ());
+        assert!(small.is_none());
+        let held = other.split_message(600);
+        drop(other);
+        small = budget.acquire(1, 1).now_or_never().map(|_| ());
+        assert!(small.is_none(), "300 are free, and wanted");
+        assert!(!budget.try_extend(&mut third, 1), "who asks first has them first");
+        drop(held);
+        assert!(waiting.now_or_never().is_some());
+        assert!(budget.acquire(1, 300).now_or_never().is_some(), "what is left but the spare");
+        assert!(budget.try_extend(&mut third, 1));
+        drop((answer, third));
+        assert_eq!(budget.used(), Used::default());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_waits_no_more_is_waited_for_no_more() {
+        let budget = Budget::new(10, 1_000, 0);
+        let mut answer = budget.acquire(1, 600).await;
+        let mut waiting = Box::pin(budget.extend(&mut answer, 900));
+        assert!((&mut waiting).now_or_never().is_none());
+        let receiving = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.acquire(1, 400).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!receiving.is_finished());
+        drop(waiting);
         receiving.await.expect("no panic");
     }
 

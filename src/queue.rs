@@ -9,6 +9,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::message::QueueMessage;
 
 /// The most messages one receive, delete or visibility call takes (SQS).
@@ -94,37 +96,30 @@ pub struct QueueTraits {
 pub trait Queue: Send + Sync + 'static {
     /// Takes up to `max` (1 to [`BATCH_MAX`]) messages, waiting up to `wait` for the first. Each is
     /// hidden from other receivers for the queue's visibility timeout from about now, and its
-    /// receive count has grown by one.
+    /// receive count has grown by one. What does not find `room` is not read.
     ///
     /// A FIFO queue gives the same messages again for the same `attempt`, if the answer to an
     /// earlier try was lost.
-    fn receive(
-        &self,
-        max: usize,
-        wait: Duration,
-        attempt: Option<&str>,
-    ) -> impl Future<Output = Result<Vec<QueueMessage>, QueueFault>> + Send;
-
-    /// Whether [`Queue::receive_into`] makes room for an answer once it knows the size. Otherwise the
-    /// room for the largest answer has to be there before.
-    fn tells_size(&self) -> bool {
-        false
-    }
-
-    /// The same as `receive`, but what does not find `room` is not read.
     fn receive_into(
         &self,
         max: usize,
         wait: Duration,
         attempt: Option<&str>,
         room: &mut impl Room,
-    ) -> impl Future<Output = Result<Brought, QueueFault>> + Send {
-        // By default it has room, because it does not tell its size.
-        let _ = room;
-        async move {
-            let messages = self.receive(max, wait, attempt).await?;
-            Ok(Brought { messages, are_unread: false })
-        }
+    ) -> impl Future<Output = Result<Brought, QueueFault>> + Send;
+
+    /// Whether a receive makes room for an answer once it knows the size. Otherwise the room for the
+    /// largest answer has to be there before.
+    fn tells_size(&self) -> bool;
+
+    /// The same, for who has room for whatever comes.
+    fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<QueueMessage>, QueueFault>> + Send {
+        async move { Ok(self.receive_into(max, wait, attempt, &mut AnyRoom).await?.messages) }
     }
 
     /// Deletes by receipt handle, at most [`BATCH_MAX`]. The answers stand in the order of
@@ -145,10 +140,16 @@ pub trait Queue: Send + Sync + 'static {
 
 /// Room for what a receive brings: made once its size is known, and before it is read.
 pub trait Room: Send {
-    /// Waits for room for an answer of `bytes`, as it comes over the network; for the largest where its
-    /// size is not told. False: there is none in time. Its messages are hidden already, and nobody knows their handles yet; so the answer is read
-    /// for these alone, and what it brings is given back.
-    fn make(&mut self, bytes: Option<usize>) -> impl Future<Output = bool> + Send;
+    /// Waits for room for an answer of `bytes` in all, as it comes over the network. Asked again, for
+    /// more, where an answer does not tell its size and turns out larger than was thought.
+    ///
+    /// False: there is none in time. Its messages are hidden already, and nobody knows their handles
+    /// yet; so the answer is read for these alone, and what it brings is given back.
+    fn make(&mut self, bytes: usize) -> impl Future<Output = bool> + Send;
+
+    /// Until when the messages are hidden from others: what is read later is no longer this
+    /// receiver's.
+    fn hidden_until(&self) -> Instant;
 }
 
 /// For what is read whatever its size.
@@ -156,8 +157,12 @@ pub trait Room: Send {
 pub struct AnyRoom;
 
 impl Room for AnyRoom {
-    async fn make(&mut self, _: Option<usize>) -> bool {
+    async fn make(&mut self, _: usize) -> bool {
         true
+    }
+
+    fn hidden_until(&self) -> Instant {
+        Instant::now() + HIDDEN_MAX
     }
 }
 

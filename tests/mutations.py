@@ -305,8 +305,8 @@ MUTATIONS = [
     (
         "let an answer wait for room until nothing hides it",
         "src/queue/pollers/room.rs",
-        "() = sleep_until(hidden_since + (traits.visibility_timeout / 4).min(ROOM_WAIT_MAX)) => false,",
-        "() = sleep_until(hidden_since + traits.visibility_timeout * 4) => false,",
+        "(traits.visibility_timeout / 4).min(ROOM_WAIT_MAX);",
+        "traits.visibility_timeout * 4;",
     ),
     (
         "never halve what took too long",

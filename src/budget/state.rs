@@ -48,6 +48,10 @@ pub(super) struct State {
     /// One waits to grow. Nobody who came later grows before it, or smaller ones could pass it again
     /// and again.
     pub(super) is_waited_to_grow: bool,
+    /// Receives that wait to extend what they have reserved.
+    pub(super) extending: usize,
+    /// What the first of these lacks.
+    pub(super) lacking: usize,
     /// Of what is used, what receives have reserved and not brought.
     pub(super) reserved: Used,
     /// Of what is used, that of rejected messages whose dead letters are not kept yet.

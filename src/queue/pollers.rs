@@ -77,7 +77,7 @@ pub async fn run<Q: Queue>(
     let mut receives = JoinSet::new();
     let mut retries = Retries::default();
     // Fewer than there may be, once an answer had to wait for room.
-    let mut allowed = usize::MAX;
+    let (mut allowed, mut crowded_at) = (usize::MAX, Instant::now());
     loop {
         if stop.is_draining() && receives.is_empty() {
             poller.context.flow.signals.gauges().pollers.set(0);
@@ -95,19 +95,23 @@ pub async fn run<Q: Queue>(
         poller.context.flow.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
         match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            outcome
-            @ (ReceiveOutcome::Backlog | ReceiveOutcome::Some | ReceiveOutcome::Crowded) => {
+            outcome @ (ReceiveOutcome::Backlog
+            | ReceiveOutcome::Some
+            | ReceiveOutcome::Crowded { .. }) => {
                 backoff.reset();
                 retries.pause = None;
                 let others = receives.len();
                 let wanted = match outcome {
-                    ReceiveOutcome::Backlog => others + 2,
+                    ReceiveOutcome::Backlog => {
+                        allowed = allowed.saturating_add(1);
+                        others + 2
+                    }
+                    // Many that waited beside each other are one crowd.
+                    ReceiveOutcome::Crowded { asked } if asked >= crowded_at => {
+                        (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
+                        others + 1
+                    }
                     _ => others + 1,
-                };
-                allowed = match outcome {
-                    ReceiveOutcome::Crowded => others.div_ceil(2),
-                    ReceiveOutcome::Backlog => allowed.saturating_add(1),
-                    _ => allowed,
                 };
                 let most = poller.pollers_max().min(allowed).max(1);
                 for _ in others..wanted.min(most) {
@@ -226,8 +230,11 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         }
         let redelivered = messages.iter().filter(|message| message.receive_count > 1).count();
         let received = messages.len();
-        let outcome =
-            if room.has_waited { ReceiveOutcome::Crowded } else { self.outcome(&messages, asked) };
+        let outcome = if room.has_waited {
+            ReceiveOutcome::Crowded { asked }
+        } else {
+            self.outcome(&messages, asked)
+        };
         let due = visibility::due(room.hidden_since(), context.traits.visibility_timeout);
         let (receipts, room) = self.hold(messages, room.permit, due);
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
@@ -241,17 +248,22 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         if are_unread {
             context.flow.signals.emit(&Unread { messages: received });
             drop((room, receiving));
-            // What is in progress would bring it straight back: it goes back with all that is held.
-            tokio::select! {
-                biased;
-                () = context.flow.stop.draining() => {}
-                _ = context.gate.left(GateState::Closed) => {}
-            }
-            (self.intake)(Arrival::Unread(receipts));
+            self.goes_back(receipts).await;
         } else if !receipts.is_empty() {
             (self.intake)(Arrival::Read(receipts, room));
         }
         outcome
+    }
+
+    /// Gives back what is not read, once the gate is open: what is in progress would bring it straight
+    /// back. At a drain it goes back with all that is held.
+    async fn goes_back(&self, receipts: Vec<Receipt>) {
+        tokio::select! {
+            biased;
+            () = self.context.flow.stop.draining() => {}
+            _ = self.context.gate.left(GateState::Closed) => {}
+        }
+        (self.intake)(Arrival::Unread(receipts));
     }
 
     /// Gives each message its part of the reservation: what it takes, and as much again for what is

@@ -32,8 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::wire::{ATTRIBUTE_NAMES, ChangeVisibility, Delete, Receive, SYSTEM_ATTRIBUTE_NAMES};
-use super::{AnyRoom, BATCH_MAX, Brought, EntryOutcome, Queue, QueueFault, Room};
-use crate::message::QueueMessage;
+use super::{BATCH_MAX, Brought, EntryOutcome, Queue, QueueFault, Room};
 
 pub use self::calls::{ApiCalls, Operation};
 pub use self::client::SqsQueue;
@@ -47,15 +46,6 @@ pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 const RECEIVE_GRACE: Duration = Duration::from_secs(10);
 
 impl Queue for SqsQueue {
-    async fn receive(
-        &self,
-        max: usize,
-        wait: Duration,
-        attempt: Option<&str>,
-    ) -> Result<Vec<QueueMessage>, QueueFault> {
-        Ok(self.receive_into(max, wait, attempt, &mut AnyRoom).await?.messages)
-    }
-
     fn tells_size(&self) -> bool {
         self.lean.is_some()
     }

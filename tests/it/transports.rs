@@ -7,6 +7,7 @@
 mod answers;
 mod connections;
 mod requests;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::queue::QueueFault;
 
 /// What is to be tried again once no receive is in progress.
@@ -19,7 +21,9 @@ pub(super) enum ReceiveOutcome {
     Backlog,
     Some,
     /// There was no room at once for what it brought.
-    Crowded,
+    Crowded {
+        asked: Instant,
+    },
     Nothing,
     Fault {
         fault: QueueFault,

@@ -3,7 +3,8 @@
 //!
 //! What waits for room is hidden already and has no known handle, so it can be neither extended nor
 //! given back. So it waits for a quarter of its visibility timeout at most, and for no longer than a
-//! server may keep an answer that nobody reads; not at all once the gate closes or the worker drains; then it is read for its handles alone, and goes back.
+//! server may keep an answer that nobody reads; not at all once the gate closes or the worker drains.
+//! Then it is read for its handles alone, and goes back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -78,7 +79,7 @@ pub(super) struct AnswerRoom<'a, Q> {
     lately: &'a Lately,
     pub permit: Permit,
     asked: Instant,
-    /// When the answer began, where it has told its size.
+    /// When the answer began, where it has asked for room.
     began: Option<Instant>,
     /// Whether there was no room at once.
     pub has_waited: bool,
@@ -103,12 +104,11 @@ impl<'a, Q> AnswerRoom<'a, Q> {
 }
 
 impl<Q: Queue> Room for AnswerRoom<'_, Q> {
-    async fn make(&mut self, bytes: Option<usize>) -> bool {
+    async fn make(&mut self, bytes: usize) -> bool {
         let PollersContext { budget, shares, gate, flow, traits, .. } = self.context;
-        self.began = Some(Instant::now());
+        self.began.get_or_insert_with(Instant::now);
         // While it is read it stands beside its text, and then beside what is made of it.
-        let largest = Shares::of_answer(BATCH_MAX, traits.message_bytes_max);
-        let needed = bytes.map_or(largest, Shares::of_message).min(shares.receives);
+        let needed = Shares::of_message(bytes).min(shares.receives);
         // Read or not: receives to come need as much.
         self.lately.note(needed);
         let lacking = needed.saturating_sub(self.permit.bytes());
@@ -116,14 +116,18 @@ impl<Q: Queue> Room for AnswerRoom<'_, Q> {
             return true;
         }
         self.has_waited = true;
-        let hidden_since = self.hidden_since();
+        let waits_until = self.hidden_since() + (traits.visibility_timeout / 4).min(ROOM_WAIT_MAX);
         tokio::select! {
             biased;
             () = flow.stop.draining() => false,
             _ = gate.left(GateState::Open) => false,
             () = budget.extend(&mut self.permit, lacking) => true,
-            () = sleep_until(hidden_since + (traits.visibility_timeout / 4).min(ROOM_WAIT_MAX)) => false,
+            () = sleep_until(waits_until) => false,
         }
+    }
+
+    fn hidden_until(&self) -> Instant {
+        self.hidden_since() + self.context.traits.visibility_timeout
     }
 }
 

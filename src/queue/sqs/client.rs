@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::address::QueueAddress;
@@ -99,21 +100,28 @@ impl SqsQueue {
         limit: Duration,
         request: impl Future<Output = Result<O, QueueFault>>,
     ) -> impl Future<Output = Result<O, QueueFault>> {
-        // Outside of what waits for it, which would keep room for it twice.
-        let request = tokio::time::timeout(limit, request);
-        async move {
-            self.calls.count(operation);
-            let asked = Instant::now();
-            let answer = request
-                .await
-                .unwrap_or_else(|_| Err(fault::timed_out(limit, operation, &self.address)));
+        let request = tokio::time::timeout(limit, request).map(move |answer| {
+            answer.unwrap_or_else(|_| Err(fault::timed_out(limit, operation, &self.address)))
+        });
+        self.told(operation, request)
+    }
+
+    /// Counts and tells of one request that has a bound.
+    pub(super) fn told<O>(
+        &self,
+        operation: Operation,
+        request: impl Future<Output = Result<O, QueueFault>>,
+    ) -> impl Future<Output = Result<O, QueueFault>> {
+        self.calls.count(operation);
+        let asked = Instant::now();
+        // No `await` of its own: what waits would have room for the request twice.
+        request.inspect(move |answer| {
             let error = answer.as_ref().err().map(|fault| fault.kind.name());
             self.signals.emit(&QueueCalled {
                 operation: operation.name(),
                 took: asked.elapsed(),
                 error,
             });
-            answer
-        }
+        })
     }
 }

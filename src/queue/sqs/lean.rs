@@ -9,6 +9,7 @@ mod calls;
 mod clock;
 mod login;
 mod pool;
+mod reading;
 mod signer;
 mod way;
 
@@ -24,11 +25,11 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper_util::client::proxy::matcher::Matcher;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use self::clock::ServerClock;
 use self::login::Login;
-use self::pool::{Body, Pool};
+use self::pool::{Answer, Pool};
 use self::signer::Signer;
 use self::way::{AnyError, Way};
 use super::address::QueueAddress;
@@ -36,7 +37,7 @@ use super::calls::Operation;
 use super::fault::{self, Said};
 use super::profile::Chosen;
 use super::wire::{self, Call, Refusal};
-use crate::queue::{AnyRoom, QueueFault, Room};
+use crate::queue::QueueFault;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const X_AMZ_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -46,6 +47,9 @@ const X_AMZN_QUERY_MODE: HeaderName = HeaderName::from_static("x-amzn-query-mode
 
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("longshore/", env!("CARGO_PKG_VERSION")));
+
+/// The most that is read of what a server says about a refusal.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 /// Bounds that it shares with the SDK's client.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +78,7 @@ pub(super) struct Lean {
 pub(super) enum Failure {
     NoCredentials(String),
     Refused(Refusal),
-    /// No answer has begun within this time.
+    /// Nothing has come within this time.
     TimedOut(Duration),
     Unreachable(String),
 }
@@ -137,41 +141,34 @@ impl Lean {
         })
     }
 
-    /// Makes a call, and returns the body of the answer that says what was done, as far as there is
-    /// `room` for it. `limit`: for all but waiting for room.
-    async fn call<C: Call>(
-        &self,
-        call: &C,
-        limit: Duration,
-        room: &mut impl Room,
-    ) -> Result<Body, Failure> {
+    /// Makes a call, within `limit` whatever it takes (credentials, a connection, a second try), and
+    /// returns the answer that says what was done. Its body is not read yet.
+    async fn call<C: Call>(&self, call: &C, limit: Duration) -> Result<Answer, Failure> {
+        let answered = timeout(limit, self.answered(call)).await;
+        answered.unwrap_or(Err(Failure::TimedOut(limit)))
+    }
+
+    async fn answered<C: Call>(&self, call: &C) -> Result<Answer, Failure> {
         let body = Bytes::from(call.encode());
         let loaded = self.login.credentials(self.clock.now_ms()).await;
         let mut credentials = loaded.map_err(Failure::NoCredentials)?;
         let mut is_first = true;
         loop {
-            let request = self.request(C::TARGET, &body, &credentials)?;
-            let asked = Instant::now();
-            let timed_out = |_| Failure::TimedOut(limit);
-            let answer = timeout(limit, self.pool.call(request)).await.map_err(timed_out)??;
-            let left = limit.saturating_sub(asked.elapsed());
+            let signed_ms = self.clock.now_ms();
+            let request = self.request(C::TARGET, &body, signed_ms, &credentials)?;
+            let answer = self.pool.call(request).await?;
             if answer.status.is_success() {
-                return self
-                    .pool
-                    .read(answer, room, left)
-                    .await
-                    .map_err(timed_out)?
-                    .map_err(Failure::from);
+                return Ok(answer);
             }
             let (status, headers) = (answer.status.as_u16(), answer.headers.clone());
-            let read = self.pool.read(answer, &mut AnyRoom, left).await.map_err(timed_out)??;
-            let Body::Whole(body) = read else { continue };
-            let refusal = wire::refusal(status, &headers, &body);
+            // The status says enough where the rest does not come, or is of no size for an error.
+            let said = self.pool.read_all(answer, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+            let refusal = wire::refusal(status, &headers, &said);
             let code = refusal.code.as_deref().map(fault::bare_code).unwrap_or_default();
             if !std::mem::take(&mut is_first) {
                 return Err(Failure::Refused(refusal));
             }
-            if self.clock.is_corrected_by(code, &headers) {
+            if self.clock.is_corrected_by(code, &headers, signed_ms) {
                 continue;
             }
             if !is_of_credentials(code) {
@@ -182,16 +179,17 @@ impl Lean {
         }
     }
 
-    /// The request, signed for now.
+    /// The request, signed for `now_ms`, milliseconds since the epoch.
     fn request(
         &self,
         target: &'static str,
         body: &Bytes,
+        now_ms: i64,
         credentials: &Arc<Credentials>,
     ) -> Result<Request<Full<Bytes>>, AnyError> {
         let signature = self
             .signer
-            .sign(self.clock.now_ms(), credentials, target, body)
+            .sign(now_ms, credentials, target, body)
             .ok_or("this machine's clock has a time of no calendar")?;
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = http::Method::POST;

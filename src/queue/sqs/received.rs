@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::address::QueueAddress;
 use super::fault;
-use super::wire::{Handle, Message, Text};
+use super::wire::{Message, Text, Unread};
 use crate::message::{Fifo, QueueMessage};
 use crate::queue::QueueFault;
 
@@ -24,14 +24,17 @@ pub(super) fn messages(
 }
 
 /// One that is not read: it goes back.
-pub(super) fn unread(handle: Handle) -> Option<QueueMessage> {
-    let (Some(message_id), Some(receipt_handle)) = (handle.message_id, handle.receipt_handle)
-    else {
+pub(super) fn unread(handle: Unread, in_fifo_queue: bool) -> Option<QueueMessage> {
+    let Unread { message_id, receipt_handle, place } = handle;
+    let (Some(message_id), Some(receipt_handle)) = (message_id, receipt_handle) else {
         tracing::error!("the queue sent a message without MessageId or ReceiptHandle: left to it");
         return None;
     };
     let receipt_handle = receipt_handle.into();
-    Some(QueueMessage { message_id, receipt_handle, ..QueueMessage::default() })
+    let place = place.unwrap_or_default();
+    let sequence = place.sequence_number.and_then(|number| number.parse().ok());
+    let fifo = fifo(place.message_group_id, sequence, in_fifo_queue);
+    Some(QueueMessage { message_id, receipt_handle, fifo, ..QueueMessage::default() })
 }
 
 /// Whether a server has sent no message with its time of sending: not one odd message, but a server
@@ -48,9 +51,6 @@ fn has_no_times(messages: &[Message<'_>]) -> bool {
 /// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor
 /// settled. AWS sends none such; one from elsewhere is left hidden and logged, and comes again. A
 /// body that is absent is empty.
-///
-/// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0.
-/// A standard queue may have groups too, for fairness between them, but no order to keep.
 pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<QueueMessage> {
     let system = message.system.unwrap_or_default();
     let sent_ms = number(system.sent_timestamp.as_ref());
@@ -62,11 +62,8 @@ pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<Queue
         );
         return None;
     };
-    let group = system.message_group_id.filter(|_| in_fifo_queue);
-    let fifo = group.map(|group| Fifo {
-        group: group.into_string(),
-        sequence: number(system.sequence_number.as_ref()).unwrap_or(0),
-    });
+    let group = system.message_group_id.map(Text::into_string);
+    let fifo = fifo(group, number(system.sequence_number.as_ref()), in_fifo_queue);
     // The order of an answer is anybody's.
     let mut attributes = message.attributes;
     attributes.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -83,6 +80,13 @@ pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<Queue
     })
 }
 
+/// A message of a FIFO queue has a group, and a sequence number; where a server gives none it is 0.
+/// A standard queue may have groups too, for fairness between them, but no order to keep.
+fn fifo(group: Option<String>, sequence: Option<u128>, in_fifo_queue: bool) -> Option<Fifo> {
+    let group = group.filter(|_| in_fifo_queue)?;
+    Some(Fifo { group, sequence: sequence.unwrap_or(0) })
+}
+
 fn number<T: std::str::FromStr>(text: Option<&Text<'_>>) -> Option<T> {
     text?.0.parse().ok()
 }
@@ -94,9 +98,21 @@ fn without_session(sender: &str) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::System;
+    use super::super::wire::{System, handles};
     use super::*;
     use crate::message::Attribute;
+
+    #[test]
+    fn what_goes_back_unread_keeps_its_place_in_a_fifo_queue() {
+        let answer = br#"{"Messages":[{"MessageId":"m","ReceiptHandle":"h","Attributes":
+            {"MessageGroupId":"g","SequenceNumber":"18849496460467696128"}}]}"#;
+        let handle = || handles(&answer[..]).expect("an answer").remove(0);
+        let message = unread(handle(), true).expect("it has a handle");
+        let fifo = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
+        assert_eq!((&*message.receipt_handle, message.fifo), ("h", Some(fifo)));
+        assert_eq!(unread(handle(), false).expect("it has a handle").fifo, None);
+        assert!(unread(Unread { receipt_handle: None, ..handle() }, true).is_none());
+    }
 
     fn text(text: &str) -> Text<'static> {
         text.to_owned().into()

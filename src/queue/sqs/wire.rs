@@ -10,7 +10,7 @@ mod answer;
 mod refusal;
 mod request;
 
-pub(super) use self::answer::{Handle, Message, System, Text, batch, handles, messages};
+pub(super) use self::answer::{Message, System, Text, Unread, batch, handles, messages};
 pub(super) use self::refusal::{Refusal, refusal};
 pub(super) use self::request::{
     ATTRIBUTE_NAMES, CONTENT_TYPE, Call, ChangeVisibility, Delete, Receive, SYSTEM_ATTRIBUTE_NAMES,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use longshore::queue::{QueueFaultKind, Room};
+use longshore::queue::QueueFaultKind;
 
 use super::*;
 use crate::support::until;
@@ -170,82 +170,4 @@ async fn a_call_that_is_given_up_leaves_its_connection_to_nobody(transport: Tran
     assert_eq!(case.receive().await.expect("received"), ["b"]);
     let asked = case.server.asked();
     assert_ne!(asked[0].connection, asked[1].connection);
-}
-
-/// The SDK reads whatever comes.
-#[tokio::test]
-async fn an_answer_that_no_receive_can_have_is_not_read() {
-    let huge = 64 * 1024 * 1024 + 1;
-    let announced = format!("HTTP/1.1 200 OK\r\nContent-Length: {huge}\r\n\r\n{{");
-    let mut chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-    for _ in 0..65 {
-        chunked.extend_from_slice(b"100000\r\n");
-        chunked.extend(std::iter::repeat_n(b' ', 1024 * 1024));
-        chunked.extend_from_slice(b"\r\n");
-    }
-    for reply in [Reply::Bytes(announced.into_bytes()), Reply::Bytes(chunked)] {
-        let case = Case::new(Transport::Lean, move |number, _| match number {
-            0 => reply.clone(),
-            _ => Reply::json(&one("b")),
-        })
-        .await;
-        let fault = case.receive().await.expect_err("too large");
-        assert_eq!(fault.kind, QueueFaultKind::Unavailable);
-        assert!(fault.text.contains("an answer of more than 67108864 bytes"), "{fault}");
-        assert_eq!(case.receive().await.expect("received"), ["b"]);
-    }
-}
-
-/// Says how large the answer was for which room was asked, and whether there is some.
-struct Told(Vec<Option<usize>>, bool);
-
-impl Room for Told {
-    async fn make(&mut self, bytes: Option<usize>) -> bool {
-        self.0.push(bytes);
-        self.1
-    }
-}
-
-/// The SDK reads whatever comes.
-#[tokio::test]
-async fn an_answer_is_read_once_there_is_room_for_it() {
-    let answer = one(&"x".repeat(3_000_000)).to_string();
-    let length = answer.len();
-    let case = Case::new(Transport::Lean, move |_, _| Reply::with(200, "", &answer)).await;
-    assert!(case.queue.tells_size());
-    let mut room = Told(Vec::new(), true);
-    let brought = case.queue.receive_into(10, NOW, None, &mut room).await.expect("received");
-    assert_eq!((room.0, brought.are_unread), (vec![Some(length)], false));
-    assert_eq!(brought.messages[0].body.len(), 3_000_000);
-    let mut room = Told(Vec::new(), false);
-    let brought = case.queue.receive_into(10, NOW, None, &mut room).await.expect("received");
-    assert_eq!((room.0, brought.are_unread), (vec![Some(length)], true));
-    let message = &brought.messages[0];
-    assert_eq!((message.message_id.as_str(), &*message.receipt_handle), ("m", "h"));
-    assert!(message.body.is_empty(), "nothing else of it is read");
-    assert_eq!(connections(&case).len(), 1, "the connection is kept");
-}
-
-#[tokio::test]
-async fn an_answer_that_ends_early_gives_no_handles_either() {
-    let Reply::Bytes(whole) = Reply::json(&one("a")) else { unreachable!() };
-    let half = Reply::LastBytes(whole[..whole.len() - 3].to_vec());
-    let case = Case::new(Transport::Lean, move |_, _| half.clone()).await;
-    let mut room = Told(Vec::new(), false);
-    let fault = case.queue.receive_into(10, NOW, None, &mut room).await.expect_err("half");
-    assert_eq!(fault.kind, QueueFaultKind::Unavailable);
-}
-
-#[tokio::test]
-async fn an_answer_in_chunks_tells_no_size() {
-    let body = one("a").to_string();
-    let chunked = format!(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
-        body.len()
-    );
-    let reply = Reply::Bytes(chunked.into_bytes());
-    let case = Case::new(Transport::Lean, move |_, _| reply.clone()).await;
-    let mut room = Told(Vec::new(), true);
-    case.queue.receive_into(10, NOW, None, &mut room).await.expect("received");
-    assert_eq!(room.0, [None]);
 }

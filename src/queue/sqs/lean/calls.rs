@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::Lean;
-use super::pool::Body;
+use super::reading::Body;
+use super::{Failure, Lean};
 use crate::queue::sqs::batch::{self, Refused};
 use crate::queue::sqs::calls::Operation;
 use crate::queue::sqs::client::{CALL_MAX, SqsQueue};
 use crate::queue::sqs::fault::{self, Said};
 use crate::queue::sqs::received;
 use crate::queue::sqs::wire::{self, Call, ChangeVisibility, Delete, Receive, Text};
-use crate::queue::{AnyRoom, Brought, EntryOutcome, QueueFault, ROOM_WAIT_MAX, Room};
+use crate::queue::{Brought, EntryOutcome, QueueFault, Room};
+
+/// The most that is read of what became of ten entries.
+const BATCH_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 impl SqsQueue {
     pub(in crate::queue::sqs) async fn receive_by(
@@ -20,9 +23,13 @@ impl SqsQueue {
         limit: Duration,
         room: &mut impl Room,
     ) -> Result<Brought, QueueFault> {
-        // What waits for room is answered already.
-        self.bounded(Operation::Receive, limit + ROOM_WAIT_MAX, async {
-            match self.answer(lean, Operation::Receive, call, limit, room).await? {
+        // Each step has its own bound, and what waits for room is answered already.
+        self.told(Operation::Receive, async {
+            let read = async {
+                let answer = lean.call(call, limit).await?;
+                lean.pool.read_into(answer, room).await
+            };
+            match read.await.map_err(|failure| self.failed(Operation::Receive, failure))? {
                 Body::Whole(answer) => {
                     let messages = wire::messages(&answer);
                     let messages = messages.ok_or_else(|| self.unreadable(Operation::Receive))?;
@@ -30,7 +37,10 @@ impl SqsQueue {
                     Ok(Brought { messages, are_unread: false })
                 }
                 Body::Handles(handles) => {
-                    let messages = handles.into_iter().filter_map(received::unread).collect();
+                    let messages = handles
+                        .into_iter()
+                        .filter_map(|handle| received::unread(handle, self.fifo))
+                        .collect();
                     Ok(Brought { messages, are_unread: true })
                 }
             }
@@ -63,8 +73,11 @@ impl SqsQueue {
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
         batch::within_limit(entries)?;
         self.bounded(operation, CALL_MAX, async {
-            let answer = self.answer(lean, operation, call, CALL_MAX, &mut AnyRoom).await?;
-            let Body::Whole(answer) = answer else { return Err(self.unreadable(operation)) };
+            let read = async {
+                let answer = lean.call(call, CALL_MAX).await?;
+                lean.pool.read_all(answer, BATCH_ANSWER_BYTES_MAX).await
+            };
+            let answer = read.await.map_err(|failure| self.failed(operation, failure))?;
             let read = wire::batch(&answer).ok_or_else(|| self.unreadable(operation))?;
             let (done, failed) =
                 (read.successful.unwrap_or_default(), read.failed.unwrap_or_default());
@@ -79,16 +92,8 @@ impl SqsQueue {
         .await
     }
 
-    async fn answer(
-        &self,
-        lean: &Lean,
-        operation: Operation,
-        call: &impl Call,
-        limit: Duration,
-        room: &mut impl Room,
-    ) -> Result<Body, QueueFault> {
-        let answer = lean.call(call, limit, room).await;
-        answer.map_err(|failure| failure.into_fault(operation, &self.address))
+    fn failed(&self, operation: Operation, failure: Failure) -> QueueFault {
+        failure.into_fault(operation, &self.address)
     }
 
     /// The status says that it was done, and the rest is none of SQS.

@@ -36,9 +36,9 @@ impl ServerClock {
         self.here.now_ms().saturating_add(self.ahead_ms.load(Ordering::Relaxed))
     }
 
-    /// Whether a request that was refused with `code` may have been signed for a wrong time. The next
-    /// one is signed for what the answer's `Date` says.
-    pub fn is_corrected_by(&self, code: &str, headers: &HeaderMap) -> bool {
+    /// Whether a request that was refused with `code` was signed for a wrong time: `signed_ms`. The
+    /// next one is signed for what the answer's `Date` says.
+    pub fn is_corrected_by(&self, code: &str, headers: &HeaderMap, signed_ms: i64) -> bool {
         if !CODES.contains(&code) {
             return false;
         }
@@ -47,8 +47,12 @@ impl ServerClock {
         else {
             return false;
         };
-        if date.as_millisecond().abs_diff(self.now_ms()) < SKEW_MIN_MS {
+        if date.as_millisecond().abs_diff(signed_ms) < SKEW_MIN_MS {
             return false;
+        }
+        if date.as_millisecond().abs_diff(self.now_ms()) < SKEW_MIN_MS {
+            // Another call, which was under way beside this one, has corrected it.
+            return true;
         }
         let ahead = date.as_millisecond().saturating_sub(self.here.now_ms());
         self.ahead_ms.store(ahead, Ordering::Relaxed);
@@ -75,28 +79,30 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_the_time_corrects_the_clock_once() {
+    fn a_refusal_for_the_time_corrects_the_clock_for_all_that_were_signed_for_it() {
         let hour = 3_600_000;
         for off in [hour, -hour] {
             let clock = ServerClock::default();
-            let there = clock.now_ms() + off;
-            assert!(clock.is_corrected_by("SignatureDoesNotMatch", &dated(there)));
+            let signed = clock.now_ms();
+            let there = signed + off;
+            let refused =
+                |signed| clock.is_corrected_by("SignatureDoesNotMatch", &dated(there), signed);
+            assert!(refused(signed));
             assert!(clock.now_ms().abs_diff(there) < SKEW_MIN_MS);
-            assert!(
-                !clock.is_corrected_by("SignatureDoesNotMatch", &dated(there)),
-                "it is right now"
-            );
+            assert!(refused(signed), "it was under way, signed for the same time");
+            assert!(!refused(clock.now_ms()), "it is right now");
         }
     }
 
     #[test]
     fn another_refusal_or_one_without_a_date_says_nothing_of_the_clock() {
         let clock = ServerClock::default();
-        let there = clock.now_ms() + 3_600_000;
-        assert!(!clock.is_corrected_by("InvalidClientTokenId", &dated(there)));
-        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &HeaderMap::new()));
+        let now = clock.now_ms();
+        let there = now + 3_600_000;
+        assert!(!clock.is_corrected_by("InvalidClientTokenId", &dated(there), now));
+        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &HeaderMap::new(), now));
         let odd = HeaderMap::from_iter([(http::header::DATE, HeaderValue::from_static("soon"))]);
-        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &odd));
-        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &dated(clock.now_ms())));
+        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &odd, now));
+        assert!(!clock.is_corrected_by("RequestTimeTooSkewed", &dated(now), now));
     }
 }

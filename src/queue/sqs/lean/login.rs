@@ -31,8 +31,8 @@ struct Inner {
     provider: SharedCredentialsProvider,
     load_max: Duration,
     kept: Mutex<Option<Kept>>,
-    /// Held by the one who loads.
-    loading: tokio::sync::Mutex<()>,
+    /// Held by the one who loads. When a load failed last, and why.
+    loading: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,12 +67,18 @@ impl Login {
     }
 
     async fn loaded(&self, now_ms: i64) -> Result<Arc<Credentials>, String> {
-        let _loading = self.0.loading.lock().await;
-        // Somebody else may have loaded them meanwhile.
+        let asked = Instant::now();
+        let mut loading = self.0.loading.lock().await;
+        // Somebody else may have loaded them meanwhile, or have failed.
         if let Some(credentials) = self.kept(now_ms) {
             return Ok(credentials);
         }
-        self.load(now_ms).await
+        if let Some((_, reason)) = loading.as_ref().filter(|(failed, _)| *failed >= asked) {
+            return Err(reason.clone());
+        }
+        let loaded = self.load(now_ms).await;
+        *loading = loaded.as_ref().err().map(|reason| (Instant::now(), reason.clone()));
+        loaded
     }
 
     /// Loads others than `refused`, which the server no longer takes. `None` where there are none.
@@ -156,7 +162,9 @@ mod tests {
         {
             let number = self.given.fetch_add(1, Ordering::Relaxed);
             future::ProvideCredentials::ready(match self.broken_from {
-                Some(from) if number >= from => Err(CredentialsError::not_loaded("broken")),
+                Some(from) if number >= from => {
+                    Err(CredentialsError::not_loaded(format!("broken at {number}")))
+                }
                 _ => {
                     let expiry = self.holds.map(|holds| UNIX_EPOCH + since_epoch(NOW) + holds);
                     Ok(Credentials::new(number.to_string(), "secret", None, expiry, "test"))
@@ -197,6 +205,16 @@ mod tests {
         }
         let gone = number(&login, NOW + 60 * 60_000).await.expect_err("expired");
         assert!(gone.contains("broken"), "{gone}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_for_a_load_that_fails_fail_with_it() {
+        let login = login(Numbered { broken_from: Some(0), ..Numbered::default() });
+        let fails = async || number(&login, NOW).await.expect_err("broken");
+        let (one, other) = tokio::join!(fails(), fails());
+        assert!(one.contains("broken at 0") && other == one, "{one}; {other}");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(fails().await.contains("broken at 1"), "who comes later tries again");
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@ impl Way {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Shared by the addresses of a name: one that does not answer leaves time to the others.
+        tcp.set_connect_timeout(Some(connect_max));
         let is_plain = endpoint.scheme_str() == Some("http");
         let connector = match (proxy, is_plain) {
             (None, true) => Connector::Plain(TowerToHyperService::new(tcp)),

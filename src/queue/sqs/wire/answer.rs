@@ -104,17 +104,27 @@ pub fn messages(body: &[u8]) -> Option<Vec<Message<'_>>> {
 /// Of a message for which there was no room.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Handle {
+pub struct Unread {
     pub message_id: Option<String>,
     pub receipt_handle: Option<String>,
+    #[serde(rename = "Attributes")]
+    pub place: Option<Place>,
+}
+
+/// Where it stands in a FIFO queue.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Place {
+    pub message_group_id: Option<String>,
+    pub sequence_number: Option<String>,
 }
 
 /// The handles of a receive's answer, in memory for these alone; `None` where it cannot be read.
-pub fn handles(answer: impl Read) -> Option<Vec<Handle>> {
+pub fn handles(answer: impl Read) -> Option<Vec<Unread>> {
     #[derive(Default, Deserialize)]
     struct Answer {
         #[serde(rename = "Messages")]
-        messages: Option<Vec<Handle>>,
+        messages: Option<Vec<Unread>>,
     }
     let answer: Answer = serde_json::from_reader(answer).ok()?;
     Some(answer.messages.unwrap_or_default())
@@ -242,10 +252,14 @@ mod tests {
     #[test]
     fn handles_alone_are_read_of_an_answer_without_room() {
         let message = json!({ "MessageId": "m", "ReceiptHandle": "h/+\"=", "Body": "{\"ReceiptHandle\":\"no\"}",
+            "Attributes": { "MessageGroupId": "g", "SenderId": "s", "SequenceNumber": "18" },
             "MessageAttributes": { "ReceiptHandle": { "StringValue": "nor this" } } });
         let read = handles(one(&message).as_bytes()).expect("readable");
         assert_eq!(read[0].message_id.as_deref(), Some("m"));
         assert_eq!(read[0].receipt_handle.as_deref(), Some("h/+\"="));
+        let place = read[0].place.as_ref().expect("a place");
+        let (group, sequence) = (&place.message_group_id, &place.sequence_number);
+        assert_eq!((group.as_deref(), sequence.as_deref()), (Some("g"), Some("18")));
         assert!(handles(&one(&message).as_bytes()[..100]).is_none(), "half an answer");
         assert_eq!(handles(&b"{}"[..]).map(|read| read.len()), Some(0));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::message::QueueMessage;
-use longshore::queue::{AnyRoom, Brought, EntryOutcome, QueueFault, QueueFaultKind, Room};
+use longshore::queue::{Brought, EntryOutcome, QueueFault, QueueFaultKind, Room};
 use tokio::time::Instant;
 
 use crate::simulation::conduct::{self, Request};
@@ -79,7 +79,7 @@ impl QueueClient {
             return true;
         }
         let asked_at = Instant::now();
-        let finds = room.make(Some(brought.iter().map(answer_bytes).sum())).await;
+        let finds = room.make(brought.iter().map(answer_bytes).sum()).await;
         let history = &self.who.conditions().history;
         if !finds {
             history.saw(Fault::AnswerUnread);
@@ -139,20 +139,11 @@ fn answer_bytes(delivery: &Delivery) -> usize {
 
 /// What is known of a message of which only the handle is read.
 fn unread(message: QueueMessage) -> QueueMessage {
-    let QueueMessage { message_id, receipt_handle, .. } = message;
-    QueueMessage { message_id, receipt_handle, ..QueueMessage::default() }
+    let QueueMessage { message_id, receipt_handle, fifo, .. } = message;
+    QueueMessage { message_id, receipt_handle, fifo, ..QueueMessage::default() }
 }
 
 impl longshore::queue::Queue for QueueClient {
-    async fn receive(
-        &self,
-        max: usize,
-        wait: Duration,
-        attempt: Option<&str>,
-    ) -> Result<Vec<QueueMessage>, QueueFault> {
-        Ok(self.receive_into(max, wait, attempt, &mut AnyRoom).await?.messages)
-    }
-
     fn tells_size(&self) -> bool {
         self.who.conditions().plan.tells_size
     }
