@@ -1,6 +1,5 @@
 //! Why there is no database, in one line that says what to do and never holds credentials.
 
-use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, Tls};
 
+use super::escapes::Escapes;
 use super::options::selection_timeout;
 use super::redactor::Redactor;
 
@@ -62,6 +62,19 @@ pub enum MongoManagerError {
     )]
     HostUnknown { detail: String },
     #[error(
+        "{path}, the socket that the MongoDB URI names, does not exist: check that the server runs on this machine, and its \
+         net.unixDomainSocket.pathPrefix{hint}"
+    )]
+    NoSocket { path: String, hint: &'static str },
+    #[error(
+        "{path}, which the MongoDB URI names, is not a socket: name the one that the server listens at, as in /tmp/mongodb-27017.sock"
+    )]
+    NotASocket { path: String },
+    #[error(
+        "{host} is a path, and is taken for the name of a host: the name of a socket ends in .sock"
+    )]
+    MisnamedSocket { host: String },
+    #[error(
         "MongoDB at {hosts} refused the credentials: {detail}; check user name, password and authSource"
     )]
     BadCredentials { hosts: String, detail: String },
@@ -90,49 +103,6 @@ pub enum MongoManagerError {
     Failed { hosts: String, detail: String },
     #[error("the MongoDB client is there already: configure it before its first use")]
     AlreadyStarted,
-}
-
-/// Advice about a connection string that cannot be read: only where user name or password have what
-/// the driver takes for something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Escapes {
-    Fine,
-    Missing,
-}
-
-impl Escapes {
-    /// Of a connection string that may be broken. A `%` that begins no escape is one too.
-    pub(super) fn of(uri: &str) -> Self {
-        let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-        let Some((first, rest)) = after_scheme.split_once('@') else { return Self::Fine };
-        // An @ in an option is none of the password.
-        let before_path = rest.split(['/', '?']).next().unwrap_or(rest);
-        let Some((user, password)) = first.split_once(':') else { return Self::Fine };
-        let is_reserved = |text: &str| text.contains(['/', '?', '#', '[', ']', ':', '@']);
-        let is_missing = is_reserved(user)
-            || is_reserved(password)
-            || before_path.contains('@')
-            || [user, password].into_iter().any(has_broken_escape);
-        if is_missing { Self::Missing } else { Self::Fine }
-    }
-}
-
-fn has_broken_escape(text: &str) -> bool {
-    text.split('%').skip(1).any(|after| {
-        let digits = after.as_bytes().get(..2);
-        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-impl fmt::Display for Escapes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fine => Ok(()),
-            Self::Missing => f.write_str(
-                "; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)",
-            ),
-        }
-    }
 }
 
 /// Codes of the server: `Unauthorized` and `AuthenticationFailed`.

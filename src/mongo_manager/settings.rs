@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, Credential};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error::{self, Escapes, MongoManagerError};
+use super::error::{self, MongoManagerError};
+use super::escapes::Escapes;
 use super::options::options_in;
 use super::redactor::Redactor;
+use super::sockets;
 use super::transport::Transport;
 use crate::config::{self, DbConfig};
 
@@ -84,6 +86,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     if !config.allow_insecure {
         Transport::refuse_weak(&options, &options.hosts)?;
     }
+    sockets::refuse_absent(&options.hosts, &redactor)?;
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     // Whether and when to ask again is decided in one place, and that is not the driver.
     options.max_adaptive_retries = Some(0);
@@ -262,6 +265,7 @@ mod tests {
             ("mongodb://u:hun/hunter2@host/db", vec![], "percent-encoded"),
             ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
             ("mongodb://u:12?hunter2@host/db", vec![], "percent-encoded"),
+            ("mongodb://%2Fjust%2Fnope.sock/db", vec![], "/just/nope.sock, the socket"),
             ("mongodb://host/db?maxPolSize=3", vec![], "maxpolsize is an invalid option"),
             (
                 "mongodb://host/db",
