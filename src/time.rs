@@ -112,6 +112,16 @@ pub enum TimeError {
     )]
     UnknownUnit,
     #[error(
+        "is a $date of digits as a text, which may be seconds or milliseconds: give $date RFC 3339 (2026-11-22T10:00:00Z), or milliseconds as \
+         a number"
+    )]
+    DigitsInDate,
+    #[error(
+        "is a $date outside the years 2000 to 2100, and given as a number, which counts milliseconds there: give milliseconds, or $date with \
+         RFC 3339 (2026-11-22T10:00:00Z)"
+    )]
+    DateUnlikely,
+    #[error(
         "looks like microseconds: send milliseconds, or RFC 3339 (2026-11-22T10:00:00.123456Z)"
     )]
     Microseconds,
@@ -142,6 +152,22 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
     Unit::BySize.text(text)
 }
 
+/// Reads the text of a `$date`, which is one of the written forms: there a number counts
+/// milliseconds, and as a text it counts nothing that is known.
+///
+/// # Errors
+/// Where it cannot be read, or is outside the years 1 to 9999.
+pub fn from_date_text(text: &str) -> Result<Time, TimeError> {
+    match from_text(text) {
+        Ok(_) | Err(TimeError::UnknownUnit | TimeError::Microseconds | TimeError::Nanoseconds)
+            if is_numeric(text.trim_ascii()) =>
+        {
+            Err(TimeError::DigitsInDate)
+        }
+        read => read,
+    }
+}
+
 impl Unit {
     /// Reads a time from text: one of the written forms, or a number in decimal digits.
     ///
@@ -149,9 +175,7 @@ impl Unit {
     /// Where it cannot be read, may be one of two things, or is outside the years of the unit.
     pub fn text(self, text: &str) -> Result<Time, TimeError> {
         let text = text.trim_ascii();
-        let of_number =
-            |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-        if text.bytes().all(of_number) {
+        if is_numeric(text) {
             if is_compact_date(text) {
                 return Err(TimeError::Ambiguous);
             }
@@ -228,6 +252,13 @@ fn by_size(read: impl Fn(i64) -> Result<Time, TimeError>) -> Result<Time, TimeEr
         }
     }
     Err(TimeError::UnknownUnit)
+}
+
+/// Whether it has what a number has, and nothing else.
+fn is_numeric(text: &str) -> bool {
+    let of_number =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+    text.bytes().all(of_number)
 }
 
 /// Whether a number is written as dates are without separators, `20261122` or `20261122100005`,

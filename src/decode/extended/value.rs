@@ -113,7 +113,7 @@ fn date(operand: &str) -> Result<i64, Problem> {
     }
 
     if let Some(text) = text(operand) {
-        return time::from_text(&text)
+        return time::from_date_text(&text)
             .map(time::Time::millis)
             .map_err(|error| (Reason::BadTime, error.to_string()));
     }
