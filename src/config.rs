@@ -5,7 +5,7 @@
 //! holds against this.
 
 mod collections;
-mod connection_options;
+pub(crate) mod connection_options;
 mod envelopes;
 mod indexes;
 mod ini_file;

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::connection_options;
 use super::key_path::KeyPath;
 
 /// What is said of a key that nothing asked for.
 pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
+    if let [db, options, name] = path.parts()
+        && (db.as_str(), options.as_str()) == ("db", "connection_options")
+    {
+        return connection_options::unknown(&KeyPath::new(vec![name.clone()]).to_string());
+    }
     match nearest(path, known) {
         Some(key) => format!("unknown key, did you mean {key}?"),
         None => "unknown key, config/longshore.toml has all of them".to_owned(),
@@ -67,6 +73,19 @@ mod tests {
         assert_eq!(nearest("route.x").as_deref(), Some("routes.x"));
         assert_eq!(nearest("queu.url").as_deref(), Some("queue.url"));
         assert_eq!(nearest("dbs.colour"), None);
+    }
+
+    #[test]
+    fn an_option_of_the_connection_is_compared_with_options_alone() {
+        let known = ["db.connection_options.maxPoolSize".into(), "queue.pollers_max".into()];
+        for (key, expected) in [
+            ("db.connection_options.maxPolSize", "did you mean maxPoolSize?"),
+            ("db.connection_options.compressors", "does not compress"),
+            ("db.connection_options.pollers_max", "the MongoDB manual's page"),
+        ] {
+            let text = unknown(&key.into(), &known);
+            assert!(text.contains(expected), "{text}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
             "routes.order.collection: is missing: the route needs it (a.toml:5)",
             "routes.order.write: is missing: the route needs it (a.toml:5)",
             "colour: unknown key, config/longshore.toml has all of them (a.toml:2)",
-            "db.connection_options.maxPoolSzie: unknown key, did you mean db.connection_options.maxPoolSize? (a.toml:7)",
+            "db.connection_options.maxPoolSzie: maxPoolSzie is not an option here, did you mean maxPoolSize? (a.toml:7)",
             "indexs: unknown key, config/longshore.toml has all of them (a.toml:3)",
             "queue: is a section: set a key in it, such as queue.url (a.toml:1)",
             "routes.order.colection: unknown key, did you mean routes.order.collection? (a.toml:5)",
