@@ -106,6 +106,11 @@ impl Reader {
         self.layers.names_in(&section.into())
     }
 
+    /// Whether some layer sets `key`.
+    pub(crate) fn has(&self, key: &KeyPath) -> bool {
+        self.layers.has(key)
+    }
+
     /// The keys of a table whose names are the operator's. Another value in its place is an error.
     pub(crate) fn keys_in(&mut self, section: &str) -> Vec<KeyPath> {
         let section = KeyPath::from(section);

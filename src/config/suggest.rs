@@ -18,6 +18,19 @@ pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
     }
 }
 
+/// The one of `names` that was meant by another one, if it is near enough.
+pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let near = names.filter_map(|name| {
+        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+/// Between a name and the one that was meant.
+const CHANGES_MAX: usize = 2;
+
 /// The known key with the fewest changes between them, if they are few for its length or the last
 /// part is the same.
 fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
@@ -41,7 +54,6 @@ fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
 /// The key in the section whose name is the nearest to an unknown one, if it is a key there: the
 /// names of routes and of what the operator names himself are free.
 fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
-    const CHANGES_MAX: usize = 2;
     const FREE: [&str; 1] = ["routes"];
     let (first, rest) = path.parts().split_first()?;
     let sections: BTreeSet<&str> =
@@ -49,11 +61,7 @@ fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     if sections.contains(first.as_str()) || rest.is_empty() {
         return None;
     }
-    let changes = |section: &str| strsim::damerau_levenshtein(first, section);
-    let meant = sections
-        .into_iter()
-        .filter(|section| changes(section) <= CHANGES_MAX.min(section.len() / 2))
-        .min_by_key(|section| changes(section))?;
+    let meant = name(first, sections.into_iter())?;
     let mut parts = vec![meant.to_owned()];
     parts.extend(rest.iter().cloned());
     let renamed = KeyPath::new(parts);
