@@ -95,7 +95,7 @@ impl<'t> Writer<'t> {
         if error.to_string().starts_with("number out of range") {
             let _: serde_json::Error = self.reject(
                 Reason::BadValue,
-                "is a number beyond what a double holds: send it as $numberDecimal",
+                "is a number beyond what a double holds: send it as a string, or as $numberDecimal, which no key takes",
             );
             if let Some(undecoded) = self.undecoded.take() {
                 return undecoded;

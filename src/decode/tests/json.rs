@@ -97,7 +97,7 @@ fn floats_stay_doubles_and_are_the_nearest_ones() {
         rejected(body),
         (
             Reason::BadValue,
-            "field d is an integer beyond 64 bits: send it as a string or as $numberDecimal"
+            "field d is an integer beyond 64 bits: send it as a string, or as $numberDecimal, which no key takes"
                 .to_owned()
         )
     );
