@@ -33,8 +33,10 @@ pub(crate) fn read(reader: &mut Reader, write_concern: &WriteConcern) -> Vec<Dec
         let problem = format!("must be at most {ROUTES_MAX} routes, not {}", names.len());
         reader.error(&"routes".into(), None, problem, Source::Default);
     }
-    let (declared, others): (Vec<_>, Vec<_>) =
-        names.iter().take(ROUTES_MAX).partition(|name| undeclared::is_declared(reader, name));
+    let (declared, others): (Vec<_>, Vec<_>) = names
+        .iter()
+        .take(ROUTES_MAX)
+        .partition(|name| RouteReader::new(reader, name).is_declared());
     let unknown: Vec<_> = others
         .into_iter()
         .filter(|name| RouteReader::new(reader, name).refuse_unknown(&declared))

@@ -11,6 +11,8 @@
 //!   attributes with the prefix `ce-`
 
 mod cloudevents;
+mod names;
+mod opened;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,9 +22,10 @@ use serde_json::value::RawValue;
 
 pub use self::cloudevents::binary_cloudevent;
 use self::cloudevents::cloudevent;
+use self::names::{Names, broken, required, string};
+pub use self::opened::{Envelope, NO_DATA, Signature};
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Asked, Attribute, Reason, Rejection};
-use crate::time::Time;
+use crate::message::{Asked, Attribute, Rejection};
 
 /// Which envelopes are opened: the setting `message.envelopes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,31 +37,6 @@ pub struct Envelopes {
 
 impl Envelopes {
     pub const ALL: Self = Self { sns: true, eventbridge: true, cloudevents: true };
-}
-
-/// What a CloudEvents event without data holds.
-pub const NO_DATA: &str = "{}";
-
-/// Who sent a message and which type the sender gave it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Signature {
-    /// In the sender's words, not yet mapped to a route.
-    pub kind: Option<Asked>,
-    /// Where the envelope has a time.
-    pub time: Option<Time>,
-    pub id: Vec<u8>,
-}
-
-/// An envelope that was opened.
-#[derive(Debug)]
-pub struct Envelope<'t> {
-    pub signature: Signature,
-    /// What it holds, still as text.
-    pub body: Cow<'t, str>,
-    /// Where in the envelope that stands.
-    pub place: &'static str,
-    /// The message attributes that it carries; SNS only.
-    pub attributes: Vec<(String, Attribute)>,
 }
 
 /// Opens the envelope that the text is, if it is one. A text whose own `type` names a route, by
@@ -96,56 +74,6 @@ pub fn open(
         return Ok(Some(envelope));
     }
     if opened.cloudevents { cloudevent(&names) } else { Ok(None) }
-}
-
-/// The names that tell envelopes, with their values as text. Others are skipped.
-#[derive(Deserialize)]
-struct Names<'t> {
-    #[serde(borrow, rename = "Type")]
-    sns_type: Option<&'t RawValue>,
-    #[serde(borrow, rename = "MessageId")]
-    message_id: Option<&'t RawValue>,
-    #[serde(borrow, rename = "TopicArn")]
-    topic_arn: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Message")]
-    message: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Timestamp")]
-    timestamp: Option<&'t RawValue>,
-    #[serde(borrow, rename = "MessageAttributes")]
-    message_attributes: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Token")]
-    token: Option<&'t RawValue>,
-    #[serde(borrow, rename = "detail-type")]
-    detail_type: Option<&'t RawValue>,
-    #[serde(borrow)]
-    detail: Option<&'t RawValue>,
-    #[serde(borrow)]
-    account: Option<&'t RawValue>,
-    #[serde(borrow)]
-    id: Option<&'t RawValue>,
-    #[serde(borrow)]
-    source: Option<&'t RawValue>,
-    #[serde(borrow)]
-    time: Option<&'t RawValue>,
-    #[serde(borrow)]
-    specversion: Option<&'t RawValue>,
-    #[serde(borrow, rename = "type")]
-    event_type: Option<&'t RawValue>,
-    #[serde(borrow)]
-    data: Option<&'t RawValue>,
-    #[serde(borrow)]
-    data_base64: Option<&'t RawValue>,
-}
-
-/// The value as a string, if it is one.
-fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let raw = value?.get();
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') {
-        serde_json::from_str(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inside))
-    }
 }
 
 fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
@@ -229,17 +157,4 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
         place: "the detail of the EventBridge event",
         attributes: Vec::new(),
     }))
-}
-
-/// The value of a name that an envelope must have, as a string.
-fn required<'t>(
-    name: &str,
-    value: Option<&'t RawValue>,
-    beside: &str,
-) -> Result<Cow<'t, str>, Rejection> {
-    string(value).ok_or_else(|| broken(&format!("{name} is missing, or not a string{beside}")))
-}
-
-fn broken(text: &str) -> Rejection {
-    Rejection::new(Reason::BadEnvelope, text)
 }

@@ -72,30 +72,8 @@ impl Failure<'_> {
                 self.after()
             );
         }
-        if let Some(at) = self.cut_escape() {
-            return format!(
-                "{} has \\u without four hex digits behind it: write all four, as in \\u00e9",
-                self.in_text_at(at)
-            );
-        }
-        if error.contains("surrogate") || is("unexpected end of hex escape") {
-            return format!(
-                "{} has half of a character, an escape such as \\ud83d without its other half: do not cut text between the two, or \
-                 send U+FFFD in its place",
-                self.in_text()
-            );
-        }
-        if is("control character") {
-            return format!(
-                "{} has a line break or another control character as it is: write it as an escape, such as \\n",
-                self.in_text()
-            );
-        }
-        if is("invalid escape") {
-            return format!(
-                "{} has an escape that JSON does not have: double the backslash",
-                self.in_text()
-            );
+        if let Some(flaw) = self.flaw_in_text(&error) {
+            return flaw;
         }
         if let Some(word) = self.word() {
             return format!("{} {word}", self.value());
@@ -116,6 +94,36 @@ impl Failure<'_> {
         }
         let known = error.split(" at line ").next().unwrap_or_default();
         format!("{known}{}", self.after())
+    }
+
+    /// What is wrong inside of a text.
+    fn flaw_in_text(&self, error: &str) -> Option<String> {
+        if let Some(at) = self.cut_escape() {
+            return Some(format!(
+                "{} has \\u without four hex digits behind it: write all four, as in \\u00e9",
+                self.in_text_at(at)
+            ));
+        }
+        if error.contains("surrogate") || error.starts_with("unexpected end of hex escape") {
+            return Some(format!(
+                "{} has half of a character, an escape such as \\ud83d without its other half: do not cut text between the two, or \
+                 send U+FFFD in its place",
+                self.in_text()
+            ));
+        }
+        if error.starts_with("control character") {
+            return Some(format!(
+                "{} has a line break or another control character as it is: write it as an escape, such as \\n",
+                self.in_text()
+            ));
+        }
+        if error.starts_with("invalid escape") {
+            return Some(format!(
+                "{} has an escape that JSON does not have: double the backslash",
+                self.in_text()
+            ));
+        }
+        None
     }
 
     /// Where the parser stopped, as bytes of the text.

@@ -2,17 +2,15 @@
 
 use super::super::key_path::KeyPath;
 use super::super::kinds::Switch;
-use super::super::reader::Reader;
 use super::super::suggest;
 use super::RouteReader;
 
-/// Whether a layer says where the route's messages go, or how they are written.
-pub(super) fn is_declared(reader: &Reader, name: &str) -> bool {
-    let section = KeyPath::from("routes").child(name);
-    ["collection", "write"].iter().any(|key| reader.has(&section.child(key)))
-}
-
 impl RouteReader<'_> {
+    /// Whether a layer says where the route's messages go, or how they are written.
+    pub(super) fn is_declared(&self) -> bool {
+        ["collection", "write"].iter().any(|name| self.reader.has(&self.key(name)))
+    }
+
     /// Refuses a route of which neither is said, where another name was meant, or where it is
     /// switched off: then nothing else would be said of it. Any other is told what it lacks.
     pub(super) fn refuse_unknown(mut self, declared: &[&String]) -> bool {

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::super::encoding;
-use super::{Envelope, NO_DATA, Names, Signature, broken, required, string};
+use super::names::{Names, broken, required, string};
+use super::opened::{Envelope, NO_DATA, Signature};
 use crate::message::origin::{read_id, read_time};
 use crate::message::{Asked, Attribute, Reason, Rejection};
 
