@@ -49,6 +49,9 @@ pub enum Credentials {
     Local,
 }
 
+/// Said where nobody named a queue.
+pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
+
 impl SqsQueue {
     /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS
     /// settings. The host of the queue's URL is the endpoint where neither names one, and its region
@@ -63,7 +66,7 @@ impl SqsQueue {
     ) -> Result<(Self, QueueFacts), QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
-            text: "no queue: set queue.url to the URL of an SQS queue".to_owned(),
+            text: URL_UNSET.to_owned(),
         })?;
         let sdk = match credentials {
             Credentials::Local => local(settings)?,

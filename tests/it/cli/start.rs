@@ -47,6 +47,20 @@ async fn without_a_database_uri_the_variable_is_named() {
 }
 
 #[tokio::test]
+async fn a_queue_and_a_database_that_nobody_named_are_told_at_once() {
+    let here = Surroundings::start().await.without("MONGO_CACHE_URI");
+    let here = here.without("LONGSHORE__QUEUE__URL");
+    let ran = here.run(&["run"]).await;
+    assert_eq!((ran.status, ran.stderr.lines().count()), (2, 2), "{}", ran.stderr);
+    for expected in ["longshore: no queue: set queue.url", "longshore: no MongoDB URI is set"] {
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+    // Before a queue is asked that is named and not there.
+    let ran = here.run(&["run", "--set", &format!("queue.url={}-absent", here.queue_url)]).await;
+    assert!(ran.stderr.contains("no MongoDB URI is set"), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_told_from_an_absent_database() {
     let secured = mongod::settings(mongod::secured().await).mongo_uri.expect("a URI");
     let (_, rest) = secured.expose().split_once('@').expect("a login");
