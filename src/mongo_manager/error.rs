@@ -114,12 +114,23 @@ pub(super) fn text(error: &Error) -> String {
     let text = match error.kind.as_ref() {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
         ErrorKind::Command(command) => {
-            format!("{} ({}, code {})", command.message, command.code_name, command.code)
+            let message = without_operands(&command.message);
+            format!("{message} ({}, code {})", command.code_name, command.code)
         }
         ErrorKind::Io(io) => io.to_string(),
         kind => kind.to_string(),
     };
     text.trim_end_matches('.').to_owned()
+}
+
+/// What is refused as "not authorized on portal to execute command { find: .., and a page more" names
+/// its command alone.
+fn without_operands(message: &str) -> String {
+    let Some((who, command)) = message.split_once(" to execute command {") else {
+        return message.to_owned();
+    };
+    let name = command.split(':').next().unwrap_or_default().trim();
+    format!("{who} to execute {name}")
 }
 
 pub(super) fn is_dns(error: &Error) -> bool {
