@@ -191,6 +191,7 @@ pub fn collection(config: &DeadLettersConfig, write_concern: WriteConcern) -> Co
         write_concern,
         indexes: indexes.into_iter().collect(),
         ttl: None,
+        default_times: Vec::new(),
     }
 }
 
