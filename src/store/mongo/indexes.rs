@@ -16,6 +16,7 @@ mod obstacles;
 mod refusals;
 mod report;
 mod shell;
+mod trial;
 
 use bson::Document;
 use mongodb::IndexModel;

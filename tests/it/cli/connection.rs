@@ -361,6 +361,31 @@ async fn a_validator_that_lets_no_document_have_ingest_fails_the_check() {
 }
 
 #[tokio::test]
+async fn a_validator_that_refuses_dead_letters_fails_the_check() {
+    let here = Surroundings::start().await;
+    let make = async |validator: Document| {
+        let database = here.database().await;
+        database.collection::<Document>("dead_letters").drop().await.expect("dropped");
+        database.create_collection("dead_letters").validator(validator).await.expect("made");
+        here.run(&["check"]).await
+    };
+    for validator in [
+        doc! { "owner": { "$exists": true } },
+        doc! { "$jsonSchema": { "properties": { "route": { "bsonType": "string" } } } },
+        doc! { "$expr": { "$lt": [{ "$strLenCP": "$text" }, 3] } },
+    ] {
+        let ran = make(validator.clone()).await;
+        assert_eq!(ran.status, 1, "{validator}: {}", ran.stdout);
+        let told = "dead_letters has a validator that refuses a dead letter";
+        assert!(ran.stdout.contains(told), "{validator}: {}", ran.stdout);
+    }
+    let ran = make(doc! { "$jsonSchema": { "required": ["reason", "body"] } }).await;
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+    let letters = here.database().await.collection::<Document>("dead_letters");
+    assert_eq!(letters.count_documents(doc! {}).await.expect("counted"), 0, "nothing is written");
+}
+
+#[tokio::test]
 async fn a_variable_with_an_underscore_too_few_is_told() {
     let here = Surroundings::start().await.set("LONGSHORE_QUEUE__WAIT", "5s");
     let ran = here.run(&["check"]).await;
