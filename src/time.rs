@@ -34,6 +34,7 @@ pub const VERSION_MILLIS_MAX: i64 = 4_102_444_800_000;
 
 const NANOS_PER_MILLI: i128 = 1_000_000;
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const SECONDS_PER_DAY: i128 = 86_400;
 
 /// A point in time, to the nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -282,10 +283,20 @@ fn from_written(text: &str) -> Result<Time, TimeError> {
         return Err(TimeError::Unreadable);
     }
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
+    if offset.abs() >= SECONDS_PER_DAY {
+        return Err(TimeError::Unreadable);
+    }
     // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
     let civil = DateTime::from_parts(pieces.date(), time)
         .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    Time::from_nanos(civil.as_nanos() + leap_second(&text, time) - offset * NANOS_PER_SECOND)
+    let nanos = civil.as_nanos() - offset * NANOS_PER_SECOND;
+    let leap = leap_second(&text, time);
+    // It is the last of a day of UTC (RFC 3339, 5.7).
+    let last = SECONDS_PER_DAY - 1;
+    if leap > 0 && nanos.div_euclid(NANOS_PER_SECOND).rem_euclid(SECONDS_PER_DAY) != last {
+        return Err(TimeError::Unreadable);
+    }
+    Time::from_nanos(nanos + leap)
 }
 
 /// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time
@@ -410,6 +421,10 @@ mod tests {
             "1.2.3",
             "e5",
             "-",
+            "2026-11-22T10:00:05+24:00",
+            "2026-11-22T10:00:05-25:00",
+            "2026-11-22T10:00:60Z",
+            "2026-11-22T23:59:60+01:00",
         ] {
             assert_eq!(from_text(text), Err(TimeError::Unreadable), "{text}");
         }

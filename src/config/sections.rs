@@ -39,13 +39,26 @@ pub(crate) const TTL: Time = Time::seconds(1, 2_147_483_647);
 
 /// An HTTP address. A password has no place in it: AWS credentials come from the AWS chain.
 const ENDPOINT: Text = Text {
-    expected: "an address that begins with https:// or http://",
+    expected: "an address that begins with https:// or http://, without quotes and without a login",
+    accepts: |text| after_scheme(text).is_some(),
+};
+
+const QUEUE_URL: Text = Text {
+    expected: "the URL of a queue as SQS gives it, such as https://sqs.eu-west-1.amazonaws.com/123456789012/portal, without quotes and \
+               without a login",
     accepts: |text| {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-            && !text.contains(|c: char| c.is_whitespace() || c == '@')
+        let path = after_scheme(text).and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
+        path.is_some_and(|path| !path.trim_matches('/').is_empty())
     },
 };
+
+fn after_scheme(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_address = !rest.is_empty()
+        && !rest.starts_with('/')
+        && !rest.contains(|c: char| c.is_whitespace() || c == '@');
+    is_address.then_some(rest)
+}
 
 const REGION: Text = Text {
     expected: "an AWS region such as eu-west-1",
@@ -91,7 +104,7 @@ pub(crate) fn read(reader: &mut Reader) -> Config {
 
 fn queue(reader: &mut Reader) -> QueueConfig {
     QueueConfig {
-        url: reader.optional("queue.url", &Trimmed(ENDPOINT)),
+        url: reader.optional("queue.url", &Trimmed(QUEUE_URL)),
         endpoint_url: reader.optional("queue.endpoint_url", &Trimmed(ENDPOINT)),
         region: reader.optional("queue.region", &Trimmed(REGION)),
         allow_insecure: reader.or("queue.allow_insecure", &Switch, false),

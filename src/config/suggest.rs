@@ -18,6 +18,16 @@ pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
     }
 }
 
+/// The key beside one that nothing asked for, if that one is a slip of the pen: in a file of another
+/// program the same section may hold keys of its own.
+pub(crate) fn slip(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
+    let (last, section) = path.parts().split_last()?;
+    let section = KeyPath::new(section.to_vec());
+    let beside = || known.iter().filter_map(|key| Some((key, key.below(&section)?)));
+    let names = beside().filter(|(_, below)| below.len() == 1).map(|(_, below)| below[0].as_str());
+    name(last, names).map(|meant| section.child(meant).to_string())
+}
+
 /// The one of `names` that was meant by another one, if it is near enough.
 pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();

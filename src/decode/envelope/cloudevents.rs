@@ -71,7 +71,12 @@ pub(super) fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, 
 pub fn binary_cloudevent(
     attributes: &[(String, Attribute)],
 ) -> Result<Option<Signature>, Rejection> {
-    let text = |wanted: &str| match attributes.iter().find(|(name, _)| name == wanted) {
+    // As the names of headers, where the case of these says nothing (CloudEvents 1.0, HTTP binding).
+    let named = |wanted: &str| {
+        let as_it_is = attributes.iter().find(|(name, _)| name == wanted);
+        as_it_is.or_else(|| attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)))
+    };
+    let text = |wanted: &str| match named(wanted) {
         None => Ok(None),
         Some((_, Attribute::Text(text))) => Ok(Some(text.as_str())),
         Some((_, Attribute::Binary(_))) => Err(broken(&format!(

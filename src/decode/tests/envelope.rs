@@ -89,6 +89,15 @@ fn a_binary_cloudevent_is_read_from_its_attributes() {
         let (reason, text) = rejected(r#"{"n":3}"#, &fewer);
         assert_eq!((reason, text.contains(missing)), (Reason::BadEnvelope, true), "{text}");
     }
+    let in_capitals = [
+        ("CE-ID", "A-1"),
+        ("Ce-Source", "/portal"),
+        ("CE-SpecVersion", "1.0"),
+        ("CE-time", "2026-11-22T10:00:05Z"),
+        ("CE-type", "com.example.login"),
+    ];
+    let other = decoded(r#"{"n":3}"#, &in_capitals);
+    assert_eq!((route_of(&other), &other.origin), ("event", &record.origin), "as headers' names");
     // Without the version these are attributes like any other.
     assert_eq!(route_of(&decoded(r#"{"type":"cache"}"#, &attributes[..2])), "cache");
 }
