@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use super::addresses::{ENDPOINT, QUEUE_URL, REGION};
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time, Trimmed};
 use super::provenance::{Setting, Source};
@@ -36,37 +37,6 @@ const DAY: u64 = 24 * HOUR;
 
 /// What a TTL index counts in: 32 bits of seconds (MongoDB manual, "TTL Indexes").
 pub(crate) const TTL: Time = Time::seconds(1, 2_147_483_647);
-
-/// An HTTP address. A password has no place in it: AWS credentials come from the AWS chain.
-const ENDPOINT: Text = Text {
-    expected: "an address that begins with https:// or http://, without quotes and without a login",
-    accepts: |text| after_scheme(text).is_some(),
-};
-
-const QUEUE_URL: Text = Text {
-    expected: "the URL of a queue as SQS gives it, such as https://sqs.eu-west-1.amazonaws.com/123456789012/portal, without quotes and \
-               without a login",
-    accepts: |text| {
-        let path = after_scheme(text).and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
-        path.is_some_and(|path| !path.trim_matches('/').is_empty())
-    },
-};
-
-fn after_scheme(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-    let is_address = !rest.is_empty()
-        && !rest.starts_with('/')
-        && !rest.contains(|c: char| c.is_whitespace() || c == '@');
-    is_address.then_some(rest)
-}
-
-const REGION: Text = Text {
-    expected: "an AWS region such as eu-west-1",
-    accepts: |text| {
-        (1..=32).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    },
-};
 
 const FILTER: Text = Text {
     expected: "off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn",
