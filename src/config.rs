@@ -4,6 +4,7 @@
 //! What a key means, its default, unit and bounds stand in `config/longshore.toml`, which a test
 //! holds against this.
 
+mod addresses;
 mod collections;
 pub(crate) mod connection_options;
 mod envelopes;

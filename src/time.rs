@@ -101,7 +101,7 @@ pub enum TimeError {
         "is not a time: give RFC 3339 (2026-11-22T10:00:00Z), epoch seconds or epoch milliseconds"
     )]
     Unreadable,
-    #[error("is outside the years 1 to 9999")]
+    #[error("is outside the years 1 to 9999: send a time within them, or null")]
     OutOfRange,
     #[error(
         "is a text of 8 or 14 digits, with a sign or a fraction or without, which may be a date or a number: give RFC 3339 \

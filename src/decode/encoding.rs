@@ -274,9 +274,7 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), 
                 ..
             })) => {
                 let length = usize::try_from(length)?;
-                packed = packed.get(length..).ok_or_else(|| {
-                    Problem::Broken("a skippable frame is longer than the body".to_owned())
-                })?;
+                packed = packed.get(length..).ok_or_else(|| Problem::Broken(CUT.to_owned()))?;
             }
             // A frame in one segment needs a window as large as itself.
             Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
@@ -303,9 +301,10 @@ fn unzstd_frame(
         }
     }
     match (decoder.get_checksum_from_data(), decoder.get_calculated_checksum()) {
-        (Some(sent), Some(found)) if sent != found => {
-            Err(Problem::Broken("the checksum does not match".to_owned()))
-        }
+        (Some(sent), Some(found)) if sent != found => Err(Problem::Broken(
+            "the checksum does not match: pack it again, something changed it on its way"
+                .to_owned(),
+        )),
         _ => Ok(()),
     }
 }

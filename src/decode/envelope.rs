@@ -134,7 +134,9 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
     let id = required("EventBridge: id", names.id, "")?;
     let time = required("EventBridge: time", names.time, "")?;
     let Some(detail) = names.detail else {
-        return Err(broken("EventBridge: detail is missing, or null"));
+        return Err(broken(
+            "EventBridge: detail is missing, or null: send {} where there is nothing to say",
+        ));
     };
     let body = match string(Some(detail)) {
         // As EventBridge Scheduler sends what its target is given.
@@ -142,7 +144,7 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
         None if detail.get().starts_with('{') => Cow::Borrowed(detail.get()),
         _ => {
             return Err(broken(
-                "EventBridge: detail is neither an object nor a text that holds one",
+                "EventBridge: detail is neither an object nor a text that holds one: send one JSON object",
             ));
         }
     };

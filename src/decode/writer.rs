@@ -117,9 +117,10 @@ impl<'t> Writer<'t> {
         self.names.push(span);
         self.step(Step::Name(span));
         if name.as_bytes().contains(&0) {
-            return Err(
-                self.reject(Reason::BadName, "has a NUL in its name, which cannot be stored")
-            );
+            return Err(self.reject(
+                Reason::BadName,
+                "has a NUL in its name, which cannot be stored: leave it out",
+            ));
         }
         self.check_size()?;
         Ok(span)
@@ -162,7 +163,7 @@ impl<'t> Writer<'t> {
     pub fn check_level<E: de::Error>(&mut self) -> Result<(), E> {
         if self.steps.len() > LEVELS_MAX {
             return Err(self
-                .reject(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
+                .reject(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep: nest less, or send the inner part as a text")));
         }
         Ok(())
     }
@@ -226,7 +227,7 @@ impl<'t> Writer<'t> {
             None => Ok(()),
             Some(name) => {
                 self.step(Step::Name(name));
-                Err(self.reject(Reason::BadName, "is there twice in one object"))
+                Err(self.reject(Reason::BadName, "is there twice in one object: give it one value"))
             }
         }
     }

@@ -33,9 +33,10 @@ pub(super) fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, 
     let kind = required("CloudEvents: type", names.event_type, beside)?;
     let time = match names.time {
         None => None,
-        Some(_) => {
-            Some(string(names.time).ok_or_else(|| broken("CloudEvents: time is not a string"))?)
-        }
+        Some(_) => Some(
+            string(names.time)
+                .ok_or_else(|| broken("CloudEvents: time is not a string: send RFC 3339"))?,
+        ),
     };
     let kind = Asked { place: "the CloudEvents type", name: Some(kind.into_owned()) };
     let signature = cloudevent_signature(kind, &source, &id, time.as_deref())?;
@@ -89,7 +90,9 @@ pub fn binary_cloudevent(
     }
     let attribute = |name: &str| {
         text(name)?.ok_or_else(|| {
-            broken(&format!("CloudEvents: attribute {name} is missing beside ce-specversion"))
+            broken(&format!(
+                "CloudEvents: attribute {name} is missing beside ce-specversion: send it"
+            ))
         })
     };
     let (kind, source, id) = (attribute("ce-type")?, attribute("ce-source")?, attribute("ce-id")?);
@@ -98,7 +101,9 @@ pub fn binary_cloudevent(
 }
 
 fn other_version() -> Rejection {
-    broken("CloudEvents: specversion is not 1.0")
+    broken(
+        "CloudEvents: specversion is not 1.0: send the event as 1.0, or leave cloudevents out of message.envelopes",
+    )
 }
 
 fn cloudevent_signature(
@@ -113,7 +118,7 @@ fn cloudevent_signature(
     {
         return Err(Rejection::new(
             Reason::BadKey,
-            "CloudEvents: source or id is empty or has control characters",
+            "CloudEvents: source or id is empty or has control characters: send both as plain text",
         ));
     }
     let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;

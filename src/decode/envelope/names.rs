@@ -63,7 +63,7 @@ pub(super) fn required<'t>(
     value: Option<&'t RawValue>,
     beside: &str,
 ) -> Result<Cow<'t, str>, Rejection> {
-    string(value).ok_or_else(|| broken(&format!("{name} is missing, or not a string{beside}")))
+    string(value).ok_or_else(|| broken(&format!("{name} is missing, or not a string{beside}: correct the sender, or leave such envelopes out of message.envelopes")))
 }
 
 pub(super) fn broken(text: &str) -> Rejection {

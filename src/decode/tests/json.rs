@@ -325,7 +325,7 @@ fn a_name_twice_is_found_among_many() {
         let (reason, text) = rejected(&format!(r#"{{"o":{{{}}}}}"#, many.join(",")));
         assert_eq!(
             (reason, text.as_str()),
-            (Reason::BadName, "field o.name-3 is there twice in one object")
+            (Reason::BadName, "field o.name-3 is there twice in one object: give it one value")
         );
     }
 }
