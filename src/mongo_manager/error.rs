@@ -71,6 +71,11 @@ pub enum MongoManagerError {
     )]
     NotASocket { path: String },
     #[error(
+        "the socket {path} may not be connected to: {detail}; let this process's user write to it and search its folder \
+         (net.unixDomainSocket.filePermissions of the server)"
+    )]
+    SocketDenied { path: String, detail: String },
+    #[error(
         "{host} is a path, and is taken for the name of a host: the name of a socket ends in .sock"
     )]
     MisnamedSocket { host: String },
@@ -293,6 +298,12 @@ impl Diagnosis {
                 );
                 MongoManagerError::TlsFailed { hosts, detail }
             }
+            // What a firewall refuses has the same kind.
+            ErrorKind::Io(io)
+                if io.kind() == io::ErrorKind::PermissionDenied && hosts.starts_with('/') =>
+            {
+                MongoManagerError::SocketDenied { path: hosts, detail }
+            }
             ErrorKind::Io(_) if at_first_contact => self.no_server(detail),
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
                 MongoManagerError::ConnectionLost { hosts, detail }
@@ -317,4 +328,35 @@ fn is_hang_up(kind: io::ErrorKind) -> bool {
         kind,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_may_not_be_connected_to_is_told_from_one_where_nobody_listens() {
+        let options = ClientOptions::parse("mongodb://%2Ftmp%2Fa.sock/db").await.expect("a URI");
+        let diagnosis = Diagnosis::new(&options, Redactor::default());
+        let told = |kind: io::ErrorKind| {
+            diagnosis.explain_directly(&io::Error::from(kind).into(), true).to_string()
+        };
+        let text = told(io::ErrorKind::PermissionDenied);
+        assert!(text.starts_with("the socket /tmp/a.sock may not be connected to: "), "{text}");
+        let text = told(io::ErrorKind::ConnectionRefused);
+        assert!(text.starts_with("no MongoDB server at /tmp/a.sock within"), "{text}");
+    }
+
+    #[test]
+    fn a_command_that_is_not_allowed_is_named_without_what_stood_in_it() {
+        for (message, expected) in [
+            (
+                "not authorized on portal to execute command { listCollections: 1, filter: {} }",
+                "not authorized on portal to execute listCollections",
+            ),
+            ("command find requires authentication", "command find requires authentication"),
+        ] {
+            assert_eq!(without_operands(message), expected);
+        }
+    }
 }
