@@ -125,13 +125,20 @@ fn refuse_options(
         .map(|(name, value)| (percent_decode_str(name).decode_utf8_lossy(), value))
         .collect();
     let mut tls =
-        of_uri.iter().filter(|(name, _)| canonical(name) == "tls").map(|(_, value)| value);
-    let differs = tls.next().is_some_and(|first| tls.any(|other| other != first));
+        of_uri.iter().filter(|(name, _)| canonical(name) == "tls").map(|(_, value)| *value);
+    let first = tls.next();
+    let differs = tls.any(|other| Some(other) != first);
+    let is_of_tls =
+        |name: &str| name.to_ascii_lowercase().starts_with("tls") && canonical(name) != "tls";
     let detail = if differs {
         Some(
             "tls and ssl are two names of one option, and say different things: keep tls=true"
                 .to_owned(),
         )
+    } else if first == Some("false")
+        && let Some((name, _)) = of_uri.iter().find(|(name, _)| is_of_tls(name))
+    {
+        Some(format!("tls=false contradicts {name}: make it tls=true"))
     } else {
         of_uri.iter().find_map(|(name, value)| complaint(name, value))
     };
@@ -310,6 +317,8 @@ mod tests {
             ("mongodb://host/db?tls=true&tlsAllowInvalidHostnames=true", vec![], "always checked"),
             ("mongodb://host/db?uuidRepresentation=standard", vec![], "subtype 4"),
             ("mongodb://host/db?ssl=true&tls=false", vec![], "two names of one option"),
+            ("mongodb://host/db?tls=false&tlsCAFile=/a", vec![], "make it tls=true"),
+            ("mongodb://host/db?tlsInsecure=false&ssl=false", vec![], "make it tls=true"),
             ("mongodb://host/db", vec![("tz_aware", "true")], "changes nothing here"),
             (
                 "mongodb://host/db",
