@@ -23,7 +23,7 @@ use super::facts::QueueFacts;
 use super::lean::{Bounds, Lean};
 use super::profile::{self, Chosen};
 use super::url::ServerUrl;
-use super::{endpoint, fault, proxy, ways};
+use super::{endpoint, fault, proxy, ways, wish};
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
 
@@ -71,6 +71,9 @@ impl SqsQueue {
         let sdk = match credentials {
             Credentials::Local => local(settings)?,
             Credentials::Chain => {
+                if let Some(text) = wish::unreadable(|name| std::env::var(name).ok()) {
+                    return Err(QueueFault { kind: QueueFaultKind::Denied, text });
+                }
                 let of = |url: &str| ServerUrl::parse(url).and_then(|url| url.region());
                 let region =
                     settings.region.clone().map(Region::new).or_else(|| {

@@ -9,7 +9,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::region::is_localstack;
 use super::url::ServerUrl;
-use super::wish::{Wish, unreadable};
+use super::wish::Wish;
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind};
 
 /// The variables of the AWS SDKs, for one service and for all; the first wins.
@@ -56,9 +56,6 @@ pub(super) fn resolve(
     queue_url: &str,
     sdk: &SdkConfig,
 ) -> Result<Endpoint, QueueFault> {
-    if let Some(text) = unreadable(|name| std::env::var(name).ok()) {
-        return Err(refused(text));
-    }
     let named = named(settings, queue_url, sdk)?;
     let (url, name) = (&named.url, named.said_by.name());
     if url.is_plain() && !url.is_this_machine() && !settings.allow_insecure {

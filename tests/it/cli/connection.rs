@@ -68,6 +68,9 @@ async fn a_wish_for_fips_is_met_where_the_address_is_a_regions_plain_one() {
     assert_eq!(proxy.asked(), ["CONNECT sqs-fips.us-east-1.amazonaws.com:443"], "{}", ran.stderr);
     let ran = here.run(&["send"]).await;
     assert!(ran.stderr.contains("asks for a FIPS endpoint"), "{}", ran.stderr);
+    let ran = here.run_with_variables(&["send"], &[("AWS_USE_FIPS_ENDPOINT", "maybe")]).await;
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("AWS_USE_FIPS_ENDPOINT is neither true nor"), "{}", ran.stderr);
 }
 
 #[tokio::test]
