@@ -49,6 +49,10 @@ pub(crate) fn canonical(name: &str) -> Option<&'static str> {
 /// Those that make a connection weaker: never what somebody is led to.
 const WEAKENING: [&str; 2] = ["tlsAllowInvalidCertificates", "tlsInsecure"];
 
+pub(crate) fn is_weakening(name: &str) -> bool {
+    WEAKENING.contains(&name)
+}
+
 /// Options that the driver reads in a connection string and that are nothing to set here.
 const READ_ONLY_IN_A_URI: [&str; 2] = ["enableOverloadRetargeting", "maxAdaptiveRetries"];
 
@@ -141,7 +145,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     /// A longer name is no slip of the pen, and the comparison takes the square of it.
     const LENGTH_MAX: usize = 64;
     let lower = name.to_ascii_lowercase();
-    let near = NAMES.into_iter().filter(|known| !WEAKENING.contains(known)).filter_map(|known| {
+    let near = NAMES.into_iter().filter(|known| !is_weakening(known)).filter_map(|known| {
         let changes = strsim::damerau_levenshtein(&lower, &known.to_ascii_lowercase());
         (changes * 4 <= known.len()).then_some((changes, known))
     });

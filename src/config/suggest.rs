@@ -25,6 +25,7 @@ pub(crate) fn slip(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     let section = KeyPath::new(section.to_vec());
     let beside = || known.iter().filter_map(|key| Some((key, key.below(&section)?)));
     let names = beside().filter(|(_, below)| below.len() == 1).map(|(_, below)| below[0].as_str());
+    let names = names.filter(|name| !connection_options::is_weakening(name));
     name(last, names).map(|meant| section.child(meant).to_string())
 }
 
@@ -103,6 +104,27 @@ mod tests {
         ] {
             let text = unknown(&key.into(), &known);
             assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slip_in_a_section_of_another_program_is_told_and_none_leads_to_weaker_tls() {
+        let known: Vec<KeyPath> = [
+            "queue.wait",
+            "db.mongo_uri",
+            "db.connection_options.maxPoolSize",
+            "db.connection_options.tlsInsecure",
+        ]
+        .map(KeyPath::from)
+        .to_vec();
+        for (key, expected) in [
+            ("queue.wiat", Some("queue.wait")),
+            ("db.connection_options.maxpolsize", Some("db.connection_options.maxPoolSize")),
+            ("db.connection_options.tlsinsecur", None),
+            ("db.migrate", None),
+            ("wait", None),
+        ] {
+            assert_eq!(slip(&key.into(), &known).as_deref(), expected, "{key}");
         }
     }
 
