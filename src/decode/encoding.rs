@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -21,6 +21,8 @@ pub const ATTRIBUTE: &str = "content-encoding";
 
 /// What a packed body begins with (RFC 1952, 2.3.1; RFC 8878, 3.1.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Without its optional parts.
+const GZIP_HEADER_BYTES: usize = 10;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 const BEHIND: &str = "something stands behind the packed bytes: send them alone";
@@ -241,20 +243,21 @@ impl Write for Bounded {
     }
 }
 
-fn gunzip(mut packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
-    // Several members one after another are one body (RFC 1952, 2.2).
-    loop {
-        io::copy(&mut GzDecoder::new(&mut packed), out).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Problem::Broken(CUT.to_owned()),
-            _ => error.into(),
-        })?;
-        if packed.is_empty() {
-            return Ok(());
-        }
-        if !packed.starts_with(&GZIP_MAGIC) {
-            return Err(Problem::Broken(BEHIND.to_owned()));
-        }
+fn gunzip(packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
+    // Several members one after another are one body (RFC 1952, 2.2). One decoder for all: it has
+    // tens of kilobytes, and a member may have twenty bytes.
+    let mut decoder = MultiGzDecoder::new(packed);
+    let has_begun = decoder.header().is_some();
+    let Err(error) = io::copy(&mut decoder, out) else { return Ok(()) };
+    // Behind a whole member it expects another one.
+    let is_behind = has_begun && decoder.header().is_none();
+    let is_short = error.kind() == io::ErrorKind::UnexpectedEof;
+    // What is shorter than a header is one that was cut off only where it begins as one.
+    let tail = &packed[packed.len().saturating_sub(GZIP_HEADER_BYTES - 1)..];
+    if is_behind && !(is_short && tail.contains(&GZIP_MAGIC[0])) {
+        return Err(Problem::Broken(BEHIND.to_owned()));
     }
+    Err(if is_short { Problem::Broken(CUT.to_owned()) } else { error.into() })
 }
 
 /// `bytes_max` is the bound on the body, whatever room there is for it now: the window is part of
