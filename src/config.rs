@@ -4,8 +4,9 @@
 //! What a key means, its default, unit and bounds stand in `config/longshore.toml`, which a test
 //! holds against this.
 
+mod addresses;
 mod collections;
-mod connection_options;
+pub(crate) mod connection_options;
 mod envelopes;
 mod indexes;
 mod ini_file;

@@ -11,10 +11,13 @@ use std::time::Duration;
 use crate::bson::{Doc, document};
 use crate::flood::{FloodWatch, RejectedIn};
 use crate::flow::Flow;
-use crate::message::{Attribute, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection};
+use crate::message::{
+    Attribute, Fifo, Identity, Insert, Key, Origin, QueueMessage, Reason, Receipt, Rejection,
+};
 use crate::settle::Settle;
 use crate::store::{Collection, Index, WriteConcern, WriteKind};
 use crate::telemetry::signals::{MessageRejected, RejectedLeft};
+use crate::time::Time;
 
 /// Grows when the record's fields change their meaning.
 pub const SCHEMA_VERSION: i32 = 1;
@@ -177,6 +180,47 @@ fn write_attributes(record: &mut Doc<'_>, message: &QueueMessage) {
 }
 
 /// The collection of dead letters as a lane writes it: inserts.
+/// Records as the worker makes them, one of a message of which nothing is known and one of which all
+/// is: what a validator refuses of these, it refuses of others like them.
+#[must_use]
+pub fn samples() -> [Insert; 2] {
+    let origin = Origin {
+        identity: Identity::Queue,
+        time: Time::default(),
+        sequence: 0,
+        id: Arc::from(b"longshore-check".as_slice()),
+    };
+    let bare = Record {
+        queue_arn: Arc::from("arn:aws:sqs:eu-west-1:123456789012:longshore-check"),
+        reason: Reason::BadJson,
+        text: "a dead letter as longshore check tries it".to_owned(),
+        server_code: None,
+        route: None,
+        origin,
+        dead_lettered_ms: 0,
+    };
+    let message = QueueMessage {
+        message_id: "longshore-check".to_owned(),
+        body: "{".to_owned(),
+        receive_count: 1,
+        ..QueueMessage::default()
+    };
+    let whole = Record {
+        reason: Reason::StoreRejected,
+        server_code: Some(121),
+        route: Some(Arc::from("event")),
+        ..bare.clone()
+    };
+    let attribute = ("type".to_owned(), Attribute::Text("event".to_owned()));
+    let told = QueueMessage {
+        attributes: vec![attribute],
+        fifo: Some(Fifo { group: "longshore-check".to_owned(), sequence: 1 }),
+        trace_header: Some("Root=1-00000000-000000000000000000000000".to_owned()),
+        ..message.clone()
+    };
+    [bare.insert(&message), whole.insert(&told)]
+}
+
 #[must_use]
 pub fn collection(config: &DeadLettersConfig, write_concern: WriteConcern) -> Collection {
     let indexes = config.ttl.map(|ttl| Index {
@@ -191,6 +235,7 @@ pub fn collection(config: &DeadLettersConfig, write_concern: WriteConcern) -> Co
         write_concern,
         indexes: indexes.into_iter().collect(),
         ttl: None,
+        default_times: Vec::new(),
     }
 }
 
@@ -208,10 +253,8 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::config::defaults;
     use crate::held::Held;
-    use crate::message::{Fifo, Identity};
     use crate::stop::Stop;
     use crate::telemetry::signals::Signals;
-    use crate::time::Time;
 
     /// A home that holds the last one.
     #[derive(Default)]

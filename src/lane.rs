@@ -19,6 +19,7 @@ mod way;
 mod writing;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -26,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use crate::gate::GateState;
-use crate::message::Part;
+use crate::message::{Part, Write};
 use crate::store::Store;
 use crate::telemetry::signals::{Expired, Joined};
 
@@ -168,14 +169,16 @@ fn admit<S>(context: &LaneContext<S>, waiting: &mut Waiting, parts: Vec<Part>) {
     }
 }
 
+fn was_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
+    is_past_ttl(context.collection.ttl, &part.write, part.receipt.message.sent_ms)
+}
+
 /// Whether the update was past its TTL when it was sent: such a late one must not make a document
 /// anew. The queue's clock alone decides, because this machine's may be ahead, and a fresh update
 /// must not be lost for that. What grew too old in the queue is written, and removed by the TTL
 /// index within a minute.
-fn was_expired<S>(context: &LaneContext<S>, part: &Part) -> bool {
-    let (Some(ttl), Some(time_ms)) = (context.collection.ttl, item::newest_time_ms(&part.write))
-    else {
-        return false;
-    };
-    time_ms.saturating_add(crate::time::millis(ttl)) < part.receipt.message.sent_ms
+#[must_use]
+pub fn is_past_ttl(ttl: Option<Duration>, write: &Write, sent_ms: i64) -> bool {
+    let (Some(ttl), Some(time_ms)) = (ttl, item::newest_time_ms(write)) else { return false };
+    time_ms.saturating_add(crate::time::millis(ttl)) < sent_ms
 }

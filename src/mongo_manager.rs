@@ -106,6 +106,7 @@
 //! ```
 
 mod error;
+mod escapes;
 mod facts;
 mod manager;
 mod members;
@@ -115,6 +116,7 @@ mod privileges;
 mod redactor;
 mod settings;
 mod shared;
+mod sockets;
 mod transport;
 
 pub use self::error::MongoManagerError;

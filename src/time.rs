@@ -34,6 +34,7 @@ pub const VERSION_MILLIS_MAX: i64 = 4_102_444_800_000;
 
 const NANOS_PER_MILLI: i128 = 1_000_000;
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
+const SECONDS_PER_DAY: i128 = 86_400;
 
 /// A point in time, to the nanosecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -100,7 +101,7 @@ pub enum TimeError {
         "is not a time: give RFC 3339 (2026-11-22T10:00:00Z), epoch seconds or epoch milliseconds"
     )]
     Unreadable,
-    #[error("is outside the years 1 to 9999")]
+    #[error("is outside the years 1 to 9999: send a time within them, or null")]
     OutOfRange,
     #[error(
         "is a text of 8 or 14 digits, with a sign or a fraction or without, which may be a date or a number: give RFC 3339 \
@@ -111,6 +112,16 @@ pub enum TimeError {
         "is a number outside the years 2000 to 2100, as epoch seconds and as milliseconds: give RFC 3339 (2026-11-22T10:00:00Z)"
     )]
     UnknownUnit,
+    #[error(
+        "is a $date of digits as a text, which may be seconds or milliseconds: give $date RFC 3339 (2026-11-22T10:00:00Z), or milliseconds as \
+         a number"
+    )]
+    DigitsInDate,
+    #[error(
+        "is a $date outside the years 2000 to 2100, and given as a number, which counts milliseconds there: give milliseconds, or $date with \
+         RFC 3339 (2026-11-22T10:00:00Z)"
+    )]
+    DateUnlikely,
     #[error(
         "looks like microseconds: send milliseconds, or RFC 3339 (2026-11-22T10:00:00.123456Z)"
     )]
@@ -142,6 +153,22 @@ pub fn from_text(text: &str) -> Result<Time, TimeError> {
     Unit::BySize.text(text)
 }
 
+/// Reads the text of a `$date`, which is one of the written forms: there a number counts
+/// milliseconds, and as a text it counts nothing that is known.
+///
+/// # Errors
+/// Where it cannot be read, or is outside the years 1 to 9999.
+pub fn from_date_text(text: &str) -> Result<Time, TimeError> {
+    match from_text(text) {
+        Ok(_) | Err(TimeError::UnknownUnit | TimeError::Microseconds | TimeError::Nanoseconds)
+            if is_numeric(text.trim_ascii()) =>
+        {
+            Err(TimeError::DigitsInDate)
+        }
+        read => read,
+    }
+}
+
 impl Unit {
     /// Reads a time from text: one of the written forms, or a number in decimal digits.
     ///
@@ -149,9 +176,7 @@ impl Unit {
     /// Where it cannot be read, may be one of two things, or is outside the years of the unit.
     pub fn text(self, text: &str) -> Result<Time, TimeError> {
         let text = text.trim_ascii();
-        let of_number =
-            |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-        if text.bytes().all(of_number) {
+        if is_numeric(text) {
             if is_compact_date(text) {
                 return Err(TimeError::Ambiguous);
             }
@@ -230,6 +255,13 @@ fn by_size(read: impl Fn(i64) -> Result<Time, TimeError>) -> Result<Time, TimeEr
     Err(TimeError::UnknownUnit)
 }
 
+/// Whether it has what a number has, and nothing else.
+fn is_numeric(text: &str) -> bool {
+    let of_number =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+    text.bytes().all(of_number)
+}
+
 /// Whether a number is written as dates are without separators, `20261122` or `20261122100005`,
 /// with a fraction of a second or without.
 fn is_compact_date(text: &str) -> bool {
@@ -251,10 +283,20 @@ fn from_written(text: &str) -> Result<Time, TimeError> {
         return Err(TimeError::Unreadable);
     }
     let offset = pieces.to_numeric_offset().map_or(0, |offset| i128::from(offset.seconds()));
+    if offset.abs() >= SECONDS_PER_DAY {
+        return Err(TimeError::Unreadable);
+    }
     // By civil time, not jiff's Timestamp, which ends two days before the year 9999 does.
     let civil = DateTime::from_parts(pieces.date(), time)
         .duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    Time::from_nanos(civil.as_nanos() + leap_second(&text, time) - offset * NANOS_PER_SECOND)
+    let nanos = civil.as_nanos() - offset * NANOS_PER_SECOND;
+    let leap = leap_second(&text, time);
+    // It is the last of a day of UTC (RFC 3339, 5.7).
+    let last = SECONDS_PER_DAY - 1;
+    if leap > 0 && nanos.div_euclid(NANOS_PER_SECOND).rem_euclid(SECONDS_PER_DAY) != last {
+        return Err(TimeError::Unreadable);
+    }
+    Time::from_nanos(nanos + leap)
 }
 
 /// jiff takes the second 60 of RFC 3339 for the second 59, fraction and all, which would turn time
@@ -379,6 +421,10 @@ mod tests {
             "1.2.3",
             "e5",
             "-",
+            "2026-11-22T10:00:05+24:00",
+            "2026-11-22T10:00:05-25:00",
+            "2026-11-22T10:00:60Z",
+            "2026-11-22T23:59:60+01:00",
         ] {
             assert_eq!(from_text(text), Err(TimeError::Unreadable), "{text}");
         }

@@ -91,6 +91,7 @@ impl Worker {
         credentials: Credentials,
         observability: Observability,
     ) -> anyhow::Result<Self> {
+        requirements::refuse_unset(&config)?;
         let (queue, facts) = Box::pin(SqsQueue::connect(&config.queue, credentials)).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let manager = MongoManager::connect(&config.db).await?;

@@ -102,7 +102,9 @@ fn writes_fail(status: &Status) -> Option<Headline> {
 }
 
 fn flood(status: &Status) -> Option<Headline> {
-    let text = goes_on(status, status.flood.as_ref()?);
+    let share = status.rates.rejected_share.map(percent);
+    let share = share.map(|share| format!("; {share} of all messages are rejected now"));
+    let text = goes_on(status, status.flood.as_ref()?) + &share.unwrap_or_default();
     let more = "What to do: look at the producer, or at what was changed of the route. What is rejected is kept as dead letters, and good \
                 messages go on.";
     Some(Headline::new(Kind::Failing, "Flood of rejected messages", text, more))
@@ -418,11 +420,12 @@ mod tests {
             "Writes to dead_letters are not confirmed for 12 s: not authorized"
         );
         let flood = since(50, "missing_field, most of them of route event");
-        let rates = Figures { durable_per_s: 10.0, ..Figures::default() };
+        let rates =
+            Figures { durable_per_s: 10.0, rejected_share: Some(0.9), ..Figures::default() };
         let (text, more) = said(&Status { flood: flood.clone(), ..flows(rates) });
         assert_eq!(
             text,
-            "Flood of rejected messages for 50 s: missing_field, most of them of route event"
+            "Flood of rejected messages for 50 s: missing_field, most of them of route event; 90 % of all messages are rejected now"
         );
         assert!(more.starts_with("What to do: look at the producer"), "{more}");
         let gate = Gate {

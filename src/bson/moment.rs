@@ -19,7 +19,7 @@ impl Field<'_> {
             return Ok(time);
         }
         match self.element_type() {
-            element::DATE => in_range(i64::from_le_bytes(fixed(value)?)),
+            element::DATE => date(i64::from_le_bytes(fixed(value)?), unit),
             element::INT64 => unit.integer(i64::from_le_bytes(fixed(value)?)),
             element::INT32 => unit.integer(i32::from_le_bytes(fixed(value)?).into()),
             element::DOUBLE => unit.double(f64::from_le_bytes(fixed(value)?)),
@@ -41,6 +41,16 @@ impl Field<'_> {
             .is_ok_and(|bytes| f64::from_le_bytes(bytes) < MILLISECONDS_FROM as f64);
         is_seconds == (unit == Unit::Seconds)
     }
+}
+
+/// A date that no text was noted of stood there as a number: of seconds it makes a day of 1970,
+/// which a TTL deletes at once. Where the route declares a unit, any year is taken of a number.
+fn date(millis: i64, unit: Unit) -> Result<Time, TimeError> {
+    let time = in_range(millis)?;
+    if unit == Unit::BySize && !time.can_be_a_version() {
+        return Err(TimeError::DateUnlikely);
+    }
+    Ok(time)
 }
 
 fn fixed<const LENGTH: usize>(value: &[u8]) -> Result<[u8; LENGTH], TimeError> {

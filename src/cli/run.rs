@@ -71,6 +71,10 @@ fn print(output: Output, forecast: &Forecast) {
         ),
     };
     match &forecast.outcome {
+        Ok((collection, key)) if forecast.is_expired => output.line(
+            || format!("{id}  would be deleted unwritten: it was sent later than the ttl of {collection} after its version, key {key}{also}"),
+            || serde_json::json!({"message_id": id, "outcome": "expired", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
+        ),
         Ok((collection, key)) => output.line(
             || format!("{id}  would be written to {collection}, key {key}{also}"),
             || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
@@ -95,10 +99,14 @@ fn print_report(output: Output, report: &Report) {
                 0 => String::new(),
                 count => format!("; of {count} the types name two routes"),
             };
-            format!("{} messages looked at and given back, nothing written or deleted: {}{disagreed}{left}", report.messages, counts.join(", "))
+            let expired = match report.expired {
+                0 => String::new(),
+                count => format!("; {count} older than the ttl of their collection"),
+            };
+            format!("{} messages looked at and given back, nothing written or deleted: {}{expired}{disagreed}{left}", report.messages, counts.join(", "))
         },
         || {
-            serde_json::json!({"messages": report.messages, "by_collection": report.by_collection, "dead_letters": report.rejected,
+            serde_json::json!({"messages": report.messages, "by_collection": report.by_collection, "dead_letters": report.rejected, "expired": report.expired,
                 "types_disagreed": report.types_disagreed, "not_given_back": report.not_given_back})
         },
     );

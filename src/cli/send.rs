@@ -50,7 +50,7 @@ One JSON object a line. A bad line is named by its number and the rest is sent; 
 within retry.budget. Each message gets the attributes longshore-id and longshore-time, so that one that is sent again after a \
 lost answer stays one message; sending the file again makes new ones, unless events bring ids of their own.
 
-Exit status: 0 if all was sent, 1 if not, 2 if nothing could be.")]
+Exit status: 0 if all was sent, 1 if some or all lines were not, 2 if it could not start.")]
 pub struct SendArgs {
     /// NDJSON; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]

@@ -1,6 +1,6 @@
 //! What all routes of one collection agree in, and its indexes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::indexes::{self, INDEXES_MAX};
 use super::key_path::KeyPath;
@@ -46,7 +46,15 @@ fn collection(reader: &mut Reader, name: &str, members: &[&Declared]) -> Option<
         write_concern,
         indexes,
         ttl,
+        default_times: default_times(members),
     })
+}
+
+/// Each once, as routes of one collection may have different ones.
+fn default_times(members: &[&Declared]) -> Vec<String> {
+    let times: BTreeSet<_> =
+        members.iter().filter_map(|member| member.route.default_time.clone()).collect();
+    times.into_iter().collect()
 }
 
 /// Sorted, without the key: what a `set` writes or removes.

@@ -44,8 +44,9 @@ impl Layers {
         self.insert(path, object.unwrap_or_else(|| Value::from(text)), source, foreign);
     }
 
-    /// As [`Layers::set_text`], for a variable of the environment: whose case says nothing, so that
-    /// a part is the one that is there already in whatever case, else in lower case.
+    /// As [`Layers::set_text`], for a variable of the environment, whose case says nothing. Our own
+    /// names are in lower case; one that the operator has chosen is the one that is there already in
+    /// whatever case, else in lower case too.
     pub(crate) fn set_variable(
         &mut self,
         parts: &[&str],
@@ -65,6 +66,11 @@ impl Layers {
     /// Takes a value out.
     pub(crate) fn take(&mut self, path: &KeyPath) -> Option<Entry> {
         self.entries.remove(path)
+    }
+
+    /// Whether `key` has a value.
+    pub(crate) fn has(&self, key: &KeyPath) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// The names directly below `section` that hold something, sorted.
@@ -127,6 +133,10 @@ impl Layers {
     fn known_case(&self, parts: &[&str]) -> KeyPath {
         let mut known: Vec<String> = Vec::with_capacity(parts.len());
         for part in parts {
+            if !holds_chosen_names(&known) {
+                known.push(part.to_ascii_lowercase());
+                continue;
+            }
             let prefix = KeyPath::new(known.clone());
             let mut below =
                 self.entries.keys().filter_map(|path| path.below(&prefix)).map(|below| &below[0]);
@@ -135,6 +145,15 @@ impl Layers {
         }
         KeyPath::new(known)
     }
+}
+
+/// Whether the names in this section are the operator's, or those of another program.
+fn holds_chosen_names(section: &[String]) -> bool {
+    let section: Vec<&str> = section.iter().map(String::as_str).collect();
+    matches!(
+        section[..],
+        ["routes"] | ["routes", _, "times"] | ["message", "types"] | ["db", "connection_options"]
+    )
 }
 
 /// Drivers read connection options in any case: two spellings of one option are one key here too.

@@ -9,6 +9,7 @@ use super::key_path::KeyPath;
 use super::kinds::Kind;
 use super::layers::{Entry, Layers};
 use super::provenance::{ConfigError, Setting, Source};
+use super::suggest;
 use crate::redact;
 
 /// Errors that are shown; more of one kind help nobody.
@@ -106,6 +107,11 @@ impl Reader {
         self.layers.names_in(&section.into())
     }
 
+    /// Whether some layer sets `key`.
+    pub(crate) fn has(&self, key: &KeyPath) -> bool {
+        self.layers.has(key)
+    }
+
     /// The keys of a table whose names are the operator's. Another value in its place is an error.
     pub(crate) fn keys_in(&mut self, section: &str) -> Vec<KeyPath> {
         let section = KeyPath::from(section);
@@ -198,14 +204,17 @@ impl Reader {
                 .iter()
                 .find(|known| known.below(&path).is_some())
                 .map(KeyPath::to_string);
-            if entry.foreign {
+            if let Some(meant) = suggest::slip(&path, &self.known).filter(|_| entry.foreign) {
+                let problem = format!("unknown key, did you mean {meant}?");
+                self.error(&path, None, problem, entry.source);
+            } else if entry.foreign {
                 ignored.push((path.to_string(), entry.source));
             } else if section.is_some() && entry.value.is_object() {
                 // An empty section.
             } else if unknown < ERRORS_MAX {
                 unknown += 1;
                 let problem = section.map_or_else(
-                    || super::suggest::unknown(&path, &self.known),
+                    || suggest::unknown(&path, &self.known),
                     |key| format!("is a section: set a key in it, such as {key}"),
                 );
                 self.error(&path, None, problem, entry.source);

@@ -1,6 +1,7 @@
 //! The tables `[routes.NAME]`: how messages of one type become writes.
 
 mod of_other_kinds;
+mod undeclared;
 
 use std::time::Duration;
 
@@ -32,9 +33,18 @@ pub(crate) fn read(reader: &mut Reader, write_concern: &WriteConcern) -> Vec<Dec
         let problem = format!("must be at most {ROUTES_MAX} routes, not {}", names.len());
         reader.error(&"routes".into(), None, problem, Source::Default);
     }
+    let (declared, others): (Vec<_>, Vec<_>) = names
+        .iter()
+        .take(ROUTES_MAX)
+        .partition(|name| RouteReader::new(reader, name).is_declared());
+    let unknown: Vec<_> = others
+        .into_iter()
+        .filter(|name| RouteReader::new(reader, name).refuse_unknown(&declared))
+        .collect();
     names
         .iter()
         .take(ROUTES_MAX)
+        .filter(|name| !unknown.contains(name))
         .filter_map(|name| RouteReader::new(reader, name).read(write_concern))
         .collect()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use super::addresses::{ENDPOINT, QUEUE_URL, REGION};
 use super::key_path::KeyPath;
 use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time, Trimmed};
 use super::provenance::{Setting, Source};
@@ -36,24 +37,6 @@ const DAY: u64 = 24 * HOUR;
 
 /// What a TTL index counts in: 32 bits of seconds (MongoDB manual, "TTL Indexes").
 pub(crate) const TTL: Time = Time::seconds(1, 2_147_483_647);
-
-/// An HTTP address. A password has no place in it: AWS credentials come from the AWS chain.
-const ENDPOINT: Text = Text {
-    expected: "an address that begins with https:// or http://",
-    accepts: |text| {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-            && !text.contains(|c: char| c.is_whitespace() || c == '@')
-    },
-};
-
-const REGION: Text = Text {
-    expected: "an AWS region such as eu-west-1",
-    accepts: |text| {
-        (1..=32).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    },
-};
 
 const FILTER: Text = Text {
     expected: "off, error, warn, info, debug or trace, or a filter such as longshore=debug,warn",
@@ -91,7 +74,7 @@ pub(crate) fn read(reader: &mut Reader) -> Config {
 
 fn queue(reader: &mut Reader) -> QueueConfig {
     QueueConfig {
-        url: reader.optional("queue.url", &Trimmed(ENDPOINT)),
+        url: reader.optional("queue.url", &Trimmed(QUEUE_URL)),
         endpoint_url: reader.optional("queue.endpoint_url", &Trimmed(ENDPOINT)),
         region: reader.optional("queue.region", &Trimmed(REGION)),
         allow_insecure: reader.or("queue.allow_insecure", &Switch, false),

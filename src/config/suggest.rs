@@ -2,15 +2,45 @@
 
 use std::collections::BTreeSet;
 
+use super::connection_options;
 use super::key_path::KeyPath;
 
 /// What is said of a key that nothing asked for.
 pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
+    if let [db, options, name] = path.parts()
+        && (db.as_str(), options.as_str()) == ("db", "connection_options")
+    {
+        return connection_options::unknown(&KeyPath::new(vec![name.clone()]).to_string());
+    }
     match nearest(path, known) {
         Some(key) => format!("unknown key, did you mean {key}?"),
         None => "unknown key, config/longshore.toml has all of them".to_owned(),
     }
 }
+
+/// The key beside one that nothing asked for, if that one is a slip of the pen: in a file of another
+/// program the same section may hold keys of its own.
+pub(crate) fn slip(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
+    let (last, section) = path.parts().split_last()?;
+    let section = KeyPath::new(section.to_vec());
+    let beside = || known.iter().filter_map(|key| Some((key, key.below(&section)?)));
+    let names = beside().filter(|(_, below)| below.len() == 1).map(|(_, below)| below[0].as_str());
+    let names = names.filter(|name| !connection_options::is_weakening(name));
+    name(last, names).map(|meant| section.child(meant).to_string())
+}
+
+/// The one of `names` that was meant by another one, if it is near enough.
+pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let near = names.filter_map(|name| {
+        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+/// Between a name and the one that was meant.
+const CHANGES_MAX: usize = 2;
 
 /// The known key with the fewest changes between them, if they are few for its length or the last
 /// part is the same.
@@ -35,7 +65,6 @@ fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
 /// The key in the section whose name is the nearest to an unknown one, if it is a key there: the
 /// names of routes and of what the operator names himself are free.
 fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
-    const CHANGES_MAX: usize = 2;
     const FREE: [&str; 1] = ["routes"];
     let (first, rest) = path.parts().split_first()?;
     let sections: BTreeSet<&str> =
@@ -43,11 +72,7 @@ fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     if sections.contains(first.as_str()) || rest.is_empty() {
         return None;
     }
-    let changes = |section: &str| strsim::damerau_levenshtein(first, section);
-    let meant = sections
-        .into_iter()
-        .filter(|section| changes(section) <= CHANGES_MAX.min(section.len() / 2))
-        .min_by_key(|section| changes(section))?;
+    let meant = name(first, sections.into_iter())?;
     let mut parts = vec![meant.to_owned()];
     parts.extend(rest.iter().cloned());
     let renamed = KeyPath::new(parts);
@@ -67,6 +92,40 @@ mod tests {
         assert_eq!(nearest("route.x").as_deref(), Some("routes.x"));
         assert_eq!(nearest("queu.url").as_deref(), Some("queue.url"));
         assert_eq!(nearest("dbs.colour"), None);
+    }
+
+    #[test]
+    fn an_option_of_the_connection_is_compared_with_options_alone() {
+        let known = ["db.connection_options.maxPoolSize".into(), "queue.pollers_max".into()];
+        for (key, expected) in [
+            ("db.connection_options.maxPolSize", "did you mean maxPoolSize?"),
+            ("db.connection_options.compressors", "does not compress"),
+            ("db.connection_options.pollers_max", "the MongoDB manual's page"),
+        ] {
+            let text = unknown(&key.into(), &known);
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slip_in_a_section_of_another_program_is_told_and_none_leads_to_weaker_tls() {
+        let known: Vec<KeyPath> = [
+            "queue.wait",
+            "db.mongo_uri",
+            "db.connection_options.maxPoolSize",
+            "db.connection_options.tlsInsecure",
+        ]
+        .map(KeyPath::from)
+        .to_vec();
+        for (key, expected) in [
+            ("queue.wiat", Some("queue.wait")),
+            ("db.connection_options.maxpolsize", Some("db.connection_options.maxPoolSize")),
+            ("db.connection_options.tlsinsecur", None),
+            ("db.migrate", None),
+            ("wait", None),
+        ] {
+            assert_eq!(slip(&key.into(), &known).as_deref(), expected, "{key}");
+        }
     }
 
     #[test]

@@ -19,6 +19,15 @@ use crate::message::{Reason, Rejection, shown_name};
 /// The attribute that names the encoding.
 pub const ATTRIBUTE: &str = "content-encoding";
 
+/// What a packed body begins with (RFC 1952, 2.3.1; RFC 8878, 3.1.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Without its optional parts.
+const GZIP_HEADER_BYTES: usize = 10;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+const BEHIND: &str = "something stands behind the packed bytes: send them alone";
+const CUT: &str = "it ends in the middle: it was cut off";
+
 /// The window that every zstd decoder is asked to support (RFC 8878, 3.1.1.1.2); encoders use up to
 /// it unless told otherwise, however small the body is.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
@@ -120,15 +129,7 @@ impl Encoding {
         if self == Self::Identity {
             return if body.len() <= room { Ok(body.to_owned()) } else { Err(Undecoded::Outgrown) };
         }
-        let packed = base64(body).ok_or_else(|| {
-            Rejection::new(
-                Reason::BadEncoding,
-                format!(
-                    "the body is not base64, though attribute {ATTRIBUTE} names {}: send the packed bytes in base64, or leave the attribute out",
-                    self.name()
-                ),
-            )
-        })?;
+        let packed = base64(body).ok_or_else(|| self.not_base64(body))?;
         let bytes_max = bounds.bytes_max_of(body.len());
         let mut bounded =
             Bounded { bytes: Vec::new(), bytes_max: bytes_max.min(room), is_passed: false };
@@ -144,14 +145,50 @@ impl Encoding {
             return Err(bounds.passed_by(body.len()).into());
         }
         outcome.map_err(|problem| match problem {
-            Problem::Broken(text) => Rejection::new(Reason::BadEncoding, format!("the body is not {} in base64: {text}", self.name())),
+            Problem::Broken(text) => {
+                let text = self.mistaken(&packed).map_or(text, str::to_owned);
+                Rejection::new(Reason::BadEncoding, format!("the body is not {} in base64: {text}", self.name()))
+            }
             Problem::Window { bytes, bytes_max } => Rejection::new(
                 Reason::TooLarge,
                 format!("the body's zstd window is {bytes} bytes, and at most {bytes_max} are given: pack less, or without long windows"),
             ),
         })?;
         Ok(String::from_utf8(bounded.bytes)
-            .map_err(|_| Rejection::new(Reason::BadJson, "the unpacked body is not UTF-8"))?)
+            .map_err(|error| {
+                let at = error.utf8_error().valid_up_to() + 1;
+                Rejection::new(
+                    Reason::BadJson,
+                    format!("the unpacked body is not UTF-8 at byte {at}: encode the text as UTF-8 before it is packed"),
+                )
+            })?)
+    }
+
+    fn not_base64(self, body: &str) -> Rejection {
+        let is_for_urls = body.contains(['-', '_'])
+            && base64(&body.replace('-', "+").replace('_', "/")).is_some();
+        let name = self.name();
+        let text = if is_for_urls {
+            "the body is not base64 as it must be: it is base64 of the alphabet for URLs (- and _): use the standard one (+ and /)".to_owned()
+        } else {
+            format!(
+                "the body is not base64, though attribute {ATTRIBUTE} names {name}: send the packed bytes in base64, or leave the attribute out"
+            )
+        };
+        Rejection::new(Reason::BadEncoding, text)
+    }
+
+    /// What bytes are that are not packed as the attribute says.
+    fn mistaken(self, bytes: &[u8]) -> Option<&'static str> {
+        if self != Self::Gzip && bytes.starts_with(&GZIP_MAGIC) {
+            Some("it is gzip: name that in the attribute")
+        } else if self != Self::Zstd && bytes.starts_with(&ZSTD_MAGIC) {
+            Some("it is zstd: name that in the attribute")
+        } else if bytes.trim_ascii_start().starts_with(b"{") {
+            Some("it is not packed: pack it, or send the JSON as it is and leave the attribute out")
+        } else {
+            None
+        }
     }
 
     const fn name(self) -> &'static str {
@@ -207,9 +244,20 @@ impl Write for Bounded {
 }
 
 fn gunzip(packed: &[u8], out: &mut Bounded) -> Result<(), Problem> {
-    // Several members one after another are one body (RFC 1952, 2.2).
-    io::copy(&mut MultiGzDecoder::new(packed), out)?;
-    Ok(())
+    // Several members one after another are one body (RFC 1952, 2.2). One decoder for all: it has
+    // tens of kilobytes, and a member may have twenty bytes.
+    let mut decoder = MultiGzDecoder::new(packed);
+    let has_begun = decoder.header().is_some();
+    let Err(error) = io::copy(&mut decoder, out) else { return Ok(()) };
+    // Behind a whole member it expects another one.
+    let is_behind = has_begun && decoder.header().is_none();
+    let is_short = error.kind() == io::ErrorKind::UnexpectedEof;
+    // What is shorter than a header is one that was cut off only where it begins as one.
+    let tail = &packed[packed.len().saturating_sub(GZIP_HEADER_BYTES - 1)..];
+    if is_behind && !(is_short && tail.contains(&GZIP_MAGIC[0])) {
+        return Err(Problem::Broken(BEHIND.to_owned()));
+    }
+    Err(if is_short { Problem::Broken(CUT.to_owned()) } else { error.into() })
 }
 
 /// `bytes_max` is the bound on the body, whatever room there is for it now: the window is part of
@@ -218,8 +266,10 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), 
     let window_max = bytes_max.max(WINDOW_BYTES) as u64;
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(window_max);
+    let all = packed.len();
     // Several frames one after another are one body, and some say nothing (RFC 8878, 3).
     while !packed.is_empty() {
+        let is_behind = packed.len() < all;
         match decoder.reset(&mut packed) {
             Ok(()) => unzstd_frame(&mut decoder, &mut packed, out)?,
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -227,14 +277,13 @@ fn unzstd(mut packed: &[u8], out: &mut Bounded, bytes_max: usize) -> Result<(), 
                 ..
             })) => {
                 let length = usize::try_from(length)?;
-                packed = packed.get(length..).ok_or_else(|| {
-                    Problem::Broken("a skippable frame is longer than the body".to_owned())
-                })?;
+                packed = packed.get(length..).ok_or_else(|| Problem::Broken(CUT.to_owned()))?;
             }
             // A frame in one segment needs a window as large as itself.
             Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
                 return Err(Problem::Window { bytes: requested, bytes_max: max });
             }
+            Err(_) if is_behind => return Err(Problem::Broken(BEHIND.to_owned())),
             Err(error) => return Err(error.into()),
         }
     }
@@ -255,9 +304,10 @@ fn unzstd_frame(
         }
     }
     match (decoder.get_checksum_from_data(), decoder.get_calculated_checksum()) {
-        (Some(sent), Some(found)) if sent != found => {
-            Err(Problem::Broken("the checksum does not match".to_owned()))
-        }
+        (Some(sent), Some(found)) if sent != found => Err(Problem::Broken(
+            "the checksum does not match: pack it again, something changed it on its way"
+                .to_owned(),
+        )),
         _ => Ok(()),
     }
 }

@@ -1,14 +1,18 @@
 //! What wraps a body on its way: an SNS notification, an EventBridge event, a CloudEvents 1.0
 //! event.
 //!
-//! An envelope is recognised by the whole set of names that its specification requires, with values
-//! of their types, so that a plain message that happens to have a field `Message` or `detail` stays
-//! plain. Forms:
+//! An envelope is recognised by names that only it has, several of them and with values of their
+//! types, so that a plain message that happens to have a field `Message` or `detail` stays plain. What
+//! else its specification requires is then asked for by name. Forms:
 //! - SNS: "Amazon SNS message formats" (HTTP/HTTPS notification JSON, which SQS gets too unless
 //!   delivery is raw)
 //! - EventBridge: "AWS service event metadata" (the fields that every event has)
 //! - CloudEvents 1.0: the specification's required attributes, the JSON event format, and
 //!   attributes with the prefix `ce-`
+
+mod cloudevents;
+mod names;
+mod opened;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,10 +20,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::encoding;
+pub use self::cloudevents::binary_cloudevent;
+use self::cloudevents::cloudevent;
+use self::names::{Names, broken, required, string};
+pub use self::opened::{Envelope, NO_DATA, Signature};
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Asked, Attribute, Reason, Rejection};
-use crate::time::Time;
+use crate::message::{Asked, Attribute, Rejection};
 
 /// Which envelopes are opened: the setting `message.envelopes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,31 +37,6 @@ pub struct Envelopes {
 
 impl Envelopes {
     pub const ALL: Self = Self { sns: true, eventbridge: true, cloudevents: true };
-}
-
-/// What a CloudEvents event without data holds.
-pub const NO_DATA: &str = "{}";
-
-/// Who sent a message and which type the sender gave it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Signature {
-    /// In the sender's words, not yet mapped to a route.
-    pub kind: Option<Asked>,
-    /// Where the envelope has a time.
-    pub time: Option<Time>,
-    pub id: Vec<u8>,
-}
-
-/// An envelope that was opened.
-#[derive(Debug)]
-pub struct Envelope<'t> {
-    pub signature: Signature,
-    /// What it holds, still as text.
-    pub body: Cow<'t, str>,
-    /// Where in the envelope that stands.
-    pub place: &'static str,
-    /// The message attributes that it carries; SNS only.
-    pub attributes: Vec<(String, Attribute)>,
 }
 
 /// Opens the envelope that the text is, if it is one. A text whose own `type` names a route, by
@@ -95,74 +76,28 @@ pub fn open(
     if opened.cloudevents { cloudevent(&names) } else { Ok(None) }
 }
 
-/// The names that tell envelopes, with their values as text. Others are skipped.
-#[derive(Deserialize)]
-struct Names<'t> {
-    #[serde(borrow, rename = "Type")]
-    sns_type: Option<&'t RawValue>,
-    #[serde(borrow, rename = "MessageId")]
-    message_id: Option<&'t RawValue>,
-    #[serde(borrow, rename = "TopicArn")]
-    topic_arn: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Message")]
-    message: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Timestamp")]
-    timestamp: Option<&'t RawValue>,
-    #[serde(borrow, rename = "MessageAttributes")]
-    message_attributes: Option<&'t RawValue>,
-    #[serde(borrow, rename = "Token")]
-    token: Option<&'t RawValue>,
-    #[serde(borrow, rename = "detail-type")]
-    detail_type: Option<&'t RawValue>,
-    #[serde(borrow)]
-    detail: Option<&'t RawValue>,
-    #[serde(borrow)]
-    account: Option<&'t RawValue>,
-    #[serde(borrow)]
-    id: Option<&'t RawValue>,
-    #[serde(borrow)]
-    source: Option<&'t RawValue>,
-    #[serde(borrow)]
-    time: Option<&'t RawValue>,
-    #[serde(borrow)]
-    specversion: Option<&'t RawValue>,
-    #[serde(borrow, rename = "type")]
-    event_type: Option<&'t RawValue>,
-    #[serde(borrow)]
-    data: Option<&'t RawValue>,
-    #[serde(borrow)]
-    data_base64: Option<&'t RawValue>,
-}
-
-/// The value as a string, if it is one.
-fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    let raw = value?.get();
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') {
-        serde_json::from_str(raw).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inside))
-    }
-}
-
 fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
     let (Some(kind), Some(id), Some(_)) =
         (string(names.sns_type), string(names.message_id), string(names.topic_arn))
     else {
         return Ok(None);
     };
-    if kind != "Notification" {
-        return match string(names.token) {
-            Some(_) => Err(broken(
+    match (kind.as_ref(), string(names.token)) {
+        ("Notification", _) => {}
+        ("UnsubscribeConfirmation", Some(_)) => {
+            return Err(broken(
+                "SNS: this tells that a subscription has ended, nothing is to be confirmed: its SubscribeURL brings the subscription back",
+            ));
+        }
+        (_, Some(_)) => {
+            return Err(broken(
                 "SNS: this is a request to confirm a subscription, not a notification: confirm it by its SubscribeURL",
-            )),
-            None => Ok(None),
-        };
+            ));
+        }
+        (_, None) => return Ok(None),
     }
-    let Some(body) = string(names.message) else { return Ok(None) };
-    let Some(timestamp) = string(names.timestamp) else {
-        return Err(broken("SNS: Timestamp is missing, or not a string"));
-    };
+    let body = required("SNS: Message", names.message, "")?;
+    let timestamp = required("SNS: Timestamp", names.timestamp, "")?;
     let signature = Signature {
         kind: None,
         time: Some(read_time("SNS Timestamp", &timestamp)?),
@@ -196,15 +131,22 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
     else {
         return Ok(None);
     };
-    let (Some(id), Some(time), Some(detail)) = (string(names.id), string(names.time), names.detail)
-    else {
-        return Ok(None);
+    let id = required("EventBridge: id", names.id, "")?;
+    let time = required("EventBridge: time", names.time, "")?;
+    let Some(detail) = names.detail else {
+        return Err(broken(
+            "EventBridge: detail is missing, or null: send {} where there is nothing to say",
+        ));
     };
     let body = match string(Some(detail)) {
         // As EventBridge Scheduler sends what its target is given.
         Some(text) if text.trim_ascii_start().starts_with('{') => text,
         None if detail.get().starts_with('{') => Cow::Borrowed(detail.get()),
-        _ => return Ok(None),
+        _ => {
+            return Err(broken(
+                "EventBridge: detail is neither an object nor a text that holds one: send one JSON object",
+            ));
+        }
     };
     let signature = Signature {
         kind: Some(Asked { place: "detail-type", name: Some(kind.into_owned()) }),
@@ -217,105 +159,4 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
         place: "the detail of the EventBridge event",
         attributes: Vec::new(),
     }))
-}
-
-/// A CloudEvents event in structured mode.
-fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
-    let (Some(version), Some(id), Some(source), Some(kind)) = (
-        string(names.specversion),
-        string(names.id),
-        string(names.source),
-        string(names.event_type),
-    ) else {
-        return Ok(None);
-    };
-    check_version(&version)?;
-    let time = match names.time {
-        None => None,
-        Some(_) => {
-            Some(string(names.time).ok_or_else(|| broken("CloudEvents: time is not a string"))?)
-        }
-    };
-    let kind = Asked { place: "the CloudEvents type", name: Some(kind.into_owned()) };
-    let signature = cloudevent_signature(kind, &source, &id, time.as_deref())?;
-    let body = match (names.data, names.data_base64) {
-        (Some(data), None) => Cow::Borrowed(data.get()),
-        (None, Some(_)) => {
-            let bytes = string(names.data_base64).and_then(|text| encoding::base64(&text));
-            let bytes = bytes.ok_or_else(|| broken("CloudEvents: data_base64 is not base64"))?;
-            let text = String::from_utf8(bytes).map_err(|_| {
-                Rejection::new(Reason::BadJson, "CloudEvents: data_base64 is not UTF-8")
-            })?;
-            Cow::Owned(text)
-        }
-        (Some(_), Some(_)) => {
-            return Err(broken("CloudEvents: data and data_base64 are both there: send one"));
-        }
-        // "data" is optional, and null is none (CloudEvents 1.0, JSON format, 3.1).
-        (None, None) => Cow::Borrowed(NO_DATA),
-    };
-    Ok(Some(Envelope {
-        signature,
-        body,
-        place: "the data of the CloudEvents event",
-        attributes: Vec::new(),
-    }))
-}
-
-/// The signature of a CloudEvents event in binary mode, whose body is the data and whose attributes
-/// have the prefix `ce-`.
-///
-/// # Errors
-/// Where `ce-specversion` is there and the others are not as they must be.
-pub fn binary_cloudevent(
-    attributes: &[(String, Attribute)],
-) -> Result<Option<Signature>, Rejection> {
-    let text = |wanted: &str| match attributes.iter().find(|(name, _)| name == wanted) {
-        None => Ok(None),
-        Some((_, Attribute::Text(text))) => Ok(Some(text.as_str())),
-        Some((_, Attribute::Binary(_))) => Err(broken(&format!(
-            "CloudEvents: attribute {wanted} is not text: send it with the data type String"
-        ))),
-    };
-    let Some(version) = text("ce-specversion")? else { return Ok(None) };
-    check_version(version)?;
-    let required = |name: &str| {
-        text(name)?.ok_or_else(|| {
-            broken(&format!("CloudEvents: attribute {name} is missing beside ce-specversion"))
-        })
-    };
-    let (kind, source, id) = (required("ce-type")?, required("ce-source")?, required("ce-id")?);
-    let kind = Asked { place: "the attribute ce-type", name: Some(kind.to_owned()) };
-    cloudevent_signature(kind, source, id, text("ce-time")?).map(Some)
-}
-
-fn check_version(version: &str) -> Result<(), Rejection> {
-    if version == "1.0" { Ok(()) } else { Err(broken("CloudEvents: specversion is not 1.0")) }
-}
-
-fn cloudevent_signature(
-    kind: Asked,
-    source: &str,
-    id: &str,
-    time: Option<&str>,
-) -> Result<Signature, Rejection> {
-    // Source and id together are unique (CloudEvents 1.0, "id"). Neither has control characters, so
-    // a line feed parts them.
-    if source.is_empty() || id.is_empty() || source.chars().chain(id.chars()).any(char::is_control)
-    {
-        return Err(Rejection::new(
-            Reason::BadKey,
-            "CloudEvents: source or id is empty or has control characters",
-        ));
-    }
-    let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;
-    Ok(Signature {
-        kind: Some(kind),
-        time,
-        id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))?,
-    })
-}
-
-fn broken(text: &str) -> Rejection {
-    Rejection::new(Reason::BadEnvelope, text)
 }

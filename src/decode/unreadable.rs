@@ -72,31 +72,20 @@ impl Failure<'_> {
                 self.after()
             );
         }
-        if error.contains("surrogate") || is("unexpected end of hex escape") {
-            return format!(
-                "{} has half of a character, an escape such as \\ud83d without its other half: do not cut text between the two, or \
-                 send U+FFFD in its place",
-                self.in_text()
-            );
-        }
-        if is("control character") {
-            return format!(
-                "{} has a line break or another control character as it is: write it as an escape, such as \\n",
-                self.in_text()
-            );
-        }
-        if is("invalid escape") {
-            return format!(
-                "{} has an escape that JSON does not have: double the backslash",
-                self.in_text()
-            );
+        if let Some(flaw) = self.flaw_in_text(&error) {
+            return flaw;
         }
         if let Some(word) = self.word() {
             return format!("{} {word}", self.value());
         }
-        if is("invalid number") || is("expected value") && rest.starts_with(['+', '.']) {
+        let is_prefixed =
+            rest.starts_with(['x', 'X', 'o', 'b']) && self.text[..self.offset()].ends_with('0');
+        if is("invalid number")
+            || is("expected value") && rest.starts_with(['+', '.'])
+            || is("expected `,`") && is_prefixed
+        {
             return format!(
-                "{} is a number as JSON does not write it (a leading zero, a plus, a bare point): send 0.5, or a string",
+                "{} is a number as JSON does not write it (a leading zero, a plus, a bare point, 0x): send 0.5, or a string",
                 self.value()
             );
         }
@@ -105,6 +94,36 @@ impl Failure<'_> {
         }
         let known = error.split(" at line ").next().unwrap_or_default();
         format!("{known}{}", self.after())
+    }
+
+    /// What is wrong inside of a text.
+    fn flaw_in_text(&self, error: &str) -> Option<String> {
+        if let Some(at) = self.cut_escape() {
+            return Some(format!(
+                "{} has \\u without four hex digits behind it: write all four, as in \\u00e9",
+                self.in_text_at(at)
+            ));
+        }
+        if error.contains("surrogate") || error.starts_with("unexpected end of hex escape") {
+            return Some(format!(
+                "{} has half of a character, an escape such as \\ud83d without its other half: do not cut text between the two, or \
+                 send U+FFFD in its place",
+                self.in_text()
+            ));
+        }
+        if error.starts_with("control character") {
+            return Some(format!(
+                "{} has a line break or another control character as it is: write it as an escape, such as \\n",
+                self.in_text()
+            ));
+        }
+        if error.starts_with("invalid escape") {
+            return Some(format!(
+                "{} has an escape that JSON does not have: double the backslash",
+                self.in_text()
+            ));
+        }
+        None
     }
 
     /// Where the parser stopped, as bytes of the text.
@@ -118,6 +137,17 @@ impl Failure<'_> {
         offset
     }
 
+    /// Where the escape begins that the parser stopped in, if it lacks some of its four digits.
+    fn cut_escape(&self) -> Option<usize> {
+        const LENGTH: usize = r"\u0000".len();
+        let end = self.offset();
+        let begin = self.text[..end].rfind(r"\u").filter(|begin| end - begin <= LENGTH);
+        begin.filter(|begin| {
+            let digits = self.text.as_bytes()[begin + 2..].iter().take(LENGTH - 2);
+            digits.take_while(|digit| digit.is_ascii_hexdigit()).count() < LENGTH - 2
+        })
+    }
+
     fn after(&self) -> String {
         if self.place.is_empty() { String::new() } else { format!(" at field {}", self.place) }
     }
@@ -128,7 +158,11 @@ impl Failure<'_> {
 
     /// The text that the parser stopped in: a name, or the value of the element begun last.
     fn in_text(&self) -> String {
-        let start = start_of_text(self.text, self.offset());
+        self.in_text_at(self.offset())
+    }
+
+    fn in_text_at(&self, offset: usize) -> String {
+        let start = start_of_text(self.text, offset);
         let before = self.text[..start].trim_ascii_end();
         let is_value = before.ends_with(':') || matches!(self.step, Some(Step::Index(_)));
         match (is_value, self.place) {
@@ -147,15 +181,17 @@ impl Failure<'_> {
         let end = at + bytes[at..].iter().take_while(|byte| is_part(byte)).count();
         Some(match self.text.get(start..end)? {
             "NaN" | "nan" => {
-                r#"is NaN, which JSON does not have: send null, or {"$numberDouble": "NaN"}"#
+                r#"is NaN, which JSON does not have: send null, or {"$numberDouble": "NaN"}; a key takes neither"#
             }
             "Infinity" | "inf" | "Inf" => {
-                r#"is Infinity, which JSON does not have: send null, or {"$numberDouble": "Infinity"} (or "-Infinity")"#
+                r#"is Infinity, which JSON does not have: send null, or {"$numberDouble": "Infinity"} (or "-Infinity"); a key takes neither"#
             }
             "None" => "is Python's None: encode with json.dumps, which writes null",
             "True" => "is Python's True: encode with json.dumps, which writes true",
             "False" => "is Python's False: encode with json.dumps, which writes false",
-            "undefined" => "is JavaScript's undefined: send null, or leave the field out",
+            "undefined" => {
+                "is JavaScript's undefined: send null, or leave the field out; a key must be there"
+            }
             _ => return None,
         })
     }

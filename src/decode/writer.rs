@@ -95,7 +95,7 @@ impl<'t> Writer<'t> {
         if error.to_string().starts_with("number out of range") {
             let _: serde_json::Error = self.reject(
                 Reason::BadValue,
-                "is a number beyond what a double holds: send it as $numberDecimal",
+                "is a number beyond what a double holds: send it as a string, or as $numberDecimal, which no key takes",
             );
             if let Some(undecoded) = self.undecoded.take() {
                 return undecoded;
@@ -117,9 +117,10 @@ impl<'t> Writer<'t> {
         self.names.push(span);
         self.step(Step::Name(span));
         if name.as_bytes().contains(&0) {
-            return Err(
-                self.reject(Reason::BadName, "has a NUL in its name, which cannot be stored")
-            );
+            return Err(self.reject(
+                Reason::BadName,
+                "has a NUL in its name, which cannot be stored: leave it out",
+            ));
         }
         self.check_size()?;
         Ok(span)
@@ -162,7 +163,7 @@ impl<'t> Writer<'t> {
     pub fn check_level<E: de::Error>(&mut self) -> Result<(), E> {
         if self.steps.len() > LEVELS_MAX {
             return Err(self
-                .reject(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep")));
+                .reject(Reason::TooLarge, format_args!("is more than {LEVELS_MAX} levels deep: nest less, or send the inner part as a text")));
         }
         Ok(())
     }
@@ -226,7 +227,7 @@ impl<'t> Writer<'t> {
             None => Ok(()),
             Some(name) => {
                 self.step(Step::Name(name));
-                Err(self.reject(Reason::BadName, "is there twice in one object"))
+                Err(self.reject(Reason::BadName, "is there twice in one object: give it one value"))
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Why there is no database, in one line that says what to do and never holds credentials.
 
-use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, Tls};
 
+use super::escapes::Escapes;
 use super::options::selection_timeout;
 use super::redactor::Redactor;
 
@@ -62,6 +62,24 @@ pub enum MongoManagerError {
     )]
     HostUnknown { detail: String },
     #[error(
+        "{path}, the socket that the MongoDB URI names, does not exist: check that the server runs on this machine, and its \
+         net.unixDomainSocket.pathPrefix{hint}"
+    )]
+    NoSocket { path: String, hint: &'static str },
+    #[error(
+        "{path}, which the MongoDB URI names, is not a socket: name the one that the server listens at, as in /tmp/mongodb-27017.sock"
+    )]
+    NotASocket { path: String },
+    #[error(
+        "the socket {path} may not be connected to: {detail}; let this process's user write to it and search its folder \
+         (net.unixDomainSocket.filePermissions of the server)"
+    )]
+    SocketDenied { path: String, detail: String },
+    #[error(
+        "{host} is a path, and is taken for the name of a host: the name of a socket ends in .sock"
+    )]
+    MisnamedSocket { host: String },
+    #[error(
         "MongoDB at {hosts} refused the credentials: {detail}; check user name, password and authSource"
     )]
     BadCredentials { hosts: String, detail: String },
@@ -92,49 +110,6 @@ pub enum MongoManagerError {
     AlreadyStarted,
 }
 
-/// Advice about a connection string that cannot be read: only where user name or password have what
-/// the driver takes for something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Escapes {
-    Fine,
-    Missing,
-}
-
-impl Escapes {
-    /// Of a connection string that may be broken. A `%` that begins no escape is one too.
-    pub(super) fn of(uri: &str) -> Self {
-        let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-        let Some((first, rest)) = after_scheme.split_once('@') else { return Self::Fine };
-        // An @ in an option is none of the password.
-        let before_path = rest.split(['/', '?']).next().unwrap_or(rest);
-        let Some((user, password)) = first.split_once(':') else { return Self::Fine };
-        let is_reserved = |text: &str| text.contains(['/', '?', '#', '[', ']', ':', '@']);
-        let is_missing = is_reserved(user)
-            || is_reserved(password)
-            || before_path.contains('@')
-            || [user, password].into_iter().any(has_broken_escape);
-        if is_missing { Self::Missing } else { Self::Fine }
-    }
-}
-
-fn has_broken_escape(text: &str) -> bool {
-    text.split('%').skip(1).any(|after| {
-        let digits = after.as_bytes().get(..2);
-        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-impl fmt::Display for Escapes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fine => Ok(()),
-            Self::Missing => f.write_str(
-                "; in user name and password, each of : / ? # [ ] @ % must be percent-encoded (@ as %40)",
-            ),
-        }
-    }
-}
-
 /// Codes of the server: `Unauthorized` and `AuthenticationFailed`.
 const UNAUTHORISED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
@@ -144,12 +119,23 @@ pub(super) fn text(error: &Error) -> String {
     let text = match error.kind.as_ref() {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
         ErrorKind::Command(command) => {
-            format!("{} ({}, code {})", command.message, command.code_name, command.code)
+            let message = without_operands(&command.message);
+            format!("{message} ({}, code {})", command.code_name, command.code)
         }
         ErrorKind::Io(io) => io.to_string(),
         kind => kind.to_string(),
     };
     text.trim_end_matches('.').to_owned()
+}
+
+/// What is refused as "not authorized on portal to execute command { find: .., and a page more" names
+/// its command alone.
+fn without_operands(message: &str) -> String {
+    let Some((who, command)) = message.split_once(" to execute command {") else {
+        return message.to_owned();
+    };
+    let name = command.split(':').next().unwrap_or_default().trim();
+    format!("{who} to execute {name}")
 }
 
 pub(super) fn is_dns(error: &Error) -> bool {
@@ -312,6 +298,12 @@ impl Diagnosis {
                 );
                 MongoManagerError::TlsFailed { hosts, detail }
             }
+            // What a firewall refuses has the same kind.
+            ErrorKind::Io(io)
+                if io.kind() == io::ErrorKind::PermissionDenied && hosts.starts_with('/') =>
+            {
+                MongoManagerError::SocketDenied { path: hosts, detail }
+            }
             ErrorKind::Io(_) if at_first_contact => self.no_server(detail),
             ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
                 MongoManagerError::ConnectionLost { hosts, detail }
@@ -336,4 +328,35 @@ fn is_hang_up(kind: io::ErrorKind) -> bool {
         kind,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_may_not_be_connected_to_is_told_from_one_where_nobody_listens() {
+        let options = ClientOptions::parse("mongodb://%2Ftmp%2Fa.sock/db").await.expect("a URI");
+        let diagnosis = Diagnosis::new(&options, Redactor::default());
+        let told = |kind: io::ErrorKind| {
+            diagnosis.explain_directly(&io::Error::from(kind).into(), true).to_string()
+        };
+        let text = told(io::ErrorKind::PermissionDenied);
+        assert!(text.starts_with("the socket /tmp/a.sock may not be connected to: "), "{text}");
+        let text = told(io::ErrorKind::ConnectionRefused);
+        assert!(text.starts_with("no MongoDB server at /tmp/a.sock within"), "{text}");
+    }
+
+    #[test]
+    fn a_command_that_is_not_allowed_is_named_without_what_stood_in_it() {
+        for (message, expected) in [
+            (
+                "not authorized on portal to execute command { listCollections: 1, filter: {} }",
+                "not authorized on portal to execute listCollections",
+            ),
+            ("command find requires authentication", "command find requires authentication"),
+        ] {
+            assert_eq!(without_operands(message), expected);
+        }
+    }
 }

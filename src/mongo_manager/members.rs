@@ -1,16 +1,26 @@
 //! Where the driver goes: it asks the hosts of the connection string what they are, and where they are
 //! a replica set, it goes on to the members by the names that they have there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
+use mongodb::options::{
+    ClientOptions, ReadPreference, SelectionCriteria, ServerAddress, ServerMonitoringMode,
+};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::error::{Diagnosis, MongoManagerError};
 use super::transport::{is_here, is_plain};
+
+/// How long the client that asks may take to close its connections, before the one that stays makes
+/// its own.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The hosts that a client may log in at: those that were known at the start, and members that came
 /// later.
@@ -67,18 +77,31 @@ pub(super) async fn ask(
     options.credential = None;
     options.min_pool_size = None;
     options.cmap_event_handler = None;
+    // Another connection would watch the server, and outlive the client by ten seconds.
+    options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
+    let (is_over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     options.sdam_event_handler = Some({
-        let diagnosis = Arc::clone(diagnosis);
-        EventHandler::callback(move |event| diagnosis.record(event))
+        let (diagnosis, is_over, ended) =
+            (Arc::clone(diagnosis), Arc::clone(&is_over), Arc::clone(&ended));
+        EventHandler::callback(move |event| match event {
+            SdamEvent::TopologyClosed(_) => ended.notify_one(),
+            // The client's own end looks like a failure of the server.
+            _ if is_over.load(Ordering::Relaxed) => {}
+            event => diagnosis.record(event),
+        })
     });
     let client = Client::with_options(options).map_err(|error| diagnosis.explain(&error))?;
     let nearest = SelectionCriteria::ReadPreference(ReadPreference::Nearest { options: None });
     let hello = doc! { "hello": 1 };
     let asked = client.database("admin").run_command(hello).selection_criteria(nearest).await;
-    // Before the client ends: its own end looks like a failure of the server.
-    let asked = asked.map_err(|error| diagnosis.explain(&error));
-    client.shutdown().immediate(true).await;
-    reached.extend(members(&asked?));
+    is_over.store(true, Ordering::Relaxed);
+    // It is let go and not shut down. While the driver shuts down, a look at a server that fails at
+    // once, as at a socket where nobody listens, is repeated without a pause until the last look is
+    // over: the thread does nothing else any more, and where it is the only one, timers and signals
+    // wait for ever.
+    drop(client);
+    let _ = timeout(END_TIMEOUT, ended.notified()).await;
+    reached.extend(members(&asked.map_err(|error| diagnosis.explain(&error))?));
     Ok(reached)
 }
 

@@ -1,16 +1,19 @@
 //! From the configuration to the driver's options. What can be seen to be wrong without a server is
 //! refused here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, Credential};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::error::{self, Escapes, MongoManagerError};
+use super::error::{self, MongoManagerError};
+use super::escapes::Escapes;
 use super::options::options_in;
 use super::redactor::Redactor;
+use super::sockets;
 use super::transport::Transport;
+use crate::config::connection_options::complaint;
 use crate::config::{self, DbConfig};
 
 /// What the server's log and `currentOp` call our connections, unless the connection string has
@@ -45,6 +48,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     }
     let merged = merge(uri, &config.connection_options);
     refuse_mechanism(&merged)?;
+    refuse_options(uri, &config.connection_options, &redactor)?;
     let unreadable = |error: &mongodb::error::Error| {
         let detail = redactor.clean(&error::text(error));
         // The connection string alone tells whose fault it is.
@@ -84,6 +88,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     if !config.allow_insecure {
         Transport::refuse_weak(&options, &options.hosts)?;
     }
+    sockets::refuse_absent(&options.hosts, &redactor)?;
     options.app_name.get_or_insert_with(|| APP_NAME.to_owned());
     // Whether and when to ask again is decided in one place, and that is not the driver.
     options.max_adaptive_retries = Some(0);
@@ -107,6 +112,46 @@ pub(super) fn login_in_file(config: &DbConfig) -> Result<Option<(Credential, Red
         .map_err(|error| Redactor::of_text(&uri).clean(&error::text(&error)))?;
     let redactor = Redactor::of_credential(&uri, parsed.credential.as_ref());
     Ok(parsed.credential.map(|credential| (credential, redactor)))
+}
+
+/// Refuses options that the driver does not take, in words of our own, and two that contradict each
+/// other.
+fn refuse_options(
+    uri: &str,
+    options: &BTreeMap<String, String>,
+    redactor: &Redactor,
+) -> Result<(), MongoManagerError> {
+    let of_uri: Vec<_> = options_in(uri)
+        .map(|(name, value)| (percent_decode_str(name).decode_utf8_lossy(), value))
+        .collect();
+    let mut tls =
+        of_uri.iter().filter(|(name, _)| canonical(name) == "tls").map(|(_, value)| *value);
+    let first = tls.next();
+    let differs = tls.any(|other| Some(other) != first);
+    let is_of_tls =
+        |name: &str| name.to_ascii_lowercase().starts_with("tls") && canonical(name) != "tls";
+    let detail = if differs {
+        Some(
+            "tls and ssl are two names of one option, and say different things: keep tls=true"
+                .to_owned(),
+        )
+    } else if first == Some("false")
+        && let Some((name, _)) = of_uri.iter().find(|(name, _)| is_of_tls(name))
+    {
+        Some(format!("tls=false contradicts {name}: make it tls=true"))
+    } else {
+        of_uri.iter().find_map(|(name, value)| complaint(name, value))
+    };
+    if let Some(detail) = detail {
+        let detail = redactor.clean(&detail);
+        return Err(MongoManagerError::UnreadableUri { detail, escapes: Escapes::of(uri) });
+    }
+    match options.iter().find_map(|(name, value)| complaint(name, value)) {
+        Some(detail) => {
+            Err(MongoManagerError::UnreadableOptions { detail: redactor.clean(&detail) })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses what the driver knows and this build does not have. The driver's own word for it would be
@@ -262,11 +307,23 @@ mod tests {
             ("mongodb://u:hun/hunter2@host/db", vec![], "percent-encoded"),
             ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
             ("mongodb://u:12?hunter2@host/db", vec![], "percent-encoded"),
-            ("mongodb://host/db?maxPolSize=3", vec![], "maxpolsize is an invalid option"),
+            ("mongodb://%2Fjust%2Fnope.sock/db", vec![], "/just/nope.sock, the socket"),
+            (
+                "mongodb://host/db?maxPolSize=3",
+                vec![],
+                "maxPolSize is not an option here, did you mean maxPoolSize?",
+            ),
+            ("mongodb://host/db?tls=true&compressors=zstd", vec![], "this build does not compress"),
+            ("mongodb://host/db?tls=true&tlsAllowInvalidHostnames=true", vec![], "always checked"),
+            ("mongodb://host/db?uuidRepresentation=standard", vec![], "subtype 4"),
+            ("mongodb://host/db?ssl=true&tls=false", vec![], "two names of one option"),
+            ("mongodb://host/db?tls=false&tlsCAFile=/a", vec![], "make it tls=true"),
+            ("mongodb://host/db?tlsInsecure=false&ssl=false", vec![], "make it tls=true"),
+            ("mongodb://host/db", vec![("tz_aware", "true")], "changes nothing here"),
             (
                 "mongodb://host/db",
                 vec![("maxPolSize", "3")],
-                "db.connection_options cannot be used: maxpolsize is an invalid option",
+                "db.connection_options cannot be used: maxPolSize is not an option here",
             ),
             (
                 "mongodb://host/db",
@@ -275,7 +332,7 @@ mod tests {
             ),
             ("mongodb://host/db", vec![("socketTimeoutMS", "5")], "socketTimeoutMS"),
             ("mongodb://host/db", vec![("authMechanismProperties", "hunter2")], "withheld"),
-            ("mongodb://host/db", vec![("x&tls", "true")], "invalid option"),
+            ("mongodb://host/db", vec![("x&tls", "true")], "x&tls is not an option here"),
             ("mongodb://host/db?w=0", vec![], "w=0"),
         ] {
             let text = error(uri, &given).await;

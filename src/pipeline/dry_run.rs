@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::decode::decode_within;
+use crate::lane::is_past_ttl;
 use crate::message::{Key, Record, Rejection, Write};
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
 use crate::route::{Routed, Router};
@@ -23,6 +24,8 @@ pub struct Forecast {
     pub message_id: String,
     /// The route's collection and the key or id of the document; or why it would be dead-lettered.
     pub outcome: Result<(String, Key), Rejection>,
+    /// It was past the collection's TTL when it was sent, so that a worker would only delete it.
+    pub is_expired: bool,
     /// The route that it takes and another one, where one name of its type names each.
     pub disagreement: Option<(String, String)>,
 }
@@ -44,6 +47,8 @@ pub struct Report {
     pub messages: usize,
     pub by_collection: BTreeMap<String, usize>,
     pub rejected: usize,
+    /// Messages that were past their TTL when they were sent.
+    pub expired: usize,
     /// Messages of which two names of a type name two routes.
     pub types_disagreed: usize,
     /// Messages that could not be given back; they come back after their visibility timeout.
@@ -82,19 +87,24 @@ pub async fn run<Q: Queue>(
             let outcome = record.and_then(|record| {
                 let Routed { lane, write, .. } = router.route(&record)?;
                 beyond(&write, own, growth)?;
-                Ok((lane.clone(), document_key(write)))
+                let ttl = config.collections.get(lane).and_then(|collection| collection.ttl);
+                let is_expired = is_past_ttl(ttl, &write, message.sent_ms);
+                Ok((lane.clone(), document_key(write), is_expired))
             });
-            let outcome = outcome.map_err(Rejection::from);
+            let is_expired = outcome.as_ref().is_ok_and(|(_, _, is_expired)| *is_expired);
+            let outcome = outcome.map(|(lane, key, _)| (lane, key)).map_err(Rejection::from);
             report.messages += 1;
             report.types_disagreed += usize::from(disagreement.is_some());
             match &outcome {
+                Ok(_) if is_expired => report.expired += 1,
                 Ok((collection, _)) => {
                     *report.by_collection.entry(collection.clone()).or_default() += 1;
                 }
                 Err(_) => report.rejected += 1,
             }
             handles.push(Arc::clone(&message.receipt_handle));
-            report_one(Forecast { message_id: message.message_id, outcome, disagreement });
+            let message_id = message.message_id;
+            report_one(Forecast { message_id, outcome, is_expired, disagreement });
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {

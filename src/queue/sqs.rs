@@ -36,7 +36,7 @@ use super::{BATCH_MAX, Brought, EntryOutcome, Queue, QueueFault, Room};
 
 pub use self::calls::{ApiCalls, Operation};
 pub use self::client::SqsQueue;
-pub use self::connect::Credentials;
+pub use self::connect::{Credentials, URL_UNSET};
 pub use self::facts::{QueueFacts, RedrivePolicy};
 pub use self::probe::{Access, Probe};
 pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};

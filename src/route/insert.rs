@@ -208,6 +208,9 @@ mod tests {
         for (time, why) in [
             (Bson::from("yesterday"), "is not a time"),
             (true.into(), "is not a time"),
+            (doc! { "a": 1 }.into(), "is not a time"),
+            (Bson::Array(vec![1.into()]), "is not a time"),
+            (Bson::MaxKey, "is not a time"),
             ("0000-01-01T00:00:00Z".into(), "years 1 to 9999"),
             (i64::MAX.into(), "years 2000 to 2100"),
             (20_261_122.into(), "declare its unit in `times` of the route"),
@@ -216,8 +219,11 @@ mod tests {
             (1_795_341_605_123_456_i64.into(), "looks like microseconds: send milliseconds"),
             (1_795_341_605_123_456_789_i64.into(), "looks like nanoseconds: send milliseconds"),
         ] {
-            let rejected = insert(&event(doc! { "timestamp": time })).unwrap_err();
-            assert_eq!(rejected.reason, Reason::BadTime);
+            let mut route = sample::routes()["event"].clone();
+            route.indexed = sample::strings(&["timestamp"]);
+            let record = sample::record("event", &event(doc! { "timestamp": time }));
+            let rejected = super::insert(&route, &record).unwrap_err();
+            assert_eq!(rejected.reason, Reason::BadTime, "{}", rejected.text);
             assert!(
                 rejected.text.starts_with("`timestamp` ") && rejected.text.contains(why),
                 "{}",

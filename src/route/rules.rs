@@ -70,7 +70,9 @@ pub(super) fn check_indexed(
     record: &Record,
     settled: Option<&str>,
 ) -> Result<(), Rejection> {
-    for path in route.indexed.iter().filter(|path| settled != Some(path.as_str())) {
+    // What is read as a time has rules of its own as well.
+    let is_settled = |path: &String| settled == Some(path.as_str()) || route.times.contains(path);
+    for path in route.indexed.iter().filter(|path| !is_settled(path)) {
         if let Some(why) = indexed_value(record, path) {
             let text = format!(
                 "{} {why}, and an index of the collection holds it: give one value, a text of at most {TEXT_BYTES_MAX} bytes",

@@ -18,7 +18,8 @@ pub(super) fn read(route: &Route, field: Field<'_>) -> Result<Option<Time>, Reje
     let name = field.name();
     field.time(route.unit(name)).map(Some).map_err(|error| {
         let is_version = route.kind.version_field() == Some(name);
-        let more = if error == TimeError::UnknownUnit && !is_version {
+        let is_of_unit = matches!(error, TimeError::UnknownUnit | TimeError::DateUnlikely);
+        let more = if is_of_unit && !is_version {
             ", or declare its unit in `times` of the route"
         } else {
             ""

@@ -70,6 +70,8 @@ pub struct Collection {
     /// Keyed writes whose version is older than this are not written: the TTL index would remove
     /// them at once.
     pub ttl: Option<Duration>,
+    /// Insert only: the times that the time of sending stands in for, where a message has none.
+    pub default_times: Vec<String>,
 }
 
 impl Collection {

@@ -1,12 +1,29 @@
-//! What a worker does not start without: the right to write, and a unique index on each key.
+//! What a worker does not start without: a queue and a database, the right to write, and a unique index on
+//! each key.
 
 use anyhow::{Context, bail};
 
 use crate::config::Config;
-use crate::mongo_manager::MongoManager;
+use crate::mongo_manager::{MongoManager, MongoManagerError};
+use crate::queue::sqs::URL_UNSET;
 use crate::store::Collection;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
+
+/// Refuses to run where nobody named a queue or a database, and says both at once.
+pub(super) fn refuse_unset(config: &Config) -> anyhow::Result<()> {
+    let mut unset = Vec::new();
+    if config.queue.url.is_none() {
+        unset.push(URL_UNSET.to_owned());
+    }
+    if config.db.mongo_uri.as_ref().is_none_or(|uri| uri.expose().trim().is_empty()) {
+        unset.push(MongoManagerError::UriUnset.to_string());
+    }
+    if !unset.is_empty() {
+        bail!("{}", unset.join("\n"));
+    }
+    Ok(())
+}
 
 /// Refuses to run as a user who may not write: each message would wait for ever.
 pub(super) async fn refuse_without_rights(

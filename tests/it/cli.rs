@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod indexes;
 mod send;
+mod sockets;
 mod start;
 
 use std::process::{Output, Stdio};

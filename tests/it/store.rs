@@ -51,6 +51,7 @@ fn collection(kind: WriteKind) -> Collection {
         },
         indexes: Vec::new(),
         ttl: None,
+        default_times: Vec::new(),
     }
 }
 
@@ -261,6 +262,26 @@ async fn where_the_queue_gave_one_of_two_identities_the_contents_decide() {
         assert!(text.contains("in things already, with other values in `b`: give each"), "{text}");
     }
     assert_eq!(items[2], ItemOutcome::AlreadyThere);
+}
+
+#[tokio::test]
+async fn a_time_that_the_sending_filled_in_is_not_what_two_events_are_told_apart_by() {
+    let database = database("filled").await;
+    let at = |millis| bson::DateTime::from_millis(millis);
+    let events =
+        Collection { default_times: vec!["at".to_owned()], ..collection(WriteKind::Insert) };
+    let store = store(&database);
+    write(&store, &events, &[insert(1, &doc! { "a": 1, "at": at(1) }, Some([1; 16]))]).await;
+    for (other, expected) in [
+        (doc! { "a": 2, "at": at(2) }, "with other values in `a`: give"),
+        (doc! { "a": 1, "at": at(2) }, "was not the same, or at another time (`at`, where"),
+        (doc! { "a": 1, "at": at(1) }, "made from a message that was not the same: give"),
+    ] {
+        let (items, _) = write(&store, &events, &[insert(1, &other, Some([2; 16]))]).await;
+        let (reason, _, text) = rejected(&items[0]);
+        assert_eq!(reason, Reason::IdConflict);
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::config::{Config, DbConfig};
+use crate::dead_letter;
 use crate::mongo_manager::{
     MongoManager, MongoManagerError, Privileges, ServerFacts, Topology, Transport,
 };
@@ -109,6 +110,7 @@ async fn ask(
     for (collection, answer) in join_all(tried).await {
         write_concern(collection, answer, findings);
     }
+    dead_letters(&store, &config.dead_letters.collection, findings).await;
     let mut reports = Vec::with_capacity(collections.len());
     for (collection, looked) in looked {
         match looked {
@@ -123,6 +125,32 @@ async fn ask(
         }
     }
     Some((store, reports))
+}
+
+/// What cannot be kept stays in the queue, and is received again and again.
+async fn dead_letters(store: &MongoStore, name: &str, findings: &mut Findings) {
+    const CHECK: &str = "dead letters";
+    for letter in dead_letter::samples() {
+        match store.refuses(name, &letter.document).await {
+            Ok(false) => {}
+            Ok(true) => {
+                return findings.fail(
+                    CHECK,
+                    format!(
+                        "{name} has a validator that refuses a dead letter as the worker writes it, so that rejected messages could not be kept \
+                         and would stay in the queue: let it take what has a reason and a body, with null in route and server_code, or remove it: \
+                         db.runCommand({{collMod: {name:?}, validator: {{}}}})"
+                    ),
+                );
+            }
+            Err(fault) => {
+                return findings.note(
+                    CHECK,
+                    format!("whether {name} would take one could not be tried: {fault}"),
+                );
+            }
+        }
+    }
 }
 
 fn connection(transport: Transport, findings: &mut Findings) {

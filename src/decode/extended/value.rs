@@ -113,7 +113,7 @@ fn date(operand: &str) -> Result<i64, Problem> {
     }
 
     if let Some(text) = text(operand) {
-        return time::from_text(&text)
+        return time::from_date_text(&text)
             .map(time::Time::millis)
             .map_err(|error| (Reason::BadTime, error.to_string()));
     }
@@ -221,7 +221,10 @@ fn regular_expression(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem
 /// The options in the order of the alphabet, as BSON has them.
 fn regex(buffer: &mut Vec<u8>, pattern: &str, options: String) -> Result<u8, Problem> {
     if pattern.contains('\0') {
-        return Err((Reason::BadValue, "has a NUL in a regular expression".to_owned()));
+        return Err((
+            Reason::BadValue,
+            "has a NUL in a regular expression: leave it out".to_owned(),
+        ));
     }
     let mut options = options.into_bytes();
     options.sort_unstable();

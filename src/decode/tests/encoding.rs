@@ -199,6 +199,39 @@ fn a_body_that_is_not_what_its_encoding_says_is_rejected() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_a_packed_body_is_told_with_what_to_do() {
+    use base64::engine::general_purpose::URL_SAFE;
+    let told = |encoding: &str, body: &str| rejected(body, &[("content-encoding", encoding)]).1;
+    let junk = [&gzip_member(BODY.as_bytes())[..], b"junk"].concat();
+    // Such bytes have a character of each alphabet.
+    let odd = [&gzip_member(BODY.as_bytes())[..], &[0xff, 0xfe, 0xfb, 0xef]].concat();
+    for (encoding, body, expected) in [
+        (
+            "gzip",
+            STANDARD.encode(junk),
+            "something stands behind the packed bytes: send them alone",
+        ),
+        (
+            "gzip",
+            URL_SAFE.encode(odd),
+            "it is base64 of the alphabet for URLs (- and _): use the standard one (+ and /)",
+        ),
+        (
+            "gzip",
+            gzip(b"{\"type\":\"event\",\"n\":\"caf\xe9\"}"),
+            "is not UTF-8 at byte 25: encode the text as UTF-8 before it is packed",
+        ),
+        ("gzip", STANDARD.encode(&gzip_member(BODY.as_bytes())[..20]), "it was cut off"),
+        ("gzip", STANDARD.encode(BODY), "it is not packed: pack it, or send the JSON as it is"),
+        ("zstd", gzip(BODY.as_bytes()), "it is gzip: name that in the attribute"),
+        ("gzip", ZSTD_LARGE.to_owned(), "it is zstd: name that in the attribute"),
+    ] {
+        let text = told(encoding, &body);
+        assert!(text.contains(expected), "{encoding}: {text}");
+    }
+}
+
 proptest! {
     #[test]
     fn bytes_that_were_never_packed_do_not_panic(packed in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -89,6 +89,15 @@ fn a_binary_cloudevent_is_read_from_its_attributes() {
         let (reason, text) = rejected(r#"{"n":3}"#, &fewer);
         assert_eq!((reason, text.contains(missing)), (Reason::BadEnvelope, true), "{text}");
     }
+    let in_capitals = [
+        ("CE-ID", "A-1"),
+        ("Ce-Source", "/portal"),
+        ("CE-SpecVersion", "1.0"),
+        ("CE-time", "2026-11-22T10:00:05Z"),
+        ("CE-type", "com.example.login"),
+    ];
+    let other = decoded(r#"{"n":3}"#, &in_capitals);
+    assert_eq!((route_of(&other), &other.origin), ("event", &record.origin), "as headers' names");
     // Without the version these are attributes like any other.
     assert_eq!(route_of(&decoded(r#"{"type":"cache"}"#, &attributes[..2])), "cache");
 }
@@ -186,13 +195,69 @@ fn a_plain_message_with_fields_named_as_an_envelopes_stays_plain() {
         r#"{"type":"event","Message":{},"TopicArn":"x","Type":"Notification","MessageId":"a"}"#,
         r#"{"type":"event","detail-type":"x","source":"s","detail":{"type":"cache"}}"#,
         r#"{"type":"event","detail-type":"x","source":"s","detail":[],"id":"a","time":"0","account":"b"}"#,
-        r#"{"type":"event","specversion":"1.0","id":"a","data":{"type":"cache"}}"#,
-        r#"{"type":"event","specversion":1.0,"id":"a","source":"s","data":{"type":"cache"}}"#,
+        r#"{"type":"event","specversion":"1.0","id":"a"}"#,
+        r#"{"type":"event","specversion":"2","id":"a","data":{"type":"cache"}}"#,
+        r#"{"type":"event","specversion":7,"data":{"type":"cache"}}"#,
         r#"{"type":"event","data":{"specversion":"1.0","id":"a","source":"s","type":"cache","data":{}}}"#,
     ] {
         let record = decoded(body, &[]);
         assert_eq!((route_of(&record), record.bytes), ("event", body.len()), "{body}");
         assert_eq!(origin_of(&record).1, "m-1", "{body}");
+    }
+}
+
+#[test]
+fn an_envelope_that_lacks_one_thing_says_which() {
+    let detail = r#"{"session_id": "s-1", "n": 2}"#;
+    for (body, expected) in [
+        (
+            NOTIFICATION.replace("\"Message\"", "\"Text\""),
+            "SNS: Message is missing, or not a string",
+        ),
+        (
+            NOTIFICATION.replace(r#""{\"type\":\"event\",\"n\":1}""#, "{\"type\":\"event\"}"),
+            "SNS: Message is missing, or not a string",
+        ),
+        (BUS_EVENT.replace("\"detail\":", "\"details\":"), "EventBridge: detail is missing"),
+        (
+            BUS_EVENT.replace(detail, "[]"),
+            "EventBridge: detail is neither an object nor a text that holds one",
+        ),
+        (BUS_EVENT.replace(detail, "\"hello\""), "EventBridge: detail is neither an object"),
+        (BUS_EVENT.replace(detail, "null"), "EventBridge: detail is missing, or null"),
+        (BUS_EVENT.replace("\"time\"", "\"at\""), "EventBridge: time is missing, or not a string"),
+        (
+            CLOUD_EVENT.replace("\"id\":\"A-1\",", ""),
+            "CloudEvents: id is missing, or not a string, beside specversion",
+        ),
+        (CLOUD_EVENT.replace("\"A-1\"", "1"), "CloudEvents: id is missing, or not a string"),
+        (CLOUD_EVENT.replace("\"source\":\"/portal\",", ""), "CloudEvents: source is missing"),
+        (
+            CLOUD_EVENT.replace("com.example.login", "event").replace("\"source\"", "\"from\""),
+            "CloudEvents: source is missing",
+        ),
+        (CLOUD_EVENT.replace("\"type\"", "\"kind\""), "CloudEvents: type is missing"),
+        (CLOUD_EVENT.replace("\"1.0\"", "2.0"), "CloudEvents: specversion is not 1.0"),
+    ] {
+        let (reason, text) = rejected(&body, &[]);
+        assert_eq!(reason, Reason::BadEnvelope, "{text}");
+        assert!(text.starts_with(expected), "{text}");
+    }
+    let (_, text) = rejected(
+        &NOTIFICATION
+            .replace("Notification", "UnsubscribeConfirmation")
+            .replace("\"Subject\"", "\"Token\""),
+        &[],
+    );
+    assert!(text.contains("has ended") && text.contains("nothing is to be confirmed"), "{text}");
+}
+
+#[test]
+fn the_version_of_a_cloudevent_may_be_a_number() {
+    for version in ["1.0", "1"] {
+        let record = decoded(&CLOUD_EVENT.replace("\"1.0\"", version), &[]);
+        assert_eq!((route_of(&record), number(&record)), ("event", 3), "{version}");
+        assert_eq!(origin_of(&record).1, "/portal\nA-1", "{version}");
     }
 }
 

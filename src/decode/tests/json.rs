@@ -97,7 +97,7 @@ fn floats_stay_doubles_and_are_the_nearest_ones() {
         rejected(body),
         (
             Reason::BadValue,
-            "field d is an integer beyond 64 bits: send it as a string or as $numberDecimal"
+            "field d is an integer beyond 64 bits: send it as a string, or as $numberDecimal, which no key takes"
                 .to_owned()
         )
     );
@@ -325,7 +325,7 @@ fn a_name_twice_is_found_among_many() {
         let (reason, text) = rejected(&format!(r#"{{"o":{{{}}}}}"#, many.join(",")));
         assert_eq!(
             (reason, text.as_str()),
-            (Reason::BadName, "field o.name-3 is there twice in one object")
+            (Reason::BadName, "field o.name-3 is there twice in one object: give it one value")
         );
     }
 }

@@ -9,14 +9,29 @@ const FLAWS: &[Told] = &[
     (" \r\n", "the body is empty: send one JSON object"),
     (
         r#"{"type":"event","a":{"b":[1,NaN]}}"#,
-        r#"the body is not JSON: field a.b[1] is NaN, which JSON does not have: send null, or {"$numberDouble": "NaN"} (line 1 column 29)"#,
+        r#"the body is not JSON: field a.b[1] is NaN, which JSON does not have: send null, or {"$numberDouble": "NaN"}; a key takes neither (line 1 column 29)"#,
     ),
     (
         r#"{"a":-Infinity}"#,
-        "the body is not JSON: field a is Infinity, which JSON does not have: send null",
+        r#"the body is not JSON: field a is Infinity, which JSON does not have: send null, or {"$numberDouble": "Infinity"} (or "-Infinity"); a key takes neither"#,
     ),
     (r#"{"a":nan}"#, "the body is not JSON: field a is NaN"),
-    (r#"{"a":undefined}"#, "the body is not JSON: field a is JavaScript's undefined"),
+    (
+        r#"{"a":undefined}"#,
+        "the body is not JSON: field a is JavaScript's undefined: send null, or leave the field out; a key must be there",
+    ),
+    (
+        r#"{"a":0x10}"#,
+        "the body is not JSON: field a is a number as JSON does not write it (a leading zero, a plus, a bare point, 0x): send 0.5, or a string",
+    ),
+    (
+        r#"{"a":"\u12"}"#,
+        "the body is not JSON: field a has \\u without four hex digits behind it: write all four, as in \\u00e9",
+    ),
+    (
+        r#"{"a":"\u12zz"}"#,
+        "the body is not JSON: field a has \\u without four hex digits behind it",
+    ),
     (
         r#"{"a":1,"b":None}"#,
         "the body is not JSON: field b is Python's None: encode with json.dumps, which writes null (line 1 column 12)",

@@ -85,7 +85,7 @@ impl Writer<'_> {
     pub fn reject_integer<E: de::Error>(&mut self) -> E {
         self.reject(
             Reason::BadValue,
-            "is an integer beyond 64 bits: send it as a string or as $numberDecimal",
+            "is an integer beyond 64 bits: send it as a string, or as $numberDecimal, which no key takes",
         )
     }
 }

@@ -23,7 +23,7 @@ use super::facts::QueueFacts;
 use super::lean::{Bounds, Lean};
 use super::profile::{self, Chosen};
 use super::url::ServerUrl;
-use super::{endpoint, fault, proxy, ways};
+use super::{endpoint, fault, proxy, ways, wish};
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
 
@@ -49,6 +49,9 @@ pub enum Credentials {
     Local,
 }
 
+/// Said where nobody named a queue.
+pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
+
 impl SqsQueue {
     /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS
     /// settings. The host of the queue's URL is the endpoint where neither names one, and its region
@@ -63,11 +66,14 @@ impl SqsQueue {
     ) -> Result<(Self, QueueFacts), QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
-            text: "no queue: set queue.url to the URL of an SQS queue".to_owned(),
+            text: URL_UNSET.to_owned(),
         })?;
         let sdk = match credentials {
             Credentials::Local => local(settings)?,
             Credentials::Chain => {
+                if let Some(text) = wish::unreadable(|name| std::env::var(name).ok()) {
+                    return Err(QueueFault { kind: QueueFaultKind::Denied, text });
+                }
                 let of = |url: &str| ServerUrl::parse(url).and_then(|url| url.region());
                 let region =
                     settings.region.clone().map(Region::new).or_else(|| {

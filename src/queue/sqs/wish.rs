@@ -70,9 +70,38 @@ impl Wish {
     }
 }
 
+/// What is said of a variable of a wish that the SDK would pass over, because it says neither yes nor
+/// no.
+pub(super) fn unreadable(value_of: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let is_odd = |name: &&str| {
+        let value = value_of(name).unwrap_or_default().trim().to_ascii_lowercase();
+        !["", "true", "false"].contains(&value.as_str())
+    };
+    let name = ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"].into_iter().find(is_odd)?;
+    Some(format!("{name} is neither true nor false: correct it, or remove it"))
+}
+
 /// Whether a URL has the public address of a region, which has others for FIPS and dual stack.
 fn is_public(url: &ServerUrl) -> bool {
     url.region().is_some()
         && !url.host().split('.').any(|label| label == "vpce")
         && !super::region::is_localstack(url.host())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_that_is_neither_true_nor_false_is_not_passed_over() {
+        let read = |fips: &str| {
+            unreadable(|name| (name == "AWS_USE_FIPS_ENDPOINT").then(|| fips.to_owned()))
+        };
+        let text = read("maybe").unwrap_or_default();
+        assert!(text.contains("AWS_USE_FIPS_ENDPOINT is neither true nor false"), "{text}");
+        for fine in ["true", "FALSE", " true ", ""] {
+            assert_eq!(read(fine), None, "{fine:?}");
+        }
+        assert_eq!(unreadable(|_| None), None);
+    }
 }

@@ -88,6 +88,7 @@ mod tests {
             },
             indexes: Vec::new(),
             ttl: None,
+            default_times: Vec::new(),
         }
     }
 

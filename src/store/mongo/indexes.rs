@@ -16,6 +16,7 @@ mod obstacles;
 mod refusals;
 mod report;
 mod shell;
+mod trial;
 
 use bson::Document;
 use mongodb::IndexModel;
@@ -27,9 +28,9 @@ use self::declared::{is_id, keys};
 use self::listing::{Found, There};
 pub use self::report::{Conflict, Guard, IndexReport, Unguarded, Why};
 use super::MongoStore;
-use super::fault::{DUPLICATE_KEY, Refusal, refusal};
-use crate::store::StoreFault;
+use super::fault::{DUPLICATE_KEY, Refusal, UNAUTHORIZED, refusal};
 use crate::store::{Collection, Index};
+use crate::store::{StoreFault, StoreFaultKind};
 
 /// Why an index was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -46,7 +47,8 @@ impl MongoStore {
     /// # Errors
     /// Where the server cannot be reached or does not allow `listCollections` or `listIndexes`.
     pub async fn indexes(&self, collection: &Collection) -> Result<IndexReport, StoreFault> {
-        let there = self.look(&collection.name).await.map_err(|error| told(&error))?;
+        let there = self.look(&collection.name).await;
+        let there = there.map_err(|error| unseen(&collection.name, &error))?;
         let report = report(collection, there);
         self.unfit.found(&collection.name, report.unfit());
         Ok(report)
@@ -165,6 +167,18 @@ const fn is_obstruction(code: i32) -> bool {
 fn told(error: &mongodb::error::Error) -> StoreFault {
     let Refusal { fault, .. } = refusal(error);
     fault
+}
+
+/// Why a collection cannot be looked at.
+fn unseen(collection: &str, error: &mongodb::error::Error) -> StoreFault {
+    let Refusal { fault, code } = refusal(error);
+    if code != Some(UNAUTHORIZED) || fault.kind != StoreFaultKind::Collection {
+        return fault;
+    }
+    let text = format!(
+        "the user may not look at {collection} and its indexes (listCollections, find, listIndexes): grant it the role readWrite on the database"
+    );
+    StoreFault { text, ..fault }
 }
 
 /// Of a build that failed its last cause alone: what stands before names the build by an id that is

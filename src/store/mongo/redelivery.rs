@@ -106,14 +106,28 @@ fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemO
     let text = format!(
         "a document with this id is in {} already, {}: give each event its own id, or name in the route's `volatile` what only a retry changes",
         collection.name,
-        how_it_differs(&differing)
+        how_it_differs(differing, &collection.default_times)
     );
     ItemOutcome::Rejected(Rejection::new(Reason::IdConflict, text))
 }
 
-fn how_it_differs(names: &BTreeSet<String>) -> String {
+/// A time that the time of sending may have filled in is no difference that the producer made, unless
+/// nothing else is one.
+fn how_it_differs(mut names: BTreeSet<String>, default_times: &[String]) -> String {
+    let times: Vec<String> = default_times
+        .iter()
+        .filter(|name| names.remove(*name))
+        .map(|name| Name(name).to_string())
+        .collect();
     if names.is_empty() {
-        return "made from a message that was not the same".to_owned();
+        let time = match times.as_slice() {
+            [] => String::new(),
+            times => format!(
+                ", or at another time ({}, where it has none the time of its sending)",
+                times.join(", ")
+            ),
+        };
+        return format!("made from a message that was not the same{time}");
     }
     let shown = names.iter().take(NAMES_SHOWN).map(|name| Name(name).to_string());
     let shown = shown.collect::<Vec<_>>().join(", ");

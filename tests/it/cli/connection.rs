@@ -68,6 +68,9 @@ async fn a_wish_for_fips_is_met_where_the_address_is_a_regions_plain_one() {
     assert_eq!(proxy.asked(), ["CONNECT sqs-fips.us-east-1.amazonaws.com:443"], "{}", ran.stderr);
     let ran = here.run(&["send"]).await;
     assert!(ran.stderr.contains("asks for a FIPS endpoint"), "{}", ran.stderr);
+    let ran = here.run_with_variables(&["send"], &[("AWS_USE_FIPS_ENDPOINT", "maybe")]).await;
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("AWS_USE_FIPS_ENDPOINT is neither true nor"), "{}", ran.stderr);
 }
 
 #[tokio::test]
@@ -358,6 +361,31 @@ async fn a_validator_that_lets_no_document_have_ingest_fails_the_check() {
     assert!(ran.stdout.contains("lets no document have _ingest"), "{}", ran.stdout);
     let ran = here.run(&["run"]).await;
     assert!(ran.stderr.contains("lets no document have _ingest"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_validator_that_refuses_dead_letters_fails_the_check() {
+    let here = Surroundings::start().await;
+    let make = async |validator: Document| {
+        let database = here.database().await;
+        database.collection::<Document>("dead_letters").drop().await.expect("dropped");
+        database.create_collection("dead_letters").validator(validator).await.expect("made");
+        here.run(&["check"]).await
+    };
+    for validator in [
+        doc! { "owner": { "$exists": true } },
+        doc! { "$jsonSchema": { "properties": { "route": { "bsonType": "string" } } } },
+        doc! { "$expr": { "$lt": [{ "$strLenCP": "$text" }, 3] } },
+    ] {
+        let ran = make(validator.clone()).await;
+        assert_eq!(ran.status, 1, "{validator}: {}", ran.stdout);
+        let told = "dead_letters has a validator that refuses a dead letter";
+        assert!(ran.stdout.contains(told), "{validator}: {}", ran.stdout);
+    }
+    let ran = make(doc! { "$jsonSchema": { "required": ["reason", "body"] } }).await;
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+    let letters = here.database().await.collection::<Document>("dead_letters");
+    assert_eq!(letters.count_documents(doc! {}).await.expect("counted"), 0, "nothing is written");
 }
 
 #[tokio::test]

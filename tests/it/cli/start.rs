@@ -47,6 +47,44 @@ async fn without_a_database_uri_the_variable_is_named() {
 }
 
 #[tokio::test]
+async fn a_queue_and_a_database_that_nobody_named_are_told_at_once() {
+    let here = Surroundings::start().await.without("MONGO_CACHE_URI");
+    let here = here.without("LONGSHORE__QUEUE__URL");
+    let ran = here.run(&["run"]).await;
+    assert_eq!((ran.status, ran.stderr.lines().count()), (2, 2), "{}", ran.stderr);
+    for expected in ["longshore: no queue: set queue.url", "longshore: no MongoDB URI is set"] {
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+    // Before a queue is asked that is named and not there.
+    let ran = here.run(&["run", "--set", &format!("queue.url={}-absent", here.queue_url)]).await;
+    assert!(ran.stderr.contains("no MongoDB URI is set"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_user_without_a_role_is_told_what_to_ask_for() {
+    let db = mongod::settings(mongod::secured().await);
+    let manager = MongoManager::connect(&db).await.expect("a server");
+    let name = manager.database().name();
+    let user = doc! { "createUser": "nobody", "pwd": SECRET, "roles": [] };
+    manager.database().run_command(user).await.expect("a user");
+    let uri = db.mongo_uri.as_ref().expect("a URI").expose();
+    let (_, rest) = uri.split_once('@').expect("a login");
+    let rest = rest.replace("authSource=admin", &format!("authSource={name}"));
+    let here = Surroundings::start()
+        .await
+        .set("MONGO_CACHE_URI", &format!("mongodb://nobody:{SECRET}@{rest}"));
+    let line = refusal(&here, &["run"]).await;
+    let expected = format!("not authorized on {name} to execute listCollections (Unauthorized");
+    assert!(
+        line.contains(&expected) && line.contains("the role readWrite on the database"),
+        "{line}"
+    );
+    let ran = here.run(&["check"]).await;
+    let expected = "the user may not look at events and its indexes";
+    assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_told_from_an_absent_database() {
     let secured = mongod::settings(mongod::secured().await).mongo_uri.expect("a URI");
     let (_, rest) = secured.expose().split_once('@').expect("a login");

@@ -200,6 +200,10 @@ fn binary_of(subtype: u8, text: &str) -> Option<Bson> {
 
 fn millis(operand: &Tree) -> Option<i64> {
     let millis = match operand {
+        // Digits as a text may count anything.
+        Tree::Text(text) if text.chars().all(|character| "+-.eE0123456789".contains(character)) => {
+            return None;
+        }
         Tree::Text(text) => longshore::time::from_text(text).ok()?.millis(),
         Tree::Number(literal) => literal.parse().ok()?,
         Tree::Object(entries) => match &entries[..] {

@@ -58,10 +58,29 @@ async fn a_dry_run_shows_where_two_names_of_a_type_name_two_routes() {
     assert_untouched(&surroundings, 2).await;
 }
 
-/// Its exit status and the lines on its stdout.
+#[tokio::test]
+async fn a_dry_run_tells_what_a_worker_passes_over_as_too_old() {
+    let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
+    let new = json!({ "type": "session", "session_id": "new", "data": {} });
+    let mut old = new.clone();
+    (old["session_id"], old["last_accessed"]) = ("old".into(), "2020-01-01T00:00:00Z".into());
+    surroundings.send(&[plain(&old), plain(&new)]).await;
+    let arguments = ["run", "--dry-run", "--set", "routes.session.ttl=1d"];
+    let (_, lines) = dry_run_with(&surroundings, &arguments).await;
+    let of =
+        |key: &str| lines.iter().find(|line| line["key"] == key).expect(key)["outcome"].clone();
+    assert_eq!((of("\"old\""), lines.len()), (json!("expired"), 3), "{lines:?}");
+    assert_eq!((&lines[2]["expired"], &lines[2]["messages"]), (&json!(1), &json!(2)), "{lines:?}");
+    assert_untouched(&surroundings, 2).await;
+}
+
 async fn dry_run(surroundings: &Surroundings) -> (i32, Vec<Value>) {
-    let output =
-        surroundings.longshore(&["run", "--dry-run"]).output().await.expect("start longshore");
+    dry_run_with(surroundings, &["run", "--dry-run"]).await
+}
+
+/// Its exit status and the lines on its stdout.
+async fn dry_run_with(surroundings: &Surroundings, arguments: &[&str]) -> (i32, Vec<Value>) {
+    let output = surroundings.longshore(arguments).output().await.expect("start longshore");
     let printed = String::from_utf8(output.stdout).expect("text");
     let lines =
         printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();

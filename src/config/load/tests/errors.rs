@@ -39,7 +39,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
             "routes.order.collection: is missing: the route needs it (a.toml:5)",
             "routes.order.write: is missing: the route needs it (a.toml:5)",
             "colour: unknown key, config/longshore.toml has all of them (a.toml:2)",
-            "db.connection_options.maxPoolSzie: unknown key, did you mean db.connection_options.maxPoolSize? (a.toml:7)",
+            "db.connection_options.maxPoolSzie: maxPoolSzie is not an option here, did you mean maxPoolSize? (a.toml:7)",
             "indexs: unknown key, config/longshore.toml has all of them (a.toml:3)",
             "queue: is a section: set a key in it, such as queue.url (a.toml:1)",
             "routes.order.colection: unknown key, did you mean routes.order.collection? (a.toml:5)",
@@ -117,4 +117,41 @@ fn a_slip_of_the_pen_does_not_silence_the_log() {
     for level in ["INFO", "warn", "longshore=debug,warn", "info,aws_config=debug", "off"] {
         assert!(with_flags(&[("log.level", level)]).is_ok(), "{level}");
     }
+}
+
+#[test]
+fn an_address_that_cannot_be_a_queues_says_how_one_looks() {
+    let queue = "must be the URL of a queue as SQS gives it, such as https://sqs.eu-west-1.amazonaws.com/123456789012/portal, without quotes \
+                 and without a login";
+    for url in [
+        "https://user:hunter22@sqs.eu-west-1.amazonaws.com/1/q",
+        "\\\"https://sqs.eu-west-1.amazonaws.com/1/q\\\"",
+        "https://sqs.eu-west-1.amazonaws.com",
+        "https://sqs.eu-west-1.amazonaws.com/",
+        "arn:aws:sqs:eu-west-1:1:q",
+    ] {
+        let errors = errors_in(&format!("[queue]\nurl = \"{url}\"\n"));
+        assert!(errors.len() == 1 && errors[0].contains(queue), "{url}: {errors:?}");
+        assert!(!errors[0].contains("hunter22"), "{errors:?}");
+    }
+    let errors = errors_in("[queue]\nendpoint_url = \"https://u:p@h\"\n");
+    assert!(errors[0].contains("without quotes and without a login"), "{errors:?}");
+}
+
+#[test]
+fn a_slip_in_a_key_of_a_portals_file_is_told() {
+    let given = file(
+        "appconfig.ini",
+        "[queue]\nwiat = 5s\n[app]\nname = x\n[db]\nmongo_url = x\nmigrate = 1\n",
+    );
+    let errors = load(given.sources.clone()).expect_err("slips").to_string();
+    let lines: Vec<_> =
+        errors.lines().map(|line| line.split(" (").next().unwrap_or_default()).collect();
+    assert_eq!(
+        lines,
+        [
+            "db.mongo_url: unknown key, did you mean db.mongo_uri?",
+            "queue.wiat: unknown key, did you mean queue.wait?"
+        ]
+    );
 }

@@ -197,6 +197,19 @@ fn the_environment_can_say_everything_that_a_file_can() {
 }
 
 #[test]
+fn a_variable_sets_its_key_however_a_file_writes_the_sections_name() {
+    let given = file("a.toml", "[Queue]\nWait = \"5s\"\n");
+    let mut sources = given.sources.clone();
+    sources.environment = pairs(&[
+        ("LONGSHORE__QUEUE__URL", "https://sqs.eu-west-1.amazonaws.com/1/a"),
+        ("LONGSHORE__QUEUE__WAIT", "1s"),
+    ]);
+    let errors = load(sources).expect_err("an unknown section").to_string();
+    assert!(errors.starts_with("Queue.Wait: unknown key, did you mean queue.wait? ("), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+}
+
+#[test]
 fn two_variables_for_one_key_are_refused() {
     let error =
         with_variables(&[("LONGSHORE__QUEUE__WAIT", "1s"), ("longshore__queue__wait", "2s")])

@@ -226,6 +226,32 @@ fn a_route_that_lacks_something_is_told_of_all_else_that_is_wrong_with_it() {
 }
 
 #[test]
+fn a_setting_of_a_route_that_nobody_declared_is_refused() {
+    let meant = "no route of this name is declared (one of its own needs collection and write), did you mean";
+    for (text, expected) in [
+        ("[routes.sesion]\nenabled = false\n", vec![format!("routes.sesion: {meant} routes.session? (a.toml:2)")]),
+        ("[routes.Cache]\nttl = \"1d\"\n", vec![format!("routes.Cache: {meant} routes.cache? (a.toml:2)")]),
+        (
+            "[routes.order]\nenabled = false\nttl = \"1d\"\n",
+            vec!["routes.order: no route of this name is declared (one of its own needs collection and write): remove it (a.toml:2)".to_owned()],
+        ),
+    ] {
+        assert_eq!(errors_in(text), expected, "{text}");
+    }
+    // Whoever declares a route whole may switch it off, and name it as he likes.
+    let whole = "collection = \"a\"\nwrite = \"insert\"\n";
+    for text in [
+        format!("[routes.order]\nenabled = false\n{whole}"),
+        format!("[routes.events]\n{whole}"),
+        format!("[routes.sesion]\nenabled = false\n{whole}"),
+        "[routes.session]\nenabled = false\n".to_owned(),
+    ] {
+        let loaded = load(file("a.toml", &text).sources);
+        assert!(loaded.is_ok(), "{text}: {:?}", loaded.err());
+    }
+}
+
+#[test]
 fn the_section_that_was_meant_is_named() {
     let errors = errors_in("[route.order]\ncollection = \"orders\"\n");
     assert_eq!(

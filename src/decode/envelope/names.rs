@@ -1,0 +1,71 @@
+//! The names that tell envelopes, and what is said of one that is not as it must be.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::message::{Reason, Rejection};
+
+/// The names that tell envelopes, with their values as text. Others are skipped.
+#[derive(Deserialize)]
+pub(super) struct Names<'t> {
+    #[serde(borrow, rename = "Type")]
+    pub(super) sns_type: Option<&'t RawValue>,
+    #[serde(borrow, rename = "MessageId")]
+    pub(super) message_id: Option<&'t RawValue>,
+    #[serde(borrow, rename = "TopicArn")]
+    pub(super) topic_arn: Option<&'t RawValue>,
+    #[serde(borrow, rename = "Message")]
+    pub(super) message: Option<&'t RawValue>,
+    #[serde(borrow, rename = "Timestamp")]
+    pub(super) timestamp: Option<&'t RawValue>,
+    #[serde(borrow, rename = "MessageAttributes")]
+    pub(super) message_attributes: Option<&'t RawValue>,
+    #[serde(borrow, rename = "Token")]
+    pub(super) token: Option<&'t RawValue>,
+    #[serde(borrow, rename = "detail-type")]
+    pub(super) detail_type: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) detail: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) account: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) id: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) source: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) time: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) specversion: Option<&'t RawValue>,
+    #[serde(borrow, rename = "type")]
+    pub(super) event_type: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) data: Option<&'t RawValue>,
+    #[serde(borrow)]
+    pub(super) data_base64: Option<&'t RawValue>,
+}
+
+/// The value as a string, if it is one.
+pub(super) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let raw = value?.get();
+    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inside))
+    }
+}
+
+/// The value of a name that an envelope must have, as a string.
+pub(super) fn required<'t>(
+    name: &str,
+    value: Option<&'t RawValue>,
+    beside: &str,
+) -> Result<Cow<'t, str>, Rejection> {
+    string(value).ok_or_else(|| broken(&format!("{name} is missing, or not a string{beside}: correct the sender, or leave such envelopes out of message.envelopes")))
+}
+
+pub(super) fn broken(text: &str) -> Rejection {
+    Rejection::new(Reason::BadEnvelope, text)
+}
