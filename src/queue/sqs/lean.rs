@@ -7,6 +7,7 @@
 
 mod calls;
 mod clock;
+mod failure;
 mod login;
 mod pool;
 mod reading;
@@ -28,15 +29,15 @@ use hyper_util::client::proxy::matcher::Matcher;
 use tokio::time::timeout;
 
 use self::clock::ServerClock;
+use self::failure::Failure;
 use self::login::Login;
 use self::pool::{Answer, Pool};
 use self::signer::Signer;
 use self::way::{AnyError, Way};
 use super::address::QueueAddress;
-use super::calls::Operation;
-use super::fault::{self, Said};
+use super::fault;
 use super::profile::Chosen;
-use super::wire::{self, Call, Refusal};
+use super::wire::{self, Call};
 use crate::queue::QueueFault;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -71,40 +72,6 @@ pub(super) struct Lean {
     signer: Signer,
     login: Login,
     clock: ServerClock,
-}
-
-/// Why a call has no answer that says what was done.
-#[derive(Debug)]
-pub(super) enum Failure {
-    NoCredentials(String),
-    Refused(Refusal),
-    /// Nothing has come within this time.
-    TimedOut(Duration),
-    Unreachable(String),
-}
-
-impl Failure {
-    pub fn into_fault(self, operation: Operation, address: &QueueAddress) -> QueueFault {
-        match self {
-            Self::NoCredentials(cause) => fault::no_credentials(&cause, &Chosen::None),
-            Self::Refused(refusal) => {
-                let said = Said {
-                    code: refusal.code.as_deref(),
-                    message: refusal.message.as_deref(),
-                    status: refusal.status,
-                };
-                fault::of_answer(said, operation, address)
-            }
-            Self::TimedOut(limit) => fault::timed_out(limit, operation, address),
-            Self::Unreachable(cause) => fault::unreachable(&cause, operation, address),
-        }
-    }
-}
-
-impl From<AnyError> for Failure {
-    fn from(error: AnyError) -> Self {
-        Self::Unreachable(fault::chain(Some(error.as_ref())))
-    }
 }
 
 impl Lean {

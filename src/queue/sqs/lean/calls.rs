@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Lean;
+use super::failure::Failure;
 use super::reading::Body;
-use super::{Failure, Lean};
 use crate::queue::sqs::batch::{self, Refused};
 use crate::queue::sqs::calls::Operation;
 use crate::queue::sqs::client::{CALL_MAX, SqsQueue};

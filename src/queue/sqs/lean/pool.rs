@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::Failure;
+use super::failure::Failure;
 use super::reading::{self, Body};
 use super::way::{AnyError, Connection, Way};
 use crate::queue::Room;

@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::Failure;
+use super::failure::Failure;
 use super::way::AnyError;
 use crate::queue::Room;
 use crate::queue::sqs::wire::{Unread, handles};
@@ -29,7 +29,7 @@ const UNTOLD_BYTES: usize = 64 * 1024;
 const PIECE_MAX: Duration = Duration::from_secs(10);
 
 /// What of an answer is read.
-pub(in crate::queue::sqs) enum Body {
+pub enum Body {
     Whole(Bytes),
     /// There was no room for more.
     Handles(Vec<Unread>),

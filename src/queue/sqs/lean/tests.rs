@@ -9,6 +9,7 @@ use aws_sdk_sqs::config::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::calls::Operation;
 use super::super::endpoint::{Endpoint as Said, SaidBy};
 use super::super::url::ServerUrl;
 use super::super::wire::Delete;
