@@ -1,6 +1,6 @@
 //! What all parts of a world share: its chance, its history, and whether anything fails at present.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::dice::Dice;
 use super::fault::Fault;
 use super::history::History;
 use super::plan::{Outage, Plan};
+use super::queue::parse;
 
 /// How long a message may be held (SQS: 12 h; it is given back at 11 h).
 const HOLD: Duration = Duration::from_hours(11);
@@ -24,8 +25,9 @@ pub struct Conditions {
     under_way: Arc<()>,
     /// When the machine last went on after it had stood still.
     thawed: Mutex<Instant>,
-    /// Messages that a worker may have left in the queue though nothing failed.
-    left: Mutex<BTreeSet<usize>>,
+    /// Of messages, the receives that a worker may have left to the queue though nothing failed, by
+    /// their handles.
+    left: Mutex<BTreeMap<usize, BTreeSet<Arc<str>>>>,
 }
 
 impl Conditions {
@@ -81,15 +83,18 @@ impl Conditions {
         Arc::strong_count(&self.under_way) > 1
     }
 
-    /// A worker may leave this message in the queue, or give it back, though nothing fails: there is
-    /// no room for it, or those that wait for their dead letters hold half of what it may hold.
-    pub fn may_leave(&self, number: usize) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    /// A worker may leave what it received so in the queue, or give it back, though nothing fails:
+    /// there is no room for it, or those that wait for their dead letters hold half of what it may
+    /// hold. It comes once more for that.
+    pub fn may_leave(&self, handle: &Arc<str>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.entry(parse(handle).0).or_default().insert(Arc::clone(handle));
     }
 
-    /// Whether a worker may have left it.
-    pub fn may_have_left(&self, number: usize) -> bool {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
+    /// How often a worker may have left it.
+    pub fn may_have_left(&self, number: usize) -> usize {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.get(&number).map_or(0, BTreeSet::len)
     }
 
     /// The machine stands still from now on for this long.

@@ -93,7 +93,7 @@ pub fn receive_ends(
         polls::ends(who, ledger, max, asked_at, brought);
         for delivery in brought {
             if are_unread {
-                who.conditions().may_leave(parse(&delivery.message.receipt_handle).0);
+                who.conditions().may_leave(&delivery.message.receipt_handle);
             }
             ledger.receipts.received(delivery, judge, are_unread);
             sickness::received(who, ledger, judge, delivery);

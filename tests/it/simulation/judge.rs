@@ -178,19 +178,20 @@ impl Judge {
     /// Where nothing failed: each message was received once, and so say the dead letters.
     pub fn each_came_once(&self, conditions: &Conditions, receive_counts: &[u32]) {
         let history = &conditions.history;
-        let is_left = |number: usize| conditions.may_have_left(number);
-        let counts = receive_counts.iter().enumerate();
+        let may_come = |number: usize| 1..=1 + conditions.may_have_left(number);
+        let counts = receive_counts.iter().map(|count| *count as usize).enumerate();
         let again: Vec<_> =
-            counts.filter(|(number, count)| **count != 1 && !is_left(*number)).collect();
+            counts.filter(|(number, count)| !may_come(*number).contains(count)).collect();
         if !again.is_empty() {
             history.violation(|| format!("nothing failed, and yet these were not received once (message, times): {again:?}"));
         }
-        let left: Vec<_> =
-            (0..receive_counts.len()).filter(|number| is_left(*number)).map(message_id).collect();
+        let numbers: BTreeMap<_, _> =
+            (0..receive_counts.len()).map(|number| (message_id(number), number)).collect();
         for letter in self.store.durable_of(DEAD_LETTERS) {
-            let count = letter_receive_count(&letter);
-            let is_left = letter_message_id(&letter).is_some_and(|id| left.contains(&id));
-            if count != Some(1) && !is_left {
+            let count = letter_receive_count(&letter).and_then(|count| usize::try_from(count).ok());
+            let number = letter_message_id(&letter).and_then(|id| numbers.get(&id).copied());
+            let may_come = number.map_or(1..=1, may_come);
+            if !count.is_some_and(|count| may_come.contains(&count)) {
                 history.violation(|| {
                     format!("nothing failed, and yet a dead letter has the receive count {count:?}")
                 });

@@ -196,7 +196,7 @@ impl Receipts {
             let all = self.by_handle.iter_mut();
             for (handle, receipt) in all.filter(|(_, receipt)| receipt.waits_for_dead_letter()) {
                 receipt.doubts();
-                who.conditions().may_leave(parse(handle).0);
+                who.conditions().may_leave(handle);
             }
         }
     }
