@@ -92,9 +92,10 @@ impl Conditions {
     }
 
     /// How often a worker may have left it.
-    pub fn may_have_left(&self, number: usize) -> usize {
+    pub fn may_have_left(&self, number: usize) -> u32 {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.get(&number).map_or(0, BTreeSet::len)
+        let times = left.get(&number).map_or(0, BTreeSet::len);
+        u32::try_from(times).unwrap_or(u32::MAX)
     }
 
     /// The machine stands still from now on for this long.

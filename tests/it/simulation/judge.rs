@@ -179,7 +179,7 @@ impl Judge {
     pub fn each_came_once(&self, conditions: &Conditions, receive_counts: &[u32]) {
         let history = &conditions.history;
         let may_come = |number: usize| 1..=1 + conditions.may_have_left(number);
-        let counts = receive_counts.iter().map(|count| *count as usize).enumerate();
+        let counts = receive_counts.iter().enumerate();
         let again: Vec<_> =
             counts.filter(|(number, count)| !may_come(*number).contains(count)).collect();
         if !again.is_empty() {
@@ -188,7 +188,7 @@ impl Judge {
         let numbers: BTreeMap<_, _> =
             (0..receive_counts.len()).map(|number| (message_id(number), number)).collect();
         for letter in self.store.durable_of(DEAD_LETTERS) {
-            let count = letter_receive_count(&letter).and_then(|count| usize::try_from(count).ok());
+            let count = letter_receive_count(&letter).and_then(|count| u32::try_from(count).ok());
             let number = letter_message_id(&letter).and_then(|id| numbers.get(&id).copied());
             let may_come = number.map_or(1..=1, may_come);
             if !count.is_some_and(|count| may_come.contains(&count)) {

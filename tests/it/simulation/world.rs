@@ -265,7 +265,7 @@ impl World {
             let Some(most) = trial.receives_max(Duration::from_millis(now_ms - sent_ms)) else {
                 return;
             };
-            if times > most && !self.conditions.may_have_left(number) {
+            if times > most + self.conditions.may_have_left(number) {
                 self.violation(|| {
                     format!("m{number} was received {times} times, and may be so {most} times")
                 });
