@@ -14,7 +14,7 @@ struct Told {
 
 impl Told {
     fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, hidden_for: Duration::from_mins(1), asked: Vec::new() }
+        Self { bytes_max, hidden_for: Duration::from_hours(11), asked: Vec::new() }
     }
 }
 
