@@ -13,7 +13,7 @@ mod state;
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 
 use crate::gauges::Gauges;
 
@@ -97,13 +97,9 @@ impl Budget {
     /// Waits for `bytes` more for a receive whose answer is larger than what it has reserved, the
     /// spare included, and takes them. Who asks first has them first. Cancel safe.
     pub async fn extend(&self, reserved: &mut Permit, bytes: usize) {
-        let waiting = Extending::begin(&self.shared);
-        let _first = self.shared.extending.lock().await;
-        let _lacking = waiting.lacks(bytes);
-        let take = || {
-            let mut state = self.shared.lock();
-            self.reserve(&mut state, 0, bytes, self.for_receives())
-        };
+        let mut waiting = Extending::begin(&self.shared);
+        waiting.is_first_and_lacks(bytes).await;
+        let take = || self.extend_now(&mut self.shared.lock(), bytes);
         wait(&self.shared.freed_to_extend, take).await.join(reserved);
     }
 
@@ -112,10 +108,14 @@ impl Budget {
     pub fn try_extend(&self, reserved: &mut Permit, bytes: usize) -> bool {
         let more = {
             let mut state = self.shared.lock();
-            let is_first = state.extending == 0;
-            is_first.then(|| self.reserve(&mut state, 0, bytes, self.for_receives())).flatten()
+            let nobody_waits = state.extending == 0;
+            nobody_waits.then(|| self.extend_now(&mut state, bytes)).flatten()
         };
         more.map(|more| more.join(reserved)).is_some()
+    }
+
+    fn extend_now(&self, state: &mut State, bytes: usize) -> Option<Permit> {
+        self.reserve(state, 0, bytes, self.for_receives())
     }
 
     /// Takes for a receive, where no more than `bytes_max` are used with it.
@@ -195,39 +195,35 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// One that waits to extend what it has reserved.
+/// One that waits to extend what it has reserved, until it has it or waits no more.
 struct Extending<'a> {
     shared: &'a Shared,
+    /// That of the first of them. What it lacks is left alone by receives.
+    turn: Option<MutexGuard<'a, ()>>,
 }
 
 impl<'a> Extending<'a> {
     fn begin(shared: &'a Shared) -> Self {
         shared.lock().extending += 1;
-        Self { shared }
+        Self { shared, turn: None }
     }
 
-    /// It is the first, and lacks so much.
-    fn lacks(&self, bytes: usize) -> Lacking<'_> {
+    async fn is_first_and_lacks(&mut self, bytes: usize) {
+        self.turn = Some(self.shared.extending.lock().await);
         self.shared.lock().lacking = bytes;
-        Lacking { shared: self.shared }
     }
 }
 
 impl Drop for Extending<'_> {
     fn drop(&mut self) {
-        self.shared.lock().extending -= 1;
-    }
-}
-
-/// What the first of them lacks is left alone by receives, until it has it or waits no more.
-struct Lacking<'a> {
-    shared: &'a Shared,
-}
-
-impl Drop for Lacking<'_> {
-    fn drop(&mut self) {
-        self.shared.lock().lacking = 0;
-        self.shared.freed.notify_one();
+        let mut state = self.shared.lock();
+        state.extending -= 1;
+        if self.turn.is_some() {
+            // Before the turn goes on: the next one says what it lacks then.
+            state.lacking = 0;
+            drop(state);
+            self.shared.freed.notify_one();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod literal;
 pub mod load;
 mod misspelt;
 mod names;
+mod nearest;
 pub mod print;
 mod provenance;
 mod reader;

@@ -162,6 +162,7 @@ impl Room for AnyRoom {
     }
 
     fn hidden_until(&self) -> Instant {
+        // As good as no bound: no message is held for longer.
         Instant::now() + HIDDEN_MAX
     }
 }

@@ -1,5 +1,7 @@
 //! Names of the options that `db.connection_options` may hold.
 
+use super::nearest;
+
 /// The options of a connection string that the driver reads, as the MongoDB manual writes them
 /// ("Connection Strings"). Without compressors and SOCKS5: this build has neither.
 pub(crate) const NAMES: [&str; 36] = [
@@ -133,23 +135,12 @@ pub(crate) fn unknown(name: &str) -> String {
     {
         return format!("{name} is not an option here: {instead}");
     }
-    match nearest(name) {
+    match nearest::name(name, NAMES.into_iter().filter(|known| !is_weakening(known))) {
         Some(meant) => format!("{name} is not an option here, did you mean {meant}?"),
         None => format!(
             "{name} is not an option here: the MongoDB manual's page on connection string options has the names"
         ),
     }
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    /// A longer name is no slip of the pen, and the comparison takes the square of it.
-    const LENGTH_MAX: usize = 64;
-    let lower = name.to_ascii_lowercase();
-    let near = NAMES.into_iter().filter(|known| !is_weakening(known)).filter_map(|known| {
-        let changes = strsim::damerau_levenshtein(&lower, &known.to_ascii_lowercase());
-        (changes * 4 <= known.len()).then_some((changes, known))
-    });
-    if name.len() > LENGTH_MAX { None } else { near.min().map(|(_, known)| known) }
 }
 
 #[cfg(test)]

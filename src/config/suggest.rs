@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::connection_options;
 use super::key_path::KeyPath;
+use super::nearest;
 
 /// What is said of a key that nothing asked for.
 pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
@@ -12,7 +13,7 @@ pub(crate) fn unknown(path: &KeyPath, known: &[KeyPath]) -> String {
     {
         return connection_options::unknown(&KeyPath::new(vec![name.clone()]).to_string());
     }
-    match nearest(path, known) {
+    match nearest_key(path, known) {
         Some(key) => format!("unknown key, did you mean {key}?"),
         None => "unknown key, config/longshore.toml has all of them".to_owned(),
     }
@@ -26,25 +27,12 @@ pub(crate) fn slip(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     let beside = || known.iter().filter_map(|key| Some((key, key.below(&section)?)));
     let names = beside().filter(|(_, below)| below.len() == 1).map(|(_, below)| below[0].as_str());
     let names = names.filter(|name| !connection_options::is_weakening(name));
-    name(last, names).map(|meant| section.child(meant).to_string())
+    nearest::name(last, names).map(|meant| section.child(meant).to_string())
 }
-
-/// The one of `names` that was meant by another one, if it is near enough.
-pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let given = given.to_lowercase();
-    let near = names.filter_map(|name| {
-        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
-        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
-    });
-    near.min().map(|(_, name)| name)
-}
-
-/// Between a name and the one that was meant.
-const CHANGES_MAX: usize = 2;
 
 /// The known key with the fewest changes between them, if they are few for its length or the last
 /// part is the same.
-fn nearest(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
+fn nearest_key(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     /// Longer keys are no slips of the pen; the comparison takes the square of it.
     const LENGTH_MAX: usize = 128;
     let text = path.to_string();
@@ -72,7 +60,7 @@ fn in_the_section_meant(path: &KeyPath, known: &[KeyPath]) -> Option<String> {
     if sections.contains(first.as_str()) || rest.is_empty() {
         return None;
     }
-    let meant = name(first, sections.into_iter())?;
+    let meant = nearest::name(first, sections.into_iter())?;
     let mut parts = vec![meant.to_owned()];
     parts.extend(rest.iter().cloned());
     let renamed = KeyPath::new(parts);
@@ -87,7 +75,7 @@ mod tests {
     fn a_slip_in_the_name_of_a_section_finds_the_section() {
         let known: Vec<KeyPath> =
             ["queue.url", "routes.event.write", "db.mongo_uri"].map(KeyPath::from).to_vec();
-        let nearest = |text: &str| nearest(&text.into(), &known);
+        let nearest = |text: &str| nearest_key(&text.into(), &known);
         assert_eq!(nearest("route.x.collection").as_deref(), Some("routes.x.collection"));
         assert_eq!(nearest("route.x").as_deref(), Some("routes.x"));
         assert_eq!(nearest("queu.url").as_deref(), Some("queue.url"));
@@ -132,7 +120,7 @@ mod tests {
     fn a_slip_and_a_wrong_section_find_the_key_and_nonsense_finds_none() {
         let known: Vec<KeyPath> =
             ["queue.wait", "batch.linger", "db.mongo_uri"].into_iter().map(KeyPath::from).collect();
-        let nearest = |text: &str| nearest(&text.into(), &known);
+        let nearest = |text: &str| nearest_key(&text.into(), &known);
         assert_eq!(nearest("queue.wiat").as_deref(), Some("queue.wait"));
         assert_eq!(nearest("queue.linger").as_deref(), Some("batch.linger"));
         assert_eq!(nearest("db.mongodb_url").as_deref(), Some("db.mongo_uri"));

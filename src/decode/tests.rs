@@ -1,6 +1,7 @@
 //! Whole messages, by example, and what holds for any input. Each stage's own examples are in the
 //! files below.
 
+mod cloud_events;
 mod encoding;
 mod envelope;
 mod json;

@@ -94,38 +94,23 @@ pub async fn run<Q: Queue>(
         }
         poller.context.flow.signals.gauges().pollers.set(receives.len());
         let Some(joined) = receives.join_next().await else { continue };
-        match joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            outcome @ (ReceiveOutcome::Backlog
-            | ReceiveOutcome::Some
-            | ReceiveOutcome::Crowded { .. }) => {
-                backoff.reset();
-                retries.pause = None;
-                let others = receives.len();
-                let wanted = match outcome {
-                    ReceiveOutcome::Backlog => {
-                        allowed = allowed.saturating_add(1);
-                        others + 2
-                    }
-                    // Many that waited beside each other are one crowd.
-                    ReceiveOutcome::Crowded { asked } if asked >= crowded_at => {
-                        (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
-                        others + 1
-                    }
-                    _ => others + 1,
-                };
-                let most = poller.pollers_max().min(allowed).max(1);
-                for _ in others..wanted.min(most) {
-                    receives.spawn(watchdog.watch(
-                        "poller",
-                        Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()),
-                    ));
-                }
+        let others = receives.len();
+        let joined = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (more, pause) = match joined {
+            ReceiveOutcome::Backlog => {
+                allowed = allowed.saturating_add(1);
+                (2, None)
             }
+            // Many that waited beside each other are one crowd.
+            ReceiveOutcome::Crowded { asked } if asked >= crowded_at => {
+                (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
+                (1, None)
+            }
+            ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => (1, None),
             ReceiveOutcome::Nothing => {
-                backoff.reset();
                 // Without a long poll an empty queue would be asked as fast as it answers.
-                retries.pause = Some(IDLE_MIN.saturating_sub(poller.context.config.wait))
-                    .filter(|pause| !pause.is_zero());
+                let pause = IDLE_MIN.saturating_sub(poller.context.config.wait);
+                (0, Some(pause).filter(|pause| !pause.is_zero()))
             }
             ReceiveOutcome::Fault { fault, attempt } => {
                 // Many that fail together are one fault.
@@ -134,8 +119,18 @@ pub async fn run<Q: Queue>(
                 // One asks again; the others end, or many pollers would hammer a queue that is
                 // down.
                 retries.attempts.extend(attempt);
+                continue;
             }
-            ReceiveOutcome::Stopped => {}
+            ReceiveOutcome::Stopped => continue,
+        };
+        backoff.reset();
+        retries.pause = pause;
+        let most = poller.pollers_max().min(allowed).max(1);
+        for _ in others..(others + more).min(most) {
+            receives.spawn(watchdog.watch(
+                "poller",
+                Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()),
+            ));
         }
     }
 }

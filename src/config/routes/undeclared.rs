@@ -2,7 +2,7 @@
 
 use super::super::key_path::KeyPath;
 use super::super::kinds::Switch;
-use super::super::suggest;
+use super::super::nearest;
 use super::RouteReader;
 
 impl RouteReader<'_> {
@@ -18,7 +18,7 @@ impl RouteReader<'_> {
         let enabled = self.key("enabled");
         let is_off =
             self.reader.has(&enabled) && !self.reader.given(&enabled, &Switch).unwrap_or(true);
-        let meant = suggest::name(self.name, declared.iter().map(|name| name.as_str()));
+        let meant = nearest::name(self.name, declared.iter().map(|name| name.as_str()));
         let what_to_do = match meant {
             Some(meant) => {
                 format!(", did you mean {}?", KeyPath::from("routes").child(meant))

@@ -31,8 +31,15 @@ struct Inner {
     provider: SharedCredentialsProvider,
     load_max: Duration,
     kept: Mutex<Option<Kept>>,
-    /// Held by the one who loads. When a load failed last, and why.
-    loading: tokio::sync::Mutex<Option<(Instant, String)>>,
+    /// Held by the one who loads.
+    loading: tokio::sync::Mutex<Option<Failed>>,
+}
+
+/// The last load, where it failed.
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    reason: String,
 }
 
 #[derive(Debug, Clone)]
@@ -73,17 +80,13 @@ impl Login {
         if let Some(credentials) = self.kept(now_ms) {
             return Ok(credentials);
         }
-        if let Some((_, reason)) = loading.as_ref().filter(|(failed, _)| *failed >= asked) {
-            return Err(reason.clone());
-        }
-        let loaded = self.load(now_ms).await;
-        *loading = loaded.as_ref().err().map(|reason| (Instant::now(), reason.clone()));
-        loaded
+        self.load(&mut loading, asked, now_ms).await
     }
 
     /// Loads others than `refused`, which the server no longer takes. `None` where there are none.
     pub async fn instead_of(&self, refused: &Credentials, now_ms: i64) -> Option<Arc<Credentials>> {
-        let _loading = self.0.loading.lock().await;
+        let asked = Instant::now();
+        let mut loading = self.0.loading.lock().await;
         let differ = |credentials: &Arc<Credentials>| {
             credentials.access_key_id() != refused.access_key_id()
                 || credentials.session_token() != refused.session_token()
@@ -93,7 +96,7 @@ impl Login {
         if let Some(credentials) = self.kept(now_ms).filter(differ) {
             return Some(credentials);
         }
-        self.load(now_ms).await.ok().filter(differ)
+        self.load(&mut loading, asked, now_ms).await.ok().filter(differ)
     }
 
     /// What is there and good; where it soon will not be, others are loaded meanwhile.
@@ -108,15 +111,33 @@ impl Login {
             kept.loaded_ahead = Some(Instant::now());
             let login = self.clone();
             tokio::spawn(async move {
-                let _loading = login.0.loading.lock().await;
+                let asked = Instant::now();
+                let mut loading = login.0.loading.lock().await;
                 // A failure is told once these have expired.
-                let _ = login.load(now_ms).await;
+                let _ = login.load(&mut loading, asked, now_ms).await;
             });
         }
         Some(Arc::clone(&kept.credentials))
     }
 
-    async fn load(&self, now_ms: i64) -> Result<Arc<Credentials>, String> {
+    /// Loads them for one that `asked` then. Who waited for a load that failed fails with it: one after
+    /// the other would wait for the whole of its time each.
+    async fn load(
+        &self,
+        loading: &mut Option<Failed>,
+        asked: Instant,
+        now_ms: i64,
+    ) -> Result<Arc<Credentials>, String> {
+        if let Some(failed) = loading.as_ref().filter(|failed| failed.at >= asked) {
+            return Err(failed.reason.clone());
+        }
+        let loaded = self.load_now(now_ms).await;
+        let failed = |reason: &String| Failed { at: Instant::now(), reason: reason.clone() };
+        *loading = loaded.as_ref().err().map(failed);
+        loaded
+    }
+
+    async fn load_now(&self, now_ms: i64) -> Result<Arc<Credentials>, String> {
         let loaded = match timeout(self.0.load_max, self.0.provider.provide_credentials()).await {
             Ok(Ok(credentials)) => Arc::new(credentials),
             Ok(Err(error)) => return Err(fault::chain(Some(&error))),
@@ -232,8 +253,17 @@ mod tests {
             tokio::join!(login.instead_of(&refused, NOW), login.instead_of(&refused, NOW));
         assert_eq!(one.expect("others").access_key_id(), "1");
         assert_eq!(other.expect("the same").access_key_id(), "1");
-        let broken = self::login(Numbered { broken_from: Some(1), ..Numbered::default() });
-        let refused = broken.credentials(NOW).await.expect("some");
-        assert!(broken.instead_of(&refused, NOW).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_others_than_refused_ones_fails_with_the_load_that_fails() {
+        let login = login(Numbered { broken_from: Some(1), ..Numbered::default() });
+        let refused = login.credentials(NOW).await.expect("some");
+        let (one, other) =
+            tokio::join!(login.instead_of(&refused, NOW), login.instead_of(&refused, NOW));
+        assert!(one.is_none() && other.is_none(), "{one:?}; {other:?}");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let later = number(&login, NOW + 16 * 60_000).await.expect_err("broken");
+        assert!(later.contains("broken at 2"), "they loaded once: {later}");
     }
 }

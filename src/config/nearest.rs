@@ -1,0 +1,41 @@
+//! The known name that was meant by another one.
+
+/// Between a name and the one that was meant.
+const CHANGES_MAX: usize = 2;
+
+/// A longer name is no slip of the pen, and the comparison takes the square of it.
+const LENGTH_MAX: usize = 64;
+
+/// The one of `names` that was meant by `given`, if it is near enough; upper and lower case are one.
+pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > LENGTH_MAX {
+        return None;
+    }
+    let given = given.to_lowercase();
+    let near = names.filter_map(|name| {
+        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
+    });
+    near.min().map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_finds_the_name_and_another_word_or_a_long_one_finds_none() {
+        let long = "x".repeat(65);
+        let names = ["journal", "w", "ssl", &long];
+        for (given, expected) in [
+            ("jornal", Some("journal")),
+            ("JUORNAL", Some("journal")),
+            ("slsl", Some("ssl")),
+            ("q", None),
+            ("sealing", None),
+            (&*long, None),
+        ] {
+            assert_eq!(name(given, names.into_iter()), expected, "{given}");
+        }
+    }
+}
