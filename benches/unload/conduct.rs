@@ -9,24 +9,26 @@ use anyhow::{Context, Result, bail, ensure};
 use longshore::config::load::defaults;
 use longshore::config::{Config, DbConfig};
 use longshore::dev::mongod::{self, Mongod};
-use longshore::dev::portal::{self, Load};
+use longshore::dev::portal::Load;
 use longshore::dev::sqs::REGION;
 use longshore::dev::verify::verify;
 use longshore::mongo_manager::MongoManager;
-use longshore::queue::Transport;
 use longshore::queue::sqs::SqsQueue;
+use mongodb::Client;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::Plan;
 use crate::collector::{self, Collector};
+use crate::front::Front;
+use crate::idle::Idle;
+use crate::latency::{self, Latency};
 use crate::measure;
 use crate::report::{Figures, Report};
+use crate::rows::{self, ROWS, Row, Variant, What};
 use crate::servers::SqsServer;
 use crate::subject::Subject;
-
-const SEED: u64 = 81;
 
 /// How often the queue is asked whether it is empty.
 const LOOK: Duration = Duration::from_millis(50);
@@ -46,16 +48,6 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// How a worker runs, where it is not as by default.
-#[derive(Debug, Clone, Copy, Default)]
-struct Variant<'a> {
-    /// Otherwise what the settings say.
-    transport: Option<Transport>,
-    /// The file for what `perf record` finds.
-    perf: Option<&'a Path>,
-    telemetry: bool,
-}
-
 /// The servers, which all runs share.
 struct Stage {
     sqs: SqsServer,
@@ -64,43 +56,73 @@ struct Stage {
     collector: Collector,
 }
 
+/// Where a worker finds its servers.
+struct Ways {
+    queue: Option<Front>,
+    database: Option<Front>,
+}
+
 impl Stage {
     async fn runs(&self, plan: &Plan) -> Result<Report> {
+        // The whole name of a row is that row alone, though others hold it too.
+        let is_of = |part: &str, name: &str| {
+            part == name || name.contains(part) && ROWS.iter().all(|row| row.name != part)
+        };
+        let is_wanted =
+            |name: &str| plan.only.is_empty() || plan.only.iter().any(|part| is_of(part, name));
+        let rows: Vec<_> = ROWS
+            .into_iter()
+            .filter(|row| row.name != rows::WITH_TELEMETRY || plan.telemetry)
+            .filter(|row| is_wanted(row.name))
+            .collect();
         if plan.warm_up > 0 {
-            eprintln!("warming up with {} messages", plan.warm_up);
-            let load = portal::load(SEED, plan.warm_up as usize);
-            self.bare("bare-loop", "warm-up-bare", &load).await?;
-            self.bare("signed-loop", "warm-up-signed", &load).await?;
-            self.longshore("warm-up", &load, Variant::default()).await?;
-        }
-        let mut load = portal::load(SEED, plan.messages as usize);
-        if plan.telemetry {
-            collector::trace(&mut load);
-        }
-        let mut report = Report { messages: load.messages.len(), ..Report::default() };
-        for run in 1..=plan.runs {
-            let of = |what: &str| {
-                eprintln!("run {run} of {}: {what}", plan.runs);
-                format!("run-{run}-{}", what.replace(' ', "-"))
-            };
-            let name = of("bare loop");
-            report.bare_loop.push(self.bare("bare-loop", &name, &load).await?);
-            let name = of("signed loop");
-            report.signed_loop.push(self.bare("signed-loop", &name, &load).await?);
-            let by_sdk = Variant { transport: Some(Transport::Sdk), ..Variant::default() };
-            report.by_sdk.push(self.longshore(&of("longshore by sdk"), &load, by_sdk).await?);
-            let perf = plan.perf.as_deref().filter(|_| run == plan.runs);
-            let default = Variant { perf, ..Variant::default() };
-            report.longshore.push(self.longshore(&of("longshore"), &load, default).await?);
-            if plan.telemetry {
-                let told = Variant { telemetry: true, ..Variant::default() };
-                let figures = self.longshore(&of("longshore with telemetry"), &load, told).await?;
-                report.with_telemetry.push(figures);
-                let requests = self.collector.requests.swap(0, Ordering::Relaxed);
-                ensure!(requests > 0, "nothing was sent to the collector");
+            for row in &rows {
+                eprintln!("warming up with {} messages: {}", plan.warm_up, row.name);
+                let load = rows::load(row.mix, plan.warm_up as usize);
+                self.run(row, &format!("warm-up-{}", database_name(row.name)), &load, None).await?;
             }
         }
+        let mut report = Report::of(plan.messages as usize);
+        for run in 1..=plan.runs {
+            for row in &rows {
+                eprintln!("run {run} of {}: {}", plan.runs, row.name);
+                let mut load = rows::load(row.mix, plan.messages as usize);
+                if plan.telemetry {
+                    collector::trace(&mut load);
+                }
+                let is_profiled = row.name == rows::LONGSHORE && run == plan.runs;
+                let perf = plan.perf.as_deref().filter(|_| is_profiled);
+                let name = format!("run-{run}-{}", database_name(row.name));
+                report.add(row.name, self.run(row, &name, &load, perf).await?);
+            }
+        }
+        if plan.telemetry && is_wanted(rows::WITH_TELEMETRY) {
+            let requests = self.collector.requests.load(Ordering::Relaxed);
+            ensure!(requests > 0, "nothing was sent to the collector");
+        }
+        if is_wanted("idle") {
+            eprintln!("idle, for a minute and a half");
+            report.idle = Some(self.idle().await.context("idle")?);
+        }
+        if is_wanted("latency") {
+            eprintln!("latency");
+            report.latency = Some(self.latency().await.context("latency")?);
+        }
         Ok(report)
+    }
+
+    async fn run(
+        &self,
+        row: &Row,
+        name: &str,
+        load: &Load,
+        perf: Option<&Path>,
+    ) -> Result<Figures> {
+        match row.what {
+            What::Loop(part) => self.bare(part, name, load).await,
+            What::Worker(variant) => self.longshore(name, load, variant, perf).await,
+        }
+        .context(row.name)
     }
 
     /// One of the loops, by its subcommand.
@@ -108,16 +130,65 @@ impl Stage {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args([part, &self.sqs.endpoint, queue.url()]);
-        let drained = drain(command, &queue, load.messages.len(), None).await;
-        let (figures, _) = drained.with_context(|| format!("the {part}"))?;
+        let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
         Ok(figures)
     }
 
     /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did
     /// it wrongly.
-    async fn longshore(&self, name: &str, load: &Load, variant: Variant<'_>) -> Result<Figures> {
+    async fn longshore(
+        &self,
+        name: &str,
+        load: &Load,
+        variant: Variant,
+        perf: Option<&Path>,
+    ) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
-        let uri = self.mongod.uri(name);
+        let ways = self.ways(variant).await?;
+        let mut command = self.worker(&queue, name, &ways);
+        // A stop waits for the long poll.
+        command.env("LONGSHORE__QUEUE__WAIT", "1s");
+        if let Some(transport) = variant.transport {
+            command.env("LONGSHORE__QUEUE__TRANSPORT", transport.name());
+        }
+        if variant.has_telemetry {
+            command.envs([
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()),
+                ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0"),
+            ]);
+        } else {
+            command.env("LONGSHORE__ADMIN__LISTEN", "off");
+        }
+        let (figures, ended) = drain(command, &queue, load.messages.len(), perf).await?;
+        ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
+        let db = DbConfig { mongo_uri: Some(self.mongod.uri(name)), ..DbConfig::default() };
+        let verification = verify(&MongoManager::connect(&db).await?, &load.expected).await?;
+        ensure!(
+            verification.problems.is_empty(),
+            "the database does not hold what was sent: {}",
+            verification.problems.join("; ")
+        );
+        Ok(figures)
+    }
+
+    async fn ways(&self, variant: Variant) -> Result<Ways> {
+        let Variant { by_tls, distance, .. } = variant;
+        let server = self.sqs.endpoint.trim_start_matches("http://");
+        let queue = if by_tls || !distance.queue.is_zero() {
+            Some(Front::start(server, distance.queue, by_tls).await?)
+        } else {
+            None
+        };
+        let database = if distance.database.is_zero() {
+            None
+        } else {
+            Some(Front::start(&self.mongod.hosts(), distance.database, false).await?)
+        };
+        Ok(Ways { queue, database })
+    }
+
+    /// One that is as by default, but for where its servers are.
+    fn worker(&self, queue: &SqsQueue, database: &str, ways: &Ways) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("run").env_clear();
         // To try settings and allocators. Nothing else of the environment: what is real must not be
@@ -130,38 +201,65 @@ impl Stage {
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_REGION", REGION),
-        ]);
-        command.envs([
             ("LONGSHORE__QUEUE__URL", queue.url()),
-            ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs.endpoint),
         ]);
-        // A stop waits for the long poll.
-        command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("MONGO_CACHE_URI", uri.expose())]);
-        if let Some(transport) = variant.transport {
-            command.env("LONGSHORE__QUEUE__TRANSPORT", transport.name());
-        }
-        if variant.telemetry {
-            command.envs([
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()),
-                ("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0"),
-            ]);
-        } else {
-            command.env("LONGSHORE__ADMIN__LISTEN", "off");
-        }
-        let (figures, ended) =
-            drain(command, &queue, load.messages.len(), variant.perf).await.context("longshore")?;
-        ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
-        let manager =
-            MongoManager::connect(&DbConfig { mongo_uri: Some(uri), ..DbConfig::default() })
-                .await?;
-        let verification = verify(&manager, &load.expected).await?;
-        ensure!(
-            verification.problems.is_empty(),
-            "the database does not hold what was sent: {}",
-            verification.problems.join("; ")
+        let endpoint = ways.queue.as_ref().map_or_else(
+            || self.sqs.endpoint.clone(),
+            |front| {
+                let scheme = if front.certificate.is_some() { "https" } else { "http" };
+                format!("{scheme}://{}", front.address)
+            },
         );
-        Ok(figures)
+        command.env("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint);
+        if let Some(certificate) = ways.queue.as_ref().and_then(|front| front.certificate.as_ref())
+        {
+            command.env("SSL_CERT_FILE", certificate.path());
+        }
+        let uri = match &ways.database {
+            // The member says where it listens, and would be asked there.
+            Some(front) => format!("mongodb://{}/{database}?directConnection=true", front.address),
+            None => self.mongod.uri(database).expose().to_owned(),
+        };
+        command.env("MONGO_CACHE_URI", uri);
+        command
     }
+
+    async fn idle(&self) -> Result<Idle> {
+        let queue = self.sqs.queue("idle", &self.config).await?;
+        let mut command = self.worker(&queue, "idle", &Ways { queue: None, database: None });
+        command.env("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0");
+        Idle::of(command).await
+    }
+
+    async fn latency(&self) -> Result<Latency> {
+        let client =
+            |database: &str| Client::with_uri_str(self.mongod.uri(database).expose().to_owned());
+        let queue = self.sqs.queue("latency-bare", &self.config).await?;
+        let asking = self.sqs.queue("latency-bare", &self.config).await?;
+        let database = client("latency-bare").await?;
+        let bare = tokio::select! {
+            quantiles = latency::until_durable(&queue, &database, "latency-bare") => quantiles?,
+            ended = latency::bare(asking, &database, "latency-bare") => {
+                ended?;
+                bail!("the bare calls ended");
+            }
+        };
+        let queue = self.sqs.queue("latency-worker", &self.config).await?;
+        let mut command =
+            self.worker(&queue, "latency-worker", &Ways { queue: None, database: None });
+        command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("LONGSHORE__ADMIN__LISTEN", "off")]);
+        let subject = Subject::start(command).await?;
+        let database = client("latency-worker").await?;
+        let worker = latency::until_durable(&queue, &database, "latency-worker").await?;
+        subject.end().await?;
+        Ok(Latency { worker, bare })
+    }
+}
+
+/// Names of databases and queues have few characters.
+fn database_name(row: &str) -> String {
+    let name = row.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    name.chars().take(40).collect()
 }
 
 /// Starts the process and measures it from its start until the queue is empty; the rate counts from

@@ -8,8 +8,12 @@
 mod bare_loop;
 mod collector;
 mod conduct;
+mod front;
+mod idle;
+mod latency;
 mod measure;
 mod report;
+mod rows;
 mod servers;
 mod signed_loop;
 mod subject;
@@ -50,6 +54,9 @@ pub struct Plan {
     /// more with all telemetry on
     #[arg(long, env = "TELEMETRY")]
     telemetry: bool,
+    /// Only the rows whose names hold one of these parts, or `idle` or `latency`
+    #[arg(long, env = "ONLY", value_delimiter = ',', value_name = "PART")]
+    only: Vec<String>,
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -63,6 +70,9 @@ enum Part {
     /// The queue's server, until stdin ends
     #[command(hide = true)]
     ServeSqs,
+    /// What makes a server be further away, until stdin ends
+    #[command(hide = true)]
+    Front(front::Serve),
     /// Receive and delete, nothing else
     #[command(hide = true)]
     BareLoop(bare_loop::BareLoop),
@@ -79,6 +89,9 @@ fn main() -> Result<()> {
         }
         Bench { part: Some(Part::SignedLoop(signed_loop)), .. } => {
             block_on(Builder::new_current_thread(), signed_loop.run())
+        }
+        Bench { part: Some(Part::Front(front)), .. } => {
+            block_on(Builder::new_current_thread(), front.run())
         }
         Bench { part: Some(Part::ServeSqs), .. } => {
             block_on(Builder::new_multi_thread(), servers::serve_sqs())

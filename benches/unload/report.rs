@@ -3,6 +3,10 @@
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::{Value, json};
 
+use crate::idle::Idle;
+use crate::latency::Latency;
+use crate::rows::{BARE_LOOP, BY_SDK, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY};
+
 /// What one process cost to move the messages of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Figures {
@@ -30,45 +34,46 @@ const COLUMNS: [Column; 7] = [
     ("commands_per_message", "commands/message", 3, |figures| figures.commands_per_message),
 ];
 
-/// All runs of the worker and of the loops.
+/// All runs, and what else was measured.
 #[derive(Debug, Default)]
 pub struct Report {
-    pub messages: usize,
-    pub longshore: Vec<Figures>,
-    pub by_sdk: Vec<Figures>,
-    /// Empty unless that is asked for.
-    pub with_telemetry: Vec<Figures>,
-    /// On the AWS SDK.
-    pub bare_loop: Vec<Figures>,
-    /// By the lean transport.
-    pub signed_loop: Vec<Figures>,
+    messages: usize,
+    /// By the name of the row.
+    rows: Vec<(&'static str, Vec<Figures>)>,
+    pub idle: Option<Idle>,
+    pub latency: Option<Latency>,
 }
 
 impl Report {
-    fn rows(&self) -> impl Iterator<Item = (&'static str, &[Figures])> {
-        let rows = [
-            ("longshore", &self.longshore),
-            ("longshore with telemetry", &self.with_telemetry),
-            ("longshore by sdk", &self.by_sdk),
-            ("signed loop", &self.signed_loop),
-            ("bare loop", &self.bare_loop),
-        ];
-        rows.into_iter()
-            .map(|(name, runs)| (name, runs.as_slice()))
-            .filter(|(_, runs)| !runs.is_empty())
+    pub fn of(messages: usize) -> Self {
+        Self { messages, ..Self::default() }
     }
 
-    /// How many times the CPU of the worker alone the worker with all telemetry needs.
-    fn telemetry_ratio(&self) -> Option<f64> {
-        let cpu = |runs: &[Figures]| median(runs, |figures| figures.cpu_seconds_per_million);
-        (!self.with_telemetry.is_empty()).then(|| cpu(&self.with_telemetry) / cpu(&self.longshore))
+    pub fn add(&mut self, row: &'static str, figures: Figures) {
+        match self.rows.iter_mut().find(|(name, _)| *name == row) {
+            Some((_, runs)) => runs.push(figures),
+            None => self.rows.push((row, vec![figures])),
+        }
     }
 
-    /// How many times the CPU of the signed loop the worker needs, and of the bare loop the worker on
-    /// the SDK.
-    fn cpu_ratios(&self) -> (f64, f64) {
-        let cpu = |runs: &[Figures]| median(runs, |figures| figures.cpu_seconds_per_million);
-        (cpu(&self.longshore) / cpu(&self.signed_loop), cpu(&self.by_sdk) / cpu(&self.bare_loop))
+    /// The median CPU of a row, where it was run.
+    fn cpu(&self, row: &str) -> Option<f64> {
+        let (_, runs) = self.rows.iter().find(|(name, _)| *name == row)?;
+        Some(median(runs, |figures| figures.cpu_seconds_per_million))
+    }
+
+    /// How many times the CPU of the second row the first one needs.
+    fn cpu_ratio(&self, row: &str, of: &str) -> Option<f64> {
+        Some(self.cpu(row)? / self.cpu(of)?)
+    }
+
+    /// The floor of a row that is a worker.
+    fn floor(row: &str) -> Option<&'static str> {
+        match row {
+            SIGNED_LOOP | BARE_LOOP => None,
+            BY_SDK => Some(BARE_LOOP),
+            _ => Some(SIGNED_LOOP),
+        }
     }
 
     pub fn json(&self) -> Value {
@@ -78,48 +83,56 @@ impl Report {
                 .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))))
                 .collect()
         };
-        let (lean, sdk) = self.cpu_ratios();
-        let mut report = json!({"messages": self.messages, "cpu_ratio": lean, "cpu_ratio_by_sdk": sdk, "telemetry_ratio": self.telemetry_ratio()});
-        for (name, runs) in self.rows() {
+        let mut report = json!({
+            "messages": self.messages,
+            "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
+            "idle": self.idle.map(Idle::json),
+            "latency": self.latency.map(Latency::json),
+        });
+        for (name, runs) in &self.rows {
             let medians: Value = COLUMNS
                 .iter()
                 .map(|(name, _, _, value)| ((*name).to_owned(), json!(median(runs, *value))))
                 .collect();
             let each: Vec<Value> = runs.iter().map(figures).collect();
-            report[name.replace(' ', "_")] = json!({"median": medians, "runs": each});
+            let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
+            report[*name] = json!({"median": medians, "runs": each, "cpu_ratio": ratio});
         }
         report
     }
 
+    /// The rows, and a line for all that is no row.
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-        table.set_header(
-            [String::new()]
-                .into_iter()
-                .chain(COLUMNS.iter().map(|(_, heading, _, _)| (*heading).to_owned())),
-        );
-        for (name, runs) in self.rows() {
+        let headings = COLUMNS.iter().map(|(_, heading, _, _)| *heading);
+        table.set_header([""].into_iter().chain(headings).chain(["times its loop"]));
+        for (name, runs) in &self.rows {
+            let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
             let cells = COLUMNS.iter().map(|(_, _, decimals, value)| {
-                Cell::new(format!("{:.decimals$}", median(runs, *value)))
-                    .set_alignment(CellAlignment::Right)
+                right(format!("{:.decimals$}", median(runs, *value)))
             });
-            table.add_row([Cell::new(name)].into_iter().chain(cells));
+            let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
+            let ratio = right(ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
+            table.add_row([Cell::new(name)].into_iter().chain(cells).chain([ratio]));
         }
-        let runs = if self.longshore.len() > 1 {
-            format!(", medians of {} runs", self.longshore.len())
-        } else {
-            String::new()
-        };
-        let telemetry = self
-            .telemetry_ratio()
-            .map(|ratio| format!(", and with telemetry {ratio:.3} times its own"))
-            .unwrap_or_default();
-        let (lean, sdk) = self.cpu_ratios();
-        format!(
-            "{table}\n{} messages{runs}; longshore needs {lean:.2} times the CPU of the signed loop, on the SDK {sdk:.2} times that of the bare loop{telemetry}",
-            self.messages
-        )
+        let runs = self.rows.iter().map(|(_, runs)| runs.len()).max().unwrap_or_default();
+        let medians = if runs > 1 { format!(", medians of {runs} runs") } else { String::new() };
+        let telemetry = self.cpu_ratio(WITH_TELEMETRY, LONGSHORE);
+        let telemetry = telemetry.map(|ratio| {
+            format!("with all telemetry the worker needs {ratio:.3} times its own CPU")
+        });
+        let lines = [
+            Some(format!("{} messages{medians}", self.messages)),
+            telemetry,
+            self.idle.map(|idle| idle.to_string()),
+            self.latency.map(|latency| latency.to_string()),
+        ];
+        [table.to_string()]
+            .into_iter()
+            .chain(lines.into_iter().flatten())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 

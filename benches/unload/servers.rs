@@ -64,6 +64,13 @@ impl SqsServer {
 
     /// Makes a queue and sends it the load.
     pub async fn filled_queue(&self, name: &str, load: &Load, config: &Config) -> Result<SqsQueue> {
+        let queue = self.queue(name, config).await?;
+        fill(&queue, load).await?;
+        Ok(queue)
+    }
+
+    /// Makes a queue, if it is not there.
+    pub async fn queue(&self, name: &str, config: &Config) -> Result<SqsQueue> {
         let made = client(&self.endpoint)
             .create_queue()
             .queue_name(name)
@@ -75,9 +82,7 @@ impl SqsServer {
             endpoint_url: Some(self.endpoint.clone()),
             ..config.queue.clone()
         };
-        let (queue, _) = SqsQueue::connect(&settings, Credentials::Local).await?;
-        fill(&queue, load).await?;
-        Ok(queue)
+        Ok(SqsQueue::connect(&settings, Credentials::Local).await?.0)
     }
 }
 

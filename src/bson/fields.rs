@@ -97,7 +97,7 @@ impl Fields {
 
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Field<'_>> {
-        self.iter().find(|field| field.name() == name)
+        self.iter().find(|field| field.name_bytes() == name.as_bytes())
     }
 }
 
@@ -117,7 +117,11 @@ impl<'a> Field<'a> {
     /// Never: the name was written from a `str`.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        std::str::from_utf8(&self.element[1..=self.name_len]).expect("written from a str")
+        std::str::from_utf8(self.name_bytes()).expect("written from a str")
+    }
+
+    fn name_bytes(&self) -> &'a [u8] {
+        &self.element[1..=self.name_len]
     }
 
     /// One of [`element`], or another type of the BSON specification.

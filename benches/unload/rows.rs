@@ -1,0 +1,113 @@
+//! What is measured, and on what.
+
+use std::time::Duration;
+
+use longshore::dev::portal::{self, Load};
+use longshore::queue::Transport;
+use serde_json::Value;
+
+const SEED: u64 = 81;
+
+/// Of events in the load of a portal.
+const EVENTS_OF_TEN: usize = 7;
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub name: &'static str,
+    pub what: What,
+    pub mix: Mix,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum What {
+    /// By its subcommand.
+    Loop(&'static str),
+    Worker(Variant),
+}
+
+/// How a worker runs, where it is not as by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Variant {
+    /// Otherwise what the settings say.
+    pub transport: Option<Transport>,
+    pub has_telemetry: bool,
+    pub by_tls: bool,
+    pub distance: Distance,
+}
+
+/// How much later answers arrive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Distance {
+    pub queue: Duration,
+    pub database: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// 70 % events, 20 % session updates, 10 % cache entries.
+    Portal,
+    Events,
+}
+
+const DEFAULT: Variant = Variant {
+    transport: None,
+    has_telemetry: false,
+    by_tls: false,
+    distance: Distance { queue: Duration::ZERO, database: Duration::ZERO },
+};
+
+/// A call to SQS takes so long within a region, and a write that a majority confirms.
+const AWAY: Distance =
+    Distance { queue: Duration::from_millis(20), database: Duration::from_millis(5) };
+
+pub const LONGSHORE: &str = "longshore";
+pub const WITH_TELEMETRY: &str = "longshore with telemetry";
+pub const BY_SDK: &str = "longshore by sdk";
+pub const SIGNED_LOOP: &str = "signed loop";
+pub const BARE_LOOP: &str = "bare loop";
+
+/// In the order of running: loops first, each worker beside what it is held against.
+pub const ROWS: [Row; 8] = [
+    Row { name: BARE_LOOP, what: What::Loop("bare-loop"), mix: Mix::Portal },
+    Row {
+        name: BY_SDK,
+        what: What::Worker(Variant { transport: Some(Transport::Sdk), ..DEFAULT }),
+        mix: Mix::Portal,
+    },
+    Row { name: SIGNED_LOOP, what: What::Loop("signed-loop"), mix: Mix::Portal },
+    Row { name: LONGSHORE, what: What::Worker(DEFAULT), mix: Mix::Portal },
+    Row { name: "longshore, events alone", what: What::Worker(DEFAULT), mix: Mix::Events },
+    Row {
+        name: "longshore by TLS to the queue",
+        what: What::Worker(Variant { by_tls: true, ..DEFAULT }),
+        mix: Mix::Portal,
+    },
+    Row {
+        name: "longshore, 20 ms a call and 5 ms a write",
+        what: What::Worker(Variant { distance: AWAY, ..DEFAULT }),
+        mix: Mix::Portal,
+    },
+    Row {
+        name: WITH_TELEMETRY,
+        what: What::Worker(Variant { has_telemetry: true, ..DEFAULT }),
+        mix: Mix::Portal,
+    },
+];
+
+/// So many messages, or some more or less.
+pub fn load(mix: Mix, messages: usize) -> Load {
+    if mix == Mix::Portal {
+        return portal::load(SEED, messages);
+    }
+    let mut load = portal::load(SEED, messages * 10 / EVENTS_OF_TEN);
+    load.messages.retain(|message| {
+        let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
+        let is_expected = |id: &str| load.expected.events.contains(id);
+        body["type"] == "event" && body["id"].as_str().is_some_and(is_expected)
+    });
+    load.expected.sessions.clear();
+    load.expected.cache.clear();
+    load.expected.dead_letters.clear();
+    load
+}
