@@ -4,6 +4,10 @@
 use super::{element, layout};
 use crate::time::Time;
 
+/// What [`Fields::with_room`] takes at most: bytes, and elements.
+const ROOM_BYTES_MAX: usize = 4 * 1024;
+const ROOM_ELEMENTS: usize = 8;
+
 /// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
 ///
 /// An element is laid out as in a BSON document: type byte, name, NUL, value.
@@ -17,6 +21,18 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// With room for the elements of a text of so many bytes, where that is a small one: they take
+    /// about as much. A buffer that doubles as it grows is copied each time, and half empty at the end.
+    #[must_use]
+    pub fn with_room(text_bytes: usize) -> Self {
+        let bytes = text_bytes.min(ROOM_BYTES_MAX);
+        Self {
+            buffer: Vec::with_capacity(bytes),
+            starts: Vec::with_capacity(ROOM_ELEMENTS.min(text_bytes)),
+            exact_times: Vec::new(),
+        }
+    }
+
     /// The buffer to append the value to, after [`Fields::begin`] wrote the name.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer

@@ -62,7 +62,7 @@ pub struct Open {
 impl<'t> Writer<'t> {
     pub fn new(text: &'t str, bounds: Bounds) -> Self {
         Self {
-            fields: Fields::default(),
+            fields: Fields::with_room(text.len()),
             names: Vec::new(),
             steps: Vec::new(),
             numbers: 0,
