@@ -187,7 +187,7 @@ fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
         .map_err(|error| fault::unusable(format!("cannot set up the HTTP client: {error}")))?;
     let http = HttpClientBuilder::new()
         .pool_idle_timeout(ways::IDLE_MAX)
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
     let made_up = config::Credentials::new("longshore", "local", None, None, "longshore dev");
