@@ -10,8 +10,9 @@ ARG RUNTIME=gcr.io/distroless/base-nossl-debian12:nonroot
 
 FROM ${BUILDER} AS builder
 WORKDIR /build
-# No path of this build and no time of it gets into the binary.
+# No path of this build and no time of it gets into the binary, and of TLS what Cargo.lock names, whatever the builder has installed.
 ENV CARGO_INCREMENTAL=0 \
+    AWS_LC_SYS_USE_SYSTEM=0 \
     SOURCE_DATE_EPOCH=0 \
     RUSTFLAGS="--remap-path-prefix=/build=. --remap-path-prefix=/usr/local/cargo=/cargo"
 

@@ -15,7 +15,8 @@ export SOURCE_DATE_EPOCH
 
 # No path of this machine gets into the binary. A folder of its own, or other builds would be thrown away over the flags.
 build="$(realpath -m "${CARGO_TARGET_DIR:-target}/shipped")"
-RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$build=target --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+# AWS_LC_SYS_USE_SYSTEM=0: of TLS what Cargo.lock names, whatever is installed here.
+AWS_LC_SYS_USE_SYSTEM=0 RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$build=target --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
     "$cargo" build --locked --profile "$profile" --no-default-features --target-dir "$build"
 folder="$profile"
 [ "$profile" != dev ] || folder=debug

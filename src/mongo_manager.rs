@@ -104,7 +104,23 @@
 //! let manager = MongoManager::connect(&config).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! # A login by IAM
+//! `authMechanism=MONGODB-AWS` without a user logs in with the standard chain of AWS credentials, or
+//! with those of a provider that a program has ([`MongoManager::connect_with`]): the worker gives the
+//! ones that its queue is used with.
+//! ```no_run
+//! # use longshore::config::{DbConfig, Secret};
+//! # use longshore::mongo_manager::{MongoManager, MongoManagerError};
+//! # async fn example() -> Result<(), MongoManagerError> {
+//! let uri = "mongodb+srv://cluster0.example.mongodb.net/portal?authMechanism=MONGODB-AWS";
+//! let config = DbConfig { mongo_uri: Some(Secret::new(uri)), ..DbConfig::default() };
+//! let manager = MongoManager::connect(&config).await?;
+//! # Ok(()) }
+//! ```
 
+mod aws_login;
+mod diagnosis;
 mod error;
 mod escapes;
 mod facts;
@@ -119,6 +135,7 @@ mod shared;
 mod sockets;
 mod transport;
 
+pub use self::aws_login::{AwsLogin, AwsLoginError};
 pub use self::error::MongoManagerError;
 pub use self::facts::{ServerFacts, Topology};
 pub use self::manager::MongoManager;

@@ -92,9 +92,10 @@ impl Worker {
         observability: Observability,
     ) -> anyhow::Result<Self> {
         requirements::refuse_unset(&config)?;
-        let (queue, facts) = Box::pin(SqsQueue::connect(&config.queue, credentials)).await?;
+        let (queue, facts) =
+            Box::pin(SqsQueue::connect(&config.queue, credentials.clone())).await?;
         let queue_traits = queue_traits(&config, &facts)?;
-        let manager = MongoManager::connect(&config.db).await?;
+        let manager = MongoManager::connect_with(&config.db, credentials.provider()).await?;
         requirements::refuse_without_rights(&config, &manager).await?;
         let (database, selection_timeout) =
             (manager.database().clone(), config.db.server_selection_timeout);

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::config::load::Loaded;
+use crate::queue::sqs::Credentials;
 
 use super::exit::EXIT_FOUND;
 use super::output::Output;
@@ -73,8 +74,12 @@ pub async fn check(loaded: &Loaded, args: CheckArgs) -> ExitCode {
 
 async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
     let mut all = settings::check(loaded);
-    let (database, queue) =
-        tokio::join!(database::check(&loaded.config, create_indexes), queue::check(&loaded.config));
+    // Queue and database, where it takes logins by IAM, are asked with the same ones.
+    let credentials = Credentials::chain(&loaded.config.queue);
+    let (database, queue) = tokio::join!(
+        database::check(&loaded.config, &credentials, create_indexes),
+        queue::check(&loaded.config, credentials.clone())
+    );
     all.extend(database);
     all.extend(queue);
     all.extend(observability::check(&loaded.config));

@@ -41,8 +41,9 @@ pub async fn run(
         return dry_run(config, args.messages_max, &stop).await;
     }
     // A signal during the start ends it: nothing is held yet.
+    let credentials = Credentials::chain(&config.queue);
     let worker = tokio::select! {
-        worker = Worker::start(config, Credentials::Chain, observability) => worker?,
+        worker = Worker::start(config, credentials, observability) => worker?,
         () = stop.draining() => return Ok(ExitCode::SUCCESS),
     };
     Ok(match worker.run(stop).await {
@@ -52,7 +53,8 @@ pub async fn run(
 }
 
 async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Result<ExitCode> {
-    let (queue, facts) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
+    let (queue, facts) =
+        SqsQueue::connect(&config.queue, Credentials::chain(&config.queue)).await?;
     let (output, growth) = (Output::of_stdout(), shares_for(&config, &facts)?.growth);
     let looking = Looking { queue: &queue, config: &config, growth, messages_max };
     let report = dry_run::run(looking, stop, |forecast| print(output, &forecast)).await?;

@@ -82,7 +82,8 @@ pub async fn send(config: Config, args: SendArgs) -> Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     let (input, input_bytes) = open(&args.file)?;
-    let (queue, facts) = SqsQueue::connect(&config.queue, Credentials::Chain).await?;
+    let (queue, facts) =
+        SqsQueue::connect(&config.queue, Credentials::chain(&config.queue)).await?;
     let grouping = match (args.group_id, args.group_by) {
         (Some(id), _) => Grouping::Id(id),
         (None, Some(field)) => Grouping::Field(field),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::mongo_manager::MongoManager;
+use crate::queue::sqs::Credentials;
 
 use super::exit::EXIT_FOUND;
 use super::output::{self, Output};
@@ -34,7 +35,8 @@ pub struct StatsArgs {
 /// # Errors
 /// Where the database cannot be reached, or does not allow to ask.
 pub async fn stats(config: Config, args: StatsArgs) -> Result<ExitCode> {
-    let manager = MongoManager::connect(&config.db).await?;
+    let credentials = Credentials::chain(&config.queue).provider();
+    let manager = MongoManager::connect_with(&config.db, credentials).await?;
     let is_asked_for = args.collection.is_some();
     let names = match args.collection {
         Some(name) => vec![name],

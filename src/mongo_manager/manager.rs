@@ -7,13 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::options::{ClientOptions, Credential};
 use mongodb::{Client, Database};
 use tokio::time::timeout;
 
-use super::error::{Diagnosis, MongoManagerError};
+use super::aws_login::{AwsCredentials, AwsLogin, AwsLoginError};
+use super::diagnosis::Diagnosis;
+use super::error::MongoManagerError;
 use super::members::{self, Reached};
 use super::options::selection_timeout;
 use super::pool::{PoolCounters, PoolCounts};
@@ -33,6 +36,7 @@ pub struct MongoManager {
     /// For clients that take its place.
     options: Arc<ClientOptions>,
     reached: Arc<Reached>,
+    aws: Option<AwsCredentials>,
     config: Arc<DbConfig>,
     database: Database,
     pool: Arc<PoolCounters>,
@@ -50,10 +54,37 @@ impl MongoManager {
     /// selection timeout and 3 s; the timeout is `serverSelectionTimeoutMS` in the URI, or
     /// [`DbConfig::server_selection_timeout`].
     pub async fn connect(config: &DbConfig) -> Result<Self, MongoManagerError> {
+        Self::made(config, None).await
+    }
+
+    /// As [`MongoManager::connect`]. Where the URI asks for MONGODB-AWS and has no credentials, those
+    /// of `aws` log in, which is asked at each login; without it the driver loads the standard chain
+    /// by itself, each time.
+    ///
+    /// # Errors
+    /// As [`MongoManager::connect`], and where `aws` is needed and has none.
+    pub async fn connect_with(
+        config: &DbConfig,
+        aws: SharedCredentialsProvider,
+    ) -> Result<Self, MongoManagerError> {
+        Self::made(config, Some(AwsCredentials::new(aws))).await
+    }
+
+    async fn made(
+        config: &DbConfig,
+        aws: Option<AwsCredentials>,
+    ) -> Result<Self, MongoManagerError> {
         let settings::Settings { mut options, database, redactor } = settings::read(config).await?;
         let ping_timeout = selection_timeout(&options).saturating_add(ANSWER_TIMEOUT);
         let pool = Arc::new(PoolCounters::default());
-        let diagnosis = Arc::new(Diagnosis::new(&options, redactor));
+        let diagnosis = Arc::new(Diagnosis::new(&options, aws.clone(), redactor));
+        if let (Some(aws), Some(credential)) = (&aws, &mut options.credential) {
+            aws.give_to(credential);
+            if let Some(detail) = aws.lack_for(credential).await {
+                let hosts = diagnosis.hosts().to_owned();
+                return Err(AwsLoginError::NoCredentials { hosts, detail }.into());
+            }
+        }
         options.cmap_event_handler = Some({
             let pool = Arc::clone(&pool);
             EventHandler::callback(move |event| pool.record(&event))
@@ -80,7 +111,7 @@ impl MongoManager {
         let database = client.database(&database);
         let (options, config) = (Arc::new(options), Arc::new(config.clone()));
         let manager =
-            Self { client, options, reached, config, database, pool, diagnosis, ping_timeout };
+            Self { client, options, reached, aws, config, database, pool, diagnosis, ping_timeout };
         manager.ping().await?;
         Ok(manager)
     }
@@ -122,10 +153,15 @@ impl MongoManager {
     /// The login in the file by now, under the rules of the first: it stays hidden, and goes nowhere
     /// that the first could not have gone.
     fn login_anew(&self) -> Result<Option<Credential>, String> {
-        let Some((login, redactor)) = settings::login_in_file(&self.config)? else {
+        let Some((mut login, redactor)) =
+            settings::login_in_file(&self.config, self.options.credential.as_ref())?
+        else {
             return Ok(None);
         };
         self.diagnosis.learn(redactor);
+        if let Some(aws) = &self.aws {
+            aws.give_to(&mut login);
+        }
         if !self.config.allow_insecure {
             let mut options = ClientOptions::clone(&self.options);
             options.credential = Some(login.clone());
@@ -139,6 +175,12 @@ impl MongoManager {
     #[must_use]
     pub fn transport(&self) -> Transport {
         Transport::of(&self.options, &self.reached.hosts())
+    }
+
+    /// With whose credentials it logs in by MONGODB-AWS, where it does.
+    #[must_use]
+    pub fn aws_login(&self) -> Option<AwsLogin> {
+        AwsLogin::of(self.options.credential.as_ref())
     }
 
     /// Connections to one server at most; `None` where there is no bound.

@@ -15,7 +15,8 @@ use mongodb::options::{
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::{Diagnosis, MongoManagerError};
+use super::diagnosis::Diagnosis;
+use super::error::MongoManagerError;
 use super::transport::{is_here, is_plain};
 
 /// How long the client that asks may take to close its connections, before the one that stays makes

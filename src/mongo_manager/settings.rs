@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use mongodb::options::{Acknowledgment, ClientOptions, ConnectionString, Credential};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::aws_login;
 use super::error::{self, MongoManagerError};
 use super::escapes::Escapes;
 use super::options::options_in;
@@ -20,9 +21,8 @@ use crate::config::{self, DbConfig};
 /// another name.
 const APP_NAME: &str = "longshore";
 
-/// Ways to log in that the driver is built without: each would bring libraries of its own, for the
-/// first a second TLS stack.
-const NOT_BUILT: [&str; 2] = ["MONGODB-AWS", "GSSAPI"];
+/// A way to log in that the driver is built without: it would need Kerberos's libraries on the machine.
+const NOT_BUILT: &str = "GSSAPI";
 
 /// Options for a client, and what keeps its errors clean.
 pub(super) struct Settings {
@@ -48,6 +48,7 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     }
     let merged = merge(uri, &config.connection_options);
     refuse_mechanism(&merged)?;
+    aws_login::refuse_unusable(&merged)?;
     refuse_options(uri, &config.connection_options, &redactor)?;
     let unreadable = |error: &mongodb::error::Error| {
         let detail = redactor.clean(&error::text(error));
@@ -77,6 +78,9 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
             });
         }
     };
+    if let Some(credential) = &mut options.credential {
+        aws_login::put_into_external(credential);
+    }
     let database = options.default_database.clone().ok_or(MongoManagerError::NoDatabase)?;
     if options
         .write_concern
@@ -102,16 +106,26 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
 }
 
 /// The login in the file of the connection string as it is now, and what keeps it hidden; the rest of
-/// the file counts from the start on.
-pub(super) fn login_in_file(config: &DbConfig) -> Result<Option<(Credential, Redactor)>, String> {
+/// the file counts from the start on, as the database of the user does, unless the file says it.
+pub(super) fn login_in_file(
+    config: &DbConfig,
+    first: Option<&Credential>,
+) -> Result<Option<(Credential, Redactor)>, String> {
     let Some(path) = &config.mongo_uri_file else { return Ok(None) };
     let uri = config::read_uri(path)?;
     let merged = merge(&uri, &config.connection_options);
     refuse_mechanism(&merged).map_err(|error| error.to_string())?;
+    aws_login::refuse_unusable(&merged).map_err(|error| error.to_string())?;
     let parsed = ConnectionString::parse(merged)
         .map_err(|error| Redactor::of_text(&uri).clean(&error::text(&error)))?;
     let redactor = Redactor::of_credential(&uri, parsed.credential.as_ref());
-    Ok(parsed.credential.map(|credential| (credential, redactor)))
+    let Some(mut credential) = parsed.credential else { return Ok(None) };
+    // The driver fills it in only where it resolves hosts.
+    let first = first.filter(|first| first.mechanism == credential.mechanism);
+    let source = credential.source.take().or_else(|| first?.source.clone());
+    credential.source = source.or(parsed.default_database);
+    aws_login::put_into_external(&mut credential);
+    Ok(Some((credential, redactor)))
 }
 
 /// Refuses options that the driver does not take, in words of our own, and two that contradict each
@@ -158,11 +172,10 @@ fn refuse_options(
 /// that the connection string cannot be read.
 fn refuse_mechanism(uri: &str) -> Result<(), MongoManagerError> {
     let asked = options_in(uri).find(|(name, _)| name.eq_ignore_ascii_case("authMechanism"));
-    let is_asked = |name: &&str| asked.is_some_and(|(_, value)| value.eq_ignore_ascii_case(name));
-    match NOT_BUILT.into_iter().find(|name| is_asked(name)) {
-        Some(mechanism) => Err(MongoManagerError::MechanismNotBuilt { mechanism }),
-        None => Ok(()),
+    if asked.is_some_and(|(_, value)| value.eq_ignore_ascii_case(NOT_BUILT)) {
+        return Err(MongoManagerError::MechanismNotBuilt { mechanism: NOT_BUILT });
     }
+    Ok(())
 }
 
 /// Appends the options that the connection string does not have. Names count without case, as in
@@ -286,11 +299,6 @@ mod tests {
             ("mongodb://u:hunter2@host/", vec![], "names no database"),
             ("mongodb://u:hunter2@host/?tls=true", vec![], "names no database"),
             ("mongodb://host:99999/db", vec![], "the MongoDB URI cannot be read: "),
-            (
-                "mongodb://u:hunter2@host/db?authMechanism=MONGODB-AWS",
-                vec![],
-                "MONGODB-AWS is not in this build",
-            ),
             ("mongodb://host/db", vec![("authMechanism", "gssapi")], "GSSAPI is not in this build"),
             (
                 "mongodb://u:hunter2@host/db",
@@ -341,6 +349,85 @@ mod tests {
             let advises = text.contains("percent-encoded");
             assert_eq!(advises, expected == "percent-encoded", "{uri}: {text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_login_by_iam_that_cannot_be_is_told_without_what_it_has() {
+        for (uri, given, expected) in [
+            (
+                "mongodb://u@host/db?authMechanism=MONGODB-AWS&tls=true",
+                vec![],
+                "half a pair of credentials",
+            ),
+            (
+                "mongodb://host/db?authMechanism=MONGODB-AWS",
+                vec![("authMechanismProperties", "AWS_SESSION_TOKEN:hunter2")],
+                "no access key that it belongs to",
+            ),
+            (
+                "mongodb://u:hunter2@host/db?tls=true&authSource=admin",
+                vec![("authMechanism", "MONGODB-AWS")],
+                "authSource=%24external",
+            ),
+            // What is signed is good for one login, and all that comes after it is for anybody to read.
+            (
+                "mongodb://u:hunter2@host/db?authMechanism=MONGODB-AWS",
+                vec![],
+                "another machine, and the URI has a login and no TLS",
+            ),
+            (
+                "mongodb://host/db?authMechanism=MONGODB-AWS",
+                vec![],
+                "another machine, and the URI has a login and no TLS",
+            ),
+        ] {
+            let text = error(uri, &given).await;
+            assert!(text.contains(expected), "{uri} {given:?}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_by_iam_is_of_no_database_and_leaves_the_default_one_alone() {
+        let uri = "mongodb://AKIA:hunt%2Fer2@host/db?authMechanism=MONGODB-AWS&tls=true\
+                   &authMechanismProperties=AWS_SESSION_TOKEN:to%2Fk%2Ben%3D%3D";
+        let read = options(uri, &[]).await;
+        assert_eq!(read.default_database.as_deref(), Some("db"));
+        let credential = read.credential.expect("a login");
+        assert_eq!(credential.source.as_deref(), Some("$external"));
+        assert_eq!(credential.password.as_deref(), Some("hunt/er2"));
+        let properties = credential.mechanism_properties.expect("a token");
+        assert_eq!(properties.get_str("AWS_SESSION_TOKEN").ok(), Some("to/k+en=="));
+        let read = options("mongodb://host/db?authMechanism=MONGODB-AWS&tls=true", &[]).await;
+        assert_eq!(read.credential.and_then(|login| login.username), None);
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_read_again_is_of_the_database_that_it_was_of() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        for (uri, source) in [
+            ("mongodb://u:hunter2@127.0.0.1/db", "db"),
+            ("mongodb://u:hunter2@127.0.0.1/db?authSource=admin", "admin"),
+            ("mongodb://127.0.0.1/db?authMechanism=MONGODB-AWS", "$external"),
+        ] {
+            std::fs::write(file.path(), uri).expect("written");
+            let config =
+                DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..config(uri, &[]) };
+            let first = options(uri, &[]).await.credential;
+            for first in [first.as_ref(), None] {
+                let (login, _) = login_in_file(&config, first).expect("readable").expect("a login");
+                assert_eq!(login.source.as_deref(), Some(source), "{uri} {first:?}");
+            }
+        }
+        // What a TXT record said of the first: Atlas's have authSource=admin.
+        std::fs::write(file.path(), "mongodb://u:hunter2@127.0.0.1/db").expect("written");
+        let config = DbConfig {
+            mongo_uri_file: Some(file.path().to_owned()),
+            ..config("mongodb://127.0.0.1/db", &[])
+        };
+        let first = Credential::builder().username("u".to_owned()).source("admin".to_owned());
+        let (login, _) =
+            login_in_file(&config, Some(&first.build())).expect("readable").expect("a login");
+        assert_eq!(login.source.as_deref(), Some("admin"));
     }
 
     #[tokio::test]

@@ -16,7 +16,9 @@ pub enum Transport {
     Unchecked,
     /// No TLS, and no network either.
     ThisMachine,
-    /// No TLS, and a login goes over the network.
+    /// No TLS, and a login goes over the network. By IAM as by password: neither secret is sent, and
+    /// what proves it holds for one login; but a session token is sent as it is, and whoever is on
+    /// the way reads and changes what comes after it.
     PlainLogin,
     /// No TLS and no login.
     Plain,

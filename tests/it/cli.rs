@@ -1,5 +1,6 @@
 //! The built program, run as a user runs it: what it prints and how it exits, against real servers.
 
+mod aws_login;
 mod check;
 mod connection;
 mod indexes;

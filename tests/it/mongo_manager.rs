@@ -3,18 +3,24 @@
 
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use bson::{DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use longshore::config::{DbConfig, Secret};
 use longshore::dev::mongod::{Mongod, Options};
-use longshore::mongo_manager::{MongoManager, MongoManagerError, Transport};
+use longshore::mongo_manager::{
+    AwsLogin, AwsLoginError, MongoManager, MongoManagerError, Transport,
+};
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 use tokio::time::Instant;
 
+use crate::support::iam_front::{IamFront, IamUser};
 use crate::support::mongod::{self, PASSWORD, manager};
 use crate::support::ports;
 use crate::support::until;
@@ -200,19 +206,40 @@ async fn the_uri_is_taken_from_the_environment() {
     let config = mongod::settings(mongod::plain().await);
     let uri = config.mongo_uri.unwrap();
     let name = uri.expose().rsplit_once('/').unwrap().1.split_once('?').unwrap().0.to_owned();
-    assert_eq!(child(Some(uri.expose())), format!("database {name}"));
-    assert_eq!(child(None), format!("error {}", MongoManagerError::UriUnset));
+    assert_eq!(child(&[("MONGO_CACHE_URI", uri.expose())]), format!("database {name}"));
+    assert_eq!(child(&[]), format!("error {}", MongoManagerError::UriUnset));
 }
 
-/// What a process with this `MONGO_CACHE_URI` prints, whose only test is the next one.
-fn child(uri: Option<&str>) -> String {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_without_a_provider_logs_in_by_the_standard_chain() {
+    let user = IamUser::new("AKIAPORTAL", "hunter2", None);
+    let front = IamFront::start(&mongod::plain().await.hosts(), user).await;
+    let uri = behind(&front, "");
+    let (uri, key) = (("MONGO_CACHE_URI", uri.as_str()), ("AWS_ACCESS_KEY_ID", "AKIAPORTAL"));
+    let text = child(&[uri]);
+    let expected = format!(
+        "error MONGODB-AWS has nothing to log in with at MongoDB at {}: failed to get creds: the credential provider was not enabled; set \
+         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile in AWS_PROFILE, or run where a role is attached",
+        front.address
+    );
+    assert_eq!(text, expected);
+    assert_eq!(child(&[uri, key, ("AWS_SECRET_ACCESS_KEY", "hunter2")]), "database db");
+}
+
+/// What a process with these variables prints, whose only test is the next one.
+fn child(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "mongo_manager::child_of_the_environment", "--ignored", "--nocapture"])
-        .env_remove("MONGO_CACHE_URI");
-    if let Some(uri) = uri {
-        command.env("MONGO_CACHE_URI", uri);
-    }
+        .env_remove("MONGO_CACHE_URI")
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_PROFILE")
+        .envs([
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
+        .envs(variables.iter().copied());
     let output = command.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     printed
@@ -417,6 +444,85 @@ async fn a_password_that_is_read_again_is_shown_as_little_as_the_first() {
     let error = std::io::Error::other("no such host: hunter2");
     let text = manager.explain(&error.into()).to_string();
     assert!(text.contains("withheld") && !text.contains("hunter2"), "{text}");
+}
+
+/// With credentials that a test changes, as a role's change.
+#[derive(Debug, Clone)]
+struct Changing(Arc<Mutex<Credentials>>);
+
+impl Changing {
+    fn new(user: &IamUser) -> Self {
+        Self(Arc::new(Mutex::new(Self::of(user))))
+    }
+
+    fn change(&self, user: &IamUser) {
+        *self.0.lock().expect("no panic") = Self::of(user);
+    }
+
+    fn of(user: &IamUser) -> Credentials {
+        Credentials::new(&user.access_key, &user.secret, user.token.clone(), None, "test")
+    }
+}
+
+impl ProvideCredentials for Changing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Ok(self.0.lock().expect("no panic").clone()))
+    }
+}
+
+fn behind(front: &IamFront, login: &str) -> String {
+    format!("mongodb://{login}{}/db?directConnection=true&authMechanism=MONGODB-AWS", front.address)
+}
+
+#[tokio::test]
+async fn each_login_is_made_with_the_credentials_that_there_are_by_then() {
+    let first = IamUser::new("ASIAFIRST", "hunter2", Some("token"));
+    let second = IamUser::new("ASIASECOND", "hunter2", Some("another"));
+    let front = IamFront::start(&mongod::plain().await.hosts(), first.clone()).await;
+    let role = Changing::new(&first);
+    let provider = SharedCredentialsProvider::new(role.clone());
+    let db = short(&behind(&front, ""));
+    let manager = MongoManager::connect_with(&db, provider).await.expect("the first");
+    assert_eq!(manager.aws_login(), Some(AwsLogin::OfProcess));
+    front.take(second.clone());
+    role.change(&second);
+    manager.ping().await.expect("what is connected stays so");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("the second");
+    let taken: Vec<_> = front
+        .logins()
+        .into_iter()
+        .map(|(key, is_let_in)| {
+            assert!(is_let_in, "{key}");
+            key
+        })
+        .collect();
+    assert!(taken.first().is_some_and(|key| key == "ASIAFIRST"), "{taken:?}");
+    assert!(taken.last().is_some_and(|key| key == "ASIASECOND"), "{taken:?}");
+}
+
+#[tokio::test]
+async fn an_access_key_that_was_changed_in_its_file_is_taken_at_the_next_login() {
+    let [first, second] = ["AKIAFIRST", "AKIASECOND"].map(|key| IamUser::new(key, "hunter2", None));
+    let front = IamFront::start(&mongod::plain().await.hosts(), first.clone()).await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let uri = |user: &IamUser| behind(&front, &format!("{}:{}@", user.access_key, user.secret));
+    std::fs::write(file.path(), uri(&first)).expect("written");
+    let db = DbConfig { mongo_uri_file: Some(file.path().to_owned()), ..short(&uri(&first)) };
+    let manager = MongoManager::connect(&db).await.expect("the first");
+    assert_eq!(manager.aws_login(), Some(AwsLogin::OfUri));
+    front.take(second.clone());
+    let anew = manager.database_anew().expect("a client");
+    let refused = anew.run_command(doc! { "ping": 1 }).await.expect_err("the first is gone");
+    let error = manager.explain(&refused);
+    assert!(matches!(error, MongoManagerError::AwsLogin(AwsLoginError::Refused { .. })), "{error}");
+    std::fs::write(file.path(), uri(&second)).expect("written");
+    let anew = manager.database_anew().expect("a client");
+    anew.run_command(doc! { "ping": 1 }).await.expect("the second");
+    assert_eq!(front.logins().last(), Some(&("AKIASECOND".to_owned(), true)));
 }
 
 /// A database where no server is.

@@ -4,6 +4,7 @@
 pub mod child;
 pub mod fault_proxy;
 pub mod http_proxy;
+pub mod iam_front;
 pub mod mongod;
 pub mod ports;
 pub mod scripted;

@@ -8,9 +8,8 @@ use tokio::time::timeout;
 
 use crate::config::{Config, DbConfig};
 use crate::dead_letter;
-use crate::mongo_manager::{
-    MongoManager, MongoManagerError, Privileges, ServerFacts, Topology, Transport,
-};
+use crate::mongo_manager::{MongoManager, MongoManagerError, Privileges, ServerFacts, Topology};
+use crate::queue::sqs::Credentials;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
 use crate::store::{Acknowledgement, Collection, WriteConcern, WriteKind};
@@ -28,12 +27,17 @@ const RELEASE_MIN: (u32, u32) = (4, 4);
 /// The longest search for a server, so that its failure is told before all time is up.
 const SELECTION_MAX: Duration = Duration::from_secs(10);
 
-pub(super) async fn check(config: &Config, create_indexes: bool) -> Findings {
+pub(super) async fn check(
+    config: &Config,
+    credentials: &Credentials,
+    create_indexes: bool,
+) -> Findings {
     let mut findings = Findings::default();
     let dead_letters = config.dead_letter_collection();
     let collections: Vec<&Collection> =
         config.collections.values().chain([&dead_letters]).collect();
-    let Ok(asked) = timeout(SERVER_MAX, ask(config, &collections, &mut findings)).await else {
+    let asked = ask(config, credentials, &collections, &mut findings);
+    let Ok(asked) = timeout(SERVER_MAX, asked).await else {
         findings.fail(
             CHECK,
             format!(
@@ -61,6 +65,7 @@ pub(super) async fn check(config: &Config, create_indexes: bool) -> Findings {
 /// could not be asked.
 async fn ask(
     config: &Config,
+    credentials: &Credentials,
     collections: &[&Collection],
     findings: &mut Findings,
 ) -> Option<(MongoStore, Vec<IndexReport>)> {
@@ -68,14 +73,14 @@ async fn ask(
         server_selection_timeout: config.db.server_selection_timeout.min(SELECTION_MAX),
         ..config.db.clone()
     };
-    let manager = match MongoManager::connect(&db).await {
+    let manager = match MongoManager::connect_with(&db, credentials.provider()).await {
         Ok(manager) => manager,
         Err(error) => {
             findings.fail(CHECK, error.to_string());
             return None;
         }
     };
-    connection(manager.transport(), findings);
+    connection(&manager, findings);
     pool(manager.pool_size_max(), config.db.connections, findings);
     match manager.facts().await {
         Ok(facts) => server(&facts, manager.database().name(), findings),
@@ -153,12 +158,17 @@ async fn dead_letters(store: &MongoStore, name: &str, findings: &mut Findings) {
     }
 }
 
-fn connection(transport: Transport, findings: &mut Findings) {
+fn connection(manager: &MongoManager, findings: &mut Findings) {
     const CHECK: &str = "database connection";
+    let transport = manager.transport();
+    let said = match manager.aws_login() {
+        Some(login) => format!("{transport}; {login}"),
+        None => transport.to_string(),
+    };
     if transport.is_weak() {
-        findings.warn(CHECK, transport.to_string());
+        findings.warn(CHECK, said);
     } else {
-        findings.ok(CHECK, transport.to_string());
+        findings.ok(CHECK, said);
     }
 }
 

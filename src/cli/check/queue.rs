@@ -22,11 +22,11 @@ const RETENTION_MIN: Duration = Duration::from_hours(24);
 /// The longest that SQS keeps a message.
 const RETENTION_MAX_DAYS: u64 = 14;
 
-pub(super) async fn check(config: &Config) -> Findings {
+pub(super) async fn check(config: &Config, credentials: Credentials) -> Findings {
     let mut findings = Findings::default();
     // Unless it says otherwise: a standard queue promises less.
     let mut is_fifo = false;
-    if timeout(SERVER_MAX, ask(config, &mut is_fifo, &mut findings)).await.is_err() {
+    if timeout(SERVER_MAX, ask(config, credentials, &mut is_fifo, &mut findings)).await.is_err() {
         findings.fail(
             "queue",
             format!(
@@ -39,8 +39,13 @@ pub(super) async fn check(config: &Config) -> Findings {
     findings
 }
 
-async fn ask(config: &Config, is_fifo: &mut bool, findings: &mut Findings) {
-    let (queue, facts) = match SqsQueue::connect(&config.queue, Credentials::Chain).await {
+async fn ask(
+    config: &Config,
+    credentials: Credentials,
+    is_fifo: &mut bool,
+    findings: &mut Findings,
+) {
+    let (queue, facts) = match SqsQueue::connect(&config.queue, credentials).await {
         Ok(connected) => connected,
         Err(fault) => return findings.fail("queue", fault.text),
     };

@@ -7,47 +7,29 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{
-    self, AppName, IdentityCache, ProvideCredentials, Region, SharedCredentialsProvider,
-    StalledStreamProtectionConfig,
+    self, AppName, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_sdk_sqs::{Client, Config};
 use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use tokio::time::timeout;
 
 use super::address::QueueAddress;
 use super::calls::ApiCalls;
 use super::client::SqsQueue;
+use super::credentials::{self, Credentials, LOAD_MAX};
 use super::facts::QueueFacts;
 use super::lean::{Bounds, Lean};
-use super::profile::{self, Chosen};
-use super::url::ServerUrl;
-use super::{endpoint, fault, proxy, ways, wish};
+use super::login::Login;
+use super::profile::Chosen;
+use super::{endpoint, fault, proxy, ways};
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
-
-/// How long loading settings and credentials may take. Where no metadata service answers, the SDK
-/// alone would try longer.
-const SETTINGS_MAX: Duration = Duration::from_secs(8);
-
-const SLOW: &str = "loading them took too long: does the metadata service of this machine answer?";
 
 /// How long the first answer of the queue may take: with the settings together less than 15 s.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
 
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-
-/// Where the AWS settings come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credentials {
-    /// The standard chain: environment, profile with SSO, web identity, container and instance
-    /// roles.
-    Chain,
-    /// Made up, for a server on this machine. Nothing of the user's environment or profile is read,
-    /// so that nothing real can be touched; `queue.endpoint_url` is required.
-    Local,
-}
 
 /// Said where nobody named a queue.
 pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
@@ -68,29 +50,20 @@ impl SqsQueue {
             kind: QueueFaultKind::Missing,
             text: URL_UNSET.to_owned(),
         })?;
-        let sdk = match credentials {
-            Credentials::Local => local(settings)?,
-            Credentials::Chain => {
-                if let Some(text) = wish::unreadable(|name| std::env::var(name).ok()) {
-                    return Err(QueueFault { kind: QueueFaultKind::Denied, text });
-                }
-                let of = |url: &str| ServerUrl::parse(url).and_then(|url| url.region());
-                let region =
-                    settings.region.clone().map(Region::new).or_else(|| {
-                        settings.endpoint_url.as_deref().and_then(of).or_else(|| of(url))
-                    });
-                match timeout(SETTINGS_MAX, Box::pin(chain(region))).await {
-                    Ok(loaded) => loaded?,
-                    Err(_) => return Err(no_credentials(SLOW).await),
-                }
+        let (sdk, login) = match &credentials {
+            Credentials::Local => {
+                let sdk = local(settings)?;
+                let made_up = SharedCredentialsProvider::new(credentials::made_up());
+                (sdk, Login::new(made_up, LOAD_MAX))
             }
+            Credentials::Chain(chain) => chain.load().await?,
         };
-        let address = address(settings, url, &sdk, credentials)?;
+        let address = address(settings, url, &sdk, &credentials)?;
         let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
         if settings.transport == Transport::Lean {
-            let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX, load: SETTINGS_MAX };
-            queue.lean = Some(Lean::new(&queue.address, &sdk, bounds)?);
+            let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX };
+            queue.lean = Some(Lean::new(&queue.address, login, bounds)?);
         }
         Ok((queue, facts))
     }
@@ -105,7 +78,7 @@ impl SqsQueue {
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_MAX).build())
             // Watches the pace of each body; ours are small and every call is bounded as a whole.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .identity_cache(IdentityCache::lazy().load_timeout(SETTINGS_MAX).build());
+            .identity_cache(IdentityCache::lazy().load_timeout(LOAD_MAX).build());
         settings.set_app_name(AppName::new(concat!("longshore-", env!("CARGO_PKG_VERSION"))).ok());
         settings = settings.endpoint_url(address.endpoint.url.as_str());
         // The endpoint is one already where these are asked for; the SDK refuses both at once.
@@ -131,7 +104,7 @@ fn address(
     settings: &QueueConfig,
     url: &str,
     sdk: &SdkConfig,
-    credentials: Credentials,
+    credentials: &Credentials,
 ) -> Result<QueueAddress, QueueFault> {
     let endpoint = endpoint::resolve(settings, url, sdk)?;
     let region = settings
@@ -147,30 +120,9 @@ fn address(
         })?;
     let proxy = match credentials {
         Credentials::Local => None,
-        Credentials::Chain => proxy::of_environment(&endpoint.url)?,
+        Credentials::Chain(_) => proxy::of_environment(&endpoint.url)?,
     };
     Ok(QueueAddress { url: url.to_owned(), region: region.to_string(), endpoint, proxy })
-}
-
-/// Loads the standard chain, and credentials once, so that their absence is told as what it is.
-async fn chain(region: Option<Region>) -> Result<SdkConfig, QueueFault> {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(ways::client());
-    if let Some(region) = region {
-        loader = loader.region(region);
-    }
-    let sdk = loader.load().await;
-    let Some(provider) = sdk.credentials_provider() else {
-        return Err(no_credentials("none are configured").await);
-    };
-    match provider.provide_credentials().await {
-        Ok(_) => Ok(sdk),
-        Err(error) => Err(no_credentials(&fault::chain(Some(&error))).await),
-    }
-}
-
-/// The fault, with what the profile has to do with it.
-async fn no_credentials(cause: &str) -> QueueFault {
-    fault::no_credentials(cause, &profile::chosen().await)
 }
 
 /// Settings that read nothing from the machine, not even its root certificates.
@@ -187,15 +139,14 @@ fn local(settings: &QueueConfig) -> Result<SdkConfig, QueueFault> {
         .map_err(|error| fault::unusable(format!("cannot set up the HTTP client: {error}")))?;
     let http = HttpClientBuilder::new()
         .pool_idle_timeout(ways::IDLE_MAX)
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_provider(Provider::rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
-    let made_up = config::Credentials::new("longshore", "local", None, None, "longshore dev");
     let region = settings.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
     Ok(SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(made_up))
+        .credentials_provider(SharedCredentialsProvider::new(credentials::made_up()))
         .http_client(http)
         .build())
 }
@@ -222,7 +173,7 @@ mod tests {
     }
 
     async fn connect(settings: &QueueConfig, sdk: &SdkConfig) -> QueueFault {
-        let address = address(settings, "portal", sdk, Credentials::Local).expect("an address");
+        let address = address(settings, "portal", sdk, &Credentials::Local).expect("an address");
         SqsQueue::connect_to(address, sdk).await.unwrap_err()
     }
 

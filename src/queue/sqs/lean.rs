@@ -8,7 +8,6 @@
 mod calls;
 mod clock;
 mod failure;
-mod login;
 mod pool;
 mod reading;
 mod signer;
@@ -19,7 +18,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::config::Credentials;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT};
@@ -30,13 +28,12 @@ use tokio::time::timeout;
 
 use self::clock::ServerClock;
 use self::failure::Failure;
-use self::login::Login;
 use self::pool::{Answer, Pool};
 use self::signer::Signer;
 use self::way::{AnyError, Way};
 use super::address::QueueAddress;
 use super::fault;
-use super::profile::Chosen;
+use super::login::Login;
 use super::wire::{self, Call};
 use crate::queue::QueueFault;
 
@@ -59,8 +56,6 @@ pub(super) struct Bounds {
     pub connect: Duration,
     /// For which a connection is kept that nobody uses.
     pub idle: Duration,
-    /// Of one loading of credentials.
-    pub load: Duration,
 }
 
 /// A client of one queue's endpoint.
@@ -76,18 +71,11 @@ pub(super) struct Lean {
 
 impl Lean {
     /// # Errors
-    /// Where the settings lack something, or this machine's root certificates cannot be read.
-    pub fn new(
-        address: &QueueAddress,
-        sdk: &SdkConfig,
-        bounds: Bounds,
-    ) -> Result<Self, QueueFault> {
+    /// Where the address cannot be used, or this machine's root certificates cannot be read.
+    pub fn new(address: &QueueAddress, login: Login, bounds: Bounds) -> Result<Self, QueueFault> {
         let unusable =
             |cause: String| fault::unusable(format!("cannot set up the lean transport: {cause}"));
         let endpoint = endpoint(address).map_err(unusable)?;
-        let provider = sdk
-            .credentials_provider()
-            .ok_or_else(|| fault::no_credentials("none are configured", &Chosen::None))?;
         // Which proxy there is was settled and told with the address.
         let proxy =
             address.proxy.as_ref().and_then(|_| Matcher::from_env().intercept(&endpoint.uri));
@@ -102,7 +90,7 @@ impl Lean {
             host: HeaderValue::from_str(&endpoint.host)
                 .map_err(|_| unusable(format!("{} is no host", endpoint.host)))?,
             signer: Signer::new(&address.region, &endpoint.host, &endpoint.path),
-            login: Login::new(provider, bounds.load),
+            login,
             clock: ServerClock::default(),
             pool: Pool::new(way, bounds.idle),
         })

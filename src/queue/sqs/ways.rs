@@ -37,7 +37,7 @@ pub(super) fn client() -> SharedHttpClient {
 fn with(proxy: fn() -> ProxyConfig) -> SharedHttpClient {
     HttpClientBuilder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default()
-            .tls_provider(Provider::rustls(CryptoMode::Ring))
+            .tls_provider(Provider::rustls(CryptoMode::AwsLc))
             .pool_idle_timeout(IDLE_MAX)
             .proxy_config(proxy());
         connector.set_connector_settings(settings.cloned());

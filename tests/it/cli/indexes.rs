@@ -19,7 +19,7 @@ impl Surroundings {
     }
 
     /// A worker that runs until it is told to stop.
-    fn worker(&self) -> Child {
+    pub(super) fn worker(&self) -> Child {
         let mut command = crate::support::child::longshore();
         command.arg("run").envs(self.variables.iter().cloned());
         command.envs([("LONGSHORE__ADMIN__LISTEN", "off"), ("LONGSHORE__QUEUE__WAIT", "1s")]);

@@ -95,7 +95,7 @@ pub async fn by_tls(tls: &Tls, endpoint: &str, protocol: &[u8]) -> String {
         CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().expect("certificates");
     let key = PrivateKeyDer::from_pem_slice(pem).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(
-        tokio_rustls::rustls::crypto::ring::default_provider(),
+        tokio_rustls::rustls::crypto::aws_lc_rs::default_provider(),
     ));
     let config =
         config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();

@@ -80,6 +80,8 @@ const LAYERS: &[Layer] = &[
 const SDKS: &[(&str, &[&str])] = &[
     ("mongodb", &["mongo_manager", "store/mongo"]),
     ("aws_config", &["queue/sqs"]),
+    // The terms in which the one hands credentials to the other.
+    ("aws_credential_types", &["queue/sqs", "mongo_manager"]),
     ("aws_sdk_", &["queue/sqs"]),
     ("aws_smithy_", &["queue/sqs"]),
     ("aws_types", &["queue/sqs"]),
@@ -386,6 +388,7 @@ mod tests {
             ("src/worker.rs", "async fn f() { aws_config::load().await }"),
             ("src/queue/pollers.rs", "use aws_sdk_sqs::Client;"),
             ("src/store/mongo.rs", "use aws_smithy_types::error::Metadata;"),
+            ("src/worker.rs", "use aws_credential_types::Credentials;"),
             ("src/gate.rs", "use backoff::ExponentialBackoff;"),
             ("src/cli/dev.rs", "use rustack_sqs_core::Server;"),
         ] {

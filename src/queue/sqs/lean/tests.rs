@@ -18,11 +18,7 @@ use crate::queue::QueueFaultKind;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-const BOUNDS: Bounds = Bounds {
-    connect: Duration::from_secs(5),
-    idle: Duration::from_secs(20),
-    load: Duration::from_secs(5),
-};
+const BOUNDS: Bounds = Bounds { connect: Duration::from_secs(5), idle: Duration::from_secs(20) };
 
 /// Each loading gives the next access key, with a session token, and the last one again and again.
 #[derive(Debug)]
@@ -109,8 +105,7 @@ fn address(url: &str) -> QueueAddress {
 
 fn client(url: &str, keys: &'static [&'static str]) -> Lean {
     let keys = SharedCredentialsProvider::new(Keys(keys, AtomicUsize::new(0)));
-    let sdk = SdkConfig::builder().credentials_provider(keys).build();
-    Lean::new(&address(url), &sdk, BOUNDS).expect("a client")
+    Lean::new(&address(url), Login::new(keys, LIMIT), BOUNDS).expect("a client")
 }
 
 /// One call, whose answer is read.
