@@ -110,5 +110,5 @@ bounds: ## Measure a worker's peak memory against its budget: a million messages
 	$(CARGO) test --locked --test it bounds::memory::long -- --ignored --nocapture --test-threads 1
 
 bench: ## Measure CPU per million messages, rate, memory and API calls
-	$(call about,2 min once the profile dist is built which takes 10 to 16 min)
+	$(call about,6 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh
