@@ -1,11 +1,13 @@
 //! A server that does what a test's script says, byte by byte, and keeps what it was asked.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// A request.
@@ -73,8 +75,15 @@ type Script = dyn Fn(usize, &Asked) -> Reply + Send + Sync;
 pub struct Scripted {
     pub endpoint: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    written: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
+
+/// Small, so that what is written is with the other end, or almost.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Of one write.
+const PIECE_BYTES: usize = 16 * 1024;
 
 impl Scripted {
     /// `script` gets each request with its number, from 0 on. Questions for the queue's attributes
@@ -87,23 +96,48 @@ impl Scripted {
         address: &str,
         script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.bind(address.parse().expect("an address"))?;
+        let listener = socket.listen(1_024)?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&asked));
+        let written = Arc::<AtomicUsize>::default();
+        let counter = Arc::clone(&written);
         let server = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = connections.len();
-                connections.spawn(serve(number, stream, Arc::clone(&script), Arc::clone(&log)));
+                let (script, log) = (Arc::clone(&script), Arc::clone(&log));
+                connections.spawn(serve(number, stream, script, log, Arc::clone(&counter)));
             }
         });
-        Ok(Self { endpoint, asked, server })
+        Ok(Self { endpoint, asked, written, server })
     }
 
     /// All requests but those for attributes.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no panic").clone()
+    }
+
+    /// Bytes that the kernel took of all answers so far.
+    pub fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// The same, once no more are taken.
+    pub async fn written_at_a_standstill(&self) -> usize {
+        let mut before = self.written();
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let written = self.written();
+            if written == before {
+                return written;
+            }
+            before = written;
+        }
     }
 }
 
@@ -113,7 +147,13 @@ impl Drop for Scripted {
     }
 }
 
-async fn serve(number: usize, stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(
+    number: usize,
+    stream: TcpStream,
+    script: Arc<Script>,
+    log: Arc<Mutex<Vec<Asked>>>,
+    written: Arc<AtomicUsize>,
+) {
     let mut stream = BufReader::new(stream);
     while let Some(asked) = read(number, &mut stream).await {
         let reply = if asked.action() == "GetQueueAttributes" {
@@ -125,8 +165,11 @@ async fn serve(number: usize, stream: TcpStream, script: Arc<Script>, log: Arc<M
         };
         match reply {
             Reply::Bytes(bytes) => {
-                if stream.write_all(&bytes).await.is_err() {
-                    return;
+                for piece in bytes.chunks(PIECE_BYTES) {
+                    if stream.write_all(piece).await.is_err() {
+                        return;
+                    }
+                    written.fetch_add(piece.len(), Ordering::Relaxed);
                 }
             }
             Reply::LastBytes(bytes) => {

@@ -4,6 +4,7 @@ use longshore::queue::{Brought, QueueFaultKind, Room};
 use tokio::time::Instant;
 
 use super::*;
+use crate::support::until;
 
 /// Has room for so many bytes, for so long, and keeps what it was asked for.
 struct Told {
@@ -137,4 +138,38 @@ async fn what_is_said_of_a_failure_or_of_ten_entries_has_a_bound() {
     let fault = case.delete().await.expect_err("too large");
     assert!(fault.text.contains("an answer of more than 1048576 bytes"), "{fault}");
     assert_eq!(case.delete().await.expect("deleted"), [EntryOutcome::Done]);
+}
+
+/// Of an answer that waits for room, no more lies in this machine's memory than a connection may
+/// buffer, also where the kernel knows it for a fast one.
+#[tokio::test]
+async fn an_answer_that_waits_for_room_waits_at_the_other_end() {
+    struct NoneYet;
+
+    impl Room for NoneYet {
+        async fn make(&mut self, _: usize) -> bool {
+            std::future::pending().await
+        }
+
+        fn hidden_until(&self) -> Instant {
+            Instant::now()
+        }
+    }
+
+    let answer = one(&"x".repeat(16 * 1024 * 1024)).to_string();
+    let case = case(Reply::with(200, "", &answer)).await;
+    for _ in 0..4 {
+        let brought = case.receive_into(&mut Told::new(usize::MAX)).await.expect("received");
+        assert!(!brought.are_unread);
+    }
+    let read = case.server.written_at_a_standstill().await;
+    let waits = async {
+        until("the answer comes", async || case.server.written() > read).await;
+        case.server.written_at_a_standstill().await - read
+    };
+    let mut none_yet = NoneYet;
+    tokio::select! {
+        _ = case.queue.receive_into(10, NOW, None, &mut none_yet) => panic!("there is no room"),
+        taken = waits => assert!(taken < 512 * 1024, "{taken} bytes were taken"),
+    }
 }
