@@ -52,7 +52,7 @@ impl Case {
         transport: Transport,
         script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let server = Scripted::start(script).await;
+        let server = Scripted::start(script);
         let connected = connect_by(transport, &server.endpoint, URL).await;
         Self { queue: connected.expect("connected").0, server }
     }

@@ -1,6 +1,7 @@
 //! A server that does what a test's script says, byte by byte, and keeps what it was asked.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -88,18 +89,19 @@ const PIECE_BYTES: usize = 16 * 1024;
 impl Scripted {
     /// `script` gets each request with its number, from 0 on. Questions for the queue's attributes
     /// are answered here and do not count.
-    pub async fn start(script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
-        Self::at("127.0.0.1:0", script).await.expect("a port")
+    pub fn start(script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::at("127.0.0.1:0", script).expect("a port")
     }
 
-    pub async fn at(
+    pub fn at(
         address: &str,
         script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let socket = TcpSocket::new_v4()?;
+        let address: SocketAddr = address.parse().expect("an address");
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-        socket.bind(address.parse().expect("an address"))?;
+        socket.bind(address)?;
         let listener = socket.listen(1_024)?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let asked = Arc::<Mutex<Vec<Asked>>>::default();

@@ -23,8 +23,7 @@ async fn sent(transport: Transport, path: &str) -> (String, Vec<Asked>) {
     let server = Scripted::start(|_, asked| match asked.action() {
         "ReceiveMessage" => Reply::json(&json!({})),
         _ => done(),
-    })
-    .await;
+    });
     let endpoint = format!("{}{path}", server.endpoint);
     let settings = QueueConfig {
         transport,
@@ -113,7 +112,7 @@ fn time(asked: &Asked) -> SystemTime {
 }
 
 async fn a_server_at_an_ipv6_address_is_asked(transport: Transport) {
-    let Ok(server) = Scripted::at("[::1]:0", |_, _| Reply::json(&one("a"))).await else {
+    let Ok(server) = Scripted::at("[::1]:0", |_, _| Reply::json(&one("a"))) else {
         eprintln!("NOT RUN: this machine has no IPv6");
         return;
     };
