@@ -6,6 +6,20 @@
 /// Stands for what is hidden.
 const STARS: &str = "***";
 
+/// Stands for what a server says that quotes a request which was signed for AWS.
+const SIGNED: &str =
+    "(what it says is left out: it quotes the signed request, in which a session token may be)";
+
+/// What stands in such a quotation, in lower case: AWS tells so what it would have signed.
+const OF_SIGNED: [&str; 4] =
+    ["x-amz-security-token", "aws4-hmac-sha256", "canonical string", "string-to-sign"];
+
+/// What a server says, if it quotes no request that was signed for AWS.
+pub(crate) fn unless_signed(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    if OF_SIGNED.iter().any(|part| lower.contains(part)) { SIGNED } else { text }
+}
+
 /// Options of a connection string whose values are no secrets. Others show stars.
 const OPTIONS_SHOWN: [&str; 26] = [
     "appname",
@@ -159,5 +173,16 @@ mod tests {
         fn no_text_panics(value in "\\PC{0,60}") {
             let _ = (uri(&value), text(&value));
         }
+    }
+
+    #[test]
+    fn what_quotes_a_signed_request_is_left_out_and_nothing_else_is() {
+        for text in [
+            "SignatureDoesNotMatch: 'POST\n/\nx-amz-security-token:FwoG'",
+            "The String-to-Sign should have been 'AWS4-HMAC-SHA256 FwoG'",
+        ] {
+            assert!(!unless_signed(text).contains("FwoG"), "{text}");
+        }
+        assert_eq!(unless_signed("Authentication failed."), "Authentication failed.");
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bson::{Document, doc};
+use futures_util::StreamExt;
 use longshore::queue::sqs::{Outgoing, SendOutcome, SqsQueue};
 use longshore::queue::{BATCH_MAX, Queue};
 use mongodb::Client;
@@ -105,8 +106,9 @@ async fn see(
 ) -> Result<HashMap<u32, Instant>> {
     let mut seen = HashMap::new();
     while seen.len() < MESSAGES as usize {
-        let change = timeout(LATE, changes.next_if_any()).await.context("no message comes")??;
-        let Some(document) = change.and_then(|change| change.full_document) else { continue };
+        let change = timeout(LATE, changes.next()).await.context("no message comes")?;
+        let change = change.context("the change stream ended")??;
+        let Some(document) = change.full_document else { continue };
         if let Some(id) = number(&document) {
             seen.insert(id, Instant::now());
         }

@@ -97,7 +97,10 @@ fn pair(uri: &str) -> Option<(&str, &str)> {
 /// where the TXT record of a `mongodb+srv` name says one for users with passwords, as Atlas's do.
 pub(super) fn put_into_external(credential: &mut Credential) {
     let mechanism = credential.mechanism.as_ref();
-    if matches!(mechanism, Some(AuthMechanism::MongoDbAws | AuthMechanism::MongoDbX509)) {
+    if matches!(
+        mechanism,
+        Some(AuthMechanism::MongoDbAws | AuthMechanism::MongoDbX509 | AuthMechanism::MongoDbOidc)
+    ) {
         credential.source = Some(EXTERNAL.to_owned());
     }
 }
@@ -205,6 +208,9 @@ pub(super) fn has_no_credentials(said: &str) -> bool {
     said.starts_with("failed to get creds") || said == "no credential provider configured"
 }
 
+/// Where credentials are asked for and nobody answers.
+pub(super) const SILENT: &str = "whoever has the AWS credentials of this process does not answer";
+
 /// What to do then.
 pub(super) const WHERE_FROM: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile in AWS_PROFILE, or run where a role is \
                                      attached";
@@ -268,6 +274,7 @@ mod tests {
         };
         assert_eq!(of(AuthMechanism::MongoDbAws), "$external");
         assert_eq!(of(AuthMechanism::MongoDbX509), "$external");
+        assert_eq!(of(AuthMechanism::MongoDbOidc), "$external");
         assert_eq!(of(AuthMechanism::ScramSha256), "admin");
     }
 

@@ -17,6 +17,8 @@ use super::redactor::Redactor;
 const UNAUTHORISED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const MECHANISM_UNAVAILABLE: i32 = 334;
+/// `AtlasError`, with which Atlas refuses logins.
+const OF_ATLAS: i32 = 8_000;
 
 /// What turns the driver's errors into ours: where it wanted to go, and why it last failed to get
 /// there. An error of the driver says only that no server was found in time; the reason is in the
@@ -151,7 +153,14 @@ impl Diagnosis {
                 MongoManagerError::MechanismUnknown { hosts, detail: clean(said) }
             }
             (None, _) => MongoManagerError::BadCredentials { hosts, detail: clean(&text(error)) },
-            (Some(said), Some(_)) => AwsLoginError::Refused { hosts, detail: clean(said) }.into(),
+            (Some(said), Some(AUTHENTICATION_FAILED | OF_ATLAS)) => {
+                AwsLoginError::Refused { hosts, detail: clean(said) }.into()
+            }
+            // It could not ask, or ends.
+            (Some(said), Some(code)) => {
+                let detail = format!("{} (code {code})", clean(said));
+                MongoManagerError::Failed { hosts, detail }
+            }
             // What has no code is no answer of a server: the driver says it by itself.
             (Some(said), None) => match self.aws.as_ref().and_then(AwsCredentials::failure) {
                 Some(detail) => AwsLoginError::NoCredentials { hosts, detail }.into(),

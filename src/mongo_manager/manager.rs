@@ -14,7 +14,7 @@ use mongodb::options::{ClientOptions, Credential};
 use mongodb::{Client, Database};
 use tokio::time::timeout;
 
-use super::aws_login::{AwsCredentials, AwsLogin, AwsLoginError};
+use super::aws_login::{self, AwsCredentials, AwsLogin, AwsLoginError};
 use super::diagnosis::Diagnosis;
 use super::error::MongoManagerError;
 use super::members::{self, Reached};
@@ -80,7 +80,8 @@ impl MongoManager {
         let diagnosis = Arc::new(Diagnosis::new(&options, aws.clone(), redactor));
         if let (Some(aws), Some(credential)) = (&aws, &mut options.credential) {
             aws.give_to(credential);
-            if let Some(detail) = aws.lack_for(credential).await {
+            let lack = timeout(ping_timeout, aws.lack_for(credential)).await;
+            if let Some(detail) = lack.unwrap_or_else(|_| Some(aws_login::SILENT.to_owned())) {
                 let hosts = diagnosis.hosts().to_owned();
                 return Err(AwsLoginError::NoCredentials { hosts, detail }.into());
             }

@@ -5,6 +5,7 @@ use mongodb::options::Credential;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::options::options_in;
+use crate::redact;
 
 /// Stands in for a text that repeats a part of the credentials. Cutting the part out would still
 /// tell where it was.
@@ -62,7 +63,10 @@ impl Redactor {
     pub(super) fn add_option(&mut self, name: &str, value: &str) {
         if SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
             self.add(value);
-            value.split([',', ':']).for_each(|piece| self.add(piece));
+            let decoded = percent_decode_str(value).decode_utf8_lossy();
+            for form in [value, &*decoded] {
+                form.split([',', ':']).for_each(|piece| self.add(piece));
+            }
         }
     }
 
@@ -91,7 +95,7 @@ impl Redactor {
         if self.secrets.iter().any(|secret| lower.contains(secret)) {
             return WITHHELD.to_owned();
         }
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
+        redact::unless_signed(text).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

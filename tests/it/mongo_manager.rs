@@ -229,11 +229,12 @@ async fn a_program_without_a_provider_logs_in_by_the_standard_chain() {
 /// What a process with these variables prints, whose only test is the next one.
 fn child(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
     command
         .args(["--exact", "mongo_manager::child_of_the_environment", "--ignored", "--nocapture"])
         .env_remove("MONGO_CACHE_URI")
-        .env_remove("AWS_ACCESS_KEY_ID")
-        .env_remove("AWS_PROFILE")
         .envs([
             ("AWS_CONFIG_FILE", "/dev/null"),
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),

@@ -8,8 +8,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future;
 use aws_sdk_sqs::config::{self, ProvideCredentials, Region, SharedCredentialsProvider};
-use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
 use super::login::Login;
 use super::url::ServerUrl;
@@ -63,7 +63,14 @@ pub struct Chain(Arc<Inner>);
 struct Inner {
     /// What the queue's settings say of it.
     region: Option<Region>,
-    loaded: OnceCell<(SdkConfig, Login)>,
+    loaded: Mutex<Loaded>,
+}
+
+#[derive(Debug, Default)]
+struct Loaded {
+    whole: Option<(SdkConfig, Login)>,
+    /// The last try, where it failed.
+    failed: Option<(Instant, QueueFault)>,
 }
 
 impl Chain {
@@ -75,25 +82,39 @@ impl Chain {
             .map(Region::new)
             .or_else(|| settings.endpoint_url.as_ref().and_then(of))
             .or_else(|| settings.url.as_ref().and_then(of));
-        Self(Arc::new(Inner { region, loaded: OnceCell::new() }))
+        Self(Arc::new(Inner { region, loaded: Mutex::default() }))
     }
 
     /// Loads the settings, and credentials once, so that their absence is told as what it is. Those
-    /// who ask meanwhile wait for the same.
+    /// who ask meanwhile wait for the same, and fail with it.
     ///
     /// # Errors
     /// Without credentials, and where a setting cannot be read. Who asks later tries again.
     pub(super) async fn load(&self) -> Result<(SdkConfig, Login), QueueFault> {
-        let loaded = self.0.loaded.get_or_try_init(async || {
-            if let Some(text) = wish::unreadable(|name| std::env::var(name).ok()) {
-                return Err(QueueFault { kind: QueueFaultKind::Denied, text });
-            }
-            match timeout(LOAD_MAX, Box::pin(load(self.0.region.clone()))).await {
-                Ok(loaded) => loaded,
-                Err(_) => Err(no_credentials(SLOW).await),
-            }
-        });
-        loaded.await.cloned()
+        let asked = Instant::now();
+        let mut loaded = self.0.loaded.lock().await;
+        if let Some(whole) = &loaded.whole {
+            return Ok(whole.clone());
+        }
+        if let Some((_, fault)) = loaded.failed.as_ref().filter(|(failed, _)| *failed >= asked) {
+            return Err(fault.clone());
+        }
+        let outcome = self.load_now().await;
+        match &outcome {
+            Ok(whole) => loaded.whole = Some(whole.clone()),
+            Err(fault) => loaded.failed = Some((Instant::now(), fault.clone())),
+        }
+        outcome
+    }
+
+    async fn load_now(&self) -> Result<(SdkConfig, Login), QueueFault> {
+        if let Some(text) = wish::unreadable(|name| std::env::var(name).ok()) {
+            return Err(QueueFault { kind: QueueFaultKind::Denied, text });
+        }
+        match timeout(LOAD_MAX, Box::pin(load(self.0.region.clone()))).await {
+            Ok(loaded) => loaded,
+            Err(_) => Err(no_credentials(SLOW).await),
+        }
     }
 }
 

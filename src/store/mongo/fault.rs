@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind, SYSTEM_OVERLOADED_ERROR};
 
+use crate::redact;
 use crate::store::{StoreFault, StoreFaultKind};
 
 use super::selection;
@@ -164,7 +165,7 @@ pub fn refusal(error: &Error) -> Refusal {
         }
         other => (StoreFaultKind::Unavailable, None, other.to_string()),
     };
-    Refusal { fault: StoreFault { kind, text: bounded(&text) }, code }
+    Refusal { fault: StoreFault { kind, text: bounded(redact::unless_signed(&text)) }, code }
 }
 
 /// A certificate that does not verify, or a handshake that the other side ended. The driver passes

@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::check::found;
 use super::*;
-use crate::support::iam_front::{IamFront, IamUser};
+use crate::support::iam_front::{IamFront, IamUser, QUOTED};
 use crate::support::until;
 
 /// With what must be escaped in a connection string.
@@ -161,6 +161,34 @@ async fn a_login_that_is_refused_says_what_to_look_at() {
     }
     let logins = front.logins();
     assert!(logins.iter().all(|login| *login == ("AKIAOTHER".to_owned(), false)), "{logins:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_quotes_the_signed_request_is_not_quoted() {
+    let (here, _front) = behind(user(None)).await;
+    let here = here
+        .set("AWS_ACCESS_KEY_ID", QUOTED)
+        .set("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .set("AWS_SESSION_TOKEN", TOKEN);
+    for command in ["check", "stats", "run"] {
+        let ran = here.run(&[command]).await;
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(told.contains("it quotes the signed request"), "{command}: {told}");
+        assert!(!told.contains(TOKEN), "{command}: {told}");
+    }
+}
+
+/// Twice that time would be more than `check` has for each.
+#[tokio::test]
+async fn whoever_has_credentials_and_says_nothing_is_waited_for_once_for_queue_and_database() {
+    let (here, _front) = behind(user(None)).await;
+    let config = here.home.path().join("config");
+    std::fs::write(&config, "[profile portal]\ncredential_process = sleep 60\n").expect("written");
+    let here =
+        here.set("AWS_PROFILE", "portal").set("AWS_CONFIG_FILE", config.to_str().expect("UTF-8"));
+    let ran = here.set("PATH", "/usr/bin:/bin").run(&["check"]).await;
+    let told = ran.stdout.matches("no AWS credentials").count();
+    assert_eq!(told, 2, "{}", ran.stdout);
 }
 
 #[tokio::test]

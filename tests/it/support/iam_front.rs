@@ -33,6 +33,9 @@ const OP_MSG: i32 = 2013;
 /// Asked before a login.
 const BEFORE_A_LOGIN: [&str; 4] = ["hello", "isMaster", "ismaster", "endSessions"];
 
+/// Who logs in with this access key is told what STS would have signed, token and all.
+pub const QUOTED: &str = "AKIAQUOTED";
+
 /// Who may log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IamUser {
@@ -207,7 +210,14 @@ impl Login {
         let expected = signature(&user, said.get_str("d").expect("a date"), &self.nonce);
         let token = user.token.as_deref();
         self.is_done = said.get_str("t").ok() == token && expected.as_deref() == Some(given);
-        state.logins.lock().expect("no panic").push((key, self.is_done));
+        state.logins.lock().expect("no panic").push((key.clone(), self.is_done));
+        if key == QUOTED {
+            let text = format!(
+                "The request signature we calculated does not match. The Canonical String should have been 'POST x-amz-security-token:{}'",
+                said.get_str("t").unwrap_or_default()
+            );
+            return refusal(18, "AuthenticationFailed", &text);
+        }
         if !self.is_done {
             return refusal(18, "AuthenticationFailed", "Authentication failed.");
         }
