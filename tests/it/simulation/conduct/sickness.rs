@@ -122,7 +122,11 @@ pub fn gives_back(who: &Life, ledger: &mut Ledger, judge: &Judge, handle: &str) 
     }
     for subject in judge.subjects(parse(handle).0) {
         ledger.sickness.failing.remove(&subject);
-        ledger.sickness.unconfirmed.remove(&subject);
+        // It is held on for the sake of another message that asks for the same.
+        let held = ledger.receipts.of_subject(&subject).filter(|receipt| !receipt.is_given_back());
+        if held.count() <= 1 {
+            ledger.sickness.unconfirmed.remove(&subject);
+        }
         // Another message may ask for the same.
         ledger.sickness.unanswered.retain(|(other, _)| *other != subject);
     }
