@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 
 use super::options::options_in;
 
-const MECHANISM: &str = "MONGODB-AWS";
+pub(super) const MECHANISM: &str = "MONGODB-AWS";
 
 /// The one property that the mechanism has.
 const TOKEN: &str = "AWS_SESSION_TOKEN";
@@ -196,11 +196,6 @@ fn cause(error: &CredentialsError) -> String {
         cause = Some(next);
     }
     cause.map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// What the driver says of a login by MONGODB-AWS that failed, without its prefix.
-pub(super) fn said(message: &str) -> Option<&str> {
-    message.strip_prefix(MECHANISM)?.strip_prefix(" failure: ")
 }
 
 /// Whether the driver, which had no provider, found nothing in the standard chain by itself.

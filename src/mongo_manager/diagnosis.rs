@@ -146,23 +146,25 @@ impl Diagnosis {
     fn login_failed(&self, error: &Error, message: &str) -> MongoManagerError {
         let hosts = self.hosts.clone();
         let clean = |text: &str| self.redactor().clean(text.trim_end_matches('.'));
-        let (of_aws, code) = (aws_login::said(message), code_of(error));
-        match (of_aws, code) {
-            (_, Some(MECHANISM_UNAVAILABLE)) => {
-                let said = message.split_once(" failure: ").map_or(message, |(_, said)| said);
+        // "MONGODB-AWS failure: Authentication failed."
+        let (mechanism, said) = message.split_once(" failure: ").unwrap_or(("", message));
+        match code_of(error) {
+            Some(MECHANISM_UNAVAILABLE) => {
                 MongoManagerError::MechanismUnknown { hosts, detail: clean(said) }
             }
-            (None, _) => MongoManagerError::BadCredentials { hosts, detail: clean(&text(error)) },
-            (Some(said), Some(AUTHENTICATION_FAILED | OF_ATLAS)) => {
+            _ if mechanism != aws_login::MECHANISM => {
+                MongoManagerError::BadCredentials { hosts, detail: clean(&text(error)) }
+            }
+            Some(AUTHENTICATION_FAILED | OF_ATLAS) => {
                 AwsLoginError::Refused { hosts, detail: clean(said) }.into()
             }
             // It could not ask, or ends.
-            (Some(said), Some(code)) => {
+            Some(code) => {
                 let detail = format!("{} (code {code})", clean(said));
                 MongoManagerError::Failed { hosts, detail }
             }
             // What has no code is no answer of a server: the driver says it by itself.
-            (Some(said), None) => match self.aws.as_ref().and_then(AwsCredentials::failure) {
+            None => match self.aws.as_ref().and_then(AwsCredentials::failure) {
                 Some(detail) => AwsLoginError::NoCredentials { hosts, detail }.into(),
                 None if aws_login::has_no_credentials(said) => {
                     let detail = format!("{}; {}", clean(said), aws_login::WHERE_FROM);

@@ -25,6 +25,7 @@ mod received;
 mod region;
 mod sdk;
 mod send;
+mod single_flight;
 mod url;
 mod ways;
 mod wire;

@@ -1,17 +1,17 @@
 //! As whom AWS is called: by the standard chain, which is loaded once for all who need it, or with
 //! credentials that are made up.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future;
 use aws_sdk_sqs::config::{self, ProvideCredentials, Region, SharedCredentialsProvider};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::login::Login;
+use super::single_flight::SingleFlight;
 use super::url::ServerUrl;
 use super::{fault, profile, ways, wish};
 use crate::clock::{Clock, SystemClock};
@@ -63,14 +63,8 @@ pub struct Chain(Arc<Inner>);
 struct Inner {
     /// What the queue's settings say of it.
     region: Option<Region>,
-    loaded: Mutex<Loaded>,
-}
-
-#[derive(Debug, Default)]
-struct Loaded {
-    whole: Option<(SdkConfig, Login)>,
-    /// The last try, where it failed.
-    failed: Option<(Instant, QueueFault)>,
+    loaded: OnceLock<(SdkConfig, Login)>,
+    loading: SingleFlight<QueueFault>,
 }
 
 impl Chain {
@@ -82,7 +76,7 @@ impl Chain {
             .map(Region::new)
             .or_else(|| settings.endpoint_url.as_ref().and_then(of))
             .or_else(|| settings.url.as_ref().and_then(of));
-        Self(Arc::new(Inner { region, loaded: Mutex::default() }))
+        Self(Arc::new(Inner { region, loaded: OnceLock::new(), loading: SingleFlight::default() }))
     }
 
     /// Loads the settings, and credentials once, so that their absence is told as what it is. Those
@@ -91,20 +85,12 @@ impl Chain {
     /// # Errors
     /// Without credentials, and where a setting cannot be read. Who asks later tries again.
     pub(super) async fn load(&self) -> Result<(SdkConfig, Login), QueueFault> {
-        let asked = Instant::now();
-        let mut loaded = self.0.loaded.lock().await;
-        if let Some(whole) = &loaded.whole {
-            return Ok(whole.clone());
-        }
-        if let Some((_, fault)) = loaded.failed.as_ref().filter(|(failed, _)| *failed >= asked) {
-            return Err(fault.clone());
-        }
-        let outcome = self.load_now().await;
-        match &outcome {
-            Ok(whole) => loaded.whole = Some(whole.clone()),
-            Err(fault) => loaded.failed = Some((Instant::now(), fault.clone())),
-        }
-        outcome
+        let Inner { loaded, loading, .. } = &*self.0;
+        let load = async {
+            let whole = self.load_now().await?;
+            Ok(loaded.get_or_init(|| whole).clone())
+        };
+        loading.load(|| loaded.get().cloned(), load).await
     }
 
     async fn load_now(&self) -> Result<(SdkConfig, Login), QueueFault> {

@@ -8,6 +8,7 @@ use aws_sdk_sqs::config::{Credentials, ProvideCredentials, SharedCredentialsProv
 use tokio::time::{Instant, timeout};
 
 use crate::queue::sqs::fault;
+use crate::queue::sqs::single_flight::SingleFlight;
 
 /// How long before they expire they are loaded anew. A metadata service that is away for less is not
 /// noticed.
@@ -31,15 +32,7 @@ struct Inner {
     provider: SharedCredentialsProvider,
     load_max: Duration,
     kept: Mutex<Option<Kept>>,
-    /// Held by the one who loads.
-    loading: tokio::sync::Mutex<Option<Failed>>,
-}
-
-/// The last load, where it failed.
-#[derive(Debug)]
-struct Failed {
-    at: Instant,
-    reason: String,
+    loading: SingleFlight<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +50,7 @@ impl Login {
             provider,
             load_max,
             kept: Mutex::default(),
-            loading: tokio::sync::Mutex::default(),
+            loading: SingleFlight::default(),
         }))
     }
 
@@ -69,34 +62,20 @@ impl Login {
         match self.kept(now_ms) {
             Some(credentials) => Ok(credentials),
             // What is rare takes no room in what waits for an answer.
-            None => Box::pin(self.loaded(now_ms)).await,
+            None => Box::pin(self.load(|| self.kept(now_ms), now_ms)).await,
         }
-    }
-
-    async fn loaded(&self, now_ms: i64) -> Result<Arc<Credentials>, String> {
-        let asked = Instant::now();
-        let mut loading = self.0.loading.lock().await;
-        // Somebody else may have loaded them meanwhile, or have failed.
-        if let Some(credentials) = self.kept(now_ms) {
-            return Ok(credentials);
-        }
-        self.load(&mut loading, asked, now_ms).await
     }
 
     /// Loads others than `refused`, which the server no longer takes. `None` where there are none.
     pub async fn instead_of(&self, refused: &Credentials, now_ms: i64) -> Option<Arc<Credentials>> {
-        let asked = Instant::now();
-        let mut loading = self.0.loading.lock().await;
         let differ = |credentials: &Arc<Credentials>| {
             credentials.access_key_id() != refused.access_key_id()
                 || credentials.session_token() != refused.session_token()
                 || credentials.secret_access_key() != refused.secret_access_key()
         };
         // Somebody else may have been refused too, and have loaded them.
-        if let Some(credentials) = self.kept(now_ms).filter(differ) {
-            return Some(credentials);
-        }
-        self.load(&mut loading, asked, now_ms).await.ok().filter(differ)
+        let there = || self.kept(now_ms).filter(differ);
+        self.load(there, now_ms).await.ok().filter(differ)
     }
 
     /// What is there and good; where it soon will not be, others are loaded meanwhile.
@@ -111,30 +90,19 @@ impl Login {
             kept.loaded_ahead = Some(Instant::now());
             let login = self.clone();
             tokio::spawn(async move {
-                let asked = Instant::now();
-                let mut loading = login.0.loading.lock().await;
                 // A failure is told once these have expired.
-                let _ = login.load(&mut loading, asked, now_ms).await;
+                let _ = login.load(|| None, now_ms).await;
             });
         }
         Some(Arc::clone(&kept.credentials))
     }
 
-    /// Loads them for one that `asked` then. Who waited for a load that failed fails with it: one after
-    /// the other would wait for the whole of its time each.
     async fn load(
         &self,
-        loading: &mut Option<Failed>,
-        asked: Instant,
+        there: impl FnOnce() -> Option<Arc<Credentials>>,
         now_ms: i64,
     ) -> Result<Arc<Credentials>, String> {
-        if let Some(failed) = loading.as_ref().filter(|failed| failed.at >= asked) {
-            return Err(failed.reason.clone());
-        }
-        let loaded = self.load_now(now_ms).await;
-        let failed = |reason: &String| Failed { at: Instant::now(), reason: reason.clone() };
-        *loading = loaded.as_ref().err().map(failed);
-        loaded
+        self.0.loading.load(there, self.load_now(now_ms)).await
     }
 
     async fn load_now(&self, now_ms: i64) -> Result<Arc<Credentials>, String> {
