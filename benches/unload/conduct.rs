@@ -10,7 +10,6 @@ use longshore::config::load::defaults;
 use longshore::config::{Config, DbConfig};
 use longshore::dev::mongod::{self, Mongod};
 use longshore::dev::portal::Load;
-use longshore::dev::sqs::REGION;
 use longshore::dev::verify::verify;
 use longshore::mongo_manager::MongoManager;
 use longshore::queue::sqs::SqsQueue;
@@ -21,14 +20,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::Plan;
 use crate::collector::{self, Collector};
-use crate::front::Front;
 use crate::idle::Idle;
 use crate::latency::{self, Latency};
 use crate::measure;
 use crate::report::{Figures, Report};
-use crate::rows::{self, ROWS, Row, Variant, What};
+use crate::rows::{self, Loads, ROWS, Row, Variant, What};
 use crate::servers::SqsServer;
 use crate::subject::Subject;
+use crate::ways::Ways;
 
 /// How often the queue is asked whether it is empty.
 const LOOK: Duration = Duration::from_millis(50);
@@ -49,17 +48,11 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
 }
 
 /// The servers, which all runs share.
-struct Stage {
-    sqs: SqsServer,
-    mongod: Mongod,
+pub struct Stage {
+    pub sqs: SqsServer,
+    pub mongod: Mongod,
     config: Config,
     collector: Collector,
-}
-
-/// Where a worker finds its servers.
-struct Ways {
-    queue: Option<Front>,
-    database: Option<Front>,
 }
 
 impl Stage {
@@ -76,24 +69,26 @@ impl Stage {
             .filter(|row| is_wanted(row.name))
             .collect();
         if plan.warm_up > 0 {
+            let loads = Loads::of(&rows, plan.warm_up as usize);
             for row in &rows {
                 eprintln!("warming up with {} messages: {}", plan.warm_up, row.name);
-                let load = rows::load(row.mix, plan.warm_up as usize);
-                self.run(row, &format!("warm-up-{}", database_name(row.name)), &load, None).await?;
+                let name = format!("warm-up-{}", database_name(row.name));
+                self.run(row, &name, loads.get(row.mix)?, None).await?;
             }
         }
         let mut report = Report::of(plan.messages as usize);
+        let mut loads = Loads::of(&rows, plan.messages as usize);
+        if plan.telemetry {
+            loads.all_mut().for_each(collector::trace);
+        }
         for run in 1..=plan.runs {
             for row in &rows {
                 eprintln!("run {run} of {}: {}", plan.runs, row.name);
-                let mut load = rows::load(row.mix, plan.messages as usize);
-                if plan.telemetry {
-                    collector::trace(&mut load);
-                }
                 let is_profiled = row.name == rows::LONGSHORE && run == plan.runs;
                 let perf = plan.perf.as_deref().filter(|_| is_profiled);
                 let name = format!("run-{run}-{}", database_name(row.name));
-                report.add(row.name, self.run(row, &name, &load, perf).await?);
+                let load = loads.get(row.mix)?;
+                report.add(row.name, self.run(row, &name, load, perf).await?);
             }
         }
         if plan.telemetry && is_wanted(rows::WITH_TELEMETRY) {
@@ -129,7 +124,7 @@ impl Stage {
     async fn bare(&self, part: &str, name: &str, load: &Load) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([part, &self.sqs.endpoint, queue.url()]);
+        command.args([part, self.sqs.endpoint(), queue.url()]);
         let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
         Ok(figures)
     }
@@ -144,8 +139,8 @@ impl Stage {
         perf: Option<&Path>,
     ) -> Result<Figures> {
         let queue = self.sqs.filled_queue(name, load, &self.config).await?;
-        let ways = self.ways(variant).await?;
-        let mut command = self.worker(&queue, name, &ways);
+        let ways = Ways::of(variant, self).await?;
+        let mut command = ways.worker(self, &queue, name);
         // A stop waits for the long poll.
         command.env("LONGSHORE__QUEUE__WAIT", "1s");
         if let Some(transport) = variant.transport {
@@ -171,62 +166,9 @@ impl Stage {
         Ok(figures)
     }
 
-    async fn ways(&self, variant: Variant) -> Result<Ways> {
-        let Variant { by_tls, distance, .. } = variant;
-        let server = self.sqs.endpoint.trim_start_matches("http://");
-        let queue = if by_tls || !distance.queue.is_zero() {
-            Some(Front::start(server, distance.queue, by_tls).await?)
-        } else {
-            None
-        };
-        let database = if distance.database.is_zero() {
-            None
-        } else {
-            Some(Front::start(&self.mongod.hosts(), distance.database, false).await?)
-        };
-        Ok(Ways { queue, database })
-    }
-
-    /// One that is as by default, but for where its servers are.
-    fn worker(&self, queue: &SqsQueue, database: &str, ways: &Ways) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
-        command.arg("run").env_clear();
-        // To try settings and allocators. Nothing else of the environment: what is real must not be
-        // touched.
-        let is_passed_on = |name: &str| {
-            name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name)
-        };
-        command.envs(std::env::vars().filter(|(name, _)| is_passed_on(name)));
-        command.envs([
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_REGION", REGION),
-            ("LONGSHORE__QUEUE__URL", queue.url()),
-        ]);
-        let endpoint = ways.queue.as_ref().map_or_else(
-            || self.sqs.endpoint.clone(),
-            |front| {
-                let scheme = if front.certificate.is_some() { "https" } else { "http" };
-                format!("{scheme}://{}", front.address)
-            },
-        );
-        command.env("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint);
-        if let Some(certificate) = ways.queue.as_ref().and_then(|front| front.certificate.as_ref())
-        {
-            command.env("SSL_CERT_FILE", certificate.path());
-        }
-        let uri = match &ways.database {
-            // The member says where it listens, and would be asked there.
-            Some(front) => format!("mongodb://{}/{database}?directConnection=true", front.address),
-            None => self.mongod.uri(database).expose().to_owned(),
-        };
-        command.env("MONGO_CACHE_URI", uri);
-        command
-    }
-
     async fn idle(&self) -> Result<Idle> {
         let queue = self.sqs.queue("idle", &self.config).await?;
-        let mut command = self.worker(&queue, "idle", &Ways { queue: None, database: None });
+        let mut command = Ways::default().worker(self, &queue, "idle");
         command.env("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0");
         Idle::of(command).await
     }
@@ -245,8 +187,7 @@ impl Stage {
             }
         };
         let queue = self.sqs.queue("latency-worker", &self.config).await?;
-        let mut command =
-            self.worker(&queue, "latency-worker", &Ways { queue: None, database: None });
+        let mut command = Ways::default().worker(self, &queue, "latency-worker");
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("LONGSHORE__ADMIN__LISTEN", "off")]);
         let subject = Subject::start(command).await?;
         let database = client("latency-worker").await?;

@@ -4,25 +4,23 @@
 //! Delayed pieces do not wait for each other: it is a longer way, not a narrower one.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use bytes::{Bytes, BytesMut};
 use clap::Args;
 use rcgen::generate_simple_self_signed;
 use tempfile::NamedTempFile;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::servers::stdin_ended;
+use crate::part::{Running, stdin_ended};
 
 /// Of one read.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -128,36 +126,30 @@ async fn hand_on(
     tokio::join!(read, write);
 }
 
-/// The process of such a front. It ends with this value.
+/// Such a front. It ends with this value.
 pub struct Front {
-    /// As ADDRESS:PORT.
-    pub address: String,
+    part: Running,
     /// That of its TLS, if it has any.
     pub certificate: Option<NamedTempFile>,
-    _process: Child,
 }
 
 impl Front {
     /// Before a server at ADDRESS:PORT.
     pub async fn start(server: &str, delay: Duration, has_tls: bool) -> Result<Self> {
         let certificate = has_tls.then(NamedTempFile::new).transpose()?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["front", server, "--delay-ms", &delay.as_millis().to_string()]);
-        if let Some(certificate) = &certificate {
-            command.arg("--certificate").arg(certificate.path());
+        let delay_ms = delay.as_millis().to_string();
+        let mut arguments = vec!["front", server, "--delay-ms", &delay_ms];
+        let path = certificate.as_ref().map(|file| file.path().to_string_lossy());
+        if let Some(path) = &path {
+            arguments.extend(["--certificate", path]);
         }
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start a front")?;
-        let stdout = process.stdout.take().context("a front has no stdout")?;
-        let mut address = String::new();
-        BufReader::new(stdout).read_line(&mut address).await?;
-        if address.trim().is_empty() {
-            bail!("the front before {server} did not start");
-        }
-        Ok(Self { address: address.trim().to_owned(), certificate, _process: process })
+        let part = Running::start(&arguments).await?;
+        drop(path);
+        Ok(Self { part, certificate })
+    }
+
+    /// As ADDRESS:PORT.
+    pub fn address(&self) -> &str {
+        &self.part.address
     }
 }

@@ -12,11 +12,13 @@ mod front;
 mod idle;
 mod latency;
 mod measure;
+mod part;
 mod report;
 mod rows;
 mod servers;
 mod signed_loop;
 mod subject;
+mod ways;
 
 use std::path::PathBuf;
 

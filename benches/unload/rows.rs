@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use longshore::dev::portal::{self, Load};
 use longshore::queue::Transport;
 use serde_json::Value;
@@ -95,8 +96,28 @@ pub const ROWS: [Row; 8] = [
     },
 ];
 
-/// So many messages, or some more or less.
-pub fn load(mix: Mix, messages: usize) -> Load {
+/// The loads of some rows, each made once.
+pub struct Loads(Vec<(Mix, Load)>);
+
+impl Loads {
+    /// Of so many messages each, or some more or less.
+    pub fn of(rows: &[Row], messages: usize) -> Self {
+        let is_wanted = |mix: &Mix| rows.iter().any(|row| row.mix == *mix);
+        let mixes = [Mix::Portal, Mix::Events].into_iter().filter(is_wanted);
+        Self(mixes.map(|mix| (mix, load(mix, messages))).collect())
+    }
+
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Load> {
+        self.0.iter_mut().map(|(_, load)| load)
+    }
+
+    pub fn get(&self, mix: Mix) -> Result<&Load> {
+        let (_, load) = self.0.iter().find(|(of, _)| *of == mix).context("a load is missing")?;
+        Ok(load)
+    }
+}
+
+fn load(mix: Mix, messages: usize) -> Load {
     if mix == Mix::Portal {
         return portal::load(SEED, messages);
     }

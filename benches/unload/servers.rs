@@ -1,7 +1,5 @@
 //! The queue's server in a process of its own, and queues in it, filled.
 
-use std::process::Stdio;
-
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use longshore::config::Config;
@@ -10,26 +8,16 @@ use longshore::dev::sqs;
 use longshore::queue::BATCH_MAX;
 use longshore::queue::QueueConfig;
 use longshore::queue::sqs::{Credentials, SendOutcome, SqsQueue};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
 
 use crate::bare_loop::client;
+use crate::part::{Running, stdin_ended};
 
 /// Send calls in flight while a queue is filled.
 const SENDS_MAX: usize = 8;
 
 /// Of the queues: long, so that no message comes back while the machine is busy.
 const VISIBILITY_TIMEOUT_S: &str = "600";
-
-/// Resolves when stdin ends: the process that started this one is gone or done with it.
-pub async fn stdin_ended() -> Result<()> {
-    tokio::task::spawn_blocking(|| {
-        std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())
-    })
-    .await??;
-    Ok(())
-}
 
 /// Serves SQS, and prints where, until stdin ends.
 pub async fn serve_sqs() -> Result<()> {
@@ -41,25 +29,17 @@ pub async fn serve_sqs() -> Result<()> {
     }
 }
 
-/// The server's process. It ends with this value, or with this process, however that ends.
-pub struct SqsServer {
-    pub endpoint: String,
-    _process: Child,
-}
+/// The server. It ends with this value.
+pub struct SqsServer(Running);
 
 impl SqsServer {
     pub async fn start() -> Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("serve-sqs")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start the queue's server")?;
-        let stdout = process.stdout.take().context("the queue's server has no stdout")?;
-        let mut endpoint = String::new();
-        BufReader::new(stdout).read_line(&mut endpoint).await?;
-        Ok(Self { endpoint: endpoint.trim().to_owned(), _process: process })
+        Ok(Self(Running::start(&["serve-sqs"]).await?))
+    }
+
+    /// As a URL.
+    pub fn endpoint(&self) -> &str {
+        &self.0.address
     }
 
     /// Makes a queue and sends it the load.
@@ -71,7 +51,7 @@ impl SqsServer {
 
     /// Makes a queue, if it is not there.
     pub async fn queue(&self, name: &str, config: &Config) -> Result<SqsQueue> {
-        let made = client(&self.endpoint)
+        let made = client(self.endpoint())
             .create_queue()
             .queue_name(name)
             .attributes("VisibilityTimeout".into(), VISIBILITY_TIMEOUT_S)
@@ -79,7 +59,7 @@ impl SqsServer {
         let url = made.await?.queue_url.context("the queue's server gave no URL")?;
         let settings = QueueConfig {
             url: Some(url),
-            endpoint_url: Some(self.endpoint.clone()),
+            endpoint_url: Some(self.endpoint().to_owned()),
             ..config.queue.clone()
         };
         Ok(SqsQueue::connect(&settings, Credentials::Local).await?.0)

@@ -1,0 +1,70 @@
+//! Where a worker finds its servers: straight, or with a front between.
+
+use anyhow::Result;
+use longshore::dev::sqs::REGION;
+use longshore::queue::sqs::SqsQueue;
+use tokio::process::Command;
+
+use crate::conduct::Stage;
+use crate::front::Front;
+use crate::rows::Variant;
+
+/// What stands between.
+#[derive(Default)]
+pub struct Ways {
+    queue: Option<Front>,
+    database: Option<Front>,
+}
+
+impl Ways {
+    pub async fn of(variant: Variant, stage: &Stage) -> Result<Self> {
+        let Variant { by_tls, distance, .. } = variant;
+        let mut ways = Self::default();
+        if by_tls || !distance.queue.is_zero() {
+            let server = stage.sqs.endpoint().trim_start_matches("http://");
+            ways.queue = Some(Front::start(server, distance.queue, by_tls).await?);
+        }
+        if !distance.database.is_zero() {
+            let server = stage.mongod.hosts();
+            ways.database = Some(Front::start(&server, distance.database, false).await?);
+        }
+        Ok(ways)
+    }
+
+    /// A worker that is as by default, but for where its servers are.
+    pub fn worker(&self, stage: &Stage, queue: &SqsQueue, database: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command.arg("run").env_clear();
+        // To try settings and allocators. Nothing else of the environment: what is real must not be
+        // touched.
+        let is_passed_on = |name: &str| {
+            name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name)
+        };
+        command.envs(std::env::vars().filter(|(name, _)| is_passed_on(name)));
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", REGION),
+            ("LONGSHORE__QUEUE__URL", queue.url()),
+        ]);
+        let endpoint = match &self.queue {
+            Some(front) if front.certificate.is_some() => format!("https://{}", front.address()),
+            Some(front) => format!("http://{}", front.address()),
+            None => stage.sqs.endpoint().to_owned(),
+        };
+        command.env("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint);
+        if let Some(certificate) = self.queue.as_ref().and_then(|front| front.certificate.as_ref())
+        {
+            command.env("SSL_CERT_FILE", certificate.path());
+        }
+        let uri = match &self.database {
+            // The member says where it listens, and would be asked there.
+            Some(front) => {
+                format!("mongodb://{}/{database}?directConnection=true", front.address())
+            }
+            None => stage.mongod.uri(database).expose().to_owned(),
+        };
+        command.env("MONGO_CACHE_URI", uri);
+        command
+    }
+}
