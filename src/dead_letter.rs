@@ -67,7 +67,8 @@ impl Rejects {
         let (reason, signals) = (rejection.reason, &self.flow.signals);
         self.flood.rejected(by, reason, receipt.route.as_ref(), signals);
         // As in its part of a receive: as it came, and as much again for its dead letter.
-        receipt.permit.shrink_to(2 * receipt.message.bytes());
+        let bytes = receipt.message.bytes();
+        receipt.permit.shrink_to(2 * bytes);
         if !receipt.permit.reject() {
             let message_id = &receipt.message.message_id;
             signals.emit(&RejectedLeft { message_id, reason });

@@ -44,6 +44,7 @@ mod unreadable;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bson::Fields;
@@ -81,7 +82,7 @@ pub struct MessageConfig {
     /// Which envelopes are opened.
     pub envelopes: Envelopes,
     /// The names of all routes: the loader fills it in.
-    pub routes: BTreeSet<String>,
+    pub routes: BTreeSet<Arc<str>>,
 }
 
 impl MessageConfig {
@@ -90,9 +91,9 @@ impl MessageConfig {
     }
 
     /// The route that this name of a type names.
-    fn route(&self, name: &str) -> Option<&str> {
+    fn route(&self, name: &str) -> Option<&Arc<str>> {
         let name = self.types.get(name).map_or(name, String::as_str);
-        self.routes.get(name).map(String::as_str)
+        self.routes.get(name)
     }
 }
 

@@ -22,10 +22,10 @@ pub struct Fields {
 
 impl Fields {
     /// With room for the elements of a text of so many bytes, where that is a small one: they take
-    /// about as much. A buffer that doubles as it grows is copied each time, and half empty at the end.
+    /// about as much, and some bytes each for the length of a text or the width of a number. A buffer that doubles as it grows is copied each time, and half empty at the end.
     #[must_use]
     pub fn with_room(text_bytes: usize) -> Self {
-        let bytes = text_bytes.min(ROOM_BYTES_MAX);
+        let bytes = (text_bytes + text_bytes / 4).min(ROOM_BYTES_MAX);
         Self {
             buffer: Vec::with_capacity(bytes),
             starts: Vec::with_capacity(ROOM_ELEMENTS.min(text_bytes)),

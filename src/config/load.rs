@@ -116,7 +116,7 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
             (route.name.clone(), route)
         })
         .collect();
-    config.message.routes = config.routes.keys().cloned().collect();
+    config.message.routes = config.routes.keys().map(|name| name.as_str().into()).collect();
     config.db.connections = config.connections();
     rules::check(&mut reader, &config);
     for (name, meant) in misspelt::variables(&environment, reader.known()) {

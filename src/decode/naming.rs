@@ -1,5 +1,7 @@
 //! Which route the names that could be a message's type name.
 
+use std::sync::Arc;
+
 use crate::bson::Fields;
 use crate::message::{Asked, Kind, Named};
 
@@ -16,7 +18,7 @@ impl Names {
     /// The first name that names a route decides: those of envelopes from outside inwards, the
     /// body's own `type`, the attribute `type` from inside outwards. `route` maps a name to the
     /// route that it names.
-    pub fn kind<'s>(self, fields: &Fields, route: impl Fn(&str) -> Option<&'s str>) -> Kind {
+    pub fn kind<'s>(self, fields: &Fields, route: impl Fn(&str) -> Option<&'s Arc<str>>) -> Kind {
         let own = fields.get("type");
         let text = own.and_then(|field| field.text());
         let mut found = Found::default();
@@ -30,9 +32,9 @@ impl Names {
         }
         if let Some(chosen) = found.first {
             return Kind::Named(Named {
-                route: chosen.to_owned(),
+                route: Arc::clone(chosen),
                 by_body: own_route == Some(chosen),
-                other: found.other.map(str::to_owned),
+                other: found.other.cloned(),
             });
         }
         let mut asked = self.of_envelopes;
@@ -50,13 +52,13 @@ impl Names {
 
 #[derive(Default)]
 struct Found<'s> {
-    first: Option<&'s str>,
+    first: Option<&'s Arc<str>>,
     /// The first that differs.
-    other: Option<&'s str>,
+    other: Option<&'s Arc<str>>,
 }
 
 impl<'s> Found<'s> {
-    fn ask(&mut self, named: Option<&'s str>) {
+    fn ask(&mut self, named: Option<&'s Arc<str>>) {
         match (self.first, named) {
             (None, _) => self.first = named,
             (Some(first), Some(route)) if route != first => {

@@ -27,7 +27,7 @@ pub fn settings() -> MessageConfig {
             ("Cart Changed".to_owned(), "session".to_owned()),
         ]),
         envelopes: Envelopes::ALL,
-        routes: ["cache", "event", "session"].map(str::to_owned).into(),
+        routes: ["cache", "event", "session"].map(Into::into).into(),
     }
 }
 
@@ -115,7 +115,7 @@ fn the_first_name_that_names_a_route_decides_and_those_of_envelopes_are_asked_fi
         let record = decoded(&body, &[("type", attribute)]);
         let named = record.kind.named().unwrap_or_else(|| panic!("{body} names no route"));
         assert_eq!(
-            (named.route.as_str(), named.by_body, named.other.as_deref()),
+            (&*named.route, named.by_body, named.other.as_deref()),
             (wanted, by_body, other),
             "{body} with {attribute}"
         );

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de;
+use smallvec::SmallVec;
 
 use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
@@ -37,9 +38,9 @@ pub struct Bounds {
 pub struct Writer<'t> {
     fields: Fields,
     /// The names of all open objects, each object's after those of the one around it.
-    names: Vec<NameSpan>,
+    names: SmallVec<[NameSpan; 16]>,
     /// The way to the element that is being written: one step per open object or array.
-    steps: Vec<Step>,
+    steps: SmallVec<[Step; 8]>,
     /// The parser's visits of numbers so far, and the text to look them up in.
     numbers: u64,
     literals: Literals<'t>,
@@ -63,8 +64,8 @@ impl<'t> Writer<'t> {
     pub fn new(text: &'t str, bounds: Bounds) -> Self {
         Self {
             fields: Fields::with_room(text.len()),
-            names: Vec::new(),
-            steps: Vec::new(),
+            names: SmallVec::new(),
+            steps: SmallVec::new(),
             numbers: 0,
             literals: Literals::new(text),
             bounds,

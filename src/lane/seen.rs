@@ -63,7 +63,7 @@ impl<S> LaneContext<S> {
         let mut parts: Vec<_> = parts.collect();
         let span = self.flow.signals.spans().process(
             self.label.name(),
-            parts.iter().map(|part| (&*part.receipt.message, rejected(part))),
+            parts.iter().map(|part| (&part.receipt.message, rejected(part))),
         );
         let recorded = spans::recorded(&span);
         for part in &mut parts {

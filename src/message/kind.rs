@@ -1,5 +1,7 @@
 //! Which route a message asks for.
 
+use std::sync::Arc;
+
 /// What the names that could be a message's type say. Those of envelopes are asked first, because
 /// rules and policies control who may set them; then the body's own `type`, then the message
 /// attribute.
@@ -11,13 +13,13 @@ pub enum Kind {
 }
 
 /// The route that was named.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    pub route: String,
+    pub route: Arc<str>,
     /// The body's own `type` names this route, and so is no field of the message.
     pub by_body: bool,
     /// Another route, which a name that was asked later names.
-    pub other: Option<String>,
+    pub other: Option<Arc<str>>,
 }
 
 /// A name that was asked, and where it stands.
@@ -41,6 +43,6 @@ impl Kind {
     /// The name of the route.
     #[must_use]
     pub fn route(&self) -> Option<&str> {
-        self.named().map(|named| named.route.as_str())
+        self.named().map(|named| &*named.route)
     }
 }

@@ -1,6 +1,7 @@
 //! The one owner of a message that is held.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use opentelemetry::trace::SpanContext;
@@ -12,11 +13,14 @@ use crate::budget::Permit;
 use crate::held::{Extension, Held, Stage};
 
 /// A held message. It owns the message, its place in the in-flight budget and the duty to be
-/// settled exactly once.
-pub struct Receipt {
+/// settled exactly once. Boxed: it is moved through every stage.
+pub struct Receipt(Box<Inner>);
+
+/// What a [`Receipt`] has.
+pub struct Inner {
     /// Grows with every message that this process received; names the receipt in logs and tables.
     pub number: u64,
-    pub message: Box<QueueMessage>,
+    pub message: QueueMessage,
     /// When the receive that brought it returned.
     pub received_at: Instant,
     /// The name of the route that its type picked, once that is known.
@@ -43,9 +47,9 @@ impl Receipt {
         held: &Held,
     ) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
-        Self {
+        Self(Box::new(Inner {
             number,
-            message: Box::new(message),
+            message,
             received_at,
             route: None,
             origin: None,
@@ -54,12 +58,13 @@ impl Receipt {
             stage: None,
             held: held.clone(),
             settled: false,
-        }
+        }))
     }
 
     /// The message has come to `stage`.
     pub fn enter(&mut self, stage: Stage) {
-        self.held.count_stage(self.stage.replace(stage), Some(stage));
+        let before = self.stage.replace(stage);
+        self.held.count_stage(before, Some(stage));
     }
 
     /// The number of the message that was received last.
@@ -92,6 +97,20 @@ impl Receipt {
     }
 }
 
+impl Deref for Receipt {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl DerefMut for Receipt {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.0
+    }
+}
+
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt")
@@ -103,7 +122,8 @@ impl fmt::Debug for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.held.count_stage(self.stage.take(), None);
+        let stage = self.stage.take();
+        self.held.count_stage(stage, None);
         if !self.settled {
             // A teardown drops thousands: whoever looks at the table says it once.
             self.held.forget(self.number);

@@ -122,7 +122,7 @@ pub async fn run<Q: Queue>(
 
 fn two_routes(record: &Record) -> Option<(String, String)> {
     let named = record.kind.named()?;
-    Some((named.route.clone(), named.other.clone()?))
+    Some((named.route.to_string(), named.other.as_ref()?.to_string()))
 }
 
 fn document_key(write: Write) -> Key {

@@ -2,6 +2,7 @@
 //! under one id apart.
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::bson::Field;
 use crate::message::{Identity, Origin, Record};
@@ -61,11 +62,14 @@ pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
     hash_of(record, volatile, &[ID])
 }
 
+/// So many are sorted without a place of their own in memory.
+const FIELDS: usize = 16;
+
 fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
     let is_consumed = |name: &str| own.contains(&name) || name == TYPE && record.names_its_route();
     let is_hashed =
         |name: &str| !is_consumed(name) && volatile.iter().all(|left_out| left_out != name);
-    let mut fields: Vec<Field<'_>> =
+    let mut fields: SmallVec<[Field<'_>; FIELDS]> =
         record.fields.iter().filter(|field| is_hashed(field.name())).collect();
     fields.sort_unstable_by_key(Field::name);
     // Lengths and elements end themselves: no two messages run together into the same bytes.

@@ -73,8 +73,8 @@ impl<L> Router<L> {
     /// so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
         let destination = match &record.kind {
-            Kind::Named(named) => self.routes.get(&named.route).ok_or_else(|| {
-                let asked = Asked { place: "the message", name: Some(named.route.clone()) };
+            Kind::Named(named) => self.routes.get(&*named.route).ok_or_else(|| {
+                let asked = Asked { place: "the message", name: Some(named.route.to_string()) };
                 self.unrouted(&[asked], record)
             })?,
             Kind::Unnamed(asked) => return Err(self.unrouted(asked, record)),

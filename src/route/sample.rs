@@ -32,7 +32,7 @@ pub fn record(kind: &str, document: &Document) -> Record {
     let origin =
         Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
     let by_body = document.get_str("type").is_ok_and(|own| own == kind);
-    let kind = Kind::Named(Named { route: kind.to_owned(), by_body, other: None });
+    let kind = Kind::Named(Named { route: kind.into(), by_body, other: None });
     Record { kind, origin, sent_ms: SENT_MS, sender: None, bytes: fields.bytes(), fields }
 }
 

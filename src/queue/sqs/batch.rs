@@ -67,18 +67,19 @@ pub(super) fn outcomes<'a>(
 
 /// Puts answers into the order of the request. An entry that the server did not answer for has
 /// failed: nothing is known about it. Where it was answered for twice, the last answer counts.
-pub(super) fn in_order<T: Clone>(
+pub(super) fn in_order<T>(
     count: usize,
     failed: impl Fn(String) -> T,
     answers: impl Iterator<Item = (impl AsRef<str>, T)>,
 ) -> Vec<T> {
-    let mut all = vec![failed("the queue did not answer for this entry".to_owned()); count];
+    let mut all: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
     for (id, answer) in answers {
         if let Some(slot) = id.as_ref().parse::<usize>().ok().and_then(|place| all.get_mut(place)) {
-            *slot = answer;
+            *slot = Some(answer);
         }
     }
-    all
+    let unanswered = || failed("the queue did not answer for this entry".to_owned());
+    all.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
 }
 
 fn outcome(entry: Refused<'_>) -> EntryOutcome {

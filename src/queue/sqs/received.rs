@@ -20,7 +20,9 @@ pub(super) fn messages(
     if has_no_times(&messages) {
         return Err(fault::without_times(address));
     }
-    Ok(messages.into_iter().filter_map(|each| message(each, in_fifo_queue)).collect())
+    let mut senders = Senders::default();
+    let taken_over = |each| message(each, in_fifo_queue, &mut senders);
+    Ok(messages.into_iter().filter_map(taken_over).collect())
 }
 
 /// One that is not read: it goes back.
@@ -51,7 +53,11 @@ fn has_no_times(messages: &[Message<'_>]) -> bool {
 /// A message without id, receipt handle or a readable `SentTimestamp` could be neither named nor
 /// settled. AWS sends none such; one from elsewhere is left hidden and logged, and comes again. A
 /// body that is absent is empty.
-pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<QueueMessage> {
+pub(super) fn message(
+    message: Message<'_>,
+    in_fifo_queue: bool,
+    senders: &mut Senders,
+) -> Option<QueueMessage> {
     let system = message.system.unwrap_or_default();
     let sent_ms = number(system.sent_timestamp.as_ref());
     let (Some(message_id), Some(receipt_handle), Some(sent_ms)) =
@@ -75,7 +81,7 @@ pub(super) fn message(message: Message<'_>, in_fifo_queue: bool) -> Option<Queue
         sent_ms,
         receive_count: number(system.approximate_receive_count.as_ref()).unwrap_or(1),
         fifo,
-        sender: system.sender_id.map(|sender| without_session(&sender.0)),
+        sender: system.sender_id.map(|sender| senders.of(&sender.0)),
         trace_header: system.trace_header.map(Text::into_string),
     })
 }
@@ -91,9 +97,17 @@ fn number<T: std::str::FromStr>(text: Option<&Text<'_>>) -> Option<T> {
     text?.0.parse().ok()
 }
 
-/// An id of a role is followed by its session: `AROA...:i-0123`.
-fn without_session(sender: &str) -> Arc<str> {
-    sender.split(':').next().unwrap_or_default().into()
+/// Who sent the messages of an answer: few, as a rule one.
+#[derive(Default)]
+pub(super) struct Senders(Option<Arc<str>>);
+
+impl Senders {
+    /// An id of a role is followed by its session: `AROA...:i-0123`.
+    fn of(&mut self, id: &str) -> Arc<str> {
+        let sender = id.split(':').next().unwrap_or_default();
+        let last = self.0.take().filter(|last| **last == *sender);
+        Arc::clone(self.0.insert(last.unwrap_or_else(|| sender.into())))
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +130,10 @@ mod tests {
 
     fn text(text: &str) -> Text<'static> {
         text.to_owned().into()
+    }
+
+    fn one(sent: Message<'_>, in_fifo_queue: bool) -> Option<QueueMessage> {
+        message(sent, in_fifo_queue, &mut Senders::default())
     }
 
     fn complete() -> Message<'static> {
@@ -149,7 +167,7 @@ mod tests {
             ],
             ..with(|system| system.trace_header = Some(text(trace_header)))
         };
-        let message = message(sent, false).unwrap();
+        let message = one(sent, false).unwrap();
         assert_eq!(
             (message.message_id.as_str(), &*message.receipt_handle, message.body.as_str()),
             ("m-1", "h-1", "{}")
@@ -172,23 +190,23 @@ mod tests {
             ("AROAIENQZJOLO23YVJ4VO:a:b", "AROAIENQZJOLO23YVJ4VO"),
         ] {
             let sent = with(|system| system.sender_id = Some(text(id)));
-            assert_eq!(message(sent, false).unwrap().sender.as_deref(), Some(wanted));
+            assert_eq!(one(sent, false).unwrap().sender.as_deref(), Some(wanted));
         }
-        assert_eq!(message(complete(), false).unwrap().sender, None);
+        assert_eq!(one(complete(), false).unwrap().sender, None);
     }
 
     #[test]
     fn only_a_fifo_queue_has_an_order_to_keep() {
         let grouped = || with(|system| system.message_group_id = Some(text("g")));
-        assert_eq!(message(grouped(), false).unwrap().fifo, None);
+        assert_eq!(one(grouped(), false).unwrap().fifo, None);
         let numbered = with(|system| {
             system.message_group_id = Some(text("g"));
             system.sequence_number = Some(text("18849496460467696128"));
         });
         let expected = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
-        assert_eq!(message(numbered, true).unwrap().fifo, Some(expected));
+        assert_eq!(one(numbered, true).unwrap().fifo, Some(expected));
         assert_eq!(
-            message(grouped(), true).unwrap().fifo,
+            one(grouped(), true).unwrap().fifo,
             Some(Fifo { group: "g".to_owned(), sequence: 0 })
         );
     }
@@ -201,12 +219,12 @@ mod tests {
             Message { system: None, ..complete() },
             with(|system| system.sent_timestamp = Some(text("yesterday"))),
         ] {
-            assert!(message(broken, false).is_none());
+            assert!(one(broken, false).is_none());
         }
     }
 
     #[test]
     fn an_absent_body_is_an_empty_one() {
-        assert_eq!(message(Message { body: None, ..complete() }, false).unwrap().body, "");
+        assert_eq!(one(Message { body: None, ..complete() }, false).unwrap().body, "");
     }
 }

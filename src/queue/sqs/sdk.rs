@@ -151,7 +151,10 @@ mod tests {
             "Attributes":{"SentTimestamp":"1795341605123","AWSTraceHeader":"Root=1-5759e988"},
             "MessageAttributes":{"b":{"DataType":"Binary","BinaryValue":"AP8="},"n":{"DataType":"Number.int","StringValue":"7"},"none":{"DataType":"String"}}}]}"#;
         let of_wire = wire::messages(json).unwrap().remove(0);
-        let told = |message| format!("{:?}", received::message(message, false).unwrap());
+        let told = |message| {
+            let senders = &mut received::Senders::default();
+            format!("{:?}", received::message(message, false, senders).unwrap())
+        };
         assert_eq!(told(message(sdk)), told(of_wire));
     }
 }

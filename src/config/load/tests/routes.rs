@@ -170,7 +170,7 @@ fn the_envelopes_that_are_opened_are_a_list() {
 fn the_names_of_the_routes_are_known_where_types_are_read() {
     let text = "[routes.cache]\nenabled = false\n[routes.order]\ncollection = \"orders\"\nwrite = \"insert\"\n";
     let loaded = load(file("a.toml", text).sources).expect("valid");
-    let names: Vec<_> = loaded.config.message.routes.iter().map(String::as_str).collect();
+    let names: Vec<_> = loaded.config.message.routes.iter().map(|name| &**name).collect();
     assert_eq!(names, ["event", "order", "session"]);
 }
 
