@@ -98,7 +98,11 @@ impl Intake {
                     let part = Part { write, receipt, ending: Ending::Written };
                     match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
                         Some((_, parts)) => parts.push(part),
-                        None => by_lane.push((lane, vec![part])),
+                        None => {
+                            let mut parts = Vec::with_capacity(count - index);
+                            parts.push(part);
+                            by_lane.push((lane, parts));
+                        }
                     }
                 }
                 Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),

@@ -21,8 +21,9 @@ pub(super) fn messages(
         return Err(fault::without_times(address));
     }
     let mut senders = Senders::default();
-    let taken_over = |each| message(each, in_fifo_queue, &mut senders);
-    Ok(messages.into_iter().filter_map(taken_over).collect())
+    let mut all = Vec::with_capacity(messages.len());
+    all.extend(messages.into_iter().filter_map(|each| message(each, in_fifo_queue, &mut senders)));
+    Ok(all)
 }
 
 /// One that is not read: it goes back.
