@@ -1,0 +1,31 @@
+//! Whose fault it is where the store does not say, and what the others are spared.
+
+use super::doubts::key;
+use super::*;
+
+/// Lets what is sent at once come in one batch.
+fn lingering(config: &mut Config) {
+    config.batch.linger = Duration::from_secs(2);
+}
+
+/// How often a message was received that is still in the queue.
+fn receives(world: &World, id: &str) -> Option<u32> {
+    world.queue.remaining().into_iter().find(|(name, _)| name == id).map(|(_, receives)| receives)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_alone_of_its_batch_is_never_confirmed_keeps_nobody_waiting() {
+    let queue = queue();
+    (0..3).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, lingering);
+    world.store.answer(key(0), ItemOutcome::Unconfirmed("a conflict".to_owned()));
+    world.until(|world| world.store.documents("events").len() == 2).await;
+    let sent = Instant::now();
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    world.until(|world| world.counts().released_total == 1).await;
+    assert_eq!(receives(&world, "m0"), Some(1), "it is the one that was left");
+    assert_eq!(world.counts().gate_closed_total, 0, "it is not the store's fault");
+    world.end().await;
+}
