@@ -3,6 +3,10 @@
 use super::doubts::key;
 use super::*;
 
+fn fault(kind: StoreFaultKind, text: &str) -> WriteOutcome {
+    WriteOutcome::Unconfirmed(StoreFault { kind, text: text.to_owned() })
+}
+
 /// Lets what is sent at once come in one batch.
 fn lingering(config: &mut Config) {
     config.batch.linger = Duration::from_secs(2);
@@ -28,4 +32,21 @@ async fn an_item_that_alone_of_its_batch_is_never_confirmed_keeps_nobody_waiting
     assert_eq!(receives(&world, "m0"), Some(1), "it is the one that was left");
     assert_eq!(world.counts().gate_closed_total, 0, "it is not the store's fault");
     world.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_for_which_whole_commands_are_refused_is_found_at_once() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, lingering);
+    let refused = || fault(StoreFaultKind::Refused, "22 (InvalidBSON)");
+    world.store.fail_on([key(0)], refused);
+    // By itself it leaves open whose fault it is.
+    world.store.answer(key(0), ItemOutcome::Doubtful(rejection()));
+    let started = Instant::now();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert!(started.elapsed() < defaults().retry.budget, "{:?}", started.elapsed());
+    let counts = world.end().await;
+    assert_eq!((counts.gate_closed_total, counts.redelivered_total), (0, 0));
+    assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&1));
 }
