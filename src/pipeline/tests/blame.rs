@@ -1,6 +1,7 @@
 //! Whose fault it is where the store does not say, and what the others are spared.
 
 use super::doubts::key;
+use super::others::writes;
 use super::*;
 
 fn fault(kind: StoreFaultKind, text: &str) -> WriteOutcome {
@@ -49,4 +50,21 @@ async fn an_item_for_which_whole_commands_are_refused_is_found_at_once() {
     let counts = world.end().await;
     assert_eq!((counts.gate_closed_total, counts.redelivered_total), (0, 0));
     assert_eq!(counts.dead_lettered.get(&Reason::StoreRejected), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_for_the_item_that_takes_too_long_gives_nothing_back() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, lingering);
+    // A server gives up after its `maxTimeMS`, so the retry budget is spent before the item is found.
+    world.store.take(Duration::from_secs(10));
+    world.store.fail_on([key(0)], || fault(StoreFaultKind::TimedOut, "50 (MaxTimeMSExpired)"));
+    world.until(|world| writes(world, "events") > 3).await;
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").len() == 63).await;
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let counts = world.end().await;
+    assert_eq!((counts.gate_closed_total, counts.redelivered_total), (0, 0));
 }
