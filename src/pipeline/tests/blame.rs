@@ -68,3 +68,16 @@ async fn looking_for_the_item_that_takes_too_long_gives_nothing_back() {
     let counts = world.end().await;
     assert_eq!((counts.gate_closed_total, counts.redelivered_total), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_brings_the_server_down_each_time_does_not_stop_the_worker_for_hours() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    // Until the set has elected another primary.
+    world.store.crash_on(key(0), Duration::from_secs(5));
+    world.until(|world| world.counts().gate_closed_total == 1).await;
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    assert!(world.end().await.dead_lettered.is_empty());
+}
