@@ -81,3 +81,17 @@ async fn a_message_that_brings_the_server_down_each_time_does_not_stop_the_worke
     world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
     assert!(world.end().await.dead_lettered.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_brings_the_server_down_each_time_is_looked_for_after_the_rest_of_its_batch() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let (world, started) = (World::start(queue, lingering), Instant::now());
+    // The search takes longer than three minutes.
+    world.store.crash_on(key(0), Duration::from_secs(10));
+    world.until(|world| world.store.documents("events").len() >= 32).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_mins(2), "the half without it waits for the search: {took:?}");
+    world.until(|world| world.store.documents("events").len() == 63).await;
+    assert!(world.end().await.dead_lettered.is_empty());
+}
