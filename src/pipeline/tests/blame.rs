@@ -1,7 +1,7 @@
 //! Whose fault it is where the store does not say, and what the others are spared.
 
 use super::doubts::key;
-use super::others::writes;
+use super::others::{no_answer, writes};
 use super::*;
 
 fn fault(kind: StoreFaultKind, text: &str) -> WriteOutcome {
@@ -94,4 +94,22 @@ async fn what_brings_the_server_down_each_time_is_looked_for_after_the_rest_of_i
     assert!(took < Duration::from_mins(2), "the half without it waits for the search: {took:?}");
     world.until(|world| world.store.documents("events").len() == 63).await;
     assert!(world.end().await.dead_lettered.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_no_answer_before_is_not_sent_again_before_the_server_takes_a_write() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, |_| {});
+    world.store.fail_on([key(0)], no_answer);
+    world.until(|world| world.counts().released_total == 1).await;
+    let tries = writes(&world, "events");
+    world.store.fall_sick(no_answer);
+    world.until(|world| world.counts().released_total == 2).await;
+    assert_eq!(receives(&world, "odd"), Some(2), "it came back");
+    assert_eq!(writes(&world, "events"), tries, "each try would be one more to be busy with");
+    world.store.heal();
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
 }
