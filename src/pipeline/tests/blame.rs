@@ -113,3 +113,24 @@ async fn what_had_no_answer_before_is_not_sent_again_before_the_server_takes_a_w
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_had_no_answer_before_does_not_take_its_turn_from_another_that_is_in_doubt() {
+    let queue = queue();
+    queue.send("odd", &event(0));
+    let world = World::start(queue, lingering);
+    world.store.fail_on([key(0)], no_answer);
+    world.until(|world| receives(world, "odd") == Some(2)).await;
+    // One try takes all of the time there is.
+    world.store.take(defaults().retry.budget);
+    world.store.then(|writes| {
+        assert_eq!(writes.len(), 1, "the other one is tried alone from the start");
+        WriteOutcome::Answered { items: vec![ItemOutcome::Doubtful(rejection())], stale: 0 }
+    });
+    world.queue.send("good", &event(100));
+    world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
+    assert_eq!(world.counts().redelivered_total, 1, "the odd one alone came twice");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    world.end().await;
+}
