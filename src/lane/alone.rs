@@ -99,17 +99,14 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
             if let Some(tried) = try_one(context, alone).await {
                 (trouble, cause) = (tried.trouble, tried.cause);
                 again.push(tried.alone);
-                // The next one would meet the same.
-                if policy::is_of_the_store(trouble) {
-                    break;
-                }
             }
             if is_spent() {
                 break;
             }
         }
-        // Those first that had no turn, or one that ends each round keeps the others from theirs.
-        todo = round.chain(again).collect();
+        // Those that had no turn before the budget was spent.
+        again.extend(round);
+        todo = again;
         if is_spent() && !todo.is_empty() {
             context.failed(todo.len(), trouble, &cause, Then::Leave);
             todo.drain(..).for_each(|alone| context.settle.leave(alone.part.receipt));

@@ -150,11 +150,6 @@ pub fn is_proven(doubt: Doubt, budget: Duration) -> bool {
     doubt.times >= DOUBTS_MAX || is_old && doubt.were_others_confirmed
 }
 
-/// Whether a message that is tried alone has met a trouble that the next one would meet, too.
-pub const fn is_of_the_store(trouble: WriteTrouble) -> bool {
-    matches!(trouble, WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection)
-}
-
 /// How long nothing of a batch was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -267,12 +262,11 @@ pub fn of_group(standing: &Standing) -> GroupDecision {
         }
     }
     // One of the items can be the cause, and so can the store.
-    let is_other_searched = standing.is_other_searched && patience != Patience::Over;
     let is_search = match trouble {
         WriteTrouble::ConnectionLost | WriteTrouble::NoAnswer => {
-            is_searched(items, lost) || is_other_searched
+            is_searched(items, lost) || standing.is_other_searched
         }
-        WriteTrouble::Refused | WriteTrouble::TimedOut => is_other_searched,
+        WriteTrouble::TimedOut => standing.is_other_searched,
         _ => false,
     };
     match (patience, health) {

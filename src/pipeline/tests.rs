@@ -1,6 +1,7 @@
 //! The whole pipeline on fakes, under paused time: what happens is what would happen in production,
 //! only at once.
 
+mod blame;
 mod bounds;
 mod doubts;
 mod fakes;

@@ -3,7 +3,7 @@
 use super::doubts::{denied, key};
 use super::*;
 
-fn no_answer() -> WriteOutcome {
+pub fn no_answer() -> WriteOutcome {
     WriteOutcome::Unconfirmed(StoreFault {
         kind: StoreFaultKind::NoAnswer,
         text: "no reply within 25 s".to_owned(),
@@ -11,7 +11,7 @@ fn no_answer() -> WriteOutcome {
 }
 
 /// How many writes to this collection were asked for.
-fn writes(world: &World, collection: &str) -> usize {
+pub fn writes(world: &World, collection: &str) -> usize {
     world.store.batches().iter().filter(|(name, _)| name == collection).count()
 }
 

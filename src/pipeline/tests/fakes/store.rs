@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::message::{Key, Write};
 use crate::store::mongo::MongoStore;
 use crate::store::{Collection, ItemOutcome, Store, WriteOutcome, Writes};
@@ -24,12 +26,21 @@ struct StoreState {
     breaking: BTreeMap<Key, fn() -> WriteOutcome>,
     by_collection: BTreeMap<String, fn() -> WriteOutcome>,
     hanging: BTreeSet<String>,
+    /// What brings the server down, and for how long.
+    crashing: Option<(Key, Duration)>,
+    down_until: Option<Instant>,
     /// Keys of updates in flight, by collection.
     in_flight: BTreeSet<(String, Key)>,
     took: Duration,
     large_took: Duration,
     batches: Vec<(String, Vec<Key>)>,
     documents: BTreeMap<(String, Key), usize>,
+}
+
+impl StoreState {
+    fn is_down(&self) -> bool {
+        self.down_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl FakeStore {
@@ -76,6 +87,11 @@ impl FakeStore {
     /// Whether this collection takes a write that changes nothing is never answered from now on.
     pub fn hang(&self, collection: &str) {
         self.lock().hanging.insert(collection.to_owned());
+    }
+
+    /// Every write with this key in it brings the server down for so long.
+    pub fn crash_on(&self, key: Key, down: Duration) {
+        self.lock().crashing = Some((key, down));
     }
 
     /// Every write ends so until [`FakeStore::heal`].
@@ -177,6 +193,13 @@ impl Store for FakeStore {
         let mut state = self.lock();
         let keys = keys_of(&writes);
         state.batches.push((collection.name.clone(), keys.clone()));
+        if state.is_down() {
+            return super::super::unavailable();
+        }
+        if let Some((_, down)) = state.crashing.as_ref().filter(|(key, _)| keys.contains(key)) {
+            state.down_until = Some(Instant::now() + *down);
+            return super::super::connection_lost();
+        }
         let sick = state.sick.or_else(|| state.by_collection.get(&collection.name).copied());
         let breaks =
             |key: &&Key| keys.contains(key) && (keys.len() > 1 || !state.odd.contains_key(key));
@@ -211,6 +234,8 @@ impl Store for FakeStore {
             return std::future::pending().await;
         }
         let state = self.lock();
-        state.sick.is_none() && !state.by_collection.contains_key(&collection.name)
+        state.sick.is_none()
+            && !state.is_down()
+            && !state.by_collection.contains_key(&collection.name)
     }
 }
