@@ -99,14 +99,17 @@ pub(super) async fn try_alone<S: Store>(context: &LaneContext<S>, mut todo: Vec<
             if let Some(tried) = try_one(context, alone).await {
                 (trouble, cause) = (tried.trouble, tried.cause);
                 again.push(tried.alone);
+                // The next one would meet the same.
+                if policy::is_of_the_store(trouble) {
+                    break;
+                }
             }
             if is_spent() {
                 break;
             }
         }
-        // Those that had no turn before the budget was spent.
-        again.extend(round);
-        todo = again;
+        // Those first that had no turn, or one that ends each round keeps the others from theirs.
+        todo = round.chain(again).collect();
         if is_spent() && !todo.is_empty() {
             context.failed(todo.len(), trouble, &cause, Then::Leave);
             todo.drain(..).for_each(|alone| context.settle.leave(alone.part.receipt));

@@ -150,6 +150,11 @@ pub fn is_proven(doubt: Doubt, budget: Duration) -> bool {
     doubt.times >= DOUBTS_MAX || is_old && doubt.were_others_confirmed
 }
 
+/// Whether a message that is tried alone has met a trouble that the next one would meet, too.
+pub const fn is_of_the_store(trouble: WriteTrouble) -> bool {
+    matches!(trouble, WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection)
+}
+
 /// How long nothing of a batch was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {

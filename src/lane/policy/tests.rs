@@ -281,10 +281,7 @@ fn every_group_of_which_nothing_is_confirmed_has_its_decision() {
 #[test]
 fn nothing_is_taken_for_an_items_fault_that_the_store_alone_can_cause() {
     for standing in standings() {
-        let is_of_the_store = matches!(
-            standing.trouble,
-            WriteTrouble::Unavailable | WriteTrouble::Denied | WriteTrouble::Collection
-        );
+        let is_of_the_store = is_of_the_store(standing.trouble);
         let decision = of_group(&standing);
         let blames_an_item = matches!(
             decision,

@@ -134,3 +134,46 @@ async fn what_had_no_answer_before_does_not_take_its_turn_from_another_that_is_i
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
 }
+
+/// The store's answer leaves each message of the first batch in doubt.
+fn doubts_all(world: &World) {
+    world.store.then(|writes| {
+        let items = vec![ItemOutcome::Doubtful(rejection()); writes.len()];
+        WriteOutcome::Answered { items, stale: 0 }
+    });
+}
+
+fn no_primary() -> WriteOutcome {
+    fault(StoreFaultKind::Unavailable, "no primary")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sick_store_is_not_asked_for_each_message_that_is_in_doubt() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, lingering);
+    doubts_all(&world);
+    world.until(|world| writes(world, "events") == 1).await;
+    world.store.fall_sick(no_primary);
+    tokio::time::sleep(defaults().retry.budget / 2).await;
+    let tries = writes(&world, "events");
+    assert!((2..32).contains(&tries), "one try a round, with growing pauses between: {tries}");
+    world.store.heal();
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.redelivered_total, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_a_sick_part_of_the_store_keeps_does_not_keep_others_from_their_turn() {
+    let queue = queue();
+    (0..3).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let world = World::start(queue, lingering);
+    doubts_all(&world);
+    world.store.fail_on([key(0)], no_primary);
+    let others = |world: &World| world.store.documents("events").len() == 2;
+    world.until(others).await;
+    assert_eq!(world.counts().released_total, 0, "within their first budget");
+    world.store.break_on([]);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.redelivered_total, 0);
+}
