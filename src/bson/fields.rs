@@ -136,7 +136,9 @@ impl<'a> Field<'a> {
         std::str::from_utf8(self.name_bytes()).expect("written from a str")
     }
 
-    fn name_bytes(&self) -> &'a [u8] {
+    /// The same, without a look whether it is UTF-8: to compare it.
+    #[must_use]
+    pub fn name_bytes(&self) -> &'a [u8] {
         &self.element[1..=self.name_len]
     }
 

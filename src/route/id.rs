@@ -66,12 +66,14 @@ pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
 const FIELDS: usize = 16;
 
 fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
-    let is_consumed = |name: &str| own.contains(&name) || name == TYPE && record.names_its_route();
-    let is_hashed =
-        |name: &str| !is_consumed(name) && volatile.iter().all(|left_out| left_out != name);
+    let is_hashed = |field: &Field<'_>| {
+        let is = |name: &str| field.name_bytes() == name.as_bytes();
+        let is_consumed = own.iter().any(|name| is(name)) || record.names_its_route() && is(TYPE);
+        !is_consumed && !volatile.iter().any(|name| is(name))
+    };
     let mut fields: SmallVec<[Field<'_>; FIELDS]> =
-        record.fields.iter().filter(|field| is_hashed(field.name())).collect();
-    fields.sort_unstable_by_key(Field::name);
+        record.fields.iter().filter(is_hashed).collect();
+    fields.sort_unstable_by_key(Field::name_bytes);
     // Lengths and elements end themselves: no two messages run together into the same bytes.
     let route = record.kind.route().unwrap_or_default();
     let route_bytes = u64::try_from(route.len()).unwrap_or(u64::MAX);
