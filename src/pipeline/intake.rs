@@ -96,13 +96,12 @@ impl Intake {
             match self.prepare(&mut receipt, &mut room, share) {
                 Ok(Routed { lane, write, .. }) => {
                     let part = Part { write, receipt, ending: Ending::Written };
-                    match by_lane.iter_mut().find(|(other, _)| other.is(lane)) {
-                        Some((_, parts)) => parts.push(part),
-                        None => {
-                            let mut parts = Vec::with_capacity(count - index);
-                            parts.push(part);
-                            by_lane.push((lane, parts));
-                        }
+                    if let Some((_, parts)) = by_lane.iter_mut().find(|(of, _)| of.is(lane)) {
+                        parts.push(part);
+                    } else {
+                        let mut parts = Vec::with_capacity(count - index);
+                        parts.push(part);
+                        by_lane.push((lane, parts));
                     }
                 }
                 Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),
