@@ -25,7 +25,7 @@ use crate::latency::{self, Latency};
 use crate::measure;
 use crate::report::{Figures, Report};
 use crate::rows::{self, Loads, ROWS, Row, Variant, What};
-use crate::servers::SqsServer;
+use crate::servers::{Servers, SqsServer};
 use crate::subject::Subject;
 use crate::ways::Ways;
 
@@ -35,22 +35,23 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Runs all that is planned and prints what came of it.
 pub async fn conduct(plan: &Plan) -> Result<()> {
     let stage = Stage {
-        sqs: SqsServer::start().await?,
-        mongod: Mongod::start(&mongod::Options::new(mongod::find().await?)).await?,
+        servers: Servers {
+            sqs: SqsServer::start().await?,
+            mongod: Mongod::start(&mongod::Options::new(mongod::find().await?)).await?,
+        },
         config: defaults(),
         collector: Collector::start().await?,
     };
     let report = stage.runs(plan).await;
-    stage.mongod.stop().await;
+    stage.servers.mongod.stop().await;
     let report = report?;
     println!("{}", if plan.json { report.json().to_string() } else { report.table() });
     Ok(())
 }
 
-/// The servers, which all runs share.
-pub struct Stage {
-    pub sqs: SqsServer,
-    pub mongod: Mongod,
+/// What all runs share.
+struct Stage {
+    servers: Servers,
     config: Config,
     collector: Collector,
 }
@@ -122,9 +123,9 @@ impl Stage {
 
     /// One of the loops, by its subcommand.
     async fn bare(&self, part: &str, name: &str, load: &Load) -> Result<Figures> {
-        let queue = self.sqs.filled_queue(name, load, &self.config).await?;
+        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([part, self.sqs.endpoint(), queue.url()]);
+        command.args([part, self.servers.sqs.endpoint(), queue.url()]);
         let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
         Ok(figures)
     }
@@ -138,9 +139,9 @@ impl Stage {
         variant: Variant,
         perf: Option<&Path>,
     ) -> Result<Figures> {
-        let queue = self.sqs.filled_queue(name, load, &self.config).await?;
-        let ways = Ways::of(variant, self).await?;
-        let mut command = ways.worker(self, &queue, name);
+        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
+        let ways = Ways::of(variant, &self.servers).await?;
+        let mut command = ways.worker(&self.servers, &queue, name);
         // A stop waits for the long poll.
         command.env("LONGSHORE__QUEUE__WAIT", "1s");
         if let Some(transport) = variant.transport {
@@ -156,7 +157,7 @@ impl Stage {
         }
         let (figures, ended) = drain(command, &queue, load.messages.len(), perf).await?;
         ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
-        let db = DbConfig { mongo_uri: Some(self.mongod.uri(name)), ..DbConfig::default() };
+        let db = DbConfig { mongo_uri: Some(self.servers.mongod.uri(name)), ..DbConfig::default() };
         let verification = verify(&MongoManager::connect(&db).await?, &load.expected).await?;
         ensure!(
             verification.problems.is_empty(),
@@ -167,17 +168,18 @@ impl Stage {
     }
 
     async fn idle(&self) -> Result<Idle> {
-        let queue = self.sqs.queue("idle", &self.config).await?;
-        let mut command = Ways::default().worker(self, &queue, "idle");
+        let queue = self.servers.sqs.queue("idle", &self.config).await?;
+        let mut command = Ways::default().worker(&self.servers, &queue, "idle");
         command.env("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0");
         Idle::of(command).await
     }
 
     async fn latency(&self) -> Result<Latency> {
-        let client =
-            |database: &str| Client::with_uri_str(self.mongod.uri(database).expose().to_owned());
-        let queue = self.sqs.queue("latency-bare", &self.config).await?;
-        let asking = self.sqs.queue("latency-bare", &self.config).await?;
+        let client = |database: &str| {
+            Client::with_uri_str(self.servers.mongod.uri(database).expose().to_owned())
+        };
+        let queue = self.servers.sqs.queue("latency-bare", &self.config).await?;
+        let asking = self.servers.sqs.queue("latency-bare", &self.config).await?;
         let database = client("latency-bare").await?;
         let bare = tokio::select! {
             quantiles = latency::until_durable(&queue, &database, "latency-bare") => quantiles?,
@@ -186,8 +188,8 @@ impl Stage {
                 bail!("the bare calls ended");
             }
         };
-        let queue = self.sqs.queue("latency-worker", &self.config).await?;
-        let mut command = Ways::default().worker(self, &queue, "latency-worker");
+        let queue = self.servers.sqs.queue("latency-worker", &self.config).await?;
+        let mut command = Ways::default().worker(&self.servers, &queue, "latency-worker");
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("LONGSHORE__ADMIN__LISTEN", "off")]);
         let subject = Subject::start(command).await?;
         let database = client("latency-worker").await?;

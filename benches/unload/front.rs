@@ -139,12 +139,11 @@ impl Front {
         let certificate = has_tls.then(NamedTempFile::new).transpose()?;
         let delay_ms = delay.as_millis().to_string();
         let mut arguments = vec!["front", server, "--delay-ms", &delay_ms];
-        let path = certificate.as_ref().map(|file| file.path().to_string_lossy());
+        let path = certificate.as_ref().map(|file| file.path().display().to_string());
         if let Some(path) = &path {
             arguments.extend(["--certificate", path]);
         }
         let part = Running::start(&arguments).await?;
-        drop(path);
         Ok(Self { part, certificate })
     }
 

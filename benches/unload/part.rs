@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// It ends with this value, or with this process, however that ends.
+/// The process. It ends with this value, or with the process that started it, however that ends.
 pub struct Running {
     /// Where it listens.
     pub address: String,
@@ -14,7 +14,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// By its subcommand.
+    /// Starts this program with these arguments, and waits for its first line.
     pub async fn start(arguments: &[&str]) -> Result<Self> {
         let name = arguments.join(" ");
         let mut process = Command::new(std::env::current_exe()?)

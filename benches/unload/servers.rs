@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use longshore::config::Config;
+use longshore::dev::mongod::Mongod;
 use longshore::dev::portal::{Load, PortalMessage};
 use longshore::dev::sqs;
 use longshore::queue::BATCH_MAX;
@@ -29,7 +30,13 @@ pub async fn serve_sqs() -> Result<()> {
     }
 }
 
-/// The server. It ends with this value.
+/// The queue's and the database.
+pub struct Servers {
+    pub sqs: SqsServer,
+    pub mongod: Mongod,
+}
+
+/// The queue's server. It ends with this value.
 pub struct SqsServer(Running);
 
 impl SqsServer {

@@ -1,13 +1,13 @@
-//! Where a worker finds its servers: straight, or with a front between.
+//! A worker, and where it finds its servers: straight, or with a front between.
 
 use anyhow::Result;
 use longshore::dev::sqs::REGION;
 use longshore::queue::sqs::SqsQueue;
 use tokio::process::Command;
 
-use crate::conduct::Stage;
 use crate::front::Front;
 use crate::rows::Variant;
+use crate::servers::Servers;
 
 /// What stands between.
 #[derive(Default)]
@@ -17,22 +17,22 @@ pub struct Ways {
 }
 
 impl Ways {
-    pub async fn of(variant: Variant, stage: &Stage) -> Result<Self> {
+    pub async fn of(variant: Variant, servers: &Servers) -> Result<Self> {
         let Variant { by_tls, distance, .. } = variant;
         let mut ways = Self::default();
         if by_tls || !distance.queue.is_zero() {
-            let server = stage.sqs.endpoint().trim_start_matches("http://");
+            let server = servers.sqs.endpoint().trim_start_matches("http://");
             ways.queue = Some(Front::start(server, distance.queue, by_tls).await?);
         }
         if !distance.database.is_zero() {
-            let server = stage.mongod.hosts();
+            let server = servers.mongod.hosts();
             ways.database = Some(Front::start(&server, distance.database, false).await?);
         }
         Ok(ways)
     }
 
     /// A worker that is as by default, but for where its servers are.
-    pub fn worker(&self, stage: &Stage, queue: &SqsQueue, database: &str) -> Command {
+    pub fn worker(&self, servers: &Servers, queue: &SqsQueue, database: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("run").env_clear();
         // To try settings and allocators. Nothing else of the environment: what is real must not be
@@ -50,7 +50,7 @@ impl Ways {
         let endpoint = match &self.queue {
             Some(front) if front.certificate.is_some() => format!("https://{}", front.address()),
             Some(front) => format!("http://{}", front.address()),
-            None => stage.sqs.endpoint().to_owned(),
+            None => servers.sqs.endpoint().to_owned(),
         };
         command.env("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint);
         if let Some(certificate) = self.queue.as_ref().and_then(|front| front.certificate.as_ref())
@@ -62,7 +62,7 @@ impl Ways {
             Some(front) => {
                 format!("mongodb://{}/{database}?directConnection=true", front.address())
             }
-            None => stage.mongod.uri(database).expose().to_owned(),
+            None => servers.mongod.uri(database).expose().to_owned(),
         };
         command.env("MONGO_CACHE_URI", uri);
         command

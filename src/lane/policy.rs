@@ -267,11 +267,12 @@ pub fn of_group(standing: &Standing) -> GroupDecision {
         }
     }
     // One of the items can be the cause, and so can the store.
+    let is_other_searched = standing.is_other_searched && patience != Patience::Over;
     let is_search = match trouble {
         WriteTrouble::ConnectionLost | WriteTrouble::NoAnswer => {
-            is_searched(items, lost) || standing.is_other_searched
+            is_searched(items, lost) || is_other_searched
         }
-        WriteTrouble::TimedOut => standing.is_other_searched,
+        WriteTrouble::Refused | WriteTrouble::TimedOut => is_other_searched,
         _ => false,
     };
     match (patience, health) {

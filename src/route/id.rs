@@ -62,8 +62,8 @@ pub(super) fn message_hash(record: &Record, volatile: &[String]) -> [u8; 16] {
     hash_of(record, volatile, &[ID])
 }
 
-/// So many are sorted without a place of their own in memory.
-const FIELDS: usize = 16;
+/// Up to so many fields are sorted without an allocation.
+const FIELDS_INLINE: usize = 16;
 
 fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
     let is_hashed = |field: &Field<'_>| {
@@ -71,7 +71,7 @@ fn hash_of(record: &Record, volatile: &[String], own: &[&str]) -> [u8; 16] {
         let is_consumed = own.iter().any(|name| is(name)) || record.names_its_route() && is(TYPE);
         !is_consumed && !volatile.iter().any(|name| is(name))
     };
-    let mut fields: SmallVec<[Field<'_>; FIELDS]> =
+    let mut fields: SmallVec<[Field<'_>; FIELDS_INLINE]> =
         record.fields.iter().filter(is_hashed).collect();
     fields.sort_unstable_by_key(Field::name_bytes);
     // Lengths and elements end themselves: no two messages run together into the same bytes.

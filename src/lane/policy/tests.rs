@@ -250,8 +250,8 @@ fn table() -> Vec<Row> {
         Row { patience: &[Spent, Over], lost: searched, health: not_asked, ..row("one that breaks connections is looked for: is the store well?", &[ConnectionLost, NoAnswer], ask) },
         Row { patience: &[Spent, Over], lost: searched, health: well, ..row("then nobody waits for that", &[ConnectionLost, NoAnswer], Is::Search) },
         Row { patience: &[Spent], lost: searched, health: is_unwell, ..row("otherwise the store is sick", &[ConnectionLost, NoAnswer], Is::CloseGate) },
-        Row { patience: &[Spent, Over], items: &[One], other_searched: &[true], health: not_asked, ..row("one was found, and another is looked for", &[ConnectionLost, NoAnswer, TimedOut], ask) },
-        Row { patience: &[Spent, Over], items: &[One], other_searched: &[true], health: well, ..row("then nobody waits for that", &[ConnectionLost, NoAnswer, TimedOut], Is::Search) },
+        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: not_asked, ..row("one was found, and another is looked for", &[ConnectionLost, NoAnswer, Refused, TimedOut], ask) },
+        Row { patience: &[Spent], items: &[One], other_searched: &[true], health: well, ..row("then nobody waits for that", &[ConnectionLost, NoAnswer, Refused, TimedOut], Is::Search) },
 
         Row { patience: &[Over], health: not_asked, ..row("after ten minutes: does the store take other writes?", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], ask) },
         Row { patience: &[Over], health: unwell, ..row("a set may be electing: once more", &[ConnectionLost, NoAnswer, Refused, TimedOut, Item], ask_again) },

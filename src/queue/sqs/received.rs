@@ -20,9 +20,9 @@ pub(super) fn messages(
     if has_no_times(&messages) {
         return Err(fault::without_times(address));
     }
-    let mut senders = Senders::default();
+    let mut sender = LastSender::default();
     let mut all = Vec::with_capacity(messages.len());
-    all.extend(messages.into_iter().filter_map(|each| message(each, in_fifo_queue, &mut senders)));
+    all.extend(messages.into_iter().filter_map(|each| message(each, in_fifo_queue, &mut sender)));
     Ok(all)
 }
 
@@ -57,7 +57,7 @@ fn has_no_times(messages: &[Message<'_>]) -> bool {
 pub(super) fn message(
     message: Message<'_>,
     in_fifo_queue: bool,
-    senders: &mut Senders,
+    sender: &mut LastSender,
 ) -> Option<QueueMessage> {
     let system = message.system.unwrap_or_default();
     let sent_ms = number(system.sent_timestamp.as_ref());
@@ -82,7 +82,7 @@ pub(super) fn message(
         sent_ms,
         receive_count: number(system.approximate_receive_count.as_ref()).unwrap_or(1),
         fifo,
-        sender: system.sender_id.map(|sender| senders.of(&sender.0)),
+        sender: system.sender_id.map(|id| sender.of(&id.0)),
         trace_header: system.trace_header.map(Text::into_string),
     })
 }
@@ -100,9 +100,9 @@ fn number<T: std::str::FromStr>(text: Option<&Text<'_>>) -> Option<T> {
 
 /// Who sent the messages of an answer: few, as a rule one.
 #[derive(Default)]
-pub(super) struct Senders(Option<Arc<str>>);
+pub(super) struct LastSender(Option<Arc<str>>);
 
-impl Senders {
+impl LastSender {
     /// An id of a role is followed by its session: `AROA...:i-0123`.
     fn of(&mut self, id: &str) -> Arc<str> {
         let sender = id.split(':').next().unwrap_or_default();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn one(sent: Message<'_>, in_fifo_queue: bool) -> Option<QueueMessage> {
-        message(sent, in_fifo_queue, &mut Senders::default())
+        message(sent, in_fifo_queue, &mut LastSender::default())
     }
 
     fn complete() -> Message<'static> {

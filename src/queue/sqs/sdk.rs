@@ -152,8 +152,8 @@ mod tests {
             "MessageAttributes":{"b":{"DataType":"Binary","BinaryValue":"AP8="},"n":{"DataType":"Number.int","StringValue":"7"},"none":{"DataType":"String"}}}]}"#;
         let of_wire = wire::messages(json).unwrap().remove(0);
         let told = |message| {
-            let senders = &mut received::Senders::default();
-            format!("{:?}", received::message(message, false, senders).unwrap())
+            let sender = &mut received::LastSender::default();
+            format!("{:?}", received::message(message, false, sender).unwrap())
         };
         assert_eq!(told(message(sdk)), told(of_wire));
     }

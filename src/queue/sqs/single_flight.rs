@@ -4,7 +4,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// Loads one at a time. Who waited for a load that failed fails with it: one after the other would
-/// wait for the whole of its time each.
+/// wait for the whole of its time each. Where the one who loads is cancelled, the next one loads.
 #[derive(Debug)]
 pub(super) struct SingleFlight<E> {
     /// The last load, where it failed. Held by the one who loads.
@@ -18,7 +18,7 @@ impl<E> Default for SingleFlight<E> {
 }
 
 impl<E: Clone> SingleFlight<E> {
-    /// What is `there` once nobody else loads, or else what is loaded.
+    /// Returns what is `there` once nobody else loads. Otherwise loads.
     ///
     /// # Errors
     /// Those of the load, or of the one that was waited for.

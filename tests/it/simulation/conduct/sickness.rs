@@ -122,9 +122,10 @@ pub fn gives_back(who: &Life, ledger: &mut Ledger, judge: &Judge, handle: &str) 
     }
     for subject in judge.subjects(parse(handle).0) {
         ledger.sickness.failing.remove(&subject);
-        // It is held on for the sake of another message that asks for the same.
-        let held = ledger.receipts.of_subject(&subject).filter(|receipt| !receipt.is_given_back());
-        if held.count() <= 1 {
+        // Unless another message that asks for the same is held on.
+        let is_held =
+            |receipt: &Receipt| receipt.may_be_held(usize::MAX) && !receipt.is_given_back();
+        if !ledger.receipts.of_subject(&subject).any(is_held) {
             ledger.sickness.unconfirmed.remove(&subject);
         }
         // Another message may ask for the same.
