@@ -177,3 +177,17 @@ async fn a_message_that_a_sick_part_of_the_store_keeps_does_not_keep_others_from
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.end().await.redelivered_total, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_search_for_an_item_ends_though_a_sick_part_of_the_store_keeps_another() {
+    let queue = queue();
+    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let (world, started) = (World::start(queue, lingering), Instant::now());
+    world.store.crash_on(key(0), Duration::ZERO);
+    // It is in the half in which the other one is not, and is refused for the store's sake.
+    world.store.fail_on([key(63)], no_primary);
+    world.until(|world| world.store.documents("events").len() == 62).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_mins(15), "then each of the half is tried alone: {took:?}");
+    world.end().await;
+}
