@@ -7,6 +7,9 @@ use crate::time::Time;
 /// What [`Fields::with_room`] takes at most: bytes, and elements.
 const ROOM_BYTES_MAX: usize = 4 * 1024;
 const ROOM_ELEMENTS: usize = 8;
+/// Elements take about what their text takes and this share of it more: each text has its length, and
+/// each number its full width.
+const ROOM_SHARE: usize = 4;
 
 /// Top-level fields as encoded BSON elements in one buffer, in order, each name once.
 ///
@@ -21,11 +24,11 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// With room for the elements of a text of so many bytes, where that is a small one: they take
-    /// about as much, and some bytes each for the length of a text or the width of a number. A buffer that doubles as it grows is copied each time, and half empty at the end.
+    /// With room for the elements of a text of so many bytes, where that is a small one. A buffer
+    /// that doubles as it grows is copied each time, and half empty at the end.
     #[must_use]
     pub fn with_room(text_bytes: usize) -> Self {
-        let bytes = (text_bytes + text_bytes / 4).min(ROOM_BYTES_MAX);
+        let bytes = (text_bytes + text_bytes / ROOM_SHARE).min(ROOM_BYTES_MAX);
         Self {
             buffer: Vec::with_capacity(bytes),
             starts: Vec::with_capacity(ROOM_ELEMENTS.min(text_bytes)),

@@ -24,6 +24,9 @@ pub const LEVELS_MAX: usize = 100;
 /// From this many names on they are hashed to find one that is there twice; fewer are compared in
 /// pairs, which is faster.
 const NAMES_HASHED_FROM: usize = 16;
+/// Names of open objects, and levels, for which nothing is allocated. More than most messages have.
+const NAMES_INLINE: usize = 16;
+const LEVELS_INLINE: usize = 8;
 
 /// How large the fields may become.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +41,9 @@ pub struct Bounds {
 pub struct Writer<'t> {
     fields: Fields,
     /// The names of all open objects, each object's after those of the one around it.
-    names: SmallVec<[NameSpan; 16]>,
+    names: SmallVec<[NameSpan; NAMES_INLINE]>,
     /// The way to the element that is being written: one step per open object or array.
-    steps: SmallVec<[Step; 8]>,
+    steps: SmallVec<[Step; LEVELS_INLINE]>,
     /// The parser's visits of numbers so far, and the text to look them up in.
     numbers: u64,
     literals: Literals<'t>,

@@ -13,11 +13,12 @@ use crate::budget::Permit;
 use crate::held::{Extension, Held, Stage};
 
 /// A held message. It owns the message, its place in the in-flight budget and the duty to be
-/// settled exactly once. Boxed: it is moved through every stage.
-pub struct Receipt(Box<Inner>);
+/// settled exactly once. It is moved through every stage, and so is a pointer to what it owns; that it
+/// dereferences to it keeps the pointer out of every use.
+pub struct Receipt(Box<Owned>);
 
-/// What a [`Receipt`] has.
-pub struct Inner {
+/// What a [`Receipt`] owns.
+pub struct Owned {
     /// Grows with every message that this process received; names the receipt in logs and tables.
     pub number: u64,
     pub message: QueueMessage,
@@ -47,7 +48,7 @@ impl Receipt {
         held: &Held,
     ) -> Self {
         let number = held.enter(Arc::clone(&message.receipt_handle), received_at, due);
-        Self(Box::new(Inner {
+        Self(Box::new(Owned {
             number,
             message,
             received_at,
@@ -98,15 +99,15 @@ impl Receipt {
 }
 
 impl Deref for Receipt {
-    type Target = Inner;
+    type Target = Owned;
 
-    fn deref(&self) -> &Inner {
+    fn deref(&self) -> &Owned {
         &self.0
     }
 }
 
 impl DerefMut for Receipt {
-    fn deref_mut(&mut self) -> &mut Inner {
+    fn deref_mut(&mut self) -> &mut Owned {
         &mut self.0
     }
 }

@@ -1,7 +1,7 @@
 //! From a receive to the lanes: decode, route, or reject. Nothing here waits: a message for which
 //! there is not room enough goes to those that have [`outgrown`](super::outgrown) their share.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::budget::Permit;
 use crate::dead_letter::Rejects;
@@ -99,9 +99,7 @@ impl Intake {
                     if let Some((_, parts)) = by_lane.iter_mut().find(|(of, _)| of.is(lane)) {
                         parts.push(part);
                     } else {
-                        let mut parts = Vec::with_capacity(count - index);
-                        parts.push(part);
-                        by_lane.push((lane, parts));
+                        by_lane.push((lane, vec![part]));
                     }
                 }
                 Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),
@@ -134,9 +132,10 @@ impl Intake {
         // The message is kept as it came, for its dead letter, beside what is made of it.
         let own = receipt.permit.bytes().saturating_sub(receipt.message.bytes());
         let record = decode_within(&receipt.message, &self.message, own + share)?;
-        receipt.route = self.router.name(&record);
         receipt.origin = Some(record.origin.clone());
-        let routed = self.router.route(&record);
+        let destination = self.router.destination(&record);
+        receipt.route = destination.as_ref().ok().map(|destination| Arc::clone(&destination.name));
+        let routed = destination.and_then(|destination| destination.route(&record));
         if let Ok(routed) = &routed {
             let beyond = beyond(&routed.write, own, share)?;
             if !room.give(&mut receipt.permit, beyond) {

@@ -18,22 +18,23 @@ use super::{insert, unrouted};
 #[derive(Debug)]
 pub struct Router<L> {
     routes: BTreeMap<String, Destination<L>>,
-    version_skew_max_ms: i64,
 }
 
 /// A route, and where its writes go.
 #[derive(Debug)]
-struct Destination<L> {
+pub struct Destination<L> {
+    /// The route's name, to be shared with all that it takes.
+    pub name: Arc<str>,
+    pub lane: L,
     route: Route,
-    name: Arc<str>,
-    lane: L,
+    version_skew_max_ms: i64,
 }
 
 /// A write, and the lane that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Routed<'a, L> {
     /// The route's name.
-    pub route: Arc<str>,
+    pub route: &'a str,
     pub lane: &'a L,
     pub write: Write,
 }
@@ -47,39 +48,55 @@ impl<L> Router<L> {
         version_skew_max: Duration,
         lane: impl Fn(&str) -> L,
     ) -> Self {
+        let version_skew_max_ms = millis(version_skew_max);
         let destination = |route: &Route| {
             let (name, lane) = (route.name.as_str().into(), lane(&route.collection));
             let mut route = route.clone();
             // Sorted for the search by each field's name.
             route.fields.sort_unstable();
-            Destination { route, name, lane }
+            Destination { name, lane, route, version_skew_max_ms }
         };
         Self {
             routes: routes.iter().map(|(name, route)| (name.clone(), destination(route))).collect(),
-            version_skew_max_ms: millis(version_skew_max),
         }
     }
 
-    /// The name of the route that `record` takes, if there is one.
-    #[must_use]
-    pub fn name(&self, record: &Record) -> Option<Arc<str>> {
-        self.routes.get(record.kind.route()?).map(|destination| Arc::clone(&destination.name))
+    /// The route that `record` takes.
+    ///
+    /// # Errors
+    /// Where no route has the record's type.
+    pub fn destination(&self, record: &Record) -> Result<&Destination<L>, Rejection> {
+        match &record.kind {
+            Kind::Named(named) => self.routes.get(&*named.route).ok_or_else(|| {
+                let asked = Asked { place: "the message", name: Some(named.route.to_string()) };
+                self.unrouted(&[asked], record)
+            }),
+            Kind::Unnamed(asked) => Err(self.unrouted(asked, record)),
+        }
     }
 
-    /// Makes the write that `record` asks for. The same record always makes the same write.
+    /// Makes the write that `record` asks for.
     ///
     /// # Errors
     /// Where no route has the record's type, or the record breaks a rule of its route. It will do
     /// so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
-        let destination = match &record.kind {
-            Kind::Named(named) => self.routes.get(&*named.route).ok_or_else(|| {
-                let asked = Asked { place: "the message", name: Some(named.route.to_string()) };
-                self.unrouted(&[asked], record)
-            })?,
-            Kind::Unnamed(asked) => return Err(self.unrouted(asked, record)),
-        };
-        let route = &destination.route;
+        self.destination(record)?.route(record)
+    }
+
+    fn unrouted(&self, asked: &[Asked], record: &Record) -> Rejection {
+        let routes: Vec<&str> = self.routes.keys().map(String::as_str).collect();
+        unrouted::rejection(asked, &record.fields, &routes)
+    }
+}
+
+impl<L> Destination<L> {
+    /// Makes the write that `record` asks for. The same record always makes the same write.
+    ///
+    /// # Errors
+    /// Where the record breaks a rule of the route. It will do so at every delivery.
+    pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
+        let route = &self.route;
         check_sender(route, record)?;
         let write = match &route.kind {
             WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
@@ -88,12 +105,7 @@ impl<L> Router<L> {
                 Write::Update(record.update(self.version_skew_max_ms)?)
             }
         };
-        Ok(Routed { route: Arc::clone(&destination.name), lane: &destination.lane, write })
-    }
-
-    fn unrouted(&self, asked: &[Asked], record: &Record) -> Rejection {
-        let routes: Vec<&str> = self.routes.keys().map(String::as_str).collect();
-        unrouted::rejection(asked, &record.fields, &routes)
+        Ok(Routed { route: &self.name, lane: &self.lane, write })
     }
 }
 
@@ -114,7 +126,7 @@ mod tests {
             ("cache", doc! { "user_id": 1, "data": {} }, "user_cache"),
         ] {
             let Routed { route, lane, .. } = router.route(&record(kind, &fields)).unwrap();
-            assert_eq!((&*route, lane.as_str()), (kind, collection));
+            assert_eq!((route, lane.as_str()), (kind, collection));
         }
     }
 

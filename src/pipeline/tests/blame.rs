@@ -13,6 +13,23 @@ fn lingering(config: &mut Config) {
     config.batch.linger = Duration::from_secs(2);
 }
 
+/// So many events, that come in one batch.
+fn crowd(events: usize) -> World {
+    let queue = queue();
+    (0..events).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    World::start(queue, lingering)
+}
+
+/// The same, and the store's answer to the batch leaves each of them in doubt.
+fn doubted(events: usize) -> World {
+    let world = crowd(events);
+    world.store.then(|writes| {
+        let items = vec![ItemOutcome::Doubtful(rejection()); writes.len()];
+        WriteOutcome::Answered { items, stale: 0 }
+    });
+    world
+}
+
 /// How often a message was received that is still in the queue.
 fn receives(world: &World, id: &str) -> Option<u32> {
     world.queue.remaining().into_iter().find(|(name, _)| name == id).map(|(_, receives)| receives)
@@ -20,9 +37,7 @@ fn receives(world: &World, id: &str) -> Option<u32> {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_alone_of_its_batch_is_never_confirmed_keeps_nobody_waiting() {
-    let queue = queue();
-    (0..3).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let world = World::start(queue, lingering);
+    let world = crowd(3);
     world.store.answer(key(0), ItemOutcome::Unconfirmed("a conflict".to_owned()));
     world.until(|world| world.store.documents("events").len() == 2).await;
     let sent = Instant::now();
@@ -37,9 +52,7 @@ async fn an_item_that_alone_of_its_batch_is_never_confirmed_keeps_nobody_waiting
 
 #[tokio::test(start_paused = true)]
 async fn an_item_for_which_whole_commands_are_refused_is_found_at_once() {
-    let queue = queue();
-    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let world = World::start(queue, lingering);
+    let world = crowd(64);
     let refused = || fault(StoreFaultKind::Refused, "22 (InvalidBSON)");
     world.store.fail_on([key(0)], refused);
     // By itself it leaves open whose fault it is.
@@ -54,14 +67,10 @@ async fn an_item_for_which_whole_commands_are_refused_is_found_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn looking_for_the_item_that_takes_too_long_gives_nothing_back() {
-    let queue = queue();
-    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let world = World::start(queue, lingering);
+    let world = crowd(64);
     // A server gives up after its `maxTimeMS`, so the retry budget is spent before the item is found.
     world.store.take(Duration::from_secs(10));
     world.store.fail_on([key(0)], || fault(StoreFaultKind::TimedOut, "50 (MaxTimeMSExpired)"));
-    world.until(|world| writes(world, "events") > 3).await;
-    world.queue.send("good", &event(100));
     world.until(|world| world.store.documents("events").len() == 63).await;
     world.store.break_on([]);
     world.until(|world| world.queue.remaining().is_empty()).await;
@@ -84,9 +93,7 @@ async fn a_message_that_brings_the_server_down_each_time_does_not_stop_the_worke
 
 #[tokio::test(start_paused = true)]
 async fn what_brings_the_server_down_each_time_is_looked_for_after_the_rest_of_its_batch() {
-    let queue = queue();
-    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let (world, started) = (World::start(queue, lingering), Instant::now());
+    let (world, started) = (crowd(64), Instant::now());
     // The search takes longer than three minutes.
     world.store.crash_on(key(0), Duration::from_secs(10));
     world.until(|world| world.store.documents("events").len() >= 32).await;
@@ -135,24 +142,13 @@ async fn what_had_no_answer_before_does_not_take_its_turn_from_another_that_is_i
     world.end().await;
 }
 
-/// The store's answer leaves each message of the first batch in doubt.
-fn doubts_all(world: &World) {
-    world.store.then(|writes| {
-        let items = vec![ItemOutcome::Doubtful(rejection()); writes.len()];
-        WriteOutcome::Answered { items, stale: 0 }
-    });
-}
-
 fn no_primary() -> WriteOutcome {
     fault(StoreFaultKind::Unavailable, "no primary")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sick_store_is_not_asked_for_each_message_that_is_in_doubt() {
-    let queue = queue();
-    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let world = World::start(queue, lingering);
-    doubts_all(&world);
+    let world = doubted(64);
     world.until(|world| writes(world, "events") == 1).await;
     world.store.fall_sick(no_primary);
     tokio::time::sleep(defaults().retry.budget / 2).await;
@@ -165,10 +161,7 @@ async fn a_sick_store_is_not_asked_for_each_message_that_is_in_doubt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_a_sick_part_of_the_store_keeps_does_not_keep_others_from_their_turn() {
-    let queue = queue();
-    (0..3).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let world = World::start(queue, lingering);
-    doubts_all(&world);
+    let world = doubted(3);
     world.store.fail_on([key(0)], no_primary);
     let others = |world: &World| world.store.documents("events").len() == 2;
     world.until(others).await;
@@ -180,9 +173,7 @@ async fn a_message_that_a_sick_part_of_the_store_keeps_does_not_keep_others_from
 
 #[tokio::test(start_paused = true)]
 async fn the_search_for_an_item_ends_though_a_sick_part_of_the_store_keeps_another() {
-    let queue = queue();
-    (0..64).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let (world, started) = (World::start(queue, lingering), Instant::now());
+    let (world, started) = (crowd(64), Instant::now());
     world.store.crash_on(key(0), Duration::ZERO);
     // It is in the half in which the other one is not, and is refused for the store's sake.
     world.store.fail_on([key(63)], no_primary);

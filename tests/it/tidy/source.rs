@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
+/// The folders from which `crate::` counts.
+const CRATES: [&str; 2] = ["src", "benches/unload"];
+
 /// A parsed file and its place among the modules.
 pub struct Source {
     pub file: PathBuf,
@@ -29,8 +32,9 @@ impl Source {
         let tokens: TokenStream =
             text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let path = file.with_extension("");
-        let module = path
-            .strip_prefix("src")
+        let module = CRATES
+            .iter()
+            .find_map(|root| path.strip_prefix(root).ok())
             .unwrap_or(&path)
             .iter()
             .map(|part| part.to_string_lossy().into_owned())
