@@ -23,9 +23,10 @@ use crate::collector::{self, Collector};
 use crate::idle::Idle;
 use crate::latency::{self, Latency};
 use crate::measure;
+use crate::ramp::{self, Ramp};
 use crate::report::{Figures, Report};
-use crate::rows::{self, Loads, ROWS, Row, Variant, What};
-use crate::servers::{Servers, SqsServer};
+use crate::rows::{self, Loads, Mix, ROWS, Row, Variant, What};
+use crate::servers::{self, Servers, SqsServer};
 use crate::subject::Subject;
 use crate::ways::Ways;
 
@@ -104,6 +105,10 @@ impl Stage {
             eprintln!("latency");
             report.latency = Some(self.latency().await.context("latency")?);
         }
+        if is_wanted("ramp") {
+            eprintln!("ramp, for three minutes");
+            report.ramp = Some(self.ramp(plan.messages as usize).await.context("ramp")?);
+        }
         Ok(report)
     }
 
@@ -172,6 +177,17 @@ impl Stage {
         let mut command = Ways::default().worker(&self.servers, &queue, "idle");
         command.env("LONGSHORE__ADMIN__LISTEN", "127.0.0.1:0");
         Idle::of(command).await
+    }
+
+    async fn ramp(&self, messages: usize) -> Result<Ramp> {
+        let queue = self.servers.sqs.delay_queue("ramp", ramp::HIDDEN_S, &self.config).await?;
+        let load = rows::load(Mix::Portal, messages);
+        let variant = Variant { distance: rows::AWAY, ..rows::DEFAULT };
+        let ways = Ways::of(variant, &self.servers).await?;
+        let appears = Instant::now() + Duration::from_secs(ramp::HIDDEN_S);
+        servers::fill(&queue, &load).await?;
+        let command = ways.worker(&self.servers, &queue, "ramp");
+        Ramp::of(command, &queue, load.messages.len() as u64, appears).await
     }
 
     async fn latency(&self) -> Result<Latency> {

@@ -13,6 +13,7 @@ mod idle;
 mod latency;
 mod measure;
 mod part;
+mod ramp;
 mod report;
 mod rows;
 mod servers;
@@ -56,7 +57,7 @@ pub struct Plan {
     /// more with all telemetry on
     #[arg(long, env = "TELEMETRY")]
     telemetry: bool,
-    /// Only the rows whose names hold one of these parts, or `idle` or `latency`
+    /// Only the rows whose names hold one of these parts, or `idle`, `latency` or `ramp`
     #[arg(long, env = "ONLY", value_delimiter = ',', value_name = "PART")]
     only: Vec<String>,
     /// One JSON object instead of a table

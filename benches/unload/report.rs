@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::idle::Idle;
 use crate::latency::Latency;
+use crate::ramp::Ramp;
 use crate::rows::{BARE_LOOP, BY_SDK, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY};
 
 /// What one process cost to move the messages of one run.
@@ -42,6 +43,7 @@ pub struct Report {
     rows: Vec<(&'static str, Vec<Figures>)>,
     pub idle: Option<Idle>,
     pub latency: Option<Latency>,
+    pub ramp: Option<Ramp>,
 }
 
 impl Report {
@@ -88,6 +90,7 @@ impl Report {
             "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
             "idle": self.idle.map(Idle::json),
             "latency": self.latency.map(Latency::json),
+            "ramp": self.ramp.map(Ramp::json),
         });
         for (name, runs) in &self.rows {
             let medians: Value = COLUMNS
@@ -127,6 +130,7 @@ impl Report {
             telemetry,
             self.idle.map(|idle| idle.to_string()),
             self.latency.map(|latency| latency.to_string()),
+            self.ramp.map(|ramp| ramp.to_string()),
         ];
         [table.to_string()]
             .into_iter()

@@ -51,7 +51,7 @@ pub enum Mix {
     Events,
 }
 
-const DEFAULT: Variant = Variant {
+pub const DEFAULT: Variant = Variant {
     transport: None,
     has_telemetry: false,
     by_tls: false,
@@ -59,7 +59,7 @@ const DEFAULT: Variant = Variant {
 };
 
 /// A call to SQS takes so long within a region, and a write that a majority confirms.
-const AWAY: Distance =
+pub const AWAY: Distance =
     Distance { queue: Duration::from_millis(20), database: Duration::from_millis(5) };
 
 pub const LONGSHORE: &str = "longshore";
@@ -117,7 +117,7 @@ impl Loads {
     }
 }
 
-fn load(mix: Mix, messages: usize) -> Load {
+pub fn load(mix: Mix, messages: usize) -> Load {
     if mix == Mix::Portal {
         return portal::load(SEED, messages);
     }
