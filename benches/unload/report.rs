@@ -132,11 +132,8 @@ impl Report {
             self.latency.map(|latency| latency.to_string()),
             self.ramp.map(|ramp| ramp.to_string()),
         ];
-        [table.to_string()]
-            .into_iter()
-            .chain(lines.into_iter().flatten())
-            .collect::<Vec<_>>()
-            .join("\n")
+        let table = (!self.rows.is_empty()).then(|| table.to_string());
+        table.into_iter().chain(lines.into_iter().flatten()).collect::<Vec<_>>().join("\n")
     }
 }
 

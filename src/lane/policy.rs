@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::message::Rejection;
 use crate::store::{ItemOutcome, WriteTrouble};
 
-/// Connections that a batch may lose, or answers, before it is halved: an error reply over 16 MB
-/// closes the connection.
+/// Connections or answers that a batch may lose before it is halved: an error reply over 16 MB closes
+/// the connection.
 pub const LOST_MAX: u32 = 2;
 
 /// How long items may keep the gate closed, after the retry budget, that fail in a way that one of
@@ -197,7 +197,8 @@ pub struct Standing {
     /// Connections that broke under them, or that had no answer, this one included.
     pub lost: u32,
     pub patience: Patience,
-    /// Among the other items of the batch, one that breaks its connection may still be looked for.
+    /// Among the other items of the batch, one may still be looked for that breaks its connection, or
+    /// takes too long.
     pub is_other_searched: bool,
     /// The trouble is this collection's alone, has lasted for longer than the retry budget, and
     /// others could be written.
@@ -228,7 +229,7 @@ pub enum GroupDecision {
     Leave,
 }
 
-/// Whether an item that breaks its connection may still be looked for in a group of items.
+/// Whether an item may still be looked for in a group that breaks its connection or takes too long.
 pub const fn is_searched(items: Count, lost: u32) -> bool {
     matches!(items, Count::Many) || lost < LOST_MAX
 }
