@@ -44,7 +44,7 @@ simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells o
 	exec $(CARGO) test --locked --profile demo --test it -- --ignored --exact --nocapture "simulation::$$test"
 
 mutations: ## Break the pipeline in many ways, one by one, and see that the simulated worlds find each
-	$(call about,half an hour)
+	$(call about,an hour)
 	@exec python3 tests/mutations.py
 
 fuzz: ## Look for messages that break decoding, MINUTES for each target (needs a nightly compiler)

@@ -99,7 +99,10 @@ impl Intake {
                     if let Some((_, parts)) = by_lane.iter_mut().find(|(of, _)| of.is(lane)) {
                         parts.push(part);
                     } else {
-                        by_lane.push((lane, vec![part]));
+                        // Most answers are for one lane.
+                        let mut parts = Vec::with_capacity(count - index);
+                        parts.push(part);
+                        by_lane.push((lane, parts));
                     }
                 }
                 Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),
