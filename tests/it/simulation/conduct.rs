@@ -5,7 +5,8 @@
 //!   hidden meanwhile.
 //! - [`last_word`] sees that no call about a handle overtakes another.
 //! - [`limits`] are those of memory and of asking, [`polls`] those of receives in progress,
-//!   [`sickness`] what a store in trouble demands, [`order`] what FIFO does.
+//!   [`sickness`] what a store in trouble demands, [`unreturned`] what a server demands that never
+//!   returns from a write, [`order`] what FIFO does.
 
 mod hiding;
 mod last_word;
@@ -15,6 +16,7 @@ mod polls;
 mod receipt;
 mod receipts;
 mod sickness;
+mod unreturned;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,7 @@ use polls::Polls;
 use receipt::Receipt;
 use receipts::Receipts;
 use sickness::Sickness;
+use unreturned::Unreturned;
 
 /// What one life of a worker was given and asked for.
 #[derive(Default)]
@@ -44,6 +47,7 @@ pub struct Ledger {
     limits: Limits,
     polls: Polls,
     sickness: Sickness,
+    unreturned: Unreturned,
     /// Extensions that failed as a whole or were not answered, since the last one that was.
     refused_hides: usize,
 }
@@ -97,6 +101,7 @@ pub fn receive_ends(
             }
             ledger.receipts.received(delivery, judge, are_unread);
             sickness::received(who, ledger, judge, delivery);
+            unreturned::received(ledger, judge, delivery);
         }
         if brought.iter().any(|delivery| judge.is_poison(parse(&delivery.message.receipt_handle).0))
         {
@@ -246,6 +251,7 @@ pub fn writes(who: &Life, collection: &str, writes: &[Write]) {
     let subjects: Vec<_> = writes.iter().map(|write| subject(collection, write)).collect();
     who.ledger(|ledger| {
         sickness::writes(who, ledger, writes, &subjects);
+        unreturned::writes(who, ledger, &subjects);
         limits::looks_at_write(who, ledger, writes, &subjects);
     });
 }
@@ -261,6 +267,7 @@ pub fn wrote(who: &Life, collection: &str, writes: &[Write], outcome: &WriteOutc
             ledger.receipts.looks_at_rejected(who);
         }
         sickness::wrote(who, ledger, writes, &subjects, outcome);
+        unreturned::wrote(ledger, &subjects, outcome);
     });
 }
 
@@ -283,7 +290,10 @@ impl<'a> Question<'a> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.who.ledger(|ledger| sickness::hears(ledger, self.is_well));
+        self.who.ledger(|ledger| {
+            sickness::hears(ledger, self.is_well);
+            unreturned::hears(ledger, self.is_well);
+        });
     }
 }
 
