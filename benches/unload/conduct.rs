@@ -234,7 +234,7 @@ async fn drain(
     let profiler = perf.map(|file| profile(subject.process_id, file)).transpose()?;
     loop {
         let facts = queue.facts().await?;
-        if facts.messages + facts.messages_in_flight + facts.messages_delayed == 0 {
+        if facts.messages_in_all() == 0 {
             break;
         }
         if !subject.is_running()? {

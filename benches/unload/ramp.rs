@@ -9,12 +9,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Uri;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use longshore::queue::sqs::SqsQueue;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use crate::rows::AWAY;
 use crate::subject::Subject;
 
 /// For so long each message is hidden after it was sent: the backlog appears as fast as it was sent,
@@ -61,9 +63,11 @@ impl Ramp {
             timeout(LATE, drained(queue, messages)).await.context("it is not drained")??;
         let (full_speed_after_s, messages_per_second) = full_speed(&drained)?;
         sleep(QUIET).await;
-        let before = receives(&admin.to_string()).await?;
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let metrics: Uri = format!("http://{admin}/metrics").parse()?;
+        let before = receives(&client, &metrics).await?;
         sleep(QUIET).await;
-        let receives_per_minute = receives(&admin.to_string()).await? - before;
+        let receives_per_minute = receives(&client, &metrics).await? - before;
         subject.end().await?;
         Ok(Self { full_speed_after_s, messages_per_second, receives_per_minute })
     }
@@ -81,8 +85,12 @@ impl fmt::Display for Ramp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "from idle, 20 ms a call and 5 ms a write: full speed ({:.0} messages/s) {:.2} s after a backlog appeared; {:.1} receives in the second minute after it",
-            self.messages_per_second, self.full_speed_after_s, self.receives_per_minute
+            "from idle, {} ms a call and {} ms a write: full speed ({:.0} messages/s) {:.2} s after a backlog appeared; {:.1} receives in the second minute after it",
+            AWAY.queue.as_millis(),
+            AWAY.database.as_millis(),
+            self.messages_per_second,
+            self.full_speed_after_s,
+            self.receives_per_minute
         )
     }
 }
@@ -95,7 +103,7 @@ async fn drained(queue: &SqsQueue, messages: u64) -> Result<Vec<(f64, f64)>> {
     loop {
         pace.tick().await;
         let facts = queue.facts().await?;
-        let left = facts.messages + facts.messages_in_flight + facts.messages_delayed;
+        let left = facts.messages_in_all();
         #[expect(clippy::cast_precision_loss, reason = "at most ten million")]
         looks.push((begun.elapsed().as_secs_f64(), messages.saturating_sub(left) as f64));
         if left == 0 {
@@ -123,9 +131,8 @@ fn full_speed(looks: &[(f64, f64)]) -> Result<(f64, f64)> {
 }
 
 /// How many receives the worker counts.
-async fn receives(admin: &str) -> Result<f64> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let answer = client.get(format!("http://{admin}/metrics").parse::<Uri>()?).await?;
+async fn receives(client: &Client<HttpConnector, Empty<Bytes>>, metrics: &Uri) -> Result<f64> {
+    let answer = client.get(metrics.clone()).await?;
     let text = String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?;
     let is_wanted = |line: &&str| {
         line.starts_with("longshore_api_requests_total")

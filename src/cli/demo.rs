@@ -85,7 +85,7 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     }
     println!("{}", table(load.messages.len() as u64, &run, &signals.counters().counts(), calls));
     let facts = queue.facts().await?;
-    let left = facts.messages + facts.messages_in_flight + facts.messages_delayed;
+    let left = facts.messages_in_all();
     let mut verification =
         verify(&MongoManager::connect(&config.db).await?, &load.expected).await?;
     if left > 0 {

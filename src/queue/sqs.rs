@@ -16,6 +16,7 @@ mod credentials;
 mod endpoint;
 mod facts;
 mod fault;
+mod given;
 mod lean;
 mod login;
 mod probe;
@@ -42,6 +43,7 @@ pub use self::client::SqsQueue;
 pub use self::connect::URL_UNSET;
 pub use self::credentials::{Chain, Credentials};
 pub use self::facts::{QueueFacts, RedrivePolicy};
+pub use self::given::{Connects, Given, Stream};
 pub use self::probe::{Access, Probe};
 pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 

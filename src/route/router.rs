@@ -25,7 +25,7 @@ pub struct Router<L> {
 pub struct Destination<L> {
     /// The route's name, to be shared with all that it takes.
     pub name: Arc<str>,
-    pub lane: L,
+    lane: L,
     route: Route,
     version_skew_max_ms: i64,
 }

@@ -23,13 +23,14 @@ use super::lean::{Bounds, Lean};
 use super::login::Login;
 use super::profile::Chosen;
 use super::{endpoint, fault, proxy, ways};
+use crate::clock::SystemClock;
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
 use crate::telemetry::signals::Signals;
 
 /// How long the first answer of the queue may take: with the settings together less than 15 s.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
 
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Said where nobody named a queue.
 pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
@@ -63,7 +64,8 @@ impl SqsQueue {
         queue.visibility_timeout = settings.visibility_timeout;
         if settings.transport == Transport::Lean {
             let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX };
-            queue.lean = Some(Lean::new(&queue.address, login, bounds)?);
+            let clock = Arc::new(SystemClock::default());
+            queue.lean = Some(Lean::new(&queue.address, login, clock, None, bounds)?);
         }
         Ok((queue, facts))
     }

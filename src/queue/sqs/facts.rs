@@ -47,6 +47,12 @@ impl QueueFacts {
     pub fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
     }
+
+    /// All messages that are in the queue: waiting, in flight and delayed.
+    #[must_use]
+    pub const fn messages_in_all(&self) -> u64 {
+        self.messages + self.messages_in_flight + self.messages_delayed
+    }
 }
 
 impl SqsQueue {

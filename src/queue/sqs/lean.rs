@@ -33,8 +33,10 @@ use self::signer::Signer;
 use self::way::{AnyError, Way};
 use super::address::QueueAddress;
 use super::fault;
+use super::given::Connects;
 use super::login::Login;
 use super::wire::{self, Call};
+use crate::clock::Clock;
 use crate::queue::QueueFault;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -70,17 +72,28 @@ pub(super) struct Lean {
 }
 
 impl Lean {
+    /// `connects`: instead of a network.
+    ///
     /// # Errors
     /// Where the address cannot be used, or this machine's root certificates cannot be read.
-    pub fn new(address: &QueueAddress, login: Login, bounds: Bounds) -> Result<Self, QueueFault> {
+    pub fn new(
+        address: &QueueAddress,
+        login: Login,
+        clock: Arc<dyn Clock>,
+        connects: Option<Box<dyn Connects>>,
+        bounds: Bounds,
+    ) -> Result<Self, QueueFault> {
         let unusable =
             |cause: String| fault::unusable(format!("cannot set up the lean transport: {cause}"));
         let endpoint = endpoint(address).map_err(unusable)?;
         // Which proxy there is was settled and told with the address.
         let proxy =
             address.proxy.as_ref().and_then(|_| Matcher::from_env().intercept(&endpoint.uri));
-        let way = Way::new(endpoint.uri.clone(), proxy, bounds.connect)
-            .map_err(|error: io::Error| unusable(fault::chain(Some(&error))))?;
+        let way = match connects {
+            Some(connects) => Way::given(endpoint.uri.clone(), connects, bounds.connect),
+            None => Way::new(endpoint.uri.clone(), proxy, bounds.connect)
+                .map_err(|error: io::Error| unusable(fault::chain(Some(&error))))?,
+        };
         let uri = match way.forward() {
             Some(_) => format!("http://{}{}", endpoint.host, endpoint.path),
             None => endpoint.path.clone(),
@@ -91,7 +104,7 @@ impl Lean {
                 .map_err(|_| unusable(format!("{} is no host", endpoint.host)))?,
             signer: Signer::new(&address.region, &endpoint.host, &endpoint.path),
             login,
-            clock: ServerClock::default(),
+            clock: ServerClock::new(clock),
             pool: Pool::new(way, bounds.idle),
         })
     }

@@ -113,7 +113,7 @@ impl LastSender {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{System, handles};
+    use super::super::wire::{Skim, System};
     use super::*;
     use crate::message::Attribute;
 
@@ -121,7 +121,9 @@ mod tests {
     fn what_goes_back_unread_keeps_its_place_in_a_fifo_queue() {
         let answer = br#"{"Messages":[{"MessageId":"m","ReceiptHandle":"h","Attributes":
             {"MessageGroupId":"g","SequenceNumber":"18849496460467696128"}}]}"#;
-        let handle = || handles(&answer[..]).expect("an answer").remove(0);
+        let mut skim = Skim::default();
+        assert!(skim.take(answer));
+        let handle = || skim.handles().expect("an answer").remove(0);
         let message = unread(handle(), true).expect("it has a handle");
         let fifo = Fifo { group: "g".to_owned(), sequence: 18_849_496_460_467_696_128 };
         assert_eq!((&*message.receipt_handle, message.fifo), ("h", Some(fifo)));

@@ -9,9 +9,11 @@
 mod answer;
 mod refusal;
 mod request;
+mod skim;
 
-pub(super) use self::answer::{Message, System, Text, Unread, batch, handles, messages};
+pub(super) use self::answer::{Message, System, Text, Unread, batch, messages};
 pub(super) use self::refusal::{Refusal, refusal};
 pub(super) use self::request::{
     ATTRIBUTE_NAMES, CONTENT_TYPE, Call, ChangeVisibility, Delete, Receive, SYSTEM_ATTRIBUTE_NAMES,
 };
+pub(super) use self::skim::Skim;

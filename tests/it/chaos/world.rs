@@ -386,6 +386,5 @@ fn worker_settings(queue_url: &str, uri: String) -> Vec<(&'static str, String)> 
 
 async fn messages_in(queue: &SqsQueue) -> usize {
     let facts = queue.facts().await.expect("facts of the queue");
-    usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed)
-        .expect("a few")
+    usize::try_from(facts.messages_in_all()).expect("a few")
 }

@@ -99,8 +99,7 @@ impl Surroundings {
     /// Messages in the queue, whatever their state.
     pub async fn left(&self) -> usize {
         let facts = self.facts().await;
-        usize::try_from(facts.messages + facts.messages_in_flight + facts.messages_delayed)
-            .expect("a few")
+        usize::try_from(facts.messages_in_all()).expect("a few")
     }
 
     /// Runs a worker in this process until the queue is empty.

@@ -1,11 +1,12 @@
 //! What time it is at the server: this machine's clock, corrected by what a refusal tells.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::HeaderMap;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 
 /// A clock that is wrong by less was not the reason of a refusal: SQS takes what is off by five
 /// minutes. The AWS SDKs draw the line here, too.
@@ -23,14 +24,18 @@ const CODES: [&str; 7] = [
     "SignatureDoesNotMatch",
 ];
 
-#[derive(Debug, Default)]
 pub(super) struct ServerClock {
-    here: SystemClock,
+    here: Arc<dyn Clock>,
     /// Milliseconds by which the server's clock is ahead.
     ahead_ms: AtomicI64,
 }
 
 impl ServerClock {
+    /// As right as `here` until a refusal tells otherwise.
+    pub fn new(here: Arc<dyn Clock>) -> Self {
+        Self { here, ahead_ms: AtomicI64::new(0) }
+    }
+
     /// Milliseconds since the epoch.
     pub fn now_ms(&self) -> i64 {
         self.here.now_ms().saturating_add(self.ahead_ms.load(Ordering::Relaxed))
@@ -71,6 +76,11 @@ mod tests {
     use jiff::fmt::rfc2822::DateTimePrinter;
 
     use super::*;
+    use crate::clock::SystemClock;
+
+    fn clock() -> ServerClock {
+        ServerClock::new(Arc::new(SystemClock::default()))
+    }
 
     fn dated(ms: i64) -> HeaderMap {
         let time = Timestamp::from_millisecond(ms).unwrap();
@@ -82,7 +92,7 @@ mod tests {
     fn a_refusal_for_the_time_corrects_the_clock_for_all_that_were_signed_for_it() {
         let hour = 3_600_000;
         for off in [hour, -hour] {
-            let clock = ServerClock::default();
+            let clock = clock();
             let signed = clock.now_ms();
             let there = signed + off;
             let refused =
@@ -96,7 +106,7 @@ mod tests {
 
     #[test]
     fn another_refusal_or_one_without_a_date_says_nothing_of_the_clock() {
-        let clock = ServerClock::default();
+        let clock = clock();
         let now = clock.now_ms();
         let there = now + 3_600_000;
         assert!(!clock.is_corrected_by("InvalidClientTokenId", &dated(there), now));

@@ -3,20 +3,17 @@
 //! Nothing waits for the next piece of one for longer than [`PIECE_MAX`].
 
 use std::fmt;
-use std::io::{self, BufReader, Read};
 use std::time::Duration;
 
-use bytes::buf::Buf;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
 use super::way::AnyError;
 use crate::queue::Room;
-use crate::queue::sqs::wire::{Unread, handles};
+use crate::queue::sqs::wire::{Skim, Unread};
 
 /// The largest answer that is read whole. Ten messages of 1 MiB are three times as large where each
 /// character is written as an escape, and have handles and attributes beside.
@@ -114,33 +111,15 @@ impl Pieces {
         if self.joined.is_empty() { self.first } else { self.joined.freeze() }
     }
 
-    /// The receipt handles, in constant memory beside what has come. The parser wants a thread of its
-    /// own, which waits for pieces from here: it ends with this, whatever the other end does.
+    /// The receipt handles alone, of what has come and what is still to come.
     async fn read_handles(mut self, until: Instant) -> Result<Vec<Unread>, Failure> {
-        let (pieces, taken) = mpsc::channel(1);
-        let reading = tokio::task::spawn_blocking(|| {
-            handles(BufReader::new(Taken { pieces: taken, piece: Bytes::new() }))
-        });
-        let feeding = async {
-            for come in [self.first, self.joined.freeze()] {
-                pieces.send(come).await?;
-            }
-            while let Some(piece) = next(&mut self.rest, until).await? {
-                pieces.send(piece).await?;
-            }
-            Ok::<_, Failure>(())
-        };
-        feeding.await?;
-        drop(pieces);
-        let read = reading.await.map_err(|error| Failure::from(AnyError::from(error)))?;
-        read.ok_or_else(unreadable)
-    }
-}
-
-/// What takes the pieces has ended: it found no answer of SQS in them.
-impl From<mpsc::error::SendError<Bytes>> for Failure {
-    fn from(_: mpsc::error::SendError<Bytes>) -> Self {
-        unreadable()
+        let mut skim = Skim::default();
+        let mut is_answer = skim.take(&std::mem::take(&mut self.first))
+            && skim.take(&std::mem::take(&mut self.joined));
+        while is_answer && let Some(piece) = next(&mut self.rest, until).await? {
+            is_answer = skim.take(&piece);
+        }
+        skim.handles().filter(|_| is_answer).ok_or_else(unreadable)
     }
 }
 
@@ -165,23 +144,5 @@ async fn next(body: &mut Incoming, until: Instant) -> Result<Option<Bytes>, Fail
         Err(_) => Err(Failure::Unreachable(
             "the answer took longer than the visibility timeout of its messages".to_owned(),
         )),
-    }
-}
-
-/// The pieces as a reader that blocks.
-struct Taken {
-    pieces: mpsc::Receiver<Bytes>,
-    piece: Bytes,
-}
-
-impl Read for Taken {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            let Some(piece) = self.pieces.blocking_recv() else { return Ok(0) };
-            self.piece = piece;
-        }
-        let bytes = into.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut into[..bytes]);
-        Ok(bytes)
     }
 }

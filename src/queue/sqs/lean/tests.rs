@@ -14,6 +14,7 @@ use super::super::endpoint::{Endpoint as Said, SaidBy};
 use super::super::url::ServerUrl;
 use super::super::wire::Delete;
 use super::*;
+use crate::clock::SystemClock;
 use crate::queue::QueueFaultKind;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -105,7 +106,8 @@ fn address(url: &str) -> QueueAddress {
 
 fn client(url: &str, keys: &'static [&'static str]) -> Lean {
     let keys = SharedCredentialsProvider::new(Keys(keys, AtomicUsize::new(0)));
-    Lean::new(&address(url), Login::new(keys, LIMIT), BOUNDS).expect("a client")
+    let (login, clock) = (Login::new(keys, LIMIT), Arc::new(SystemClock::default()));
+    Lean::new(&address(url), login, clock, None, BOUNDS).expect("a client")
 }
 
 /// One call, whose answer is read.

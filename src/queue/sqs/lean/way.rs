@@ -1,5 +1,6 @@
-//! How a connection to the endpoint is made: plain, by TLS, or through the proxy that the
-//! environment names. Names are resolved anew for each, so an endpoint may move.
+//! How a connection to the endpoint is made: plain, by TLS, through the proxy that the environment
+//! names, or as whoever stands in for the network has it. Names are resolved anew for each, so an
+//! endpoint may move.
 
 use std::error::Error;
 use std::io;
@@ -15,8 +16,11 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout;
+
+use crate::queue::sqs::given::Connects;
 
 /// The most that is read ahead of an answer, for each connection.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
@@ -42,6 +46,7 @@ enum Connector {
     /// Requests without TLS go to the proxy, which passes them on.
     Forward(Intercept, TowerToHyperService<HttpsConnector<HttpConnector>>),
     Tunnel(TowerToHyperService<HttpsConnector<Tunnel<HttpsConnector<HttpConnector>>>>),
+    Given(Box<dyn Connects>),
 }
 
 impl Way {
@@ -74,12 +79,20 @@ impl Way {
         Ok(Self { endpoint, connector, connect_max })
     }
 
+    /// Over connections that `connects` makes.
+    pub fn given(endpoint: Uri, connects: Box<dyn Connects>, connect_max: Duration) -> Self {
+        Self { endpoint, connector: Connector::Given(connects), connect_max }
+    }
+
     /// The proxy that reads the requests and passes them on, if there is one: they name the whole
     /// URL, and show it who asks.
     pub fn forward(&self) -> Option<&Intercept> {
         match &self.connector {
             Connector::Forward(proxy, _) => Some(proxy),
-            Connector::Plain(_) | Connector::Tls(_) | Connector::Tunnel(_) => None,
+            Connector::Plain(_)
+            | Connector::Tls(_)
+            | Connector::Tunnel(_)
+            | Connector::Given(_) => None,
         }
     }
 
@@ -97,6 +110,9 @@ impl Way {
                     handshake(tls.call(proxy.uri().clone()).await?).await
                 }
                 Connector::Tunnel(tunnel) => handshake(tunnel.call(to).await?).await,
+                Connector::Given(connects) => {
+                    handshake(TokioIo::new(connects.connect().await?)).await
+                }
             }
         };
         timeout(self.connect_max, connecting).await.unwrap_or_else(|_| {

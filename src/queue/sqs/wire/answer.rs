@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Read;
 use std::marker::PhantomData;
 
 use base64::Engine;
@@ -119,15 +118,14 @@ pub struct Place {
     pub sequence_number: Option<String>,
 }
 
-/// The handles of a receive's answer, in memory for these alone; `None` where it cannot be read.
-pub fn handles(answer: impl Read) -> Option<Vec<Unread>> {
+/// The handles of a receive's answer; `None` where it cannot be read.
+pub fn handles(answer: &[u8]) -> Option<Vec<Unread>> {
     #[derive(Default, Deserialize)]
     struct Answer {
         #[serde(rename = "Messages")]
         messages: Option<Vec<Unread>>,
     }
-    let answer: Answer = serde_json::from_reader(answer).ok()?;
-    Some(answer.messages.unwrap_or_default())
+    Some(read::<Answer>(answer)?.messages.unwrap_or_default())
 }
 
 /// What became of each entry of a batch.
@@ -261,7 +259,7 @@ mod tests {
         let (group, sequence) = (&place.message_group_id, &place.sequence_number);
         assert_eq!((group.as_deref(), sequence.as_deref()), (Some("g"), Some("18")));
         assert!(handles(&one(&message).as_bytes()[..100]).is_none(), "half an answer");
-        assert_eq!(handles(&b"{}"[..]).map(|read| read.len()), Some(0));
+        assert_eq!(handles(b"{}").map(|read| read.len()), Some(0));
     }
 
     #[test]
