@@ -2,18 +2,16 @@
 //! other credentials than this machine's. In the simulation it stands between the pipeline and a
 //! server that exists in memory alone.
 
-use std::io;
 use std::sync::{Arc, LazyLock};
 
 use aws_sdk_sqs::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_sdk_sqs::{Client, Config};
-use futures_util::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::address::QueueAddress;
 use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::connect::CONNECT_MAX;
+use super::connects::Connects;
 use super::credentials::LOAD_MAX;
 use super::endpoint::{Endpoint, SaidBy};
 use super::lean::{Bounds, Lean};
@@ -23,16 +21,6 @@ use super::{fault, ways};
 use crate::clock::Clock;
 use crate::queue::QueueFault;
 use crate::telemetry::signals::Signals;
-
-/// A connection.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// Makes connections to the endpoint of a queue.
-pub trait Connects: Send + Sync {
-    fn connect(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
-}
 
 /// What is otherwise read from settings, this machine and the queue.
 pub struct Given {
@@ -57,7 +45,7 @@ impl SqsQueue {
         let address = QueueAddress {
             url: given.url,
             region: given.region,
-            endpoint: Endpoint { url, said_by: SaidBy::QueueUrl },
+            endpoint: Endpoint { url: url.without_path(), said_by: SaidBy::QueueUrl },
             proxy: None,
         };
         let login = Login::new(given.credentials, LOAD_MAX);

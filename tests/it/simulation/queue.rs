@@ -7,8 +7,12 @@
 //! same messages again for the same attempt (SQS developer guide, "Amazon SQS visibility timeout",
 //! "at-least-once delivery" and "exactly-once processing").
 
+mod asked;
 pub mod client;
+mod endpoint;
 mod entries;
+pub mod fate;
+mod modelled;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,11 +73,12 @@ struct Attempt {
 }
 
 /// What came of a receive, as the queue knows it.
+#[derive(Clone)]
 pub struct Delivery {
     pub message: QueueMessage,
     /// Whether the message was not hidden, as it should be.
     pub regular: bool,
-    /// From when on, and for how long, it is hidden now.
+    /// From when on, as far as a worker can know, and for how long it is hidden now.
     pub hidden_at: Instant,
     pub hidden_for: Duration,
     /// When it came, by the world's own time.

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::life::Life;
 
 /// What becomes of one request.
+#[derive(Clone, Copy)]
 pub struct Fate {
     /// Until the server acts.
     pub before: Duration,
@@ -40,6 +41,17 @@ pub async fn ask<T: Send + 'static>(
     if !asker.is_alive() {
         return std::future::pending().await;
     }
+    let answered = send(asker, fate, act);
+    timeout(patience, answered).await.ok()?.ok()
+}
+
+/// Sends a request, whoever waits for its answer. None comes where the server does not act, or where
+/// its answer is lost.
+pub fn send<T: Send + 'static>(
+    asker: &Arc<Life>,
+    fate: Fate,
+    act: impl Future<Output = T> + Send + 'static,
+) -> oneshot::Receiver<T> {
     let (answer, answered) = oneshot::channel();
     let under_way = asker.conditions().under_way();
     let asker = Arc::clone(asker);
@@ -61,5 +73,5 @@ pub async fn ask<T: Send + 'static>(
         }
         drop(under_way);
     });
-    timeout(patience, answered).await.ok()?.ok()
+    answered
 }

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout;
 
-use crate::queue::sqs::given::Connects;
+use crate::queue::sqs::connects::Connects;
 
 /// The most that is read ahead of an answer, for each connection.
 const READ_AHEAD_BYTES: usize = 64 * 1024;

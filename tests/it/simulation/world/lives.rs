@@ -15,7 +15,8 @@ use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
 use crate::simulation::judge::QUEUE_ARN;
 use crate::simulation::life::{Life, SimulatedClock};
-use crate::simulation::queue::client::{PATIENCE, QueueClient};
+use crate::simulation::queue::client::QueueClient;
+use crate::simulation::queue::fate::PATIENCE;
 use crate::simulation::store::client::StoreClient;
 use crate::simulation::traffic::MESSAGE_BYTES_MAX;
 
@@ -69,11 +70,12 @@ impl World {
         };
         let pipeline = Pipeline {
             config: Arc::clone(&plan.config),
-            queue: Arc::new(QueueClient {
-                queue: Arc::clone(&self.queue),
-                judge: Arc::clone(&self.judge),
-                who: Arc::clone(who),
-            }),
+            queue: Arc::new(QueueClient::new(
+                Arc::clone(&self.queue),
+                Arc::clone(&self.judge),
+                Arc::clone(who),
+                Arc::clone(&flow.clock),
+            )),
             queue_traits: QueueTraits {
                 arn: QUEUE_ARN.into(),
                 visibility_timeout: plan.visibility_timeout,

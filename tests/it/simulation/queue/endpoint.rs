@@ -1,0 +1,290 @@
+//! SQS as the real adapter meets it: an HTTP endpoint in memory, byte by byte. It reads requests and
+//! writes answers by hand, so that each may be cut, late, in pieces, or not what it says it is; and it
+//! lets in who has signed a request with the keys that hold, for the time that it is.
+//!
+//! It shares no code with the adapter.
+
+mod answer;
+mod connection;
+mod keys;
+mod request;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use longshore::clock::Clock;
+use longshore::message::QueueMessage;
+use longshore::queue::sqs::{Connects, Given, SqsQueue, Stream};
+use longshore::queue::{Brought, EntryOutcome, Queue as _, QueueFault, Room};
+use tokio::io::duplex;
+use tokio::time::{Instant, sleep};
+
+use crate::simulation::conduct::Request;
+use crate::simulation::fault::Fault;
+use crate::simulation::life::Life;
+
+use self::connection::{Client, Connection};
+use self::keys::Keys;
+use super::asked::Asked;
+use super::{Delivery, Queue};
+
+const URL: &str = "http://sqs.simulated/0/portal";
+const REGION: &str = "eu-west-1";
+
+/// What a connection holds that nobody has read yet.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// An answer that begins later is taken for one that has waited in a long poll.
+const BEGINS_AFTER: Duration = Duration::from_millis(500);
+
+/// One life's way to the queue: the real adapter, and the endpoint that it speaks with.
+pub struct Wired {
+    adapter: SqsQueue,
+    endpoint: Arc<Endpoint>,
+}
+
+/// What is known here of a worker's calls beside what goes over the network.
+pub struct Endpoint {
+    queue: Arc<Queue>,
+    who: Arc<Life>,
+    keys: Arc<Keys>,
+    calls: Mutex<Vec<Call>>,
+    /// Those that the worker has asked for and the queue has not acted on.
+    receives: AtomicUsize,
+    /// What the queue gave, by receipt handle.
+    given: Mutex<BTreeMap<Arc<str>, Delivery>>,
+}
+
+/// A call about handles that a worker has made.
+struct Call {
+    request: Request,
+    handles: Vec<Arc<str>>,
+    hide: Duration,
+    asked: Asked,
+    /// The queue acts on it, or has.
+    acts: bool,
+    /// What is answered.
+    said: Option<Vec<EntryOutcome>>,
+}
+
+impl Wired {
+    pub fn new(queue: Arc<Queue>, who: Arc<Life>, clock: Arc<dyn Clock>, fifo: bool) -> Self {
+        let keys = Arc::new(Keys::new(Arc::clone(&who)));
+        let endpoint = Arc::new(Endpoint {
+            queue,
+            who,
+            keys: Arc::clone(&keys),
+            calls: Mutex::default(),
+            receives: AtomicUsize::new(0),
+            given: Mutex::default(),
+        });
+        let given = Given {
+            url: URL.to_owned(),
+            region: REGION.to_owned(),
+            fifo,
+            credentials: keys::provider(keys),
+            clock,
+            connects: Box::new(Connector(Arc::clone(&endpoint))),
+        };
+        Self { adapter: SqsQueue::given(given).expect("a queue"), endpoint }
+    }
+
+    /// What the adapter makes of an answer, and what the queue gave for it.
+    pub async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        attempt: Option<&str>,
+        room: &mut impl Room,
+    ) -> Result<(Brought, Vec<Delivery>), QueueFault> {
+        self.endpoint.receives.fetch_add(1, Ordering::Relaxed);
+        let mut watched = Watched { room, who: &self.endpoint.who };
+        let brought = self.adapter.receive_into(max, wait, attempt, &mut watched).await?;
+        let gave = |message| self.endpoint.gave(message, brought.are_unread);
+        let deliveries = brought.messages.iter().filter_map(gave).collect();
+        Ok((brought, deliveries))
+    }
+
+    pub async fn call(
+        &self,
+        handles: &[Arc<str>],
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Vec<EntryOutcome>, QueueFault> {
+        let listening = Arc::new(());
+        self.endpoint.calls().push(Call {
+            request,
+            handles: handles.to_vec(),
+            hide: timeout,
+            asked: Asked::new(&self.endpoint.queue, &listening),
+            acts: false,
+            said: None,
+        });
+        let outcomes = match request {
+            Request::Delete => self.adapter.delete(handles).await,
+            Request::Release | Request::Hide => {
+                self.adapter.change_visibility(handles, timeout).await
+            }
+        }?;
+        self.endpoint.heard(request, handles, &outcomes);
+        Ok(outcomes)
+    }
+}
+
+impl Endpoint {
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn violation(&self, what: impl FnOnce() -> String) {
+        let name = &self.who.name;
+        self.who.conditions().history.violation(|| format!("{name} {}", what()));
+    }
+
+    /// An answer with these has begun to come. Between its question and then the worker cannot know
+    /// since when they are hidden.
+    fn gives(&self, deliveries: Vec<Delivery>) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        for mut delivery in deliveries {
+            let known = Instant::now().checked_sub(BEGINS_AFTER);
+            delivery.hidden_at = delivery.hidden_at.max(known.unwrap_or(delivery.hidden_at));
+            given.insert(Arc::clone(&delivery.message.receipt_handle), delivery);
+        }
+    }
+
+    /// What the queue gave with this handle. It is what came, or the adapter has made something up.
+    fn gave(&self, message: &QueueMessage, is_unread: bool) -> Option<Delivery> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let delivery = given.get(&message.receipt_handle).cloned();
+        drop(given);
+        let is_same = |delivery: &Delivery| {
+            let gave = &delivery.message;
+            let (id, fifo) = (&gave.message_id, &gave.fifo);
+            (id, fifo) == (&message.message_id, &message.fifo)
+                && (is_unread || is_same_text(gave, message))
+        };
+        if !delivery.as_ref().is_some_and(is_same) {
+            self.violation(|| format!("brings {message:?}, which nobody gave so"));
+        }
+        delivery
+    }
+
+    /// Whether the queue may act on a receive: not more often than the worker asked for.
+    fn receives(&self) {
+        let left = self
+            .receives
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_err() {
+            self.violation(|| "sends a receive again that may have been done".to_owned());
+        }
+    }
+
+    /// The call of the worker that a request is, and its number. There may be several that ask for
+    /// the same: then one for whose answer it still waits.
+    fn asked(
+        &self,
+        request: Request,
+        handles: &[Arc<str>],
+        hide: Duration,
+    ) -> Option<(usize, Asked)> {
+        let mut calls = self.calls();
+        let is_same =
+            |call: &Call| (call.request, call.hide) == (request, hide) && call.handles == handles;
+        let open = || calls.iter().enumerate().filter(|(_, call)| is_same(call) && !call.acts);
+        let found =
+            open().find(|(_, call)| call.asked.is_listened_to()).or_else(|| open().next_back());
+        if let Some((number, call)) = found {
+            let asked = call.asked.clone();
+            calls[number].acts = true;
+            return Some((number, asked));
+        }
+        let again = if calls.iter().any(is_same) { " once more" } else { "" };
+        drop(calls);
+        self.violation(|| {
+            format!("sends {request:?} {handles:?} for {hide:?}{again}, and was not asked to")
+        });
+        None
+    }
+
+    fn says(&self, number: usize, outcomes: &[EntryOutcome]) {
+        self.calls()[number].said = Some(outcomes.to_vec());
+    }
+
+    /// What the adapter makes of an answer is what was said.
+    fn heard(&self, request: Request, handles: &[Arc<str>], outcomes: &[EntryOutcome]) {
+        let is_same = |call: &Call| {
+            let said = call.said.iter().flatten().map(std::mem::discriminant);
+            call.request == request
+                && call.handles == handles
+                && said.eq(outcomes.iter().map(std::mem::discriminant))
+        };
+        if !self.calls().iter().any(is_same) {
+            self.violation(|| {
+                format!("hears of {request:?} {handles:?}: {outcomes:?}, which nobody said")
+            });
+        }
+    }
+}
+
+/// Attributes stand in no order.
+fn is_same_text(gave: &QueueMessage, came: &QueueMessage) -> bool {
+    gave.body == came.body
+        && gave.sent_ms == came.sent_ms
+        && gave.receive_count == came.receive_count
+        && gave.attributes.len() == came.attributes.len()
+        && gave.attributes.iter().all(|attribute| came.attributes.contains(attribute))
+}
+
+struct Connector(Arc<Endpoint>);
+
+impl Connects for Connector {
+    fn connect(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async {
+            let who = &self.0.who;
+            if !who.is_alive() {
+                return std::future::pending().await;
+            }
+            let conditions = who.conditions();
+            sleep(conditions.dice.between_ms(0, 5)).await;
+            if conditions.strikes(Fault::QueueUnreachable) {
+                if conditions.dice.chance(0.5) {
+                    sleep(Duration::from_mins(1)).await;
+                }
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            let (theirs, ours) = duplex(BUFFER_BYTES);
+            let client = Client::new(theirs);
+            let connection = Connection::new(Arc::clone(&self.0), ours, client.breaks());
+            tokio::spawn(connection.serve());
+            Ok(Box::new(client) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// The worker's room for an answer, and whether it had to be waited for.
+struct Watched<'a, R> {
+    room: &'a mut R,
+    who: &'a Life,
+}
+
+impl<R: Room> Room for Watched<'_, R> {
+    async fn make(&mut self, bytes: usize) -> bool {
+        let asked_at = Instant::now();
+        let finds = self.room.make(bytes).await;
+        let history = &self.who.conditions().history;
+        if !finds {
+            history.saw(Fault::AnswerUnread);
+        } else if asked_at.elapsed() > Duration::ZERO {
+            history.saw(Fault::AnswerWaited);
+        }
+        finds
+    }
+
+    fn hidden_until(&self) -> Instant {
+        self.room.hidden_until()
+    }
+}

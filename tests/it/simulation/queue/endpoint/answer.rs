@@ -1,0 +1,231 @@
+//! Answers: what the queue says, and what may become of it before it is sent.
+
+use std::fmt::Write as _;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use longshore::message::Attribute;
+use longshore::queue::{EntryOutcome, QueueFaultKind};
+use serde_json::{Map, Value, json};
+
+use crate::simulation::conditions::Conditions;
+use crate::simulation::dice::Dice;
+use crate::simulation::fault::Fault;
+use crate::simulation::queue::Delivery;
+
+use super::keys::{Wrong, date_header};
+
+pub struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    /// What it brings.
+    gave: Vec<Delivery>,
+}
+
+/// An answer as it goes over the connection.
+pub struct Sent {
+    pub bytes: Vec<u8>,
+    /// Where its body begins.
+    pub body_at: usize,
+    pub gave: Vec<Delivery>,
+    /// Whether another request may follow.
+    pub goes_on: bool,
+}
+
+pub fn of_receive(gave: Vec<Delivery>) -> Answer {
+    let messages: Vec<_> = gave.iter().map(message).collect();
+    let said = if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) };
+    Answer { gave, ..done(&said) }
+}
+
+fn message(delivery: &Delivery) -> Value {
+    let message = &delivery.message;
+    let mut system = json!({
+        "SentTimestamp": message.sent_ms.to_string(),
+        "ApproximateReceiveCount": message.receive_count.to_string(),
+    });
+    if let Some(fifo) = &message.fifo {
+        system["MessageGroupId"] = json!(fifo.group);
+        system["SequenceNumber"] = json!(fifo.sequence.to_string());
+    }
+    let mut attributes = Map::new();
+    for (name, value) in &message.attributes {
+        let value = match value {
+            Attribute::Text(text) => json!({ "DataType": "String", "StringValue": text }),
+            Attribute::Binary(bytes) => {
+                json!({ "DataType": "Binary", "BinaryValue": BASE64_STANDARD.encode(bytes) })
+            }
+        };
+        attributes.insert(name.clone(), value);
+    }
+    let mut all = json!({
+        "MessageId": message.message_id,
+        "ReceiptHandle": &*message.receipt_handle,
+        "MD5OfBody": "unread",
+        "Body": message.body,
+        "Attributes": system,
+    });
+    if !attributes.is_empty() {
+        all["MessageAttributes"] = Value::Object(attributes);
+    }
+    all
+}
+
+/// In no order, as SQS has it.
+pub fn of_batch(ids: &[String], outcomes: &[EntryOutcome], dice: &Dice) -> Answer {
+    let (mut done_of, mut failed) = (Vec::new(), Vec::new());
+    let stale = ["ReceiptHandleIsInvalid", "AWS.SimpleQueueService.MessageNotInflight"];
+    for (id, outcome) in ids.iter().zip(outcomes) {
+        let code = match outcome {
+            EntryOutcome::Done => {
+                done_of.push(json!({ "Id": id }));
+                continue;
+            }
+            EntryOutcome::Stale => dice.pick(&stale).to_owned(),
+            EntryOutcome::Failed(code) => code.clone(),
+        };
+        failed.push(json!({ "Id": id, "Code": code, "SenderFault": false }));
+    }
+    dice.shuffle(&mut done_of);
+    dice.shuffle(&mut failed);
+    let mut said = Map::new();
+    for (name, entries) in [("Successful", done_of), ("Failed", failed)] {
+        if !entries.is_empty() || dice.chance(0.5) {
+            said.insert(name.to_owned(), Value::Array(entries));
+        }
+    }
+    done(&Value::Object(said))
+}
+
+fn done(said: &Value) -> Answer {
+    let headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
+    Answer { status: 200, headers, body: said.to_string(), gave: Vec::new() }
+}
+
+/// Says that a request was not done.
+pub struct Refusal {
+    status: u16,
+    /// The code as the older protocol has it, in a header.
+    query: Option<&'static str>,
+    body: String,
+}
+
+impl Refusal {
+    fn new(status: u16, query: &'static str, named: &'static str) -> Self {
+        let body = json!({ "__type": format!("com.amazonaws.sqs#{named}"), "message": "no" });
+        let query = Some(query).filter(|query| !query.is_empty());
+        Self { status, query, body: body.to_string() }
+    }
+
+    fn without_a_code(status: u16, body: &str) -> Self {
+        Self { status, query: None, body: body.to_owned() }
+    }
+
+    pub fn of_signature(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Keys => Self::new(403, "", "ExpiredTokenException"),
+            Wrong::Time => Self::new(403, "", "InvalidSignatureException"),
+            Wrong::Signature => {
+                Self::new(403, "SignatureDoesNotMatch;Sender", "SignatureDoesNotMatch")
+            }
+        }
+    }
+
+    /// One of the forms in which this is said.
+    pub fn draw(kind: QueueFaultKind, dice: &Dice) -> Self {
+        const HTML: &str = "<html><body>Service Unavailable</body></html>";
+        match (kind, dice.below(3)) {
+            (QueueFaultKind::Throttled, 0) => Self::without_a_code(429, ""),
+            (QueueFaultKind::Throttled, 1) => {
+                Self::new(403, "RequestThrottled;Sender", "RequestThrottled")
+            }
+            (QueueFaultKind::Throttled, _) => Self::new(400, "", "ThrottlingException"),
+            (QueueFaultKind::Missing, 0) => Self::new(400, "", "QueueDoesNotExist"),
+            (QueueFaultKind::Missing, _) => Self::new(
+                400,
+                "AWS.SimpleQueueService.NonExistentQueue;Sender",
+                "QueueDoesNotExist",
+            ),
+            (QueueFaultKind::Denied, 0) => Self::without_a_code(403, HTML),
+            (QueueFaultKind::Denied, 1) => Self::new(403, "AccessDenied;Sender", "AccessDenied"),
+            (QueueFaultKind::Denied, _) => Self::new(400, "", "AccessDeniedException"),
+            (QueueFaultKind::Unavailable, 0) => Self::without_a_code(503, HTML),
+            (QueueFaultKind::Unavailable, 1) => {
+                Self::new(500, "InternalFailure;Receiver", "InternalError")
+            }
+            (QueueFaultKind::Unavailable, _) => Self::without_a_code(500, ""),
+        }
+    }
+
+    pub fn answer(self, now_ms: i64) -> Answer {
+        let mut headers = vec![("date", date_header(now_ms))];
+        headers.extend(self.query.map(|query| ("x-amzn-query-error", query.to_owned())));
+        Answer { status: self.status, headers, body: self.body, gave: Vec::new() }
+    }
+}
+
+impl Answer {
+    /// What becomes of it on its way.
+    pub fn draw(mut self, conditions: &Conditions) -> Sent {
+        let (dice, strikes) = (&conditions.dice, |fault| conditions.strikes(fault));
+        if strikes(Fault::AnswerReplaced) {
+            let body = "<html><body>Gateway Time-out</body></html>".to_owned();
+            let (headers, gave) = (Vec::new(), Vec::new());
+            self = Self { status: dice.pick(&[502, 504]), headers, body, gave };
+        }
+        if self.body.len() > 1 && strikes(Fault::AnswerHalf) {
+            let mut end = 1 + dice.below(self.body.len() - 1);
+            while !self.body.is_char_boundary(end) {
+                end -= 1;
+            }
+            self.body.truncate(end);
+        }
+        if strikes(Fault::AnswerUntold) {
+            return self.untold(dice);
+        }
+        let (mut told, mut goes_on) = (self.body.len(), true);
+        if strikes(Fault::AnswerMisstated) {
+            let off = 1 + dice.below(20);
+            told = if dice.chance(0.5) { told + off } else { told.saturating_sub(off) };
+            goes_on = dice.chance(0.5);
+        }
+        let head = format!("{}content-length: {told}\r\n\r\n", self.head());
+        let body = std::mem::take(&mut self.body).into_bytes();
+        self.sent(head, &body, goes_on)
+    }
+
+    /// In chunks, or until the connection ends.
+    fn untold(mut self, dice: &Dice) -> Sent {
+        let body = std::mem::take(&mut self.body).into_bytes();
+        if dice.chance(0.3) {
+            let head = format!("{}connection: close\r\n\r\n", self.head());
+            return self.sent(head, &body, false);
+        }
+        let (mut chunks, mut rest) = (Vec::new(), &*body);
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(1 + dice.below(rest.len()));
+            chunks.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            chunks.extend_from_slice(chunk);
+            chunks.extend_from_slice(b"\r\n");
+            rest = after;
+        }
+        chunks.extend_from_slice(b"0\r\n\r\n");
+        let head = format!("{}transfer-encoding: chunked\r\n\r\n", self.head());
+        self.sent(head, &chunks, true)
+    }
+
+    fn sent(self, head: String, body: &[u8], goes_on: bool) -> Sent {
+        let (body_at, mut bytes) = (head.len(), head.into_bytes());
+        bytes.extend_from_slice(body);
+        Sent { bytes, body_at, gave: self.gave, goes_on }
+    }
+
+    fn head(&self) -> String {
+        let mut head = format!("HTTP/1.1 {} Simulated\r\n", self.status);
+        for (name, value) in &self.headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        head
+    }
+}
