@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use extension::Extension;
@@ -21,6 +22,7 @@ pub use extension::Extension;
 pub struct Held {
     table: Arc<Mutex<Table>>,
     stages: Arc<[AtomicUsize; Stage::ALL.len()]>,
+    hurries: Arc<Notify>,
 }
 
 /// How far a message is that is held. A jam is seen where most of them are.
@@ -255,6 +257,16 @@ impl Held {
         let Some(message) = table.messages.get_mut(&number) else { return Vec::new() };
         message.extensions.retain(|extension| !extension.is_answered());
         message.extensions.clone()
+    }
+
+    /// Something has entered that is due at once: an answer took most of its visibility timeout.
+    pub fn hurry(&self) {
+        self.hurries.notify_one();
+    }
+
+    /// Waits until [`Held::hurry`] is called, or was since this was last waited for.
+    pub async fn hurried(&self) {
+        self.hurries.notified().await;
     }
 
     /// How long until the next extension is due, at most `longest`.

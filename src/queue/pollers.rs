@@ -235,6 +235,9 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
         };
         let due = visibility::due(room.hidden_since(), context.traits.visibility_timeout);
         let (receipts, room) = self.hold(messages, room.permit, due);
+        if due <= Instant::now() {
+            context.held.hurry();
+        }
         let Used { messages: in_flight_messages_peak, bytes: in_flight_bytes_peak } =
             context.budget.peak();
         context.flow.signals.emit(&Received {

@@ -79,15 +79,22 @@ pub async fn run<Q: Queue>(
         while let Some(call) = listening(&mut given_up, calls.next()).await {
             given_up.extend(call);
         }
-        let pause = if extender.is_refused() {
+        if extender.is_refused() {
             // One more failure is enough to pause again.
             extender.refused.store(REFUSED_MAX - 1, Ordering::Relaxed);
-            backoff.next_interval()
-        } else {
-            backoff.reset();
-            extender.held.until_due(Instant::now(), LOOK_MAX.min(visibility_timeout / 6))
+            listening(&mut given_up, sleep(backoff.next_interval())).await;
+            continue;
+        }
+        backoff.reset();
+        let longest = LOOK_MAX.min(visibility_timeout / 6);
+        let pause = extender.held.until_due(Instant::now(), longest);
+        let due = async {
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = extender.held.hurried() => {}
+            }
         };
-        listening(&mut given_up, sleep(pause)).await;
+        listening(&mut given_up, due).await;
     }
 }
 
@@ -252,7 +259,64 @@ fn hidden(chunk: &[Due], answer: &Result<Vec<EntryOutcome>, QueueFault>) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::sync::Mutex;
+
+    use super::super::{Brought, Room};
     use super::*;
+    use crate::clock::SystemClock;
+    use crate::stop::Stop;
+
+    /// Hides whatever it is asked to, and keeps when that was.
+    #[derive(Default)]
+    struct Hides(Mutex<Vec<Instant>>);
+
+    impl Queue for Hides {
+        fn tells_size(&self) -> bool {
+            false
+        }
+
+        async fn receive_into(
+            &self,
+            _: usize,
+            _: Duration,
+            _: Option<&str>,
+            _: &mut impl Room,
+        ) -> Result<Brought, QueueFault> {
+            pending().await
+        }
+
+        async fn delete(&self, _: &[Arc<str>]) -> Result<Vec<EntryOutcome>, QueueFault> {
+            pending().await
+        }
+
+        async fn change_visibility(
+            &self,
+            handles: &[Arc<str>],
+            _: Duration,
+        ) -> Result<Vec<EntryOutcome>, QueueFault> {
+            self.0.lock().expect("no panic").push(Instant::now());
+            Ok(vec![EntryOutcome::Done; handles.len()])
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_as_it_comes_is_extended_at_once() {
+        let (queue, held) = (Arc::new(Hides::default()), Held::default());
+        let flow = Flow {
+            clock: Arc::new(SystemClock::default()),
+            stop: Stop::default(),
+            signals: Signals::default(),
+            retry: pauses(Duration::ZERO),
+        };
+        tokio::spawn(run(Arc::clone(&queue), held.clone(), Duration::from_mins(2), flow));
+        sleep(Duration::from_secs(1)).await;
+        let now = Instant::now();
+        let _number = held.enter("r".into(), now, now);
+        held.hurry();
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(*queue.0.lock().expect("no panic"), [now]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_near_the_hidden_max_shortens_no_neighbour() {

@@ -23,17 +23,6 @@ const OF_CALLS: &[Fault] = &[
     Fault::AppliedOutOfOrder,
     Fault::AppliedAfterGivenUp,
     Fault::HiddenWhileVisible,
-    Fault::QueueUnreachable,
-    Fault::IdleClosed,
-    Fault::KeysReplaced,
-    Fault::AnswerReplaced,
-    Fault::AnswerHalf,
-    Fault::AnswerUntold,
-    Fault::AnswerMisstated,
-    Fault::AnswerCut,
-    Fault::AnswerStalls,
-    Fault::AnswerSlow,
-    Fault::AnswerInPieces,
     Fault::StoreUnavailable,
     Fault::WriteAnswerLost,
     Fault::HalfApplied,
@@ -47,6 +36,21 @@ const OF_CALLS: &[Fault] = &[
     Fault::StoreSlow,
     Fault::KilledBeforeAct,
     Fault::KilledAfterAct,
+];
+
+/// Faults of the network to the queue, by request and answer, where the real adapter runs.
+const OF_NETWORK: &[Fault] = &[
+    Fault::QueueUnreachable,
+    Fault::IdleClosed,
+    Fault::KeysReplaced,
+    Fault::AnswerReplaced,
+    Fault::AnswerHalf,
+    Fault::AnswerUntold,
+    Fault::AnswerMisstated,
+    Fault::AnswerCut,
+    Fault::AnswerStalls,
+    Fault::AnswerSlow,
+    Fault::AnswerInPieces,
 ];
 
 /// Faults of what producers send, by message.
@@ -140,6 +144,7 @@ pub fn rates(dice: &Dice) -> [f64; Fault::ALL.len()] {
         return rates;
     }
     draw(OF_CALLS, 0.25, 0.01, 0.25);
+    draw(OF_NETWORK, 0.15, 0.01, 0.2);
     draw(OF_MESSAGES, 0.35, 0.02, 0.3);
     draw(OF_TIME, 0.25, 0.01, 0.1);
     draw(OF_RULES, 0.15, 0.05, 0.3);

@@ -8,6 +8,7 @@ mod answer;
 mod connection;
 mod keys;
 mod request;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -55,8 +56,18 @@ pub struct Endpoint {
     calls: Mutex<Vec<Call>>,
     /// Those that the worker has asked for and the queue has not acted on.
     receives: AtomicUsize,
-    /// What the queue gave, by receipt handle.
-    given: Mutex<BTreeMap<Arc<str>, Delivery>>,
+    gave: Mutex<Gave>,
+}
+
+/// What the queue gave.
+#[derive(Default)]
+struct Gave {
+    /// By receipt handle, with the number of its answer.
+    deliveries: BTreeMap<Arc<str>, (usize, Delivery)>,
+    /// How many each answer has.
+    answers: Vec<usize>,
+    /// Answers without any that were not brought yet.
+    empty: usize,
 }
 
 /// A call about handles that a worker has made.
@@ -80,7 +91,7 @@ impl Wired {
             keys: Arc::clone(&keys),
             calls: Mutex::default(),
             receives: AtomicUsize::new(0),
-            given: Mutex::default(),
+            gave: Mutex::default(),
         });
         let given = Given {
             url: URL.to_owned(),
@@ -104,8 +115,10 @@ impl Wired {
         self.endpoint.receives.fetch_add(1, Ordering::Relaxed);
         let mut watched = Watched { room, who: &self.endpoint.who };
         let brought = self.adapter.receive_into(max, wait, attempt, &mut watched).await?;
-        let gave = |message| self.endpoint.gave(message, brought.are_unread);
-        let deliveries = brought.messages.iter().filter_map(gave).collect();
+        if brought.messages.len() > max {
+            self.endpoint.violation(|| format!("brings more than {max} messages"));
+        }
+        let deliveries = self.endpoint.gave(&brought);
         Ok((brought, deliveries))
     }
 
@@ -148,29 +161,43 @@ impl Endpoint {
     /// An answer with these has begun to come. Between its question and then the worker cannot know
     /// since when they are hidden.
     fn gives(&self, deliveries: Vec<Delivery>) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gave = self.gave.lock().unwrap_or_else(PoisonError::into_inner);
+        gave.empty += usize::from(deliveries.is_empty());
+        let number = gave.answers.len();
+        gave.answers.push(deliveries.len());
         for mut delivery in deliveries {
             let known = Instant::now().checked_sub(BEGINS_AFTER);
             delivery.hidden_at = delivery.hidden_at.max(known.unwrap_or(delivery.hidden_at));
-            given.insert(Arc::clone(&delivery.message.receipt_handle), delivery);
+            let handle = Arc::clone(&delivery.message.receipt_handle);
+            gave.deliveries.insert(handle, (number, delivery));
         }
     }
 
-    /// What the queue gave with this handle. It is what came, or the adapter has made something up.
-    fn gave(&self, message: &QueueMessage, is_unread: bool) -> Option<Delivery> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let delivery = given.get(&message.receipt_handle).cloned();
-        drop(given);
-        let is_same = |delivery: &Delivery| {
-            let gave = &delivery.message;
-            let (id, fifo) = (&gave.message_id, &gave.fifo);
-            (id, fifo) == (&message.message_id, &message.fifo)
-                && (is_unread || is_same_text(gave, message))
+    /// What the queue gave for what the adapter brings. It is all of one answer and as it was sent,
+    /// or the adapter has made something up.
+    fn gave(&self, brought: &Brought) -> Vec<Delivery> {
+        let mut gave = self.gave.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |message: &QueueMessage| gave.deliveries.get(&message.receipt_handle).cloned();
+        let found: Vec<_> = brought.messages.iter().filter_map(of).collect();
+        let is_whole = match found.first() {
+            Some((number, _)) => {
+                found.iter().all(|(other, _)| other == number)
+                    && gave.answers[*number] == brought.messages.len()
+            }
+            None => brought.messages.is_empty() && gave.empty > 0,
         };
-        if !delivery.as_ref().is_some_and(is_same) {
-            self.violation(|| format!("brings {message:?}, which nobody gave so"));
+        gave.empty -= usize::from(found.is_empty() && gave.empty > 0);
+        drop(gave);
+        let (_, deliveries): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let is_same = |(message, delivery): (&QueueMessage, &Delivery)| {
+            let gave = &delivery.message;
+            (&gave.message_id, &gave.fifo) == (&message.message_id, &message.fifo)
+                && (brought.are_unread || is_same_text(gave, message))
+        };
+        if !is_whole || !brought.messages.iter().zip(&deliveries).all(is_same) {
+            self.violation(|| format!("brings {:?}, which nobody sent so", brought.messages));
         }
-        delivery
+        deliveries
     }
 
     /// Whether the queue may act on a receive: not more often than the worker asked for.

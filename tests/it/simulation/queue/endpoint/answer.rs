@@ -19,8 +19,8 @@ pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
-    /// What it brings.
-    gave: Vec<Delivery>,
+    /// What it brings, if it is one to a receive.
+    gave: Option<Vec<Delivery>>,
 }
 
 /// An answer as it goes over the connection.
@@ -28,15 +28,17 @@ pub struct Sent {
     pub bytes: Vec<u8>,
     /// Where its body begins.
     pub body_at: usize,
-    pub gave: Vec<Delivery>,
+    pub gave: Option<Vec<Delivery>>,
     /// Whether another request may follow.
     pub goes_on: bool,
+    /// Nothing but the connection's end tells that it is whole.
+    pub ends_with_it: bool,
 }
 
 pub fn of_receive(gave: Vec<Delivery>) -> Answer {
     let messages: Vec<_> = gave.iter().map(message).collect();
     let said = if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) };
-    Answer { gave, ..done(&said) }
+    Answer { gave: Some(gave), ..done(&said) }
 }
 
 fn message(delivery: &Delivery) -> Value {
@@ -100,7 +102,7 @@ pub fn of_batch(ids: &[String], outcomes: &[EntryOutcome], dice: &Dice) -> Answe
 
 fn done(said: &Value) -> Answer {
     let headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
-    Answer { status: 200, headers, body: said.to_string(), gave: Vec::new() }
+    Answer { status: 200, headers, body: said.to_string(), gave: None }
 }
 
 /// Says that a request was not done.
@@ -161,7 +163,7 @@ impl Refusal {
     pub fn answer(self, now_ms: i64) -> Answer {
         let mut headers = vec![("date", date_header(now_ms))];
         headers.extend(self.query.map(|query| ("x-amzn-query-error", query.to_owned())));
-        Answer { status: self.status, headers, body: self.body, gave: Vec::new() }
+        Answer { status: self.status, headers, body: self.body, gave: None }
     }
 }
 
@@ -171,7 +173,7 @@ impl Answer {
         let (dice, strikes) = (&conditions.dice, |fault| conditions.strikes(fault));
         if strikes(Fault::AnswerReplaced) {
             let body = "<html><body>Gateway Time-out</body></html>".to_owned();
-            let (headers, gave) = (Vec::new(), Vec::new());
+            let (headers, gave) = (Vec::new(), None);
             self = Self { status: dice.pick(&[502, 504]), headers, body, gave };
         }
         if self.body.len() > 1 && strikes(Fault::AnswerHalf) {
@@ -200,7 +202,7 @@ impl Answer {
         let body = std::mem::take(&mut self.body).into_bytes();
         if dice.chance(0.3) {
             let head = format!("{}connection: close\r\n\r\n", self.head());
-            return self.sent(head, &body, false);
+            return Sent { ends_with_it: true, ..self.sent(head, &body, false) };
         }
         let (mut chunks, mut rest) = (Vec::new(), &*body);
         while !rest.is_empty() {
@@ -218,7 +220,7 @@ impl Answer {
     fn sent(self, head: String, body: &[u8], goes_on: bool) -> Sent {
         let (body_at, mut bytes) = (head.len(), head.into_bytes());
         bytes.extend_from_slice(body);
-        Sent { bytes, body_at, gave: self.gave, goes_on }
+        Sent { bytes, body_at, gave: self.gave, goes_on, ends_with_it: false }
     }
 
     fn head(&self) -> String {

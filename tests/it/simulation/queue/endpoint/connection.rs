@@ -83,11 +83,13 @@ pub struct Connection {
     endpoint: Arc<Endpoint>,
     stream: BufReader<DuplexStream>,
     breaks: Arc<AtomicBool>,
+    /// Its end is that of the last answer.
+    ends_well: bool,
 }
 
 impl Connection {
     pub fn new(endpoint: Arc<Endpoint>, stream: DuplexStream, breaks: Arc<AtomicBool>) -> Self {
-        Self { endpoint, stream: BufReader::new(stream), breaks }
+        Self { endpoint, stream: BufReader::new(stream), breaks, ends_well: false }
     }
 
     pub async fn serve(mut self) {
@@ -100,7 +102,7 @@ impl Connection {
                 break;
             }
         }
-        let is_broken = self.conditions().dice.chance(0.5);
+        let is_broken = !self.ends_well && self.conditions().dice.chance(0.5);
         self.breaks.store(is_broken, Ordering::Relaxed);
     }
 
@@ -205,7 +207,7 @@ impl Connection {
             self.stream.write_all(&bytes[from..until]).await.ok()?;
             from = until;
             if from >= sent.body_at {
-                endpoint.gives(std::mem::take(&mut gave));
+                gave.take().into_iter().for_each(|gave| endpoint.gives(gave));
             }
             if stalls_at == Some(place) {
                 sleep(STALL).await;
@@ -215,6 +217,7 @@ impl Connection {
                 yield_now().await;
             }
         }
+        self.ends_well = sent.ends_with_it && ends_at == bytes.len();
         goes_on.then_some(())
     }
 }
