@@ -103,7 +103,9 @@ impl Plan {
             config.batch.docs_max = 1_000;
             config.queue.pollers_max = 8;
         }
-        let tells_size = dice.chance(0.5);
+        // Holding messages for a day takes tens of thousands of calls, which are costly byte by byte.
+        let is_long = outages.iter().any(|outage| outage.fault == Fault::LongOutage);
+        let tells_size = dice.chance(0.5) && !is_long;
         let small_first = if tells_size && rates[Fault::Large as usize] > 0.0 && dice.chance(0.3) {
             messages = wave(dice, &mut config, &mut rates);
             sending = Duration::from_millis(300);

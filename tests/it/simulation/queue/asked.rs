@@ -28,6 +28,10 @@ impl Asked {
         Self { at: Instant::now(), number: queue.call_sent(), listening }
     }
 
+    pub fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
     /// Whether the worker waits for the answer.
     pub fn is_listened_to(&self) -> bool {
         self.listening.strong_count() > 0

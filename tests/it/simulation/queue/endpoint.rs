@@ -42,6 +42,9 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// An answer that begins later is taken for one that has waited in a long poll.
 const BEGINS_AFTER: Duration = Duration::from_millis(500);
 
+/// A request arrives, and is acted on, within this time of its call.
+const KNOWN_FOR: Duration = Duration::from_mins(5);
+
 /// One life's way to the queue: the real adapter, and the endpoint that it speaks with.
 pub struct Wired {
     adapter: SqsQueue,
@@ -53,7 +56,7 @@ pub struct Endpoint {
     queue: Arc<Queue>,
     who: Arc<Life>,
     keys: Arc<Keys>,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Calls>,
     /// Those that the worker has asked for and the queue has not acted on.
     receives: AtomicUsize,
     gave: Mutex<Gave>,
@@ -70,7 +73,14 @@ struct Gave {
     empty: usize,
 }
 
-/// A call about handles that a worker has made.
+/// Calls about handles, by their number.
+#[derive(Default)]
+struct Calls {
+    next: u64,
+    known: BTreeMap<u64, Call>,
+}
+
+/// A call that a worker has made.
 struct Call {
     request: Request,
     handles: Vec<Arc<str>>,
@@ -129,7 +139,7 @@ impl Wired {
         timeout: Duration,
     ) -> Result<Vec<EntryOutcome>, QueueFault> {
         let listening = Arc::new(());
-        self.endpoint.calls().push(Call {
+        self.endpoint.calls().make(Call {
             request,
             handles: handles.to_vec(),
             hide: timeout,
@@ -148,8 +158,20 @@ impl Wired {
     }
 }
 
+impl Calls {
+    fn make(&mut self, call: Call) {
+        while let Some(oldest) = self.known.first_entry()
+            && oldest.get().asked.age() > KNOWN_FOR
+        {
+            oldest.remove();
+        }
+        self.known.insert(self.next, call);
+        self.next += 1;
+    }
+}
+
 impl Endpoint {
-    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -217,19 +239,19 @@ impl Endpoint {
         request: Request,
         handles: &[Arc<str>],
         hide: Duration,
-    ) -> Option<(usize, Asked)> {
+    ) -> Option<(u64, Asked)> {
         let mut calls = self.calls();
         let is_same =
             |call: &Call| (call.request, call.hide) == (request, hide) && call.handles == handles;
-        let open = || calls.iter().enumerate().filter(|(_, call)| is_same(call) && !call.acts);
+        let open = || calls.known.iter().filter(|(_, call)| is_same(call) && !call.acts);
         let found =
             open().find(|(_, call)| call.asked.is_listened_to()).or_else(|| open().next_back());
         if let Some((number, call)) = found {
-            let asked = call.asked.clone();
-            calls[number].acts = true;
+            let (number, asked) = (*number, call.asked.clone());
+            calls.known.entry(number).and_modify(|call| call.acts = true);
             return Some((number, asked));
         }
-        let again = if calls.iter().any(is_same) { " once more" } else { "" };
+        let again = if calls.known.values().any(is_same) { " once more" } else { "" };
         drop(calls);
         self.violation(|| {
             format!("sends {request:?} {handles:?} for {hide:?}{again}, and was not asked to")
@@ -237,8 +259,9 @@ impl Endpoint {
         None
     }
 
-    fn says(&self, number: usize, outcomes: &[EntryOutcome]) {
-        self.calls()[number].said = Some(outcomes.to_vec());
+    fn says(&self, number: u64, outcomes: &[EntryOutcome]) {
+        let said = |call: &mut Call| call.said = Some(outcomes.to_vec());
+        self.calls().known.entry(number).and_modify(said);
     }
 
     /// What the adapter makes of an answer is what was said.
@@ -249,7 +272,11 @@ impl Endpoint {
                 && call.handles == handles
                 && said.eq(outcomes.iter().map(std::mem::discriminant))
         };
-        if !self.calls().iter().any(is_same) {
+        let mut calls = self.calls();
+        let found = calls.known.iter().find(|(_, call)| is_same(call)).map(|(number, _)| *number);
+        let is_said = found.and_then(|number| calls.known.remove(&number)).is_some();
+        drop(calls);
+        if !is_said {
             self.violation(|| {
                 format!("hears of {request:?} {handles:?}: {outcomes:?}, which nobody said")
             });
