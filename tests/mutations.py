@@ -321,6 +321,24 @@ MUTATIONS = [
         "max_number_of_messages: BATCH_MAX,",
     ),
     (
+        "extend what comes late at the next look",
+        "src/queue/pollers.rs",
+        "context.held.hurry();",
+        "",
+    ),
+    (
+        "ask a FIFO queue without the id of the attempt",
+        "src/queue/sqs.rs",
+        "attempt_id: attempt,",
+        "attempt_id: attempt.filter(|_| false),",
+    ),
+    (
+        "sign for the day before",
+        "src/queue/sqs/lean/signer.rs",
+        ".filter(|kept| kept.day() == &date[..DAY_LENGTH])",
+        "",
+    ),
+    (
         "send another's receipt handle",
         "src/queue/sqs/wire/request.rs",
         "let entry = Entry { id, receipt_handle: handle,",
@@ -378,8 +396,8 @@ MUTATIONS = [
     (
         "read the rest of a text that is passed over",
         "src/queue/sqs/wire/skim.rs",
-        "let is_end = |is_escaped: bool| !is_escaped && byte == b'\"';",
-        "let is_end = |_: bool| byte == b'\"';",
+        "b'\"' if !is_escaped => At::Between, _ => At::TextLeftOut",
+        "b'\"' => At::Between,\n            _ => At::TextLeftOut",
     ),
     (
         "bring what is not read without its place in its group",
@@ -436,7 +454,7 @@ def run(at, target):
     build = [CARGO, "test", "--locked", "--profile", "demo", "--test", "it"]
     test = "simulation::every_promise_holds_in_as_many_worlds_as_you_like"
     ways = dict(cwd=at, env=environment, capture_output=True, text=True)
-    # Beside the time limit: a build takes what the machine has left for it, a mutation that hangs has no end.
+    # Outside the time limit: a build takes what the machine has left for it, a mutation that hangs has no end.
     built = subprocess.run([*build, "--no-run"], **ways)
     if built.returncode != 0:
         return None, 0, built.stderr[-2000:]

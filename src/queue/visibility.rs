@@ -88,13 +88,14 @@ pub async fn run<Q: Queue>(
         backoff.reset();
         let longest = LOOK_MAX.min(visibility_timeout / 6);
         let pause = extender.held.until_due(Instant::now(), longest);
-        let due = async {
+        let until_next = async {
             tokio::select! {
-                () = sleep(pause) => {}
+                biased;
                 () = extender.held.hurried() => {}
+                () = sleep(pause) => {}
             }
         };
-        listening(&mut given_up, due).await;
+        listening(&mut given_up, until_next).await;
     }
 }
 

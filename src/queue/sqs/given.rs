@@ -1,6 +1,9 @@
 //! A queue whose surroundings are handed in: connections instead of a network, and another clock and
 //! other credentials than this machine's. In the simulation it stands between the pipeline and a
 //! server that exists in memory alone.
+//!
+//! It is in every build. Left out of some, what is shipped would be another transport than the one
+//! that is proven.
 
 use std::sync::{Arc, LazyLock};
 

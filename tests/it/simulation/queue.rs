@@ -294,7 +294,8 @@ impl Queue {
             sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
             receive_count: slot.receive_count,
             fifo,
-            sender: None,
+            // Two who take turns.
+            sender: Some(format!("producer {}", number % 2).into()),
             trace_header: None,
         }
     }

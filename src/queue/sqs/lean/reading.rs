@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
@@ -21,6 +22,9 @@ pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What room is asked for first where an answer does not tell its size; then for twice what came.
 const UNTOLD_BYTES: usize = 64 * 1024;
+
+/// How much of an answer is looked through at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The longest that nothing comes of an answer that has begun.
 const PIECE_MAX: Duration = Duration::from_secs(10);
@@ -114,8 +118,14 @@ impl Pieces {
     /// The receipt handles alone, of what has come and what is still to come.
     async fn read_handles(mut self, until: Instant) -> Result<Vec<Unread>, Failure> {
         let mut skim = Skim::default();
-        let mut is_answer = skim.take(&std::mem::take(&mut self.first))
-            && skim.take(&std::mem::take(&mut self.joined));
+        let mut is_answer = true;
+        for come in [self.first, self.joined.freeze()] {
+            for piece in come.chunks(PIECE_BYTES) {
+                is_answer = is_answer && skim.take(piece);
+                // What has come may be all of a large answer, and others want their turn.
+                yield_now().await;
+            }
+        }
         while is_answer && let Some(piece) = next(&mut self.rest, until).await? {
             is_answer = skim.take(&piece);
         }

@@ -1,5 +1,5 @@
-//! An answer for which there is no room, piece by piece: all of its JSON but its long texts, which
-//! are the bodies.
+//! An answer for which there is no room, piece by piece: all of its JSON but long texts, which are
+//! bodies, and what producers have attached.
 
 use super::answer::{Unread, handles};
 
@@ -7,14 +7,26 @@ use super::answer::{Unread, handles};
 /// "queue and message identifiers"), and may be written with escapes.
 const TEXT_BYTES_MAX: usize = 2 * 1024;
 
-/// What is left of an answer with ten messages, each of ten attributes, is half of this.
-const LEFT_BYTES_MAX: usize = 512 * 1024;
+/// Ten messages leave less: a handle, the beginning of a body and what the queue knows of each.
+const LEFT_BYTES_MAX: usize = 128 * 1024;
+
+/// What is passed over whole: ten attributes for each message, of any size.
+const ATTACHED: &[u8] = b"\"MessageAttributes\"";
+
+/// The objects and lists around the members of a message.
+const MEMBERS_DEPTH: usize = 3;
 
 /// What is left of an answer so far.
 #[derive(Debug, Default)]
 pub struct Skim {
     left: Vec<u8>,
     at: At,
+    /// Objects and lists that are open.
+    depth: usize,
+    /// Where the last text begins in what is left; a name, where a colon follows.
+    text: usize,
+    /// In what is passed over.
+    is_passing: bool,
 }
 
 /// Where the next byte stands.
@@ -22,10 +34,13 @@ pub struct Skim {
 enum At {
     #[default]
     Between,
-    /// In a text that began there in what is left.
-    Text { start: usize, is_escaped: bool },
-    /// In a text that was too long.
-    LongText { is_escaped: bool },
+    Text {
+        is_escaped: bool,
+    },
+    /// In a text that is left out.
+    TextLeftOut {
+        is_escaped: bool,
+    },
 }
 
 impl Skim {
@@ -33,32 +48,59 @@ impl Skim {
     #[must_use]
     pub fn take(&mut self, piece: &[u8]) -> bool {
         for byte in piece {
-            self.take_byte(*byte);
+            match self.at {
+                At::Between => self.between(*byte),
+                At::Text { is_escaped } => self.in_text(*byte, is_escaped),
+                At::TextLeftOut { is_escaped } => self.in_text_left_out(*byte, is_escaped),
+            }
+            if self.left.len() > LEFT_BYTES_MAX {
+                return false;
+            }
         }
-        self.left.len() <= LEFT_BYTES_MAX
+        true
     }
 
-    fn take_byte(&mut self, byte: u8) {
-        if let At::Text { start, is_escaped } = self.at
-            && self.left.len() - start > TEXT_BYTES_MAX
-        {
-            self.left.truncate(start);
-            self.left.extend_from_slice(b"null");
-            self.at = At::LongText { is_escaped };
+    fn between(&mut self, byte: u8) {
+        if self.is_passing && self.depth == MEMBERS_DEPTH && matches!(byte, b',' | b'}') {
+            self.is_passing = false;
         }
-        let is_end = |is_escaped: bool| !is_escaped && byte == b'"';
-        let escapes = |is_escaped: bool| !is_escaped && byte == b'\\';
-        self.at = match self.at {
-            At::LongText { is_escaped } if is_end(is_escaped) => return self.at = At::Between,
-            At::LongText { is_escaped } => {
-                return self.at = At::LongText { is_escaped: escapes(is_escaped) };
+        match byte {
+            b'"' if self.is_passing => self.at = At::TextLeftOut { is_escaped: false },
+            b'"' => {
+                (self.text, self.at) = (self.left.len(), At::Text { is_escaped: false });
             }
-            At::Between if byte == b'"' => At::Text { start: self.left.len(), is_escaped: false },
-            At::Between => At::Between,
-            At::Text { is_escaped, .. } if is_end(is_escaped) => At::Between,
-            At::Text { start, is_escaped } => At::Text { start, is_escaped: escapes(is_escaped) },
-        };
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        if !self.is_passing {
+            self.left.push(byte);
+        }
+        let is_of_message = byte == b':' && self.depth == MEMBERS_DEPTH;
+        if is_of_message && !self.is_passing && self.left[self.text..].starts_with(ATTACHED) {
+            self.is_passing = true;
+            self.left.extend_from_slice(b"null");
+        }
+    }
+
+    fn in_text(&mut self, byte: u8, is_escaped: bool) {
+        if self.left.len() - self.text > TEXT_BYTES_MAX {
+            self.left.truncate(self.text);
+            self.left.extend_from_slice(b"null");
+            return self.in_text_left_out(byte, is_escaped);
+        }
         self.left.push(byte);
+        self.at = match byte {
+            b'"' if !is_escaped => At::Between,
+            _ => At::Text { is_escaped: byte == b'\\' && !is_escaped },
+        };
+    }
+
+    fn in_text_left_out(&mut self, byte: u8, is_escaped: bool) {
+        self.at = match byte {
+            b'"' if !is_escaped => At::Between,
+            _ => At::TextLeftOut { is_escaped: byte == b'\\' && !is_escaped },
+        };
     }
 
     /// The receipt handles, once all has come; `None` where it cannot be read.
@@ -99,6 +141,19 @@ mod tests {
         let mut skim = Skim::default();
         assert!(skim.take(b"\"") && (0..1_000).all(|_| skim.take(&[b'x'; 1_024])));
         assert!(skim.handles().is_none());
+    }
+
+    #[test]
+    fn what_is_attached_is_passed_over_whatever_it_is() {
+        let attached: serde_json::Map<_, _> = (0..10)
+            .map(|number| (format!("a{number}\\"), json!({ "StringValue": "}],\"".repeat(250) })))
+            .collect();
+        let mut one = message("h", "\"MessageAttributes\":{");
+        one["MessageAttributes"] = json!(attached);
+        let mut skim = Skim::default();
+        assert!(skim.take(json!({ "Messages": vec![one; 10] }).to_string().as_bytes()));
+        assert_eq!(skim.handles().expect("readable").len(), 10);
+        assert!(skim.left.len() < 4 * 1024, "{} bytes are left", skim.left.len());
     }
 
     proptest! {

@@ -1,5 +1,4 @@
-//! A call about receipt handles, as it was when the worker made it: the queue may act on it at any
-//! later time.
+//! A call as it was when the worker made it: the queue may act on it at any later time.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -28,15 +27,6 @@ impl Asked {
         Self { at: Instant::now(), number: queue.call_sent(), listening }
     }
 
-    pub fn age(&self) -> Duration {
-        self.at.elapsed()
-    }
-
-    /// Whether the worker waits for the answer.
-    pub fn is_listened_to(&self) -> bool {
-        self.listening.strong_count() > 0
-    }
-
     /// The queue acts.
     pub fn apply(
         &self,
@@ -52,7 +42,8 @@ impl Asked {
         }
         let outcomes = queue.change_visibility(handles, timeout);
         if request == Request::Hide {
-            if !self.is_listened_to() && outcomes.contains(&EntryOutcome::Done) {
+            let is_given_up = self.listening.strong_count() == 0;
+            if is_given_up && outcomes.contains(&EntryOutcome::Done) {
                 who.conditions().history.saw(Fault::AppliedAfterGivenUp);
             }
             conduct::hides(who, handles, &outcomes, self.at);

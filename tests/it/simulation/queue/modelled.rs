@@ -1,5 +1,5 @@
-//! A transport that is not there: calls reach the queue as they are meant, and their answers are
-//! read once there is room for the largest. So does the AWS SDK, which cannot run here.
+//! A transport that is not there: calls reach the queue as they are meant, and an answer is read
+//! once there is room for the largest. So it is with the AWS SDK, which cannot run here.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,8 +19,8 @@ pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
-    /// What it brings, if it is one to a receive.
-    gave: Option<Vec<Delivery>>,
+    /// What it brings, if it is one to a receive, and the number of that.
+    gave: Option<(u64, Vec<Delivery>)>,
 }
 
 /// An answer as it goes over the connection.
@@ -28,29 +28,36 @@ pub struct Sent {
     pub bytes: Vec<u8>,
     /// Where its body begins.
     pub body_at: usize,
-    pub gave: Option<Vec<Delivery>>,
+    pub gave: Option<(u64, Vec<Delivery>)>,
     /// Whether another request may follow.
     pub goes_on: bool,
     /// Nothing but the connection's end tells that it is whole.
     pub ends_with_it: bool,
 }
 
-pub fn of_receive(gave: Vec<Delivery>) -> Answer {
-    let messages: Vec<_> = gave.iter().map(message).collect();
+/// With what is `named` of each message, and nothing else.
+pub fn of_receive(number: u64, gave: Vec<Delivery>, named: &[String]) -> Answer {
+    let messages: Vec<_> = gave.iter().map(|delivery| message(delivery, named)).collect();
     let said = if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) };
-    Answer { gave: Some(gave), ..done(&said) }
+    Answer { gave: Some((number, gave)), ..done(&said) }
 }
 
-fn message(delivery: &Delivery) -> Value {
+fn message(delivery: &Delivery, named: &[String]) -> Value {
     let message = &delivery.message;
-    let mut system = json!({
-        "SentTimestamp": message.sent_ms.to_string(),
-        "ApproximateReceiveCount": message.receive_count.to_string(),
-    });
-    if let Some(fifo) = &message.fifo {
-        system["MessageGroupId"] = json!(fifo.group);
-        system["SequenceNumber"] = json!(fifo.sequence.to_string());
-    }
+    let is_named = |name: &str| named.iter().any(|named| named == name);
+    let fifo = message.fifo.as_ref();
+    let known = [
+        ("SentTimestamp", Some(message.sent_ms.to_string())),
+        ("ApproximateReceiveCount", Some(message.receive_count.to_string())),
+        ("ApproximateFirstReceiveTimestamp", Some("0".to_owned())),
+        ("MessageGroupId", fifo.map(|fifo| fifo.group.clone())),
+        ("SequenceNumber", fifo.map(|fifo| fifo.sequence.to_string())),
+        ("SenderId", message.sender.as_deref().map(str::to_owned)),
+        ("AWSTraceHeader", message.trace_header.clone()),
+    ];
+    let known = known.into_iter().filter(|(name, _)| is_named(name));
+    let system: Map<_, _> =
+        known.filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))).collect();
     let mut attributes = Map::new();
     for (name, value) in &message.attributes {
         let value = match value {
@@ -68,7 +75,7 @@ fn message(delivery: &Delivery) -> Value {
         "Body": message.body,
         "Attributes": system,
     });
-    if !attributes.is_empty() {
+    if !attributes.is_empty() && is_named("All") {
         all["MessageAttributes"] = Value::Object(attributes);
     }
     all
@@ -106,6 +113,7 @@ fn done(said: &Value) -> Answer {
 }
 
 /// Says that a request was not done.
+#[derive(Clone)]
 pub struct Refusal {
     status: u16,
     /// The code as the older protocol has it, in a header.
@@ -124,10 +132,20 @@ impl Refusal {
         Self { status, query: None, body: body.to_owned() }
     }
 
-    pub fn of_signature(wrong: Wrong) -> Self {
+    pub fn of_signature(wrong: Wrong, dice: &Dice) -> Self {
         match wrong {
-            Wrong::Keys => Self::new(403, "", "ExpiredTokenException"),
-            Wrong::Time => Self::new(403, "", "InvalidSignatureException"),
+            Wrong::Keys => dice.pick(&[
+                Self::new(403, "", "ExpiredTokenException"),
+                Self::new(403, "ExpiredToken;Sender", "ExpiredToken"),
+                Self::new(403, "InvalidClientTokenId;Sender", "UnrecognizedClientException"),
+                Self::new(403, "", "InvalidAccessKeyId"),
+            ]),
+            Wrong::Time => dice.pick(&[
+                Self::new(403, "", "InvalidSignatureException"),
+                Self::new(403, "SignatureDoesNotMatch;Sender", "SignatureDoesNotMatch"),
+                Self::new(400, "RequestExpired;Sender", "RequestExpired"),
+                Self::new(403, "", "RequestTimeTooSkewed"),
+            ]),
             Wrong::Signature => {
                 Self::new(403, "SignatureDoesNotMatch;Sender", "SignatureDoesNotMatch")
             }

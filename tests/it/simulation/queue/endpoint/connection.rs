@@ -15,26 +15,27 @@ use tokio::time::{sleep, timeout};
 use crate::simulation::conditions::Conditions;
 use crate::simulation::fault::Fault;
 use crate::simulation::queue::fate;
-use crate::simulation::wire::send;
+use crate::simulation::wire::{Fate, send};
 
 use super::Endpoint;
 use super::answer::{self, Answer, Refusal};
+use super::calls::{Said, Wanted};
 use super::keys::Wrong;
-use super::request::{Request, Wanted};
+use super::request::{Ask, HttpRequest};
 
 /// Nothing comes for longer than any adapter waits for a piece of an answer.
 const STALL: Duration = Duration::from_mins(2);
 
-/// The longest that an answer comes in parts.
-const PARTS_MAX: usize = 30;
+/// The most places at which an answer is broken into pieces.
+const PIECES_MAX: usize = 30;
 
 /// The worker's end. It tells a connection that breaks from one that ends.
-pub struct Client {
+pub struct WorkersEnd {
     stream: DuplexStream,
     breaks: Arc<AtomicBool>,
 }
 
-impl Client {
+impl WorkersEnd {
     pub fn new(stream: DuplexStream) -> Self {
         Self { stream, breaks: Arc::default() }
     }
@@ -45,7 +46,7 @@ impl Client {
     }
 }
 
-impl AsyncRead for Client {
+impl AsyncRead for WorkersEnd {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -60,7 +61,7 @@ impl AsyncRead for Client {
     }
 }
 
-impl AsyncWrite for Client {
+impl AsyncWrite for WorkersEnd {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -110,12 +111,12 @@ impl Connection {
         self.endpoint.who.conditions()
     }
 
-    async fn next(&mut self) -> Option<Request> {
+    async fn next(&mut self) -> Option<HttpRequest> {
         if !self.conditions().draws(Fault::IdleClosed) {
-            return Request::read(&mut self.stream).await;
+            return HttpRequest::read(&mut self.stream).await;
         }
         let idle = self.conditions().dice.between_ms(0, 25_000);
-        let next = timeout(idle, Request::read(&mut self.stream)).await;
+        let next = timeout(idle, HttpRequest::read(&mut self.stream)).await;
         next.unwrap_or_else(|_| {
             self.conditions().history.saw(Fault::IdleClosed);
             None
@@ -123,7 +124,7 @@ impl Connection {
     }
 
     /// What the queue says to a request. `None` where nothing comes any more.
-    async fn answer(&self, request: &Request) -> Option<Answer> {
+    async fn answer(&self, request: &HttpRequest) -> Option<Answer> {
         let (endpoint, conditions) = (&self.endpoint, self.conditions());
         let mut checked = endpoint.keys.check(request);
         if checked.is_ok() && conditions.strikes(Fault::KeysReplaced) {
@@ -136,15 +137,15 @@ impl Connection {
                 Wrong::Time => conditions.history.saw(Fault::SignedAtWrongTime),
                 Wrong::Signature => endpoint.violation(|| "signs a request wrong".to_owned()),
             }
-            return Some(self.refusal(Refusal::of_signature(wrong)));
+            return Some(self.refusal(Refusal::of_signature(wrong, &conditions.dice)));
         }
-        let Some(wanted) = request.wanted().filter(|_| request.path == "/") else {
-            endpoint.violation(|| "sends what is no request of SQS".to_owned());
+        let Some(ask) = request.ask() else {
+            endpoint.violation(|| "sends what is no request to its queue".to_owned());
             return None;
         };
-        let asked_of = match &wanted {
+        let asked_of = match &ask.wanted {
             Wanted::Receive { .. } => None,
-            Wanted::Handles { request, .. } => Some(*request),
+            Wanted::Settle { request, .. } => Some(*request),
         };
         let (fate, kind) = fate::draw(conditions, asked_of);
         if !fate.acts {
@@ -152,25 +153,36 @@ impl Connection {
             let is_gone = kind == QueueFaultKind::Unavailable && conditions.dice.chance(0.4);
             return (!is_gone).then(|| self.refusal(Refusal::draw(kind, &conditions.dice)));
         }
+        self.act(ask, fate).await
+    }
+
+    /// The queue acts, unless the worker did not ask for that.
+    async fn act(&self, Ask { wanted, ids, named }: Ask, fate: Fate) -> Option<Answer> {
+        let endpoint = &self.endpoint;
+        let (number, asked) = match endpoint.calls.acts(&wanted) {
+            Ok(made) => made,
+            Err(wrong) => {
+                endpoint.violation(|| format!("sends {wanted:?} {wrong}"));
+                return None;
+            }
+        };
         let acting = Arc::clone(endpoint);
         match wanted {
             Wanted::Receive { max, wait, attempt } => {
                 let act = async move {
-                    acting.receives();
                     let gave = acting.queue.receive(max, wait, attempt.as_deref()).await;
-                    answer::of_receive(gave)
+                    answer::of_receive(number, gave, &named)
                 };
                 send(&endpoint.who, fate, act).await.ok()
             }
-            Wanted::Handles { handles, ids, request, hide } => {
-                let (number, asked) = endpoint.asked(request, &handles, hide)?;
+            Wanted::Settle { handles, request, hide } => {
                 let act = async move {
-                    let outcomes = asked.apply(&acting.queue, &acting.who, &handles, request, hide);
-                    acting.says(number, &outcomes);
-                    outcomes
+                    let did = asked.apply(&acting.queue, &acting.who, &handles, request, hide);
+                    acting.calls.says(number, Said::Did(did.clone()));
+                    did
                 };
-                let outcomes: Vec<EntryOutcome> = send(&endpoint.who, fate, act).await.ok()?;
-                Some(answer::of_batch(&ids, &outcomes, &conditions.dice))
+                let did: Vec<EntryOutcome> = send(&endpoint.who, fate, act).await.ok()?;
+                Some(answer::of_batch(&ids, &did, &self.conditions().dice))
             }
         }
     }
@@ -195,11 +207,13 @@ impl Connection {
             (conditions.strikes(Fault::AnswerSlow), conditions.strikes(Fault::AnswerInPieces));
         let parts = match (is_slow, is_in_pieces) {
             (true, _) => 1 + dice.below(4),
-            (false, true) => 1 + dice.below(PARTS_MAX),
+            (false, true) => 1 + dice.below(PIECES_MAX),
             (false, false) => 0,
         };
         let mut places: Vec<_> = (0..parts).map(|_| dice.below(bytes.len())).collect();
         places.extend(stalls_at);
+        // What comes behind may wait for room.
+        places.push(sent.body_at);
         places.sort_unstable();
         let mut from = 0;
         for place in places.into_iter().chain([ends_at]) {
@@ -207,7 +221,7 @@ impl Connection {
             self.stream.write_all(&bytes[from..until]).await.ok()?;
             from = until;
             if from >= sent.body_at {
-                gave.take().into_iter().for_each(|gave| endpoint.gives(gave));
+                gave.take().into_iter().for_each(|(number, gave)| endpoint.gives(number, gave));
             }
             if stalls_at == Some(place) {
                 sleep(STALL).await;

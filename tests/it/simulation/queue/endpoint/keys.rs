@@ -3,8 +3,8 @@
 //! Signature Version 4, for any request, where the adapter has it for one kind alone.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -14,7 +14,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use super::request::Request;
+use super::REGION;
+use super::request::HttpRequest;
 use crate::simulation::life::Life;
 use crate::simulation::traffic::EPOCH_MS;
 
@@ -27,6 +28,8 @@ const LOOKED_AT: f64 = 0.25;
 pub struct Keys {
     who: Arc<Life>,
     generation: AtomicU32,
+    /// Keys and scope of the last signature that was computed.
+    looked_at: Mutex<String>,
 }
 
 /// What is wrong with a request.
@@ -41,7 +44,7 @@ pub enum Wrong {
 
 impl Keys {
     pub fn new(who: Arc<Life>) -> Self {
-        Self { who, generation: AtomicU32::new(1) }
+        Self { who, generation: AtomicU32::new(1), looked_at: Mutex::default() }
     }
 
     /// Those of before hold no longer.
@@ -60,37 +63,84 @@ impl Keys {
         EPOCH_MS + i64::try_from(self.who.conditions().age().as_millis()).expect("worlds are short")
     }
 
-    pub fn check(&self, request: &Request) -> Result<(), Wrong> {
+    pub fn check(&self, request: &HttpRequest) -> Result<(), Wrong> {
         let keys = self.now();
-        let signed = request.header("authorization").unwrap_or_default();
-        let part = |name: &str| {
-            let from = signed.find(name)? + name.len();
-            signed[from..].split([',', ' ']).next()
-        };
-        let (Some(scope), Some(names), Some(signature)) =
-            (part("Credential="), part("SignedHeaders="), part("Signature="))
-        else {
-            return Err(Wrong::Signature);
-        };
-        let (key, scope) = scope.split_once('/').ok_or(Wrong::Signature)?;
-        if key != keys.access_key_id() {
+        let signed = Signed::of(request).ok_or(Wrong::Signature)?;
+        if signed.key != keys.access_key_id() {
             return Err(Wrong::Keys);
         }
-        let date = request.header("x-amz-date").ok_or(Wrong::Signature)?;
-        let signed_ms = ms(date).ok_or(Wrong::Signature)?;
+        let signed_ms = ms(signed.date).ok_or(Wrong::Signature)?;
         if (signed_ms - self.now_ms()).abs() > SKEW_MAX_MS {
+            self.looks_at_next();
             return Err(Wrong::Time);
         }
-        if request.header("x-amz-security-token") != keys.session_token() {
-            return Err(Wrong::Signature);
-        }
-        // It costs as much as all the rest of a call. An adapter that signs wrong does it again.
-        let is_looked_at = self.who.conditions().dice.chance(LOOKED_AT);
+        let is_right = signed.names_all_of(request)
+            && signed.is_of_its_day()
+            && request.header("x-amz-security-token") == keys.session_token();
         let secret = keys.secret_access_key();
-        if is_looked_at && signature != sign(request, secret, scope, names, date) {
+        let is_looked_at = self.is_looked_at(signed.scope);
+        if !is_right || is_looked_at && signed.signature != sign(request, secret, &signed) {
             return Err(Wrong::Signature);
         }
         Ok(())
+    }
+
+    /// To compute a signature costs as much as all the rest of a call. The first with other keys, for
+    /// another day or after a refusal is looked at, and a share of the others.
+    fn is_looked_at(&self, scope: &str) -> bool {
+        let now = format!("{} {scope}", self.generation.load(Ordering::Relaxed));
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *looked_at != now;
+        *looked_at = now;
+        drop(looked_at);
+        is_new || self.who.conditions().dice.chance(LOOKED_AT)
+    }
+
+    fn looks_at_next(&self) {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// What a request says of its signature.
+struct Signed<'a> {
+    key: &'a str,
+    /// Day, region, service and what ends it.
+    scope: &'a str,
+    names: &'a str,
+    signature: &'a str,
+    date: &'a str,
+}
+
+impl<'a> Signed<'a> {
+    fn of(request: &'a HttpRequest) -> Option<Self> {
+        let signed = request.header("authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
+        let part = |name: &str| signed.split(", ").find_map(|part| part.strip_prefix(name));
+        let (key, scope) = part("Credential=")?.split_once('/')?;
+        let date = request.header("x-amz-date")?;
+        Some(Self {
+            key,
+            scope,
+            names: part("SignedHeaders=")?,
+            signature: part("Signature=")?,
+            date,
+        })
+    }
+
+    fn is_of_its_day(&self) -> bool {
+        self.date
+            .get(..8)
+            .is_some_and(|day| self.scope == format!("{day}/{REGION}/sqs/aws4_request"))
+    }
+
+    /// Whether all is signed that has to be, in order.
+    fn names_all_of(&self, request: &HttpRequest) -> bool {
+        let names: Vec<_> = self.names.split(';').collect();
+        let has_to_be = |name: &str| name == "host" || name.starts_with("x-amz-");
+        names.is_sorted()
+            && request
+                .header_names()
+                .filter(|name| has_to_be(name))
+                .all(|name| names.contains(&name))
     }
 }
 
@@ -105,7 +155,8 @@ fn ms(date: &str) -> Option<i64> {
 
 /// The signature that this request has to have.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
-fn sign(request: &Request, secret: &str, scope: &str, names: &str, date: &str) -> String {
+fn sign(request: &HttpRequest, secret: &str, signed: &Signed<'_>) -> String {
+    let Signed { scope, names, date, .. } = signed;
     let header = |name| format!("{name}:{}", request.header(name).unwrap_or_default().trim());
     let headers: Vec<_> = names.split(';').map(header).collect();
     let headers = headers.join("\n");

@@ -7,21 +7,27 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use crate::simulation::conduct;
+use crate::simulation::conduct::Request;
 
-pub struct Request {
+use super::URL;
+use super::calls::Wanted;
+
+pub struct HttpRequest {
     pub path: String,
     headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
 
-/// What is asked of the queue.
-pub enum Wanted {
-    Receive { max: usize, wait: Duration, attempt: Option<String> },
-    Handles { handles: Vec<Arc<str>>, ids: Vec<String>, request: conduct::Request, hide: Duration },
+/// What a request asks for, and how the answer is to look.
+pub struct Ask {
+    pub wanted: Wanted,
+    /// Of the entries of a batch.
+    pub ids: Vec<String>,
+    /// What a receive is to tell of each message beside its body.
+    pub named: Vec<String>,
 }
 
-impl Request {
+impl HttpRequest {
     /// The next one. `None` where the connection ends before it is whole, or it is none.
     pub async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Self> {
         let line = line(stream).await?;
@@ -44,34 +50,68 @@ impl Request {
         self.headers.get(name).map(String::as_str)
     }
 
-    pub fn wanted(&self) -> Option<Wanted> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        let seconds = |value: &Value| value.as_u64().map(Duration::from_secs);
-        if self.header("x-amz-target")? == "AmazonSQS.ReceiveMessage" {
-            return Some(Wanted::Receive {
-                max: body["MaxNumberOfMessages"].as_u64()?.try_into().ok()?,
-                wait: seconds(&body["WaitTimeSeconds"])?,
-                attempt: body["ReceiveRequestAttemptId"].as_str().map(str::to_owned),
-            });
-        }
-        let entries = body["Entries"].as_array()?;
-        let texts = |name: &str| -> Option<Vec<String>> {
-            entries.iter().map(|entry| Some(entry[name].as_str()?.to_owned())).collect()
-        };
-        let handles = texts("ReceiptHandle")?.into_iter().map(Arc::from).collect();
-        let ids = texts("Id")?;
-        let (request, hide) = match self.header("x-amz-target")? {
-            "AmazonSQS.DeleteMessageBatch" => (conduct::Request::Delete, Duration::ZERO),
-            "AmazonSQS.ChangeMessageVisibilityBatch" => {
-                match seconds(&entries.first()?["VisibilityTimeout"])? {
-                    Duration::ZERO => (conduct::Request::Release, Duration::ZERO),
-                    hide => (conduct::Request::Hide, hide),
-                }
-            }
-            _ => return None,
-        };
-        Some(Wanted::Handles { handles, ids, request, hide })
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(String::as_str)
     }
+
+    /// `None` where it is no request to this queue.
+    pub fn ask(&self) -> Option<Ask> {
+        let is_of_queue = self.path == "/"
+            && self.header("content-type") == Some("application/x-amz-json-1.0")
+            && self.header("x-amzn-query-mode") == Some("true");
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
+        if !is_of_queue || body["QueueUrl"] != URL {
+            return None;
+        }
+        match self.header("x-amz-target")?.strip_prefix("AmazonSQS.")? {
+            "ReceiveMessage" => receive(&body),
+            "DeleteMessageBatch" => settle(&body, |_| Some((Request::Delete, Duration::ZERO))),
+            "ChangeMessageVisibilityBatch" => settle(&body, |entry| {
+                Some(match seconds(&entry["VisibilityTimeout"])? {
+                    Duration::ZERO => (Request::Release, Duration::ZERO),
+                    hide => (Request::Hide, hide),
+                })
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn receive(body: &Value) -> Option<Ask> {
+    // The queue's own timeout is to hold.
+    if body.get("VisibilityTimeout").is_some() {
+        return None;
+    }
+    let texts = |name: &str| -> Option<Vec<String>> {
+        body[name].as_array()?.iter().map(|name| Some(name.as_str()?.to_owned())).collect()
+    };
+    let mut named = texts("MessageSystemAttributeNames")?;
+    named.extend(texts("MessageAttributeNames")?);
+    let wanted = Wanted::Receive {
+        max: body["MaxNumberOfMessages"].as_u64()?.try_into().ok()?,
+        wait: seconds(&body["WaitTimeSeconds"])?,
+        attempt: body["ReceiveRequestAttemptId"].as_str().map(str::to_owned),
+    };
+    Some(Ask { wanted, ids: Vec::new(), named })
+}
+
+/// One request for all entries.
+fn settle(body: &Value, wants: impl Fn(&Value) -> Option<(Request, Duration)>) -> Option<Ask> {
+    let entries = body["Entries"].as_array()?;
+    let texts = |name: &str| -> Option<Vec<String>> {
+        entries.iter().map(|entry| Some(entry[name].as_str()?.to_owned())).collect()
+    };
+    let (request, hide) = wants(entries.first()?)?;
+    if entries.iter().any(|entry| wants(entry) != Some((request, hide))) {
+        return None;
+    }
+    let handles = texts("ReceiptHandle")?.into_iter().map(Arc::from).collect();
+    let wanted = Wanted::Settle { request, handles, hide };
+    Some(Ask { wanted, ids: texts("Id")?, named: Vec::new() })
+}
+
+fn seconds(value: &Value) -> Option<Duration> {
+    value.as_u64().map(Duration::from_secs)
 }
 
 async fn line(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<String> {

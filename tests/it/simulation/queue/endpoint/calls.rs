@@ -1,0 +1,126 @@
+//! What a worker has asked its adapter for, and what the endpoint said to that: nothing is asked of
+//! the queue that the worker did not want, or twice, and nothing is heard that was not said.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longshore::queue::EntryOutcome;
+use tokio::time::Instant;
+
+use crate::simulation::conduct::Request;
+use crate::simulation::queue::asked::Asked;
+use crate::simulation::queue::{Delivery, Queue};
+
+/// A request may arrive so long after the worker has given its call up.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// The queue has acted on a request, and has answered it, so long after its call at most.
+const KNOWN_FOR: Duration = Duration::from_mins(5);
+
+/// What is asked of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Receive { max: usize, wait: Duration, attempt: Option<String> },
+    Settle { request: Request, handles: Vec<Arc<str>>, hide: Duration },
+}
+
+pub enum Said {
+    Gave(Vec<Delivery>),
+    Did(Vec<EntryOutcome>),
+}
+
+#[derive(Default)]
+pub struct Calls(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    /// By their number, in the order in which they were made.
+    made: BTreeMap<u64, Made>,
+}
+
+struct Made {
+    wanted: Wanted,
+    asked: Asked,
+    /// When the worker stopped waiting for the answer.
+    ended: Option<Instant>,
+    /// The queue acts on it, or has.
+    acts: bool,
+    said: Option<Said>,
+}
+
+/// A call, as long as the worker waits for its answer.
+pub struct Waits<'a> {
+    calls: &'a Calls,
+    number: u64,
+    _listening: Arc<()>,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let ended = |made: &mut Made| made.ended = Some(Instant::now());
+        self.calls.lock().made.entry(self.number).and_modify(ended);
+    }
+}
+
+impl Calls {
+    /// The worker makes a call.
+    pub fn make(&self, wanted: Wanted, queue: &Queue) -> Waits<'_> {
+        let listening = Arc::new(());
+        let asked = Asked::new(queue, &listening);
+        let mut state = self.lock();
+        let is_over = |made: &Made| made.ended.is_some_and(|ended| ended.elapsed() > KNOWN_FOR);
+        while let Some(oldest) = state.made.first_entry()
+            && is_over(oldest.get())
+        {
+            oldest.remove();
+        }
+        let number = state.next;
+        state.next += 1;
+        let made = Made { wanted, asked, ended: None, acts: false, said: None };
+        state.made.insert(number, made);
+        Waits { calls: self, number, _listening: listening }
+    }
+
+    /// The call that a request is, on which the queue is to act. Of several that want the same, one
+    /// for whose answer the worker waits.
+    ///
+    /// # Errors
+    /// What is wrong where there is none.
+    pub fn acts(&self, wanted: &Wanted) -> Result<(u64, Asked), &'static str> {
+        let mut state = self.lock();
+        let is_on_its_way = |made: &Made| match made.ended {
+            Some(ended) => ended.elapsed() <= ON_ITS_WAY,
+            None => true,
+        };
+        let mut open: Vec<_> = state
+            .made
+            .iter_mut()
+            .filter(|(_, made)| made.wanted == *wanted && !made.acts && is_on_its_way(made))
+            .collect();
+        open.sort_by_key(|(number, made)| (made.ended.is_some(), **number));
+        if let Some((number, made)) = open.into_iter().next() {
+            made.acts = true;
+            return Ok((*number, made.asked.clone()));
+        }
+        let is_known = state.made.values().any(|made| made.wanted == *wanted);
+        Err(if is_known { "once more, though it may be done" } else { "unasked" })
+    }
+
+    pub fn says(&self, number: u64, said: Said) {
+        self.lock().made.entry(number).and_modify(|made| made.said = Some(said));
+    }
+
+    /// The worker hears something: what was said to such a call, and was not heard yet.
+    pub fn hears(&self, wanted: &Wanted, is_it: impl Fn(&Said) -> bool) -> Option<Said> {
+        let mut state = self.lock();
+        let is_said =
+            |made: &&mut Made| made.wanted == *wanted && made.said.as_ref().is_some_and(&is_it);
+        state.made.values_mut().find(is_said)?.said.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
