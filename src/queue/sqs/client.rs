@@ -36,6 +36,19 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
+    /// By the SDK, of no known kind yet, and told to nobody.
+    pub(super) fn new(address: QueueAddress, client: Client) -> Self {
+        Self {
+            client,
+            lean: None,
+            address,
+            fifo: false,
+            visibility_timeout: None,
+            calls: Arc::default(),
+            signals: Signals::default(),
+        }
+    }
+
     /// The same queue, whose calls are told to `signals`.
     #[must_use]
     pub fn told_to(self, signals: Signals) -> Self {

@@ -15,7 +15,6 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 use super::address::QueueAddress;
-use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::credentials::{self, Credentials, LOAD_MAX};
 use super::facts::QueueFacts;
@@ -25,7 +24,6 @@ use super::profile::Chosen;
 use super::{endpoint, fault, proxy, ways};
 use crate::clock::SystemClock;
 use crate::queue::{QueueConfig, QueueFault, QueueFaultKind, Transport};
-use crate::telemetry::signals::Signals;
 
 /// How long the first answer of the queue may take: with the settings together less than 15 s.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
@@ -86,15 +84,7 @@ impl SqsQueue {
         // The endpoint is one already where these are asked for; the SDK refuses both at once.
         settings.set_use_fips(None).set_use_dual_stack(None);
         let settings: Config = settings.build();
-        let mut queue = Self {
-            address,
-            client: Client::from_conf(settings),
-            lean: None,
-            fifo: false,
-            visibility_timeout: None,
-            calls: Arc::new(ApiCalls::default()),
-            signals: Signals::default(),
-        };
+        let mut queue = Self::new(address, Client::from_conf(settings));
         let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
         queue.fifo = facts.fifo;
         Ok((queue, facts))

@@ -11,7 +11,6 @@ use aws_sdk_sqs::config::{BehaviorVersion, SharedCredentialsProvider};
 use aws_sdk_sqs::{Client, Config};
 
 use super::address::QueueAddress;
-use super::calls::ApiCalls;
 use super::client::SqsQueue;
 use super::connect::CONNECT_MAX;
 use super::connects::Connects;
@@ -23,7 +22,6 @@ use super::url::ServerUrl;
 use super::{fault, ways};
 use crate::clock::Clock;
 use crate::queue::QueueFault;
-use crate::telemetry::signals::Signals;
 
 /// What is otherwise read from settings, this machine and the queue.
 pub struct Given {
@@ -54,15 +52,8 @@ impl SqsQueue {
         let login = Login::new(given.credentials, LOAD_MAX);
         let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX };
         let lean = Lean::new(&address, login, given.clock, Some(given.connects), bounds)?;
-        Ok(Self {
-            address,
-            client: WITHOUT_A_WAY.clone(),
-            lean: Some(lean),
-            fifo: given.fifo,
-            visibility_timeout: None,
-            calls: Arc::new(ApiCalls::default()),
-            signals: Signals::default(),
-        })
+        let queue = Self::new(address, WITHOUT_A_WAY.clone());
+        Ok(Self { lean: Some(lean), fifo: given.fifo, ..queue })
     }
 }
 

@@ -86,13 +86,14 @@ impl Lean {
         let unusable =
             |cause: String| fault::unusable(format!("cannot set up the lean transport: {cause}"));
         let endpoint = endpoint(address).map_err(unusable)?;
-        // Which proxy there is was settled and told with the address.
-        let proxy =
-            address.proxy.as_ref().and_then(|_| Matcher::from_env().intercept(&endpoint.uri));
-        let way = match connects {
-            Some(connects) => Way::given(endpoint.uri.clone(), connects, bounds.connect),
-            None => Way::new(endpoint.uri.clone(), proxy, bounds.connect)
-                .map_err(|error: io::Error| unusable(fault::chain(Some(&error))))?,
+        let way = if let Some(connects) = connects {
+            Way::given(endpoint.uri.clone(), connects, bounds.connect)
+        } else {
+            // Which proxy there is was settled and told with the address.
+            let proxy = address.proxy.as_ref();
+            let proxy = proxy.and_then(|_| Matcher::from_env().intercept(&endpoint.uri));
+            Way::new(endpoint.uri.clone(), proxy, bounds.connect)
+                .map_err(|error: io::Error| unusable(fault::chain(Some(&error))))?
         };
         let uri = match way.forward() {
             Some(_) => format!("http://{}{}", endpoint.host, endpoint.path),

@@ -12,8 +12,9 @@ use crate::simulation::conduct::Request;
 use crate::simulation::queue::asked::Asked;
 use crate::simulation::queue::{Delivery, Queue};
 
-/// A request may arrive so long after the worker has given its call up.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
+/// A request may be read so long after the worker has given its call up: where the answer before it
+/// on its connection said that it is shorter than it is, and the rest is sent slowly.
+const ON_ITS_WAY: Duration = Duration::from_secs(20);
 
 /// The queue has acted on a request, and has answered it, so long after its call at most.
 const KNOWN_FOR: Duration = Duration::from_mins(5);
