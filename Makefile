@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench
+.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -23,7 +23,7 @@ about = @echo 'make $@: about $(1)' >&2
 built := once all is fetched and built
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
 	$(call about,20 s $(built))
@@ -112,3 +112,7 @@ bounds: ## Measure a worker's peak memory against its budget: a million messages
 bench: ## Measure CPU per million messages, rate, memory and API calls
 	$(call about,6 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh
+
+instructions: ## Count the instructions that a message takes, stage by stage, and hold them against what was accepted; UPDATE=true accepts (needs valgrind)
+	$(call about,1 min $(built))
+	@exec $(CARGO) bench --locked --profile dev --bench instructions

@@ -26,7 +26,7 @@ fn main() {
     let config = defaults();
     let router = Router::new(&config.routes, config.message.version_skew_max, |_| ());
     println!("{:10} {:>10} {:>12} {:>12}", "type", "messages", "decode ns", "route ns");
-    let all = messages();
+    let all = portal::delivered(&portal::load(SEED, MESSAGES));
     for kind in ["event", "session", "cache"] {
         // By what they are: one that cannot be read has none, and its price is another.
         let mut messages = all.clone();
@@ -97,27 +97,6 @@ fn print_costly() {
         });
         println!("{what:24} {:>14.1} {:>14.1}", each[0], each[1]);
     }
-}
-
-fn messages() -> Vec<QueueMessage> {
-    let load = portal::load(SEED, MESSAGES);
-    let message = |(number, sent): (usize, portal::PortalMessage)| QueueMessage {
-        message_id: format!("00000000-0000-4000-8000-{number:012x}"),
-        receipt_handle: "handle".into(),
-        body: sent.body,
-        attributes: sent
-            .attributes
-            .into_iter()
-            .map(|(name, value)| (name, Attribute::Text(value)))
-            .collect(),
-        // After every time in the load.
-        sent_ms: 1_800_000_000_000,
-        receive_count: 1,
-        fifo: None,
-        sender: None,
-        trace_header: None,
-    };
-    load.messages.into_iter().enumerate().map(message).collect()
 }
 
 /// The shortest time for all of `items`.

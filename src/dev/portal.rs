@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::message::{Attribute, Reason};
+use crate::message::{Attribute, QueueMessage, Reason};
 use crate::queue::sqs::Outgoing;
 
 /// Sessions that the updates are spread over.
@@ -28,6 +28,9 @@ const STARTED_MS: i64 = 1_795_334_400_000;
 /// Microseconds between two updates: few, so that many updates of one session or user fall into one
 /// millisecond.
 const STEP_US: i64 = 3;
+
+/// 2027-01-15: after every time in any load.
+const SENT_MS: i64 = 1_800_000_000_000;
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +91,21 @@ pub fn load(seed: u64, count: usize) -> Load {
     }
     random.shuffle(&mut messages);
     Load { messages, expected }
+}
+
+/// The messages of a load, as a queue delivers them.
+#[must_use]
+pub fn delivered(load: &Load) -> Vec<QueueMessage> {
+    let message = |(number, sent): (usize, &PortalMessage)| QueueMessage {
+        message_id: format!("00000000-0000-4000-8000-{number:012x}"),
+        receipt_handle: format!("handle-{number}").into(),
+        body: sent.body.clone(),
+        attributes: sent.outgoing().attributes,
+        sent_ms: SENT_MS,
+        receive_count: 1,
+        ..QueueMessage::default()
+    };
+    load.messages.iter().enumerate().map(message).collect()
 }
 
 fn events(random: &mut fastrand::Rng, expected: &mut Expected, count: usize) -> Vec<PortalMessage> {

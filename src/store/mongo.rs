@@ -32,7 +32,7 @@ use self::command::{Batch, COMMAND_BYTES_MAX, Command, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
-use self::guard::Target;
+use self::guard::{Form, Target};
 use self::reply::Refused;
 use self::unfit::Unfit;
 use crate::message::{Insert, Reason, Rejection, Write};
@@ -263,6 +263,22 @@ impl Store for MongoStore {
     async fn is_well(&self, collection: &Collection) -> bool {
         self.is_fit(collection).await.is_ok() && self.probe(collection).await.is_ok()
     }
+}
+
+/// The command that as many of `writes`, from the first on, as one command holds are sent as, updates in
+/// the short form. What a write costs before the driver has it is measured by this.
+#[must_use]
+pub fn command_of(collection: &Collection, writes: &Writes<'_>) -> Vec<u8> {
+    let Collection { name, write_concern, declared, .. } = collection;
+    let batch = match writes {
+        Writes::Inserts(inserts) => command::insert(name, write_concern, inserts.iter().copied()),
+        Writes::Updates(keyed, updates) => {
+            let target = Target::new(keyed, declared);
+            let updates = updates.iter().copied();
+            command::update(name, write_concern, &target, Form::Short, updates)
+        }
+    };
+    batch.command.bytes
 }
 
 /// What became of each write.
