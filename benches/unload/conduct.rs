@@ -23,7 +23,7 @@ use crate::collector::{self, Collector};
 use crate::idle::Idle;
 use crate::latency::{self, Latency};
 use crate::measure;
-use crate::ramp::{self, Ramp};
+use crate::ramp::Ramp;
 use crate::report::{Figures, Report};
 use crate::rows::{self, Loads, Mix, ROWS, Row, Variant, What};
 use crate::servers::{self, Servers, SqsServer};
@@ -47,6 +47,12 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
     stage.servers.mongod.stop().await;
     let report = report?;
     println!("{}", if plan.json { report.json().to_string() } else { report.table() });
+    if let Some(file) = &plan.results {
+        let results = serde_json::to_string_pretty(&report.json())?;
+        tokio::fs::write(file, results + "\n")
+            .await
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     Ok(())
 }
 
@@ -152,6 +158,9 @@ impl Stage {
         if let Some(transport) = variant.transport {
             command.env("LONGSHORE__QUEUE__TRANSPORT", transport.name());
         }
+        if variant.is_partial {
+            command.env("LONGSHORE__ROUTES__SESSION__PARTIAL", "true");
+        }
         if variant.has_telemetry {
             command.envs([
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", self.collector.endpoint.as_str()),
@@ -180,14 +189,13 @@ impl Stage {
     }
 
     async fn ramp(&self, messages: usize) -> Result<Ramp> {
-        let queue = self.servers.sqs.delay_queue("ramp", ramp::HIDDEN_S, &self.config).await?;
+        let queue = self.servers.sqs.queue("ramp", &self.config).await?;
         let load = rows::load(Mix::Portal, messages);
         let variant = Variant { distance: rows::AWAY, ..rows::DEFAULT };
         let ways = Ways::of(variant, &self.servers).await?;
-        let appears = Instant::now() + Duration::from_secs(ramp::HIDDEN_S);
-        servers::fill(&queue, &load).await?;
         let command = ways.worker(&self.servers, &queue, "ramp");
-        Ramp::of(command, &queue, load.messages.len() as u64, appears).await
+        let fill = servers::fill(&queue, &load);
+        Ramp::of(command, &queue, load.messages.len() as u64, fill).await
     }
 
     async fn latency(&self) -> Result<Latency> {

@@ -60,6 +60,9 @@ pub struct Plan {
     /// Only the rows whose names hold one of these parts, or `idle`, `latency` or `ramp`
     #[arg(long, env = "ONLY", value_delimiter = ',', value_name = "PART")]
     only: Vec<String>,
+    /// Write all figures into this file too, as JSON: `make performance` makes a page and plots of them
+    #[arg(long, env = "RESULTS", value_name = "FILE")]
+    results: Option<PathBuf>,
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,

@@ -1,6 +1,7 @@
 //! What a process has cost so far, as Linux counts it.
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 
 /// Of `utime` and `stime` in `/proc/PID/stat`: fixed at 100 in Linux's user interface (proc(5),
 /// `sysconf(_SC_CLK_TCK)`).
@@ -49,4 +50,12 @@ fn peak_rss_kib(status: &str) -> Option<u32> {
         .strip_suffix(" kB")?
         .parse()
         .ok()
+}
+
+/// What this machine calls itself.
+pub fn machine() -> Value {
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = told.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    json!({"processor": model, "processors": processors})
 }

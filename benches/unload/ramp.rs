@@ -14,14 +14,13 @@ use hyper_util::rt::TokioExecutor;
 use longshore::queue::sqs::SqsQueue;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::rows::AWAY;
 use crate::subject::Subject;
 
-/// For so long each message is hidden after it was sent: the backlog appears as fast as it was sent,
-/// and whoever sent it is busy no more. Seconds, as SQS has it.
-pub const HIDDEN_S: u64 = 30;
+/// Between the worker's start and the backlog.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(250);
@@ -36,9 +35,10 @@ const LATE: Duration = Duration::from_mins(5);
 /// After the last message the worker has so long to become quiet; then it is looked at for as long.
 const QUIET: Duration = Duration::from_mins(1);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ramp {
-    /// From the first message's appearing.
+    /// Seconds since the backlog appeared, and how many messages were deleted until then.
+    drained: Vec<(f64, f64)>,
     full_speed_after_s: f64,
     messages_per_second: f64,
     /// In the second minute after the last message.
@@ -46,19 +46,23 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    /// Lets a worker meet a backlog of so many messages that appears at `appears`.
+    /// Lets an idle worker meet a backlog that `fill` makes. Meanwhile the worker stands still, so that
+    /// it meets all of it at once, and whoever sent it is busy no more. (A queue that delays its messages
+    /// would do that too, but the embedded server looks through all that are delayed at each receive.)
     pub async fn of(
         mut command: Command,
         queue: &SqsQueue,
         messages: u64,
-        appears: Instant,
+        fill: impl Future<Output = Result<()>>,
     ) -> Result<Self> {
         // Free a moment ago; the worker says if it is not any longer.
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         command.env("LONGSHORE__ADMIN__LISTEN", admin.to_string());
         let subject = Subject::start(command).await?;
-        ensure!(Instant::now() < appears, "the backlog was there before the worker: send less");
-        sleep_until(appears).await;
+        sleep(SETTLING).await;
+        subject.signal("STOP").await?;
+        fill.await?;
+        subject.signal("CONT").await?;
         let drained =
             timeout(LATE, drained(queue, messages)).await.context("it is not drained")??;
         let (full_speed_after_s, messages_per_second) = full_speed(&drained)?;
@@ -69,11 +73,12 @@ impl Ramp {
         sleep(QUIET).await;
         let receives_per_minute = receives(&client, &metrics).await? - before;
         subject.end().await?;
-        Ok(Self { full_speed_after_s, messages_per_second, receives_per_minute })
+        Ok(Self { drained, full_speed_after_s, messages_per_second, receives_per_minute })
     }
 
-    pub fn json(self) -> Value {
+    pub fn json(&self) -> Value {
         json!({
+            "drained": self.drained,
             "full_speed_after_s": self.full_speed_after_s,
             "messages_per_second": self.messages_per_second,
             "receives_per_minute": self.receives_per_minute,

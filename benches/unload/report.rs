@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 
 use crate::idle::Idle;
 use crate::latency::Latency;
+use crate::measure;
 use crate::ramp::Ramp;
-use crate::rows::{BARE_LOOP, BY_SDK, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY};
+use crate::rows::{
+    BARE_LOOP, BY_SDK, LARGE, LARGE_SIGNED_LOOP, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY,
+};
 
 /// What one process cost to move the messages of one run.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +75,9 @@ impl Report {
     /// The floor of a row that is a worker.
     fn floor(row: &str) -> Option<&'static str> {
         match row {
-            SIGNED_LOOP | BARE_LOOP => None,
+            SIGNED_LOOP | BARE_LOOP | LARGE_SIGNED_LOOP => None,
             BY_SDK => Some(BARE_LOOP),
+            LARGE => Some(LARGE_SIGNED_LOOP),
             _ => Some(SIGNED_LOOP),
         }
     }
@@ -85,23 +89,25 @@ impl Report {
                 .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))))
                 .collect()
         };
-        let mut report = json!({
-            "messages": self.messages,
-            "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
-            "idle": self.idle.map(Idle::json),
-            "latency": self.latency.map(Latency::json),
-            "ramp": self.ramp.map(Ramp::json),
-        });
-        for (name, runs) in &self.rows {
+        let row = |(name, runs): &(&'static str, Vec<Figures>)| {
             let medians: Value = COLUMNS
                 .iter()
                 .map(|(name, _, _, value)| ((*name).to_owned(), json!(median(runs, *value))))
                 .collect();
             let each: Vec<Value> = runs.iter().map(figures).collect();
-            let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
-            report[*name] = json!({"median": medians, "runs": each, "cpu_ratio": ratio});
-        }
-        report
+            let floor = Self::floor(name);
+            let ratio = floor.and_then(|floor| self.cpu_ratio(name, floor));
+            json!({"name": name, "median": medians, "runs": each, "floor": floor, "cpu_ratio": ratio})
+        };
+        json!({
+            "messages": self.messages,
+            "machine": measure::machine(),
+            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
+            "idle": self.idle.map(Idle::json),
+            "latency": self.latency.map(Latency::json),
+            "ramp": self.ramp.as_ref().map(Ramp::json),
+        })
     }
 
     /// The rows, and a line for all that is no row.
@@ -109,7 +115,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         let headings = COLUMNS.iter().map(|(_, heading, _, _)| *heading);
-        table.set_header([""].into_iter().chain(headings).chain(["times its loop"]));
+        table.set_header(["", "times its loop"].into_iter().chain(headings));
         for (name, runs) in &self.rows {
             let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
             let cells = COLUMNS.iter().map(|(_, _, decimals, value)| {
@@ -117,7 +123,7 @@ impl Report {
             });
             let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
             let ratio = right(ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
-            table.add_row([Cell::new(name)].into_iter().chain(cells).chain([ratio]));
+            table.add_row([Cell::new(name), ratio].into_iter().chain(cells));
         }
         let runs = self.rows.iter().map(|(_, runs)| runs.len()).max().unwrap_or_default();
         let medians = if runs > 1 { format!(", medians of {runs} runs") } else { String::new() };
@@ -130,7 +136,7 @@ impl Report {
             telemetry,
             self.idle.map(|idle| idle.to_string()),
             self.latency.map(|latency| latency.to_string()),
-            self.ramp.map(|ramp| ramp.to_string()),
+            self.ramp.as_ref().map(ToString::to_string),
         ];
         let table = (!self.rows.is_empty()).then(|| table.to_string());
         table.into_iter().chain(lines.into_iter().flatten()).collect::<Vec<_>>().join("\n")

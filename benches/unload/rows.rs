@@ -35,6 +35,8 @@ pub struct Variant {
     pub has_telemetry: bool,
     pub by_tls: bool,
     pub distance: Distance,
+    /// The route of sessions keeps a version for each field.
+    pub is_partial: bool,
 }
 
 /// How much later answers arrive.
@@ -49,13 +51,27 @@ pub enum Mix {
     /// 70 % events, 20 % session updates, 10 % cache entries.
     Portal,
     Events,
+    /// Updates of ten sessions.
+    HotSessions,
+    /// Events with bodies of 64 KiB.
+    Large,
 }
+
+impl Mix {
+    const ALL: [Self; 4] = [Self::Portal, Self::Events, Self::HotSessions, Self::Large];
+}
+
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// One message of 64 KiB stands for so many: more would fill the memory of the queue's server.
+const LARGE_FOR: usize = 25;
 
 pub const DEFAULT: Variant = Variant {
     transport: None,
     has_telemetry: false,
     by_tls: false,
     distance: Distance { queue: Duration::ZERO, database: Duration::ZERO },
+    is_partial: false,
 };
 
 /// A call to SQS takes so long within a region, and a write that a majority confirms.
@@ -67,9 +83,11 @@ pub const WITH_TELEMETRY: &str = "longshore with telemetry";
 pub const BY_SDK: &str = "longshore by sdk";
 pub const SIGNED_LOOP: &str = "signed loop";
 pub const BARE_LOOP: &str = "bare loop";
+pub const LARGE: &str = "longshore, events of 64 KiB";
+pub const LARGE_SIGNED_LOOP: &str = "signed loop, messages of 64 KiB";
 
 /// In the order of running: loops first, each worker beside what it is held against.
-pub const ROWS: [Row; 8] = [
+pub const ROWS: [Row; 12] = [
     Row { name: BARE_LOOP, what: What::Loop("bare-loop"), mix: Mix::Portal },
     Row {
         name: BY_SDK,
@@ -79,6 +97,14 @@ pub const ROWS: [Row; 8] = [
     Row { name: SIGNED_LOOP, what: What::Loop("signed-loop"), mix: Mix::Portal },
     Row { name: LONGSHORE, what: What::Worker(DEFAULT), mix: Mix::Portal },
     Row { name: "longshore, events alone", what: What::Worker(DEFAULT), mix: Mix::Events },
+    Row { name: "longshore, hot sessions", what: What::Worker(DEFAULT), mix: Mix::HotSessions },
+    Row {
+        name: "longshore, hot sessions, partial route",
+        what: What::Worker(Variant { is_partial: true, ..DEFAULT }),
+        mix: Mix::HotSessions,
+    },
+    Row { name: LARGE_SIGNED_LOOP, what: What::Loop("signed-loop"), mix: Mix::Large },
+    Row { name: LARGE, what: What::Worker(DEFAULT), mix: Mix::Large },
     Row {
         name: "longshore by TLS to the queue",
         what: What::Worker(Variant { by_tls: true, ..DEFAULT }),
@@ -103,7 +129,7 @@ impl Loads {
     /// Of so many messages each, or some more or less.
     pub fn of(rows: &[Row], messages: usize) -> Self {
         let is_wanted = |mix: &Mix| rows.iter().any(|row| row.mix == *mix);
-        let mixes = [Mix::Portal, Mix::Events].into_iter().filter(is_wanted);
+        let mixes = Mix::ALL.into_iter().filter(is_wanted);
         Self(mixes.map(|mix| (mix, load(mix, messages))).collect())
     }
 
@@ -118,10 +144,16 @@ impl Loads {
 }
 
 pub fn load(mix: Mix, messages: usize) -> Load {
-    if mix == Mix::Portal {
-        return portal::load(SEED, messages);
+    match mix {
+        Mix::Portal => portal::load(SEED, messages),
+        Mix::Events => events(portal::load(SEED, messages * 10 / EVENTS_OF_TEN)),
+        Mix::HotSessions => portal::hot_sessions(SEED, messages),
+        Mix::Large => portal::large_events(SEED, messages.div_ceil(LARGE_FOR), LARGE_BYTES),
     }
-    let mut load = portal::load(SEED, messages * 10 / EVENTS_OF_TEN);
+}
+
+/// The events of a load.
+fn events(mut load: Load) -> Load {
     load.messages.retain(|message| {
         let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
         let is_expected = |id: &str| load.expected.events.contains(id);

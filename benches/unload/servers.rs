@@ -58,16 +58,10 @@ impl SqsServer {
 
     /// Makes a queue, if it is not there.
     pub async fn queue(&self, name: &str, config: &Config) -> Result<SqsQueue> {
-        self.delay_queue(name, 0, config).await
-    }
-
-    /// Makes a queue that hides each message for so many seconds after it was sent.
-    pub async fn delay_queue(&self, name: &str, delay_s: u64, config: &Config) -> Result<SqsQueue> {
         let made = client(self.endpoint())
             .create_queue()
             .queue_name(name)
             .attributes("VisibilityTimeout".into(), VISIBILITY_TIMEOUT_S)
-            .attributes("DelaySeconds".into(), delay_s.to_string())
             .send();
         let url = made.await?.queue_url.context("the queue's server gave no URL")?;
         let settings = QueueConfig {

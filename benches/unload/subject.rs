@@ -42,13 +42,15 @@ impl Subject {
         Ok(self.process.try_wait()?.is_none())
     }
 
+    pub async fn signal(&self, signal: &str) -> Result<()> {
+        let arguments = ["-s", signal, &self.process_id.to_string()];
+        Command::new("kill").args(arguments).status().await.context("cannot run kill")?;
+        Ok(())
+    }
+
     /// Asks it to end, and returns what it said at its end.
     pub async fn end(mut self) -> Result<Value> {
-        Command::new("kill")
-            .arg(self.process_id.to_string())
-            .status()
-            .await
-            .context("cannot run kill")?;
+        self.signal("TERM").await?;
         let status = self.process.wait().await?;
         ensure!(status.success(), "it ended with {status}");
         self.reader.await?

@@ -3,6 +3,7 @@
 //! what the database must hold at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde_json::json;
 
@@ -11,6 +12,9 @@ use crate::queue::sqs::Outgoing;
 
 /// Sessions that the updates are spread over.
 const SESSIONS: usize = 300;
+
+/// Sessions of a load in which few are updated again and again.
+const HOT_SESSIONS: usize = 10;
 
 /// Users that the cache entries are spread over.
 const USERS: usize = 400;
@@ -24,6 +28,9 @@ const UPDATE_TWICE: usize = 10;
 /// 2026-11-22T08:00:00Z: in the past of any clock that runs this, so that no version is ahead of
 /// its time.
 const STARTED_MS: i64 = 1_795_334_400_000;
+
+/// Of a number in hexadecimal, with the space behind it, most of the time.
+const WORD_BYTES: usize = 9;
 
 /// Microseconds between two updates: few, so that many updates of one session or user fall into one
 /// millisecond.
@@ -83,12 +90,38 @@ pub fn load(seed: u64, count: usize) -> Load {
     let (updates, entries) = (count / 5, (count / 10).saturating_sub(broken.len()));
     let mut messages =
         events(&mut random, &mut expected, count.saturating_sub(updates + entries + broken.len()));
-    messages.extend(session_updates(&mut random, &mut expected, updates));
+    messages.extend(session_updates(&mut random, &mut expected, SESSIONS, updates));
     messages.extend(cache_entries(&mut random, &mut expected, entries));
     for (reason, message) in broken {
         *expected.dead_letters.entry(reason).or_default() += 1;
         messages.push(message);
     }
+    random.shuffle(&mut messages);
+    Load { messages, expected }
+}
+
+/// Makes `count` events, with bodies of some `bytes`.
+#[must_use]
+pub fn large_events(seed: u64, count: usize, bytes: usize) -> Load {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut expected = Expected::default();
+    let mut messages = events(&mut random, &mut expected, count);
+    // Words, so that it is a text like others; the same, so that what is sent twice is.
+    let words = std::iter::repeat_with(|| random.u32(..)).map(|word| format!("{word:x} "));
+    let text: String = words.take(bytes / WORD_BYTES).collect();
+    for message in &mut messages {
+        message.body.truncate(message.body.len() - 1);
+        let _ = write!(message.body, r#","page":"{text}"}}"#);
+    }
+    Load { messages, expected }
+}
+
+/// Makes `count` updates of a few sessions, shuffled.
+#[must_use]
+pub fn hot_sessions(seed: u64, count: usize) -> Load {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut expected = Expected::default();
+    let mut messages = session_updates(&mut random, &mut expected, HOT_SESSIONS, count);
     random.shuffle(&mut messages);
     Load { messages, expected }
 }
@@ -133,6 +166,7 @@ fn events(random: &mut fastrand::Rng, expected: &mut Expected, count: usize) -> 
 fn session_updates(
     random: &mut fastrand::Rng,
     expected: &mut Expected,
+    sessions: usize,
     count: usize,
 ) -> Vec<PortalMessage> {
     let mut messages = Vec::with_capacity(count);
@@ -140,7 +174,7 @@ fn session_updates(
         if messages.len() >= count {
             break;
         }
-        let id = format!("s-{}", random.usize(..SESSIONS));
+        let id = format!("s-{}", random.usize(..sessions));
         let accessed_us = STARTED_MS * 1_000 + step * STEP_US;
         let cart: Vec<_> = (0..random.usize(..4))
             .map(|item| json!({"sku": format!("sku-{item}"), "qty": random.u8(1..9)}))
@@ -245,6 +279,16 @@ mod tests {
         assert!(load.expected.events.len() < of("event"), "some events are sent twice");
         assert_eq!(load.expected.dead_letters.len(), 7);
         assert_eq!(super::load(7, 20_000).messages, load.messages);
+    }
+
+    #[test]
+    fn large_events_are_events_of_that_size() {
+        let load = large_events(7, 20, 64 * 1024);
+        for message in &load.messages {
+            assert!((60_000..68_000).contains(&message.body.len()), "{}", message.body.len());
+            let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+            assert!(load.expected.events.contains(body["id"].as_str().unwrap()));
+        }
     }
 
     #[test]
