@@ -110,9 +110,9 @@ bounds: ## Measure a worker's peak memory against its budget: a million messages
 	$(CARGO) test --locked --test it bounds::memory::long -- --ignored --nocapture --test-threads 1
 
 bench: ## Measure CPU per million messages, rate, memory and API calls
-	$(call about,6 min once the profile dist is built which takes 10 to 16 min)
+	$(call about,10 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh
 
-instructions: ## Count the instructions that a message takes, stage by stage, and hold them against what was accepted; UPDATE=true accepts (needs valgrind)
+instructions: ## Count the instructions that a message takes, stage by stage, and hold them against what was accepted; UPDATE=1 accepts (needs valgrind)
 	$(call about,1 min $(built))
 	@exec $(CARGO) bench --locked --profile dev --bench instructions

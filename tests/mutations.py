@@ -333,6 +333,13 @@ MUTATIONS = [
         "attempt_id: attempt.filter(|_| false),",
     ),
     (
+        "send again what was throttled",
+        "src/queue/sqs/lean.rs",
+        "            if !is_of_credentials(code) {\n",
+        "            if matches!(code, \"RequestThrottled\" | \"ThrottlingException\") {\n                continue;\n            }\n"
+        "            if !is_of_credentials(code) {\n",
+    ),
+    (
         "sign for the day before",
         "src/queue/sqs/lean/signer.rs",
         ".filter(|kept| kept.day() == &date[..DAY_LENGTH])",

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::stages::Stage;
+use crate::stages::{MESSAGES, Stage};
 
 /// What both counts hold, start and end of the process, cancels out.
 const ROUNDS: [usize; 2] = [1, 3];
@@ -12,7 +12,7 @@ const ROUNDS: [usize; 2] = [1, 3];
 /// How many instructions a stage executes for each message.
 pub fn each_message(stage: Stage) -> Result<u64> {
     let [few, many] = ROUNDS.map(|rounds| count(stage, rounds));
-    let messages = (ROUNDS[1] - ROUNDS[0]) * stage.messages();
+    let messages = (ROUNDS[1] - ROUNDS[0]) * MESSAGES;
     Ok((many? - few?) / messages as u64)
 }
 

@@ -19,13 +19,17 @@ use longshore::stop::Stop;
 use longshore::store::mongo::MongoStore;
 use longshore::store::{Collection, ItemOutcome, Store, WriteOutcome, Writes};
 use longshore::telemetry::signals::Signals;
+use tokio::time::{sleep, timeout};
+
+/// Longer than any run takes, of time that passes at once.
+const LATE: Duration = Duration::from_hours(1);
 
 /// Moves these messages, and stops.
-pub fn run(config: Config, messages: &[QueueMessage]) -> Result<()> {
-    let stop = Stop::default();
+pub fn run(config: Config, messages: VecDeque<QueueMessage>) -> Result<()> {
+    let (stop, sent) = (Stop::default(), messages.len());
     let queue = Arc::new(Given {
-        left: Mutex::new(messages.iter().cloned().collect()),
-        messages: messages.len(),
+        left: Mutex::new(messages),
+        messages: sent,
         deleted: AtomicUsize::new(0),
         stop: stop.clone(),
     });
@@ -51,9 +55,9 @@ pub fn run(config: Config, messages: &[QueueMessage]) -> Result<()> {
     // Time that is waited for passes at once, so that each run takes the same turns.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(pipeline.run());
+    let ended = runtime.block_on(async { timeout(LATE, pipeline.run()).await });
     let deleted = queue.deleted.load(Ordering::Relaxed);
-    ensure!(deleted == messages.len(), "{deleted} of {} messages were deleted", messages.len());
+    ensure!(ended.is_ok() && deleted == sent, "{deleted} of {sent} messages were deleted");
     Ok(())
 }
 
@@ -79,7 +83,7 @@ impl Queue for Given {
             left.drain(..taken).collect()
         };
         if messages.is_empty() {
-            tokio::time::sleep(wait).await;
+            sleep(wait).await;
         } else {
             room.make(messages.iter().map(QueueMessage::bytes).sum()).await;
         }

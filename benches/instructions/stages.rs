@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use longshore::config::Config;
 use longshore::config::load::defaults;
@@ -11,15 +11,18 @@ use longshore::decode::decode;
 use longshore::dev::portal;
 use longshore::message::{QueueMessage, Record, Write};
 use longshore::route::Router;
-use longshore::store::mongo::command_of;
+use longshore::store::mongo::first_command;
 use longshore::store::{Collection, Writes};
 
 use crate::{pipeline, transport};
 
 const SEED: u64 = 81;
 
-/// Messages of a round.
-const MESSAGES: usize = 200;
+/// Of a round.
+pub const MESSAGES: usize = 200;
+
+/// Those that are broken in every load, and what of them decodes all the same.
+const BROKEN: usize = 7;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Stage {
@@ -49,14 +52,6 @@ impl Stage {
         }
     }
 
-    /// Of a round.
-    pub const fn messages(self) -> usize {
-        match self {
-            Self::Wire => transport::MESSAGES,
-            Self::Decode | Self::Route | Self::Encode | Self::Pipeline => MESSAGES,
-        }
-    }
-
     pub fn run(self, rounds: usize) -> Result<()> {
         let config = defaults();
         let messages = portal::delivered(&portal::load(SEED, MESSAGES));
@@ -65,19 +60,25 @@ impl Stage {
                 drop(black_box(decode(message, &config.message)));
             }),
             Self::Route => {
-                let records = records(&messages, &config);
+                let records = records(&messages, &config)?;
                 let router = router(&config);
                 each(rounds, &records, |record| drop(black_box(router.route(record))));
             }
             Self::Encode => {
                 let written = written(&messages, &config)?;
+                for (collection, writes) in &written {
+                    let (_, in_it) = encode(collection, writes)?;
+                    ensure!(in_it == writes.len(), "{in_it} of {} writes in it", writes.len());
+                }
                 each(rounds, &written, |(collection, writes)| {
-                    let of_kind = Writes::of(&collection.kind, writes);
-                    drop(black_box(of_kind.map(|writes| command_of(collection, &writes))));
+                    drop(black_box(encode(collection, writes)));
                 });
             }
             Self::Wire => transport::run(rounds, &messages)?,
-            Self::Pipeline => pipeline::run(config, &vec![messages; rounds].concat())?,
+            Self::Pipeline => {
+                let given = (0..rounds).flat_map(|_| messages.iter().cloned()).collect();
+                pipeline::run(config, given)?;
+            }
         }
         Ok(())
     }
@@ -89,9 +90,12 @@ fn each<T>(rounds: usize, items: &[T], mut work: impl FnMut(&T)) {
     }
 }
 
-/// What can be decoded.
-fn records(messages: &[QueueMessage], config: &Config) -> Vec<Record> {
-    messages.iter().filter_map(|message| decode(message, &config.message).ok()).collect()
+/// Of all but those that are broken.
+fn records(messages: &[QueueMessage], config: &Config) -> Result<Vec<Record>> {
+    let decoded = messages.iter().filter_map(|message| decode(message, &config.message).ok());
+    let records: Vec<_> = decoded.collect();
+    ensure!(records.len() + BROKEN >= messages.len(), "{} were decoded", records.len());
+    Ok(records)
 }
 
 /// By the name of the collection.
@@ -103,14 +107,21 @@ fn router(config: &Config) -> Router<String> {
 fn written(messages: &[QueueMessage], config: &Config) -> Result<Vec<(Collection, Vec<Write>)>> {
     let router = router(config);
     let mut by_collection = BTreeMap::<_, Vec<_>>::new();
-    for record in records(messages, config) {
+    for record in records(messages, config)? {
         if let Ok(routed) = router.route(&record) {
             by_collection.entry(routed.lane.clone()).or_default().push(routed.write);
         }
     }
+    let writes: usize = by_collection.values().map(Vec::len).sum();
+    ensure!(writes + BROKEN == messages.len(), "{writes} were routed");
     let with_collection = |(name, writes)| {
         let collection = config.collections.get(&name).context("a collection is missing")?;
         Ok((collection.clone(), writes))
     };
     by_collection.into_iter().map(with_collection).collect()
+}
+
+fn encode(collection: &Collection, writes: &[Write]) -> Result<(Vec<u8>, usize)> {
+    let writes = Writes::of(&collection.kind, writes).context("writes of two kinds")?;
+    Ok(first_command(collection, &writes))
 }

@@ -11,12 +11,9 @@ use futures_util::future::BoxFuture;
 use longshore::clock::SystemClock;
 use longshore::message::QueueMessage;
 use longshore::queue::sqs::{Connects, Given, SqsQueue, Stream};
-use longshore::queue::{BATCH_MAX, Queue};
+use longshore::queue::{BATCH_MAX, EntryOutcome, Queue};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-
-/// Of a round.
-pub const MESSAGES: usize = 200;
 
 /// Large enough for any of the answers.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -34,12 +31,13 @@ pub fn run(rounds: usize, messages: &[QueueMessage]) -> Result<()> {
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
-        for _ in 0..rounds * MESSAGES / BATCH_MAX {
+        for _ in 0..rounds * messages.len() / BATCH_MAX {
             let received = queue.receive(BATCH_MAX, Duration::ZERO, None).await?;
             ensure!(received.len() == BATCH_MAX, "{} messages came", received.len());
             let handles: Vec<_> =
                 received.into_iter().map(|message| message.receipt_handle).collect();
-            queue.delete(&handles).await?;
+            let deleted = queue.delete(&handles).await?;
+            ensure!(deleted == vec![EntryOutcome::Done; BATCH_MAX], "deletes failed: {deleted:?}");
         }
         Ok(())
     })

@@ -23,12 +23,14 @@ use crate::collector::{self, Collector};
 use crate::idle::Idle;
 use crate::latency::{self, Latency};
 use crate::measure;
+use crate::peers::Peer;
 use crate::ramp::Ramp;
 use crate::report::{Figures, Report};
 use crate::rows::{self, Loads, Mix, ROWS, Row, Variant, What};
 use crate::servers::{self, Servers, SqsServer};
 use crate::subject::Subject;
 use crate::ways::Ways;
+use crate::wrong::Wrong;
 
 /// How often the queue is asked whether it is empty.
 const LOOK: Duration = Duration::from_millis(50);
@@ -71,11 +73,20 @@ impl Stage {
         };
         let is_wanted =
             |name: &str| plan.only.is_empty() || plan.only.iter().any(|part| is_of(part, name));
-        let rows: Vec<_> = ROWS
+        let mut rows: Vec<_> = ROWS
             .into_iter()
             .filter(|row| row.name != rows::WITH_TELEMETRY || plan.telemetry)
+            .filter(|row| !matches!(row.what, What::Peer(_)) || plan.peers)
             .filter(|row| is_wanted(row.name))
             .collect();
+        let mut report = Report::of(plan.messages as usize);
+        rows.retain(|row| {
+            let What::Peer(peer) = row.what else { return true };
+            let missing = peer.missing();
+            let is_here = missing.is_none();
+            report.not_run.extend(missing.map(|why| (row.name, why)));
+            is_here
+        });
         if plan.warm_up > 0 {
             let loads = Loads::of(&rows, plan.warm_up as usize);
             for row in &rows {
@@ -84,7 +95,6 @@ impl Stage {
                 self.run(row, &name, loads.get(row.mix)?, None).await?;
             }
         }
-        let mut report = Report::of(plan.messages as usize);
         let mut loads = Loads::of(&rows, plan.messages as usize);
         if plan.telemetry {
             loads.all_mut().for_each(collector::trace);
@@ -128,6 +138,7 @@ impl Stage {
         match row.what {
             What::Loop(part) => self.bare(part, name, load).await,
             What::Worker(variant) => self.longshore(name, load, variant, perf).await,
+            What::Peer(peer) => self.peer(peer, name, load).await,
         }
         .context(row.name)
     }
@@ -139,6 +150,16 @@ impl Stage {
         command.args([part, self.servers.sqs.endpoint(), queue.url()]);
         let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
         Ok(figures)
+    }
+
+    /// What it does wrong is counted and shown.
+    async fn peer(&self, peer: Peer, name: &str, load: &Load) -> Result<Figures> {
+        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
+        let uri = self.servers.mongod.uri(name);
+        let command = peer.command(self.servers.sqs.endpoint(), queue.url(), uri.expose());
+        let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
+        let database = Client::with_uri_str(uri.expose()).await?.database(name);
+        Ok(Figures { wrong: Some(Wrong::of(&database, &load.expected).await?), ..figures })
     }
 
     /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did
@@ -178,7 +199,7 @@ impl Stage {
             "the database does not hold what was sent: {}",
             verification.problems.join("; ")
         );
-        Ok(figures)
+        Ok(Figures { wrong: Some(Wrong::default()), ..figures })
     }
 
     async fn idle(&self) -> Result<Idle> {
@@ -267,6 +288,7 @@ async fn drain(
         deletes_per_message: each("calls.delete"),
         visibility_changes_per_message: each("calls.change_visibility"),
         commands_per_message: each("batches_written_total"),
+        wrong: None,
     };
     Ok((figures, ended))
 }

@@ -13,6 +13,7 @@ mod idle;
 mod latency;
 mod measure;
 mod part;
+mod peers;
 mod ramp;
 mod report;
 mod rows;
@@ -20,10 +21,12 @@ mod servers;
 mod signed_loop;
 mod subject;
 mod ways;
+mod wrong;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Builder;
 
@@ -31,11 +34,14 @@ use tokio::runtime::Builder;
 const THREADS: usize = 2;
 
 #[derive(Debug, Parser)]
-struct Bench {
+struct Unload {
     #[command(flatten)]
     plan: Plan,
     #[command(subcommand)]
     part: Option<Part>,
+    /// `cargo bench` says so to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// What to run.
@@ -55,20 +61,20 @@ pub struct Plan {
     perf: Option<PathBuf>,
     /// Give every message a producer's trace, of which 1 % are recorded, and run the worker once
     /// more with all telemetry on
-    #[arg(long, env = "TELEMETRY")]
+    #[arg(long, env = "TELEMETRY", value_parser = FalseyValueParser::new())]
     telemetry: bool,
+    /// Also run what people use today, where it could be fetched
+    #[arg(long, env = "PEERS", value_parser = FalseyValueParser::new())]
+    peers: bool,
     /// Only the rows whose names hold one of these parts, or `idle`, `latency` or `ramp`
     #[arg(long, env = "ONLY", value_delimiter = ',', value_name = "PART")]
     only: Vec<String>,
-    /// Write all figures into this file too, as JSON: `make performance` makes a page and plots of them
+    /// Write all figures into this file too, as JSON
     #[arg(long, env = "RESULTS", value_name = "FILE")]
     results: Option<PathBuf>,
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// `cargo bench` says so to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,21 +94,21 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    match Bench::parse() {
+    match Unload::parse() {
         // As a worker by default.
-        Bench { part: Some(Part::BareLoop(bare_loop)), .. } => {
+        Unload { part: Some(Part::BareLoop(bare_loop)), .. } => {
             block_on(Builder::new_current_thread(), bare_loop.run())
         }
-        Bench { part: Some(Part::SignedLoop(signed_loop)), .. } => {
+        Unload { part: Some(Part::SignedLoop(signed_loop)), .. } => {
             block_on(Builder::new_current_thread(), signed_loop.run())
         }
-        Bench { part: Some(Part::Front(front)), .. } => {
+        Unload { part: Some(Part::Front(front)), .. } => {
             block_on(Builder::new_current_thread(), front.run())
         }
-        Bench { part: Some(Part::ServeSqs), .. } => {
+        Unload { part: Some(Part::ServeSqs), .. } => {
             block_on(Builder::new_multi_thread(), servers::serve_sqs())
         }
-        Bench { part: None, plan } => {
+        Unload { part: None, plan, .. } => {
             block_on(Builder::new_multi_thread(), conduct::conduct(&plan))
         }
     }

@@ -10,6 +10,7 @@ use crate::ramp::Ramp;
 use crate::rows::{
     BARE_LOOP, BY_SDK, LARGE, LARGE_SIGNED_LOOP, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY,
 };
+use crate::wrong::Wrong;
 
 /// What one process cost to move the messages of one run.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct Figures {
     pub deletes_per_message: f64,
     pub visibility_changes_per_message: f64,
     pub commands_per_message: f64,
+    /// Where a database was filled.
+    pub wrong: Option<Wrong>,
 }
 
 /// Name in JSON, heading of the column, decimals shown, value.
@@ -44,6 +47,8 @@ pub struct Report {
     messages: usize,
     /// By the name of the row.
     rows: Vec<(&'static str, Vec<Figures>)>,
+    /// Rows, and why.
+    pub not_run: Vec<(&'static str, String)>,
     pub idle: Option<Idle>,
     pub latency: Option<Latency>,
     pub ramp: Option<Ramp>,
@@ -97,12 +102,16 @@ impl Report {
             let each: Vec<Value> = runs.iter().map(figures).collect();
             let floor = Self::floor(name);
             let ratio = floor.and_then(|floor| self.cpu_ratio(name, floor));
-            json!({"name": name, "median": medians, "runs": each, "floor": floor, "cpu_ratio": ratio})
+            json!({
+                "name": name, "median": medians, "runs": each, "floor": floor, "cpu_ratio": ratio,
+                "wrong": wrong(runs).map(Wrong::json),
+            })
         };
         json!({
             "messages": self.messages,
             "machine": measure::machine(),
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "not_run": self.not_run,
             "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
             "idle": self.idle.map(Idle::json),
             "latency": self.latency.map(Latency::json),
@@ -115,6 +124,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         let headings = COLUMNS.iter().map(|(_, heading, _, _)| *heading);
+        let headings = headings.chain(["lost, doubled, stale"]);
         table.set_header(["", "times its loop"].into_iter().chain(headings));
         for (name, runs) in &self.rows {
             let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
@@ -123,7 +133,10 @@ impl Report {
             });
             let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
             let ratio = right(ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
-            table.add_row([Cell::new(name), ratio].into_iter().chain(cells));
+            let wrong = wrong(runs)
+                .map(|wrong| format!("{}, {}, {}", wrong.lost, wrong.doubled, wrong.stale));
+            let wrong = right(wrong.unwrap_or_default());
+            table.add_row([Cell::new(name), ratio].into_iter().chain(cells).chain([wrong]));
         }
         let runs = self.rows.iter().map(|(_, runs)| runs.len()).max().unwrap_or_default();
         let medians = if runs > 1 { format!(", medians of {runs} runs") } else { String::new() };
@@ -139,8 +152,19 @@ impl Report {
             self.ramp.as_ref().map(ToString::to_string),
         ];
         let table = (!self.rows.is_empty()).then(|| table.to_string());
-        table.into_iter().chain(lines.into_iter().flatten()).collect::<Vec<_>>().join("\n")
+        let not_run = self.not_run.iter().map(|(name, why)| format!("NOT RUN: {name} ({why})"));
+        table
+            .into_iter()
+            .chain(not_run)
+            .chain(lines.into_iter().flatten())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
+}
+
+/// The most of each in any run.
+fn wrong(runs: &[Figures]) -> Option<Wrong> {
+    runs.iter().filter_map(|figures| figures.wrong).reduce(Wrong::or_more)
 }
 
 /// Of an even number of values the mean of the two in the middle. There is at least one.

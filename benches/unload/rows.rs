@@ -7,6 +7,8 @@ use longshore::dev::portal::{self, Load};
 use longshore::queue::Transport;
 use serde_json::Value;
 
+use crate::peers::Peer;
+
 const SEED: u64 = 81;
 
 /// Of events in the load of a portal.
@@ -25,6 +27,8 @@ pub enum What {
     /// By its subcommand.
     Loop(&'static str),
     Worker(Variant),
+    /// What people use today.
+    Peer(Peer),
 }
 
 /// How a worker runs, where it is not as by default.
@@ -66,6 +70,8 @@ const LARGE_BYTES: usize = 64 * 1024;
 /// One message of 64 KiB stands for so many: more would fill the memory of the queue's server.
 const LARGE_FOR: usize = 25;
 
+const LARGE_MAX: usize = 8_000;
+
 pub const DEFAULT: Variant = Variant {
     transport: None,
     has_telemetry: false,
@@ -87,7 +93,7 @@ pub const LARGE: &str = "longshore, events of 64 KiB";
 pub const LARGE_SIGNED_LOOP: &str = "signed loop, messages of 64 KiB";
 
 /// In the order of running: loops first, each worker beside what it is held against.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 17] = [
     Row { name: BARE_LOOP, what: What::Loop("bare-loop"), mix: Mix::Portal },
     Row {
         name: BY_SDK,
@@ -115,6 +121,15 @@ pub const ROWS: [Row; 12] = [
         what: What::Worker(Variant { distance: AWAY, ..DEFAULT }),
         mix: Mix::Portal,
     },
+    Row { name: "mq-bridge, events alone", what: What::Peer(Peer::MqBridge), mix: Mix::Events },
+    Row { name: "sqs-consumer", what: What::Peer(Peer::SqsConsumer), mix: Mix::Portal },
+    Row {
+        name: "sqs-consumer, events alone",
+        what: What::Peer(Peer::SqsConsumer),
+        mix: Mix::Events,
+    },
+    Row { name: "boto3", what: What::Peer(Peer::Boto3), mix: Mix::Portal },
+    Row { name: "boto3, events alone", what: What::Peer(Peer::Boto3), mix: Mix::Events },
     Row {
         name: WITH_TELEMETRY,
         what: What::Worker(Variant { has_telemetry: true, ..DEFAULT }),
@@ -148,7 +163,10 @@ pub fn load(mix: Mix, messages: usize) -> Load {
         Mix::Portal => portal::load(SEED, messages),
         Mix::Events => events(portal::load(SEED, messages * 10 / EVENTS_OF_TEN)),
         Mix::HotSessions => portal::hot_sessions(SEED, messages),
-        Mix::Large => portal::large_events(SEED, messages.div_ceil(LARGE_FOR), LARGE_BYTES),
+        Mix::Large => {
+            let messages = messages.div_ceil(LARGE_FOR).min(LARGE_MAX);
+            portal::large_events(SEED, messages, LARGE_BYTES)
+        }
     }
 }
 

@@ -75,14 +75,12 @@ impl SqsServer {
 
 /// Sends the load.
 pub async fn fill(queue: &SqsQueue, load: &Load) -> Result<()> {
-    let sends = load.messages.chunks(BATCH_MAX).map(|chunk| {
+    let sends = load.messages.chunks(BATCH_MAX).map(|chunk| async move {
         let entries: Vec<_> = chunk.iter().map(PortalMessage::outgoing).collect();
-        async move {
-            let outcomes = queue.send_batch(&entries).await?;
-            match outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
-                Some(outcome) => bail!("cannot send the load: {outcome:?}"),
-                None => Ok(()),
-            }
+        let outcomes = queue.send_batch(&entries).await?;
+        match outcomes.iter().find(|outcome| !matches!(outcome, SendOutcome::Sent { .. })) {
+            Some(outcome) => bail!("cannot send the load: {outcome:?}"),
+            None => Ok(()),
         }
     });
     let sends: Vec<_> = sends.collect();

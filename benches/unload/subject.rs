@@ -44,7 +44,8 @@ impl Subject {
 
     pub async fn signal(&self, signal: &str) -> Result<()> {
         let arguments = ["-s", signal, &self.process_id.to_string()];
-        Command::new("kill").args(arguments).status().await.context("cannot run kill")?;
+        let status = Command::new("kill").args(arguments).status().await;
+        ensure!(status.context("cannot run kill")?.success(), "cannot send it SIG{signal}");
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use self::command::{Batch, COMMAND_BYTES_MAX, Command, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
-use self::guard::{Form, Target};
+use self::guard::Target;
 use self::reply::Refused;
 use self::unfit::Unfit;
 use crate::message::{Insert, Reason, Rejection, Write};
@@ -265,10 +265,13 @@ impl Store for MongoStore {
     }
 }
 
-/// The command that as many of `writes`, from the first on, as one command holds are sent as, updates in
-/// the short form. What a write costs before the driver has it is measured by this.
+/// The first command that `writes` are sent as, and how many of them it holds; updates in the short
+/// form. By this, what a write costs before the driver has it is measured.
+#[cfg(feature = "dev")]
 #[must_use]
-pub fn command_of(collection: &Collection, writes: &Writes<'_>) -> Vec<u8> {
+pub fn first_command(collection: &Collection, writes: &Writes<'_>) -> (Vec<u8>, usize) {
+    use self::guard::Form;
+
     let Collection { name, write_concern, declared, .. } = collection;
     let batch = match writes {
         Writes::Inserts(inserts) => command::insert(name, write_concern, inserts.iter().copied()),
@@ -278,7 +281,7 @@ pub fn command_of(collection: &Collection, writes: &Writes<'_>) -> Vec<u8> {
             command::update(name, write_concern, &target, Form::Short, updates)
         }
     };
-    batch.command.bytes
+    (batch.command.bytes, batch.writes)
 }
 
 /// What became of each write.

@@ -119,12 +119,14 @@ impl Pieces {
     async fn read_handles(mut self, until: Instant) -> Result<Vec<Unread>, Failure> {
         let mut skim = Skim::default();
         let mut is_answer = true;
-        for come in [self.first, self.joined.freeze()] {
-            for piece in come.chunks(PIECE_BYTES) {
-                is_answer = is_answer && skim.take(piece);
-                // What has come may be all of a large answer, and others want their turn.
-                yield_now().await;
+        let come = [self.first, self.joined.freeze()];
+        for piece in come.iter().flat_map(|come| come.chunks(PIECE_BYTES)) {
+            is_answer = skim.take(piece);
+            if !is_answer {
+                break;
             }
+            // What has come may be all of a large answer, and others want their turn.
+            yield_now().await;
         }
         while is_answer && let Some(piece) = next(&mut self.rest, until).await? {
             is_answer = skim.take(&piece);

@@ -7,7 +7,7 @@ use super::answer::{Unread, handles};
 /// "queue and message identifiers"), and may be written with escapes.
 const TEXT_BYTES_MAX: usize = 2 * 1024;
 
-/// Ten messages leave less: a handle, the beginning of a body and what the queue knows of each.
+/// Ten messages leave less: a handle, a short body and what the queue knows of each.
 const LEFT_BYTES_MAX: usize = 128 * 1024;
 
 /// What is passed over whole: ten attributes for each message, of any size.

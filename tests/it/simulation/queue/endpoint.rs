@@ -32,6 +32,7 @@ use self::connection::{Connection, WorkersEnd};
 use self::keys::Keys;
 use super::{Delivery, Queue};
 
+const HOST: &str = "sqs.simulated";
 const URL: &str = "http://sqs.simulated/0/portal";
 const REGION: &str = "eu-west-1";
 
@@ -130,14 +131,16 @@ impl Endpoint {
         self.who.conditions().history.violation(|| format!("{name} {}", what()));
     }
 
-    /// An answer with these has begun to come. Between its question and then the worker cannot know
-    /// since when they are hidden.
-    fn gives(&self, number: u64, mut deliveries: Vec<Delivery>) {
-        for delivery in &mut deliveries {
-            let known = Instant::now().checked_sub(BEGINS_AFTER);
-            delivery.hidden_at = delivery.hidden_at.max(known.unwrap_or(delivery.hidden_at));
+    /// An answer has begun to come. Between its question and then the worker cannot know since when
+    /// what it brings is hidden.
+    fn says(&self, number: u64, mut said: Said) {
+        if let Said::Gave(deliveries) = &mut said {
+            for delivery in deliveries {
+                let known = Instant::now().checked_sub(BEGINS_AFTER);
+                delivery.hidden_at = delivery.hidden_at.max(known.unwrap_or(delivery.hidden_at));
+            }
         }
-        self.calls.says(number, Said::Gave(deliveries));
+        self.calls.says(number, said);
     }
 }
 

@@ -13,14 +13,15 @@ use crate::simulation::dice::Dice;
 use crate::simulation::fault::Fault;
 use crate::simulation::queue::Delivery;
 
+use super::calls::Said;
 use super::keys::{Wrong, date_header};
 
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
-    /// What it brings, if it is one to a receive, and the number of that.
-    gave: Option<(u64, Vec<Delivery>)>,
+    /// To which call it is one, and what it says of it; nothing where it is no answer of the queue's.
+    said: Option<(u64, Said)>,
 }
 
 /// An answer as it goes over the connection.
@@ -28,7 +29,7 @@ pub struct Sent {
     pub bytes: Vec<u8>,
     /// Where its body begins.
     pub body_at: usize,
-    pub gave: Option<(u64, Vec<Delivery>)>,
+    pub said: Option<(u64, Said)>,
     /// Whether another request may follow.
     pub goes_on: bool,
     /// Nothing but the connection's end tells that it is whole.
@@ -39,7 +40,7 @@ pub struct Sent {
 pub fn of_receive(number: u64, gave: Vec<Delivery>, named: &[String]) -> Answer {
     let messages: Vec<_> = gave.iter().map(|delivery| message(delivery, named)).collect();
     let said = if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) };
-    Answer { gave: Some((number, gave)), ..done(&said) }
+    Answer { said: Some((number, Said::Gave(gave))), ..done(&said) }
 }
 
 fn message(delivery: &Delivery, named: &[String]) -> Value {
@@ -82,10 +83,10 @@ fn message(delivery: &Delivery, named: &[String]) -> Value {
 }
 
 /// In no order, as SQS has it.
-pub fn of_batch(ids: &[String], outcomes: &[EntryOutcome], dice: &Dice) -> Answer {
+pub fn of_batch(number: u64, outcomes: Vec<EntryOutcome>, ids: &[String], dice: &Dice) -> Answer {
     let (mut done_of, mut failed) = (Vec::new(), Vec::new());
     let stale = ["ReceiptHandleIsInvalid", "AWS.SimpleQueueService.MessageNotInflight"];
-    for (id, outcome) in ids.iter().zip(outcomes) {
+    for (id, outcome) in ids.iter().zip(&outcomes) {
         let code = match outcome {
             EntryOutcome::Done => {
                 done_of.push(json!({ "Id": id }));
@@ -104,12 +105,12 @@ pub fn of_batch(ids: &[String], outcomes: &[EntryOutcome], dice: &Dice) -> Answe
             said.insert(name.to_owned(), Value::Array(entries));
         }
     }
-    done(&Value::Object(said))
+    Answer { said: Some((number, Said::Did(outcomes))), ..done(&Value::Object(said)) }
 }
 
 fn done(said: &Value) -> Answer {
     let headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
-    Answer { status: 200, headers, body: said.to_string(), gave: None }
+    Answer { status: 200, headers, body: said.to_string(), said: None }
 }
 
 /// Says that a request was not done.
@@ -181,7 +182,7 @@ impl Refusal {
     pub fn answer(self, now_ms: i64) -> Answer {
         let mut headers = vec![("date", date_header(now_ms))];
         headers.extend(self.query.map(|query| ("x-amzn-query-error", query.to_owned())));
-        Answer { status: self.status, headers, body: self.body, gave: None }
+        Answer { status: self.status, headers, body: self.body, said: None }
     }
 }
 
@@ -191,8 +192,8 @@ impl Answer {
         let (dice, strikes) = (&conditions.dice, |fault| conditions.strikes(fault));
         if strikes(Fault::AnswerReplaced) {
             let body = "<html><body>Gateway Time-out</body></html>".to_owned();
-            let (headers, gave) = (Vec::new(), None);
-            self = Self { status: dice.pick(&[502, 504]), headers, body, gave };
+            let (headers, said) = (Vec::new(), None);
+            self = Self { status: dice.pick(&[502, 504]), headers, body, said };
         }
         if self.body.len() > 1 && strikes(Fault::AnswerHalf) {
             let mut end = 1 + dice.below(self.body.len() - 1);
@@ -238,7 +239,7 @@ impl Answer {
     fn sent(self, head: String, body: &[u8], goes_on: bool) -> Sent {
         let (body_at, mut bytes) = (head.len(), head.into_bytes());
         bytes.extend_from_slice(body);
-        Sent { bytes, body_at, gave: self.gave, goes_on, ends_with_it: false }
+        Sent { bytes, body_at, said: self.said, goes_on, ends_with_it: false }
     }
 
     fn head(&self) -> String {

@@ -12,9 +12,11 @@ use crate::simulation::conduct::Request;
 use crate::simulation::queue::asked::Asked;
 use crate::simulation::queue::{Delivery, Queue};
 
+use super::connection::ANSWER_MAX;
+
 /// A request may be read so long after the worker has given its call up: where the answer before it
-/// on its connection said that it is shorter than it is, and the rest is sent slowly.
-const ON_ITS_WAY: Duration = Duration::from_secs(20);
+/// on its connection said that it is shorter than it is, and the rest is still on its way.
+const ON_ITS_WAY: Duration = ANSWER_MAX.saturating_add(Duration::from_secs(1));
 
 /// The queue has acted on a request, and has answered it, so long after its call at most.
 const KNOWN_FOR: Duration = Duration::from_mins(5);
@@ -46,8 +48,8 @@ struct Made {
     asked: Asked,
     /// When the worker stopped waiting for the answer.
     ended: Option<Instant>,
-    /// The queue acts on it, or has.
-    acts: bool,
+    /// Its request is there, and was signed as it must be.
+    has_arrived: bool,
     said: Option<Said>,
 }
 
@@ -79,17 +81,17 @@ impl Calls {
         }
         let number = state.next;
         state.next += 1;
-        let made = Made { wanted, asked, ended: None, acts: false, said: None };
+        let made = Made { wanted, asked, ended: None, has_arrived: false, said: None };
         state.made.insert(number, made);
         Waits { calls: self, number, _listening: listening }
     }
 
-    /// The call that a request is, on which the queue is to act. Of several that want the same, one
-    /// for whose answer the worker waits.
+    /// The call that a request is which arrives. Of several that want the same, one for whose answer
+    /// the worker waits.
     ///
     /// # Errors
     /// What is wrong where there is none.
-    pub fn acts(&self, wanted: &Wanted) -> Result<(u64, Asked), &'static str> {
+    pub fn arrives(&self, wanted: &Wanted) -> Result<(u64, Asked), &'static str> {
         let mut state = self.lock();
         let is_on_its_way = |made: &Made| match made.ended {
             Some(ended) => ended.elapsed() <= ON_ITS_WAY,
@@ -98,17 +100,23 @@ impl Calls {
         let mut open: Vec<_> = state
             .made
             .iter_mut()
-            .filter(|(_, made)| made.wanted == *wanted && !made.acts && is_on_its_way(made))
+            .filter(|(_, made)| made.wanted == *wanted && !made.has_arrived && is_on_its_way(made))
             .collect();
         open.sort_by_key(|(number, made)| (made.ended.is_some(), **number));
         if let Some((number, made)) = open.into_iter().next() {
-            made.acts = true;
+            made.has_arrived = true;
             return Ok((*number, made.asked.clone()));
         }
         let is_known = state.made.values().any(|made| made.wanted == *wanted);
-        Err(if is_known { "once more, though it may be done" } else { "unasked" })
+        Err(if is_known { "once more" } else { "unasked" })
     }
 
+    /// The request of a call is refused in a way after which it may be sent once more.
+    pub fn may_come_again(&self, number: u64) {
+        self.lock().made.entry(number).and_modify(|made| made.has_arrived = false);
+    }
+
+    /// The answer to a call has begun to come.
     pub fn says(&self, number: u64, said: Said) {
         self.lock().made.entry(number).and_modify(|made| made.said = Some(said));
     }

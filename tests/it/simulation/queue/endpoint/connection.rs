@@ -7,24 +7,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use longshore::queue::{EntryOutcome, QueueFaultKind};
+use longshore::queue::QueueFaultKind;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use crate::simulation::conditions::Conditions;
 use crate::simulation::fault::Fault;
+use crate::simulation::queue::asked::Asked;
 use crate::simulation::queue::fate;
 use crate::simulation::wire::{Fate, send};
 
 use super::Endpoint;
 use super::answer::{self, Answer, Refusal};
-use super::calls::{Said, Wanted};
+use super::calls::Wanted;
 use super::keys::Wrong;
 use super::request::{Ask, HttpRequest};
 
 /// Nothing comes for longer than any adapter waits for a piece of an answer.
 const STALL: Duration = Duration::from_mins(2);
+
+/// Whose clock is off by as much may take a plain denial for one of its time, and ask once more: the
+/// AWS SDKs do from four minutes on, by the seconds of a `Date`.
+const DOUBTED_MS: u64 = 4 * 60_000 - 1_000;
+
+/// The most places at which an answer is slow, and for how long.
+const SLOW_PLACES_MAX: usize = 4;
+const SLOW_MS_MAX: u64 = 4_000;
+
+/// The longest that an answer takes: it may be slow where its head ends, too.
+pub const ANSWER_MAX: Duration =
+    STALL.saturating_add(Duration::from_millis((SLOW_PLACES_MAX as u64 + 1) * SLOW_MS_MAX));
 
 /// The most places at which an answer is broken into pieces.
 const PIECES_MAX: usize = 30;
@@ -131,17 +144,28 @@ impl Connection {
             endpoint.keys.replace();
             checked = Err(Wrong::Keys);
         }
-        if let Err(wrong) = checked {
-            match wrong {
-                Wrong::Keys => {}
-                Wrong::Time => conditions.history.saw(Fault::SignedAtWrongTime),
-                Wrong::Signature => endpoint.violation(|| "signs a request wrong".to_owned()),
+        let off_ms = match checked {
+            Ok(off_ms) => off_ms,
+            Err(wrong) => {
+                match wrong {
+                    Wrong::Keys => {}
+                    Wrong::Time => conditions.history.saw(Fault::SignedAtWrongTime),
+                    Wrong::Signature => endpoint.violation(|| "signs a request wrong".to_owned()),
+                }
+                return Some(self.refusal(Refusal::of_signature(wrong, &conditions.dice)));
             }
-            return Some(self.refusal(Refusal::of_signature(wrong, &conditions.dice)));
-        }
+        };
         let Some(ask) = request.ask() else {
             endpoint.violation(|| "sends what is no request to its queue".to_owned());
             return None;
+        };
+        // Refused or not: it is not sent again.
+        let (number, asked) = match endpoint.calls.arrives(&ask.wanted) {
+            Ok(call) => call,
+            Err(wrong) => {
+                endpoint.violation(|| format!("sends {:?} {wrong}", ask.wanted));
+                return None;
+            }
         };
         let asked_of = match &ask.wanted {
             Wanted::Receive { .. } => None,
@@ -149,24 +173,21 @@ impl Connection {
         };
         let (fate, kind) = fate::draw(conditions, asked_of);
         if !fate.acts {
+            if kind == QueueFaultKind::Denied && off_ms >= DOUBTED_MS {
+                endpoint.calls.may_come_again(number);
+            }
             sleep(fate.before + fate.after).await;
             let is_gone = kind == QueueFaultKind::Unavailable && conditions.dice.chance(0.4);
             return (!is_gone).then(|| self.refusal(Refusal::draw(kind, &conditions.dice)));
         }
-        self.act(ask, fate).await
+        self.act(number, asked, ask, fate).await
     }
 
-    /// The queue acts, unless the worker did not ask for that.
-    async fn act(&self, Ask { wanted, ids, named }: Ask, fate: Fate) -> Option<Answer> {
+    /// The queue acts.
+    async fn act(&self, number: u64, asked: Asked, ask: Ask, fate: Fate) -> Option<Answer> {
         let endpoint = &self.endpoint;
-        let (number, asked) = match endpoint.calls.acts(&wanted) {
-            Ok(made) => made,
-            Err(wrong) => {
-                endpoint.violation(|| format!("sends {wanted:?} {wrong}"));
-                return None;
-            }
-        };
         let acting = Arc::clone(endpoint);
+        let Ask { wanted, ids, named } = ask;
         match wanted {
             Wanted::Receive { max, wait, attempt } => {
                 let act = async move {
@@ -176,13 +197,10 @@ impl Connection {
                 send(&endpoint.who, fate, act).await.ok()
             }
             Wanted::Settle { handles, request, hide } => {
-                let act = async move {
-                    let did = asked.apply(&acting.queue, &acting.who, &handles, request, hide);
-                    acting.calls.says(number, Said::Did(did.clone()));
-                    did
-                };
-                let did: Vec<EntryOutcome> = send(&endpoint.who, fate, act).await.ok()?;
-                Some(answer::of_batch(&ids, &did, &self.conditions().dice))
+                let act =
+                    async move { asked.apply(&acting.queue, &acting.who, &handles, request, hide) };
+                let did = send(&endpoint.who, fate, act).await.ok()?;
+                Some(answer::of_batch(number, did, &ids, &self.conditions().dice))
             }
         }
     }
@@ -197,7 +215,7 @@ impl Connection {
         let conditions = endpoint.who.conditions();
         let dice = &conditions.dice;
         let sent = answer.draw(conditions);
-        let (bytes, mut gave, mut goes_on) = (sent.bytes, sent.gave, sent.goes_on);
+        let (bytes, mut said, mut goes_on) = (sent.bytes, sent.said, sent.goes_on);
         let mut ends_at = bytes.len();
         if conditions.strikes(Fault::AnswerCut) {
             (ends_at, goes_on) = (dice.below(bytes.len()), false);
@@ -206,7 +224,7 @@ impl Connection {
         let (is_slow, is_in_pieces) =
             (conditions.strikes(Fault::AnswerSlow), conditions.strikes(Fault::AnswerInPieces));
         let parts = match (is_slow, is_in_pieces) {
-            (true, _) => 1 + dice.below(4),
+            (true, _) => 1 + dice.below(SLOW_PLACES_MAX),
             (false, true) => 1 + dice.below(PIECES_MAX),
             (false, false) => 0,
         };
@@ -215,18 +233,19 @@ impl Connection {
         // What comes behind may wait for room.
         places.push(sent.body_at);
         places.sort_unstable();
+        places.dedup();
         let mut from = 0;
         for place in places.into_iter().chain([ends_at]) {
             let until = place.min(ends_at);
             self.stream.write_all(&bytes[from..until]).await.ok()?;
             from = until;
             if from >= sent.body_at {
-                gave.take().into_iter().for_each(|(number, gave)| endpoint.gives(number, gave));
+                said.take().into_iter().for_each(|(number, said)| endpoint.says(number, said));
             }
             if stalls_at == Some(place) {
                 sleep(STALL).await;
             } else if is_slow && from < ends_at {
-                sleep(dice.between_ms(0, 4_000)).await;
+                sleep(dice.between_ms(0, SLOW_MS_MAX)).await;
             } else {
                 yield_now().await;
             }

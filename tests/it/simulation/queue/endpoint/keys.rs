@@ -20,7 +20,7 @@ use crate::simulation::life::Life;
 use crate::simulation::traffic::EPOCH_MS;
 
 /// A request that is signed for a time further from the server's is refused (SQS: five minutes).
-const SKEW_MAX_MS: i64 = 5 * 60_000;
+const SKEW_MAX_MS: u64 = 5 * 60_000;
 
 /// The share of signatures that are computed anew.
 const LOOKED_AT: f64 = 0.25;
@@ -63,14 +63,16 @@ impl Keys {
         EPOCH_MS + i64::try_from(self.who.conditions().age().as_millis()).expect("worlds are short")
     }
 
-    pub fn check(&self, request: &HttpRequest) -> Result<(), Wrong> {
+    /// How far the time that a request is signed for is off, in milliseconds.
+    pub fn check(&self, request: &HttpRequest) -> Result<u64, Wrong> {
         let keys = self.now();
         let signed = Signed::of(request).ok_or(Wrong::Signature)?;
         if signed.key != keys.access_key_id() {
             return Err(Wrong::Keys);
         }
         let signed_ms = ms(signed.date).ok_or(Wrong::Signature)?;
-        if (signed_ms - self.now_ms()).abs() > SKEW_MAX_MS {
+        let off_ms = signed_ms.abs_diff(self.now_ms());
+        if off_ms > SKEW_MAX_MS {
             self.looks_at_next();
             return Err(Wrong::Time);
         }
@@ -82,7 +84,7 @@ impl Keys {
         if !is_right || is_looked_at && signed.signature != sign(request, secret, &signed) {
             return Err(Wrong::Signature);
         }
-        Ok(())
+        Ok(off_ms)
     }
 
     /// To compute a signature costs as much as all the rest of a call. The first with other keys, for

@@ -1,6 +1,6 @@
 //! A request as it comes over a connection, and what it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use crate::simulation::conduct::Request;
 
-use super::URL;
 use super::calls::Wanted;
+use super::{HOST, URL};
 
 pub struct HttpRequest {
     pub path: String,
@@ -57,6 +57,7 @@ impl HttpRequest {
     /// `None` where it is no request to this queue.
     pub fn ask(&self) -> Option<Ask> {
         let is_of_queue = self.path == "/"
+            && self.header("host") == Some(HOST)
             && self.header("content-type") == Some("application/x-amz-json-1.0")
             && self.header("x-amzn-query-mode") == Some("true");
         let body: Value = serde_json::from_slice(&self.body).ok()?;
@@ -105,9 +106,13 @@ fn settle(body: &Value, wants: impl Fn(&Value) -> Option<(Request, Duration)>) -
     if entries.iter().any(|entry| wants(entry) != Some((request, hide))) {
         return None;
     }
+    let ids = texts("Id")?;
+    if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
+        return None;
+    }
     let handles = texts("ReceiptHandle")?.into_iter().map(Arc::from).collect();
     let wanted = Wanted::Settle { request, handles, hide };
-    Some(Ask { wanted, ids: texts("Id")?, named: Vec::new() })
+    Some(Ask { wanted, ids, named: Vec::new() })
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
