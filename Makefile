@@ -33,7 +33,7 @@ test: ## Run the tests (unit, integration against real servers, documentation) b
 	$(if $(ARGS),,$(call about,4 min $(built)))
 	@scripts/test.sh $(ARGS)
 
-test-long: ## Run the long tests: most real faults, memory bounds, 1,200 simulated worlds
+test-long: ## Run the long tests: most real faults, memory bounds, 800 simulated worlds
 	$(if $(ARGS),,$(call about,11 min $(built)))
 	@scripts/test.sh --long $(ARGS)
 
