@@ -13,25 +13,40 @@ cd "$(dirname "$0")/.."
 MONGOD=$(scripts/mongod.sh)
 export MONGOD
 
-# Prints a folder that has the modules and scripts of the peers that run on Node.
+# Prints a folder that has the modules and scripts of the peer that runs on Node.
 peers_node() {
-    command -v node >/dev/null && command -v npm >/dev/null || return 1
+    command -v node >/dev/null && command -v npm >/dev/null || { echo 'no Node here' >&2 && return 1; }
+    # What mongodb asks for.
+    node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' ||
+        { echo 'Node is older than 20.19' >&2 && return 1; }
     local cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
     local folder
-    folder=$cache/peers-$(cksum <benches/peers/package.json | cut -d ' ' -f 1)
+    folder=$cache/peers-$(cat benches/peers/package*.json | cksum | cut -d ' ' -f 1)
     mkdir -p "$folder"
-    cp benches/peers/package.json benches/peers/*.mjs "$folder"
-    (cd "$folder" && npm install --silent --no-package-lock --ignore-scripts --no-audit --no-fund >&2) || return 1
+    cp benches/peers/package*.json benches/peers/*.mjs "$folder"
+    (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund) >&2 || { echo 'npm ci failed' >&2 && return 1; }
     echo "$folder"
+}
+
+# Sets NAME to what the command prints, or NAME_MISSING to the last that it says.
+fetch() {
+    local name=$1 said
+    shift
+    said=$(mktemp)
+    if printf -v "$name" %s "$("$@" 2>"$said")" && [ -n "${!name}" ]; then
+        export "${name?}"
+    else
+        export "${name}_MISSING=$(tail -n 1 "$said")"
+    fi
+    rm -f "$said"
 }
 
 case ${PEERS:-} in
 '' | 0 | false) ;;
 *)
-    # What cannot be fetched is told as NOT RUN.
-    PEERS_PYTHON=$(scripts/python.sh mq-bridge==1.2.0) || PEERS_PYTHON=''
-    PEERS_NODE=$(peers_node) || PEERS_NODE=''
-    export PEERS_PYTHON PEERS_NODE
+    fetch PEERS_BOTO3 scripts/python.sh
+    fetch PEERS_MQ_BRIDGE scripts/python.sh mq-bridge==1.2.0
+    fetch PEERS_NODE peers_node
     ;;
 esac
 

@@ -66,7 +66,10 @@ pub fn by() -> Result<Vec<String>> {
     let is_told = |line: &&str| line.starts_with("release: ") || line.starts_with("host: ");
     let mut by: Vec<_> = compiler.lines().filter(is_told).map(str::to_owned).collect();
     by.push(says("valgrind", &["--version"])?.trim().to_owned());
-    by.extend(says("ldd", &["--version"])?.lines().next().map(str::to_owned));
+    // Its version stands last, and what a distribution calls it before that.
+    let libc = says("ldd", &["--version"])?;
+    let libc = libc.lines().next().and_then(|line| line.rsplit(' ').next());
+    by.extend(libc.map(|version| format!("libc {version}")));
     let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let flags = told.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     let is_known = |flag: &&str| ["sse4_2", "avx", "avx2", "bmi2"].contains(flag);

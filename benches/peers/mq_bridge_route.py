@@ -1,40 +1,46 @@
-"""mq-bridge's own route from SQS to MongoDB, without a line of Python for a message: it keeps bodies as they are, one collection.
+"""mq-bridge's own route from SQS to MongoDB, without a line of Python for a message: it keeps bodies as they are, in one collection.
 Arguments: endpoint, queue URL, MongoDB URI."""
 
 import os
 import sys
+from urllib.parse import urlsplit
 
 from mq_bridge import Route
-from pymongo.uri_parser import parse_uri
 
-import worker
+import process
 
-
-def main(endpoint, url, uri):
-    route = Route.from_config(
-        {
-            "input": {
-                "aws": {
-                    "queue_url": url,
-                    "endpoint_url": endpoint,
-                    "region": os.environ["AWS_REGION"],
-                    "access_key": os.environ["AWS_ACCESS_KEY_ID"],
-                    "secret_key": os.environ["AWS_SECRET_ACCESS_KEY"],
-                    "max_messages": 10,
-                    "wait_time_seconds": 1,
-                }
-            },
-            "output": {"mongodb": {"url": uri, "database": parse_uri(uri)["database"], "collection": "events", "format": "raw", "id_field": "id"}},
-            "concurrency": 8,
-            "batch_size": 100,
-        }
-    )
-    worker.begin()
-    route.start()
-    worker.STOP.wait()
-    route.stop()
-    route.join()
-    worker.end()
+# A route has one receiver, whatever its concurrency.
+ROUTES = 4
 
 
-main(*sys.argv[1:])
+def route(endpoint, url, uri):
+    source = {
+        "queue_url": url,
+        "endpoint_url": endpoint,
+        "region": os.environ["AWS_REGION"],
+        "access_key": os.environ["AWS_ACCESS_KEY_ID"],
+        "secret_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "max_messages": 10,
+        "wait_time_seconds": 1,
+    }
+    target = {"url": f"{uri}&w=majority", "database": urlsplit(uri).path.strip("/"), "collection": "events", "format": "raw", "id_field": "id"}
+    return {"input": {"aws": source}, "output": {"mongodb": target}, "concurrency": 2, "batch_size": 100}
+
+
+def main(*servers):
+    process.end_by_signal()
+    names = [f"unload-{number}" for number in range(ROUTES)]
+    document = {"routes": {name: route(*servers) for name in names}}
+    routes = [Route.from_config(document, name) for name in names]
+    for each in routes:
+        each.start()
+    process.tell("started")
+    process.STOP.wait()
+    for each in routes:
+        each.stop()
+    for each in routes:
+        each.join()
+    process.tell("ended")
+
+
+process.unless_it_fails(main)(*sys.argv[1:])

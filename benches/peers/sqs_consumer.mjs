@@ -1,43 +1,79 @@
-// sqs-consumer and mongodb at their best: several consumers, batches, unordered writes. Arguments: endpoint, queue URL, MongoDB URI.
+// sqs-consumer and mongodb at their best: several consumers, batches, unordered writes. Arguments: endpoint, queue URL, MongoDB URI, and `guarded`
+// or `last` (who wins).
 
-import { MongoClient, MongoBulkWriteError } from "mongodb";
+import { Long, MongoBulkWriteError, MongoClient } from "mongodb";
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Consumer } from "sqs-consumer";
 
 const CONSUMERS = 8;
 const DUPLICATE_KEY = 11000;
 
-const [endpoint, queueUrl, uri] = process.argv.slice(2);
+const [endpoint, queueUrl, uri, whoWins] = process.argv.slice(2);
 const calls = { receive: 0, delete: 0 };
 
-/** A time as producers write it: epoch seconds, or ISO 8601 without an offset, in UTC. */
-function time(value) {
-    const date = typeof value === "number" ? new Date(value * 1000) : new Date(`${value.replace(" ", "T")}Z`);
-    if (Number.isNaN(date.getTime())) {
+/** Microseconds of a time as producers write it: epoch seconds, or ISO 8601 without an offset, in UTC. */
+function micros(value) {
+    if (typeof value === "number") {
+        return Math.round(value * 1e6);
+    }
+    const [seconds, fraction = ""] = value.replace(" ", "T").split(".");
+    const millis = Date.parse(`${seconds}Z`);
+    if (Number.isNaN(millis)) {
         throw new RangeError(`no time: ${value}`);
     }
-    return date;
+    return millis * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6));
 }
 
-/** The collection and the write of one message, as the helper module did it in each web request. */
+const date = (micros) => new Date(Math.floor(micros / 1000));
+
+/**
+ * The update of a keyed document. Guarded: one that is newer does not match, and inserting another is refused by the unique index. Otherwise the
+ * last to come wins, as in the helper that wrote from each web request.
+ */
+function keyed(key, values, version) {
+    if (whoWins !== "guarded") {
+        return { filter: key, values };
+    }
+    const stored = Long.fromNumber(version);
+    return { filter: { ...key, version: { $lte: stored } }, values: { ...values, version: stored } };
+}
+
+/** The collection and the write of one message. */
 function write(body) {
     try {
         const { type, ...message } = JSON.parse(body);
         if (type === "event") {
             const { id, ...rest } = message;
-            return ["events", { insertOne: { document: { _id: id, ...rest, timestamp: time(message.timestamp) } } }];
+            return ["events", { insertOne: { document: { _id: id, ...rest, timestamp: date(micros(message.timestamp)) } } }];
         }
         if (type === "session") {
-            const $set = { data: message.data, last_accessed: time(message.last_accessed) };
-            return ["sessions", { updateOne: { filter: { session_id: message.session_id }, update: { $set }, upsert: true } }];
+            const at = micros(message.last_accessed);
+            const { filter, values } = keyed({ session_id: message.session_id }, { data: message.data, last_accessed: date(at) }, at);
+            return ["sessions", { updateOne: { filter, update: { $set: values }, upsert: true } }];
         }
         if (type === "cache") {
-            const replacement = { user_id: message.user_id, data: message.data, updated: time(message.updated) };
-            return ["user_cache", { replaceOne: { filter: { user_id: message.user_id }, replacement, upsert: true } }];
+            const at = micros(message.updated);
+            const { filter, values } = keyed({ user_id: message.user_id }, { data: message.data, updated: date(at) }, at);
+            return ["user_cache", { replaceOne: { filter, replacement: { user_id: message.user_id, ...values }, upsert: true } }];
         }
         throw new TypeError(`no type ${type}`);
     } catch (error) {
         return ["dead_letters", { insertOne: { document: { body, reason: String(error) } } }];
+    }
+}
+
+/** The operations that met a duplicate key. Anything else that is wrong is thrown. */
+async function bulkWrite(collection, operations) {
+    try {
+        await collection.bulkWrite(operations, { ordered: false });
+        return [];
+    } catch (error) {
+        const errors = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
+        const isOther = errors.length === 0 || error.result?.getWriteConcernError() || errors.some(({ code }) => code !== DUPLICATE_KEY);
+        if (isOther) {
+            throw error;
+        }
+        return errors.map(({ index }) => operations[index]);
     }
 }
 
@@ -54,18 +90,21 @@ async function handleMessageBatch(messages) {
         writes.set(collection, [...(writes.get(collection) ?? []), operation]);
     }
     await Promise.all(
-        [...writes].map(async ([collection, operations]) => {
-            try {
-                await database.collection(collection).bulkWrite(operations, { ordered: false });
-            } catch (error) {
-                const isThere = error instanceof MongoBulkWriteError && [error.writeErrors].flat().every(({ code }) => code === DUPLICATE_KEY);
-                if (!isThere) {
-                    throw error;
-                }
+        [...writes].map(async ([name, operations]) => {
+            const duplicates = await bulkWrite(database.collection(name), operations);
+            // An event that is there already, or an update that is older or met the first one of its key: once more tells which.
+            if (duplicates.length > 0 && name !== "events") {
+                await bulkWrite(database.collection(name), duplicates);
             }
         }),
     );
     return messages;
+}
+
+/** What it did counts for nothing. */
+function fails(error) {
+    console.error(String(error));
+    process.exit(1);
 }
 
 const sqs = new SQSClient({ endpoint });
@@ -78,8 +117,8 @@ const consumers = Array.from({ length: CONSUMERS }, () =>
     Consumer.create({ queueUrl, sqs, batchSize: 10, waitTimeSeconds: 1, handleMessageBatch }),
 );
 for (const consumer of consumers) {
-    consumer.on("error", (error) => console.error(String(error)));
-    consumer.on("processing_error", (error) => console.error(String(error)));
+    consumer.on("error", fails);
+    consumer.on("processing_error", fails);
     consumer.start();
 }
 console.error(JSON.stringify({ message: "started" }));

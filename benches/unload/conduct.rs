@@ -13,7 +13,7 @@ use longshore::dev::portal::Load;
 use longshore::dev::verify::verify;
 use longshore::mongo_manager::MongoManager;
 use longshore::queue::sqs::SqsQueue;
-use mongodb::Client;
+use mongodb::{Client, Database};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -35,6 +35,9 @@ use crate::wrong::Wrong;
 /// How often the queue is asked whether it is empty.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// After so long without a message the process is given up.
+const STANDSTILL_MAX: Duration = Duration::from_mins(2);
+
 /// Runs all that is planned and prints what came of it.
 pub async fn conduct(plan: &Plan) -> Result<()> {
     let stage = Stage {
@@ -55,6 +58,7 @@ pub async fn conduct(plan: &Plan) -> Result<()> {
             .await
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
+    ensure!(report.failed.is_empty(), "rows without figures, see FAILED above");
     Ok(())
 }
 
@@ -92,7 +96,8 @@ impl Stage {
             for row in &rows {
                 eprintln!("warming up with {} messages: {}", plan.warm_up, row.name);
                 let name = format!("warm-up-{}", database_name(row.name));
-                self.run(row, &name, loads.get(row.mix)?, None).await?;
+                // Where it fails, it fails once more, and is told then.
+                let _ = self.run(row, &name, loads.get(row.mix)?, None).await;
             }
         }
         let mut loads = Loads::of(&rows, plan.messages as usize);
@@ -100,13 +105,22 @@ impl Stage {
             loads.all_mut().for_each(collector::trace);
         }
         for run in 1..=plan.runs {
-            for row in &rows {
+            // Each second one the other way round: a database that has grown, or a machine that has
+            // warmed, is not always the same rows'.
+            let mut in_turn: Vec<_> = rows.iter().collect();
+            if run % 2 == 0 {
+                in_turn.reverse();
+            }
+            for row in in_turn {
                 eprintln!("run {run} of {}: {}", plan.runs, row.name);
                 let is_profiled = row.name == rows::LONGSHORE && run == plan.runs;
                 let perf = plan.perf.as_deref().filter(|_| is_profiled);
                 let name = format!("run-{run}-{}", database_name(row.name));
                 let load = loads.get(row.mix)?;
-                report.add(row.name, self.run(row, &name, load, perf).await?);
+                match self.run(row, &name, load, perf).await {
+                    Ok(figures) => report.add(row.name, figures),
+                    Err(error) => report.failed.push((row.name, format!("{error:#}"))),
+                }
             }
         }
         if plan.telemetry && is_wanted(rows::WITH_TELEMETRY) {
@@ -135,31 +149,44 @@ impl Stage {
         load: &Load,
         perf: Option<&Path>,
     ) -> Result<Figures> {
-        match row.what {
-            What::Loop(part) => self.bare(part, name, load).await,
-            What::Worker(variant) => self.longshore(name, load, variant, perf).await,
-            What::Peer(peer) => self.peer(peer, name, load).await,
-        }
-        .context(row.name)
+        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
+        let figures = match row.what {
+            What::Loop(part) => self.bare(part, &queue, load).await,
+            What::Worker(variant) => self.longshore(name, &queue, load, variant, perf).await,
+            What::Peer(peer) => self.peer(peer, name, &queue, load).await,
+        };
+        // So that the next one does not meet it.
+        self.servers.sqs.delete(&queue).await?;
+        self.database(name).await?.drop().await?;
+        figures
+    }
+
+    async fn database(&self, name: &str) -> Result<Database> {
+        let uri = self.servers.mongod.uri(name);
+        Ok(Client::with_uri_str(uri.expose()).await?.database(name))
     }
 
     /// One of the loops, by its subcommand.
-    async fn bare(&self, part: &str, name: &str, load: &Load) -> Result<Figures> {
-        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
+    async fn bare(&self, part: &str, queue: &SqsQueue, load: &Load) -> Result<Figures> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args([part, self.servers.sqs.endpoint(), queue.url()]);
-        let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
+        let (figures, _) = drain(command, queue, load.messages.len(), None).await?;
         Ok(figures)
     }
 
     /// What it does wrong is counted and shown.
-    async fn peer(&self, peer: Peer, name: &str, load: &Load) -> Result<Figures> {
-        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
+    async fn peer(
+        &self,
+        peer: Peer,
+        name: &str,
+        queue: &SqsQueue,
+        load: &Load,
+    ) -> Result<Figures> {
         let uri = self.servers.mongod.uri(name);
         let command = peer.command(self.servers.sqs.endpoint(), queue.url(), uri.expose());
-        let (figures, _) = drain(command, &queue, load.messages.len(), None).await?;
-        let database = Client::with_uri_str(uri.expose()).await?.database(name);
-        Ok(Figures { wrong: Some(Wrong::of(&database, &load.expected).await?), ..figures })
+        let (figures, _) = drain(command, queue, load.messages.len(), None).await?;
+        let wrong = Wrong::of(&self.database(name).await?, &load.expected).await?;
+        Ok(Figures { wrong: Some(wrong), ..figures })
     }
 
     /// Lets a worker drain a queue into a database of its own, and refuses figures of one that did
@@ -167,13 +194,13 @@ impl Stage {
     async fn longshore(
         &self,
         name: &str,
+        queue: &SqsQueue,
         load: &Load,
         variant: Variant,
         perf: Option<&Path>,
     ) -> Result<Figures> {
-        let queue = self.servers.sqs.filled_queue(name, load, &self.config).await?;
         let ways = Ways::of(variant, &self.servers).await?;
-        let mut command = ways.worker(&self.servers, &queue, name);
+        let mut command = ways.worker(&self.servers, queue, name);
         // A stop waits for the long poll.
         command.env("LONGSHORE__QUEUE__WAIT", "1s");
         if let Some(transport) = variant.transport {
@@ -190,7 +217,7 @@ impl Stage {
         } else {
             command.env("LONGSHORE__ADMIN__LISTEN", "off");
         }
-        let (figures, ended) = drain(command, &queue, load.messages.len(), perf).await?;
+        let (figures, ended) = drain(command, queue, load.messages.len(), perf).await?;
         ensure!(ended["drained"] == true, "longshore did not drain: {ended}");
         let db = DbConfig { mongo_uri: Some(self.servers.mongod.uri(name)), ..DbConfig::default() };
         let verification = verify(&MongoManager::connect(&db).await?, &load.expected).await?;
@@ -250,8 +277,8 @@ fn database_name(row: &str) -> String {
     name.chars().take(40).collect()
 }
 
-/// Starts the process and measures it from its start until the queue is empty; the rate counts from
-/// the moment that it says that it has started. Gives its last words, too.
+/// Starts the process and measures it from the moment that it says that it has started until the
+/// queue is empty. Gives its last words, too.
 async fn drain(
     command: Command,
     queue: &SqsQueue,
@@ -259,16 +286,19 @@ async fn drain(
     perf: Option<&Path>,
 ) -> Result<(Figures, Value)> {
     let mut subject = Subject::start(command).await?;
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), measure::of(subject.process_id)?);
     let profiler = perf.map(|file| profile(subject.process_id, file)).transpose()?;
+    let (mut left, mut moved) = (u64::MAX, Instant::now());
     loop {
-        let facts = queue.facts().await?;
-        if facts.messages_in_all() == 0 {
+        let now_left = queue.facts().await?.messages_in_all();
+        if now_left == 0 {
             break;
         }
-        if !subject.is_running()? {
-            bail!("it ended before the queue was empty");
+        if now_left < left {
+            (left, moved) = (now_left, Instant::now());
         }
+        ensure!(moved.elapsed() < STANDSTILL_MAX, "{left} messages are left, and it does nothing");
+        ensure!(subject.is_running()?, "it ended before the queue was empty");
         sleep(LOOK).await;
     }
     let took = started.elapsed();
@@ -279,9 +309,9 @@ async fn drain(
     }
     #[expect(clippy::cast_precision_loss, reason = "at most ten million")]
     let messages = messages as f64;
-    let each = |name: &str| ended[name].as_f64().unwrap_or_default() / messages;
+    let each = |name: &str| ended[name].as_f64().map(|count| count / messages);
     let figures = Figures {
-        cpu_seconds_per_million: usage.cpu_seconds / messages * 1e6,
+        cpu_seconds_per_million: (usage.cpu_seconds - before.cpu_seconds) / messages * 1e6,
         messages_per_second: messages / took.as_secs_f64(),
         peak_rss_mib: usage.peak_rss_mib,
         receives_per_message: each("calls.receive"),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// `sysconf(_SC_CLK_TCK)`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What a process used since its start.
+/// What a process used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     /// Of all threads, user and system.

@@ -1,6 +1,6 @@
 //! What people use today, each at its best (`benches/peers`): run as a worker is, on the same servers.
 
-use std::path::PathBuf;
+use std::process::Stdio;
 
 use longshore::dev::sqs::REGION;
 use tokio::process::Command;
@@ -8,50 +8,83 @@ use tokio::process::Command;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Python.
-    Boto3,
+    Boto3(Wins),
     /// A route of its own, in Rust; the body as it came, into one collection.
     MqBridge,
     /// Node.
-    SqsConsumer,
+    SqsConsumer(Wins),
+}
+
+/// Which of two updates of a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wins {
+    /// The newer one, by a guard in the filter.
+    Newer,
+    /// The last to come.
+    Last,
+}
+
+impl Wins {
+    const fn argument(self) -> &'static str {
+        match self {
+            Self::Newer => "guarded",
+            Self::Last => "last",
+        }
+    }
 }
 
 impl Peer {
-    /// What `benches/run.sh` sets where it could fetch what this needs: a Python with the packages,
-    /// or a folder with the modules.
-    const fn needs(self) -> &'static str {
+    /// Where `benches/run.sh` says what it fetched for this, and where it says why it could not.
+    const fn variables(self) -> [&'static str; 2] {
         match self {
-            Self::Boto3 | Self::MqBridge => "PEERS_PYTHON",
-            Self::SqsConsumer => "PEERS_NODE",
+            Self::Boto3(_) => ["PEERS_BOTO3", "PEERS_BOTO3_MISSING"],
+            Self::MqBridge => ["PEERS_MQ_BRIDGE", "PEERS_MQ_BRIDGE_MISSING"],
+            Self::SqsConsumer(_) => ["PEERS_NODE", "PEERS_NODE_MISSING"],
         }
+    }
+
+    fn fetched(self) -> Option<String> {
+        std::env::var(self.variables()[0]).ok().filter(|value| !value.is_empty())
     }
 
     /// Why it cannot run here.
     pub fn missing(self) -> Option<String> {
-        let name = self.needs();
-        let is_set = std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        (!is_set).then(|| format!("{name} is not set: see benches/run.sh"))
+        if self.fetched().is_some() {
+            return None;
+        }
+        let said = std::env::var(self.variables()[1]).ok().filter(|value| !value.is_empty());
+        Some(said.unwrap_or_else(|| format!("{} is not set", self.variables()[0])))
     }
 
-    /// The process that unloads the queue into the database.
+    /// The process that unloads the queue into the database. Nothing of the environment is its: what
+    /// is real must not be touched, and a proxy or an option would falsify figures.
     pub fn command(self, endpoint: &str, queue_url: &str, uri: &str) -> Command {
-        let fetched = PathBuf::from(std::env::var_os(self.needs()).unwrap_or_default());
+        let fetched = self.fetched().unwrap_or_default();
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
         let mut command = match self {
-            Self::SqsConsumer => Command::new("node"),
-            Self::Boto3 | Self::MqBridge => Command::new(&fetched),
+            Self::SqsConsumer(_) => Command::new("node"),
+            Self::Boto3(_) | Self::MqBridge => Command::new(&fetched),
         };
         match self {
             // Modules are looked for beside the script.
-            Self::SqsConsumer => command.arg(fetched.join("sqs_consumer.mjs")),
-            Self::Boto3 => command.arg(format!("{scripts}/boto3_pymongo.py")),
-            Self::MqBridge => command.arg(format!("{scripts}/mq_bridge_route.py")),
+            Self::SqsConsumer(_) => command.arg(format!("{fetched}/sqs_consumer.mjs")),
+            Self::Boto3(_) => command.args(["-B", &format!("{scripts}/boto3_pymongo.py")]),
+            Self::MqBridge => command.args(["-B", &format!("{scripts}/mq_bridge_route.py")]),
         };
         command.args([endpoint, queue_url, uri]);
+        if let Self::Boto3(wins) | Self::SqsConsumer(wins) = self {
+            command.arg(wins.argument());
+        }
+        command.env_clear().stdout(Stdio::null());
+        command.envs(std::env::vars().filter(|(name, _)| ["PATH", "HOME"].contains(&name.as_str())));
         command.envs([
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_REGION", REGION),
             ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ]);
         command
     }

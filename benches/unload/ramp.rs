@@ -105,6 +105,8 @@ async fn drained(queue: &SqsQueue, messages: u64) -> Result<Vec<(f64, f64)>> {
     let (begun, mut looks) = (Instant::now(), vec![(0.0, 0.0)]);
     let mut pace = interval(LOOK);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first comes at once.
+    pace.tick().await;
     loop {
         pace.tick().await;
         let facts = queue.facts().await?;

@@ -18,21 +18,22 @@ pub struct Figures {
     pub cpu_seconds_per_million: f64,
     pub messages_per_second: f64,
     pub peak_rss_mib: f64,
-    pub receives_per_message: f64,
-    pub deletes_per_message: f64,
-    pub visibility_changes_per_message: f64,
-    pub commands_per_message: f64,
+    /// Where the process counts them.
+    pub receives_per_message: Option<f64>,
+    pub deletes_per_message: Option<f64>,
+    pub visibility_changes_per_message: Option<f64>,
+    pub commands_per_message: Option<f64>,
     /// Where a database was filled.
     pub wrong: Option<Wrong>,
 }
 
 /// Name in JSON, heading of the column, decimals shown, value.
-type Column = (&'static str, &'static str, usize, fn(&Figures) -> f64);
+type Column = (&'static str, &'static str, usize, fn(&Figures) -> Option<f64>);
 
 const COLUMNS: [Column; 7] = [
-    ("cpu_seconds_per_million", "CPU s/million", 1, |figures| figures.cpu_seconds_per_million),
-    ("messages_per_second", "messages/s", 0, |figures| figures.messages_per_second),
-    ("peak_rss_mib", "peak RSS MiB", 1, |figures| figures.peak_rss_mib),
+    ("cpu_seconds_per_million", "CPU s/million", 1, |figures| Some(figures.cpu_seconds_per_million)),
+    ("messages_per_second", "messages/s", 0, |figures| Some(figures.messages_per_second)),
+    ("peak_rss_mib", "peak RSS MiB", 1, |figures| Some(figures.peak_rss_mib)),
     ("receives_per_message", "receives/message", 3, |figures| figures.receives_per_message),
     ("deletes_per_message", "deletes/message", 3, |figures| figures.deletes_per_message),
     ("visibility_changes_per_message", "visibility changes/message", 3, |figures| {
@@ -49,6 +50,7 @@ pub struct Report {
     rows: Vec<(&'static str, Vec<Figures>)>,
     /// Rows, and why.
     pub not_run: Vec<(&'static str, String)>,
+    pub failed: Vec<(&'static str, String)>,
     pub idle: Option<Idle>,
     pub latency: Option<Latency>,
     pub ramp: Option<Ramp>,
@@ -69,7 +71,7 @@ impl Report {
     /// The median CPU of a row, where it was run.
     fn cpu(&self, row: &str) -> Option<f64> {
         let (_, runs) = self.rows.iter().find(|(name, _)| *name == row)?;
-        Some(median(runs, |figures| figures.cpu_seconds_per_million))
+        Some(median(runs, |figures| Some(figures.cpu_seconds_per_million)))
     }
 
     /// How many times the CPU of the second row the first one needs.
@@ -83,16 +85,20 @@ impl Report {
             SIGNED_LOOP | BARE_LOOP | LARGE_SIGNED_LOOP => None,
             BY_SDK => Some(BARE_LOOP),
             LARGE => Some(LARGE_SIGNED_LOOP),
-            _ => Some(SIGNED_LOOP),
+            // Of a peer in another language no loop here is the floor.
+            _ if row.starts_with("mq-bridge") => Some(BARE_LOOP),
+            _ if row.starts_with("longshore") => Some(SIGNED_LOOP),
+            _ => None,
         }
     }
 
     pub fn json(&self) -> Value {
         let figures = |figures: &Figures| {
-            COLUMNS
+            let columns = COLUMNS
                 .iter()
-                .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))))
-                .collect()
+                .map(|(name, _, _, value)| ((*name).to_owned(), json!(value(figures))));
+            let wrong = figures.wrong.map(|wrong| ("wrong".to_owned(), wrong.json()));
+            columns.chain(wrong).collect()
         };
         let row = |(name, runs): &(&'static str, Vec<Figures>)| {
             let medians: Value = COLUMNS
@@ -112,6 +118,7 @@ impl Report {
             "machine": measure::machine(),
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
             "not_run": self.not_run,
+            "failed": self.failed,
             "telemetry_ratio": self.cpu_ratio(WITH_TELEMETRY, LONGSHORE),
             "idle": self.idle.map(Idle::json),
             "latency": self.latency.map(Latency::json),
@@ -129,7 +136,8 @@ impl Report {
         for (name, runs) in &self.rows {
             let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
             let cells = COLUMNS.iter().map(|(_, _, decimals, value)| {
-                right(format!("{:.decimals$}", median(runs, *value)))
+                let median = median(runs, *value);
+                right(median.map(|median| format!("{median:.decimals$}")).unwrap_or_default())
             });
             let ratio = Self::floor(name).and_then(|floor| self.cpu_ratio(name, floor));
             let ratio = right(ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
@@ -167,10 +175,10 @@ fn wrong(runs: &[Figures]) -> Option<Wrong> {
     runs.iter().filter_map(|figures| figures.wrong).reduce(Wrong::or_more)
 }
 
-/// Of an even number of values the mean of the two in the middle. There is at least one.
-fn median(runs: &[Figures], value: fn(&Figures) -> f64) -> f64 {
-    let mut values: Vec<_> = runs.iter().map(value).collect();
+/// Of an even number of values the mean of the two in the middle.
+fn median(runs: &[Figures], value: fn(&Figures) -> Option<f64>) -> Option<f64> {
+    let mut values: Vec<_> = runs.iter().filter_map(value).collect();
     values.sort_by(f64::total_cmp);
-    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-    f64::midpoint(low, high)
+    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values[values.len() / 2]);
+    Some(f64::midpoint(*low, high))
 }

@@ -7,7 +7,7 @@ use longshore::dev::portal::{self, Load};
 use longshore::queue::Transport;
 use serde_json::Value;
 
-use crate::peers::Peer;
+use crate::peers::{Peer, Wins};
 
 const SEED: u64 = 81;
 
@@ -92,8 +92,11 @@ pub const BARE_LOOP: &str = "bare loop";
 pub const LARGE: &str = "longshore, events of 64 KiB";
 pub const LARGE_SIGNED_LOOP: &str = "signed loop, messages of 64 KiB";
 
+const SQS_CONSUMER: What = What::Peer(Peer::SqsConsumer(Wins::Newer));
+const BOTO3: What = What::Peer(Peer::Boto3(Wins::Newer));
+
 /// In the order of running: loops first, each worker beside what it is held against.
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 19] = [
     Row { name: BARE_LOOP, what: What::Loop("bare-loop"), mix: Mix::Portal },
     Row {
         name: BY_SDK,
@@ -122,14 +125,20 @@ pub const ROWS: [Row; 17] = [
         mix: Mix::Portal,
     },
     Row { name: "mq-bridge, events alone", what: What::Peer(Peer::MqBridge), mix: Mix::Events },
-    Row { name: "sqs-consumer", what: What::Peer(Peer::SqsConsumer), mix: Mix::Portal },
+    Row { name: "sqs-consumer", what: SQS_CONSUMER, mix: Mix::Portal },
+    Row { name: "sqs-consumer, events alone", what: SQS_CONSUMER, mix: Mix::Events },
     Row {
-        name: "sqs-consumer, events alone",
-        what: What::Peer(Peer::SqsConsumer),
-        mix: Mix::Events,
+        name: "sqs-consumer, last write wins",
+        what: What::Peer(Peer::SqsConsumer(Wins::Last)),
+        mix: Mix::Portal,
     },
-    Row { name: "boto3", what: What::Peer(Peer::Boto3), mix: Mix::Portal },
-    Row { name: "boto3, events alone", what: What::Peer(Peer::Boto3), mix: Mix::Events },
+    Row { name: "boto3", what: BOTO3, mix: Mix::Portal },
+    Row { name: "boto3, events alone", what: BOTO3, mix: Mix::Events },
+    Row {
+        name: "boto3, last write wins",
+        what: What::Peer(Peer::Boto3(Wins::Last)),
+        mix: Mix::Portal,
+    },
     Row {
         name: WITH_TELEMETRY,
         what: What::Worker(Variant { has_telemetry: true, ..DEFAULT }),

@@ -56,6 +56,11 @@ impl SqsServer {
         Ok(queue)
     }
 
+    pub async fn delete(&self, queue: &SqsQueue) -> Result<()> {
+        client(self.endpoint()).delete_queue().queue_url(queue.url()).send().await?;
+        Ok(())
+    }
+
     /// Makes a queue, if it is not there.
     pub async fn queue(&self, name: &str, config: &Config) -> Result<SqsQueue> {
         let made = client(self.endpoint())

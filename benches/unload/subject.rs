@@ -2,6 +2,7 @@
 //! asks for, `ended`.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -9,6 +10,13 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// From its start until it says that it has started.
+const START_MAX: Duration = Duration::from_mins(1);
+
+/// From SIGTERM to its end.
+const END_MAX: Duration = Duration::from_mins(1);
 
 pub struct Subject {
     pub process_id: u32,
@@ -32,8 +40,10 @@ impl Subject {
         };
         let (started, has_started) = oneshot::channel();
         let reader = tokio::spawn(read(stderr, started));
-        if has_started.await.is_err() {
-            bail!("it ended before it had started, with {}", process.wait().await?);
+        match timeout(START_MAX, has_started).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => bail!("it ended before it had started, with {}", process.wait().await?),
+            Err(_) => bail!("it has not started within {} s", START_MAX.as_secs()),
         }
         Ok(Self { process_id, process, reader })
     }
@@ -52,7 +62,8 @@ impl Subject {
     /// Asks it to end, and returns what it said at its end.
     pub async fn end(mut self) -> Result<Value> {
         self.signal("TERM").await?;
-        let status = self.process.wait().await?;
+        let status = timeout(END_MAX, self.process.wait()).await;
+        let status = status.context("it does not end")??;
         ensure!(status.success(), "it ended with {status}");
         self.reader.await?
     }

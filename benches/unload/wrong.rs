@@ -1,6 +1,7 @@
 //! What a peer made wrong of a load. Longshore gets no figures where it did anything wrong.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use anyhow::Result;
 use bson::{Bson, Document, doc};
@@ -11,11 +12,11 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wrong {
-    /// Events, sessions and cache entries that are not there.
+    /// Events, sessions and cache entries that are not there, and broken messages that nobody kept.
     pub lost: usize,
-    /// Documents of an event or a key that there is already one of.
+    /// Documents of an event or a key that there is already one of, or that nobody sent.
     pub doubled: usize,
-    /// Sessions and cache entries that are not at their newest state.
+    /// Sessions and cache entries none of whose documents is at the newest state.
     pub stale: usize,
 }
 
@@ -30,6 +31,9 @@ impl Wrong {
         let cache =
             expected.cache.iter().map(|(id, (_, visits))| newest((*visits, id.to_string())));
         wrong.look(database, "user_cache", &["user_id"], "visits", cache.collect()).await?;
+        let broken: u64 = expected.dead_letters.values().sum();
+        let kept = database.collection::<Document>("dead_letters").count_documents(doc! {}).await?;
+        wrong.lost += usize::try_from(broken.saturating_sub(kept))?;
         Ok(wrong)
     }
 
@@ -48,17 +52,25 @@ impl Wrong {
         while let Some(document) = documents.try_next().await? {
             let keys = fields.iter().filter_map(|field| document.get(field)).map(text);
             let Some(key) = keys.into_iter().find(|key| expected.contains_key(key)) else {
+                self.doubled += 1;
                 continue;
             };
             let data = document.get_document("data").ok();
             let count = data.and_then(|data| integer(data.get(counter)?));
-            if seen.insert(key, count).is_some() {
-                self.doubled += 1;
+            let is_newest = expected[&key].is_none_or(|newest| count == Some(newest));
+            match seen.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(is_newest);
+                }
+                Entry::Occupied(mut entry) => {
+                    self.doubled += 1;
+                    *entry.get_mut() |= is_newest;
+                }
             }
         }
-        for (key, count) in seen {
-            let newest = expected.remove(&key).flatten();
-            self.stale += usize::from(newest.is_some() && newest != count);
+        for (key, is_newest) in seen {
+            expected.remove(&key);
+            self.stale += usize::from(!is_newest);
         }
         self.lost += expected.len();
         Ok(())
