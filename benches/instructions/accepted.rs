@@ -41,8 +41,8 @@ impl Accepted {
         self.change(stage, counted).is_some_and(is_within)
     }
 
-    pub fn accept(&mut self, stage: &str, counted: u64) {
-        self.a_message.insert(stage.to_owned(), counted);
+    pub fn accept(&mut self, stage: String, counted: u64) {
+        self.a_message.insert(stage, counted);
     }
 
     pub fn write(&self) -> Result<()> {

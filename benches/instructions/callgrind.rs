@@ -21,7 +21,7 @@ fn count(stage: Stage, rounds: usize) -> Result<u64> {
     let told = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe()?)
-        .args(["stage", stage.name(), &rounds.to_string()])
+        .args(["stage", &stage.name(), &rounds.to_string()])
         .output()
         .context("cannot run valgrind: install it (Debian: valgrind)")?;
     let said = String::from_utf8_lossy(&told.stderr);

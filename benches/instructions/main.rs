@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use accepted::Accepted;
 use stages::Stage;
@@ -47,19 +47,20 @@ fn main() -> Result<ExitCode> {
     let mut accepted = Accepted::read()?;
     println!("{:10} {:>12} {:>12} {:>8}", "a message", "instructions", "accepted", "change");
     let mut changed = Vec::new();
-    for stage in Stage::ALL {
+    for &stage in Stage::value_variants() {
+        let name = stage.name();
         let counted = callgrind::each_message(stage)?;
-        let change = accepted.change(stage.name(), counted);
+        let change = accepted.change(&name, counted);
         let (before, percent) = match change {
             Some((before, percent)) => (before.to_string(), format!("{percent:+.1} %")),
             None => ("none".to_owned(), String::new()),
         };
-        println!("{:10} {counted:>12} {before:>12} {percent:>8}", stage.name());
-        if !accepted.is_held(stage.name(), counted) {
-            changed.push(stage.name());
+        println!("{name:10} {counted:>12} {before:>12} {percent:>8}");
+        if !accepted.is_held(&name, counted) {
+            changed.push(name.clone());
         }
         if update {
-            accepted.accept(stage.name(), counted);
+            accepted.accept(name, counted);
         }
     }
     if update {

@@ -1,5 +1,5 @@
-"""boto3 and pymongo at their best: threads, a hundred messages a write, unordered. Arguments: endpoint, queue URL, MongoDB URI, and `guarded` or
-`last` (who wins: see portal.py)."""
+"""boto3 and pymongo at their best: threads, a hundred messages a write, unordered. Arguments: endpoint, queue URL, MongoDB URI, threads, and
+`guarded` or `last` (who wins: see portal.py)."""
 
 import sys
 import threading
@@ -13,8 +13,6 @@ from pymongo.errors import BulkWriteError
 import portal
 import process
 
-# More of them cost more for each message, and are no faster: the interpreter runs one at a time.
-THREADS = 4
 # Of one write, where the queue has so many.
 MESSAGES = 100
 DUPLICATE_KEY = 11000
@@ -68,15 +66,16 @@ def unload(queue, url, database, is_guarded):
             queue.delete_message_batch(QueueUrl=url, Entries=entries)
 
 
-def main(endpoint, url, uri, who_wins):
+def main(endpoint, url, uri, threads, who_wins):
+    count = int(threads)
     process.end_by_signal()
     database = MongoClient(uri).get_default_database(write_concern=WriteConcern("majority"))
     # Without them two first updates of one session make two documents.
     database.sessions.create_index("session_id", unique=True)
     database.user_cache.create_index("user_id", unique=True)
-    queue = boto3.client("sqs", endpoint_url=endpoint, config=Config(max_pool_connections=THREADS))
+    queue = boto3.client("sqs", endpoint_url=endpoint, config=Config(max_pool_connections=count))
     process.tell("started")
-    threads = [threading.Thread(target=unload, args=(queue, url, database, who_wins == "guarded")) for _ in range(THREADS)]
+    threads = [threading.Thread(target=unload, args=(queue, url, database, who_wins == "guarded")) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:

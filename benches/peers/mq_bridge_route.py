@@ -1,5 +1,5 @@
 """mq-bridge's own route from SQS to MongoDB, without a line of Python for a message: it keeps bodies as they are, in one collection.
-Arguments: endpoint, queue URL, MongoDB URI."""
+Arguments: endpoint, queue URL, MongoDB URI, routes."""
 
 import os
 import sys
@@ -8,9 +8,6 @@ from urllib.parse import urlsplit
 from mq_bridge import Route
 
 import process
-
-# A route has one receiver, whatever its concurrency.
-ROUTES = 4
 
 
 def route(endpoint, url, uri):
@@ -27,10 +24,11 @@ def route(endpoint, url, uri):
     return {"input": {"aws": source}, "output": {"mongodb": target}, "concurrency": 2, "batch_size": 100}
 
 
-def main(*servers):
+def main(endpoint, url, uri, count):
     process.end_by_signal()
-    names = [f"unload-{number}" for number in range(ROUTES)]
-    document = {"routes": {name: route(*servers) for name in names}}
+    # A route has one receiver, whatever its concurrency.
+    names = [f"unload-{number}" for number in range(int(count))]
+    document = {"routes": {name: route(endpoint, url, uri) for name in names}}
     routes = [Route.from_config(document, name) for name in names]
     for each in routes:
         each.start()

@@ -1,14 +1,13 @@
-// sqs-consumer and mongodb at their best: several consumers, batches, unordered writes. Arguments: endpoint, queue URL, MongoDB URI, and `guarded`
-// or `last` (who wins).
+// sqs-consumer and mongodb at their best: several consumers, batches, unordered writes. Arguments: endpoint, queue URL, MongoDB URI,
+// consumers, and `guarded` or `last` (who wins).
 
 import { Long, MongoBulkWriteError, MongoClient } from "mongodb";
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Consumer } from "sqs-consumer";
 
-const CONSUMERS = 8;
 const DUPLICATE_KEY = 11000;
 
-const [endpoint, queueUrl, uri, whoWins] = process.argv.slice(2);
+const [endpoint, queueUrl, uri, count, whoWins] = process.argv.slice(2);
 const calls = { receive: 0, delete: 0 };
 
 /** Microseconds of a time as producers write it: epoch seconds, or ISO 8601 without an offset, in UTC. */
@@ -113,7 +112,7 @@ sqs.middlewareStack.add((next, { commandName }) => (request) => {
     if (commandName === DeleteMessageBatchCommand.name) calls.delete += 1;
     return next(request);
 });
-const consumers = Array.from({ length: CONSUMERS }, () =>
+const consumers = Array.from({ length: Number(count) }, () =>
     Consumer.create({ queueUrl, sqs, batchSize: 10, waitTimeSeconds: 1, handleMessageBatch }),
 );
 for (const consumer of consumers) {

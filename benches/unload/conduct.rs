@@ -26,7 +26,7 @@ use crate::measure;
 use crate::peers::Peer;
 use crate::ramp::Ramp;
 use crate::report::{Figures, Report};
-use crate::rows::{self, Loads, Mix, ROWS, Row, Variant, What};
+use crate::rows::{self, Distance, Loads, Mix, ROWS, Row, Variant, What};
 use crate::servers::{self, Servers, SqsServer};
 use crate::subject::Subject;
 use crate::ways::Ways;
@@ -80,12 +80,12 @@ impl Stage {
         let mut rows: Vec<_> = ROWS
             .into_iter()
             .filter(|row| row.name != rows::WITH_TELEMETRY || plan.telemetry)
-            .filter(|row| !matches!(row.what, What::Peer(_)) || plan.peers)
+            .filter(|row| !matches!(row.what, What::Peer(..)) || plan.peers)
             .filter(|row| is_wanted(row.name))
             .collect();
         let mut report = Report::of(plan.messages as usize);
         rows.retain(|row| {
-            let What::Peer(peer) = row.what else { return true };
+            let What::Peer(peer, _) = row.what else { return true };
             let missing = peer.missing();
             let is_here = missing.is_none();
             report.not_run.extend(missing.map(|why| (row.name, why)));
@@ -153,7 +153,7 @@ impl Stage {
         let figures = match row.what {
             What::Loop(part) => self.bare(part, &queue, load).await,
             What::Worker(variant) => self.longshore(name, &queue, load, variant, perf).await,
-            What::Peer(peer) => self.peer(peer, name, &queue, load).await,
+            What::Peer(peer, distance) => self.peer(peer, distance, name, &queue, load).await,
         };
         // So that the next one does not meet it.
         self.servers.sqs.delete(&queue).await?;
@@ -178,12 +178,13 @@ impl Stage {
     async fn peer(
         &self,
         peer: Peer,
+        distance: Distance,
         name: &str,
         queue: &SqsQueue,
         load: &Load,
     ) -> Result<Figures> {
-        let uri = self.servers.mongod.uri(name);
-        let command = peer.command(self.servers.sqs.endpoint(), queue.url(), uri.expose());
+        let ways = Ways::of(Variant { distance, ..rows::DEFAULT }, &self.servers).await?;
+        let command = ways.peer(peer, &self.servers, queue, name);
         let (figures, _) = drain(command, queue, load.messages.len(), None).await?;
         let wrong = Wrong::of(&self.database(name).await?, &load.expected).await?;
         Ok(Figures { wrong: Some(wrong), ..figures })

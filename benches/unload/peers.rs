@@ -56,9 +56,20 @@ impl Peer {
         Some(said.unwrap_or_else(|| format!("{} is not set", self.variables()[0])))
     }
 
+    /// How many of its receivers unload the queue: with more of them it is not faster here. Python
+    /// runs one thread at a time, and mq-bridge has one receiver for each route.
+    const fn receivers(self, is_away: bool) -> &'static str {
+        match (self, is_away) {
+            (Self::Boto3(_) | Self::MqBridge, false) => "4",
+            (Self::Boto3(_), true) => "16",
+            (Self::SqsConsumer(_), false) => "8",
+            (Self::MqBridge | Self::SqsConsumer(_), true) => "32",
+        }
+    }
+
     /// The process that unloads the queue into the database. Nothing of the environment is its: what
     /// is real must not be touched, and a proxy or an option would falsify figures.
-    pub fn command(self, endpoint: &str, queue_url: &str, uri: &str) -> Command {
+    pub fn command(self, endpoint: &str, queue_url: &str, uri: &str, is_away: bool) -> Command {
         let fetched = self.fetched().unwrap_or_default();
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
         let mut command = match self {
@@ -71,12 +82,13 @@ impl Peer {
             Self::Boto3(_) => command.args(["-B", &format!("{scripts}/boto3_pymongo.py")]),
             Self::MqBridge => command.args(["-B", &format!("{scripts}/mq_bridge_route.py")]),
         };
-        command.args([endpoint, queue_url, uri]);
+        command.args([endpoint, queue_url, uri, self.receivers(is_away)]);
         if let Self::Boto3(wins) | Self::SqsConsumer(wins) = self {
             command.arg(wins.argument());
         }
         command.env_clear().stdout(Stdio::null());
-        command.envs(std::env::vars().filter(|(name, _)| ["PATH", "HOME"].contains(&name.as_str())));
+        command
+            .envs(std::env::vars().filter(|(name, _)| ["PATH", "HOME"].contains(&name.as_str())));
         command.envs([
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),

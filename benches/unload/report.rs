@@ -31,7 +31,9 @@ pub struct Figures {
 type Column = (&'static str, &'static str, usize, fn(&Figures) -> Option<f64>);
 
 const COLUMNS: [Column; 7] = [
-    ("cpu_seconds_per_million", "CPU s/million", 1, |figures| Some(figures.cpu_seconds_per_million)),
+    ("cpu_seconds_per_million", "CPU s/million", 1, |figures| {
+        Some(figures.cpu_seconds_per_million)
+    }),
     ("messages_per_second", "messages/s", 0, |figures| Some(figures.messages_per_second)),
     ("peak_rss_mib", "peak RSS MiB", 1, |figures| Some(figures.peak_rss_mib)),
     ("receives_per_message", "receives/message", 3, |figures| figures.receives_per_message),
@@ -71,7 +73,7 @@ impl Report {
     /// The median CPU of a row, where it was run.
     fn cpu(&self, row: &str) -> Option<f64> {
         let (_, runs) = self.rows.iter().find(|(name, _)| *name == row)?;
-        Some(median(runs, |figures| Some(figures.cpu_seconds_per_million)))
+        median(runs, |figures| Some(figures.cpu_seconds_per_million))
     }
 
     /// How many times the CPU of the second row the first one needs.

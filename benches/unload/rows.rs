@@ -28,7 +28,7 @@ pub enum What {
     Loop(&'static str),
     Worker(Variant),
     /// What people use today.
-    Peer(Peer),
+    Peer(Peer, Distance),
 }
 
 /// How a worker runs, where it is not as by default.
@@ -76,9 +76,11 @@ pub const DEFAULT: Variant = Variant {
     transport: None,
     has_telemetry: false,
     by_tls: false,
-    distance: Distance { queue: Duration::ZERO, database: Duration::ZERO },
+    distance: HERE,
     is_partial: false,
 };
+
+pub const HERE: Distance = Distance { queue: Duration::ZERO, database: Duration::ZERO };
 
 /// A call to SQS takes so long within a region, and a write that a majority confirms.
 pub const AWAY: Distance =
@@ -92,11 +94,11 @@ pub const BARE_LOOP: &str = "bare loop";
 pub const LARGE: &str = "longshore, events of 64 KiB";
 pub const LARGE_SIGNED_LOOP: &str = "signed loop, messages of 64 KiB";
 
-const SQS_CONSUMER: What = What::Peer(Peer::SqsConsumer(Wins::Newer));
-const BOTO3: What = What::Peer(Peer::Boto3(Wins::Newer));
+const SQS_CONSUMER: Peer = Peer::SqsConsumer(Wins::Newer);
+const BOTO3: Peer = Peer::Boto3(Wins::Newer);
 
 /// In the order of running: loops first, each worker beside what it is held against.
-pub const ROWS: [Row; 19] = [
+pub const ROWS: [Row; 22] = [
     Row { name: BARE_LOOP, what: What::Loop("bare-loop"), mix: Mix::Portal },
     Row {
         name: BY_SDK,
@@ -124,19 +126,42 @@ pub const ROWS: [Row; 19] = [
         what: What::Worker(Variant { distance: AWAY, ..DEFAULT }),
         mix: Mix::Portal,
     },
-    Row { name: "mq-bridge, events alone", what: What::Peer(Peer::MqBridge), mix: Mix::Events },
-    Row { name: "sqs-consumer", what: SQS_CONSUMER, mix: Mix::Portal },
-    Row { name: "sqs-consumer, events alone", what: SQS_CONSUMER, mix: Mix::Events },
+    Row {
+        name: "mq-bridge, events alone",
+        what: What::Peer(Peer::MqBridge, HERE),
+        mix: Mix::Events,
+    },
+    Row { name: "sqs-consumer", what: What::Peer(SQS_CONSUMER, HERE), mix: Mix::Portal },
+    Row {
+        name: "sqs-consumer, events alone",
+        what: What::Peer(SQS_CONSUMER, HERE),
+        mix: Mix::Events,
+    },
     Row {
         name: "sqs-consumer, last write wins",
-        what: What::Peer(Peer::SqsConsumer(Wins::Last)),
+        what: What::Peer(Peer::SqsConsumer(Wins::Last), HERE),
         mix: Mix::Portal,
     },
-    Row { name: "boto3", what: BOTO3, mix: Mix::Portal },
-    Row { name: "boto3, events alone", what: BOTO3, mix: Mix::Events },
+    Row { name: "boto3", what: What::Peer(BOTO3, HERE), mix: Mix::Portal },
+    Row { name: "boto3, events alone", what: What::Peer(BOTO3, HERE), mix: Mix::Events },
     Row {
         name: "boto3, last write wins",
-        what: What::Peer(Peer::Boto3(Wins::Last)),
+        what: What::Peer(Peer::Boto3(Wins::Last), HERE),
+        mix: Mix::Portal,
+    },
+    Row {
+        name: "mq-bridge, events alone, 20 ms a call and 5 ms a write",
+        what: What::Peer(Peer::MqBridge, AWAY),
+        mix: Mix::Events,
+    },
+    Row {
+        name: "sqs-consumer, 20 ms a call and 5 ms a write",
+        what: What::Peer(SQS_CONSUMER, AWAY),
+        mix: Mix::Portal,
+    },
+    Row {
+        name: "boto3, 20 ms a call and 5 ms a write",
+        what: What::Peer(BOTO3, AWAY),
         mix: Mix::Portal,
     },
     Row {

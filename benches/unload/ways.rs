@@ -1,4 +1,4 @@
-//! A worker, and where it finds its servers: straight, or with a front between.
+//! A worker or a peer, and where it finds its servers: straight, or with a front between.
 
 use anyhow::Result;
 use longshore::dev::sqs::REGION;
@@ -6,6 +6,7 @@ use longshore::queue::sqs::SqsQueue;
 use tokio::process::Command;
 
 use crate::front::Front;
+use crate::peers::Peer;
 use crate::rows::Variant;
 use crate::servers::Servers;
 
@@ -47,24 +48,37 @@ impl Ways {
             ("AWS_REGION", REGION),
             ("LONGSHORE__QUEUE__URL", queue.url()),
         ]);
-        let endpoint = match &self.queue {
-            Some(front) if front.certificate.is_some() => format!("https://{}", front.address()),
-            Some(front) => format!("http://{}", front.address()),
-            None => servers.sqs.endpoint().to_owned(),
-        };
-        command.env("LONGSHORE__QUEUE__ENDPOINT_URL", endpoint);
+        command.env("LONGSHORE__QUEUE__ENDPOINT_URL", self.endpoint(servers));
         if let Some(certificate) = self.queue.as_ref().and_then(|front| front.certificate.as_ref())
         {
             command.env("SSL_CERT_FILE", certificate.path());
         }
-        let uri = match &self.database {
+        command.env("MONGO_CACHE_URI", self.uri(servers, database));
+        command
+    }
+
+    pub fn peer(&self, peer: Peer, servers: &Servers, queue: &SqsQueue, database: &str) -> Command {
+        let endpoint = self.endpoint(servers);
+        // Some ask where the URL of the queue says, whatever the endpoint is.
+        let url = queue.url().replace(servers.sqs.endpoint(), &endpoint);
+        peer.command(&endpoint, &url, &self.uri(servers, database), self.queue.is_some())
+    }
+
+    fn endpoint(&self, servers: &Servers) -> String {
+        match &self.queue {
+            Some(front) if front.certificate.is_some() => format!("https://{}", front.address()),
+            Some(front) => format!("http://{}", front.address()),
+            None => servers.sqs.endpoint().to_owned(),
+        }
+    }
+
+    fn uri(&self, servers: &Servers, database: &str) -> String {
+        match &self.database {
             // The member says where it listens, and would be asked there.
             Some(front) => {
                 format!("mongodb://{}/{database}?directConnection=true", front.address())
             }
             None => servers.mongod.uri(database).expose().to_owned(),
-        };
-        command.env("MONGO_CACHE_URI", uri);
-        command
+        }
     }
 }

@@ -44,7 +44,7 @@ const MORE_SEEDS: Range<u64> = FIRST_SEEDS.end..1_000;
 #[test]
 fn every_promise_holds_in_two_hundred_worlds() {
     let sum = hold(FIRST_SEEDS, u64::MAX);
-    // So few worlds miss the rarest faults. The other twelve hundred must not.
+    // So few worlds miss the rarest faults. The other eight hundred must not.
     let (unseen, kinds) = (sum.unseen(), Fault::ALL.len());
     assert!(
         unseen.len() <= kinds / 5,
@@ -55,7 +55,7 @@ fn every_promise_holds_in_two_hundred_worlds() {
 /// As above, and every fault strikes.
 #[test]
 #[ignore = "long: make test-long"]
-fn every_promise_holds_in_twelve_hundred_more_worlds() {
+fn every_promise_holds_in_eight_hundred_more_worlds() {
     hold(MORE_SEEDS, u64::MAX).assert_all_struck();
 }
 

@@ -178,17 +178,23 @@ async fn a_server_that_quotes_the_signed_request_is_not_quoted() {
     }
 }
 
-/// Twice that time would be more than `check` has for each.
+/// Twice the longest that it may take would be more than `check` has for each.
 #[tokio::test]
-async fn whoever_has_credentials_and_says_nothing_is_waited_for_once_for_queue_and_database() {
+async fn whoever_should_have_credentials_and_has_none_is_asked_once_for_queue_and_database() {
     let (here, _front) = behind(user(None)).await;
-    let config = here.home.path().join("config");
-    std::fs::write(&config, "[profile portal]\ncredential_process = sleep 60\n").expect("written");
+    let (config, calls) = (here.home.path().join("config"), here.home.path().join("calls"));
+    // Slow, so that both ask before there is an answer.
+    let process = format!("sh -c \"echo x >> {}; sleep 4; exit 1\"", calls.display());
+    let profile = format!("[profile portal]\ncredential_process = {process}\n");
+    std::fs::write(&config, profile).expect("written");
     let here =
         here.set("AWS_PROFILE", "portal").set("AWS_CONFIG_FILE", config.to_str().expect("UTF-8"));
-    let ran = here.set("PATH", "/usr/bin:/bin").run(&["check"]).await;
+    let here = here.set("PATH", "/usr/bin:/bin");
+    let ran = here.run(&["check"]).await;
     let told = ran.stdout.matches("no AWS credentials").count();
     assert_eq!(told, 2, "{}", ran.stdout);
+    let calls = std::fs::read_to_string(calls).expect("it was asked");
+    assert_eq!(calls.lines().count(), 1, "{}", ran.stdout);
 }
 
 #[tokio::test]
