@@ -18,9 +18,9 @@ ENV CARGO_INCREMENTAL=0 \
 
 # The dependencies, in a layer that only changes with them: the crate itself is an empty program here.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches/unload \
+RUN mkdir -p src benches/instructions benches/unload \
     && touch src/lib.rs \
-    && for program in src/main.rs benches/stages.rs benches/unload/main.rs; do echo 'fn main() {}' > "$program"; done \
+    && for program in src/main.rs benches/stages.rs benches/instructions/main.rs benches/unload/main.rs; do echo 'fn main() {}' > "$program"; done \
     && cargo build --locked --profile dist --no-default-features \
     && rm -r src
 

@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench instructions
+.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -112,6 +112,15 @@ bounds: ## Measure a worker's peak memory against its budget: a million messages
 bench: ## Measure CPU per million messages, rate, memory and API calls
 	$(call about,10 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh
+
+performance: ## Draw the pictures of docs/PERFORMANCE.md and write its table anew, from docs/performance.json (RESULTS=docs/performance.json PEERS=1 make bench)
+	$(call about,5 s)
+	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/performance.py
+
+profile: ## Say in docs/PERFORMANCE.md what a worker's CPU goes into, with a flame graph (needs perf)
+	$(call about,1 min once the profile dist is built which takes 10 to 16 min)
+	@inferno="$$(scripts/inferno.sh)"; perf="$$(mktemp)"; trap 'rm -f "$$perf"' EXIT; \
+	ONLY=longshore RUNS=1 PERF="$$perf" benches/run.sh; python3 -B scripts/flame.py "$$perf" "$$inferno"
 
 instructions: ## Count the instructions that a message takes, stage by stage, and hold them against what was accepted; UPDATE=1 accepts (needs valgrind)
 	$(call about,1 min $(built))

@@ -2,29 +2,21 @@
 writes the table of docs/PERFORMANCE.md anew."""
 
 import json
-import re
-from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-DOCS = Path(__file__).parent.parent / "docs"
-BEGIN, END = "<!-- by make performance -->", "<!-- end -->"
+from performance_page import DOCS, put
 
-# Rows that stand beside each other in the plot, in this order; those that were not run are left out.
-SHOWN = [
-    "signed loop",
-    "longshore, events alone",
-    "longshore",
-    "longshore, 20 ms a call and 5 ms a write",
-    "longshore by sdk",
-    "mq-bridge, events alone",
-    "sqs-consumer, events alone",
-    "sqs-consumer",
-    "boto3, events alone",
-    "boto3",
+AWAY = ", 20 ms a call and 5 ms a write"
+
+# What stands in the plot, group by group; what was not run there is named so.
+GROUPS = [
+    ("servers on the same machine", ["signed loop", "longshore", "sqs-consumer", "boto3"], ""),
+    ("the same, events alone", ["longshore", "mq-bridge", "sqs-consumer", "boto3"], ", events alone"),
+    ("20 ms a call to the queue, 5 ms a write", ["longshore", "mq-bridge, events alone", "sqs-consumer", "boto3"], AWAY),
 ]
 COLUMNS = [
     ("CPU s/million", "cpu_seconds_per_million", 1),
@@ -37,26 +29,44 @@ COLUMNS = [
 THEMES = {"light": ("#1f2328", "#1f4e8c", "#b8c0ca"), "dark": ("#e6edf3", "#6ea8fe", "#4d5763")}
 
 
-def plot(rows, theme):
+def plot(results, theme):
     text, ours, others = THEMES[theme]
+    rows = {row["name"]: row["median"] for row in results["rows"]}
+    missing = {name: "NOT RUN" for name, _ in results["not_run"]} | {name: "FAILED" for name, _ in results["failed"]}
+    lines, at = [], 0
+    for title, names, ending in GROUPS:
+        lines.append((at, title, None))
+        lines += [(at + 1 + index, name, name + ending) for index, name in enumerate(names)]
+        at += len(names) + 1.6
     pyplot.rcParams.update({"font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "longshore", "font.family": "sans-serif"})
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 0.42 * len(rows) + 1), sharey=True)
-    names = [row["name"] for row in rows]
-    for axis, (title, column) in zip(axes, [("CPU seconds per million messages", "cpu_seconds_per_million"), ("messages a second", "messages_per_second")]):
-        values = [row["median"][column] for row in rows]
-        axis.barh(names, values, color=[ours if name.startswith("longshore") else others for name in names])
-        for index, value in enumerate(values):
-            axis.text(value, index, f" {value:,.0f}", va="center", color=text)
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 0.32 * at + 0.4), sharey=True)
+    columns = [("CPU seconds for a million messages", "cpu_seconds_per_million"), ("messages a second", "messages_per_second")]
+    for axis, (title, column) in zip(axes, columns):
+        values = [rows[row][column] for _, _, row in lines if row in rows]
+        for y, _, row in lines:
+            if row in rows:
+                axis.barh(y, rows[row][column], color=ours if row.startswith("longshore") else others)
+                axis.text(rows[row][column], y, f" {rows[row][column]:,.0f}", va="center", color=text)
+            elif row:
+                axis.text(0, y, f" {missing.get(row, 'NOT RUN')}", va="center", color=text)
         axis.set_title(title, color=text, loc="left", fontsize=10)
         axis.set_xlim(0, max(values) * 1.15)
         axis.xaxis.set_visible(False)
         axis.tick_params(axis="y", colors=text, length=0)
         for spine in axis.spines.values():
             spine.set_visible(False)
+    axes[0].set_yticks([y for y, *_ in lines], [label for _, label, _ in lines])
+    for (_, _, row), label in zip(lines, axes[0].get_yticklabels()):
+        label.set_fontweight("bold" if row is None else "normal")
     axes[0].invert_yaxis()
     figure.tight_layout()
     figure.savefig(DOCS / f"performance-{theme}.svg", transparent=True, metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
+
+
+def figure(value, decimals):
+    """Blank where a process does not tell it."""
+    return "" if value is None else f"{value:,.{decimals}f}"
 
 
 def table(results):
@@ -68,12 +78,14 @@ def table(results):
     yield "|---" * (len(COLUMNS) + 3) + "|"
     for row in results["rows"]:
         ratio = f"{row['cpu_ratio']:.2f}" if row["cpu_ratio"] else ""
-        figures = [f"{row['median'][column]:,.{decimals}f}" for _, column, decimals in COLUMNS]
+        figures = [figure(row["median"][column], decimals) for _, column, decimals in COLUMNS]
         wrong = row["wrong"]
         wrong = f"{wrong['lost']:,}, {wrong['doubled']:,}, {wrong['stale']:,}" if wrong else ""
         yield f"| {row['name']} | {ratio} | {' | '.join(figures)} | {wrong} |"
     for name, why in results["not_run"]:
         yield f"| {name} | NOT RUN: {why} |" + " |" * (len(COLUMNS) + 1)
+    for name, why in results["failed"]:
+        yield f"| {name} | FAILED: {why} |" + " |" * (len(COLUMNS) + 1)
     yield ""
     if latency := results["latency"]:
         ours, bare = latency["longshore"], latency["bare"]
@@ -92,14 +104,9 @@ def table(results):
 
 def main():
     results = json.loads((DOCS / "performance.json").read_text())
-    rows = {row["name"]: row for row in results["rows"]}
     for theme in THEMES:
-        plot([rows[name] for name in SHOWN if name in rows], theme)
-    page = DOCS / "PERFORMANCE.md"
-    text = page.read_text()
-    marked = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
-    assert marked.search(text), f"{page.name} has no place for the table: {BEGIN} ... {END}"
-    page.write_text(marked.sub(lambda _: "\n".join([BEGIN, *table(results), END]), text))
+        plot(results, theme)
+    put("make performance", table(results))
 
 
 main()

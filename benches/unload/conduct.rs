@@ -327,7 +327,10 @@ async fn drain(
 /// Samples the process until it ends. The rate is a prime, so that it beats with nothing.
 fn profile(process_id: u32, file: &Path) -> Result<Child> {
     let mut perf = Command::new("perf");
-    perf.args(["record", "--quiet", "--freq=997", "--pid"])
+    // Stacks by the tables that unwinding needs anyway: frame pointers would make another program of it.
+    // A clock is there where counters of the processor are not, as in most virtual machines.
+    perf.args(["record", "--quiet", "--event=cpu-clock", "--freq=997"])
+        .args(["--call-graph=dwarf,32768", "--pid"])
         .arg(process_id.to_string())
         .arg("--output")
         .arg(file);

@@ -36,11 +36,10 @@ impl Ways {
     pub fn worker(&self, servers: &Servers, queue: &SqsQueue, database: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("run").env_clear();
-        // To try settings and allocators. Nothing else of the environment: what is real must not be
-        // touched.
-        let is_passed_on = |name: &str| {
-            name.starts_with("LONGSHORE__") || ["LD_PRELOAD", "GLIBC_TUNABLES"].contains(&name)
-        };
+        // To try settings, the allocator's too. Nothing else of the environment: what is real must not
+        // be touched.
+        let is_passed_on =
+            |name: &str| name.starts_with("LONGSHORE__") || name == "_RJEM_MALLOC_CONF";
         command.envs(std::env::vars().filter(|(name, _)| is_passed_on(name)));
         command.envs([
             ("AWS_ACCESS_KEY_ID", "local"),
