@@ -26,7 +26,7 @@ OTHERS = [
     ("runtime", r"\b(tokio|mio)::"),
 ]
 ELSEWHERE = "start, and what no stack tells"
-ALLOCATING = re.compile(r"^(_?_?(libc_)?(malloc|free|calloc|realloc|cfree)|_int_(malloc|free|realloc)|malloc_consolidate|unlink_chunk.*|tcache_.*|sysmalloc|systrim.*)$")
+ALLOCATING = re.compile(r"^(_rjem_\w+|_?_?(libc_)?(malloc|free|calloc|realloc|cfree).*|_int_(malloc|free|realloc)|malloc_consolidate|unlink_chunk.*|sysmalloc|systrim.*)$")
 
 
 def stage(stack):
@@ -46,7 +46,7 @@ def table(folded):
         name = stage(stack)
         everything[name] += weight
         kernel[name] += weight * stack[-1].endswith("_[k]")
-        allocating[name] += weight * bool(ALLOCATING.match(stack[-1]))
+        allocating[name] += weight * any(ALLOCATING.match(frame) for frame in stack)
     total = everything.total()
     assert total, "the profile is empty"
     share = lambda weight: f"{weight / total * 100:.0f} %"

@@ -21,6 +21,7 @@ GROUPS = [
 COLUMNS = [
     ("CPU s/million", "cpu_seconds_per_million", 1),
     ("messages/s", "messages_per_second", 0),
+    ("of a core", "cores", 2),
     ("peak RSS MiB", "peak_rss_mib", 0),
     ("receives/message", "receives_per_message", 3),
     ("deletes/message", "deletes_per_message", 3),
@@ -78,7 +79,10 @@ def table(results):
     yield "|---" * (len(COLUMNS) + 3) + "|"
     for row in results["rows"]:
         ratio = f"{row['cpu_ratio']:.2f}" if row["cpu_ratio"] else ""
-        figures = [figure(row["median"][column], decimals) for _, column, decimals in COLUMNS]
+        median = row["median"]
+        # How much of one core it was using: where that is far from 1, something else was the wall.
+        median["cores"] = median["cpu_seconds_per_million"] * median["messages_per_second"] / 1e6
+        figures = [figure(median[column], decimals) for _, column, decimals in COLUMNS]
         wrong = row["wrong"]
         wrong = f"{wrong['lost']:,}, {wrong['doubled']:,}, {wrong['stale']:,}" if wrong else ""
         yield f"| {row['name']} | {ratio} | {' | '.join(figures)} | {wrong} |"

@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 DAY = 24 * 3600
 
-# What one worker with a core of its own writes in a second. `make bench` measured 7,900 on two cores that it shared with both servers.
+# What one worker with a core of its own writes in a second. `make bench` measured 11,300 on two cores that it shared with both servers.
 RATE = 5_000
 # What one worker holds at most: config.in_flight.messages_max.
 HELD = 10_000
