@@ -113,12 +113,13 @@ bench: ## Measure CPU per million messages, rate, memory and API calls
 	$(call about,10 min once the profile dist is built which takes 10 to 16 min)
 	@benches/run.sh
 
-performance: ## Draw the pictures of docs/PERFORMANCE.md and write its table anew, from docs/performance.json (RESULTS=docs/performance.json PEERS=1 make bench)
+performance: ## Draw the pictures of docs/PERFORMANCE.md and write its table anew, from docs/performance.json, which docs/PERFORMANCE.md says how to make
 	$(call about,5 s)
 	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/performance.py
 
 profile: ## Say in docs/PERFORMANCE.md what a worker's CPU goes into, with a flame graph (needs perf)
 	$(call about,1 min once the profile dist is built which takes 10 to 16 min)
+	@command -v perf >/dev/null || { echo 'perf is not here: install it (Debian: linux-perf)' >&2; exit 1; }
 	@inferno="$$(scripts/inferno.sh)"; perf="$$(mktemp)"; trap 'rm -f "$$perf"' EXIT; \
 	ONLY=longshore RUNS=1 PERF="$$perf" benches/run.sh; python3 -B scripts/flame.py "$$perf" "$$inferno"
 

@@ -62,7 +62,7 @@ def run(command, given):
 
 
 def main(profile, inferno):
-    told = subprocess.run(["perf", "script", "--no-inline", "--input", profile], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    told = subprocess.run(["perf", "script", "--no-inline", "--input", profile], stdout=subprocess.PIPE, check=True).stdout
     folded = run([f"{inferno}/inferno-collapse-perf", "--kernel"], told)
     title = "longshore run: what its CPU goes into"
     graph = run([f"{inferno}/inferno-flamegraph", "--title", title, "--deterministic", "--minwidth", "0.3", "--width", "1200", "--colors", "rust"], folded)

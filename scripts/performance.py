@@ -1,5 +1,5 @@
-"""Draws docs/performance-light.svg and docs/performance-dark.svg from docs/performance.json (`RESULTS=docs/performance.json PEERS=1 make bench`), and
-writes the table of docs/PERFORMANCE.md anew."""
+"""Draws docs/performance-light.svg and docs/performance-dark.svg from docs/performance.json, which `make bench` writes, and writes the table of
+docs/PERFORMANCE.md anew."""
 
 import json
 
@@ -72,8 +72,9 @@ def figure(value, decimals):
 
 def table(results):
     machine = results["machine"]
-    runs = max(len(row["runs"]) for row in results["rows"])
-    yield f"{results['messages']:,} messages a row, medians of {runs} runs, {machine['processors']} processors ({machine['processor']}) shared with the servers."
+    runs = max((len(row["runs"]) for row in results["rows"]), default=0)
+    of_runs = {1: "one run", 2: "means of two runs"}.get(runs, f"medians of {runs} runs")
+    yield f"{results['messages']:,} messages a row (of 64 KiB a twenty-fifth), {of_runs}, and from which to which the CPU went; {machine['processors']} processors ({machine['processor']}) shared with the servers."
     yield ""
     yield "| | times its loop | " + " | ".join(title for title, *_ in COLUMNS) + " | lost, doubled, stale |"
     yield "|---" * (len(COLUMNS) + 3) + "|"
@@ -83,12 +84,15 @@ def table(results):
         # How much of one core it was using: where that is far from 1, something else was the wall.
         median["cores"] = median["cpu_seconds_per_million"] * median["messages_per_second"] / 1e6
         figures = [figure(median[column], decimals) for _, column, decimals in COLUMNS]
+        cpu = [run["cpu_seconds_per_million"] for run in row["runs"]]
+        if len(cpu) > 1:
+            figures[0] += f" ({min(cpu):,.1f} to {max(cpu):,.1f})"
         wrong = row["wrong"]
         wrong = f"{wrong['lost']:,}, {wrong['doubled']:,}, {wrong['stale']:,}" if wrong else ""
         yield f"| {row['name']} | {ratio} | {' | '.join(figures)} | {wrong} |"
     for name, why in results["not_run"]:
         yield f"| {name} | NOT RUN: {why} |" + " |" * (len(COLUMNS) + 1)
-    for name, why in results["failed"]:
+    for name, why in dict(results["failed"]).items():
         yield f"| {name} | FAILED: {why} |" + " |" * (len(COLUMNS) + 1)
     yield ""
     if latency := results["latency"]:

@@ -119,7 +119,10 @@ impl Stage {
                 let load = loads.get(row.mix)?;
                 match self.run(row, &name, load, perf).await {
                     Ok(figures) => report.add(row.name, figures),
-                    Err(error) => report.failed.push((row.name, format!("{error:#}"))),
+                    Err(error) => {
+                        eprintln!("FAILED: {error:#}");
+                        report.failed.push((row.name, format!("{error:#}")));
+                    }
                 }
             }
         }
@@ -306,7 +309,8 @@ async fn drain(
     let usage = measure::of(subject.process_id)?;
     let ended = subject.end().await?;
     if let Some(mut profiler) = profiler {
-        profiler.wait().await?;
+        let status = profiler.wait().await?;
+        ensure!(status.success(), "perf ended with {status}: see benches/README.md for its rights");
     }
     #[expect(clippy::cast_precision_loss, reason = "at most ten million")]
     let messages = messages as f64;

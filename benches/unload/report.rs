@@ -163,9 +163,11 @@ impl Report {
         ];
         let table = (!self.rows.is_empty()).then(|| table.to_string());
         let not_run = self.not_run.iter().map(|(name, why)| format!("NOT RUN: {name} ({why})"));
+        let failed = self.failed.iter().map(|(name, why)| format!("FAILED: {name} ({why})"));
         table
             .into_iter()
             .chain(not_run)
+            .chain(failed)
             .chain(lines.into_iter().flatten())
             .collect::<Vec<_>>()
             .join("\n")

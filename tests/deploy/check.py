@@ -47,9 +47,13 @@ def image():
     lint(BIN / "hadolint", "Dockerfile")
     programs = re.search(r"for program in (.+?); do", (ROOT / "Dockerfile").read_text())[1].split()
     # Where one is not there, cargo does not read Cargo.toml.
-    for bench in re.findall(r'^\[\[bench\]\]\nname = "(\w+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE):
+    for bench in re.findall(r'^\[\[bench\]\]\nname = "([\w-]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE):
         path = next(path for path in (f"benches/{bench}.rs", f"benches/{bench}/main.rs") if (ROOT / path).exists())
         expect(path in programs, f"Dockerfile: the layer of the dependencies has no empty {path}, which Cargo.toml names")
+    folders = re.search(r"mkdir -p (.+?) \\\n", (ROOT / "Dockerfile").read_text())[1].split()
+    made = {"benches"} | set(folders)
+    for path in programs:
+        expect(str(Path(path).parent) in made, f"Dockerfile: the layer of the dependencies makes no folder for {path}")
     return scan("Dockerfile")
 
 
