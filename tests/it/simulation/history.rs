@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::fault::{Coverage, Fault};
 
@@ -74,6 +75,14 @@ impl History {
 
     pub fn is_clean(&self) -> bool {
         self.lock().violations.is_empty()
+    }
+
+    /// Comes back so long after something has happened that must never happen, or never.
+    pub async fn is_broken_for(&self, long: Duration) {
+        while self.is_clean() {
+            sleep(long / 10).await;
+        }
+        sleep(long).await;
     }
 
     pub fn violations(&self) -> Vec<String> {

@@ -49,6 +49,10 @@ const QUIET: Duration = Duration::from_mins(3);
 const DEPLOY_MESSAGES: usize = 30;
 const DEPLOY_EVERY_MS: u64 = 200;
 
+/// How long a world goes on in which a promise was broken: what else that breaks is told too, and a
+/// worker that never comes to its end ends with it.
+const BROKEN_MAX: Duration = Duration::from_mins(5);
+
 /// What came of a world.
 pub struct Report {
     pub seed: u64,
@@ -71,7 +75,10 @@ pub fn run(seed: u64, told: bool) -> Report {
         let plan = Plan::draw(&dice);
         let conditions = Arc::new(Conditions::new(dice, History::new(told), plan));
         let world = Arc::new(World::new(Arc::clone(&conditions)));
-        let messages = world.live().await;
+        let messages = tokio::select! {
+            messages = world.live() => messages,
+            () = conditions.history.is_broken_for(BROKEN_MAX) => conditions.plan.messages,
+        };
         if conditions.history.is_clean() {
             world.again(seed).await;
         }
