@@ -413,12 +413,6 @@ MUTATIONS = [
         "let place = place.filter(|_| false).unwrap_or_default();",
     ),
     (
-        "load no other credentials for those that have expired",
-        "src/queue/sqs/lean.rs",
-        "credentials = others.ok_or(Failure::Refused(refusal))?;",
-        "let _ = others;\n            return Err(Failure::Refused(refusal));",
-    ),
-    (
         "send once more what was found to have no answer",
         "src/lane/policy.rs",
         "Health::Well => return GroupDecision::Leave,",

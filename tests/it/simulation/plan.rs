@@ -113,10 +113,16 @@ impl Plan {
         } else {
             0
         };
+        let visibility_timeout = Duration::from_secs(dice.pick(&[5, 30, 120]));
+        let fifo = dice.chance(0.2);
+        if fifo && small_first > 0 {
+            // A group that is held back brings nothing more: room for one answer is little enough.
+            config.in_flight.bytes_max -= 22 * MESSAGE_BYTES_MAX;
+        }
         Self {
             config: Arc::new(config),
-            visibility_timeout: Duration::from_secs(dice.pick(&[5, 30, 120])),
-            fifo: dice.chance(0.2),
+            visibility_timeout,
+            fifo,
             tells_size,
             workers,
             messages,

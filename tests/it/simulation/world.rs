@@ -75,13 +75,18 @@ pub fn run(seed: u64, told: bool) -> Report {
         let plan = Plan::draw(&dice);
         let conditions = Arc::new(Conditions::new(dice, History::new(told), plan));
         let world = Arc::new(World::new(Arc::clone(&conditions)));
+        let lives = async {
+            let messages = world.live().await;
+            if conditions.history.is_clean() {
+                world.again(seed).await;
+            }
+            messages
+        };
         let messages = tokio::select! {
-            messages = world.live() => messages,
+            biased;
+            messages = lives => messages,
             () = conditions.history.is_broken_for(BROKEN_MAX) => conditions.plan.messages,
         };
-        if conditions.history.is_clean() {
-            world.again(seed).await;
-        }
         let history = &conditions.history;
         Report {
             seed,

@@ -84,7 +84,8 @@ impl Wired {
         let wanted = Wanted::Receive { max, wait, attempt: attempt_id };
         let _waits = self.endpoint.make(&wanted).await;
         let mut watched = Watched { room, who: &self.endpoint.who };
-        let brought = self.adapter.receive_into(max, wait, attempt, &mut watched).await?;
+        let brought = self.adapter.receive_into(max, wait, attempt, &mut watched).await;
+        let brought = self.endpoint.looked_at(&wanted, brought)?;
         let is_it = |said: &Said| matches!(said, Said::Gave(gave) if is_of(gave, &brought));
         let Some(Said::Gave(gave)) = self.endpoint.calls.hears(&wanted, is_it) else {
             let messages = &brought.messages;
@@ -107,7 +108,8 @@ impl Wired {
             Request::Release | Request::Hide => {
                 self.adapter.change_visibility(handles, timeout).await
             }
-        }?;
+        };
+        let outcomes = self.endpoint.looked_at(&wanted, outcomes)?;
         let is_it = |said: &Said| matches!(said, Said::Did(did) if are_alike(did, &outcomes));
         if self.endpoint.calls.hears(&wanted, is_it).is_none() {
             self.endpoint
@@ -124,6 +126,18 @@ impl Endpoint {
             return std::future::pending().await;
         }
         self.calls.make(wanted.clone(), &self.queue)
+    }
+
+    /// What was told whole and sound is no failure; but a worker whose machine stood still may take
+    /// it for too late.
+    fn looked_at<T>(&self, wanted: &Wanted, heard: Result<T, QueueFault>) -> Result<T, QueueFault> {
+        if let Err(fault) = &heard
+            && !fault.text.contains("no answer within")
+            && self.calls.loses_an_answer(wanted)
+        {
+            self.violation(|| format!("cannot read the answer to {wanted:?}: {fault}"));
+        }
+        heard
     }
 
     fn violation(&self, what: impl FnOnce() -> String) {

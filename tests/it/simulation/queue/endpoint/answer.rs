@@ -30,6 +30,8 @@ pub struct Sent {
     /// Where its body begins.
     pub body_at: usize,
     pub said: Option<(u64, Said)>,
+    /// Nothing was done to it: whoever hears all of it can read it.
+    pub is_sound: bool,
     /// Whether another request may follow.
     pub goes_on: bool,
     /// Nothing but the connection's end tells that it is whole.
@@ -195,7 +197,9 @@ impl Answer {
             let (headers, said) = (Vec::new(), None);
             self = Self { status: dice.pick(&[502, 504]), headers, body, said };
         }
+        let mut is_sound = true;
         if self.body.len() > 1 && strikes(Fault::AnswerHalf) {
+            is_sound = false;
             let mut end = 1 + dice.below(self.body.len() - 1);
             while !self.body.is_char_boundary(end) {
                 end -= 1;
@@ -203,17 +207,18 @@ impl Answer {
             self.body.truncate(end);
         }
         if strikes(Fault::AnswerUntold) {
-            return self.untold(dice);
+            return Sent { is_sound, ..self.untold(dice) };
         }
         let (mut told, mut goes_on) = (self.body.len(), true);
         if strikes(Fault::AnswerMisstated) {
+            is_sound = false;
             let off = 1 + dice.below(20);
             told = if dice.chance(0.5) { told + off } else { told.saturating_sub(off) };
             goes_on = dice.chance(0.5);
         }
         let head = format!("{}content-length: {told}\r\n\r\n", self.head());
         let body = std::mem::take(&mut self.body).into_bytes();
-        self.sent(head, &body, goes_on)
+        Sent { is_sound, ..self.sent(head, &body, goes_on) }
     }
 
     /// In chunks, or until the connection ends.
@@ -239,7 +244,7 @@ impl Answer {
     fn sent(self, head: String, body: &[u8], goes_on: bool) -> Sent {
         let (body_at, mut bytes) = (head.len(), head.into_bytes());
         bytes.extend_from_slice(body);
-        Sent { bytes, body_at, said: self.said, goes_on, ends_with_it: false }
+        Sent { bytes, body_at, said: self.said, is_sound: true, goes_on, ends_with_it: false }
     }
 
     fn head(&self) -> String {

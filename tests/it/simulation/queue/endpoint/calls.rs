@@ -51,6 +51,8 @@ struct Made {
     /// Its request is there, and was signed as it must be.
     has_arrived: bool,
     said: Option<Said>,
+    /// The answer has come, sound and whole, while the worker was waiting for it.
+    is_told_all: bool,
 }
 
 /// A call, as long as the worker waits for its answer.
@@ -81,7 +83,8 @@ impl Calls {
         }
         let number = state.next;
         state.next += 1;
-        let made = Made { wanted, asked, ended: None, has_arrived: false, said: None };
+        let made =
+            Made { wanted, asked, ended: None, has_arrived: false, said: None, is_told_all: false };
         state.made.insert(number, made);
         Waits { calls: self, number, _listening: listening }
     }
@@ -121,12 +124,31 @@ impl Calls {
         self.lock().made.entry(number).and_modify(|made| made.said = Some(said));
     }
 
-    /// The worker hears something: what was said to such a call, and was not heard yet.
+    /// The last byte of an answer has gone over the connection, and nothing was done to it.
+    pub fn has_said_all(&self, number: u64) {
+        let told = |made: &mut Made| made.is_told_all = made.ended.is_none();
+        self.lock().made.entry(number).and_modify(told);
+    }
+
+    /// Whether an answer that has come whole is lost, now that a call which wanted this fails: more
+    /// of them are not heard than other such calls wait for theirs.
+    pub fn loses_an_answer(&self, wanted: &Wanted) -> bool {
+        let state = self.lock();
+        let is_waiting = |made: &&Made| made.wanted == *wanted && made.ended.is_none();
+        let waiting = || state.made.values().filter(is_waiting);
+        let told = waiting().filter(|made| made.is_told_all && made.said.is_some()).count();
+        told >= waiting().count()
+    }
+
+    /// The worker hears something: what was said to such a call, and was not heard yet. Of several
+    /// alike it is the last to a call for whose answer the worker waits.
     pub fn hears(&self, wanted: &Wanted, is_it: impl Fn(&Said) -> bool) -> Option<Said> {
         let mut state = self.lock();
         let is_said =
-            |made: &&mut Made| made.wanted == *wanted && made.said.as_ref().is_some_and(&is_it);
-        state.made.values_mut().find(is_said)?.said.take()
+            |made: &Made| made.wanted == *wanted && made.said.as_ref().is_some_and(&is_it);
+        let said = state.made.iter_mut().filter(|(_, made)| is_said(made));
+        let (_, made) = said.max_by_key(|(number, made)| (made.ended.is_none(), **number))?;
+        made.said.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

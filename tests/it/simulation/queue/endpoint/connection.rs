@@ -216,6 +216,7 @@ impl Connection {
         let dice = &conditions.dice;
         let sent = answer.draw(conditions);
         let (bytes, mut said, mut goes_on) = (sent.bytes, sent.said, sent.goes_on);
+        let number = said.as_ref().map(|(number, _)| *number);
         let mut ends_at = bytes.len();
         if conditions.strikes(Fault::AnswerCut) {
             (ends_at, goes_on) = (dice.below(bytes.len()), false);
@@ -241,6 +242,12 @@ impl Connection {
             from = until;
             if from >= sent.body_at {
                 said.take().into_iter().for_each(|(number, said)| endpoint.says(number, said));
+            }
+            if sent.is_sound
+                && from == bytes.len()
+                && let Some(number) = number
+            {
+                endpoint.calls.has_said_all(number);
             }
             if stalls_at == Some(place) {
                 sleep(STALL).await;
