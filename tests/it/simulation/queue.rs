@@ -348,7 +348,7 @@ pub fn parse(handle: &str) -> (usize, u32) {
 fn attributes(number: usize, sent: &Sent) -> Vec<(String, Attribute)> {
     let mut attributes = sent.attributes.clone();
     if number.is_multiple_of(3) && sent.body.len() < MESSAGE_BYTES_MAX / 2 {
-        let note = Attribute::Text(r#"a "note"}],\"#.to_owned());
+        let note = Attribute::Text(r#"1" is 2.54 cm }],{\"#.to_owned());
         attributes.push(("note".to_owned(), note));
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
     }
