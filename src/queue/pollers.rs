@@ -155,7 +155,7 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
             return Reservation::of_lately(*shares, &self.lately, messages_max);
         }
         let message_bytes_max = self.message_bytes_max.load(Ordering::Relaxed);
-        Reservation::of_worst(*shares, message_bytes_max, messages_max)
+        Reservation::of_worst(*shares, message_bytes_max, &self.lately, messages_max)
     }
 
     /// No more than have room beside each other: others would only wait.

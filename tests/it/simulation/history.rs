@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::fault::{Coverage, Fault};
 
@@ -16,6 +16,8 @@ pub struct History {
     /// Whether lines are kept. Off in the thousands of worlds that nobody reads.
     told: bool,
     state: Mutex<State>,
+    /// Told with each violation.
+    broken: Notify,
 }
 
 #[derive(Default)]
@@ -30,7 +32,7 @@ struct State {
 impl History {
     /// Within a runtime, whose time begins now.
     pub fn new(told: bool) -> Self {
-        Self { started: Instant::now(), told, state: Mutex::default() }
+        Self { started: Instant::now(), told, state: Mutex::default(), broken: Notify::new() }
     }
 
     /// Milliseconds since the world began.
@@ -59,6 +61,8 @@ impl History {
         if state.violations.len() < VIOLATIONS_MAX {
             state.violations.push(what);
         }
+        drop(state);
+        self.broken.notify_waiters();
     }
 
     /// Counts one call of a worker, and says how many there were, and how many messages they have
@@ -77,12 +81,12 @@ impl History {
         self.lock().violations.is_empty()
     }
 
-    /// Comes back so long after something has happened that must never happen, or never.
-    pub async fn is_broken_for(&self, long: Duration) {
-        while self.is_clean() {
-            sleep(long / 10).await;
+    /// Comes back once something has happened that must never happen.
+    pub async fn broken(&self) {
+        let broken = self.broken.notified();
+        if self.is_clean() {
+            broken.await;
         }
-        sleep(long).await;
     }
 
     pub fn violations(&self) -> Vec<String> {

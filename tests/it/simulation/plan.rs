@@ -115,9 +115,10 @@ impl Plan {
         };
         let visibility_timeout = Duration::from_secs(dice.pick(&[5, 30, 120]));
         let fifo = dice.chance(0.2);
+        let mut keys = 1 + dice.below(6);
         if fifo && small_first > 0 {
-            // A group that is held back brings nothing more: room for one answer is little enough.
-            config.in_flight.bytes_max -= 22 * MESSAGE_BYTES_MAX;
+            // What is in flight of a group holds the rest of it back: few would not fill the room.
+            keys = 40;
         }
         Self {
             config: Arc::new(config),
@@ -129,7 +130,7 @@ impl Plan {
             sending,
             is_flood,
             small_first,
-            keys: 1 + dice.below(6),
+            keys,
             faults_until,
             outages,
             trial: None,

@@ -19,13 +19,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore::message::{Attribute, Fifo, QueueMessage};
+use longshore::message::{Fifo, QueueMessage};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::conditions::Conditions;
 use super::fault::Fault;
-use super::traffic::{EPOCH_MS, MESSAGE_BYTES_MAX, Sent, message_id, sequence};
+use super::traffic::{EPOCH_MS, Sent, message_id, sequence};
 
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`:
 /// five minutes).
@@ -290,7 +290,7 @@ impl Queue {
             message_id: message_id(number),
             receipt_handle: handle(number, slot.handle).into(),
             body: slot.sent.body.clone(),
-            attributes: attributes(number, &slot.sent),
+            attributes: slot.sent.attached(number),
             sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
             receive_count: slot.receive_count,
             fifo,
@@ -341,16 +341,4 @@ fn handle(number: usize, version: u32) -> String {
 pub fn parse(handle: &str) -> (usize, u32) {
     let (number, version) = handle.split_once('-').expect("a handle of ours");
     (number.parse().expect("a number"), version.parse().expect("a number"))
-}
-
-/// What the producer has attached; and to a small message now and then what is none of Longshore's,
-/// and is written with escapes.
-fn attributes(number: usize, sent: &Sent) -> Vec<(String, Attribute)> {
-    let mut attributes = sent.attributes.clone();
-    if number.is_multiple_of(3) && sent.body.len() < MESSAGE_BYTES_MAX / 2 {
-        let note = Attribute::Text(r#"1" is 2.54 cm }],{\"#.to_owned());
-        attributes.push(("note".to_owned(), note));
-        attributes.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-    attributes
 }

@@ -64,6 +64,18 @@ impl Sent {
         }
     }
 
+    /// What comes with it as the `number`th message of its queue: to every third small one something
+    /// that is none of Longshore's, and is written with escapes. It has one quote: of two, the second
+    /// would make good what a reader loses at the first.
+    pub fn attached(&self, number: usize) -> Vec<(String, Attribute)> {
+        let mut attributes = self.attributes.clone();
+        if number.is_multiple_of(3) && self.body.len() < MESSAGE_BYTES_MAX / 2 {
+            attributes.push(text_attribute("note", r#"1" is 2.54 cm }],{\#"#));
+            attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        attributes
+    }
+
     /// What its documents are known by.
     pub fn content(&self) -> Option<usize> {
         match self.meaning {

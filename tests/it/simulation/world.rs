@@ -82,10 +82,14 @@ pub fn run(seed: u64, told: bool) -> Report {
             }
             messages
         };
+        let broken_for_long = async {
+            conditions.history.broken().await;
+            sleep(BROKEN_MAX).await;
+        };
         let messages = tokio::select! {
             biased;
             messages = lives => messages,
-            () = conditions.history.is_broken_for(BROKEN_MAX) => conditions.plan.messages,
+            () = broken_for_long => conditions.plan.messages,
         };
         let history = &conditions.history;
         Report {

@@ -128,12 +128,12 @@ impl Endpoint {
         self.calls.make(wanted.clone(), &self.queue)
     }
 
-    /// What was told whole and sound is no failure; but a worker whose machine stood still may take
-    /// it for too late.
+    /// What was told whole and sound is no failure; but a worker whose machine stood still ever since
+    /// may take it for too late.
     fn looked_at<T>(&self, wanted: &Wanted, heard: Result<T, QueueFault>) -> Result<T, QueueFault> {
+        let could_read = |told: Instant| self.who.conditions().awake_since(told) > Duration::ZERO;
         if let Err(fault) = &heard
-            && !fault.text.contains("no answer within")
-            && self.calls.loses_an_answer(wanted)
+            && self.calls.loses_an_answer(wanted, could_read)
         {
             self.violation(|| format!("cannot read the answer to {wanted:?}: {fault}"));
         }

@@ -22,6 +22,7 @@ pub struct Answer {
     body: String,
     /// To which call it is one, and what it says of it; nothing where it is no answer of the queue's.
     said: Option<(u64, Said)>,
+    is_sound: bool,
 }
 
 /// An answer as it goes over the connection.
@@ -112,7 +113,7 @@ pub fn of_batch(number: u64, outcomes: Vec<EntryOutcome>, ids: &[String], dice: 
 
 fn done(said: &Value) -> Answer {
     let headers = vec![("content-type", "application/x-amz-json-1.0".to_owned())];
-    Answer { status: 200, headers, body: said.to_string(), said: None }
+    Answer { status: 200, headers, body: said.to_string(), said: None, is_sound: true }
 }
 
 /// Says that a request was not done.
@@ -184,7 +185,7 @@ impl Refusal {
     pub fn answer(self, now_ms: i64) -> Answer {
         let mut headers = vec![("date", date_header(now_ms))];
         headers.extend(self.query.map(|query| ("x-amzn-query-error", query.to_owned())));
-        Answer { status: self.status, headers, body: self.body, said: None }
+        Answer { status: self.status, headers, body: self.body, said: None, is_sound: true }
     }
 }
 
@@ -195,11 +196,10 @@ impl Answer {
         if strikes(Fault::AnswerReplaced) {
             let body = "<html><body>Gateway Time-out</body></html>".to_owned();
             let (headers, said) = (Vec::new(), None);
-            self = Self { status: dice.pick(&[502, 504]), headers, body, said };
+            self = Self { status: dice.pick(&[502, 504]), headers, body, said, is_sound: true };
         }
-        let mut is_sound = true;
         if self.body.len() > 1 && strikes(Fault::AnswerHalf) {
-            is_sound = false;
+            self.is_sound = false;
             let mut end = 1 + dice.below(self.body.len() - 1);
             while !self.body.is_char_boundary(end) {
                 end -= 1;
@@ -207,18 +207,22 @@ impl Answer {
             self.body.truncate(end);
         }
         if strikes(Fault::AnswerUntold) {
-            return Sent { is_sound, ..self.untold(dice) };
+            return self.untold(dice);
         }
         let (mut told, mut goes_on) = (self.body.len(), true);
         if strikes(Fault::AnswerMisstated) {
-            is_sound = false;
+            self.is_sound = false;
             let off = 1 + dice.below(20);
             told = if dice.chance(0.5) { told + off } else { told.saturating_sub(off) };
             goes_on = dice.chance(0.5);
+            if told == 0 {
+                // What says no word says that nothing came, and nothing was done.
+                self.said = self.said.map(|(number, said)| (number, said.nothing()));
+            }
         }
         let head = format!("{}content-length: {told}\r\n\r\n", self.head());
         let body = std::mem::take(&mut self.body).into_bytes();
-        Sent { is_sound, ..self.sent(head, &body, goes_on) }
+        self.sent(head, &body, goes_on)
     }
 
     /// In chunks, or until the connection ends.
@@ -244,7 +248,8 @@ impl Answer {
     fn sent(self, head: String, body: &[u8], goes_on: bool) -> Sent {
         let (body_at, mut bytes) = (head.len(), head.into_bytes());
         bytes.extend_from_slice(body);
-        Sent { bytes, body_at, said: self.said, is_sound: true, goes_on, ends_with_it: false }
+        let Self { said, is_sound, .. } = self;
+        Sent { bytes, body_at, said, is_sound, goes_on, ends_with_it: false }
     }
 
     fn head(&self) -> String {

@@ -33,6 +33,19 @@ pub enum Said {
     Did(Vec<EntryOutcome>),
 }
 
+impl Said {
+    /// The same answer, had it not a byte: no message, and nothing of any entry.
+    pub fn nothing(self) -> Self {
+        match self {
+            Self::Gave(_) => Self::Gave(Vec::new()),
+            Self::Did(did) => {
+                let unanswered = || EntryOutcome::Failed(String::new());
+                Self::Did(did.iter().map(|_| unanswered()).collect())
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Calls(Mutex<State>);
 
@@ -51,8 +64,8 @@ struct Made {
     /// Its request is there, and was signed as it must be.
     has_arrived: bool,
     said: Option<Said>,
-    /// The answer has come, sound and whole, while the worker was waiting for it.
-    is_told_all: bool,
+    /// When the answer had come, sound and whole, while the worker was waiting for it.
+    told_all: Option<Instant>,
 }
 
 /// A call, as long as the worker waits for its answer.
@@ -84,7 +97,7 @@ impl Calls {
         let number = state.next;
         state.next += 1;
         let made =
-            Made { wanted, asked, ended: None, has_arrived: false, said: None, is_told_all: false };
+            Made { wanted, asked, ended: None, has_arrived: false, said: None, told_all: None };
         state.made.insert(number, made);
         Waits { calls: self, number, _listening: listening }
     }
@@ -126,18 +139,20 @@ impl Calls {
 
     /// The last byte of an answer has gone over the connection, and nothing was done to it.
     pub fn has_said_all(&self, number: u64) {
-        let told = |made: &mut Made| made.is_told_all = made.ended.is_none();
+        let told = |made: &mut Made| {
+            made.told_all = Some(Instant::now()).filter(|_| made.ended.is_none());
+        };
         self.lock().made.entry(number).and_modify(told);
     }
 
-    /// Whether an answer that has come whole is lost, now that a call which wanted this fails: more
-    /// of them are not heard than other such calls wait for theirs.
-    pub fn loses_an_answer(&self, wanted: &Wanted) -> bool {
+    /// Whether an answer that has come whole, and that the worker `could_read`, is lost, now that a
+    /// call which wanted this fails: more of them are not heard than other such calls wait for theirs.
+    pub fn loses_an_answer(&self, wanted: &Wanted, could_read: impl Fn(Instant) -> bool) -> bool {
         let state = self.lock();
         let is_waiting = |made: &&Made| made.wanted == *wanted && made.ended.is_none();
         let waiting = || state.made.values().filter(is_waiting);
-        let told = waiting().filter(|made| made.is_told_all && made.said.is_some()).count();
-        told >= waiting().count()
+        let is_told = |made: &&Made| made.told_all.is_some_and(&could_read) && made.said.is_some();
+        waiting().filter(is_told).count() >= waiting().count()
     }
 
     /// The worker hears something: what was said to such a call, and was not heard yet. Of several
