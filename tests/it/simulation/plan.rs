@@ -114,11 +114,12 @@ impl Plan {
             0
         };
         let visibility_timeout = Duration::from_secs(dice.pick(&[5, 30, 120]));
-        let fifo = dice.chance(0.2);
+        let fifo = dice.chance(if small_first > 0 { 0.5 } else { 0.2 });
         let mut keys = 1 + dice.below(6);
         if fifo && small_first > 0 {
-            // What is in flight of a group holds the rest of it back: few would not fill the room.
-            keys = 40;
+            // What is in flight of a group holds the rest of it back: so each message has its own, or
+            // the room would never be full.
+            keys = 1_000;
         }
         Self {
             config: Arc::new(config),
