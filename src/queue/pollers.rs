@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::budget::{Permit, Used};
 use crate::gate::{GateState, Receiving};
@@ -155,7 +155,7 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
             return Reservation::of_lately(*shares, &self.lately, messages_max);
         }
         let message_bytes_max = self.message_bytes_max.load(Ordering::Relaxed);
-        Reservation::of_worst(*shares, message_bytes_max, &self.lately, messages_max)
+        Reservation::of_worst(*shares, message_bytes_max, messages_max)
     }
 
     /// No more than have room beside each other: others would only wait.
@@ -168,19 +168,35 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
 
     /// Waits for gate and room, and takes both.
     async fn ready(&self, pause: Duration, reservation: Reservation) -> (Permit, Receiving) {
-        let PollersContext { gate, budget, .. } = &self.context;
+        let gate = &self.context.gate;
         // The clock's tick is a millisecond: no pause would be up to one.
         if !pause.is_zero() {
             sleep(pause).await;
         }
         loop {
             gate.opened().await;
-            let permit = budget.acquire(reservation.messages, reservation.bytes).await;
+            let permit = self.room(reservation).await;
             // It may have closed while this waited for room.
             if let Some(receiving) = gate.receive() {
                 return (permit, receiving);
             }
         }
+    }
+
+    /// Waits for room. Where an answer took more lately, it waits for as much: with less it would bring
+    /// the same, and give it back, as long as nothing is written. But for no longer than a write is
+    /// tried until the gate closes: what is held after that must not keep all others in the queue.
+    async fn room(&self, Reservation { messages, bytes }: Reservation) -> Permit {
+        let PollersContext { budget, shares, flow, .. } = &self.context;
+        let took = self.lately.bytes().min(shares.receives);
+        // Otherwise the spare is left alone for it.
+        if shares.spare == 0 && took > bytes {
+            if let Ok(permit) = timeout(flow.retry.budget, budget.acquire(messages, took)).await {
+                return permit;
+            }
+            self.lately.falls_to(bytes);
+        }
+        budget.acquire(messages, bytes).await
     }
 
     /// One receive: pause, gate, budget, ask, hand over.

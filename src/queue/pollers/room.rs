@@ -30,19 +30,10 @@ impl Reservation {
     /// Ten messages of the largest size, fewer where there is not room for ten, and at least one. A
     /// message larger than all the room, which SQS does not have, must not keep the worker from
     /// receiving.
-    ///
-    /// More, where an answer lately took more: as it goes over the network a message may be larger than
-    /// it is. Who asks again with too little would bring what it gave back, as long as nothing that is
-    /// held is written.
-    pub fn of_worst(
-        shares: Shares,
-        message_bytes_max: usize,
-        lately: &Lately,
-        messages_max: usize,
-    ) -> Self {
+    pub fn of_worst(shares: Shares, message_bytes_max: usize, messages_max: usize) -> Self {
         let each = Shares::of_message(message_bytes_max).max(1);
         let messages = (shares.receives / each).clamp(1, at_most(messages_max));
-        Self { messages, bytes: (messages * each).max(lately.bytes()).min(shares.receives) }
+        Self { messages, bytes: (messages * each).min(shares.receives) }
     }
 
     /// Ten messages, and as many bytes as receives lately brought.
@@ -71,8 +62,13 @@ impl Lately {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// What took more is too long ago.
+    pub fn falls_to(&self, bytes: usize) {
+        self.bytes.fetch_min(bytes, Ordering::Relaxed);
     }
 
     fn note(&self, bytes: usize) {
@@ -146,8 +142,7 @@ mod tests {
 
     fn reservation(receives: usize, message_bytes_max: usize, messages_max: usize) -> Reservation {
         let shares = Shares { receives, spare: 0, growth: 0 };
-        let lately = Lately::new(message_bytes_max);
-        Reservation::of_worst(shares, message_bytes_max, &lately, messages_max)
+        Reservation::of_worst(shares, message_bytes_max, messages_max)
     }
 
     #[test]
@@ -167,23 +162,6 @@ mod tests {
     #[test]
     fn a_queue_with_messages_larger_than_all_room_is_received_one_by_one() {
         assert_eq!(reservation(500, 1_000, 100), Reservation { messages: 1, bytes: 500 });
-    }
-
-    #[test]
-    fn after_an_answer_larger_than_the_worst_a_receive_reserves_as_much() {
-        let each = Shares::of_message(1_000);
-        let shares = Shares { receives: 4 * each, spare: 0, growth: 0 };
-        let lately = Lately::new(1_000);
-        let reserved = || Reservation::of_worst(shares, 1_000, &lately, 7).bytes;
-        assert_eq!(reserved(), 3 * each);
-        lately.note(3 * each + 100);
-        assert_eq!(reserved(), 3 * each + 100);
-        lately.note(100 * each);
-        assert_eq!(reserved(), 4 * each, "no more than there is");
-        (0..10).for_each(|_| lately.note(each));
-        assert!(reserved() > 3 * each, "{}", reserved());
-        (0..100).for_each(|_| lately.note(each));
-        assert_eq!(reserved(), 3 * each);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Plan {
     pub is_flood: bool,
     /// How many messages come first that are small.
     pub small_first: usize,
-    /// Keys of each keyed collection: few, so that updates meet.
+    /// Keys of each keyed collection: few, so that updates meet, but for FIFO waves.
     pub keys: usize,
     /// From then on nothing fails any more.
     pub faults_until: Duration,
@@ -117,8 +117,8 @@ impl Plan {
         let fifo = dice.chance(if small_first > 0 { 0.5 } else { 0.2 });
         let mut keys = 1 + dice.below(6);
         if fifo && small_first > 0 {
-            // What is in flight of a group holds the rest of it back: so each message has its own, or
-            // the room would never be full.
+            // What is in flight of a group holds the rest of it back, and the room would never be full
+            // with few.
             keys = 1_000;
         }
         Self {
@@ -203,7 +203,9 @@ fn wave(dice: &Dice, config: &mut Config, rates: &mut [f64]) -> usize {
         rates[Fault::StoreSlow as usize] = 0.3;
     }
     config.in_flight.messages_max = 10_000;
-    config.in_flight.bytes_max = bytes_min(config, MESSAGE_BYTES_MAX) + 43 * MESSAGE_BYTES_MAX;
+    // Or for little more than one: then each receive reserves that.
+    let more = if dice.chance(0.7) { 43 } else { 21 };
+    config.in_flight.bytes_max = bytes_min(config, MESSAGE_BYTES_MAX) + more * MESSAGE_BYTES_MAX;
     config.batch.docs_max = 10;
     (config.queue.pollers_max, config.queue.wait) = (8, Duration::from_secs(20));
     200

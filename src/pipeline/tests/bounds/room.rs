@@ -67,3 +67,29 @@ async fn what_waits_for_room_goes_back_unread_when_the_gate_closes() {
     let counts = world.end().await;
     assert_bounded(&counts, &two_answers_config());
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_small_budget_an_answer_that_went_back_is_not_asked_for_with_too_little_at_once() {
+    let queue = queue();
+    queue.tell_size_times(2);
+    let traits = QueueTraits { message_bytes_max: MESSAGE_MAX, ..queue_traits() };
+    let world = World::start_as(queue, traits, |config| {
+        tight(config, 4);
+        config.in_flight.messages_max = 6;
+    });
+    world.store.take(Duration::from_secs(50));
+    world.queue.send("first", &large(0, MESSAGE_MAX));
+    world.until(|world| world.counts().received_total > 0).await;
+    for id in 1..=3 {
+        world.queue.send(&format!("large{id}"), &large(id, MESSAGE_MAX));
+    }
+    let unread = async |seconds| {
+        sleep(Duration::from_secs(seconds)).await;
+        world.counts().received_unread_total
+    };
+    assert_eq!(unread(20).await, 3, "and then a receive waits until there is room for them");
+    assert_eq!(unread(26).await, 6, "or until the gate would have closed");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("events").len(), 4);
+    assert_eq!(world.end().await.received_unread_total, 6);
+}

@@ -32,7 +32,8 @@ struct QueueState {
     refuses_release: BTreeMap<String, usize>,
     hides_late: Duration,
     hiding_calls: usize,
-    tells_size: bool,
+    /// How many times as large as its messages it tells an answer to be; 0 where it tells no size.
+    told_times: usize,
 }
 
 struct Slot {
@@ -84,7 +85,12 @@ impl FakeQueue {
     /// From now on receives make room for their answers once they know the size, which takes them 20
     /// ms from the moment when the messages are hidden.
     pub fn tell_size(&self) {
-        self.lock().tells_size = true;
+        self.tell_size_times(1);
+    }
+
+    /// As the answer goes over the network it is larger than its messages.
+    pub fn tell_size_times(&self, times: usize) {
+        self.lock().told_times = times;
     }
 
     /// Changes of visibility that were asked for.
@@ -202,7 +208,7 @@ impl FakeQueue {
 
 impl Queue for FakeQueue {
     fn tells_size(&self) -> bool {
-        self.lock().tells_size
+        self.lock().told_times > 0
     }
 
     async fn receive_into(
@@ -216,7 +222,8 @@ impl Queue for FakeQueue {
         if !self.tells_size() {
             return Ok(Brought { messages, are_unread: false });
         }
-        let bytes = messages.iter().map(QueueMessage::bytes).sum();
+        let bytes =
+            messages.iter().map(QueueMessage::bytes).sum::<usize>() * self.lock().told_times;
         tokio::time::sleep(Duration::from_millis(20)).await;
         let are_unread = !messages.is_empty() && !room.make(bytes).await;
         if are_unread {

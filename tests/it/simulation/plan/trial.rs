@@ -75,7 +75,7 @@ pub fn draw(dice: &Dice, mut plan: Plan) -> Plan {
     // A message that stays in the queue holds up its group, as it should.
     plan.fifo = false;
     plan.outages.clear();
-    (plan.is_flood, plan.small_first) = (false, 0);
+    (plan.is_flood, plan.small_first, plan.keys) = (false, 0, plan.keys.min(6));
     plan.sending = Duration::from_mins(20);
     let (until, from) = (LASTS, Duration::ZERO);
     let (mut spells, mut others_stay_max, mut tried_and_left) =

@@ -216,7 +216,7 @@ impl Answer {
             told = if dice.chance(0.5) { told + off } else { told.saturating_sub(off) };
             goes_on = dice.chance(0.5);
             if told == 0 {
-                // What says no word says that nothing came, and nothing was done.
+                // Not a byte of it is read: that says of no message, and of no entry what became of it.
                 self.said = self.said.map(|(number, said)| (number, said.nothing()));
             }
         }
