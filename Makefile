@@ -105,7 +105,7 @@ dist: ## Build what a release hands out into dist/: stripped binary, completions
 bounds: ## Measure a worker's peak memory against its budget: a million messages, bombs, an outage; an hour or more
 	$(call about,an hour or more)
 	@scripts/python.sh >/dev/null
-	@echo '| case | messages | budget | in flight at most | peak memory | in the database | dead letters | redelivered |'
+	@echo '| case | messages | budget | in flight at most | peak memory without the program | in the database | dead letters | redelivered |'
 	@MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	$(CARGO) test --locked --test it bounds::memory::long -- --ignored --nocapture --test-threads 1
 

@@ -1,7 +1,8 @@
 //! The commands that write: as many inserts or updates as one command holds.
 //!
 //! What a statement says is in [`guard`](super::guard), and how it becomes bytes in [`crate::bson`].
-//! A command of ten thousand writes is one buffer that grows.
+//! A command of ten thousand writes is one buffer, as large from the start as it may come to be: one
+//! that grows is copied each time that it doubles, and lies in memory twice meanwhile.
 
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub const SINGLE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 14 * 1024;
 /// What a command may take beside the wait for its write concern, before the server gives it up. A
 /// call is given up later: what the server has ended need not be waited for.
 pub const TIME_BESIDE_CONCERN: Duration = Duration::from_secs(8);
+
+/// What stands before the writes: names, and a write concern.
+const HEAD_BYTES: usize = 1_024;
 
 /// Bytes that end the array of writes and the command.
 const END_BYTES: usize = 2;
@@ -72,9 +76,10 @@ pub struct Batch {
 pub fn insert<'a>(
     collection: &str,
     concern: &WriteConcern,
-    inserts: impl Iterator<Item = &'a Insert>,
+    inserts: impl Iterator<Item = &'a Insert> + Clone,
 ) -> Batch {
-    command("insert", "documents", collection, concern, inserts, |list, insert| {
+    let room = room(inserts.clone().map(insert_bytes));
+    command("insert", "documents", collection, concern, room, inserts, |list, insert| {
         list.encoded(&insert.document);
     })
 }
@@ -85,9 +90,10 @@ pub fn update<'a>(
     concern: &WriteConcern,
     target: &Target<'_>,
     form: Form,
-    updates: impl Iterator<Item = &'a Update>,
+    updates: impl Iterator<Item = &'a Update> + Clone,
 ) -> Batch {
-    command("update", "updates", collection, concern, updates, |list, update| {
+    let room = room(updates.clone().map(update_bytes));
+    command("update", "updates", collection, concern, room, updates, |list, update| {
         list.doc(|statement| target.statement(statement, update, form));
     })
 }
@@ -95,11 +101,21 @@ pub fn update<'a>(
 /// Bytes that a write takes in a command, at most.
 pub fn bytes(write: &Write) -> usize {
     match write {
-        Write::Insert(insert) => insert.document.len() + ELEMENT_BYTES,
-        Write::Update(Update { change: Change::Whole { version, fields }, .. }) => {
+        Write::Insert(insert) => insert_bytes(insert),
+        Write::Update(update) => update_bytes(update),
+    }
+}
+
+fn insert_bytes(insert: &Insert) -> usize {
+    insert.document.len() + ELEMENT_BYTES
+}
+
+fn update_bytes(update: &Update) -> usize {
+    match &update.change {
+        Change::Whole { version, fields } => {
             STATEMENT_BYTES + fields.bytes() + 3 * version.origin_id.len() + FIELD_BYTES * 2
         }
-        Write::Update(Update { change: Change::Partial { fields }, .. }) => {
+        Change::Partial { fields } => {
             let of = |(name, version, value): &(String, Version, Fields)| {
                 FIELD_BYTES + 8 * name.len() + value.bytes() + 3 * version.origin_id.len()
             };
@@ -108,17 +124,22 @@ pub fn bytes(write: &Write) -> usize {
     }
 }
 
+/// Bytes that a command of writes of these sizes takes, at most. A single one may take more.
+fn room(writes: impl Iterator<Item = usize>) -> usize {
+    (HEAD_BYTES + writes.sum::<usize>()).min(COMMAND_BYTES_MAX)
+}
+
 fn command<T>(
     name: &'static str,
     array: &str,
     collection: &str,
     concern: &WriteConcern,
+    room: usize,
     items: impl Iterator<Item = T>,
     mut write: impl FnMut(&mut List<'_>, T),
 ) -> Batch {
     let mut writes = 0;
-    let buffer = Vec::with_capacity(64 * 1024);
-    let command = Command::in_buffer(buffer, name, collection, |command| {
+    let command = Command::in_buffer(Vec::with_capacity(room), name, collection, |command| {
         command.boolean("ordered", false);
         command.doc("writeConcern", |doc| write_concern(doc, concern));
         command.int64("maxTimeMS", crate::time::millis(concern.timeout + TIME_BESIDE_CONCERN));
@@ -207,6 +228,14 @@ mod tests {
         assert_eq!(batch.writes, 2);
         assert!(batch.command.bytes.len() <= COMMAND_BYTES_MAX);
         assert_eq!(read(&batch.command.bytes).get_array("documents").map(Vec::len).ok(), Some(2));
+    }
+
+    #[test]
+    fn a_command_has_room_for_its_writes_from_the_start() {
+        let inserts: Vec<Insert> = (0..1_000).map(|id| insert_of(id, 4_000)).collect();
+        let room = room(inserts.iter().map(insert_bytes));
+        let batch = insert("events", &majority(), inserts.iter());
+        assert_eq!((batch.writes, batch.command.bytes.capacity()), (1_000, room));
     }
 
     #[test]
