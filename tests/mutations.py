@@ -281,8 +281,8 @@ MUTATIONS = [
     (
         "leave a message hidden that an extension hid after its release",
         "src/settle/overtaken.rs",
-        "if handles.is_empty() {\n        return;",
-        "if handles.len() < 1_000 {\n        return;",
+        "if locked.is_empty() {\n        return;",
+        "if locked.len() < 1_000 {\n        return;",
     ),
     (
         "tell a backlog by the wall clock of this machine",

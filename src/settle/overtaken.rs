@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::held::Extension;
@@ -61,26 +61,50 @@ pub(super) fn note(overtaken: &mut Vec<Overtaken>, settlement: &Settlement) {
 }
 
 /// Waits for the answer to the extension, and gives back what it hides: once, because what comes of
-/// it changes nothing but the time.
+/// it changes nothing but the time. What another call just gives back waits for that one alone.
 pub(super) async fn give_back_again<Q: Queue>(context: &SettleContext<Q>, overtaken: Overtaken) {
     let Overtaken { extension, asked, given_back_at, mut messages } = overtaken;
     extension.answered().await;
     // In one order, so that no two that wait for the same messages wait for each other.
     messages.sort_by_key(|message| message.number);
-    let (mut handles, mut locked) = (Vec::new(), Vec::new());
-    for GivenBack { number, handle, again_at } in messages {
-        let Some(hidden_at) = extension.has_hidden(number) else { continue };
-        let mut again_at = again_at.lock_owned().await;
-        // Otherwise something was asked since that was heard.
-        if again_at.is_none_or(|again_at| again_at < hidden_at) {
-            *again_at = Some(Instant::now());
-            handles.push(handle);
-            locked.push(again_at);
+    let (mut free, mut busy) = (Vec::new(), Vec::new());
+    for message in messages {
+        let Some(hidden_at) = extension.has_hidden(message.number) else { continue };
+        let again_at = Arc::clone(&message.again_at);
+        match again_at.try_lock_owned() {
+            Ok(again_at) => free.push((message.handle, again_at, hidden_at)),
+            Err(_) => busy.push((message, hidden_at)),
         }
     }
-    if handles.is_empty() {
+    let give_back = async |locked| give_back(context, asked, given_back_at, locked).await;
+    let after_others = async {
+        let mut locked = Vec::new();
+        for (message, hidden_at) in busy {
+            locked.push((message.handle, message.again_at.lock_owned().await, hidden_at));
+        }
+        give_back(locked).await;
+    };
+    tokio::join!(give_back(free), after_others);
+}
+
+/// A handle that no other call is about, and when its message was heard to be hidden.
+type Locked = (Arc<str>, OwnedMutexGuard<Option<Instant>>, Instant);
+
+/// Gives back those that nothing was asked of since that was heard.
+async fn give_back<Q: Queue>(
+    context: &SettleContext<Q>,
+    asked: Asked,
+    given_back_at: Instant,
+    mut locked: Vec<Locked>,
+) {
+    locked.retain(|(_, again_at, hidden_at)| again_at.is_none_or(|again_at| again_at < *hidden_at));
+    if locked.is_empty() {
         return;
     }
+    for (_, again_at, _) in &mut locked {
+        **again_at = Some(Instant::now());
+    }
+    let handles: Vec<_> = locked.iter().map(|(handle, ..)| Arc::clone(handle)).collect();
     let time = hidden_for(asked, given_back_at.elapsed());
     let cause = match context.queue.change_visibility(&handles, time).await {
         Ok(outcomes) => outcomes.into_iter().find_map(|outcome| match outcome {
@@ -97,7 +121,6 @@ pub(super) async fn give_back_again<Q: Queue>(context: &SettleContext<Q>, overta
             abandoned: true,
         });
     }
-    drop(locked);
 }
 
 /// What is left of the time that the message was to stay hidden for, in whole seconds.

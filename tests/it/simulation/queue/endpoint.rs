@@ -119,6 +119,9 @@ impl Wired {
     }
 }
 
+/// How the adapter says that it has waited for long enough.
+const TOO_LATE: [&str; 2] = ["no answer within", "took longer than the visibility timeout"];
+
 impl Endpoint {
     /// A worker that is dead makes no calls.
     async fn make(&self, wanted: &Wanted) -> Waits<'_> {
@@ -132,7 +135,7 @@ impl Endpoint {
     /// found to be too late as soon as it goes on.
     fn looked_at<T>(&self, wanted: &Wanted, heard: Result<T, QueueFault>) -> Result<T, QueueFault> {
         if let Err(fault) = &heard {
-            let is_too_late = fault.text.contains("no answer within");
+            let is_too_late = TOO_LATE.iter().any(|text| fault.text.contains(text));
             let awake_since = |told| self.who.conditions().awake_since(told);
             let could_read = |told| !is_too_late || awake_since(told) > Duration::ZERO;
             if self.calls.loses_an_answer(wanted, could_read) {

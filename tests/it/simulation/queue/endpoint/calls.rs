@@ -54,6 +54,8 @@ struct State {
     next: u64,
     /// By their number, in the order in which they were made.
     made: BTreeMap<u64, Made>,
+    /// The calls that failed lately, and when.
+    failed: Vec<(Wanted, Instant)>,
 }
 
 struct Made {
@@ -145,14 +147,25 @@ impl Calls {
         self.lock().made.entry(number).and_modify(told);
     }
 
-    /// Whether an answer that has come whole, and that the worker `could_read`, is lost, now that a
-    /// call which wanted this fails: more of them are not heard than other such calls wait for theirs.
+    /// A call that wanted this fails. Whether an answer that has come whole, and that the worker
+    /// `could_read`, is lost: more of them are not heard than other such calls wait for theirs. What
+    /// has come after such a call failed may be that one's answer: which of them a request was is not
+    /// known.
     pub fn loses_an_answer(&self, wanted: &Wanted, could_read: impl Fn(Instant) -> bool) -> bool {
-        let state = self.lock();
+        let mut state = self.lock();
         let is_waiting = |made: &&Made| made.wanted == *wanted && made.ended.is_none();
         let waiting = || state.made.values().filter(is_waiting);
-        let is_told = |made: &&Made| made.told_all.is_some_and(&could_read) && made.said.is_some();
-        waiting().filter(is_told).count() >= waiting().count()
+        let told: Vec<_> = waiting()
+            .filter(|made| made.said.is_some())
+            .filter_map(|made| made.told_all.filter(|told| could_read(*told)))
+            .collect();
+        let is_before = |(other, at): &&(Wanted, Instant)| {
+            other == wanted && told.iter().any(|told| at <= told)
+        };
+        let others = waiting().count() - 1 + state.failed.iter().filter(is_before).count();
+        state.failed.retain(|(_, at)| at.elapsed() <= ON_ITS_WAY);
+        state.failed.push((wanted.clone(), Instant::now()));
+        told.len() > others
     }
 
     /// The worker hears something: what was said to such a call, and was not heard yet. Of several
