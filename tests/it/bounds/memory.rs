@@ -21,10 +21,10 @@ const LARGEST: usize = 1024 * 1024;
 /// The largest that the embedded server takes.
 const LARGE: usize = 256 * 1024;
 
-/// Memory of a worker is at most one of these and twice `in_flight.bytes_max`, as measured: `make
-/// bounds` prints it. An idle worker has 8 MiB beside the pages of its program's file, of which what
-/// is shipped has 23; the rest is for the copies of the batches that are being written, of 15 MiB at
-/// most: three of each, of which the driver makes two.
+/// A worker takes at most this much memory and twice `in_flight.bytes_max`, beside the pages of its
+/// program's file (23 MiB of what is shipped); `make bounds` prints what it took. Idle it takes 8 MiB.
+/// The rest is for the batches that are being written, of 15 MiB at most: three copies of each, two of
+/// them the driver's.
 const BASE: u64 = 88 * MIB;
 /// Where messages are of one kind, and so one lane writes.
 const BASE_OF_ONE_LANE: u64 = 40 * MIB;

@@ -100,7 +100,7 @@ pub fn receive_ends(
                 who.conditions().may_leave(&delivery.message.receipt_handle);
             }
             ledger.receipts.received(delivery, judge, are_unread);
-            sickness::received(who, ledger, judge, delivery);
+            sickness::received(who, ledger, judge, delivery, asked_at);
             unreturned::received(ledger, judge, delivery);
         }
         if brought.iter().any(|delivery| judge.is_poison(parse(&delivery.message.receipt_handle).0))

@@ -30,8 +30,8 @@ pub struct Calls {
     /// When each call was sent that is to hide it and has no answer.
     hiding: Vec<Instant>,
     given_back: Option<GivenBack>,
-    /// When each call was sent that is to give it back and has no answer.
-    giving_back: Vec<Instant>,
+    /// How many calls are to give it back and have no answer.
+    giving_back: usize,
     /// Since when it must be given back once more.
     due_again: Option<Instant>,
 }
@@ -82,7 +82,7 @@ pub fn asked(who: &Life, ledger: &mut Ledger, handle: &str, request: Request) {
     if request == Request::Hide {
         return calls.hiding.push(Instant::now());
     }
-    calls.giving_back.push(Instant::now());
+    calls.giving_back += 1;
     let is_again = calls.due_again.take().is_some()
         && calls.given_back.as_ref().is_some_and(|given_back| given_back.is_acknowledged);
     calls.given_back = Some(GivenBack {
@@ -113,7 +113,7 @@ pub fn answered(
             }
         }
         Request::Release => {
-            calls.giving_back.retain(|at| *at != asked_at);
+            calls.giving_back -= 1;
             if let Some(given_back) = &mut calls.given_back {
                 given_back.is_acknowledged |= is_done;
             }
@@ -156,7 +156,7 @@ pub fn looks_after(who: &Life, ledger: &mut Ledger) {
         let calls = &mut receipt.calls;
         let is_late = |since: &Instant| who.conditions().awake_since(*since) > AGAIN_WITHIN;
         // No two calls give it back at once, so one that hangs has to end first.
-        if calls.giving_back.is_empty() && calls.due_again.as_ref().is_some_and(is_late) {
+        if calls.giving_back == 0 && calls.due_again.as_ref().is_some_and(is_late) {
             calls.due_again = None;
             if calls.given_back.as_ref().is_some_and(|given_back| given_back.is_acknowledged) {
                 who.conditions().history.violation(|| {

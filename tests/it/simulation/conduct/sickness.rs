@@ -38,8 +38,14 @@ pub struct Sickness {
     holds: usize,
     /// When that was last seen by what was given back.
     hold_seen: Option<Instant>,
-    /// How often each message, by its number, was given back during the present outage.
-    given_back: BTreeMap<usize, usize>,
+    /// What was given back during the present outage, by the message's number.
+    given_back: BTreeMap<usize, GivenBack>,
+}
+
+struct GivenBack {
+    times: usize,
+    /// When it first was.
+    first: Instant,
 }
 
 pub fn receive_starts(who: &Life, ledger: &mut Ledger) {
@@ -64,6 +70,7 @@ pub fn received(
     ledger: &mut Ledger,
     judge: &Judge,
     Delivery { message, regular, .. }: &Delivery,
+    asked_at: Instant,
 ) {
     let conditions = who.conditions();
     let sickness = &mut ledger.sickness;
@@ -76,8 +83,12 @@ pub fn received(
     }
     if *regular && conditions.outage().is_some() {
         let number = parse(&message.receipt_handle).0;
-        let times = sickness.given_back.get(&number).copied().unwrap_or_default();
-        if times > conditions.outage_holds() + 1 {
+        // A receive that was in progress when it first went back can bring it whatever is known since.
+        let given_back = sickness.given_back.get(&number);
+        if let Some(&GivenBack { times, first }) = given_back
+            && times > conditions.outage_holds() + 1
+            && asked_at >= first
+        {
             let name = &who.name;
             conditions.history.violation(|| {
                 format!(
@@ -138,7 +149,9 @@ pub fn gives_back(who: &Life, ledger: &mut Ledger, judge: &Judge, handle: &str) 
 
 pub fn gave_back(who: &Life, ledger: &mut Ledger, handle: &str) {
     if who.conditions().outage().is_some() {
-        *ledger.sickness.given_back.entry(parse(handle).0).or_default() += 1;
+        let given_back = &mut ledger.sickness.given_back;
+        let first = Instant::now();
+        given_back.entry(parse(handle).0).or_insert(GivenBack { times: 0, first }).times += 1;
     }
 }
 

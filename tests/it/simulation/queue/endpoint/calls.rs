@@ -54,8 +54,6 @@ struct State {
     next: u64,
     /// By their number, in the order in which they were made.
     made: BTreeMap<u64, Made>,
-    /// The calls that failed lately, and when.
-    failed: Vec<(Wanted, Instant)>,
 }
 
 struct Made {
@@ -147,35 +145,30 @@ impl Calls {
         self.lock().made.entry(number).and_modify(told);
     }
 
-    /// A call that wanted this fails. Whether an answer that has come whole, and that the worker
-    /// `could_read`, is lost: more of them are not heard than other such calls wait for theirs. What
-    /// has come after such a call failed may be that one's answer: which of them a request was is not
-    /// known.
+    /// Whether an answer is lost that has come whole and that the worker `could_read`, where a call
+    /// that wanted this fails: more of them are not heard than other such calls wait for theirs.
     pub fn loses_an_answer(&self, wanted: &Wanted, could_read: impl Fn(Instant) -> bool) -> bool {
-        let mut state = self.lock();
-        let is_waiting = |made: &&Made| made.wanted == *wanted && made.ended.is_none();
-        let waiting = || state.made.values().filter(is_waiting);
-        let told: Vec<_> = waiting()
-            .filter(|made| made.said.is_some())
-            .filter_map(|made| made.told_all.filter(|told| could_read(*told)))
+        let state = self.lock();
+        let waiting: Vec<_> = state
+            .made
+            .values()
+            .filter(|made| made.wanted == *wanted && made.ended.is_none())
             .collect();
-        let is_before = |(other, at): &&(Wanted, Instant)| {
-            other == wanted && told.iter().any(|told| at <= told)
-        };
-        let others = waiting().count() - 1 + state.failed.iter().filter(is_before).count();
-        state.failed.retain(|(_, at)| at.elapsed() <= ON_ITS_WAY);
-        state.failed.push((wanted.clone(), Instant::now()));
-        told.len() > others
+        let is_told = |made: &&&Made| made.said.is_some() && made.told_all.is_some_and(&could_read);
+        waiting.iter().filter(is_told).count() > waiting.len() - 1
     }
 
     /// The worker hears something: what was said to such a call, and was not heard yet. Of several
-    /// alike it is the last to a call for whose answer the worker waits.
+    /// alike it is the last that came whole to a call for whose answer the worker waits: one of which
+    /// the first bytes have come is not what it read.
     pub fn hears(&self, wanted: &Wanted, is_it: impl Fn(&Said) -> bool) -> Option<Said> {
         let mut state = self.lock();
         let is_said =
             |made: &Made| made.wanted == *wanted && made.said.as_ref().is_some_and(&is_it);
         let said = state.made.iter_mut().filter(|(_, made)| is_said(made));
-        let (_, made) = said.max_by_key(|(number, made)| (made.ended.is_none(), **number))?;
+        let (_, made) = said.max_by_key(|(number, made)| {
+            (made.ended.is_none(), made.told_all.is_some(), **number)
+        })?;
         made.said.take()
     }
 
