@@ -1,5 +1,7 @@
 //! Keeping messages hidden and giving them back, at once: no call overtakes another.
 
+use tokio::time::sleep_until;
+
 use super::*;
 use crate::budget::Budget;
 use crate::held::COMPARED;
@@ -41,6 +43,16 @@ async fn one(late: Duration, receive_count: u32) -> One {
 /// Receives messages, of which this is the receive `receive_count`, from a queue that acts on
 /// extensions `late`, and gives them 20.1 s later, when their first extension has just been sent.
 async fn several(number: usize, late: Duration, receive_count: u32) -> Several {
+    several_apart(number, Duration::ZERO, late, receive_count).await
+}
+
+/// The same of messages that are received one by one, so far `apart`.
+async fn several_apart(
+    number: usize,
+    apart: Duration,
+    late: Duration,
+    receive_count: u32,
+) -> Several {
     let queue = queue();
     let receive_count = receive_count - 1;
     for name in 0..number {
@@ -56,15 +68,18 @@ async fn several(number: usize, late: Duration, receive_count: u32) -> Several {
     let extending =
         visibility::run(Arc::clone(&queue), held.clone(), VISIBILITY_TIMEOUT, flow(&stop));
     tokio::spawn(extending);
-    let messages = queue.receive(number, Duration::ZERO, None).await.expect("it is well");
-    let now = Instant::now();
-    let due = visibility::due(now, VISIBILITY_TIMEOUT);
-    let mut receipts = Vec::new();
-    for message in messages {
-        let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
-        receipts.push(Receipt::new(message, now, due, permit, &held));
+    let (began, mut receipts) = (Instant::now(), Vec::new());
+    for _ in 0..number {
+        let messages = queue.receive(1, Duration::ZERO, None).await.expect("it is well");
+        let now = Instant::now();
+        let due = visibility::due(now, VISIBILITY_TIMEOUT);
+        for message in messages {
+            let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
+            receipts.push(Receipt::new(message, now, due, permit, &held));
+        }
+        sleep(apart).await;
     }
-    sleep(Duration::from_millis(20_100)).await;
+    sleep_until(began + Duration::from_millis(20_100)).await;
     assert_eq!(queue.hiding_calls(), 1, "an extension is in flight");
     Several { queue, settle, receipts, stop }
 }
@@ -111,6 +126,27 @@ async fn a_neighbour_whose_release_fails_keeps_no_message_hidden() {
     let tries = queue.hiding_calls();
     seconds(60.0).await;
     assert!(queue.hiding_calls() > tries, "the neighbour was still asked for");
+    assert_eq!(queue.visible(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_keeps_no_message_hidden_that_it_is_not_about() {
+    // Far enough apart that the first extension is about one alone.
+    let (apart, late) = (Duration::from_millis(6_500), Duration::from_secs(10));
+    let Several { queue, settle, receipts, .. } = several_apart(2, apart, late, 1).await;
+    seconds(3.9).await;
+    assert_eq!(queue.hiding_calls(), 2, "the first was given up, the second is about both");
+    for receipt in receipts {
+        settle.release(receipt);
+    }
+    seconds(2.1).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (3, 2), "they waited for two seconds");
+    queue.hang_release("0", Duration::from_secs(20));
+    seconds(4.4).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (4, 1), "one is hidden, its call hangs");
+    seconds(3.5).await;
+    assert_eq!((queue.hiding_calls(), queue.visible()), (5, 1), "the other is given back alone");
+    seconds(20.0).await;
     assert_eq!(queue.visible(), 2);
 }
 

@@ -1,8 +1,9 @@
 //! The commands that write: as many inserts or updates as one command holds.
 //!
 //! What a statement says is in [`guard`](super::guard), and how it becomes bytes in [`crate::bson`].
-//! A command of ten thousand writes is one buffer, as large from the start as it may come to be: one
-//! that grows is copied each time that it doubles, and lies in memory twice meanwhile.
+//! A command of ten thousand writes is one buffer, with room from the start for all that is given or
+//! for a full command: one that doubles is copied each time, and lies in memory twice meanwhile. Where
+//! more is given than one command holds, the write that is one too many may make it grow once.
 
 use std::time::Duration;
 

@@ -30,6 +30,8 @@ struct QueueState {
     refuses_hiding: bool,
     /// By message, how often it is still refused.
     refuses_release: BTreeMap<String, usize>,
+    /// A message, and how long the next call takes that gives it back.
+    release_hangs: Option<(String, Duration)>,
     hides_late: Duration,
     hiding_calls: usize,
     /// How many times as large as its messages it tells an answer to be; 0 where it tells no size.
@@ -39,6 +41,19 @@ struct QueueState {
 struct Slot {
     message: QueueMessage,
     visible_at: Instant,
+}
+
+impl QueueState {
+    /// How long a call takes that gives these back.
+    fn hangs_for(&mut self, handles: &[Arc<str>]) -> Duration {
+        let Self { messages, release_hangs, .. } = self;
+        let is_in_call = |(id, _): &mut (String, Duration)| {
+            messages.iter().any(|Slot { message, .. }| {
+                message.message_id == *id && handles.contains(&message.receipt_handle)
+            })
+        };
+        release_hangs.take_if(is_in_call).map_or(Duration::ZERO, |(_, lasts)| lasts)
+    }
 }
 
 impl FakeQueue {
@@ -74,6 +89,11 @@ impl FakeQueue {
     /// This message alone is refused so often when it is given back.
     pub fn refuse_release(&self, id: &str, times: usize) {
         self.lock().refuses_release.insert(id.to_owned(), times);
+    }
+
+    /// The next call that gives this message back takes so long.
+    pub fn hang_release(&self, id: &str, lasts: Duration) {
+        self.lock().release_hangs = Some((id.to_owned(), lasts));
     }
 
     /// How long after its sending an extension is applied. Then it hides messages by their latest
@@ -276,7 +296,11 @@ impl Queue for FakeQueue {
             if state.refuses_hiding {
                 return Err(denied());
             }
-            if timeout == self.visibility_timeout { state.hides_late } else { Duration::ZERO }
+            if timeout == self.visibility_timeout {
+                state.hides_late
+            } else {
+                state.hangs_for(handles)
+            }
         };
         if !late.is_zero() {
             tokio::time::sleep(late).await;
