@@ -1,21 +1,26 @@
 //! The command line: one file per command. Output is for people on a terminal, JSON lines
 //! otherwise.
 
+mod attribute;
 pub mod check;
+pub mod dead_letters;
 #[cfg(feature = "dev")]
 pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod exit;
+mod extended_json;
 pub mod output;
 pub mod pages;
 pub mod run;
 pub mod send;
 pub mod stats;
+pub mod try_one;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use self::exit::{EXIT_FOUND, EXIT_START};
@@ -78,8 +83,12 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Send NDJSON to the queue
     Send(send::SendArgs),
+    /// What was refused, and why: find it, keep it elsewhere, delete it
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// What the collections hold and take
     Stats(stats::StatsArgs),
+    /// What would become of one message, without any server
+    Try(try_one::TryArgs),
     /// The worker with a queue and a database on this machine, to try it out
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
@@ -97,7 +106,11 @@ pub enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(cli) {
+    let ended = match (dispatch(cli), output::failed()) {
+        (Ok(_), Some(error)) => Err(anyhow!("cannot write to standard output: {error}")),
+        (ended, _) => ended,
+    };
+    match ended {
         Ok(code) => code,
         Err(error) => {
             // The chain of causes without a stack trace; of a configuration a line for each error.
@@ -125,9 +138,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(args) => {
             with_runtime(&settings.load()?.config, |config| send::send(config, args))
         }
+        Command::DeadLetters(args) => with_runtime(&settings.load()?.config, |config| {
+            dead_letters::dead_letters(config, args)
+        }),
         Command::Stats(args) => {
             with_runtime(&settings.load()?.config, |config| stats::stats(config, args))
         }
+        Command::Try(args) => try_one::try_one(&settings.load()?.config, args),
         #[cfg(feature = "dev")]
         Command::Dev(args) => {
             let loaded = settings.load_local("info,rustack_sqs_core=warn")?;

@@ -32,7 +32,7 @@ mod suggest;
 mod text_file;
 mod times;
 mod toml_file;
-mod units;
+pub(crate) mod units;
 
 pub use load::defaults;
 pub use secret::Secret;

@@ -50,8 +50,8 @@ use std::time::Duration;
 use crate::bson::Fields;
 use crate::message::origin::given_time;
 use crate::message::{
-    Attribute, Identity, Origin, QueueMessage, Reason, Record, Rejection, attribute_text,
-    attribute_text_in_any_case,
+    Attribute, Identity, Layer, Layers, Origin, Place, QueueMessage, Reason, Record, Rejection,
+    attribute_text, attribute_text_in_any_case,
 };
 use crate::time::Time;
 use encoding::{Encoding, Unpacked};
@@ -86,7 +86,9 @@ pub struct MessageConfig {
 }
 
 impl MessageConfig {
-    fn unpacked(&self) -> Unpacked {
+    /// How much may come out of a packed body.
+    #[must_use]
+    pub fn unpacked(&self) -> Unpacked {
         Unpacked { bytes_max: self.decompressed_bytes_max, ratio_max: self.unpack_ratio_max }
     }
 
@@ -116,11 +118,14 @@ pub fn decode_within(
     room: usize,
 ) -> Result<Record, Undecoded> {
     let mut opened = Opened { room, ..Opened::default() };
-    let (fields, bytes) = opened.layer(&message.body, &message.attributes, settings)?;
+    let (fields, bytes) = opened
+        .layer(&message.body, &message.attributes, settings)
+        .map_err(|undecoded| undecoded.within(opened.layers))?;
     let kind = opened.names.kind(&fields, |name| settings.route(name));
     let origin = origin(opened.signature, message)?;
     let sender = message.sender.clone();
-    Ok(Record { kind, origin, sent_ms: message.sent_ms, sender, fields, bytes })
+    let layers = opened.layers;
+    Ok(Record { kind, origin, sent_ms: message.sent_ms, sender, layers, fields, bytes })
 }
 
 /// What the layers around a body said.
@@ -131,6 +136,8 @@ struct Opened {
     /// How many were opened.
     envelopes: usize,
     is_unpacked: bool,
+    /// All of them, in which the text is that is being read.
+    layers: Layers,
     names: Names,
     /// Of the innermost envelope.
     signature: Option<Signature>,
@@ -155,11 +162,15 @@ impl Opened {
                 Reason::BadEncoding,
                 "the message is packed twice: pack it once",
             )
+            .at(Place::whole())
             .into()),
             Some(packed) => {
                 self.is_unpacked = true;
-                let text = packed.unpack_within(text, settings.unpacked(), self.room)?;
+                let text = packed
+                    .unpack_within(text, settings.unpacked(), self.room)
+                    .map_err(|undecoded| undecoded.at(Place::whole()))?;
                 self.room -= text.len();
+                self.layers.push(Layer::Packed);
                 self.unpacked_layer(&text, attributes, settings)
             }
         }
@@ -191,9 +202,11 @@ impl Opened {
                 Reason::BadEnvelope,
                 format!("the body is in more than {ENVELOPES_MAX} envelopes: use raw message delivery, or wrap it less"),
             )
+            .at(Place::whole())
             .into());
         }
         self.sign(envelope.signature);
+        self.layers.push(envelope.layer);
         let layer = self.layer(&envelope.body, &envelope.attributes, settings);
         layer.map_err(|undecoded| undecoded.inside(envelope.place))
     }

@@ -11,7 +11,9 @@ mod key;
 mod kind;
 mod name;
 pub mod origin;
+pub mod place;
 mod queue_message;
+mod reason;
 mod receipt;
 mod rejection;
 
@@ -21,14 +23,16 @@ use crate::bson::Fields;
 use crate::version::Change;
 
 pub use key::Key;
-pub use kind::{Asked, Kind, Named};
+pub use kind::{Asked, AskedIn, Kind, Named};
 pub use name::{Name, shown_name};
 pub use origin::{Identity, Origin};
+pub use place::{Layer, Layers, Place};
 pub use queue_message::{
     Attribute, Fifo, QueueMessage, attribute_text, attribute_text_in_any_case,
 };
+pub use reason::Reason;
 pub use receipt::Receipt;
-pub use rejection::{Reason, Rejection};
+pub use rejection::Rejection;
 
 /// A message whose body was understood: which route it names, who sent it, and its fields as BSON.
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub struct Record {
     pub sent_ms: i64,
     /// Who sent it: see [`QueueMessage::sender`].
     pub sender: Option<Arc<str>>,
+    /// What the body was inside of.
+    pub layers: Layers,
     /// All top-level fields in the order of the body, `type` and `id` included, with nothing
     /// converted but JSON to BSON.
     pub fields: Fields,
@@ -78,6 +84,24 @@ impl Write {
         match self {
             Self::Insert(_) => None,
             Self::Update(update) => Some(update),
+        }
+    }
+
+    /// The key or id of the document.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Insert(insert) => &insert.id,
+            Self::Update(update) => &update.key,
+        }
+    }
+
+    /// The same without the rest.
+    #[must_use]
+    pub fn into_key(self) -> Key {
+        match self {
+            Self::Insert(insert) => insert.id,
+            Self::Update(update) => update.key,
         }
     }
 

@@ -121,6 +121,7 @@
 
 mod aws_login;
 mod diagnosis;
+mod documents;
 mod error;
 mod escapes;
 mod facts;
@@ -136,6 +137,7 @@ mod sockets;
 mod transport;
 
 pub use self::aws_login::{AwsLogin, AwsLoginError};
+pub use self::documents::Documents;
 pub use self::error::MongoManagerError;
 pub use self::facts::{ServerFacts, Topology};
 pub use self::manager::MongoManager;

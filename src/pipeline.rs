@@ -2,8 +2,10 @@
 //! nor MongoDB, and a simulation runs this very code.
 
 pub mod dry_run;
+mod glimpses;
 mod intake;
 mod outgrown;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -30,6 +32,7 @@ use crate::store::Store;
 use crate::telemetry::instruments::CollectionLabel;
 use crate::telemetry::signals::Signals;
 
+use glimpses::Looks;
 use intake::Intake;
 use outgrown::OutgrownContext;
 
@@ -153,7 +156,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let dead_letters = start(Arc::new(self.config.dead_letter_collection()), None);
         let arn = Arc::clone(&self.queue_traits.arn);
         let (home, flow) = (Arc::new(dead_letters), self.flow.clone());
-        let rejects = Rejects::new(arn, home, settle.clone(), flood.clone(), flow);
+        let looks = Arc::new(Looks(Arc::clone(&self.config)));
+        let rejects = Rejects::new(arn, looks, home, settle.clone(), flood.clone(), flow);
         let lanes: BTreeMap<&str, Lane> = collections
             .iter()
             .map(|collection| {

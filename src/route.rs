@@ -30,4 +30,6 @@ mod times;
 mod unrouted;
 
 pub use definition::Route;
+pub use key::key_of;
 pub use router::{Routed, Router};
+pub use rules::ID;

@@ -14,3 +14,5 @@ mod sampler;
 pub mod signals;
 pub mod spans;
 pub mod watchdog;
+
+pub use producer::trace_id;

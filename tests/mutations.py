@@ -190,7 +190,7 @@ MUTATIONS = [
     ),
     (
         "record a dead letter without the end of its body",
-        "src/dead_letter.rs",
+        "src/dead_letter/record.rs",
         'record.text("body", &message.body);',
         "record.text(\"body\", message.body.trim_end_matches('}'));",
     ),

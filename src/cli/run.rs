@@ -6,8 +6,10 @@ use clap::Args;
 
 use crate::config::Config;
 use crate::pipeline::dry_run::{self, Forecast, Looking, Report};
+use crate::pipeline::trial::Outcome;
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
+use crate::store::mongo::check_write;
 use crate::worker::{Ended, Observability, Worker, shares_for, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
@@ -56,7 +58,8 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
     let (queue, facts) =
         SqsQueue::connect(&config.queue, Credentials::chain(&config.queue)).await?;
     let (output, growth) = (Output::of_stdout(), shares_for(&config, &facts)?.growth);
-    let looking = Looking { queue: &queue, config: &config, growth, messages_max };
+    let looking =
+        Looking { queue: &queue, config: &config, growth, messages_max, check: check_write };
     let report = dry_run::run(looking, stop, |forecast| print(output, &forecast)).await?;
     print_report(output, &report);
     let is_clean = report.rejected == 0 && report.not_given_back == 0;
@@ -65,23 +68,24 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
 
 fn print(output: Output, forecast: &Forecast) {
     let id = &forecast.message_id;
-    let (routes, also) = match &forecast.disagreement {
-        None => (serde_json::Value::Null, String::new()),
-        Some((route, other)) => (
-            serde_json::json!([route, other]),
+    let tried = &forecast.tried;
+    let (routes, also) = match (&tried.route, &tried.other_route) {
+        (Some(route), Some(other)) => (
+            serde_json::json!([&**route, &**other]),
             format!("; its types name two routes, {route} and {other}: the first is taken"),
         ),
+        _ => (serde_json::Value::Null, String::new()),
     };
-    match &forecast.outcome {
-        Ok((collection, key)) if forecast.is_expired => output.line(
+    match &tried.outcome {
+        Outcome::Expired { collection, key } => output.line(
             || format!("{id}  would be deleted unwritten: it was sent later than the ttl of {collection} after its version, key {key}{also}"),
             || serde_json::json!({"message_id": id, "outcome": "expired", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
         ),
-        Ok((collection, key)) => output.line(
-            || format!("{id}  would be written to {collection}, key {key}{also}"),
-            || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
+        Outcome::Write { collection, write } => output.line(
+            || format!("{id}  would be written to {collection}, key {}{also}", write.key()),
+            || serde_json::json!({"message_id": id, "outcome": "write", "collection": collection, "key": write.key().to_string(), "types_disagree": routes}),
         ),
-        Err(rejection) => output.line(
+        Outcome::Rejected(rejection) => output.line(
             || format!("{id}  would be dead-lettered, {}: {}{also}", rejection.reason, rejection.text),
             || serde_json::json!({"message_id": id, "outcome": "dead_letter", "reason": rejection.reason.code(), "text": rejection.text, "types_disagree": routes}),
         ),

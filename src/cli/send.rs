@@ -32,6 +32,7 @@ use self::message::{Grouping, Recipe};
 use self::pace::Pace;
 use self::report::Report;
 use self::source::{Piece, Source};
+use super::attribute::attribute;
 use super::exit::EXIT_FOUND;
 use super::output::Output;
 
@@ -59,7 +60,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
     /// A text attribute of every message; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = message::attribute)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = attribute)]
     attribute: Vec<(String, String)>,
     /// The message group of all (FIFO queues, fair queues)
     #[arg(long, value_name = "TEXT", conflicts_with = "group_by")]

@@ -30,6 +30,13 @@ pub(crate) const FIELDS: Texts = Texts {
     max: FIELDS_MAX,
 };
 
+/// Fields that may say whose data a message is.
+pub(crate) const USER_FIELDS: Texts = Texts {
+    expected: "a top-level field's name: 1 to 255 bytes, without $, dots or control characters, not type or _ingest",
+    accepts: KEY_FIELD.accepts,
+    max: 16,
+};
+
 /// Each field of a partial route is an expression of its own in the update: the server has bounds
 /// too.
 const FIELDS_MAX: usize = 256;

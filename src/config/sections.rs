@@ -300,6 +300,11 @@ fn dead_letters(reader: &mut Reader) -> DeadLettersConfig {
             "dead_letters".to_owned(),
         ),
         ttl: reader.optional("dead_letters.ttl", &Time { min: Duration::from_secs(HOUR), ..TTL }),
+        user_fields: reader.or(
+            "dead_letters.user_fields",
+            &names::USER_FIELDS,
+            vec!["user_id".to_owned()],
+        ),
     }
 }
 

@@ -27,7 +27,9 @@ pub fn bytes_min(config: &Config, message_bytes_max: usize) -> usize {
     growth(config, message_bytes_max) + Shares::of_message(message_bytes_max)
 }
 
-fn growth(config: &Config, message_bytes_max: usize) -> usize {
+/// What one message may need beyond its share.
+#[must_use]
+pub fn growth(config: &Config, message_bytes_max: usize) -> usize {
     let (unpacked, document) =
         (config.message.decompressed_bytes_max, config.message.document_bytes_max);
     // The document, and 16 bytes for each of its top-level fields, of which it may have one for each

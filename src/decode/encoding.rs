@@ -67,7 +67,7 @@ impl Unpacked {
 
 /// Reads base64 of the standard alphabet, padded or not. Line breaks and spaces in it say nothing:
 /// the command `base64` and Python's `encodebytes` break the line every 76 characters (RFC 2045).
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     // Without a copy, as nearly all are.
     if let Ok(bytes) = STANDARD_PAD_INDIFFERENT.decode(text.trim_ascii()) {
         return Some(bytes);

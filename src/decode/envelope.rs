@@ -22,10 +22,10 @@ use serde_json::value::RawValue;
 
 pub use self::cloudevents::binary_cloudevent;
 use self::cloudevents::cloudevent;
-use self::names::{Names, broken, required, string};
+use self::names::{Names, broken, placed, required, string};
 pub use self::opened::{Envelope, NO_DATA, Signature};
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Asked, Attribute, Rejection};
+use crate::message::{Asked, AskedIn, Attribute, Layer, Place, Rejection};
 
 /// Which envelopes are opened: the setting `message.envelopes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,24 +87,27 @@ fn sns<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection> {
         ("UnsubscribeConfirmation", Some(_)) => {
             return Err(broken(
                 "SNS: this tells that a subscription has ended, nothing is to be confirmed: its SubscribeURL brings the subscription back",
-            ));
+            )
+            .at(Place::value("Type")));
         }
         (_, Some(_)) => {
             return Err(broken(
                 "SNS: this is a request to confirm a subscription, not a notification: confirm it by its SubscribeURL",
-            ));
+            )
+            .at(Place::value("Type")));
         }
         (_, None) => return Ok(None),
     }
-    let body = required("SNS: Message", names.message, "")?;
-    let timestamp = required("SNS: Timestamp", names.timestamp, "")?;
+    let body = required("SNS", "Message", names.message, "")?;
+    let timestamp = required("SNS", "Timestamp", names.timestamp, "")?;
     let signature = Signature {
         kind: None,
-        time: Some(read_time("SNS Timestamp", &timestamp)?),
-        id: read_id("SNS MessageId", &id)?,
+        time: Some(placed("Timestamp", read_time("SNS Timestamp", &timestamp))?),
+        id: placed("MessageId", read_id("SNS MessageId", &id))?,
     };
     let attributes = sns_attributes(names.message_attributes)?;
-    Ok(Some(Envelope { signature, body, place: "the Message of the SNS notification", attributes }))
+    let (place, layer) = ("the Message of the SNS notification", Layer::SnsMessage);
+    Ok(Some(Envelope { signature, body, place, layer, attributes }))
 }
 
 fn sns_attributes(value: Option<&RawValue>) -> Result<Vec<(String, Attribute)>, Rejection> {
@@ -117,8 +120,11 @@ fn sns_attributes(value: Option<&RawValue>) -> Result<Vec<(String, Attribute)>, 
     }
 
     let Some(value) = value else { return Ok(Vec::new()) };
-    let attributes: BTreeMap<String, SnsAttribute> = serde_json::from_str(value.get())
-        .map_err(|_| broken("SNS: MessageAttributes are not objects with Type and Value"))?;
+    let attributes: BTreeMap<String, SnsAttribute> =
+        serde_json::from_str(value.get()).map_err(|_| {
+            broken("SNS: MessageAttributes are not objects with Type and Value")
+                .at(Place::value("MessageAttributes"))
+        })?;
     // Nothing here asks for a binary one.
     let texts =
         attributes.into_iter().filter(|(_, attribute)| !attribute.kind.starts_with("Binary"));
@@ -131,32 +137,35 @@ fn eventbridge<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, Rejection>
     else {
         return Ok(None);
     };
-    let id = required("EventBridge: id", names.id, "")?;
-    let time = required("EventBridge: time", names.time, "")?;
+    let id = required("EventBridge", "id", names.id, "")?;
+    let time = required("EventBridge", "time", names.time, "")?;
     let Some(detail) = names.detail else {
         return Err(broken(
             "EventBridge: detail is missing, or null: send {} where there is nothing to say",
-        ));
+        )
+        .at(Place::missing("detail")));
     };
-    let body = match string(Some(detail)) {
+    let (body, layer) = match string(Some(detail)) {
         // As EventBridge Scheduler sends what its target is given.
-        Some(text) if text.trim_ascii_start().starts_with('{') => text,
-        None if detail.get().starts_with('{') => Cow::Borrowed(detail.get()),
+        Some(text) if text.trim_ascii_start().starts_with('{') => (text, Layer::DetailText),
+        None if detail.get().starts_with('{') => (Cow::Borrowed(detail.get()), Layer::Detail),
         _ => {
             return Err(broken(
                 "EventBridge: detail is neither an object nor a text that holds one: send one JSON object",
-            ));
+            )
+            .at(Place::value("detail")));
         }
     };
     let signature = Signature {
-        kind: Some(Asked { place: "detail-type", name: Some(kind.into_owned()) }),
-        time: Some(read_time("EventBridge time", &time)?),
-        id: read_id("EventBridge id", &id)?,
+        kind: Some(Asked { place: AskedIn::DetailType, name: Some(kind.into_owned()) }),
+        time: Some(placed("time", read_time("EventBridge time", &time))?),
+        id: placed("id", read_id("EventBridge id", &id))?,
     };
     Ok(Some(Envelope {
         signature,
         body,
         place: "the detail of the EventBridge event",
+        layer,
         attributes: Vec::new(),
     }))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bson::Fields;
-use crate::message::{Asked, Kind, Named};
+use crate::message::{Asked, AskedIn, Kind, Named};
 
 /// The names that layers around a body brought.
 #[derive(Default)]
@@ -38,13 +38,13 @@ impl Names {
             });
         }
         let mut asked = self.of_envelopes;
-        let of_body = Asked { place: "the field type", name: text.map(str::to_owned) };
+        let of_body = Asked { place: AskedIn::Field, name: text.map(str::to_owned) };
         asked.extend(own.map(|_| of_body));
         asked.extend(
             self.of_attributes
                 .into_iter()
                 .rev()
-                .map(|name| Asked { place: "the attribute type", name: Some(name) }),
+                .map(|name| Asked { place: AskedIn::Attribute, name: Some(name) }),
         );
         Kind::Unnamed(asked)
     }

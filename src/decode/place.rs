@@ -1,7 +1,10 @@
 //! Where in a body something is wrong, as text for people: `data.cart[2].price`. Names only, never
 //! values.
 
-use crate::message::shown_name;
+use std::borrow::Cow;
+
+use crate::message::place::Spot;
+use crate::message::{Place, place, shown_name};
 
 /// Bytes of a place from which on its rest is left out.
 const PLACE_BYTES_MAX: usize = 512;
@@ -54,6 +57,34 @@ pub fn shown(steps: &[Step], buffer: &[u8]) -> String {
     place
 }
 
+/// The same as it can be looked up again, cut short where it gets as long. At the end of a way that was
+/// cut nothing is wrong with the name, but something inside of the value. Names that are no UTF-8 are none of
+/// ours, which cannot be.
+pub fn of(steps: &[Step], buffer: &[u8], spot: Spot) -> Place {
+    let (mut found, mut bytes) = (Vec::with_capacity(steps.len()), 0);
+    let mut is_cut = false;
+    for step in steps {
+        match step {
+            Step::Entered => {}
+            Step::Name(span) => {
+                bytes += span.length;
+                if bytes > PLACE_BYTES_MAX {
+                    is_cut = true;
+                    break;
+                }
+                let name = String::from_utf8_lossy(span.bytes(buffer)).into_owned();
+                found.push(place::Step::Name(Cow::Owned(name)));
+            }
+            Step::Index(index) => found.push(place::Step::Index(*index)),
+        }
+    }
+    let spot = match spot {
+        Spot::Name | Spot::SecondName if is_cut => Spot::Value,
+        spot => spot,
+    };
+    Place { steps: found, is_cut, spot, ..Place::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +93,9 @@ mod tests {
     fn a_place_of_many_long_names_is_cut() {
         let steps = vec![Step::Name(NameSpan { start: 0, length: 60 }); 100];
         assert!(shown(&steps, &[b'n'; 60]).len() < 700);
+        let place = of(&steps, &[b'n'; 60], Spot::Name);
+        assert_eq!((place.steps.len(), place.is_cut, place.spot), (8, true, Spot::Value));
+        let place = of(&steps[..8], &[b'n'; 60], Spot::Name);
+        assert_eq!((place.is_cut, place.spot), (false, Spot::Name));
     }
 }

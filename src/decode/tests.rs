@@ -5,6 +5,7 @@ mod cloud_events;
 mod encoding;
 mod envelope;
 mod json;
+mod places;
 mod properties;
 mod unreadable;
 

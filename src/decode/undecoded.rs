@@ -1,6 +1,6 @@
 //! Why a message could not be decoded.
 
-use crate::message::{Reason, Rejection};
+use crate::message::{Layers, Place, Reason, Rejection};
 
 /// Why there is no record of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,22 @@ impl Undecoded {
             Self::Outgrown => Self::Outgrown,
         }
     }
+
+    /// The same at this place of the text that is the innermost by now.
+    pub(super) fn at(self, place: Place) -> Self {
+        match self {
+            Self::Rejected(rejection) => Self::Rejected(rejection.at(place)),
+            Self::Outgrown => Self::Outgrown,
+        }
+    }
+
+    /// The same where so many layers had been opened: the place, if there is one, is of the innermost.
+    pub(super) fn within(self, layers: Layers) -> Self {
+        match self {
+            Self::Rejected(rejection) => Self::Rejected(rejection.within(layers)),
+            Self::Outgrown => Self::Outgrown,
+        }
+    }
 }
 
 impl From<Rejection> for Undecoded {
@@ -44,7 +60,8 @@ impl From<Undecoded> for Rejection {
             Undecoded::Outgrown => Self::new(
                 Reason::TooLarge,
                 "the message takes more memory than one may: send less, or fewer fields, in one",
-            ),
+            )
+            .at(Place::whole()),
         }
     }
 }

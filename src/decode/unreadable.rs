@@ -1,10 +1,14 @@
 //! Why a text is not one JSON object, told so that its sender can mend it: the thing, the place, and
 //! what to send. Looked at only once the parser has failed, so good bodies pay nothing for it.
 
+mod fault;
+
 use serde_json::error::Category;
 
+pub use self::fault::offset;
 use super::place::Step;
 use super::undecoded::THE_BODY;
+use crate::message::place::Spot;
 use crate::message::{Reason, Rejection};
 
 /// Where the parser stood.
@@ -28,10 +32,20 @@ impl Failure<'_> {
         } else if !body.starts_with(['{', '[', '"']) {
             format!("{THE_BODY} is not JSON: {}", other_text(body))
         } else {
-            let (line, column) = (self.error.line(), self.error.column());
+            let at = fault::begin(self.text, self.error);
+            let (line, column) = fault::position(self.text, at);
             format!("{THE_BODY} is not JSON: {} (line {line} column {column})", self.flaw())
         };
         Rejection::new(Reason::BadJson, text)
+    }
+
+    /// Where that is. A body that is no object at all is wrong as a whole.
+    pub fn spot(&self) -> Spot {
+        match self.error.classify() {
+            Category::Eof if !self.text.trim_ascii().is_empty() => Spot::End,
+            Category::Syntax => Spot::Byte(fault::begin(self.text, self.error)),
+            _ => Spot::Value,
+        }
     }
 
     /// What is wrong inside of an object.
@@ -98,7 +112,7 @@ impl Failure<'_> {
 
     /// What is wrong inside of a text.
     fn flaw_in_text(&self, error: &str) -> Option<String> {
-        if let Some(at) = self.cut_escape() {
+        if let Some(at) = fault::cut_escape(self.text, self.offset()) {
             return Some(format!(
                 "{} has \\u without four hex digits behind it: write all four, as in \\u00e9",
                 self.in_text_at(at)
@@ -128,24 +142,7 @@ impl Failure<'_> {
 
     /// Where the parser stopped, as bytes of the text.
     fn offset(&self) -> usize {
-        let lines = self.text.split_inclusive('\n');
-        let before: usize = lines.take(self.error.line().saturating_sub(1)).map(str::len).sum();
-        let mut offset = (before + self.error.column().saturating_sub(1)).min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        offset
-    }
-
-    /// Where the escape begins that the parser stopped in, if it lacks some of its four digits.
-    fn cut_escape(&self) -> Option<usize> {
-        const LENGTH: usize = r"\u0000".len();
-        let end = self.offset();
-        let begin = self.text[..end].rfind(r"\u").filter(|begin| end - begin <= LENGTH);
-        begin.filter(|begin| {
-            let digits = self.text.as_bytes()[begin + 2..].iter().take(LENGTH - 2);
-            digits.take_while(|digit| digit.is_ascii_hexdigit()).count() < LENGTH - 2
-        })
+        fault::offset(self.text, self.error)
     }
 
     fn after(&self) -> String {

@@ -14,8 +14,9 @@ use smallvec::SmallVec;
 use super::numbers::Literals;
 use super::place::{self, NameSpan, Step};
 use super::undecoded::{THE_BODY, Undecoded};
-use super::unreadable::Failure;
+use super::unreadable::{self, Failure};
 use crate::bson::{DOCUMENT_BYTES_MAX, Fields, layout};
+use crate::message::place::Spot;
 use crate::message::{Reason, Rejection};
 
 /// Objects and arrays inside each other, the body itself being the first (MongoDB manual, "MongoDB
@@ -79,19 +80,41 @@ impl<'t> Writer<'t> {
     /// Keeps why the body is rejected, and gives the error that stops the parser. `problem`
     /// continues "field x".
     pub fn reject<E: de::Error>(&mut self, reason: Reason, problem: impl fmt::Display) -> E {
+        let spot = if reason == Reason::BadName { Spot::Name } else { Spot::Value };
+        self.reject_at(spot, reason, problem)
+    }
+
+    /// The same at another spot than the value, or of a bad name the name.
+    fn reject_at<E: de::Error>(
+        &mut self,
+        spot: Spot,
+        reason: Reason,
+        problem: impl fmt::Display,
+    ) -> E {
         let place = place::shown(&self.steps, self.fields.buffer());
         let subject = if place.is_empty() { THE_BODY.to_owned() } else { format!("field {place}") };
-        self.undecoded = Some(Rejection::new(reason, format!("{subject} {problem}")).into());
+        let place = place::of(&self.steps, self.fields.buffer(), spot);
+        let rejection = Rejection::new(reason, format!("{subject} {problem}")).at(place);
+        self.undecoded = Some(rejection.into());
         E::custom("rejected")
     }
 
     /// The fields, or why there are none, once the parser has ended.
     pub fn finish(mut self, outcome: serde_json::Result<()>) -> Result<Fields, Undecoded> {
         match (self.undecoded.take(), outcome) {
-            (Some(undecoded), _) => Err(undecoded),
+            (Some(undecoded), Err(error)) => Err(self.read_until(undecoded, &error)),
+            (Some(undecoded), Ok(())) => Err(undecoded),
             (None, Err(error)) => Err(self.unreadable(&error)),
             (None, Ok(())) => Ok(self.fields),
         }
+    }
+
+    /// The same with how far the parser had come, which tells names apart that are there twice.
+    fn read_until(&self, mut undecoded: Undecoded, error: &serde_json::Error) -> Undecoded {
+        if let Undecoded::Rejected(Rejection { place: Some(place), .. }) = &mut undecoded {
+            place.read_bytes = Some(unreadable::offset(self.literals.text(), error) + 1);
+        }
+        undecoded
     }
 
     /// What the parser's own errors mean.
@@ -102,12 +125,14 @@ impl<'t> Writer<'t> {
                 "is a number beyond what a double holds: send it as a string, or as $numberDecimal, which no key takes",
             );
             if let Some(undecoded) = self.undecoded.take() {
-                return undecoded;
+                return self.read_until(undecoded, error);
             }
         }
         let place = place::shown(&self.steps, self.fields.buffer());
         let (text, step) = (self.literals.text(), self.steps.last().copied());
-        Failure { text, error, place: &place, step }.rejection().into()
+        let failure = Failure { text, error, place: &place, step };
+        let place = place::of(&self.steps, self.fields.buffer(), failure.spot());
+        failure.rejection().at(place).into()
     }
 
     /// Starts an element of an object: a placeholder for the type, and the name.
@@ -231,7 +256,11 @@ impl<'t> Writer<'t> {
             None => Ok(()),
             Some(name) => {
                 self.step(Step::Name(name));
-                Err(self.reject(Reason::BadName, "is there twice in one object: give it one value"))
+                Err(self.reject_at(
+                    Spot::SecondName,
+                    Reason::BadName,
+                    "is there twice in one object: give it one value",
+                ))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Which route a message asks for.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// What the names that could be a message's type say. Those of envelopes are asked first, because
@@ -25,10 +26,35 @@ pub struct Named {
 /// A name that was asked, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Continues "the type in".
-    pub place: &'static str,
+    pub place: AskedIn,
     /// None where it is not text.
     pub name: Option<String>,
+}
+
+/// Where a name stands that could be a message's type. As text it continues "the type in".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedIn {
+    DetailType,
+    CloudEvent,
+    /// `ce-type`, of a `CloudEvents` event whose attributes are the envelope.
+    CloudEventAttribute,
+    Field,
+    Attribute,
+    /// Nobody knows any more.
+    Message,
+}
+
+impl fmt::Display for AskedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DetailType => "detail-type",
+            Self::CloudEvent => "the CloudEvents type",
+            Self::CloudEventAttribute => "the attribute ce-type",
+            Self::Field => "the field type",
+            Self::Attribute => "the attribute type",
+            Self::Message => "the message",
+        })
+    }
 }
 
 impl Kind {

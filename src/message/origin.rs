@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::queue_message::QueueMessage;
-use super::rejection::{Reason, Rejection};
+use super::reason::Reason;
+use super::rejection::Rejection;
 use crate::time::{self, Time};
 
 /// The attributes by which a sender gives a message an identity of its own: both of the first two,

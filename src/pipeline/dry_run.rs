@@ -6,14 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::decode::decode_within;
-use crate::lane::is_past_ttl;
-use crate::message::{Key, Record, Rejection, Write};
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
-use crate::route::{Routed, Router};
 use crate::stop::Stop;
 
-use super::intake::beyond;
+use super::trial::{Check, Outcome, Trial, Tried};
 
 /// The longest wait for a message: a queue that is empty should not keep anyone waiting.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -22,12 +18,7 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Forecast {
     pub message_id: String,
-    /// The route's collection and the key or id of the document; or why it would be dead-lettered.
-    pub outcome: Result<(String, Key), Rejection>,
-    /// It was past the collection's TTL when it was sent, so that a worker would only delete it.
-    pub is_expired: bool,
-    /// The route that it takes and another one, where one name of its type names each.
-    pub disagreement: Option<(String, String)>,
+    pub tried: Tried,
 }
 
 /// What is looked at, and how.
@@ -39,6 +30,7 @@ pub struct Looking<'a, Q> {
     /// no more for it.
     pub growth: usize,
     pub messages_max: usize,
+    pub check: Check,
 }
 
 /// What was seen in all.
@@ -66,8 +58,8 @@ pub async fn run<Q: Queue>(
     stop: &Stop,
     mut report_one: impl FnMut(Forecast),
 ) -> Result<Report, QueueFault> {
-    let Looking { queue, config, growth, messages_max } = looking;
-    let router = Router::new(&config.routes, config.message.version_skew_max, str::to_owned);
+    let Looking { queue, config, growth, messages_max, check } = looking;
+    let trial = Trial::new(config, growth, check);
     let (mut report, mut handles) = (Report::default(), Vec::new());
     let mut fault = None;
     while report.messages < messages_max && !stop.is_draining() {
@@ -81,30 +73,10 @@ pub async fn run<Q: Queue>(
             }
         };
         for message in messages {
-            let own = message.bytes();
-            let record = decode_within(&message, &config.message, own + growth);
-            let disagreement = record.as_ref().ok().and_then(two_routes);
-            let outcome = record.and_then(|record| {
-                let Routed { lane, write, .. } = router.route(&record)?;
-                beyond(&write, own, growth)?;
-                let ttl = config.collections.get(lane).and_then(|collection| collection.ttl);
-                let is_expired = is_past_ttl(ttl, &write, message.sent_ms);
-                Ok((lane.clone(), document_key(write), is_expired))
-            });
-            let is_expired = outcome.as_ref().is_ok_and(|(_, _, is_expired)| *is_expired);
-            let outcome = outcome.map(|(lane, key, _)| (lane, key)).map_err(Rejection::from);
-            report.messages += 1;
-            report.types_disagreed += usize::from(disagreement.is_some());
-            match &outcome {
-                Ok(_) if is_expired => report.expired += 1,
-                Ok((collection, _)) => {
-                    *report.by_collection.entry(collection.clone()).or_default() += 1;
-                }
-                Err(_) => report.rejected += 1,
-            }
+            let tried = trial.of(&message);
+            report.count(&tried);
             handles.push(Arc::clone(&message.receipt_handle));
-            let message_id = message.message_id;
-            report_one(Forecast { message_id, outcome, is_expired, disagreement });
+            report_one(Forecast { message_id: message.message_id, tried });
         }
     }
     for chunk in handles.chunks(BATCH_MAX) {
@@ -120,14 +92,16 @@ pub async fn run<Q: Queue>(
     fault.map_or(Ok(report), Err)
 }
 
-fn two_routes(record: &Record) -> Option<(String, String)> {
-    let named = record.kind.named()?;
-    Some((named.route.to_string(), named.other.as_ref()?.to_string()))
-}
-
-fn document_key(write: Write) -> Key {
-    match write {
-        Write::Insert(insert) => insert.id,
-        Write::Update(update) => update.key,
+impl Report {
+    fn count(&mut self, tried: &Tried) {
+        self.messages += 1;
+        self.types_disagreed += usize::from(tried.other_route.is_some());
+        match &tried.outcome {
+            Outcome::Write { collection, .. } => {
+                *self.by_collection.entry(collection.clone()).or_default() += 1;
+            }
+            Outcome::Expired { .. } => self.expired += 1,
+            Outcome::Rejected(_) => self.rejected += 1,
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::telemetry::signals::{Signals, TypesDisagreed};
 /// What a message may need beyond its own part and be read right after its receive: reading takes time
 /// from all others, and a few hundred bytes can unpack to megabytes. What needs more waits for its turn
 /// with those that have outgrown their share.
-fn at_once(message: &QueueMessage) -> usize {
+pub(super) fn at_once(message: &QueueMessage) -> usize {
     (8 * message.bytes()).max(64 * 1024)
 }
 

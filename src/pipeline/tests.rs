@@ -165,11 +165,7 @@ fn connection_lost() -> WriteOutcome {
 }
 
 fn rejection() -> Rejection {
-    Rejection {
-        reason: Reason::StoreRejected,
-        text: "document failed validation".to_owned(),
-        code: Some(121),
-    }
+    Rejection::by_server("document failed validation", Some(121))
 }
 
 #[tokio::test(start_paused = true)]

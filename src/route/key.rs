@@ -7,8 +7,8 @@
 
 use bson::oid::ObjectId;
 
-use crate::bson::{Field, element, subtype};
-use crate::message::{Key, Name, Reason, Rejection};
+use crate::bson::{Field, Fields, element, subtype};
+use crate::message::{Key, Name, Place, Reason, Rejection};
 
 use super::rules::TEXT_BYTES_MAX;
 
@@ -34,12 +34,18 @@ pub(super) fn from_field(field: Field<'_>) -> Result<Key, Rejection> {
         element::DOCUMENT => Err("is an object"),
         _ => Err("is of a type that cannot name a document"),
     };
-    key.map_err(|why| bad_key(field.name(), why))
+    key.map_err(|why| bad_key(field.name(), why).at(Place::value(field.name().to_owned())))
+}
+
+/// The value of a field, where there is one that could name a document.
+#[must_use]
+pub fn key_of(fields: &Fields, name: &str) -> Option<Key> {
+    fields.get(name).and_then(|field| from_field(field).ok())
 }
 
 /// The rejection of a route's key that is not in the message.
 pub(super) fn missing(name: &str) -> Rejection {
-    bad_key(name, "is missing")
+    bad_key(name, "is missing").at(Place::missing(name.to_owned()))
 }
 
 /// A float that happens to be whole, such as 123.0, is one too: pandas and JavaScript make them.

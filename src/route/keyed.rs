@@ -1,7 +1,7 @@
 //! Set and replace: an order-free update of the document with the message's key.
 
 use crate::bson::{Field, Fields};
-use crate::message::{Key, Name, Reason, Record, Rejection, Update};
+use crate::message::{Key, Name, Place, Reason, Record, Rejection, Update};
 use crate::store::{Extent, Keyed};
 use crate::time::Time;
 use crate::version::{Change, Version};
@@ -82,7 +82,8 @@ impl<'a> KeyedRecord<'a> {
                         "{} is not declared: remove it, or add it to `fields` of the route {route}",
                         Name(name)
                     );
-                    return Err(Rejection::new(Reason::UnknownField, text));
+                    let place = Place::name(name.to_owned());
+                    return Err(Rejection::new(Reason::UnknownField, text).at(place));
                 }
                 _ => {}
             }
@@ -104,7 +105,7 @@ impl<'a> KeyedRecord<'a> {
                 "{} is outside the years 2000 to 2100, in which a version must lie: give RFC 3339, epoch seconds or epoch milliseconds",
                 Name(&self.keyed.version_field)
             );
-            return Err(Rejection::new(Reason::BadTime, text));
+            return Err(self.bad_version(text));
         }
         if time.millis() > sent_ms.saturating_add(skew_max_ms) {
             // Once stored, it would win over every true update until that time comes.
@@ -113,7 +114,7 @@ impl<'a> KeyedRecord<'a> {
                 Name(&self.keyed.version_field),
                 time.millis().saturating_sub(*sent_ms) / 1_000
             );
-            return Err(Rejection::new(Reason::BadTime, text));
+            return Err(self.bad_version(text));
         }
         Ok(Version {
             time,
@@ -123,6 +124,17 @@ impl<'a> KeyedRecord<'a> {
             origin_id: origin.id.clone(),
             content_hash: id::content_hash(self.record),
         })
+    }
+
+    /// The rejection of a version that was read. Where the message has no version field, it is the
+    /// origin's time, which is in no place of the body.
+    fn bad_version(&self, text: String) -> Rejection {
+        let name = &self.keyed.version_field;
+        let rejection = Rejection::new(Reason::BadTime, text);
+        match self.record.fields.get(name) {
+            Some(_) => rejection.at(Place::value(name.clone())),
+            None => rejection,
+        }
     }
 
     /// All fields at one version, in the order of the message.

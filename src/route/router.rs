@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Asked, Kind, Record, Rejection, Write};
+use crate::message::{Asked, AskedIn, Kind, Record, Rejection, Write};
 use crate::store::WriteKind;
 use crate::time::millis;
 
@@ -68,7 +68,7 @@ impl<L> Router<L> {
     pub fn destination(&self, record: &Record) -> Result<&Destination<L>, Rejection> {
         match &record.kind {
             Kind::Named(named) => self.routes.get(&*named.route).ok_or_else(|| {
-                let asked = Asked { place: "the message", name: Some(named.route.to_string()) };
+                let asked = Asked { place: AskedIn::Message, name: Some(named.route.to_string()) };
                 self.unrouted(&[asked], record)
             }),
             Kind::Unnamed(asked) => Err(self.unrouted(asked, record)),
@@ -86,7 +86,7 @@ impl<L> Router<L> {
 
     fn unrouted(&self, asked: &[Asked], record: &Record) -> Rejection {
         let routes: Vec<&str> = self.routes.keys().map(String::as_str).collect();
-        unrouted::rejection(asked, &record.fields, &routes)
+        unrouted::rejection(asked, &record.fields, record.layers, &routes)
     }
 }
 
@@ -96,6 +96,10 @@ impl<L> Destination<L> {
     /// # Errors
     /// Where the record breaks a rule of the route. It will do so at every delivery.
     pub fn route(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
+        self.write(record).map_err(|rejection| rejection.within(record.layers))
+    }
+
+    fn write(&self, record: &Record) -> Result<Routed<'_, L>, Rejection> {
         let route = &self.route;
         check_sender(route, record)?;
         let write = match &route.kind {
@@ -115,7 +119,7 @@ mod tests {
 
     use super::super::sample::{self, record};
     use super::*;
-    use crate::message::Reason;
+    use crate::message::{Layer, Layers, Place, Reason};
 
     #[test]
     fn each_type_goes_to_the_lane_of_its_collection() {
@@ -156,6 +160,36 @@ mod tests {
             assert_eq!(rejected.reason, Reason::SenderDenied, "{sender:?}");
             assert!(rejected.text.contains("`cache`"), "{}", rejected.text);
             assert_eq!(by("event", sender).as_deref(), Ok("event"), "it lists none");
+        }
+    }
+
+    #[test]
+    fn a_rejection_says_where_in_the_body_it_is() {
+        let mut routes = sample::routes();
+        routes.get_mut("cache").unwrap().indexed = sample::strings(&["data.tags"]);
+        let indexed = sample::router_of(&routes);
+        let mut layers = Layers::default();
+        layers.push(Layer::SnsMessage);
+        for (kind, fields, place) in [
+            ("event", doc! { "user_id": 1 }, Place::missing("event_type")),
+            ("event", doc! { "user_id": null, "event_type": "a" }, Place::value("user_id")),
+            ("event", doc! { "_id": 1, "user_id": 1, "event_type": "a" }, Place::name("_id")),
+            ("event", doc! { "id": "", "user_id": 1, "event_type": "a" }, Place::value("id")),
+            ("session", doc! { "session_id": "s", "data": 1, "x": 1 }, Place::name("x")),
+            ("session", doc! { "data": 1 }, Place::missing("session_id")),
+            ("cache", doc! { "user_id": 1.0, "data": 1 }, Place::value("user_id")),
+            ("cache", doc! { "user_id": 1, "data": 1, "a.b": 1 }, Place::name("a.b")),
+            ("cache", doc! { "user_id": 1, "data": 1, "updated": "soon" }, Place::value("updated")),
+            (
+                "cache",
+                doc! { "user_id": 1, "data": 1, "updated": "2150-01-01" },
+                Place::value("updated"),
+            ),
+            ("cache", doc! { "user_id": 1, "data": { "tags": [1] } }, Place::path("data.tags")),
+        ] {
+            let record = Record { layers, ..record(kind, &fields) };
+            let rejected = indexed.route(&record).expect_err(kind);
+            assert_eq!(rejected.place, Some(Box::new(Place { layers, ..place })), "{fields}");
         }
     }
 

@@ -3,7 +3,8 @@
 use bson::{RawBsonRef, RawDocument};
 
 use crate::bson::{DOCUMENT_BYTES_MAX, element, subtype};
-use crate::message::{Name, Reason, Record, Rejection};
+use crate::message::place::Spot;
+use crate::message::{Name, Place, Reason, Record, Rejection};
 
 use super::definition::Route;
 
@@ -18,7 +19,7 @@ pub(super) fn is_ingest(name: &str) -> bool {
 /// It is consumed where it names the route, and then not stored.
 pub(super) const TYPE: &str = "type";
 /// It becomes the `_id` of an insert; elsewhere it is a field like others.
-pub(super) const ID: &str = "id";
+pub const ID: &str = "id";
 
 /// The longest text that is a key or stands in a declared index, in bytes: far beyond any id, far
 /// below what weighs on an index.
@@ -50,14 +51,15 @@ pub(super) fn check_required(
     settled: Option<&str>,
 ) -> Result<(), Rejection> {
     for name in route.required.iter().filter(|name| settled != Some(name.as_str())) {
-        let lack = match record.fields.get(name) {
-            None => "is missing",
-            Some(field) if field.element_type() == element::NULL => "is null",
+        let (lack, spot) = match record.fields.get(name) {
+            None => ("is missing", Spot::Missing),
+            Some(field) if field.element_type() == element::NULL => ("is null", Spot::Value),
             Some(_) => continue,
         };
         let text =
             format!("{} {lack}: the route {} requires a value", Name(name), Name(&route.name));
-        return Err(Rejection::new(Reason::MissingField, text));
+        let place = Place { spot, ..Place::value(name.clone()) };
+        return Err(Rejection::new(Reason::MissingField, text).at(place));
     }
     Ok(())
 }
@@ -78,7 +80,7 @@ pub(super) fn check_indexed(
                 "{} {why}, and an index of the collection holds it: give one value, a text of at most {TEXT_BYTES_MAX} bytes",
                 Name(path)
             );
-            return Err(Rejection::new(Reason::BadValue, text));
+            return Err(Rejection::new(Reason::BadValue, text).at(Place::path(path)));
         }
     }
     Ok(())
@@ -154,11 +156,12 @@ pub(super) fn check_size(bytes: usize) -> Result<(), Rejection> {
         let text = format!(
             "the document would have {bytes} bytes, MongoDB stores at most {DOCUMENT_BYTES_MAX}: send less in one message"
         );
-        return Err(Rejection::new(Reason::TooLarge, text));
+        return Err(Rejection::new(Reason::TooLarge, text).at(Place::whole()));
     }
     Ok(())
 }
 
 pub(super) fn bad_name(name: &str, why: &str) -> Rejection {
-    Rejection::new(Reason::BadName, format!("{} {why}", Name(name)))
+    let text = format!("{} {why}", Name(name));
+    Rejection::new(Reason::BadName, text).at(Place::name(name.to_owned()))
 }

@@ -8,7 +8,7 @@ use bson::Document;
 use super::definition::Route;
 use super::router::Router;
 use crate::bson::Fields;
-use crate::message::{Identity, Kind, Named, Origin, Record};
+use crate::message::{Identity, Kind, Layers, Named, Origin, Record};
 use crate::store::{Extent, Keyed, WriteKind};
 use crate::time::Time;
 
@@ -33,7 +33,15 @@ pub fn record(kind: &str, document: &Document) -> Record {
         Origin { identity: Identity::Queue, time: Time::from_millis(ORIGIN_MS), sequence: 0, id };
     let by_body = document.get_str("type").is_ok_and(|own| own == kind);
     let kind = Kind::Named(Named { route: kind.into(), by_body, other: None });
-    Record { kind, origin, sent_ms: SENT_MS, sender: None, bytes: fields.bytes(), fields }
+    Record {
+        kind,
+        origin,
+        sent_ms: SENT_MS,
+        sender: None,
+        layers: Layers::default(),
+        bytes: fields.bytes(),
+        fields,
+    }
 }
 
 pub fn strings(names: &[&str]) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
 use crate::bson::{Field, element};
-use crate::message::{Name, Origin, Reason, Rejection};
+use crate::message::{Name, Origin, Place, Reason, Rejection};
 use crate::time::{self, Time, TimeError};
 
 use super::definition::Route;
@@ -24,7 +24,8 @@ pub(super) fn read(route: &Route, field: Field<'_>) -> Result<Option<Time>, Reje
         } else {
             ""
         };
-        Rejection::new(Reason::BadTime, format!("{} {error}{more}", Name(name)))
+        let text = format!("{} {error}{more}", Name(name));
+        Rejection::new(Reason::BadTime, text).at(Place::value(name.to_owned()))
     })
 }
 

@@ -1,7 +1,7 @@
 //! Why a message has no route, told so that its sender can mend it.
 
 use crate::bson::Fields;
-use crate::message::{Asked, Name, Reason, Rejection};
+use crate::message::{Asked, AskedIn, Layer, Layers, Name, Place, Reason, Rejection};
 
 /// Bytes of the routes that are listed. Each name is cut besides.
 const ROUTES_BYTES_MAX: usize = 500;
@@ -14,14 +14,25 @@ const SLIP_BYTES_MAX: usize = 128;
 
 /// The rejection of a message of which no name names a route. `routes` are all that there are,
 /// sorted.
-pub(super) fn rejection(asked: &[Asked], fields: &Fields, routes: &[&str]) -> Rejection {
-    let named: Vec<(&str, &str)> = asked
+pub(super) fn rejection(
+    asked: &[Asked],
+    fields: &Fields,
+    layers: Layers,
+    routes: &[&str],
+) -> Rejection {
+    let named: Vec<(AskedIn, &str)> = asked
         .iter()
         .filter_map(|asked| Some((asked.place, asked.name.as_deref()?)))
         .filter(|(_, name)| !name.is_empty())
         .collect();
+    let is_empty = |asked: &&Asked| asked.name.as_deref().is_none_or(str::is_empty);
     if named.is_empty() {
-        return Rejection::new(Reason::MissingType, without_type(asked, fields, routes));
+        let text = without_type(asked, fields, routes);
+        let rejection = Rejection::new(Reason::MissingType, text);
+        return match asked.first() {
+            None => rejection.at(Place { layers, ..Place::missing("type") }),
+            Some(Asked { place, .. }) => of_type(rejection, *place, 0, layers),
+        };
     }
     let shown = named.iter().map(|(place, name)| format!("{} ({place})", Name(name)));
     let types = within(ASKED_BYTES_MAX, shown);
@@ -33,7 +44,26 @@ pub(super) fn rejection(asked: &[Asked], fields: &Fields, routes: &[&str]) -> Re
         nearest.unwrap_or_default(),
         listed(routes),
     );
-    Rejection::new(Reason::UnknownType, text)
+    let place = named[0].0;
+    let before = asked.iter().take_while(is_empty).filter(|asked| asked.place == place).count();
+    of_type(Rejection::new(Reason::UnknownType, text), place, before, layers)
+}
+
+/// The rejection at the type that stands there, if it stands in the body. So many envelopes of the same
+/// kind are around that one.
+fn of_type(rejection: Rejection, asked: AskedIn, before: usize, layers: Layers) -> Rejection {
+    let is_detail = |layer| matches!(layer, Layer::Detail | Layer::DetailText);
+    let is_data = |layer| matches!(layer, Layer::Data | Layer::DataBase64);
+    let (name, layers) = match asked {
+        AskedIn::Field => ("type", Some(layers)),
+        AskedIn::DetailType => ("detail-type", layers.around(before, is_detail)),
+        AskedIn::CloudEvent => ("type", layers.around(before, is_data)),
+        AskedIn::CloudEventAttribute | AskedIn::Attribute | AskedIn::Message => ("type", None),
+    };
+    match layers {
+        Some(layers) => rejection.at(Place { layers, ..Place::value(name) }),
+        None => rejection,
+    }
 }
 
 fn without_type(asked: &[Asked], fields: &Fields, routes: &[&str]) -> String {
@@ -104,7 +134,7 @@ fn nearest<'r>(name: &str, routes: &[&'r str]) -> Option<&'r str> {
 mod tests {
     use super::*;
 
-    fn asked(place: &'static str, name: &str) -> Asked {
+    fn asked(place: AskedIn, name: &str) -> Asked {
         Asked { place, name: Some(name.to_owned()) }
     }
 
@@ -112,16 +142,18 @@ mod tests {
 
     #[test]
     fn an_unknown_type_is_told_with_the_routes_and_the_nearest() {
-        let of = |asked: &[Asked]| rejection(asked, &Fields::default(), &ROUTES);
-        let told = of(&[asked("the field type", "evnet")]);
+        let of = |asked: &[Asked]| rejection(asked, &Fields::default(), Layers::default(), &ROUTES);
+        let told = of(&[asked(AskedIn::Field, "evnet")]);
         assert_eq!(told.reason, Reason::UnknownType);
         assert_eq!(
             told.text,
             "no route has the type `evnet` (the field type), did you mean `event`? (routes: `cache`, `event`, `session`): \
              correct the producer, map the type in `message.types`, or configure such a route"
         );
-        let told =
-            of(&[asked("detail-type", "GuardDuty Finding"), asked("the field type", "Sessions")]);
+        let told = of(&[
+            asked(AskedIn::DetailType, "GuardDuty Finding"),
+            asked(AskedIn::Field, "Sessions"),
+        ]);
         assert!(
             told.text.starts_with(
                 "no route has the type `GuardDuty Finding` (detail-type) or `Sessions` (the field type), did you mean `session`?"
@@ -129,22 +161,37 @@ mod tests {
             "{}",
             told.text
         );
-        let told = of(&[asked("the field type", "Recon:EC2/PortProbe")]);
+        let told = of(&[asked(AskedIn::Field, "Recon:EC2/PortProbe")]);
         assert!(!told.text.contains("did you mean"), "{}", told.text);
+    }
+
+    #[test]
+    fn of_envelopes_around_each_other_the_one_with_the_unknown_type_is_told() {
+        let mut layers = Layers::default();
+        for layer in [Layer::Data, Layer::SnsMessage, Layer::Data] {
+            layers.push(layer);
+        }
+        let around = |types: [&str; 2]| {
+            let asked = types.map(|name| asked(AskedIn::CloudEvent, name));
+            let told = rejection(&asked, &Fields::default(), layers, &ROUTES);
+            told.place.expect("a place").shown()
+        };
+        assert_eq!(around(["evnet", "x"]), "type");
+        assert_eq!(around(["", "evnet"]), "data/Message/type");
     }
 
     #[test]
     fn a_missing_type_is_told_with_what_is_there_instead() {
         let of = |asked: &[Asked]| {
-            let told = rejection(asked, &Fields::default(), &ROUTES);
+            let told = rejection(asked, &Fields::default(), Layers::default(), &ROUTES);
             assert_eq!(told.reason, Reason::MissingType, "{told:?}");
             told.text
         };
         assert!(of(&[]).starts_with("the message has no type: give the name of a route"));
         assert!(of(&[]).ends_with("(routes: `cache`, `event`, `session`)"));
-        let odd = Asked { place: "the field type", name: None };
+        let odd = Asked { place: AskedIn::Field, name: None };
         assert!(of(&[odd]).starts_with("the message's type in the field type is not a string"));
-        assert!(of(&[asked("the attribute type", "")]).contains("is empty"));
+        assert!(of(&[asked(AskedIn::Attribute, "")]).contains("is empty"));
     }
 
     #[test]
@@ -153,8 +200,8 @@ mod tests {
             (0..256).map(|number| format!("{number:03}{}", "n".repeat(253))).collect();
         let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
         for long in ["x", "\u{10ffff}", "é"] {
-            let asked = vec![asked("the field type", &long.repeat(100_000)); 5];
-            let told = rejection(&asked, &Fields::default(), &routes);
+            let asked = vec![asked(AskedIn::Field, &long.repeat(100_000)); 5];
+            let told = rejection(&asked, &Fields::default(), Layers::default(), &routes);
             assert!(told.text.len() < 2_048 && told.text.contains("and 249 more"), "{}", told.text);
         }
     }

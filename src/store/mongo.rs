@@ -32,10 +32,10 @@ use self::command::{Batch, COMMAND_BYTES_MAX, Command, SINGLE_BYTES_MAX};
 use self::connection::{Anew, Connection, Current, Denial};
 use self::doubted::DoubtedIndexes;
 use self::fault::{Blame, Refusal, unavailable};
-use self::guard::Target;
+use self::guard::{Form, Target};
 use self::reply::Refused;
 use self::unfit::Unfit;
-use crate::message::{Insert, Reason, Rejection, Write};
+use crate::message::{Insert, Place, Reason, Rejection, Write};
 use crate::store::{
     Collection, ItemOutcome, Store, StoreFault, StoreFaultKind, WriteOutcome, Writes,
 };
@@ -145,12 +145,8 @@ impl MongoStore {
         items: &mut [ItemOutcome],
     ) -> Result<Option<reply::Reply>, Refusal> {
         debug_assert_eq!(batch.writes, items.len());
-        if batch.command.bytes.len() > SINGLE_BYTES_MAX {
-            let text = format!(
-                "takes {} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most",
-                batch.command.bytes.len()
-            );
-            items.fill(ItemOutcome::Rejected(Rejection::new(Reason::TooLarge, text)));
+        if let Err(rejection) = check_size(&batch.command.bytes) {
+            items.fill(ItemOutcome::Rejected(rejection));
             return Ok(None);
         }
         debug_assert!(batch.writes == 1 || batch.command.bytes.len() <= COMMAND_BYTES_MAX);
@@ -166,11 +162,7 @@ impl MongoStore {
             Err(Refusal { fault, code })
                 if fault.kind == StoreFaultKind::Refused && items.len() == 1 =>
             {
-                items.fill(ItemOutcome::Doubtful(Rejection {
-                    reason: Reason::StoreRejected,
-                    text: fault.text,
-                    code,
-                }));
+                items.fill(ItemOutcome::Doubtful(Rejection::by_server(fault.text, code)));
                 Ok(None)
             }
             Err(refusal) => Err(refusal),
@@ -266,12 +258,10 @@ impl Store for MongoStore {
 }
 
 /// The first command that `writes` are sent as, and how many of them it holds; updates in the short
-/// form. By this, what a write costs before the driver has it is measured.
-#[cfg(feature = "dev")]
+/// form. By this, `longshore try` shows what would be sent, and what a write costs before the driver has
+/// it is measured.
 #[must_use]
 pub fn first_command(collection: &Collection, writes: &Writes<'_>) -> (Vec<u8>, usize) {
-    use self::guard::Form;
-
     let Collection { name, write_concern, declared, .. } = collection;
     let batch = match writes {
         Writes::Inserts(inserts) => command::insert(name, write_concern, inserts.iter().copied()),
@@ -282,6 +272,31 @@ pub fn first_command(collection: &Collection, writes: &Writes<'_>) -> (Vec<u8>, 
         }
     };
     (batch.command.bytes, batch.writes)
+}
+
+/// Rejects a write whose command no server takes, before it is sent.
+///
+/// # Errors
+/// Where its command is larger than that.
+pub fn check_write(collection: &Collection, write: &Write) -> Result<(), Rejection> {
+    match Writes::of(&collection.kind, [write]) {
+        Some(writes) => check_size(&first_command(collection, &writes).0),
+        None => Ok(()),
+    }
+}
+
+/// Rejects the one write of a command that no server takes.
+///
+/// # Errors
+/// Where the command is larger than that.
+fn check_size(command: &[u8]) -> Result<(), Rejection> {
+    let bytes = command.len();
+    if bytes <= SINGLE_BYTES_MAX {
+        return Ok(());
+    }
+    let text =
+        format!("takes {bytes} bytes to write, and a server takes {SINGLE_BYTES_MAX} at most");
+    Err(Rejection::new(Reason::TooLarge, text).at(Place::whole()))
 }
 
 /// What became of each write.
@@ -312,8 +327,7 @@ fn is_of_the_collection(answer: &Result<reply::Reply, Refusal>) -> bool {
 
 fn refused_item(refused: Refused) -> ItemOutcome {
     let blame = fault::blame(refused.code, &refused.text);
-    let rejection =
-        Rejection { reason: Reason::StoreRejected, text: refused.text, code: Some(refused.code) };
+    let rejection = Rejection::by_server(refused.text, Some(refused.code));
     match blame {
         Blame::Item => ItemOutcome::Rejected(rejection),
         Blame::Server => ItemOutcome::Unconfirmed(format!("{}: {}", refused.code, rejection.text)),

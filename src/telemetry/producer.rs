@@ -21,6 +21,12 @@ pub(super) fn context(
     })
 }
 
+/// The trace that a message belongs to, as dashboards look it up: 32 hex digits.
+#[must_use]
+pub fn trace_id(message: &QueueMessage) -> Option<String> {
+    context(message, |_| false).map(|context| context.trace_id().to_string())
+}
+
 /// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`: version, trace, span and flags, in
 /// lower case; a later version may have more behind them.
 fn of_traceparent(text: &str) -> Option<SpanContext> {

@@ -7,6 +7,7 @@ mod indexes;
 mod send;
 mod sockets;
 mod start;
+mod try_one;
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -64,6 +65,11 @@ impl Ran {
             })
             .collect()
     }
+}
+
+/// A command line as it is typed.
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').collect()
 }
 
 /// A queue, a database, and the variables that point at them.
@@ -224,6 +230,7 @@ async fn completions_and_man_pages_need_no_configuration() {
         "longshore-check.1",
         "longshore-send.1",
         "longshore-stats.1",
+        "longshore-try.1",
     ] {
         assert!(folder.join(name).is_file(), "{name}");
     }

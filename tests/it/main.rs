@@ -9,6 +9,7 @@ mod decoding;
 mod fault_proxy;
 mod mongo_manager;
 mod mongod;
+mod reasons;
 mod seen;
 mod simulation;
 mod sqs;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod configured_routes;
+mod dead_letters;
 mod demo;
 mod dev;
 mod dry_run;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use crate::config::{Config, DbConfig};
-use crate::dead_letter;
+use crate::dead_letter::{self, DeadLettersConfig};
 use crate::mongo_manager::{MongoManager, MongoManagerError, Privileges, ServerFacts, Topology};
 use crate::queue::sqs::Credentials;
 use crate::store::mongo::MongoStore;
@@ -115,7 +115,7 @@ async fn ask(
     for (collection, answer) in join_all(tried).await {
         write_concern(collection, answer, findings);
     }
-    dead_letters(&store, &config.dead_letters.collection, findings).await;
+    dead_letters(&store, &config.dead_letters, findings).await;
     let mut reports = Vec::with_capacity(collections.len());
     for (collection, looked) in looked {
         match looked {
@@ -133,8 +133,17 @@ async fn ask(
 }
 
 /// What cannot be kept stays in the queue, and is received again and again.
-async fn dead_letters(store: &MongoStore, name: &str, findings: &mut Findings) {
+async fn dead_letters(store: &MongoStore, letters: &DeadLettersConfig, findings: &mut Findings) {
     const CHECK: &str = "dead letters";
+    let name = &letters.collection;
+    if letters.ttl.is_none() {
+        findings.warn(
+            CHECK,
+            format!(
+                "{name} keeps people's data until somebody deletes it: set dead_letters.ttl, for example to \"90d\""
+            ),
+        );
+    }
     for letter in dead_letter::samples() {
         match store.refuses(name, &letter.document).await {
             Ok(false) => {}

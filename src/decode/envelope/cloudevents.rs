@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use super::super::encoding;
-use super::names::{Names, broken, required, string};
+use super::names::{Names, broken, placed, required, string};
 use super::opened::{Envelope, NO_DATA, Signature};
 use crate::message::origin::{read_id, read_time};
-use crate::message::{Asked, Attribute, Reason, Rejection};
+use crate::message::{Asked, AskedIn, Attribute, Layer, Place, Reason, Rejection};
 
 const VERSION: &str = "1.0";
 
@@ -25,41 +25,46 @@ pub(super) fn cloudevent<'t>(names: &Names<'t>) -> Result<Option<Envelope<'t>>, 
     if !is_this {
         // A field of this name is nothing rare beside an envelope's other names.
         let is_whole = strings.iter().all(Option::is_some);
-        return if is_whole { Err(other_version()) } else { Ok(None) };
+        return if is_whole {
+            Err(other_version().at(Place::value("specversion")))
+        } else {
+            Ok(None)
+        };
     }
     let beside = ", beside specversion";
-    let id = required("CloudEvents: id", names.id, beside)?;
-    let source = required("CloudEvents: source", names.source, beside)?;
-    let kind = required("CloudEvents: type", names.event_type, beside)?;
+    let id = required("CloudEvents", "id", names.id, beside)?;
+    let source = required("CloudEvents", "source", names.source, beside)?;
+    let kind = required("CloudEvents", "type", names.event_type, beside)?;
     let time = match names.time {
         None => None,
-        Some(_) => Some(
-            string(names.time)
-                .ok_or_else(|| broken("CloudEvents: time is not a string: send RFC 3339"))?,
-        ),
+        Some(_) => Some(string(names.time).ok_or_else(|| {
+            broken("CloudEvents: time is not a string: send RFC 3339").at(Place::value("time"))
+        })?),
     };
-    let kind = Asked { place: "the CloudEvents type", name: Some(kind.into_owned()) };
+    let kind = Asked { place: AskedIn::CloudEvent, name: Some(kind.into_owned()) };
     let signature = cloudevent_signature(kind, &source, &id, time.as_deref())?;
-    let body = match (names.data, names.data_base64) {
-        (Some(data), None) => Cow::Borrowed(data.get()),
+    let (body, layer) = match (names.data, names.data_base64) {
+        (Some(data), None) => (Cow::Borrowed(data.get()), Layer::Data),
         (None, Some(_)) => {
             let bytes = string(names.data_base64).and_then(|text| encoding::base64(&text));
-            let bytes = bytes.ok_or_else(|| broken("CloudEvents: data_base64 is not base64"))?;
-            let text = String::from_utf8(bytes).map_err(|_| {
+            let bytes = bytes.ok_or_else(|| broken("CloudEvents: data_base64 is not base64"));
+            let text = String::from_utf8(placed("data_base64", bytes)?).map_err(|_| {
                 Rejection::new(Reason::BadJson, "CloudEvents: data_base64 is not UTF-8")
-            })?;
-            Cow::Owned(text)
+            });
+            (Cow::Owned(placed("data_base64", text)?), Layer::DataBase64)
         }
         (Some(_), Some(_)) => {
-            return Err(broken("CloudEvents: data and data_base64 are both there: send one"));
+            return Err(broken("CloudEvents: data and data_base64 are both there: send one")
+                .at(Place::name("data_base64")));
         }
         // "data" is optional, and null is none (CloudEvents 1.0, JSON format, 3.1).
-        (None, None) => Cow::Borrowed(NO_DATA),
+        (None, None) => (Cow::Borrowed(NO_DATA), Layer::Data),
     };
     Ok(Some(Envelope {
         signature,
         body,
         place: "the data of the CloudEvents event",
+        layer,
         attributes: Vec::new(),
     }))
 }
@@ -96,8 +101,10 @@ pub fn binary_cloudevent(
         })
     };
     let (kind, source, id) = (attribute("ce-type")?, attribute("ce-source")?, attribute("ce-id")?);
-    let kind = Asked { place: "the attribute ce-type", name: Some(kind.to_owned()) };
-    cloudevent_signature(kind, source, id, text("ce-time")?).map(Some)
+    let kind = Asked { place: AskedIn::CloudEventAttribute, name: Some(kind.to_owned()) };
+    let signature = cloudevent_signature(kind, source, id, text("ce-time")?);
+    // They stand in attributes, not in the body.
+    signature.map(Some).map_err(|rejection| Rejection { place: None, ..rejection })
 }
 
 fn other_version() -> Rejection {
@@ -114,17 +121,19 @@ fn cloudevent_signature(
 ) -> Result<Signature, Rejection> {
     // Source and id together are unique (CloudEvents 1.0, "id"). Neither has control characters, so
     // a line feed parts them.
-    if source.is_empty() || id.is_empty() || source.chars().chain(id.chars()).any(char::is_control)
+    let is_bad = |text: &str| text.is_empty() || text.chars().any(char::is_control);
+    if let Some((name, _)) =
+        [("source", source), ("id", id)].into_iter().find(|(_, text)| is_bad(text))
     {
         return Err(Rejection::new(
             Reason::BadKey,
             "CloudEvents: source or id is empty or has control characters: send both as plain text",
-        ));
+        )
+        .at(Place::value(name)));
     }
-    let time = time.map(|time| read_time("CloudEvents time", time)).transpose()?;
-    Ok(Signature {
-        kind: Some(kind),
-        time,
-        id: read_id("CloudEvents source and id", &format!("{source}\n{id}"))?,
-    })
+    let time = placed("time", time.map(|time| read_time("CloudEvents time", time)).transpose())?;
+    // Together they may be too long: the longer one is to be made shorter.
+    let longer = if source.len() > id.len() { "source" } else { "id" };
+    let id = read_id("CloudEvents source and id", &format!("{source}\n{id}"));
+    Ok(Signature { kind: Some(kind), time, id: placed(longer, id)? })
 }

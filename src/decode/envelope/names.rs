@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::message::{Reason, Rejection};
+use crate::message::{Place, Reason, Rejection};
 
 /// The names that tell envelopes, with their values as text. Others are skipped.
 #[derive(Deserialize)]
@@ -59,11 +59,20 @@ pub(super) fn string(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
 
 /// The value of a name that an envelope must have, as a string.
 pub(super) fn required<'t>(
-    name: &str,
+    envelope: &str,
+    name: &'static str,
     value: Option<&'t RawValue>,
     beside: &str,
 ) -> Result<Cow<'t, str>, Rejection> {
-    string(value).ok_or_else(|| broken(&format!("{name} is missing, or not a string{beside}: correct the sender, or leave such envelopes out of message.envelopes")))
+    string(value).ok_or_else(|| {
+        let text = format!("{envelope}: {name} is missing, or not a string{beside}: correct the sender, or leave such envelopes out of message.envelopes");
+        broken(&text).at(if value.is_some() { Place::value(name) } else { Place::missing(name) })
+    })
+}
+
+/// What the field `name` of an envelope holds, or why it is rejected, at that field.
+pub(super) fn placed<T>(name: &'static str, read: Result<T, Rejection>) -> Result<T, Rejection> {
+    read.map_err(|rejection| rejection.at(Place::value(name)))
 }
 
 pub(super) fn broken(text: &str) -> Rejection {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::message::{Asked, Attribute};
+use crate::message::{Asked, Attribute, Layer};
 use crate::time::Time;
 
 /// What a CloudEvents event without data holds.
@@ -24,8 +24,9 @@ pub struct Envelope<'t> {
     pub signature: Signature,
     /// What it holds, still as text.
     pub body: Cow<'t, str>,
-    /// Where in the envelope that stands.
+    /// Where in the envelope that stands, as text and as a layer.
     pub place: &'static str,
+    pub layer: Layer,
     /// The message attributes that it carries; SNS only.
     pub attributes: Vec<(String, Attribute)>,
 }

@@ -40,6 +40,10 @@ const FLAWS: &[Told] = &[
         r#"{"a":[True]}"#,
         "the body is not JSON: field a[0] is Python's True: encode with json.dumps",
     ),
+    (
+        r#"{"é😀":None}"#,
+        "the body is not JSON: field é😀 is Python's None: encode with json.dumps, which writes null (line 1 column 7)",
+    ),
     (r#"{"a":False}"#, "the body is not JSON: field a is Python's False"),
     (
         "{'type': 'event', 'a': None}",
@@ -62,7 +66,7 @@ const FLAWS: &[Told] = &[
     (r#"{"\ud83d":1}"#, "the body is not JSON: the first name has half of a character"),
     (
         r#"{"a":1,}"#,
-        "the body is not JSON: a comma stands before a closing bracket at field a: leave it out (line 1 column 8)",
+        "the body is not JSON: a comma stands before a closing bracket at field a: leave it out (line 1 column 7)",
     ),
     (
         r#"{"a":[1,]}"#,

@@ -2,10 +2,9 @@
 //! met by a state.
 
 use super::*;
-use crate::message::Reason;
 
 fn rejection() -> Rejection {
-    Rejection { reason: Reason::StoreRejected, text: "no".to_owned(), code: Some(121) }
+    Rejection::by_server("no", Some(121))
 }
 
 fn unconfirmed() -> ItemOutcome {

@@ -13,7 +13,7 @@ use super::fault::{self, Blame, Refusal};
 use super::guard::{Form, Target};
 use super::reply::Refused;
 use super::{Applied, MongoStore, refused_item};
-use crate::message::{Key, Reason, Rejection, Update};
+use crate::message::{Key, Rejection, Update};
 use crate::store::{Collection, ItemOutcome, StoreFault};
 
 /// The form of each round. Nearly all updates need the first round alone. The second is for races
@@ -241,11 +241,7 @@ fn explain_one(
     round: usize,
 ) -> Explained {
     let (name, key) = (&collection.name, target.key);
-    let rejection = |text: String| Rejection {
-        reason: Reason::StoreRejected,
-        text,
-        code: Some(fault::DUPLICATE_KEY),
-    };
+    let rejection = |text: String| Rejection::by_server(text, Some(fault::DUPLICATE_KEY));
     Explained::Outcome(match holder {
         Holder::InsideArray => {
             let text = format!(

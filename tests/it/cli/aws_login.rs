@@ -153,8 +153,8 @@ async fn a_login_that_is_refused_says_what_to_look_at() {
         "MongoDB at {address} refused the AWS credentials: Authentication failed; check that their IAM role or user is \
          a database user there, by its ARN"
     );
-    for command in ["check", "stats", "run"] {
-        let ran = here.run(&[command]).await;
+    for command in ["check", "stats", "dead-letters groups", "run"] {
+        let ran = here.run(&words(command)).await;
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains(&expected), "{command}: {told}");
         assert_ne!(ran.status, 0, "{command}");
@@ -170,8 +170,8 @@ async fn a_server_that_quotes_the_signed_request_is_not_quoted() {
         .set("AWS_ACCESS_KEY_ID", QUOTED)
         .set("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .set("AWS_SESSION_TOKEN", TOKEN);
-    for command in ["check", "stats", "run"] {
-        let ran = here.run(&[command]).await;
+    for command in ["check", "stats", "dead-letters groups", "run"] {
+        let ran = here.run(&words(command)).await;
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains("it quotes the signed request"), "{command}: {told}");
         assert!(!told.contains(TOKEN), "{command}: {told}");
@@ -205,8 +205,8 @@ async fn a_process_without_credentials_is_told_so_before_a_server_is_asked() {
         "MONGODB-AWS has nothing to log in with at MongoDB at {}: no AWS credentials: set AWS_ACCESS_KEY_ID and",
         front.address
     );
-    for command in ["check", "stats"] {
-        let ran = here.run(&[command]).await;
+    for command in ["check", "stats", "dead-letters groups"] {
+        let ran = here.run(&words(command)).await;
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains(&expected), "{command}: {told}");
         assert_ne!(ran.status, 0, "{command}");
@@ -222,8 +222,8 @@ async fn a_server_that_does_not_know_the_login_is_told_from_one_that_refuses_it(
     let uri = uri_at(&here, &hosts, "", "");
     let expected =
         format!("MongoDB at {hosts} does not know the way to log in that the URI asks for: ");
-    for command in ["check", "stats", "run"] {
-        let ran = here.run_with_variables(&[command], &[("MONGO_CACHE_URI", &uri)]).await;
+    for command in ["check", "stats", "dead-letters groups", "run"] {
+        let ran = here.run_with_variables(&words(command), &[("MONGO_CACHE_URI", &uri)]).await;
         let told = format!("{}{}", ran.stdout, ran.stderr);
         assert!(told.contains(&expected) && told.contains("SCRAM-SHA-256"), "{command}: {told}");
         assert_ne!(ran.status, 0, "{command}");

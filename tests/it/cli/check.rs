@@ -33,6 +33,8 @@ async fn all_is_looked_at_and_nothing_is_changed() {
         ("configuration", vec!["ok"]),
         ("database", vec!["ok"]),
         ("write concern", vec!["ok"]),
+        // They are people's data, and nothing says how long they are kept.
+        ("dead letters", vec!["warn"]),
         ("indexes", vec!["ok"; 4]),
         ("queue", vec!["ok"]),
         ("visibility timeout", vec!["ok"]),
@@ -51,6 +53,8 @@ async fn all_is_looked_at_and_nothing_is_changed() {
         ran.stdout
     );
     assert!(found(&ran, "queue")[0].1.contains("standard: 0 waiting"), "{}", ran.stdout);
+    let kept = here.run(&["check", "--set", "dead_letters.ttl=90d"]).await;
+    assert_eq!((kept.status, statuses(&kept, "dead letters").len()), (0, 0), "{}", kept.stdout);
     assert_eq!(
         here.database().await.list_collection_names().await.expect("names"),
         Vec::<String>::new()
@@ -298,7 +302,7 @@ async fn a_user_who_may_not_write_a_collection_is_told_which() {
         found(&ran, "privileges").into_iter().partition(|(status, _)| status == "fail");
     let [(_, text)] = &failed[..] else { panic!("{}", ran.stdout) };
     assert!(
-        warned.len() == 3 && warned.iter().all(|(_, text)| text.contains("may not createIndex")),
+        warned.len() == 4 && warned.iter().all(|(_, text)| text.contains("may not createIndex")),
         "{warned:?}"
     );
     assert!(

@@ -28,8 +28,8 @@ async fn a_socket_that_leads_nowhere_is_told_by_each_command() {
         (&silent, "takes connections but does not answer"),
     ] {
         let uri = uri_of(socket);
-        for command in ["check", "stats", "run"] {
-            let ran = here.run_with_variables(&[command], &[("MONGO_CACHE_URI", &uri)]).await;
+        for command in ["check", "stats", "dead-letters groups", "run"] {
+            let ran = here.run_with_variables(&words(command), &[("MONGO_CACHE_URI", &uri)]).await;
             let told = format!("{}{}", ran.stdout, ran.stderr);
             assert!(told.contains(expected), "{command}: {told}");
             assert_ne!(ran.status, 0, "{command}: {told}");

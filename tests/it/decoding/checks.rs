@@ -7,6 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::bson::{DOCUMENT_BYTES_MAX, Fields};
+use longshore::cli::output::Output;
+use longshore::cli::try_one;
 use longshore::config::Config;
 use longshore::config::load::defaults;
 use longshore::decode::{decode, json};
@@ -75,6 +77,20 @@ pub fn message(bytes: &[u8]) {
         }
         (first, second) => panic!("decided in two ways: {first:?} and {second:?}"),
     }
+}
+
+/// The same message as `longshore try` tells it to people: all of it on their terminal, bounded where it
+/// is rejected.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn told(bytes: &[u8]) {
+    static CONFIG: LazyLock<Config> = LazyLock::new(defaults);
+    let told = try_one::told(&CONFIG, &written(bytes), Output::People).expect("a text");
+    let is_obeyed =
+        |char: char| char != '\n' && (char.is_control() || "\u{200f}\u{202e}".contains(char));
+    assert!(!told.text.contains(is_obeyed), "{:?}", told.text);
+    assert!(!told.is_rejected || told.text.len() < 3 * TEXT_BYTES_MAX, "{} bytes", told.text.len());
 }
 
 fn written(bytes: &[u8]) -> QueueMessage {

@@ -145,6 +145,11 @@ fn any_message_gives_a_sound_record_or_a_sound_rejection_and_always_the_same() {
 }
 
 #[test]
+fn any_message_is_told_without_what_a_terminal_obeys() {
+    run("envelope", checks::told);
+}
+
+#[test]
 fn the_corpus_holds_what_is_read_and_what_is_rejected() {
     let is_read = |(_, bytes): &(String, Vec<u8>)| {
         longshore::decode::json::fields(&String::from_utf8_lossy(bytes)).is_ok()

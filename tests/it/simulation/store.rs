@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore::bson::Fields;
-use longshore::message::{Key, Reason, Rejection, Update, Write};
+use longshore::message::{Key, Rejection, Update, Write};
 use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
 use longshore::version::{Change, Version};
 
@@ -276,11 +276,7 @@ fn name(collection: &str, write: &Write) -> Name {
 }
 
 fn refusal(mark: Mark) -> ItemOutcome {
-    let rejection = |code| Rejection {
-        reason: Reason::StoreRejected,
-        text: mark.text().to_owned(),
-        code: Some(code),
-    };
+    let rejection = |code| Rejection::by_server(mark.text(), Some(code));
     match mark {
         Mark::Refused | Mark::ReplyTooLarge => ItemOutcome::Rejected(rejection(VALIDATION_FAILED)),
         Mark::UnknownCode | Mark::CommandRefused => ItemOutcome::Doubtful(rejection(UNKNOWN_CODE)),

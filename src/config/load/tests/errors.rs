@@ -103,6 +103,19 @@ fn rules_over_several_keys_name_both() {
 }
 
 #[test]
+fn fields_that_name_a_user_are_fields_that_a_message_can_have() {
+    let many: Vec<_> = (0..17).map(|number| format!("\"f{number}\"")).collect();
+    for fields in ["\"type\"", "\"_ingest\"", "\"a.b\"", "\"a\", \"a\"", &many.join(",")] {
+        let errors = errors_in(&format!("[dead_letters]\nuser_fields = [{fields}]\n"));
+        let [error] = &errors[..] else { panic!("{fields}: {errors:?}") };
+        assert!(error.contains("must be a list of at most 16, each another"), "{error}");
+    }
+    let flags = vec![("dead_letters.user_fields".to_owned(), "[]".to_owned())];
+    let loaded = load(Sources { flags, ..Sources::default() }).expect("valid");
+    assert_eq!(loaded.config.dead_letters.user_fields, Vec::<String>::new());
+}
+
+#[test]
 fn a_rule_says_nothing_where_one_of_its_values_is_a_stand_in() {
     let errors = errors_in("[worker]\ndrain_timeout = \"6s\"\n[queue]\nwait = \"1ms\"\n");
     assert_eq!(errors.len(), 1, "{errors:?}");

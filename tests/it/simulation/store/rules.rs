@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bson::RawDocument;
 use longshore::bson::Fields;
-use longshore::message::{Reason, Rejection};
+use longshore::message::Rejection;
 use longshore::store::ItemOutcome;
 
 use crate::simulation::fault::Fault;
@@ -34,7 +34,7 @@ pub fn refusal(
         }
         _ => return None,
     };
-    Some(Rejection { reason: Reason::StoreRejected, text: text.to_owned(), code: Some(code) })
+    Some(Rejection::by_server(text, Some(code)))
 }
 
 /// Whether no shift may have both.

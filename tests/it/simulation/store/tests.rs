@@ -2,7 +2,7 @@
 //! this.
 
 use longshore::bson::element;
-use longshore::message::Insert;
+use longshore::message::{Insert, Reason};
 use longshore::time::Time;
 
 use super::*;

@@ -1,0 +1,61 @@
+//! `longshore dead-letters`: what was refused, why, and what becomes of it.
+
+mod export;
+mod groups;
+mod list;
+mod purge;
+mod show;
+mod shown;
+mod which;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::config::Config;
+use crate::mongo_manager::{Documents, MongoManager};
+use crate::queue::sqs::Credentials;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore dead-letters groups
+  longshore dead-letters list --reason bad_time --since 2h
+  longshore dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
+  longshore dead-letters export --group 5f2c91d07a3be846 --out letters.ndjson
+  longshore dead-letters purge --user 123
+
+A group is what failed alike: for the same reason, at the same place, in messages of the same type from the same sender. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
+pub struct DeadLettersArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What failed alike, the newest first
+    Groups(groups::GroupsArgs),
+    /// One line for each, the newest first
+    List(list::ListArgs),
+    /// One of them, and what would become of it today
+    Show(show::ShowArgs),
+    /// Write them whole, as NDJSON
+    Export(export::ExportArgs),
+    /// Delete them for good
+    Purge(purge::PurgeArgs),
+}
+
+/// # Errors
+/// Where the database cannot be reached, or does not allow to ask; and what is wrong with the arguments.
+pub async fn dead_letters(config: Config, args: DeadLettersArgs) -> Result<ExitCode> {
+    let credentials = Credentials::chain(&config.queue).provider();
+    let manager = MongoManager::connect_with(&config.db, credentials).await?;
+    let letters = Documents::of(&manager, &config.dead_letters.collection);
+    match args.command {
+        Command::Groups(args) => groups::groups(&letters, args).await,
+        Command::List(args) => list::list(&letters, args).await,
+        Command::Show(args) => show::show(&config, &letters, args).await,
+        Command::Export(args) => export::export(&letters, args).await,
+        Command::Purge(args) => purge::purge(&letters, args).await,
+    }
+}

@@ -1,0 +1,104 @@
+//! `longshore dead-letters show`: one of them, with what would become of it today.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use bson::Document;
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::output::{self, Output};
+use crate::cli::try_one;
+use crate::config::Config;
+use crate::dead_letter::{message_of, search};
+use crate::message::Reason;
+use crate::mongo_manager::Documents;
+
+use super::shown;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
+  longshore --config /etc/longshore.toml dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
+
+`today` is what the configuration in force would do with the message: the same as `longshore try` says, with the place of the fault marked. What only the database finds (id_conflict, store_rejected) is not tried.
+
+Exit status: 0, or 2 if there is no such dead letter.")]
+pub struct ShowArgs {
+    /// The id of the message, as the log, `list` and `groups` give it, or the _id of the record
+    #[arg(value_name = "ID")]
+    id: String,
+    /// A JSON line also on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+/// Fields that are shown to people, in this order, where they hold something.
+const SHOWN: [&str; 13] = [
+    "message_id",
+    "dead_lettered",
+    "sent",
+    "receive_count",
+    "route",
+    "type",
+    "key",
+    "users",
+    "sender",
+    "message_group",
+    "place",
+    "trace_id",
+    "server_code",
+];
+
+/// # Errors
+/// Where there is none, or the database cannot be asked.
+pub async fn show(config: &Config, letters: &Documents, args: ShowArgs) -> Result<ExitCode> {
+    let found = letters.find(search::of_id(&args.id), shown::newest(), 2, &[]).await?;
+    let record = match &found[..] {
+        [] => {
+            bail!("there is no dead letter {:?}: `longshore dead-letters list` lists them", args.id)
+        }
+        [record] => record,
+        [one, other, ..] => bail!(
+            "several queues have had a message {:?}: give the _id of the record, such as {:?} or {:?}",
+            args.id,
+            shown::field(one, "_id"),
+            shown::field(other, "_id")
+        ),
+    };
+    let output = Output::json_if(args.json);
+    let today = match message_of(record) {
+        Some(message) => Some(try_one::told(config, &message, output)?.text),
+        None => None,
+    };
+    match output {
+        Output::People => output::print(&people(record, today.as_deref())),
+        Output::Json => shown::print(&line(record, today.as_deref())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn people(record: &Document, today: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    let mut tell = |name: &str, text: &str| {
+        if !text.is_empty() {
+            lines.push(format!("{name:<15} {text}"));
+        }
+    };
+    let code = shown::field(record, "reason");
+    tell("reason", &format!("{code}: {}", shown::field(record, "text")));
+    if let Some(reason) = Reason::ALL.iter().find(|reason| reason.code() == code) {
+        tell("meaning", reason.meaning());
+        tell("mended by", reason.mended_by());
+    }
+    for name in SHOWN {
+        tell(name, &shown::field(record, name));
+    }
+    let today = today.unwrap_or("the record has no body, so nothing can be tried");
+    format!("{}\n\ntoday, with the configuration in force:\n{today}", lines.join("\n"))
+}
+
+fn line(record: &Document, today: Option<&str>) -> serde_json::Value {
+    let today = today.and_then(|today| serde_json::from_str::<serde_json::Value>(today).ok());
+    json!({ "letter": shown::line(record), "today": today })
+}
