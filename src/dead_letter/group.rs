@@ -70,8 +70,8 @@ pub fn index() -> Document {
     INDEX.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect()
 }
 
-/// The stages that make the groups of those letters that `filter` finds, the one that was added to last
-/// first, `most` at most.
+/// The stages that make the groups of those letters that `filter` finds: `most` of them at most, the one
+/// that was added to last first; or all, in no order.
 #[must_use]
 pub fn stages(filter: Document, most: Option<u32>) -> Vec<Document> {
     // A record of an earlier schema version lacks the field: that is the same as null.
@@ -86,10 +86,11 @@ pub fn stages(filter: Document, most: Option<u32>) -> Vec<Document> {
         "_id": alike, "letters": { "$sum": 1_i64 },
         "first": { "$min": "$dead_lettered" }, "last": last,
     };
-    let sort = doc! { "last": -1, "_id": 1 };
-    let mut stages =
-        vec![doc! { "$match": filter }, doc! { "$group": group }, doc! { "$sort": sort }];
-    stages.extend(most.map(|most| doc! { "$limit": i64::from(most) }));
+    let mut stages = vec![doc! { "$match": filter }, doc! { "$group": group }];
+    if let Some(most) = most {
+        let sort = doc! { "last": -1, "_id": 1 };
+        stages.extend([doc! { "$sort": sort }, doc! { "$limit": i64::from(most) }]);
+    }
     stages
 }
 

@@ -40,6 +40,7 @@ impl Documents {
         let without: Document =
             without.iter().map(|field| ((*field).to_owned(), Bson::Int32(0))).collect();
         let asked = self.collection.find(filter).sort(sort).limit(i64::from(most));
+        let asked = asked.allow_disk_use(true);
         let found = asked.projection(without).await;
         self.explained(match found {
             Ok(found) => found.try_collect().await,
@@ -57,7 +58,8 @@ impl Documents {
         sort: Document,
         mut each: impl FnMut(Document) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut found = self.explained(self.collection.find(filter).sort(sort).await)?;
+        let asked = self.collection.find(filter).sort(sort).allow_disk_use(true);
+        let mut found = self.explained(asked.await)?;
         while let Some(document) = self.explained(found.try_next().await)? {
             each(document)?;
         }

@@ -85,7 +85,7 @@ impl Intake {
         share_max: fn(&QueueMessage) -> usize,
     ) -> Vec<Receipt> {
         let mut by_lane: Vec<(&Lane, Vec<Part>)> = Vec::new();
-        let mut outgrown = Vec::new();
+        let (mut outgrown, mut rejected) = (Vec::new(), Vec::new());
         let count = receipts.len();
         for (index, mut receipt) in receipts.into_iter().enumerate() {
             if self.stop.is_draining() {
@@ -105,7 +105,7 @@ impl Intake {
                         by_lane.push((lane, parts));
                     }
                 }
-                Err(Undecoded::Rejected(rejection)) => self.reject(receipt, &rejection),
+                Err(Undecoded::Rejected(rejection)) => rejected.push((receipt, rejection)),
                 Err(Undecoded::Outgrown) => {
                     receipt.enter(Stage::Room);
                     outgrown.push(receipt);
@@ -115,6 +115,10 @@ impl Intake {
         self.flood.routed(by_lane.iter().map(|(_, parts)| parts.len()).sum());
         for (lane, parts) in by_lane {
             lane.send(parts);
+        }
+        // Last: they are looked into once more, and no good message waits for that.
+        for (receipt, rejection) in rejected {
+            self.reject(receipt, &rejection);
         }
         outgrown
     }

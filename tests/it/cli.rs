@@ -231,6 +231,7 @@ async fn completions_and_man_pages_need_no_configuration() {
         "longshore-send.1",
         "longshore-stats.1",
         "longshore-try.1",
+        "longshore-dead-letters.1",
     ] {
         assert!(folder.join(name).is_file(), "{name}");
     }

@@ -1,5 +1,6 @@
 //! `longshore dead-letters export`: whole records, as NDJSON.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,8 +22,8 @@ use super::which::Which;
   longshore dead-letters export --group 5f2c91d07a3be846 | jq -r .body
   longshore dead-letters export --reason bad_json --since 7d --out bad.ndjson
 
-Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first. What was dead-lettered since the command began is left out, and it says until when it \
-looked: with that as --until, `purge` deletes no letter that is not in the export. A file is made as a whole or not at all, and readable for its owner alone; one that is there is left as it is, and the command fails.")]
+Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first. What is dead-lettered after the command began is left out, and it \
+says until when it looked. `purge --exported` deletes the letters of such a file, and no other. A file is made as a whole or not at all, and readable for its owner alone; one that is there is left as it is, and the command fails.")]
 pub struct ExportArgs {
     #[command(flatten)]
     which: Which,
@@ -73,15 +74,18 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.try_exists()? {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    Builder::new().prefix(".longshore-").tempfile_in(folder.unwrap_or(Path::new(".")))
+    Builder::new().prefix(".longshore-").tempfile_in(folder(path))
 }
 
 /// Gives it its name, once all of it is on the disk: letters may be deleted on the strength of it.
 fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
-    Ok(())
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Writes all that `filter` finds, and says how many that were.

@@ -43,9 +43,9 @@ pub async fn list(letters: &Documents, args: ListArgs) -> Result<ExitCode> {
         Output::People if found.is_empty() => output::print("no dead letters"),
         Output::People => {
             output::print(&table(&found).to_string());
-            if found.len() == usize::try_from(args.limit).unwrap_or(usize::MAX) {
-                let all = letters.count(filter).await?;
-                output::print(&format!("{} of {all}: --limit shows more", found.len()));
+            let (shown, all) = (found.len() as u64, letters.count(filter).await?);
+            if all > shown {
+                output::print(&format!("{shown} of {all}: --limit shows more"));
             }
         }
         Output::Json => {

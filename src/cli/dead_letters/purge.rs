@@ -1,6 +1,7 @@
 //! `longshore dead-letters purge`: deletes them for good.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -12,6 +13,7 @@ use crate::cli::exit::EXIT_FOUND;
 use crate::cli::output::Output;
 use crate::mongo_manager::Documents;
 
+use super::exported;
 use super::which::Which;
 
 #[derive(Debug, Args)]
@@ -19,15 +21,19 @@ use super::which::Which;
   longshore dead-letters purge --group 5f2c91d07a3be846
   longshore dead-letters purge --user 123 --yes
   longshore dead-letters purge --until 2026-09-01T00:00:00Z --yes
+  longshore dead-letters purge --exported letters.ndjson
   longshore dead-letters purge --all
 
-They are gone for good: `export` keeps them elsewhere first. What is dead-lettered after the command began stays. On a terminal you are asked, elsewhere --yes says that it is meant. \
-With --user it also says how many letters name no user at all, because their bodies could not be read, or what stands in the fields of `dead_letters.user_fields` is no key: theirs may be among them.
+They are gone for good. --exported deletes the letters of a file that `export` has written, and no other. What is dead-lettered after the command began stays. On a terminal you are asked, elsewhere --yes says that it is meant. \
+With --user it also says how many letters name no user at all, because they could not be decoded, or what stands in the fields of `dead_letters.user_fields` is no key: theirs may be among them. What a worker is about to write is not there yet.
 
 Exit status: 0 if all were deleted, 1 if you said no, 2 if they could not be.")]
 pub struct PurgeArgs {
     #[command(flatten)]
     which: Which,
+    /// Exactly those in this file of `export`
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    exported: Option<PathBuf>,
     /// All of them, where nothing else says which
     #[arg(long)]
     all: bool,
@@ -45,30 +51,50 @@ pub struct PurgeArgs {
 pub async fn purge(letters: &Documents, args: PurgeArgs) -> Result<ExitCode> {
     let output = Output::json_if(args.json);
     let is_of_user = args.which.user().is_some();
-    let mut search = args.which.search(letters).await?;
-    match (search.is_for_all(), args.all) {
-        (true, false) => {
-            bail!("say which dead letters are to be deleted, by a group or a filter, or --all")
-        }
-        (false, true) => bail!("--all and a filter do not go together: leave one of them out"),
-        _ => {}
-    }
-    // What comes while somebody thinks about it is not what was counted.
-    search.before_now();
-    let filter = search.filter();
+    let filters = meant(letters, args.which, args.exported.as_deref(), args.all).await?;
     if !args.yes {
         if !io::stdin().is_terminal() {
             bail!("nobody can be asked here: --yes says that it is meant");
         }
-        if !is_meant(letters.count(filter.clone()).await?)? {
+        let mut found = 0;
+        for filter in &filters {
+            found += letters.count(filter.clone()).await?;
+        }
+        if !is_meant(found)? {
             say(output, 0, None);
             return Ok(ExitCode::from(EXIT_FOUND));
         }
     }
-    let purged = letters.delete(filter).await?;
+    let mut purged = 0;
+    for filter in filters {
+        purged += letters.delete(filter).await?;
+    }
     let without_user = if is_of_user { Some(letters.count(without_user()).await?) } else { None };
     say(output, purged, without_user);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Filters that find those that are meant, and together all of them.
+async fn meant(
+    letters: &Documents,
+    which: Which,
+    exported: Option<&Path>,
+    all: bool,
+) -> Result<Vec<Document>> {
+    let mut search = which.search(letters).await?;
+    match (exported, search.is_for_all(), all) {
+        (Some(path), true, _) => return Ok(exported::filters(&exported::read(path)?)),
+        (None, true, false) => bail!(
+            "say which dead letters are to be deleted, by a group or a filter, --exported or --all"
+        ),
+        (Some(_), false, _) | (None, false, true) => {
+            bail!("--exported or --all and a filter do not go together: leave one of them out")
+        }
+        (None, ..) => {}
+    }
+    // What comes while somebody thinks about it is not what was counted.
+    search.before_now();
+    Ok(vec![search.filter()])
 }
 
 /// Those that name nobody, also of schema version 1.

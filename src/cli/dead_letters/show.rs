@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use bson::Document;
 use clap::Args;
-use serde_json::json;
 
 use crate::cli::output::{self, Output};
 use crate::cli::try_one;
@@ -98,7 +97,8 @@ fn people(record: &Document, today: Option<&str>) -> String {
     format!("{}\n\ntoday, with the configuration in force:\n{today}", lines.join("\n"))
 }
 
-fn line(record: &Document, today: Option<&str>) -> serde_json::Value {
-    let today = today.and_then(|today| serde_json::from_str::<serde_json::Value>(today).ok());
-    json!({ "letter": shown::line(record), "today": today })
+/// What `try` says is a line of JSON itself, whose documents have their fields in order.
+fn line(record: &Document, today: Option<&str>) -> String {
+    let (letter, today) = (shown::line(record), today.unwrap_or("null"));
+    format!("{{\"letter\":{letter},\"today\":{today}}}")
 }

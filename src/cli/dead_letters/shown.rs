@@ -41,7 +41,7 @@ pub fn second(millis: i64) -> String {
 }
 
 /// Prints a line of JSON. It may go to a terminal, so what that obeys is escaped.
-pub fn print(line: &Value) {
+pub fn print(line: &impl ToString) {
     let mut text = String::new();
     push_escaped(&mut text, &line.to_string());
     output::print(&text);

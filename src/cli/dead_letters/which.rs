@@ -72,7 +72,8 @@ impl Which {
     }
 }
 
-/// The groups of what `search` finds, the one that was added to last first, `most` at most.
+/// The groups of what `search` finds: `most` of them at most, the one that was added to last first; or all, in
+/// no order.
 ///
 /// # Errors
 /// Where the database cannot be asked.

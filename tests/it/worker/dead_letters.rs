@@ -170,6 +170,18 @@ async fn an_export_holds_whole_records_for_its_owner_alone() {
     assert_eq!(lines(&surroundings, &["export"]).await.len(), 5);
     let files = std::fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(files, 1, "nothing is left beside it");
+
+    let exported = ["purge", "--exported", path, "--yes"];
+    assert_eq!(
+        lines(&surroundings, &exported).await,
+        [json!({ "purged": 2, "without_user": null })]
+    );
+    assert_eq!(
+        lines(&surroundings, &exported).await,
+        [json!({ "purged": 0, "without_user": null })]
+    );
+    let rest = surroundings.documents("dead_letters").await;
+    assert!(rest.len() == 3 && !rest.iter().any(|letter| records.contains(letter)), "{rest:?}");
 }
 
 #[tokio::test]
@@ -179,6 +191,9 @@ async fn what_is_purged_is_said_to_be_meant_and_is_what_was_asked_for() {
         (&["purge"][..], "say which"),
         (&["purge", "--yes"], "say which"),
         (&["purge", "--all", "--user", "7", "--yes"], "do not go together"),
+        (&["purge", "--exported", "x", "--user", "7", "--yes"], "do not go together"),
+        (&["purge", "--exported", "/nowhere/x", "--yes"], "cannot read /nowhere/x"),
+        (&["purge", "--exported", "x", "--all", "--yes"], "cannot be used with"),
         (&["purge", "--all"], "--yes says that it is meant"),
     ] {
         let mut command = surroundings.longshore(&[&["dead-letters"], arguments].concat());

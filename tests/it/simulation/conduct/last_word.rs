@@ -113,7 +113,7 @@ pub fn answered(
             }
         }
         Request::Release => {
-            calls.giving_back -= 1;
+            calls.giving_back = calls.giving_back.checked_sub(1).expect("it was asked for");
             if let Some(given_back) = &mut calls.given_back {
                 given_back.is_acknowledged |= is_done;
             }
