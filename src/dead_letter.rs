@@ -14,6 +14,7 @@
 mod collection;
 mod glimpse;
 pub mod group;
+mod identity;
 mod original;
 mod record;
 pub mod search;

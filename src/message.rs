@@ -68,6 +68,8 @@ impl Record {
 pub enum Write {
     Insert(Insert),
     Update(Update),
+    /// The record of a refused message. Where one of the same is there, it joins that.
+    Letter(Insert),
 }
 
 impl Write {
@@ -75,14 +77,22 @@ impl Write {
     pub const fn insert(&self) -> Option<&Insert> {
         match self {
             Self::Insert(insert) => Some(insert),
-            Self::Update(_) => None,
+            Self::Update(_) | Self::Letter(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn letter(&self) -> Option<&Insert> {
+        match self {
+            Self::Letter(letter) => Some(letter),
+            Self::Insert(_) | Self::Update(_) => None,
         }
     }
 
     #[must_use]
     pub const fn update(&self) -> Option<&Update> {
         match self {
-            Self::Insert(_) => None,
+            Self::Insert(_) | Self::Letter(_) => None,
             Self::Update(update) => Some(update),
         }
     }
@@ -91,7 +101,7 @@ impl Write {
     #[must_use]
     pub const fn key(&self) -> &Key {
         match self {
-            Self::Insert(insert) => &insert.id,
+            Self::Insert(insert) | Self::Letter(insert) => &insert.id,
             Self::Update(update) => &update.key,
         }
     }
@@ -100,7 +110,7 @@ impl Write {
     #[must_use]
     pub fn into_key(self) -> Key {
         match self {
-            Self::Insert(insert) => insert.id,
+            Self::Insert(insert) | Self::Letter(insert) => insert.id,
             Self::Update(update) => update.key,
         }
     }
@@ -109,7 +119,7 @@ impl Write {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         match self {
-            Self::Insert(insert) => insert.document.len(),
+            Self::Insert(insert) | Self::Letter(insert) => insert.document.len(),
             Self::Update(Update { change: Change::Whole { fields, .. }, .. }) => {
                 fields.memory_bytes()
             }

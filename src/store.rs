@@ -14,8 +14,8 @@ pub use collection::{Acknowledgement, Collection, Extent, Index, Keyed, WriteCon
 pub trait Store: Send + Sync + 'static {
     /// Applies all `writes` to `collection`, in any order, each on its own. No two have one key.
     ///
-    /// Safe to repeat: an insert whose id is there already and an update that is not newer change
-    /// nothing.
+    /// Safe to repeat: an insert whose id is there already, an update that is not newer and a letter
+    /// that has joined change nothing.
     fn write(
         &self,
         collection: &Collection,
@@ -35,6 +35,7 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub enum Writes<'a> {
     Inserts(Vec<&'a Insert>),
+    Letters(Vec<&'a Insert>),
     Updates(&'a Keyed, Vec<&'a Update>),
 }
 
@@ -44,6 +45,7 @@ impl<'a> Writes<'a> {
         let writes = writes.into_iter();
         Some(match kind {
             WriteKind::Insert => Self::Inserts(writes.map(Write::insert).collect::<Option<_>>()?),
+            WriteKind::Letter => Self::Letters(writes.map(Write::letter).collect::<Option<_>>()?),
             WriteKind::Keyed(keyed) => {
                 Self::Updates(keyed, writes.map(Write::update).collect::<Option<_>>()?)
             }
@@ -53,7 +55,7 @@ impl<'a> Writes<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Inserts(inserts) => inserts.len(),
+            Self::Inserts(inserts) | Self::Letters(inserts) => inserts.len(),
             Self::Updates(_, updates) => updates.len(),
         }
     }
@@ -68,7 +70,7 @@ impl<'a> Writes<'a> {
     pub const fn operation(&self) -> &'static str {
         match self {
             Self::Inserts(_) => "insert",
-            Self::Updates(..) => "update",
+            Self::Letters(_) | Self::Updates(..) => "update",
         }
     }
 }

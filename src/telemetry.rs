@@ -15,4 +15,4 @@ pub mod signals;
 pub mod spans;
 pub mod watchdog;
 
-pub use producer::trace_id;
+pub use producer::{TRACE_ATTRIBUTES, trace_id};

@@ -145,7 +145,7 @@ fn collection_key(declared: &Declared) -> KeyPath {
 
 fn write(kind: &WriteKind) -> &'static str {
     match kind {
-        WriteKind::Insert => "insert",
+        WriteKind::Insert | WriteKind::Letter => "insert",
         WriteKind::Keyed(Keyed { extent: Extent::Set | Extent::Partial, .. }) => "set",
         WriteKind::Keyed(Keyed { extent: Extent::Replace, .. }) => "replace",
     }

@@ -46,7 +46,7 @@ pub fn collection(config: &DeadLettersConfig, write_concern: WriteConcern) -> Co
     let indexes = std::iter::once(newest).chain(found_by).chain(ttl).collect();
     Collection {
         name: config.collection.clone(),
-        kind: WriteKind::Insert,
+        kind: WriteKind::Letter,
         declared: Vec::new(),
         write_concern,
         indexes,

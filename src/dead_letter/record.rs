@@ -7,9 +7,10 @@ use crate::message::{Attribute, Insert, Key, Origin, Place, QueueMessage, Reason
 use crate::telemetry::trace_id;
 
 use super::glimpse::Glimpse;
+use super::identity;
 
 /// Grows when the record's fields change their meaning, or others come to them.
-pub const SCHEMA_VERSION: i32 = 2;
+pub const SCHEMA_VERSION: i32 = 3;
 
 /// Bytes that are set aside for what a record holds beside the message: the buffer grows where they
 /// do not suffice.
@@ -43,7 +44,7 @@ impl Record {
     /// The record of this message as a document.
     #[must_use]
     pub fn insert(&self, message: &QueueMessage) -> Insert {
-        let id = format!("{}/{}", self.queue_arn, message.message_id);
+        let id = identity::of(&self.queue_arn, &self.origin, message);
         let document = self.document(&id, message);
         Insert { id: Key::Text(id), document, hash: None }
     }
@@ -73,7 +74,10 @@ impl Record {
             text_or_null(record, "sender", message.sender.as_deref());
             record.text("queue", &self.queue_arn);
             record.text("message_id", &message.message_id);
+            record.list("message_ids", |ids| ids.text(&message.message_id));
+            record.int32("times", 1);
             record.int32("part", WHOLE);
+            record.text("origin_identity", self.origin.identity.name());
             record.date("origin_time", self.origin.time.millis());
             record.int32("origin_nanos", self.origin.time.nanos());
             // As text: no BSON integer holds its 20 digits.
@@ -81,6 +85,9 @@ impl Record {
             record.text("origin_id", &String::from_utf8_lossy(&self.origin.id));
             record.date("sent", message.sent_ms);
             record.date("dead_lettered", self.dead_lettered_ms);
+            record.date("first_dead_lettered", self.dead_lettered_ms);
+            record.null("replayed");
+            record.list("replays", |_| {});
             record.int64("receive_count", i64::from(message.receive_count));
             let fifo = message.fifo.as_ref();
             text_or_null(record, "message_group", fifo.map(|fifo| fifo.group.as_str()));

@@ -31,7 +31,7 @@ impl Item {
 
     /// Joins one more update of the same key.
     pub fn join(&mut self, part: Part) {
-        // An insert is never joined.
+        // What has no key is never joined.
         if let (Write::Update(left), Write::Update(right)) = (self.write(), &part.write) {
             match winner(&left.change, &right.change) {
                 Some(Side::Left) => {}
@@ -51,7 +51,7 @@ impl Item {
             Write::Update(Update { key, change }) => {
                 Write::Update(Update { key, change: join(change, right) })
             }
-            insert @ Write::Insert(_) => insert,
+            alone @ (Write::Insert(_) | Write::Letter(_)) => alone,
         });
     }
 
@@ -129,14 +129,14 @@ impl Item {
 #[must_use]
 pub fn key(write: &Write) -> Option<&Key> {
     match write {
-        Write::Insert(_) => None,
+        Write::Insert(_) | Write::Letter(_) => None,
         Write::Update(update) => Some(&update.key),
     }
 }
 
 fn newest_version(write: &Write) -> Option<&Version> {
     match write {
-        Write::Insert(_) => None,
+        Write::Insert(_) | Write::Letter(_) => None,
         Write::Update(Update { change: Change::Whole { version, .. }, .. }) => Some(version),
         Write::Update(Update { change: Change::Partial { fields }, .. }) => {
             fields.iter().map(|field| &field.1).max()

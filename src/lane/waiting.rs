@@ -134,7 +134,7 @@ impl Waiting {
     /// Adds a part. Returns whether it was joined with one that waits already.
     pub fn push(&mut self, part: Part) -> bool {
         let key = match &part.write {
-            Write::Insert(_) => {
+            Write::Insert(_) | Write::Letter(_) => {
                 let (size, bytes) = self.size_of(&part.write);
                 let line = &mut self.lines[size as usize];
                 line.bytes += bytes;

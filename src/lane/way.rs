@@ -39,10 +39,10 @@ impl Lane {
     }
 }
 
-/// The lane of the dead-letter collection keeps records as inserts.
+/// The lane of the dead-letter collection keeps records as letters.
 impl Home for Lane {
     fn keep(&self, receipt: Receipt, record: Record) {
-        let write = Write::Insert(record.insert(&receipt.message));
+        let write = Write::Letter(record.insert(&receipt.message));
         self.send(vec![Part { write, receipt, ending: Ending::DeadLettered(record.reason) }]);
     }
 }

@@ -42,6 +42,18 @@ pub enum Identity {
     GivenWithoutTime,
 }
 
+impl Identity {
+    /// As a dead letter has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Given => "given",
+            Self::GivenWithoutTime => "given_without_time",
+        }
+    }
+}
+
 impl Origin {
     /// By what the queue says of the message.
     #[must_use]

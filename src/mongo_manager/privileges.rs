@@ -48,7 +48,7 @@ impl Privileges {
     pub fn lack(&self, collection: &Collection) -> Option<String> {
         let actions: &[&str] = match collection.kind {
             WriteKind::Insert => &["insert", "find"],
-            WriteKind::Keyed(_) => &["insert", "update", "find"],
+            WriteKind::Keyed(_) | WriteKind::Letter => &["insert", "update", "find"],
         };
         self.told(&collection.name, actions)
     }
@@ -58,7 +58,7 @@ impl Privileges {
     pub fn refusal(&self, collection: &Collection) -> Option<String> {
         let actions: &[&str] = match collection.kind {
             WriteKind::Insert => &["insert"],
-            WriteKind::Keyed(_) => &["insert", "update"],
+            WriteKind::Keyed(_) | WriteKind::Letter => &["insert", "update"],
         };
         self.told(&collection.name, actions)
     }

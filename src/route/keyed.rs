@@ -241,7 +241,7 @@ mod tests {
     ) -> Result<Update, Rejection> {
         match sample::router_of(routes).route(&sample::record(kind, fields))?.write {
             Write::Update(update) => Ok(update),
-            Write::Insert(_) => panic!("{kind} has a key"),
+            Write::Insert(_) | Write::Letter(_) => panic!("{kind} has a key"),
         }
     }
 

@@ -103,7 +103,8 @@ impl<L> Destination<L> {
         let route = &self.route;
         check_sender(route, record)?;
         let write = match &route.kind {
-            WriteKind::Insert => Write::Insert(insert::insert(route, record)?),
+            // No route is one of letters.
+            WriteKind::Insert | WriteKind::Letter => Write::Insert(insert::insert(route, record)?),
             WriteKind::Keyed(keyed) => {
                 let record = KeyedRecord { route, record, keyed };
                 Write::Update(record.update(self.version_skew_max_ms)?)

@@ -11,6 +11,8 @@ pub enum WriteKind {
     Insert,
     /// A change of the document with the message's key, which versions make free of order.
     Keyed(Keyed),
+    /// The record of a refused message, which joins that of the same one where it is there.
+    Letter,
 }
 
 /// How the writes of a keyed collection change a document.
@@ -35,11 +37,11 @@ pub enum Extent {
 }
 
 impl WriteKind {
-    /// `None` for inserts.
+    /// `None` for inserts and letters.
     #[must_use]
     pub const fn keyed(&self) -> Option<&Keyed> {
         match self {
-            Self::Insert => None,
+            Self::Insert | Self::Letter => None,
             Self::Keyed(keyed) => Some(keyed),
         }
     }

@@ -12,6 +12,7 @@ mod doubted;
 mod fault;
 mod guard;
 pub mod indexes;
+pub mod letters;
 mod made_id;
 mod probe;
 mod redelivery;
@@ -234,6 +235,7 @@ impl Store for MongoStore {
         }
         let applied = match writes {
             Writes::Inserts(inserts) => self.insert(collection, &inserts).await,
+            Writes::Letters(letters) => self.keep(collection, &letters).await,
             Writes::Updates(keyed, updates) => {
                 let target = Target::new(keyed, &collection.declared);
                 self.update(collection, &target, &updates).await
@@ -265,6 +267,7 @@ pub fn first_command(collection: &Collection, writes: &Writes<'_>) -> (Vec<u8>, 
     let Collection { name, write_concern, declared, .. } = collection;
     let batch = match writes {
         Writes::Inserts(inserts) => command::insert(name, write_concern, inserts.iter().copied()),
+        Writes::Letters(letters) => command::letters(name, write_concern, letters.iter().copied()),
         Writes::Updates(keyed, updates) => {
             let target = Target::new(keyed, declared);
             let updates = updates.iter().copied();

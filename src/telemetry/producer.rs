@@ -4,6 +4,9 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 
 use crate::message::QueueMessage;
 
+/// The message attributes of a trace.
+pub const TRACE_ATTRIBUTES: [&str; 2] = ["traceparent", "tracestate"];
+
 /// From the message attributes `traceparent` and `tracestate`
 /// (<https://www.w3.org/TR/trace-context/>), otherwise from the system attribute `AWSTraceHeader`.
 /// What is not well formed counts as absent: a message is worth more than its trace.

@@ -67,7 +67,7 @@ impl Written {
 /// without what the server keeps beside them.
 fn document(collection: &Collection, write: &Write) -> Result<Document> {
     match (write, &collection.kind) {
-        (Write::Insert(insert), _) => read(&insert.document),
+        (Write::Insert(insert) | Write::Letter(insert), _) => read(&insert.document),
         (Write::Update(Update { key, change }), WriteKind::Keyed(keyed)) => {
             let mut bytes = Vec::new();
             lay_out(&mut bytes, |document| {
@@ -83,7 +83,7 @@ fn document(collection: &Collection, write: &Write) -> Result<Document> {
             });
             read(&bytes)
         }
-        (Write::Update(_), WriteKind::Insert) => Ok(Document::new()),
+        (Write::Update(_), WriteKind::Insert | WriteKind::Letter) => Ok(Document::new()),
     }
 }
 

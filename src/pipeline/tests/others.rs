@@ -35,7 +35,9 @@ fn takes_all_but_one(writes: &Writes<'_>) -> WriteOutcome {
         version.time.millis() % 60_000 == 59_000
     };
     let items = match writes {
-        Writes::Inserts(inserts) => vec![ItemOutcome::Written; inserts.len()],
+        Writes::Inserts(inserts) | Writes::Letters(inserts) => {
+            vec![ItemOutcome::Written; inserts.len()]
+        }
         Writes::Updates(_, updates) => updates
             .iter()
             .map(|update| {

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::guard::{Form, Target};
+use super::letters;
 use crate::bson::{DOCUMENT_BYTES_MAX, Doc, Fields, List, document};
 use crate::message::{Insert, Update, Write};
 use crate::store::{Acknowledgement, WriteConcern};
@@ -99,11 +100,24 @@ pub fn update<'a>(
     })
 }
 
+/// An `update` command of dead letters. At least one statement, whatever its size.
+pub fn letters<'a>(
+    collection: &str,
+    concern: &WriteConcern,
+    letters: impl Iterator<Item = &'a Insert> + Clone,
+) -> Batch {
+    let room = room(letters.clone().map(letters::bytes));
+    command("update", "updates", collection, concern, room, letters, |list, letter| {
+        list.doc(|statement| letters::statement(statement, letter));
+    })
+}
+
 /// Bytes that a write takes in a command, at most.
 pub fn bytes(write: &Write) -> usize {
     match write {
         Write::Insert(insert) => insert_bytes(insert),
         Write::Update(update) => update_bytes(update),
+        Write::Letter(letter) => letters::bytes(letter),
     }
 }
 

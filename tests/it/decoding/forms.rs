@@ -30,7 +30,7 @@ fn outcome(body: &str, attributes: &[(&str, &str)]) -> Result<(String, String), 
     match record.and_then(|record| {
         let taken = router.route(&record)?;
         let shown = match &taken.write {
-            Write::Insert(insert) => {
+            Write::Insert(insert) | Write::Letter(insert) => {
                 bson::deserialize_from_slice::<bson::Document>(&insert.document)
                     .expect("BSON")
                     .to_string()

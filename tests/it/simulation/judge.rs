@@ -17,7 +17,7 @@ use super::history::History;
 use super::store::{Document, Name, Store};
 use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
-pub use contents::{Subject, subject};
+pub use contents::{Subject, letter_message_ids, subject};
 use contents::{
     content as content_of, event_content, letter_body, letter_message_id, letter_receive_count,
     whole_content,
@@ -87,11 +87,10 @@ impl Judge {
     /// What is lacking.
     pub fn is_durable(&self, number: usize) -> Result<(), String> {
         let Sent { meaning, body, .. } = self.lock().sent[number].clone();
-        if self
-            .store
-            .durable(&dead_letter(number))
-            .is_some_and(|letter| letter_body(&letter) == Some(body))
-        {
+        let is_letter = |letter: &Document| {
+            is_letter_of(letter, number) && letter_body(letter).as_ref() == Some(&body)
+        };
+        if self.store.durable_of(DEAD_LETTERS).iter().any(is_letter) {
             return Ok(());
         }
         let is_durable = match &meaning {
@@ -158,7 +157,7 @@ impl Judge {
             }
             Meaning::Poison(_) => None,
         };
-        effect.into_iter().chain([(DEAD_LETTERS.to_owned(), dead_letter_id(number))]).collect()
+        effect.into_iter().chain([(DEAD_LETTERS.to_owned(), message_id(number))]).collect()
     }
 
     /// When each message was sent, in milliseconds of the world.
@@ -245,10 +244,7 @@ fn named(collection: &str, key: &str) -> Name {
     (collection.to_owned(), Key::Text(key.to_owned()))
 }
 
-fn dead_letter_id(number: usize) -> String {
-    format!("{QUEUE_ARN}/{}", message_id(number))
-}
-
-fn dead_letter(number: usize) -> Name {
-    named(DEAD_LETTERS, &dead_letter_id(number))
+/// Whether the message is among those that were refused as one.
+fn is_letter_of(letter: &Document, number: usize) -> bool {
+    letter_message_ids(letter).contains(&message_id(number))
 }

@@ -257,7 +257,7 @@ impl State {
             return None;
         }
         let mark = match write {
-            Write::Insert(insert) => mark_in(&insert.document),
+            Write::Insert(insert) | Write::Letter(insert) => mark_in(&insert.document),
             Write::Update(Update { change: Change::Whole { fields, .. }, .. }) => mark_of(fields),
             Write::Update(Update { change: Change::Partial { fields }, .. }) => {
                 fields.iter().find_map(|field| mark_of(&field.2))
@@ -269,7 +269,7 @@ impl State {
 
 fn name(collection: &str, write: &Write) -> Name {
     let key = match write {
-        Write::Insert(insert) => insert.id.clone(),
+        Write::Insert(insert) | Write::Letter(insert) => insert.id.clone(),
         Write::Update(update) => update.key.clone(),
     };
     (collection.to_owned(), key)

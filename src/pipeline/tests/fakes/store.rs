@@ -140,14 +140,18 @@ impl FakeStore {
 #[must_use]
 fn keys_of(writes: &Writes<'_>) -> Vec<Key> {
     match writes {
-        Writes::Inserts(inserts) => inserts.iter().map(|insert| insert.id.clone()).collect(),
+        Writes::Inserts(inserts) | Writes::Letters(inserts) => {
+            inserts.iter().map(|insert| insert.id.clone()).collect()
+        }
         Writes::Updates(_, updates) => updates.iter().map(|update| update.key.clone()).collect(),
     }
 }
 
 fn bytes_of(writes: &Writes<'_>) -> usize {
     match writes {
-        Writes::Inserts(inserts) => inserts.iter().map(|insert| insert.document.len()).sum(),
+        Writes::Inserts(inserts) | Writes::Letters(inserts) => {
+            inserts.iter().map(|insert| insert.document.len()).sum()
+        }
         Writes::Updates(..) => 0,
     }
 }
@@ -163,7 +167,7 @@ impl<'a> InFlight<'a> {
     /// Where another write carries one of the keys: one key has one writer.
     fn new(store: &'a FakeStore, collection: &Collection, writes: &Writes<'_>) -> Self {
         let keys = match writes {
-            Writes::Inserts(_) => Vec::new(),
+            Writes::Inserts(_) | Writes::Letters(_) => Vec::new(),
             Writes::Updates(..) => keys_of(writes),
         };
         let keys: Vec<_> = keys.into_iter().map(|key| (collection.name.clone(), key)).collect();

@@ -12,7 +12,7 @@ const INGEST: &str = "_ingest";
 /// Why no document could be written, and what to do. Of inserts only those whose producer gives them
 /// an id have the field: see [`note`].
 pub(super) fn refusal(collection: &Collection, there: &There) -> Option<String> {
-    let why = (collection.kind != WriteKind::Insert).then(|| forbidden(collection, there))??;
+    let why = collection.kind.keyed().is_some().then(|| forbidden(collection, there))??;
     Some(format!(
         "{} has a validator that lets no document have {INGEST} ({why}), where Longshore keeps its version, so every message would become a \
          dead letter: {CURE}",

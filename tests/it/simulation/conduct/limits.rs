@@ -8,7 +8,7 @@ use longshore::message::{Update, Write};
 use longshore::version::Change;
 
 use crate::simulation::fault::Fault;
-use crate::simulation::judge::{DEAD_LETTERS, Subject};
+use crate::simulation::judge::Subject;
 use crate::simulation::life::Life;
 
 use super::Ledger;
@@ -112,7 +112,7 @@ pub fn looks_at_write(
         match (write, subject) {
             (Write::Update(update), _) => updates += update_bytes(update),
             // The record is about as large as the message, which has room for it.
-            (Write::Insert(_), Some((collection, _))) if collection == DEAD_LETTERS => {}
+            (Write::Letter(_), _) => {}
             (Write::Insert(insert), Some(subject)) => {
                 ledger.receipts.made(subject, insert.document.len());
             }

@@ -17,6 +17,10 @@ pub fn subject(collection: &str, write: &Write) -> Option<Subject> {
             content_of(&insert.document)?.to_string()
         }
         Write::Insert(insert) => text_of(&insert.id)?,
+        // Of several that are one message, each is kept by a write of its own.
+        Write::Letter(letter) => {
+            RawDocument::from_bytes(&letter.document).ok()?.get_str("message_id").ok()?.to_owned()
+        }
         Write::Update(update) => text_of(&update.key)?,
     };
     Some((collection.to_owned(), subject))
@@ -54,6 +58,14 @@ pub fn letter_receive_count(document: &Document) -> Option<i64> {
 pub fn letter_message_id(document: &Document) -> Option<String> {
     let Document::Inserted { document, .. } = document else { return None };
     Some(RawDocument::from_bytes(document).ok()?.get_str("message_id").ok()?.to_owned())
+}
+
+/// The messages that were refused as one.
+pub fn letter_message_ids(document: &Document) -> Vec<String> {
+    let Document::Inserted { document, .. } = document else { return Vec::new() };
+    let Ok(record) = mongodb::bson::Document::from_reader(&document[..]) else { return Vec::new() };
+    let ids = record.get_array("message_ids").map(Vec::as_slice).unwrap_or_default();
+    ids.iter().filter_map(|id| Some(id.as_str()?.to_owned())).collect()
 }
 
 /// The contents of `data` and of `extra`.

@@ -9,7 +9,7 @@ use crate::simulation::traffic::{Meaning, Sent};
 
 use super::contents::{content, date, letter_reason, whole_content};
 use super::verdict::{Verdict, stamp_of, version_field};
-use super::{BADGES, DEAD_LETTERS, SHIFTS, dead_letter};
+use super::{BADGES, DEAD_LETTERS, SHIFTS, is_letter_of};
 
 impl Verdict<'_> {
     pub fn ruled(&mut self) {
@@ -110,11 +110,11 @@ impl Verdict<'_> {
     }
 
     fn has_letter(&self, number: usize) -> bool {
-        let (collection, id) = dead_letter(number);
-        debug_assert_eq!(collection, DEAD_LETTERS);
-        self.documents
-            .get(&(collection, id))
-            .is_some_and(|letter| letter_reason(letter).as_deref() == Some("store_rejected"))
+        self.documents.iter().any(|((collection, _), letter)| {
+            collection == DEAD_LETTERS
+                && is_letter_of(letter, number)
+                && letter_reason(letter).as_deref() == Some("store_rejected")
+        })
     }
 }
 

@@ -7,9 +7,11 @@ use crate::simulation::history::History;
 use crate::simulation::store::{Document, Name};
 use crate::simulation::traffic::{Meaning, Sent, Stamp};
 
-use super::contents::{content, date, event_content, letter_body, letter_reason, whole_content};
+use super::contents::{
+    content, date, event_content, letter_body, letter_message_ids, letter_reason, whole_content,
+};
 use super::others::Acts;
-use super::{DEAD_LETTERS, KEYED, dead_letter, named};
+use super::{DEAD_LETTERS, KEYED, is_letter_of, named};
 
 pub struct Verdict<'a> {
     pub(super) history: &'a History,
@@ -224,20 +226,24 @@ impl<'a> Verdict<'a> {
         let mut due = self.letters_due.clone();
         for ((_, id), document) in self.of(DEAD_LETTERS) {
             let reason = letter_reason(document);
-            let number = (0..self.sent.len()).find(|number| dead_letter(*number).1 == *id);
-            let expected = number.and_then(|number| {
-                due.remove(&number)
-                    .or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected"))
-            });
-            if reason.is_none() || reason.as_deref() != expected {
-                self.history.violation(|| format!("the dead letter {id} has the reason {reason:?}, and should have {expected:?}"));
+            let numbers: Vec<_> =
+                (0..self.sent.len()).filter(|number| is_letter_of(document, *number)).collect();
+            if numbers.is_empty() || numbers.len() != letter_message_ids(document).len() {
+                self.history
+                    .violation(|| format!("the dead letter {id} is of no message: {document:?}"));
             }
-            if number.is_some_and(|number| {
-                letter_body(document).as_ref() != Some(&self.sent[number].body)
-            }) {
-                self.history.violation(|| {
-                    format!("the dead letter {id} has not the body that was sent: {document:?}")
-                });
+            for number in numbers {
+                let expected = due
+                    .remove(&number)
+                    .or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected"));
+                if reason.is_none() || reason.as_deref() != expected {
+                    self.history.violation(|| format!("the dead letter {id} of m{number} has the reason {reason:?}, and should have {expected:?}"));
+                }
+                if letter_body(document).as_ref() != Some(&self.sent[number].body) {
+                    self.history.violation(|| {
+                        format!("the dead letter {id} has not the body that was sent: {document:?}")
+                    });
+                }
             }
         }
         if !due.is_empty() {

@@ -12,7 +12,14 @@ use super::Document;
 /// The document after the write, if that changes it, and what is answered.
 pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemOutcome) {
     match (write, before) {
-        (Write::Insert(Insert { document, hash, .. }), None) => (
+        (Write::Letter(letter), Some(Document::Inserted { document: stored, .. })) => {
+            (joined(stored, &letter.document), ItemOutcome::Written)
+        }
+        (
+            Write::Letter(Insert { document, hash, .. })
+            | Write::Insert(Insert { document, hash, .. }),
+            None,
+        ) => (
             Some(Document::Inserted { document: document.clone(), hash: *hash }),
             ItemOutcome::Written,
         ),
@@ -28,7 +35,7 @@ pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, I
         {
             (None, ItemOutcome::AlreadyThere)
         }
-        (Write::Insert(_), Some(_)) => (
+        (Write::Insert(_) | Write::Letter(_), Some(_)) => (
             None,
             ItemOutcome::Rejected(Rejection::new(
                 Reason::IdConflict,
@@ -74,6 +81,48 @@ pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, I
         }
     }
 }
+
+/// The record of a refused message, after the same one was refused once more; `None` where that changes
+/// nothing.
+fn joined(stored: &[u8], again: &[u8]) -> Option<Document> {
+    let read = |bytes| mongodb::bson::Document::from_reader(bytes).expect("BSON");
+    let (stored, again): (mongodb::bson::Document, _) = (read(stored), read(again));
+    let mut joined = stored.clone();
+    let at =
+        |record: &mongodb::bson::Document| *record.get_datetime("dead_lettered").expect("a date");
+    if at(&again) > at(&stored) {
+        for name in OF_REFUSAL {
+            joined.insert(name, again.get(name).expect("each record has it").clone());
+        }
+    }
+    let first = at(&again).min(*stored.get_datetime("first_dead_lettered").expect("a date"));
+    joined.insert("first_dead_lettered", first);
+    let id = again.get("message_id").expect("an id").clone();
+    let ids = joined.get_array_mut("message_ids").expect("a list");
+    if !ids.contains(&id) {
+        ids.push(id);
+        let times = stored.get_i32("times").expect("a number");
+        joined.insert("times", times + 1);
+    }
+    (joined != stored).then(|| Document::Inserted {
+        document: mongodb::bson::serialize_to_vec(&joined).expect("BSON"),
+        hash: None,
+    })
+}
+
+/// What the newest refusal says.
+const OF_REFUSAL: [&str; 10] = [
+    "reason",
+    "text",
+    "place",
+    "place_pattern",
+    "server_code",
+    "route",
+    "type",
+    "key",
+    "users",
+    "dead_lettered",
+];
 
 /// A document but for what the store keeps of its own.
 fn says(document: &[u8]) -> mongodb::bson::Document {

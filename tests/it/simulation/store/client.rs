@@ -179,6 +179,7 @@ impl longshore::store::Store for StoreClient {
 fn owned(writes: &Writes<'_>) -> Vec<Write> {
     match writes {
         Writes::Inserts(inserts) => inserts.iter().copied().cloned().map(Write::Insert).collect(),
+        Writes::Letters(letters) => letters.iter().copied().cloned().map(Write::Letter).collect(),
         Writes::Updates(_, updates) => {
             updates.iter().copied().cloned().map(Write::Update).collect()
         }
@@ -188,6 +189,7 @@ fn owned(writes: &Writes<'_>) -> Vec<Write> {
 fn names(writes: &[Write]) -> String {
     let name = |write: &Write| match write {
         Write::Insert(insert) => format!("insert {}", insert.id),
+        Write::Letter(letter) => format!("letter {}", letter.id),
         Write::Update(update) => format!("update {}", update.key),
     };
     writes.iter().map(name).collect::<Vec<_>>().join(", ")
