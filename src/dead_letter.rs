@@ -1,9 +1,9 @@
 //! The dead letter: a record of a refused message, with its reason and all that is needed to find,
 //! understand and replay it.
 //!
-//! It is one more insert, into the lane of the dead-letter collection. Its `_id` is made of the
-//! queue's ARN and the message id, so that a crash between record and delete doubles nothing: the
-//! second record finds the first there already.
+//! It is one more write, into the lane of the dead-letter collection. Its `_id` is made of
+//! who sent the message when and of what it says, so that a crash between record and delete doubles
+//! nothing, and a message that was put back and is refused again joins its first record.
 //!
 //! - [`record`](Record) is the document, field by field.
 //! - [`Glimpse`] is what could still be read of a message that was refused.
@@ -11,6 +11,7 @@
 //! - [`collection()`] is where the records stand, with the indexes by which they are found: by
 //!   [`search`], and in [`group`]s that failed alike.
 
+mod alike;
 mod collection;
 mod glimpse;
 pub mod group;
@@ -208,7 +209,6 @@ mod tests {
             None,
         )
         .await;
-        assert_eq!(first.get_str("_id").ok(), Some("arn:aws:sqs:eu-west-1:1:portal/m-1"));
         assert_eq!(first.get("_id"), again.get("_id"));
         assert_eq!(
             (first.get_str("body").ok(), first.get_str("reason").ok()),
@@ -230,16 +230,19 @@ mod tests {
         let record = record(said, None).await;
         let dead_lettered = *record.get_datetime("dead_lettered").expect("a time");
         let sent = DateTime::from_millis(1_795_341_600_000);
+        let id = record.get_str("_id").expect("an id");
         let binary = Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] };
         let expected = doc! {
-            "_id": "arn:aws:sqs:eu-west-1:1:portal/m-1", "schema_version": 2_i32,
+            "_id": id, "schema_version": 3_i32,
             "reason": "bad_json", "text": "the body is not JSON",
             "place": "items[3]", "place_pattern": "items[]", "server_code": null, "route": null,
             "type": "event", "key": null, "users": [7_i32], "sender": "AIDASOMEBODY",
-            "queue": "arn:aws:sqs:eu-west-1:1:portal", "message_id": "m-1", "part": 0_i32,
+            "queue": "arn:aws:sqs:eu-west-1:1:portal", "message_id": "m-1",
+            "message_ids": ["m-1"], "times": 1_i32, "part": 0_i32, "origin_identity": "queue",
             "origin_time": sent, "origin_nanos": 0_i32,
             "origin_sequence": "18446744073709551616", "origin_id": "m-1", "sent": sent,
-            "dead_lettered": dead_lettered, "receive_count": 1_i64, "message_group": "g",
+            "dead_lettered": dead_lettered, "first_dead_lettered": dead_lettered,
+            "stands": true, "replays": [], "receive_count": 1_i64, "message_group": "g",
             "sequence": "18446744073709551616", "trace": TRACE,
             "trace_id": "0af7651916cd43dd8448eb211c80319c",
             "attributes": [{ "name": "a.b", "value": binary }, { "name": "traceparent", "value": TRACE }],

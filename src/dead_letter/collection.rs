@@ -23,7 +23,7 @@ pub struct DeadLettersConfig {
 
 /// What is looked for beside the newest: what failed alike, and so has one cause; what is of one
 /// person, who may want it erased; and one message that a log line names.
-const FOUND_BY: [&[&str]; 3] = [&group::INDEX, &["users"], &["message_id"]];
+const FOUND_BY: [&[&str]; 3] = [&group::INDEX, &["users"], &["message_ids"]];
 
 /// The order in which they are looked at: the newest first.
 #[must_use]

@@ -1,59 +1,17 @@
 //! Dead letters that failed alike, and so have one cause.
 
 use bson::{Bson, Document, doc};
-use sha2::{Digest, Sha256};
 
+pub use super::alike::Alike;
+use super::search::{Search, Standing};
 use crate::time::Time;
-
-/// Hex digits of a group's id. That two groups have one takes whoever wants it four billion tries, and
-/// then the id is refused: it is no secret, and no proof.
-const ID_DIGITS: usize = 16;
-
-/// What letters of one group have in common.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Alike {
-    pub reason: String,
-    /// With `[]` for any item of an array.
-    pub place: Option<String>,
-    pub kind: Option<String>,
-    pub sender: Option<String>,
-}
-
-impl Alike {
-    /// The group's id: the same on every machine, and made of nothing that a sender could make a
-    /// command of.
-    #[must_use]
-    pub fn id(&self) -> String {
-        let mut hash = Sha256::new();
-        for text in
-            [Some(&self.reason), self.place.as_ref(), self.kind.as_ref(), self.sender.as_ref()]
-        {
-            // What is absent is no empty text, and no text ends where the next begins.
-            hash.update([u8::from(text.is_some())]);
-            hash.update(text.map_or(0, String::len).to_le_bytes());
-            hash.update(text.map(String::as_str).unwrap_or_default());
-        }
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash.finalize()[..8]);
-        format!("{:0ID_DIGITS$x}", u64::from_be_bytes(first))
-    }
-
-    /// As a filter of the collection.
-    #[must_use]
-    pub fn filter(&self) -> Document {
-        doc! {
-            "reason": &self.reason, "place_pattern": self.place.as_deref(),
-            "type": self.kind.as_deref(), "sender": self.sender.as_deref(),
-        }
-    }
-}
 
 /// All letters that failed alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub alike: Alike,
     pub letters: u64,
-    /// When the first and the last of them was dead-lettered.
+    /// When one of them was first dead-lettered, and when one was last.
     pub first: Time,
     pub last: Time,
     /// The message id of the last.
@@ -61,8 +19,16 @@ pub struct Group {
 }
 
 /// Keys of the index that has all that groups are made of: nothing else need be read.
-pub const INDEX: [&str; 6] =
-    ["reason", "place_pattern", "type", "sender", "dead_lettered", "message_id"];
+pub const INDEX: [&str; 8] = [
+    "reason",
+    "place_pattern",
+    "type",
+    "sender",
+    "dead_lettered",
+    "first_dead_lettered",
+    "stands",
+    "message_id",
+];
 
 /// The same as the server is told of it.
 #[must_use]
@@ -70,23 +36,35 @@ pub fn index() -> Document {
     INDEX.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect()
 }
 
-/// The stages that make the groups of those letters that `filter` finds: `most` of them at most, the one
+/// The stages that make the groups of those letters that `search` finds: `most` of them at most, the one
 /// that was added to last first; or all, in no order.
 #[must_use]
-pub fn stages(filter: Document, most: Option<u32>) -> Vec<Document> {
+pub fn stages(search: &Search, most: Option<u32>) -> Vec<Document> {
     // A record of an earlier schema version lacks the field: that is the same as null.
     let or_null = |field: &str| doc! { "$ifNull": [field, null] };
-    let alike = doc! {
+    let mut alike = doc! {
         "reason": "$reason", "place": or_null("$place_pattern"), "type": or_null("$type"),
         "sender": or_null("$sender"),
     };
     // Of two documents the one whose first field is the greater is the greater.
     let last = doc! { "$max": { "at": "$dead_lettered", "message_id": "$message_id" } };
+    // Which of them are meant is said after this: for a field that may be missing the server would read every
+    // letter.
+    let stands = match search.standing {
+        Standing::Stands => Some(true),
+        Standing::Replayed => Some(false),
+        Standing::Either => None,
+    };
+    if stands.is_some() {
+        alike.insert("stands", doc! { "$ne": ["$stands", false] });
+    }
     let group = doc! {
         "_id": alike, "letters": { "$sum": 1_i64 },
-        "first": { "$min": "$dead_lettered" }, "last": last,
+        "first": { "$min": { "$ifNull": ["$first_dead_lettered", "$dead_lettered"] } }, "last": last,
     };
-    let mut stages = vec![doc! { "$match": filter }, doc! { "$group": group }];
+    let found = search.clone().either().filter();
+    let mut stages = vec![doc! { "$match": found }, doc! { "$group": group }];
+    stages.extend(stands.map(|stands| doc! { "$match": { "_id.stands": stands } }));
     if let Some(most) = most {
         let sort = doc! { "last": -1, "_id": 1 };
         stages.extend([doc! { "$sort": sort }, doc! { "$limit": i64::from(most) }]);
@@ -137,21 +115,6 @@ mod tests {
             kind: Some("event".to_owned()),
             sender: sender.map(str::to_owned),
         }
-    }
-
-    #[test]
-    fn each_group_has_an_id_of_its_own_that_stays_the_same() {
-        let ids = [
-            alike(None, None).id(),
-            alike(Some(""), None).id(),
-            alike(None, Some("")).id(),
-            alike(Some("a"), Some("b")).id(),
-            alike(Some("ab"), Some("")).id(),
-        ];
-        let each: std::collections::BTreeSet<_> = ids.iter().collect();
-        assert_eq!(each.len(), ids.len());
-        assert!(ids.iter().all(|id| id.len() == ID_DIGITS));
-        assert_eq!(alike(Some("a"), Some("b")).id(), ids[3]);
     }
 
     #[test]

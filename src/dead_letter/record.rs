@@ -86,7 +86,7 @@ impl Record {
             record.date("sent", message.sent_ms);
             record.date("dead_lettered", self.dead_lettered_ms);
             record.date("first_dead_lettered", self.dead_lettered_ms);
-            record.null("replayed");
+            record.boolean("stands", true);
             record.list("replays", |_| {});
             record.int64("receive_count", i64::from(message.receive_count));
             let fifo = message.fifo.as_ref();

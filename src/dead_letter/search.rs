@@ -3,7 +3,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
-use super::group::Alike;
+use super::alike::Alike;
 use crate::message::Reason;
 
 /// Those of which all that is given here is true; all, where nothing is.
@@ -22,13 +22,27 @@ pub struct Search {
     /// Dead-lettered before then.
     pub until_ms: Option<i64>,
     pub alike: Option<Alike>,
+    pub standing: Standing,
+}
+
+/// Whether a letter waits for somebody to do something about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    #[default]
+    Stands,
+    /// It was replayed, and was not refused again since.
+    Replayed,
+    Either,
 }
 
 impl Search {
-    /// Whether all are meant.
+    /// Whether all are meant, or all that stand.
     #[must_use]
     pub fn is_for_all(&self) -> bool {
-        *self == Self::default()
+        let standing =
+            if self.standing == Standing::Either { Standing::Stands } else { self.standing };
+        Self { standing, ..self.clone() } == Self::default()
     }
 
     /// Leaves out what is dead-lettered from now on, and says until when that is, in milliseconds since
@@ -38,6 +52,12 @@ impl Search {
         let until_ms = self.until_ms.map_or(now_ms, |until_ms| until_ms.min(now_ms));
         self.until_ms = Some(until_ms);
         until_ms
+    }
+
+    /// The same whether it stands or not.
+    #[must_use]
+    pub fn either(self) -> Self {
+        Self { standing: Standing::Either, ..self }
     }
 
     /// Whether the index of the groups has all that is looked for.
@@ -68,6 +88,12 @@ impl Search {
         let date = |ms: i64| DateTime::from_millis(ms);
         all.extend(self.since_ms.map(|ms| doc! { "dead_lettered": { "$gte": date(ms) } }));
         all.extend(self.until_ms.map(|ms| doc! { "dead_lettered": { "$lt": date(ms) } }));
+        match self.standing {
+            // A record of an earlier schema version lacks the field.
+            Standing::Stands => all.push(doc! { "stands": { "$ne": false } }),
+            Standing::Replayed => all.push(doc! { "stands": false }),
+            Standing::Either => {}
+        }
         if !all.is_empty() {
             filter.insert("$and", all);
         }
@@ -75,10 +101,16 @@ impl Search {
     }
 }
 
-/// One letter, by the `_id` of its record or by the id of its message.
+/// One letter, by the `_id` of its record or by the id of a message that was refused.
 #[must_use]
 pub fn of_id(id: &str) -> Document {
-    doc! { "$or": [{ "_id": id }, { "message_id": id }] }
+    doc! { "$or": [{ "_id": id }, { "message_ids": id }] }
+}
+
+/// The same of records of an earlier schema version, which have one message alone and no index by it.
+#[must_use]
+pub fn of_earlier_id(id: &str) -> Document {
+    doc! { "message_id": id }
 }
 
 /// The keys that are written so, and in no other way: 007 is not 7.
@@ -99,7 +131,13 @@ mod tests {
     #[test]
     fn nothing_given_means_all() {
         assert!(Search::default().is_for_all());
-        assert_eq!(Search::default().filter(), doc! {});
+        let either = Search { standing: Standing::Either, ..Search::default() };
+        assert!(either.is_for_all());
+        assert_eq!(either.filter(), doc! {});
+        assert_eq!(Search::default().filter(), doc! { "$and": [{ "stands": { "$ne": false } }] });
+        let replayed = Search { standing: Standing::Replayed, ..Search::default() };
+        assert!(!replayed.is_for_all());
+        assert_eq!(replayed.filter(), doc! { "$and": [{ "stands": false }] });
     }
 
     #[test]
@@ -111,7 +149,9 @@ mod tests {
             ..Search::default()
         };
         let since = doc! { "dead_lettered": { "$gte": DateTime::from_millis(5) } };
-        let expected = doc! { "$and": [{ "reason": "bad_time" }, { "type": "event" }, since] };
+        let stands = doc! { "stands": { "$ne": false } };
+        let expected =
+            doc! { "$and": [{ "reason": "bad_time" }, { "type": "event" }, since, stands] };
         assert_eq!(search.filter(), expected);
     }
 
@@ -122,7 +162,7 @@ mod tests {
             Search { alike: Some(alike), user: Some("ada".to_owned()), ..Search::default() };
         let expected = doc! {
             "reason": "bad_time", "place_pattern": null, "type": null, "sender": null,
-            "$and": [{ "users": { "$in": ["ada"] } }],
+            "$and": [{ "users": { "$in": ["ada"] } }, { "stands": { "$ne": false } }],
         };
         assert_eq!(search.filter(), expected);
     }

@@ -11,6 +11,7 @@ use clap::Args;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::cli::extended_json;
+use crate::dead_letter::search::Standing;
 use crate::mongo_manager::{Documents, MongoManagerError};
 
 use super::shown;
@@ -22,7 +23,7 @@ use super::which::Which;
   longshore dead-letters export --group 5f2c91d07a3be846 | jq -r .body
   longshore dead-letters export --reason bad_json --since 7d --out bad.ndjson
 
-Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first. What is dead-lettered after the command began is left out, and it \
+Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first, those that were replayed too. What is dead-lettered after the command began is left out, and it \
 says until when it looked. `purge --exported` deletes the letters of such a file, and no other. A file is made as a whole or not at all, and readable for its owner alone; one that is there is left as it is, and the command fails.")]
 pub struct ExportArgs {
     #[command(flatten)]
@@ -35,7 +36,7 @@ pub struct ExportArgs {
 /// # Errors
 /// Where the database cannot be asked, or the file cannot be made or written.
 pub async fn export(letters: &Documents, args: ExportArgs) -> Result<ExitCode> {
-    let mut search = args.which.search(letters).await?;
+    let mut search = args.which.search(letters, Standing::Either).await?;
     let until = shown::time(search.before_now());
     let filter = search.filter();
     let written = if let Some(path) = &args.out {

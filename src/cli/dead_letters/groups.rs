@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::output::{self, Output};
 use crate::dead_letter::group::Group;
+use crate::dead_letter::search::Standing;
 use crate::mongo_manager::Documents;
 
 use super::shown;
@@ -21,7 +22,7 @@ use super::which::{self, Which};
   longshore dead-letters groups --since 1d
   longshore dead-letters groups --json | jq 'select(.letters > 100)'
 
-The group that was added to last comes first. `first` is when it was new, `sample` the message id of its newest letter. In a place, [] stands for any item of a list.")]
+The group that was added to last comes first. `first` is when it was new, `sample` the message id of its newest letter. What was replayed and was not refused again is left out: --replayed shows it. In a place, [] stands for any item of a list.")]
 pub struct GroupsArgs {
     #[command(flatten)]
     which: Which,
@@ -36,7 +37,7 @@ pub struct GroupsArgs {
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn groups(letters: &Documents, args: GroupsArgs) -> Result<ExitCode> {
-    let search = args.which.search(letters).await?;
+    let search = args.which.search(letters, Standing::Stands).await?;
     let groups = which::groups(letters, &search, Some(args.limit)).await?;
     match Output::json_if(args.json) {
         Output::People if groups.is_empty() => output::print("no dead letters"),

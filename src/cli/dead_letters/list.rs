@@ -8,6 +8,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 
 use crate::cli::output::{self, Output};
+use crate::dead_letter::search::Standing;
 use crate::mongo_manager::Documents;
 
 use super::shown;
@@ -19,7 +20,7 @@ use super::which::Which;
   longshore dead-letters list --type event --since 2026-11-28T10:00:00Z --limit 100
   longshore dead-letters list --user 123 --json | jq -r .message_id
 
-Bodies and attributes are not shown: `export` has them.")]
+What was replayed and was not refused again is left out: --replayed shows it. Bodies and attributes are not shown: `export` has them.")]
 pub struct ListArgs {
     #[command(flatten)]
     which: Which,
@@ -37,7 +38,7 @@ const UNSHOWN: [&str; 2] = ["body", "attributes"];
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn list(letters: &Documents, args: ListArgs) -> Result<ExitCode> {
-    let filter = args.which.search(letters).await?.filter();
+    let filter = args.which.search(letters, Standing::Stands).await?.filter();
     let found = letters.find(filter.clone(), shown::newest(), args.limit, &UNSHOWN).await?;
     match Output::json_if(args.json) {
         Output::People if found.is_empty() => output::print("no dead letters"),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::exit::EXIT_FOUND;
 use crate::cli::output::Output;
+use crate::dead_letter::search::Standing;
 use crate::mongo_manager::Documents;
 
 use super::exported;
@@ -22,9 +23,10 @@ use super::which::Which;
   longshore dead-letters purge --user 123 --yes
   longshore dead-letters purge --until 2026-09-01T00:00:00Z --yes
   longshore dead-letters purge --exported letters.ndjson
+  longshore dead-letters purge --replayed --until 7d
   longshore dead-letters purge --all
 
-They are gone for good. --exported deletes the letters of a file that `export` has written, and no other. What is dead-lettered after the command began stays. On a terminal you are asked, elsewhere --yes says that it is meant. \
+They are gone for good, those that were replayed too. --exported deletes the letters of a file that `export` has written, and no other. What is dead-lettered after the command began stays. On a terminal you are asked, elsewhere --yes says that it is meant. \
 With --user it also says how many letters name no user at all, because they could not be decoded, or what stands in the fields of `dead_letters.user_fields` is no key: theirs may be among them. What a worker is about to write is not there yet.
 
 Exit status: 0 if all were deleted, 1 if you said no, 2 if they could not be.")]
@@ -81,7 +83,7 @@ async fn meant(
     exported: Option<&Path>,
     all: bool,
 ) -> Result<Vec<Document>> {
-    let mut search = which.search(letters).await?;
+    let mut search = which.search(letters, Standing::Either).await?;
     match (exported, search.is_for_all(), all) {
         (Some(path), true, _) => return Ok(exported::filters(&exported::read(path)?)),
         (None, true, false) => bail!(

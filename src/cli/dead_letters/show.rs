@@ -33,9 +33,13 @@ pub struct ShowArgs {
 }
 
 /// Fields that are shown to people, in this order, where they hold something.
-const SHOWN: [&str; 13] = [
+const SHOWN: [&str; 17] = [
     "message_id",
+    "_id",
     "dead_lettered",
+    "first_dead_lettered",
+    "times",
+    "message_ids",
     "sent",
     "receive_count",
     "route",
@@ -52,14 +56,18 @@ const SHOWN: [&str; 13] = [
 /// # Errors
 /// Where there is none, or the database cannot be asked.
 pub async fn show(config: &Config, letters: &Documents, args: ShowArgs) -> Result<ExitCode> {
-    let found = letters.find(search::of_id(&args.id), shown::newest(), 2, &[]).await?;
+    let find = async |filter| letters.find(filter, shown::newest(), 2, &[]).await;
+    let mut found = find(search::of_id(&args.id)).await?;
+    if found.is_empty() {
+        found = find(search::of_earlier_id(&args.id)).await?;
+    }
     let record = match &found[..] {
         [] => {
             bail!("there is no dead letter {:?}: `longshore dead-letters list` lists them", args.id)
         }
         [record] => record,
         [one, other, ..] => bail!(
-            "several queues have had a message {:?}: give the _id of the record, such as {:?} or {:?}",
+            "several records are of a message {:?}: give the _id of the record, such as {:?} or {:?}",
             args.id,
             shown::field(one, "_id"),
             shown::field(other, "_id")

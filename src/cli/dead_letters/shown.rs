@@ -9,7 +9,7 @@ use crate::cli::output::{self, harmless};
 use crate::dead_letter;
 
 /// Fields of a record that tell one from another; the rest is in `export`.
-const TOLD: [&str; 11] = [
+const TOLD: [&str; 13] = [
     "dead_lettered",
     "reason",
     "text",
@@ -21,6 +21,8 @@ const TOLD: [&str; 11] = [
     "sender",
     "message_id",
     "trace_id",
+    "times",
+    "stands",
 ];
 
 /// The order in which they are shown: the newest first.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::units;
 use crate::dead_letter::group::{self, Alike, Group};
-use crate::dead_letter::search::Search;
+use crate::dead_letter::search::{Search, Standing};
 use crate::message::Reason;
 use crate::mongo_manager::{Documents, MongoManagerError};
 use crate::time::{self, Time};
@@ -41,14 +41,18 @@ pub struct Which {
     /// Dead-lettered before then
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<i64>,
+    /// Only those that were replayed, and were not refused again since
+    #[arg(long)]
+    replayed: bool,
 }
 
 impl Which {
-    /// What is to be looked for.
+    /// What is to be looked for. Where --replayed does not say it, `standing` says whether those are meant
+    /// that were replayed.
     ///
     /// # Errors
     /// Where no group has the id that is given, or the database cannot be asked for it.
-    pub async fn search(self, letters: &Documents) -> Result<Search> {
+    pub async fn search(self, letters: &Documents, standing: Standing) -> Result<Search> {
         let alike = match &self.group {
             Some(id) => Some(group_of(letters, id).await?),
             None => None,
@@ -63,6 +67,7 @@ impl Which {
             since_ms: self.since,
             until_ms: self.until,
             alike,
+            standing: if self.replayed { Standing::Replayed } else { standing },
         })
     }
 
@@ -83,12 +88,13 @@ pub async fn groups(
     most: Option<u32>,
 ) -> Result<Vec<Group>, MongoManagerError> {
     let index = search.is_of_group_index().then(group::index);
-    let made = letters.aggregate(group::stages(search.filter(), most), index).await?;
+    let made = letters.aggregate(group::stages(search, most), index).await?;
     Ok(made.iter().filter_map(Group::of).collect())
 }
 
 async fn group_of(letters: &Documents, id: &str) -> Result<Alike> {
-    let groups = groups(letters, &Search::default(), None).await?;
+    let all = Search { standing: Standing::Either, ..Search::default() };
+    let groups = groups(letters, &all, None).await?;
     let mut named = groups.into_iter().map(|group| group.alike).filter(|alike| alike.id() == id);
     match (named.next(), named.next()) {
         (Some(alike), None) => Ok(alike),

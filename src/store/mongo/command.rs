@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::guard::{Form, Target};
-use super::letters;
+use super::letter;
 use crate::bson::{DOCUMENT_BYTES_MAX, Doc, Fields, List, document};
 use crate::message::{Insert, Update, Write};
 use crate::store::{Acknowledgement, WriteConcern};
@@ -106,9 +106,9 @@ pub fn letters<'a>(
     concern: &WriteConcern,
     letters: impl Iterator<Item = &'a Insert> + Clone,
 ) -> Batch {
-    let room = room(letters.clone().map(letters::bytes));
-    command("update", "updates", collection, concern, room, letters, |list, letter| {
-        list.doc(|statement| letters::statement(statement, letter));
+    let room = room(letters.clone().map(letter::bytes));
+    command("update", "updates", collection, concern, room, letters, |list, one| {
+        list.doc(|statement| letter::statement(statement, one));
     })
 }
 
@@ -117,7 +117,7 @@ pub fn bytes(write: &Write) -> usize {
     match write {
         Write::Insert(insert) => insert_bytes(insert),
         Write::Update(update) => update_bytes(update),
-        Write::Letter(letter) => letters::bytes(letter),
+        Write::Letter(one) => letter::bytes(one),
     }
 }
 

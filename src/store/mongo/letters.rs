@@ -1,151 +1,13 @@
-//! The statement of a dead letter: the record is made where there is none of the same message, and
-//! joins it where there is.
-//!
-//! ```text
-//! { q: {_id: id}, u: [{$replaceWith: {$cond: [absent, record, {$mergeObjects: ["$$ROOT", newer, joined]}]}}], upsert: true }
-//! ```
-//!
-//! A message that was put back and is refused again has the identity and the content that it had, and
-//! so the `_id` ([`Record`](crate::dead_letter::Record)). The record keeps the message as it came first, the reason
-//! of the newest refusal, and the ids of the messages that were refused. A redelivery is a message
-//! that is among these already, and changes nothing; nor does the order in which they come. Values
-//! are literals. Only operators of MongoDB 4.4 are used.
+//! Dead letters: made, or joined with what is there.
 
-use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-
-use super::command::{Batch, letters};
+use super::command;
 use super::fault::{self, Refusal};
 use super::{Applied, MongoStore, refused_item};
-use crate::bson::{Doc, List};
 use crate::message::Insert;
 use crate::store::{Collection, ItemOutcome};
 
-/// Ids of messages that a record keeps, the newest: a message may be put back any number of times, and a
-/// record must not outgrow a document for it. `times` goes on.
-const MESSAGE_IDS_MAX: i32 = 100;
-
-/// Replays that a record keeps, the newest.
-const REPLAYS_MAX: i32 = 100;
-
-/// What the newest refusal says of a message. The rest is the message, as it came first.
-const OF_REFUSAL: [&str; 11] = [
-    "schema_version",
-    "reason",
-    "text",
-    "place",
-    "place_pattern",
-    "server_code",
-    "route",
-    "type",
-    "key",
-    "users",
-    "dead_lettered",
-];
-
-/// Bytes of the statement beside the record, and what of it stands there twice.
-pub fn bytes(letter: &Insert) -> usize {
-    const STATEMENT_BYTES: usize = 2_048;
-    STATEMENT_BYTES + letter.document.len() + of_refusal(&letter.document).as_bytes().len()
-}
-
-/// Writes the elements of one statement.
-pub fn statement(statement: &mut Doc<'_>, letter: &Insert) {
-    let record = &letter.document;
-    statement.doc("q", |filter| filter.value("_id", &letter.id));
-    statement.list("u", |stages| {
-        stages.doc(|stage| {
-            stage.doc("$replaceWith", |replace| {
-                replace.list("$cond", |cond| {
-                    cond.encoded(&encoded(&doc! { "$ne": [{ "$type": "$message_ids" }, "array"] }));
-                    cond.doc(|made| made.encoded("$literal", record));
-                    cond.doc(|joined| {
-                        joined.list("$mergeObjects", |merge| {
-                            merge.text("$$ROOT");
-                            newer(merge, record);
-                            merge.encoded(&encoded(&joined_fields(record)));
-                        });
-                    });
-                });
-            });
-        });
-    });
-    statement.boolean("upsert", true);
-}
-
-/// What the record says of its refusal, if that is newer than what is known.
-fn newer(merge: &mut List<'_>, record: &[u8]) {
-    let at = field(record, "dead_lettered");
-    merge.doc(|newer| {
-        newer.list("$cond", |cond| {
-            cond.encoded(&encoded(&doc! { "$gt": [at, "$dead_lettered"] }));
-            cond.doc(|literal| literal.encoded("$literal", of_refusal(record).as_bytes()));
-            cond.doc(|_| {});
-        });
-    });
-}
-
-/// What both have a share in.
-fn joined_fields(record: &[u8]) -> Document {
-    let message_id = doc! { "$literal": field(record, "message_id") };
-    let is_known = doc! { "$in": [&message_id, "$message_ids"] };
-    let with_it = doc! { "$concatArrays": ["$message_ids", [&message_id]] };
-    let ids =
-        doc! { "$cond": [&is_known, "$message_ids", { "$slice": [with_it, -MESSAGE_IDS_MAX] }] };
-    doc! {
-        "first_dead_lettered": { "$min": ["$first_dead_lettered", field(record, "first_dead_lettered")] },
-        "message_ids": &ids,
-        "times": { "$add": [{ "$cond": [{ "$isNumber": "$times" }, "$times", 1] }, { "$cond": [&is_known, 0, 1] }] },
-        "replayed": replayed(ids),
-    }
-}
-
-/// When the record's message was put back; `null` where it was never put back, or what was sent then was
-/// refused in its turn.
-fn replayed(message_ids: Document) -> Document {
-    doc! { "$let": {
-        "vars": { "last": { "$arrayElemAt": [list("$replays"), -1] }, "ids": message_ids },
-        "in": { "$cond": [{ "$in": ["$$last.message_id", "$$ids"] }, null, { "$ifNull": ["$$last.at", null] }] },
-    } }
-}
-
-/// The stages that mark a record as put back. `replay` has `at`, and `message_id` where a queue gave one: if
-/// that message was refused before the mark came, the letter stands as it did.
-#[must_use]
-pub fn mark(replay: Document) -> Vec<Document> {
-    let replays = doc! { "$concatArrays": [list("$replays"), [{ "$literal": replay }]] };
-    let replays = doc! { "$slice": [replays, -REPLAYS_MAX] };
-    vec![
-        doc! { "$set": { "replays": replays } },
-        doc! { "$set": { "replayed": replayed(list("$message_ids")) } },
-    ]
-}
-
-/// A list that another program may have made something else of.
-fn list(field: &str) -> Document {
-    doc! { "$cond": [{ "$isArray": field }, field, []] }
-}
-
-fn encoded(document: &Document) -> Vec<u8> {
-    bson::serialize_to_vec(document).expect("it is made of a few values")
-}
-
-/// A field of a record; `null` where it has none, which none of ours does.
-fn field(record: &[u8], name: &str) -> Bson {
-    let value = RawDocument::from_bytes(record).ok().and_then(|record| record.get(name).ok()?);
-    value.and_then(|value| Bson::try_from(value).ok()).unwrap_or(Bson::Null)
-}
-
-fn of_refusal(record: &[u8]) -> RawDocumentBuf {
-    let mut fields = RawDocumentBuf::new();
-    for (name, value) in RawDocument::from_bytes(record).into_iter().flatten().flatten() {
-        if OF_REFUSAL.contains(&name.as_str()) {
-            fields.append(name, value);
-        }
-    }
-    fields
-}
-
 impl MongoStore {
+    /// Keeps dead letters, each on its own.
     pub(super) async fn keep(
         &self,
         collection: &Collection,
@@ -154,8 +16,11 @@ impl MongoStore {
         let mut items = vec![ItemOutcome::Written; all.len()];
         let mut sent = 0;
         while sent < all.len() {
-            let batch: Batch =
-                letters(&collection.name, &collection.write_concern, all[sent..].iter().copied());
+            let batch = command::letters(
+                &collection.name,
+                &collection.write_concern,
+                all[sent..].iter().copied(),
+            );
             let first = sent;
             sent += batch.writes;
             let Some(answer) = self.send(collection, batch, &mut items[first..sent]).await? else {

@@ -310,7 +310,7 @@ async fn groups_are_made_of_an_index_alone() {
     let explain = doc! {
         "explain": {
             "aggregate": "dead_letters", "cursor": {}, "hint": keys,
-            "pipeline": longshore::dead_letter::group::stages(doc! {}, Some(50)),
+            "pipeline": longshore::dead_letter::group::stages(&longshore::dead_letter::search::Search::default(), Some(50)),
         },
         "verbosity": "executionStats",
     };
