@@ -11,6 +11,7 @@
 //! - [`collection()`] is where the records stand, with the indexes by which they are found: by
 //!   [`search`], and in [`group`]s that failed alike.
 
+mod again;
 mod alike;
 mod collection;
 mod glimpse;
@@ -28,6 +29,7 @@ use crate::message::{Origin, QueueMessage, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::telemetry::signals::{MessageRejected, RejectedLeft};
 
+pub use again::{again, rename};
 pub use collection::{DeadLettersConfig, collection, newest, samples};
 pub use glimpse::Glimpse;
 pub use original::message_of;

@@ -1,10 +1,13 @@
 //! `longshore dead-letters`: what was refused, why, and what becomes of it.
 
+mod asked;
+mod edit;
 mod export;
 mod exported;
 mod groups;
 mod list;
 mod purge;
+mod replay;
 mod show;
 mod shown;
 mod which;
@@ -42,6 +45,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Write them whole, as NDJSON
     Export(export::ExportArgs),
+    /// Put them back, as the messages that they were
+    Replay(replay::ReplayArgs),
     /// Delete them for good
     Purge(purge::PurgeArgs),
 }
@@ -57,6 +62,7 @@ pub async fn dead_letters(config: Config, args: DeadLettersArgs) -> Result<ExitC
         Command::List(args) => list::list(&letters, args).await,
         Command::Show(args) => show::show(&config, &letters, args).await,
         Command::Export(args) => export::export(&letters, args).await,
+        Command::Replay(args) => replay::replay(&config, &manager, &letters, args).await,
         Command::Purge(args) => purge::purge(&letters, args).await,
     }
 }

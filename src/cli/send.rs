@@ -1,11 +1,11 @@
 //! `longshore send`: NDJSON into the queue, as a producer that a worker can trust with identities.
 
-mod batches;
-mod delivery;
+pub(in crate::cli) mod batches;
+pub(in crate::cli) mod delivery;
 mod identity;
 mod lines;
 mod message;
-mod pace;
+pub(in crate::cli) mod pace;
 mod report;
 mod source;
 

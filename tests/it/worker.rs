@@ -12,5 +12,6 @@ mod index_watch;
 mod interruptions;
 mod newest;
 mod producers;
+mod replay;
 mod servers;
 mod wrapped;

@@ -1,6 +1,5 @@
 //! `longshore dead-letters purge`: deletes them for good.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +13,7 @@ use crate::cli::output::Output;
 use crate::dead_letter::search::Standing;
 use crate::mongo_manager::Documents;
 
+use super::asked;
 use super::exported;
 use super::which::Which;
 
@@ -55,14 +55,12 @@ pub async fn purge(letters: &Documents, args: PurgeArgs) -> Result<ExitCode> {
     let is_of_user = args.which.user().is_some();
     let filters = meant(letters, args.which, args.exported.as_deref(), args.all).await?;
     if !args.yes {
-        if !io::stdin().is_terminal() {
-            bail!("nobody can be asked here: --yes says that it is meant");
-        }
+        asked::check()?;
         let mut found = 0;
         for filter in &filters {
             found += letters.count(filter.clone()).await?;
         }
-        if !is_meant(found)? {
+        if !asked::is_meant(&format!("Delete {found} dead letters for good?"))? {
             say(output, 0, None);
             return Ok(ExitCode::from(EXIT_FOUND));
         }
@@ -114,13 +112,4 @@ fn say(output: Output, purged: u64, without_user: Option<u64>) {
         },
         || json!({ "purged": purged, "without_user": without_user }),
     );
-}
-
-/// Asks at the terminal, beside what goes to standard output.
-fn is_meant(letters: u64) -> io::Result<bool> {
-    let mut answer = String::new();
-    eprint!("Delete {letters} dead letters for good? [y/N] ");
-    io::stderr().flush()?;
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

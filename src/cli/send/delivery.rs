@@ -14,8 +14,9 @@ use super::batches::Numbered;
 
 /// What became of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Delivered {
-    pub sent: u64,
+pub(in crate::cli) struct Delivered {
+    /// Line of each message that was sent, and the id that the queue gave it.
+    pub sent: Vec<(u64, String)>,
     /// Line and reason of each message that could not be sent.
     pub failed: Vec<(u64, String)>,
     /// No further batch would fare better: the queue is gone, or does not let us send.
@@ -25,7 +26,7 @@ pub(super) struct Delivered {
 /// Sends a batch, and what is left of it again, until `retry.budget` is spent.
 ///
 /// A message whose answer was lost may be sent twice; its `longshore-id` then tells that it is one.
-pub(super) async fn deliver(
+pub(in crate::cli) async fn deliver(
     batch: Vec<Numbered>,
     retry: &RetryConfig,
     clock: Arc<dyn Clock>,
@@ -48,7 +49,7 @@ pub(super) async fn deliver(
         let mut left = Vec::new();
         for ((line, message), outcome) in lines.into_iter().zip(messages).zip(outcomes) {
             match outcome {
-                SendOutcome::Sent { .. } => delivered.sent += 1,
+                SendOutcome::Sent { message_id } => delivered.sent.push((line, message_id)),
                 SendOutcome::Refused(reason) => delivered.failed.push((line, reason)),
                 SendOutcome::Failed(reason) => left.push((line, message, reason)),
             }
@@ -113,7 +114,8 @@ mod tests {
         .await;
         assert_eq!(*calls.borrow(), ["1,2,3", "2", "2"]);
         let failed = vec![(3, "InvalidMessageContents".to_owned())];
-        assert_eq!(delivered, Delivered { sent: 2, failed, is_hopeless: false });
+        let sent = vec![(1, "m".to_owned()), (2, "m".to_owned())];
+        assert_eq!(delivered, Delivered { sent, failed, is_hopeless: false });
     }
 
     #[tokio::test(start_paused = true)]
@@ -122,7 +124,7 @@ mod tests {
         let fault = |kind| QueueFault { kind, text: "no answer".to_owned() };
         let delivered =
             deliver_by(2, async |_: &[Outgoing]| Err(fault(QueueFaultKind::Unavailable))).await;
-        assert_eq!((delivered.sent, delivered.is_hopeless), (0, false));
+        assert_eq!((delivered.sent.len(), delivered.is_hopeless), (0, false));
         assert_eq!(delivered.failed, [(1, "no answer".to_owned()), (2, "no answer".to_owned())]);
         let budget = config::defaults().retry.budget;
         assert!(begun.elapsed() <= budget && begun.elapsed() > budget / 2, "{:?}", begun.elapsed());

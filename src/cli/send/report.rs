@@ -49,7 +49,7 @@ impl Report {
 
     /// A batch whose lines took `line_bytes` together.
     pub(super) fn delivered(&mut self, delivered: &Delivered, line_bytes: u64) {
-        self.sent += delivered.sent;
+        self.sent += delivered.sent.len() as u64;
         for (line, reason) in &delivered.failed {
             self.failed += 1;
             self.tell(*line, "failed", reason);

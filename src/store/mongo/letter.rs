@@ -110,7 +110,7 @@ fn stands(message_ids: Document) -> Document {
 /// The stages that mark a record as put back. `replay` has `at`, and `message_id` where a queue gave one: if
 /// that message was refused before the mark came, the letter stands as it did.
 #[must_use]
-pub fn mark(replay: Document) -> Vec<Document> {
+pub fn mark(replay: &Document) -> Vec<Document> {
     let replays = doc! { "$concatArrays": [list("$replays"), [{ "$literal": replay }]] };
     let replays = doc! { "$slice": [replays, -REPLAYS_MAX] };
     vec![

@@ -147,7 +147,7 @@ async fn a_letter_stands_again_once_what_was_put_back_is_refused() {
     let mark = async |message_id: Bson, after_s: i64| {
         let at = bson::DateTime::from_millis(NOON + 1_000 * after_s);
         let replay = doc! { "at": at, "by": "$ada", "message_id": message_id };
-        things.update_one(doc! {}, statement::mark(replay)).await.expect("marked");
+        things.update_one(doc! {}, statement::mark(&replay)).await.expect("marked");
         one(&database).await.get_bool("stands").expect("a boolean")
     };
     keep(letter(Reason::BadTime, 1, "m-1")).await;

@@ -53,7 +53,7 @@ async fn said(surroundings: &Surroundings, arguments: &[&str]) -> String {
     String::from_utf8(ran.stdout).expect("UTF-8")
 }
 
-async fn lines(surroundings: &Surroundings, arguments: &[&str]) -> Vec<Value> {
+pub(super) async fn lines(surroundings: &Surroundings, arguments: &[&str]) -> Vec<Value> {
     let said = said(surroundings, arguments).await;
     said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

@@ -1,0 +1,26 @@
+//! Asks at the terminal whether something is meant.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+
+/// # Errors
+/// Where nobody is there to be asked.
+pub fn check() -> Result<()> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody can be asked here: --yes says that it is meant");
+    }
+    Ok(())
+}
+
+/// Asks beside what goes to standard output.
+///
+/// # Errors
+/// Where the terminal is gone.
+pub fn is_meant(question: &str) -> io::Result<bool> {
+    let mut answer = String::new();
+    eprint!("{question} [y/N] ");
+    io::stderr().flush()?;
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,278 @@
+//! `longshore dead-letters replay`: puts them back.
+
+mod chosen;
+mod direct;
+mod forecast;
+mod outgoing;
+mod prepare;
+mod queue;
+mod report;
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use bson::{Bson, DateTime, Document, doc};
+use clap::Args;
+use futures_util::{StreamExt, stream};
+
+use crate::cli::exit::EXIT_FOUND;
+use crate::cli::output::Output;
+use crate::cli::send::pace::Pace;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::mongo_manager::{Documents, MongoManager};
+use crate::queue::sqs::{Credentials, SqsQueue};
+use crate::stop::Stop;
+use crate::store::mongo::letter;
+use crate::worker::stop_on_signals;
+
+use self::chosen::Chosen;
+use self::direct::Direct;
+use self::forecast::Forecast;
+use self::prepare::{Left, Prepare, Ready, Why};
+use self::queue::ToQueue;
+use self::report::Report;
+use super::asked;
+use super::edit::Edit;
+use super::which::Which;
+
+/// Letters in work at once are so many chunks of ten; of a FIFO queue one, so that none overtakes another.
+const CHUNKS_MAX: usize = 8;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore dead-letters replay --group 5f2c91d07a3be846 --dry-run
+  longshore dead-letters replay --group 5f2c91d07a3be846
+  longshore dead-letters replay --group 5f2c91d07a3be846 --edit '.user_id |= tonumber' --dry-run
+  longshore dead-letters replay 883ac385-1b21-4acb-8761-2b7f54c75a77 --direct
+  longshore dead-letters replay --reason id_conflict --new-id --rate 100 --yes
+
+Each letter is decoded and routed with the configuration in force. What would be refused again is not sent, and said. The rest goes to the queue of the configuration, or with \
+--direct through the same stages into the database, and its record is marked: when, by whom, as which message. It keeps its identity and its time: sent twice it is one message, and what was \
+written meanwhile stays as it is. So the command may be stopped and started again at any moment. What is refused again joins its record, and stands again in `list`.
+
+--edit changes the message inside of its envelopes, by a program of jq, and wraps it as it came. What is not JSON comes to the program as a text. A place in `groups` is a path there: .items[].at for items[].at. Try it with --dry-run first.
+
+Exit status: 0 if all were put back, or with --dry-run could be; 1 if some were not, or you said no; 2 if it could not start.")]
+pub struct ReplayArgs {
+    /// Only these, by the ids of their messages or records
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+    /// All that stand, where nothing else says which
+    #[arg(long)]
+    all: bool,
+    /// Send nothing: say what would become of them
+    #[arg(long)]
+    dry_run: bool,
+    /// Change each by this program of jq
+    #[arg(long, value_name = "JQ")]
+    edit: Option<String>,
+    /// Give each another id: what was refused as `id_conflict` becomes an event of its own
+    #[arg(long)]
+    new_id: bool,
+    /// Write them to the database from here. Routes with `senders` are written so alone: the queue would say
+    /// that you sent it
+    #[arg(long)]
+    direct: bool,
+    /// Also letters of other queues than the configured one
+    #[arg(long)]
+    any_queue: bool,
+    /// Letters per second at most
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Who replays them, for their records
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        default_value = "unknown",
+        hide_env_values = true
+    )]
+    by: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// JSON lines also on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// Where nothing says which, or that it is meant; where a server cannot be reached, or does not allow it.
+pub async fn replay(
+    config: &Config,
+    manager: &MongoManager,
+    letters: &Documents,
+    args: ReplayArgs,
+) -> Result<ExitCode> {
+    let output = Output::json_if(args.json);
+    let edit = args.edit.as_deref().map(Edit::new).transpose()?;
+    let chosen = Chosen::of(letters, args.ids, args.which, args.all).await?;
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    let pace = (Pace::new(args.rate), Pace::entries_max(args.rate));
+    let mut prepare = Prepare::new(config, edit, args.new_id, args.direct);
+    if args.dry_run {
+        return dry_run(letters, &chosen, &prepare, output, &stop).await;
+    }
+    let marks = Marks { letters, by: args.by, edit: args.edit };
+    let way = if args.direct {
+        Way::Direct(Direct::new(config, manager))
+    } else {
+        let credentials = Credentials::chain(&config.queue);
+        let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
+        prepare.to_queue(&facts, args.any_queue);
+        Way::Queue(ToQueue::new(queue, config))
+    };
+    if !args.yes {
+        asked::check()?;
+        let question = format!("Put {} dead letters back?", chosen.len());
+        if !asked::is_meant(&question)? {
+            return Ok(ExitCode::from(EXIT_FOUND));
+        }
+    }
+    let chunks_max = if prepare.is_for_fifo() { 1 } else { CHUNKS_MAX };
+    let replay = Replay { letters, chosen: &chosen, prepare, way, marks, stop: &stop };
+    replay.run(pace, chunks_max, Report::new(output, chosen.len())).await
+}
+
+async fn dry_run(
+    letters: &Documents,
+    chosen: &Chosen,
+    prepare: &Prepare<'_>,
+    output: Output,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    let mut forecast = Forecast::default();
+    for chunk in chosen.chunks(crate::queue::BATCH_MAX) {
+        if stop.is_draining() {
+            bail!("stopped: nothing was sent");
+        }
+        for record in chosen.read(letters, chunk).await? {
+            match prepare.of(&record) {
+                Ok(ready) => forecast.would_go(&ready),
+                Err(left) => forecast.would_stay(&left),
+            }
+        }
+    }
+    Ok(if forecast.tell(output) { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+/// How letters go back.
+enum Way {
+    Queue(ToQueue),
+    Direct(Direct),
+}
+
+/// What became of a letter.
+enum Ended {
+    PutBack,
+    Left(Left),
+}
+
+struct Replay<'a> {
+    letters: &'a Documents,
+    chosen: &'a Chosen,
+    prepare: Prepare<'a>,
+    way: Way,
+    marks: Marks<'a>,
+    stop: &'a Stop,
+}
+
+impl Replay<'_> {
+    async fn run(
+        self,
+        (pace, entries_max): (Pace, usize),
+        chunks_max: usize,
+        mut report: Report,
+    ) -> Result<ExitCode> {
+        let pace = tokio::sync::Mutex::new(pace);
+        let chunks = stream::iter(self.chosen.chunks(entries_max));
+        let mut ended =
+            std::pin::pin!(chunks.map(|chunk| self.chunk(chunk, &pace)).buffered(chunks_max));
+        let mut failed = None;
+        while let Some(ended) = ended.next().await {
+            match ended {
+                Ok(ended) => ended.iter().for_each(|ended| report.tell(ended)),
+                Err(error) => {
+                    // What is under way is ended.
+                    self.stop.drain();
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        let all = report.finish();
+        failed.map_or(Ok(()), Err)?;
+        Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+    }
+
+    /// Nothing once it is to stop.
+    async fn chunk(&self, ids: &[Bson], pace: &tokio::sync::Mutex<Pace>) -> Result<Vec<Ended>> {
+        pace.lock().await.wait_for(ids.len()).await;
+        if self.stop.is_draining() {
+            return Ok(Vec::new());
+        }
+        let mut ended = Vec::new();
+        let mut all_ready = Vec::new();
+        for record in self.chosen.read(self.letters, ids).await? {
+            match self.prepare.of(&record) {
+                Ok(ready) => all_ready.push(ready),
+                Err(left) => ended.push(Ended::Left(left)),
+            }
+        }
+        let gone = match &self.way {
+            Way::Queue(queue) => queue.send(all_ready, self.stop).await,
+            Way::Direct(direct) => direct.write(all_ready, self.stop).await,
+        };
+        for gone in gone {
+            ended.push(match gone {
+                Ok(Gone { ready, message_id }) => self.marks.mark(ready, message_id).await,
+                Err(left) => Ended::Left(left),
+            });
+        }
+        Ok(ended)
+    }
+}
+
+/// A letter that was put back, and the id that the queue gave it.
+struct Gone {
+    ready: Ready,
+    message_id: Option<String>,
+}
+
+/// How records are marked.
+struct Marks<'a> {
+    letters: &'a Documents,
+    by: String,
+    edit: Option<String>,
+}
+
+impl Marks<'_> {
+    /// After the sending: if this never comes, the letter is sent once more, and is the same message.
+    async fn mark(&self, ready: Ready, message_id: Option<String>) -> Ended {
+        let mut replay = doc! { "at": DateTime::now(), "by": &self.by, "message_id": message_id };
+        replay.extend(self.edit.as_deref().map(|edit| ("edit".to_owned(), Bson::from(edit))));
+        match self.letters.change(&ready.id, letter::mark(&replay)).await {
+            Ok(_) => Ended::PutBack,
+            Err(error) => Ended::Left(Left {
+                message_id: ready.message_id,
+                why: Why::NotMarked,
+                text: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// A clock for intervals between tries.
+fn clock() -> Arc<SystemClock> {
+    Arc::new(SystemClock::default())
+}
+
+/// The text of a record's field, empty where it has none.
+fn text<'r>(record: &'r Document, name: &str) -> &'r str {
+    record.get_str(name).unwrap_or_default()
+}

@@ -1,0 +1,187 @@
+//! A letter, made ready to be put back: the message with its identity, edited, and tried with the
+//! configuration in force.
+
+use bson::{Bson, Document};
+use jiff::Timestamp;
+
+use super::super::edit::Edit;
+use super::outgoing::{self, Target};
+use super::text;
+use crate::config::{Config, shares};
+use crate::dead_letter::{again, rename};
+use crate::message::{QueueMessage, Reason, Write};
+use crate::pipeline::trial::{Outcome, Trial, Tried};
+use crate::queue::MESSAGE_BYTES_MAX;
+use crate::queue::sqs::{Outgoing, QueueFacts};
+use crate::store::mongo::check_write;
+
+/// A letter that can go back.
+pub(super) struct Ready {
+    /// The `_id` of its record.
+    pub id: Bson,
+    /// Of the message as it was refused first.
+    pub message_id: String,
+    pub goes: Goes,
+    pub tried: Tried,
+}
+
+/// What goes there.
+pub(super) enum Goes {
+    ToQueue(Outgoing),
+    Direct,
+}
+
+/// A letter that stays where it is.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub message_id: String,
+    pub why: Why,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// The configuration in force would refuse it.
+    RefusedAgain,
+    /// Its record does not say what was sent.
+    NoMessage,
+    /// The program of `--edit` failed on it.
+    NotEdited,
+    /// It was refused as `id_conflict`, or has no id that could be another one.
+    NewId,
+    /// Only `--direct` can do it.
+    Direct,
+    /// It is of another queue.
+    OtherQueue,
+    /// The queue did not take it.
+    NotSent,
+    /// The database did not take it.
+    NotWritten,
+    /// It was put back, and its record does not say so: it is found again, and is the same message.
+    NotMarked,
+}
+
+impl Why {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::RefusedAgain => "refused_again",
+            Self::NoMessage => "no_message",
+            Self::NotEdited => "not_edited",
+            Self::NewId => "new_id",
+            Self::Direct => "direct",
+            Self::OtherQueue => "other_queue",
+            Self::NotSent => "not_sent",
+            Self::NotWritten => "not_written",
+            Self::NotMarked => "not_marked",
+        }
+    }
+}
+
+pub(super) struct Prepare<'a> {
+    config: &'a Config,
+    trial: Trial<'a>,
+    edit: Option<Edit>,
+    new_id: bool,
+    direct: bool,
+    target: Target,
+}
+
+impl<'a> Prepare<'a> {
+    pub(super) fn new(config: &'a Config, edit: Option<Edit>, new_id: bool, direct: bool) -> Self {
+        let trial = Trial::new(config, shares::growth(config, MESSAGE_BYTES_MAX), check_write);
+        Self { config, trial, edit, new_id, direct, target: Target::default() }
+    }
+
+    /// What is known of the queue that they go to.
+    pub(super) fn to_queue(&mut self, facts: &QueueFacts, any_queue: bool) {
+        self.target = Target::of(facts, any_queue);
+    }
+
+    pub(super) fn is_for_fifo(&self) -> bool {
+        self.target.fifo
+    }
+
+    /// # Errors
+    /// Why it stays.
+    pub(super) fn of(&self, record: &Document) -> Result<Ready, Left> {
+        let message_id = text(record, "message_id").to_owned();
+        let left = |why, text: String| Left { message_id: message_id.clone(), why, text };
+        let message = self.message(record).map_err(|(why, text)| left(why, text))?;
+        let tried = self.trial.of(&message);
+        if let Outcome::Rejected(rejection) = &tried.outcome {
+            let text = format!("{}: {}", rejection.reason, rejection.text);
+            return Err(left(Why::RefusedAgain, text));
+        }
+        let goes = if self.direct {
+            Goes::Direct
+        } else {
+            if let Some(route) = tried.route.as_deref().filter(|route| self.has_senders(route)) {
+                let text = format!(
+                    "the route {route} lists its senders, and the queue would name you: --direct writes it"
+                );
+                return Err(left(Why::Direct, text));
+            }
+            let outgoing = outgoing::of(record, message, &self.target);
+            Goes::ToQueue(outgoing.map_err(|(why, text)| left(why, text))?)
+        };
+        let id = record.get("_id").cloned().unwrap_or(Bson::Null);
+        Ok(Ready { id, message_id, goes, tried })
+    }
+
+    /// The message as it goes back.
+    fn message(&self, record: &Document) -> Result<QueueMessage, (Why, String)> {
+        let no_message = || (Why::NoMessage, "its record has no body or no origin".to_owned());
+        let mut message = again(record).ok_or_else(no_message)?;
+        // It is sent now: by this an update is past the TTL of its collection, or ahead of its time.
+        (message.sent_ms, message.receive_count) = (Timestamp::now().as_millisecond(), 1);
+        if let Some(edit) = &self.edit {
+            message = edited(edit, &message, self.config)?;
+        }
+        if self.new_id {
+            return self.renamed(message, record);
+        }
+        if text(record, "reason") == Reason::IdConflict.code() {
+            let text = "another message was written under its id: --new-id makes it one of its own";
+            return Err((Why::NewId, text.to_owned()));
+        }
+        Ok(message)
+    }
+
+    /// The same under another id: without that of its body, and with an identity made of its record.
+    fn renamed(
+        &self,
+        message: QueueMessage,
+        record: &Document,
+    ) -> Result<QueueMessage, (Why, String)> {
+        let before = self.id(&message);
+        let without = Edit::new("del(.id)").map_err(|error| (Why::NotEdited, error.to_string()))?;
+        let mut message = edited(&without, &message, self.config)?;
+        rename(&mut message, record);
+        let after = self.id(&message);
+        if before.is_some() && before == after {
+            let text = "its envelope gives it its id, which cannot be changed here: let the producer send it again, or purge it";
+            return Err((Why::NewId, text.to_owned()));
+        }
+        Ok(message)
+    }
+
+    /// The `_id` under which an event would be inserted.
+    fn id(&self, message: &QueueMessage) -> Option<String> {
+        match self.trial.of(message).outcome {
+            Outcome::Write { write: Write::Insert(insert), .. } => Some(insert.id.to_string()),
+            _ => None,
+        }
+    }
+
+    fn has_senders(&self, route: &str) -> bool {
+        self.config.routes.get(route).is_some_and(|route| !route.senders.is_empty())
+    }
+}
+
+fn edited(
+    edit: &Edit,
+    message: &QueueMessage,
+    config: &Config,
+) -> Result<QueueMessage, (Why, String)> {
+    edit.of(message, &config.message).map_err(|error| (Why::NotEdited, format!("{error:#}")))
+}
