@@ -29,7 +29,7 @@ use crate::message::{Origin, QueueMessage, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::telemetry::signals::{MessageRejected, RejectedLeft};
 
-pub use again::{again, rename};
+pub use again::{again, identify, rename};
 pub use collection::{DeadLettersConfig, collection, newest, samples};
 pub use glimpse::Glimpse;
 pub use original::message_of;

@@ -7,6 +7,7 @@ mod exported;
 mod groups;
 mod list;
 mod purge;
+mod redrive;
 mod replay;
 mod show;
 mod shown;
@@ -47,6 +48,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Put them back, as the messages that they were
     Replay(replay::ReplayArgs),
+    /// Put back what SQS itself moved to the queue's dead-letter queue
+    Redrive(redrive::RedriveArgs),
     /// Delete them for good
     Purge(purge::PurgeArgs),
 }
@@ -54,6 +57,10 @@ enum Command {
 /// # Errors
 /// Where the database cannot be reached, or does not allow to ask; and what is wrong with the arguments.
 pub async fn dead_letters(config: Config, args: DeadLettersArgs) -> Result<ExitCode> {
+    // Of these the database knows nothing.
+    if let Command::Redrive(args) = args.command {
+        return redrive::redrive(&config, args).await;
+    }
     let credentials = Credentials::chain(&config.queue).provider();
     let manager = MongoManager::connect_with(&config.db, credentials).await?;
     let letters = Documents::of(&manager, &config.dead_letters.collection);
@@ -63,6 +70,7 @@ pub async fn dead_letters(config: Config, args: DeadLettersArgs) -> Result<ExitC
         Command::Show(args) => show::show(&config, &letters, args).await,
         Command::Export(args) => export::export(&letters, args).await,
         Command::Replay(args) => replay::replay(&config, &manager, &letters, args).await,
+        Command::Redrive(args) => redrive::redrive(&config, args).await,
         Command::Purge(args) => purge::purge(&letters, args).await,
     }
 }

@@ -66,7 +66,8 @@ async fn dry_run(config: Config, messages_max: usize, stop: &Stop) -> anyhow::Re
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
 }
 
-fn print(output: Output, forecast: &Forecast) {
+/// A line for each message.
+pub(super) fn print(output: Output, forecast: &Forecast) {
     let id = &forecast.message_id;
     let tried = &forecast.tried;
     let (routes, also) = match (&tried.route, &tried.other_route) {
@@ -92,7 +93,7 @@ fn print(output: Output, forecast: &Forecast) {
     }
 }
 
-fn print_report(output: Output, report: &Report) {
+pub(super) fn print_report(output: Output, report: &Report) {
     output.line(
         || {
             let counts = report.by_collection.iter().map(|(collection, count)| format!("{count} for {collection}"));

@@ -5,36 +5,44 @@ use bson::Document;
 
 use super::original::message_of;
 use crate::message::origin::{ID_ATTRIBUTE, SEQUENCE_ATTRIBUTE, TIME_ATTRIBUTE};
-use crate::message::{Attribute, Identity, QueueMessage};
+use crate::message::{Attribute, Identity, Origin, QueueMessage};
 use crate::time::Time;
-
-const NO_SEQUENCE: &str = "0";
 
 /// The message of a record, with its identity among its attributes where the queue gave it. Sent any
 /// number of times, it is one message. `None` where the record does not say what was sent.
 #[must_use]
 pub fn again(record: &Document) -> Option<QueueMessage> {
     let mut message = message_of(record)?;
-    let time = time(record)?;
-    let id = record.get_str("origin_id").ok()?;
-    match identity(record, &message) {
+    let sequence = record.get_str("origin_sequence").ok().and_then(|digits| digits.parse().ok());
+    let origin = Origin {
+        identity: identity(record, &message),
+        time: time(record)?,
+        sequence: sequence.unwrap_or_default(),
+        id: record.get_str("origin_id").ok()?.as_bytes().into(),
+    };
+    identify(&mut message, &origin);
+    Some(message)
+}
+
+/// Gives a message that is sent once more the identity that it has, where that is not in it: what its queue
+/// gave, or the time at which it was first sent.
+pub fn identify(message: &mut QueueMessage, origin: &Origin) {
+    match origin.identity {
         Identity::Given => {}
         // The rest is in its envelope.
-        Identity::GivenWithoutTime => give(&mut message, TIME_ATTRIBUTE, time.to_string()),
+        Identity::GivenWithoutTime => give(message, TIME_ATTRIBUTE, origin.time.to_string()),
         Identity::Queue => {
             // One of them alone is why some are refused.
             let is_identity =
                 |name: &str| [ID_ATTRIBUTE, TIME_ATTRIBUTE, SEQUENCE_ATTRIBUTE].contains(&name);
             message.attributes.retain(|(name, _)| !is_identity(name));
-            give(&mut message, ID_ATTRIBUTE, id.to_owned());
-            give(&mut message, TIME_ATTRIBUTE, time.to_string());
-            let sequence = record.get_str("origin_sequence").unwrap_or(NO_SEQUENCE);
-            if sequence != NO_SEQUENCE {
-                give(&mut message, SEQUENCE_ATTRIBUTE, sequence.to_owned());
+            give(message, ID_ATTRIBUTE, String::from_utf8_lossy(&origin.id).into_owned());
+            give(message, TIME_ATTRIBUTE, origin.time.to_string());
+            if origin.sequence > 0 {
+                give(message, SEQUENCE_ATTRIBUTE, origin.sequence.to_string());
             }
         }
     }
-    Some(message)
 }
 
 /// Gives it another identity, of the same time, in place of the one that the producer gave: the same one each time.
@@ -74,7 +82,6 @@ mod tests {
     use bson::{DateTime, doc};
 
     use super::*;
-    use crate::message::Origin;
 
     fn record() -> Document {
         doc! {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::decode::{Undecoded, decode_within};
 use crate::lane::is_past_ttl;
-use crate::message::{Key, QueueMessage, Record, Rejection, Write};
+use crate::message::{Key, Origin, QueueMessage, Record, Rejection, Write};
 use crate::route::{Routed, Router};
 use crate::store::Collection;
 
@@ -34,6 +34,8 @@ pub struct Tried {
     pub route: Option<Arc<str>>,
     /// Another route, which another name of its type names.
     pub other_route: Option<Arc<str>>,
+    /// Who sent it when, where it could be decoded.
+    pub origin: Option<Origin>,
     pub outcome: Outcome,
 }
 
@@ -63,7 +65,7 @@ impl<'a> Trial<'a> {
             Ok(record) => self.routed(message, own, &record),
             Err(undecoded) => {
                 let outcome = Outcome::Rejected(undecoded.into());
-                Tried { route: None, other_route: None, outcome }
+                Tried { route: None, other_route: None, origin: None, outcome }
             }
         }
     }
@@ -86,7 +88,7 @@ impl<'a> Trial<'a> {
             Ok(Outcome::Write { collection: name, write })
         });
         let outcome = outcome.unwrap_or_else(|undecoded| Outcome::Rejected(undecoded.into()));
-        Tried { route, other_route, outcome }
+        Tried { route, other_route, origin: Some(record.origin.clone()), outcome }
     }
 }
 

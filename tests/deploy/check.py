@@ -88,7 +88,7 @@ def policies():
     template = yaml.load((AWS / "queue.yaml").read_text(), Template)["Resources"]
     files = {path.stem: json.loads(path.read_text()) for path in (AWS / "policies").glob("*.json")}
     alike = {"ConsumerPolicy": ["consumer", "consumer-kms"], "ProducerPolicy": ["producer", "producer-kms"], "ScalerPolicy": ["scaler"]}
-    alike["RedrivePolicy"] = ["redrive", "producer-kms"]
+    alike["OperatorPolicy"] = ["operator", "producer-kms"]
     expect(set(files) == {name for names in alike.values() for name in names}, f"policies without a place in the template: {sorted(files)}")
     for resource, names in alike.items():
         document = template[resource]["Properties"]["PolicyDocument"]

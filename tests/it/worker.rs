@@ -12,6 +12,7 @@ mod index_watch;
 mod interruptions;
 mod newest;
 mod producers;
+mod redrive;
 mod replay;
 mod servers;
 mod wrapped;

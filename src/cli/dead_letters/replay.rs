@@ -4,6 +4,7 @@ mod chosen;
 mod direct;
 mod forecast;
 mod outgoing;
+pub(super) use self::outgoing::within_limits;
 mod prepare;
 mod queue;
 mod report;

@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bson::Document;
 use clap::Args;
 
 use crate::cli::output::{self, Output};
 use crate::cli::try_one;
 use crate::config::Config;
-use crate::dead_letter::{message_of, search};
+use crate::dead_letter::message_of;
 use crate::message::Reason;
 use crate::mongo_manager::Documents;
 
-use super::shown;
+use super::{shown, which};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -56,23 +56,7 @@ const SHOWN: [&str; 17] = [
 /// # Errors
 /// Where there is none, or the database cannot be asked.
 pub async fn show(config: &Config, letters: &Documents, args: ShowArgs) -> Result<ExitCode> {
-    let find = async |filter| letters.find(filter, shown::newest(), 2, &[]).await;
-    let mut found = find(search::of_id(&args.id)).await?;
-    if found.is_empty() {
-        found = find(search::of_earlier_id(&args.id)).await?;
-    }
-    let record = match &found[..] {
-        [] => {
-            bail!("there is no dead letter {:?}: `longshore dead-letters list` lists them", args.id)
-        }
-        [record] => record,
-        [one, other, ..] => bail!(
-            "several records are of a message {:?}: give the _id of the record, such as {:?} or {:?}",
-            args.id,
-            shown::field(one, "_id"),
-            shown::field(other, "_id")
-        ),
-    };
+    let record = &which::record(letters, &args.id, &[]).await?;
     let output = Output::json_if(args.json);
     let today = match message_of(record) {
         Some(message) => Some(try_one::told(config, &message, output)?.text),

@@ -1,15 +1,18 @@
 //! Which dead letters a command is about.
 
 use anyhow::{Result, bail};
+use bson::Document;
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::config::units;
 use crate::dead_letter::group::{self, Alike, Group};
-use crate::dead_letter::search::{Search, Standing};
+use crate::dead_letter::search::{self, Search, Standing};
 use crate::message::Reason;
 use crate::mongo_manager::{Documents, MongoManagerError};
 use crate::time::{self, Time};
+
+use super::shown;
 
 /// All of which everything that is given is true.
 #[derive(Debug, Clone, Default, Args)]
@@ -90,6 +93,27 @@ pub async fn groups(
     let index = search.is_of_group_index().then(group::index);
     let made = letters.aggregate(group::stages(search, most), index).await?;
     Ok(made.iter().filter_map(Group::of).collect())
+}
+
+/// The record with this `_id`, or of a message with this id, without the fields of `without`.
+///
+/// # Errors
+/// Where there is none, or are several; where the database cannot be asked.
+pub async fn record(letters: &Documents, id: &str, without: &[&str]) -> Result<Document> {
+    let find = async |filter| letters.find(filter, shown::newest(), 2, without).await;
+    let mut found = find(search::of_id(id)).await?;
+    if found.is_empty() {
+        found = find(search::of_earlier_id(id)).await?;
+    }
+    match &mut found[..] {
+        [] => bail!("there is no dead letter {id:?}: `longshore dead-letters list` lists them"),
+        [record] => Ok(std::mem::take(record)),
+        [one, other, ..] => bail!(
+            "several records are of a message {id:?}: give the _id of the record, such as {:?} or {:?}",
+            shown::field(one, "_id"),
+            shown::field(other, "_id")
+        ),
+    }
 }
 
 async fn group_of(letters: &Documents, id: &str) -> Result<Alike> {

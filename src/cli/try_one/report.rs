@@ -32,7 +32,7 @@ enum Became {
 /// # Errors
 /// Where what would be sent is no BSON, which cannot be.
 pub(super) fn of(config: &Config, message: &QueueMessage, tried: Tried) -> Result<Report> {
-    let Tried { route, other_route, outcome } = tried;
+    let Tried { route, other_route, outcome, .. } = tried;
     let route = route.map(|route| route.to_string());
     let types_disagree =
         route.clone().zip(other_route).map(|(one, other)| [one, other.to_string()]);

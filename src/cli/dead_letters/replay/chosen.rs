@@ -5,9 +5,8 @@ use std::slice::Chunks;
 use anyhow::{Result, bail};
 use bson::{Bson, Document, doc};
 
-use super::super::shown;
-use super::super::which::Which;
-use crate::dead_letter::search::{self, Search, Standing};
+use super::super::which::{self, Which};
+use crate::dead_letter::search::{Search, Standing};
 use crate::mongo_manager::Documents;
 
 /// Bytes of them are in memory only while they are sent.
@@ -47,7 +46,8 @@ impl Chosen {
         } else {
             let mut ids = Vec::with_capacity(named.len());
             for id in named {
-                ids.push(named_so(letters, &id).await?);
+                let record = which::record(letters, &id, &["body", "attributes"]).await?;
+                ids.extend(record.get("_id").cloned());
             }
             search.until_ms = None;
             ids
@@ -73,23 +73,5 @@ impl Chosen {
         let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let oldest = doc! { "dead_lettered": 1, "_id": 1 };
         Ok(letters.find(filter, oldest, most, &[]).await?)
-    }
-}
-
-async fn named_so(letters: &Documents, id: &str) -> Result<Bson> {
-    let find =
-        async |filter| letters.find(filter, shown::newest(), 2, &["body", "attributes"]).await;
-    let mut found = find(search::of_id(id)).await?;
-    if found.is_empty() {
-        found = find(search::of_earlier_id(id)).await?;
-    }
-    match &found[..] {
-        [] => bail!("there is no dead letter {id:?}: `longshore dead-letters list` lists them"),
-        [record] => Ok(record.get("_id").cloned().unwrap_or(Bson::Null)),
-        [one, other, ..] => bail!(
-            "several records are of a message {id:?}: give the _id of the record, such as {:?} or {:?}",
-            shown::field(one, "_id"),
-            shown::field(other, "_id")
-        ),
     }
 }

@@ -40,40 +40,52 @@ pub(super) fn of(
         );
         return Err((Why::OtherQueue, text));
     }
+    let record_id = text(record, "_id");
+    let times = record.get_i32("times").unwrap_or(1);
     let direct = |text: String| (Why::Direct, format!("{text}: --direct writes it"));
+    within_limits(message, target.fifo, record_id, times).map_err(direct)
+}
+
+/// # Errors
+/// Why SQS would not take it.
+pub(in super::super) fn within_limits(
+    message: QueueMessage,
+    fifo: bool,
+    record_id: &str,
+    times: i32,
+) -> Result<Outgoing, String> {
     let attributes = message.attributes.len();
     if attributes > ATTRIBUTES_MAX {
-        return Err(direct(format!(
+        return Err(format!(
             "with its identity it has {attributes} attributes, and SQS takes {ATTRIBUTES_MAX}"
-        )));
+        ));
     }
     if message.body.contains(['\u{fffe}', '\u{ffff}']) || message.body.is_empty() {
-        return Err(direct("its body is one that SQS takes no longer".to_owned()));
+        return Err("its body is one that SQS takes no longer".to_owned());
     }
     let (mut group, mut deduplication) = (None, None);
-    if target.fifo {
+    if fifo {
         let Some(fifo) = message.fifo else {
-            return Err(direct("it has no message group, and the queue is FIFO".to_owned()));
+            return Err("it has no message group, and the queue is FIFO".to_owned());
         };
-        deduplication = Some(deduplication_id(record, &message.body));
+        deduplication = Some(deduplication_id(record_id, times, &message.body));
         group = Some(fifo.group);
     }
     let QueueMessage { body, attributes, .. } = message;
     let outgoing = Outgoing { body, attributes, group, deduplication };
     let bytes = outgoing.bytes();
     if bytes > SEND_BYTES_MAX {
-        return Err(direct(format!(
+        return Err(format!(
             "with its identity it has {bytes} bytes, and SQS takes {SEND_BYTES_MAX}"
-        )));
+        ));
     }
     Ok(outgoing)
 }
 
 /// One for each time that it is refused, and for each body: what is sent twice because the command was killed is
 /// dropped, and what is refused and sent again within five minutes is not.
-fn deduplication_id(record: &Document, body: &str) -> String {
-    let id: String = text(record, "_id").chars().rev().take(ID_CHARS_MAX).collect();
-    let times = record.get_i32("times").unwrap_or(1);
+fn deduplication_id(record_id: &str, times: i32, body: &str) -> String {
+    let id: String = record_id.chars().rev().take(ID_CHARS_MAX).collect();
     let hash = Sha256::digest(body);
     format!("{id}-{times}-{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
 }

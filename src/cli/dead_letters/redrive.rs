@@ -1,0 +1,263 @@
+//! `longshore dead-letters redrive`: what SQS itself has moved to the queue's own dead-letter queue, because it was
+//! received too often, goes back as the message that it was.
+//!
+//! A move by SQS makes another message of it, under another id and with another time: an event without an id of its
+//! own would be a second one, and an old update would be the newest.
+
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use indicatif::HumanCount;
+use serde_json::json;
+
+use crate::cli::exit::EXIT_FOUND;
+use crate::cli::output::{Output, harmless};
+use crate::cli::run;
+use crate::cli::send::batches::{Batches, Numbered};
+use crate::cli::send::delivery::deliver;
+use crate::cli::send::pace::Pace;
+use crate::clock::SystemClock;
+use crate::config::{Config, shares};
+use crate::dead_letter::identify;
+use crate::message::{Origin, QueueMessage};
+use crate::pipeline::dry_run::{self, Looking};
+use crate::pipeline::trial::Trial;
+use crate::queue::sqs::{Credentials, Outgoing, QueueFacts, SqsQueue};
+use crate::queue::{BATCH_MAX, EntryOutcome, MESSAGE_BYTES_MAX, Queue, QueueConfig};
+use crate::stop::Stop;
+use crate::store::mongo::check_write;
+use crate::worker::stop_on_signals;
+
+use super::asked;
+use super::replay::within_limits;
+
+/// The longest wait for a message: the dead-letter queue is empty where none comes.
+const WAIT: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore dead-letters redrive --dry-run
+  longshore dead-letters redrive
+  longshore dead-letters redrive --rate 50 --yes
+
+SQS moves a message to the dead-letter queue of the redrive policy when it was received too often: workers died over it, or the database took nothing for long. It keeps no reason. \
+--dry-run decodes and routes each with the configuration in force, says what would become of it, and gives it back. Else each is sent to the queue with the identity and time that it has, and deleted from the \
+dead-letter queue after that: sent twice it is one message, so the command may be stopped and started again at any moment. What Longshore itself would refuse goes back too, and becomes a dead letter with its reason.
+
+Exit status: 0 if all went back, or with --dry-run would be written; 1 if some would not, or you said no; 2 if it could not start.")]
+pub struct RedriveArgs {
+    /// The URL of the dead-letter queue, where the redrive policy of the queue does not name it
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// Send nothing: say what would become of them
+    #[arg(long)]
+    dry_run: bool,
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Messages per second at most
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// JSON lines also on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// Where the queue has no dead-letter queue, one of them does not answer, or nobody says that it is meant.
+pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
+    let output = Output::json_if(args.json);
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    let credentials = || Credentials::chain(&config.queue);
+    let (queue, facts) = SqsQueue::connect(&config.queue, credentials()).await?;
+    let url = match args.from {
+        Some(url) => url,
+        None => dead_letter_url(queue.url(), &facts)?,
+    };
+    let from = QueueConfig { url: Some(url), ..config.queue.clone() };
+    let (from, from_facts) = SqsQueue::connect(&from, credentials()).await?;
+    let growth = shares::growth(config, MESSAGE_BYTES_MAX);
+    let messages_max = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    if args.dry_run {
+        let looking = Looking { queue: &from, config, growth, messages_max, check: check_write };
+        let report = dry_run::run(looking, &stop, |forecast| run::print(output, &forecast)).await?;
+        run::print_report(output, &report);
+        let is_clean = report.rejected == 0 && report.not_given_back == 0;
+        return Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
+    }
+    if !args.yes {
+        asked::check()?;
+        let (name, to) = (from_facts.name(), facts.name());
+        let question =
+            format!("Put about {} messages of {name} back to {to}?", from_facts.messages);
+        if !asked::is_meant(&question)? {
+            return Ok(ExitCode::from(EXIT_FOUND));
+        }
+    }
+    let trial = Trial::new(config, growth, check_write);
+    let moving = Moving { from, queue, fifo: facts.fifo, config, trial, output, stop: &stop };
+    moving.all(messages_max, args.rate).await
+}
+
+/// Beside the queue, as SQS demands of it: of the same region, account and server.
+fn dead_letter_url(url: &str, facts: &QueueFacts) -> Result<String> {
+    let policy = facts.redrive.as_ref().ok_or_else(|| {
+        anyhow!(
+            "{} has no redrive policy, so SQS moves nothing from it: name the dead-letter queue with --from, or look at `longshore dead-letters groups`",
+            facts.name()
+        )
+    })?;
+    let name = policy.dead_letter_arn.rsplit(':').next().unwrap_or_default();
+    let (before, _) = url.trim_end_matches('/').rsplit_once('/').unwrap_or_default();
+    Ok(format!("{before}/{name}"))
+}
+
+struct Moving<'a> {
+    from: SqsQueue,
+    queue: SqsQueue,
+    fifo: bool,
+    config: &'a Config,
+    trial: Trial<'a>,
+    output: Output,
+    stop: &'a Stop,
+}
+
+#[derive(Default)]
+struct Moved {
+    put_back: usize,
+    stay: usize,
+    /// Sent, and still in the dead-letter queue: the next time they are sent once more, and are the same
+    /// messages.
+    not_deleted: usize,
+}
+
+impl Moving<'_> {
+    async fn all(self, messages_max: usize, rate: Option<NonZeroU32>) -> Result<ExitCode> {
+        let (mut pace, entries_max) = (Pace::new(rate), Pace::entries_max(rate).min(BATCH_MAX));
+        let mut moved = Moved::default();
+        let mut seen = 0;
+        let ended = loop {
+            let max = entries_max.min(messages_max - seen);
+            if max == 0 || self.stop.is_draining() {
+                break Ok(());
+            }
+            pace.wait_for(max).await;
+            match self.from.receive(max, WAIT, None).await {
+                Ok(messages) if messages.is_empty() => break Ok(()),
+                Ok(messages) => {
+                    seen += messages.len();
+                    self.some(messages, &mut moved).await;
+                }
+                Err(fault) => break Err(fault),
+            }
+        };
+        let Moved { put_back, stay, not_deleted } = moved;
+        self.output.line(
+            || {
+                let rest = match not_deleted {
+                    0 => String::new(),
+                    left => format!("; {} of them could not be deleted there", HumanCount(left as u64)),
+                };
+                format!("{} messages put back, {} stay{rest}", HumanCount(put_back as u64), HumanCount(stay as u64))
+            },
+            || json!({ "put_back": put_back, "stay": stay, "not_deleted": not_deleted, "stopped": self.stop.is_draining() }),
+        );
+        ended?;
+        let is_done = stay == 0 && not_deleted == 0 && !self.stop.is_draining();
+        Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+    }
+
+    /// Sends them, and deletes those that were sent.
+    async fn some(&self, messages: Vec<QueueMessage>, moved: &mut Moved) {
+        let (mut batches, mut complete) = (Batches::new(BATCH_MAX), Vec::new());
+        for (line, message) in (0..).zip(&messages) {
+            match self.outgoing(message) {
+                Ok(outgoing) => {
+                    complete.extend(batches.push(Numbered { line, line_bytes: 0, outgoing }));
+                }
+                Err(text) => self.stays(message, &text, moved),
+            }
+        }
+        complete.extend(batches.take());
+        let message = |line: u64| messages.get(usize::try_from(line).ok()?);
+        let send = async |messages: &[Outgoing]| self.queue.send_batch(messages).await;
+        for batch in complete {
+            let clock = Arc::new(SystemClock::default());
+            let delivered = deliver(batch, &self.config.retry, clock, send).await;
+            for (line, text) in delivered.failed {
+                message(line).into_iter().for_each(|message| self.stays(message, &text, moved));
+            }
+            let sent = delivered.sent.iter().filter_map(|(line, _)| message(*line));
+            let handles: Vec<_> = sent.map(|message| Arc::clone(&message.receipt_handle)).collect();
+            moved.put_back += handles.len();
+            moved.not_deleted += handles.len() - self.deleted(&handles).await;
+            if delivered.is_hopeless {
+                self.stop.drain();
+            }
+        }
+    }
+
+    async fn deleted(&self, handles: &[Arc<str>]) -> usize {
+        match self.from.delete(handles).await {
+            Ok(outcomes) => {
+                outcomes.iter().filter(|outcome| matches!(outcome, EntryOutcome::Done)).count()
+            }
+            Err(_) => 0,
+        }
+    }
+
+    fn outgoing(&self, message: &QueueMessage) -> Result<Outgoing, String> {
+        let origin =
+            self.trial.of(message).origin.or_else(|| Origin::of_attributes(message).ok().flatten());
+        let origin = origin.unwrap_or_else(|| Origin::of_queue(message));
+        let mut again = message.clone();
+        identify(&mut again, &origin);
+        within_limits(again, self.fifo, &message.message_id, 0)
+    }
+
+    /// It comes back there after its visibility timeout.
+    fn stays(&self, message: &QueueMessage, text: &str, moved: &mut Moved) {
+        moved.stay += 1;
+        let id = &message.message_id;
+        self.output.line(
+            || format!("{} stays: {}", harmless(id), harmless(text)),
+            || json!({ "message_id": id, "outcome": "stay", "text": text }),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::sqs::RedrivePolicy;
+
+    #[test]
+    fn the_dead_letter_queue_stands_beside_the_queue() {
+        let facts = |arn: Option<&str>| QueueFacts {
+            arn: "arn:aws:sqs:eu-west-1:1:portal".to_owned(),
+            visibility_timeout: WAIT,
+            fifo: false,
+            redrive: arn
+                .map(|arn| RedrivePolicy { dead_letter_arn: arn.to_owned(), max_receive_count: 5 }),
+            messages: 0,
+            messages_in_flight: 0,
+            messages_delayed: 0,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            message_retention: None,
+        };
+        let url = "https://sqs.eu-west-1.amazonaws.com/1/portal";
+        let with = facts(Some("arn:aws:sqs:eu-west-1:1:portal-dead-letters"));
+        let expected = "https://sqs.eu-west-1.amazonaws.com/1/portal-dead-letters";
+        assert_eq!(dead_letter_url(url, &with).expect("there is one"), expected);
+        let told = dead_letter_url(url, &facts(None)).expect_err("there is none").to_string();
+        assert!(told.contains("portal has no redrive policy"), "{told}");
+    }
+}
