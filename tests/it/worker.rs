@@ -15,4 +15,5 @@ mod producers;
 mod redrive;
 mod replay;
 mod servers;
+mod walk;
 mod wrapped;

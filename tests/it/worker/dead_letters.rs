@@ -254,7 +254,7 @@ async fn records_of_an_earlier_version_are_grouped_listed_shown_and_purged() {
 
 /// Runs the command at a terminal of its own, at which somebody types. Gives its exit status and what
 /// stands there then.
-async fn at_a_terminal(
+pub(super) async fn at_a_terminal(
     surroundings: &Surroundings,
     arguments: &[&str],
     typed: &str,
