@@ -19,6 +19,7 @@ use crate::budget::Shares;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares;
+use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -29,6 +30,7 @@ use crate::stop::Stop;
 use crate::store::Collection;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
+use crate::store::mongo::older::KeptLetters;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
@@ -113,6 +115,7 @@ impl Worker {
         let sources = beside::sources(&facts, health, &queue, &manager, &otlp);
         signals.gauges().set_queue_messages(Some(beside::queue_messages(&facts)));
         signals.recent().show_bodies(config.admin.show_bodies);
+        signals.counters().dead_lettered_total.show(config.routes.keys().map(String::as_str));
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
         let view_facts = admin::Facts {
@@ -194,6 +197,8 @@ impl Worker {
         let (store, indexes) = (Arc::clone(&self.store), std::mem::take(&mut self.indexes));
         let watch = IndexWatch::new(store, indexes, &self.config.db, signals.clone(), stop.clone());
         tasks.spawn(signals.watchdog().watch("watch of the indexes", watch.run()));
+        let new_groups = NewGroups::remembered();
+        tasks.spawn(self.tell_new_groups(&new_groups));
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(
             Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX },
@@ -201,7 +206,7 @@ impl Worker {
         ));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let drain_timeout = self.config.worker.drain_timeout;
-        let (ended, since_stop) = self.run_pipeline(stop).await;
+        let (ended, since_stop) = self.run_pipeline(stop, new_groups).await;
         let of = |operation| calls.of(operation);
         let (receive, delete, change_visibility) =
             (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
@@ -229,8 +234,16 @@ impl Worker {
         ended
     }
 
+    /// Asks about the groups of dead letters that are told there. Never ends by itself.
+    fn tell_new_groups(&self, new_groups: &NewGroups) -> impl Future<Output = ()> + Send + use<> {
+        let (store, collection) = (Arc::clone(&self.store), self.config.dead_letter_collection());
+        let (kept, clock) = (KeptLetters { store, collection }, Arc::new(SystemClock::default()));
+        let telling = new_groups.clone().run(kept, self.signals.clone(), clock);
+        self.signals.watchdog().watch("watch of new groups", telling)
+    }
+
     /// Also says when it was asked to stop.
-    async fn run_pipeline(self, stop: Stop) -> (Ended, Instant) {
+    async fn run_pipeline(self, stop: Stop, new_groups: NewGroups) -> (Ended, Instant) {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
         let held = self.held;
@@ -249,6 +262,7 @@ impl Worker {
             store: self.store,
             flow,
             held: held.clone(),
+            new_groups,
         };
         let mut running = std::pin::pin!(pipeline.run());
         tokio::select! {

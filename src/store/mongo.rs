@@ -13,6 +13,7 @@ mod fault;
 mod guard;
 pub mod indexes;
 mod made_id;
+pub mod older;
 mod probe;
 mod redelivery;
 mod reply;
