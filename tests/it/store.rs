@@ -1,6 +1,7 @@
 //! The store against a real server: what becomes of each write.
 
 mod indexes;
+mod older;
 mod one_document;
 mod order;
 mod rights;

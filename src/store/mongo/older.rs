@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::command::Command;
+use super::fault::Refusal;
 use super::{MongoStore, collation, conflict};
 use crate::dead_letter::group;
 use crate::dead_letter::new_groups::{Kept, Newcomer};
@@ -10,6 +11,9 @@ use crate::store::Collection;
 
 /// What the server may take: it reads two entries of an index.
 const TIME_MAX_MS: i32 = 5_000;
+
+/// The server's code where a hint names no index.
+const BAD_VALUE: i32 = 2;
 
 /// The letters that are kept in a collection.
 pub struct KeptLetters {
@@ -22,11 +26,22 @@ impl Kept for KeptLetters {
     async fn holds_older(&self, newcomer: &Newcomer) -> Result<bool, String> {
         let find = find_older(&self.collection.name, newcomer);
         let reply = self.store.call(&self.collection, find).await;
-        let reply = reply.map_err(|refusal| refusal.fault.text)?;
+        let reply = reply.map_err(|refusal| explained(&self.collection.name, refusal))?;
         let found = conflict::documents(&reply);
         let found = found.ok_or("the reply to a find is not of the documented form")?;
         Ok(!found.is_empty())
     }
+}
+
+/// The server quotes the query, and says at its end that the hint names no index.
+fn explained(collection: &str, refusal: Refusal) -> String {
+    if refusal.code == Some(BAD_VALUE) {
+        let index = group::INDEX.join(", ");
+        return format!(
+            "{collection} lacks the index on {index}: run `longshore check --create-indexes`"
+        );
+    }
+    refusal.fault.text
 }
 
 /// By the index of the groups, or not at all: without it each question would read the whole collection. A

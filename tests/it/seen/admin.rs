@@ -515,6 +515,9 @@ async fn the_journal_gets_priorities_and_other_readers_get_json() {
 const LABELS: &[&str] = &[
     "le",
     "reason",
+    "route",
+    // Of the first ten since the start.
+    "sender",
     "cause",
     "state",
     "index",
