@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::kinds::{By, Counted};
+use super::kinds::{By, Counted, Labels};
 use crate::telemetry::labels::Label;
 
 /// The name of the label that says the route; empty where a message came to none.
@@ -73,7 +73,7 @@ impl<L: Label> Counted for ByRoute<L> {
         self.get()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(u64, &[(&'static str, &str)])) {
+    fn each(&self, tell: &mut dyn FnMut(u64, Labels<'_>)) {
         for (route, by) in &*self.lock() {
             for (label, count) in by.all() {
                 tell(count, &[(L::KEY, label.name()), (ROUTE, route)]);

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::telemetry::labels::Label;
 
+/// Keys and values of the labels of one count.
+pub type Labels<'a> = &'a [(&'static str, &'a str)];
+
 /// What metrics read of a counter, whatever its kind.
 pub trait Counted {
     /// Over all labels.
@@ -17,7 +20,7 @@ pub trait Counted {
     }
 
     /// Tells each count with the keys and values of its labels.
-    fn each(&self, tell: &mut dyn FnMut(u64, &[(&'static str, &str)])) {
+    fn each(&self, tell: &mut dyn FnMut(u64, Labels<'_>)) {
         tell(self.get(), &[]);
     }
 }
@@ -113,7 +116,7 @@ impl<L: Label> Counted for By<L> {
         self.get()
     }
 
-    fn each(&self, tell: &mut dyn FnMut(u64, &[(&'static str, &str)])) {
+    fn each(&self, tell: &mut dyn FnMut(u64, Labels<'_>)) {
         for (label, count) in self.all() {
             tell(count, &[(L::KEY, label.name())]);
         }
