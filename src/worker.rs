@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod index_watch;
+mod new_groups;
 mod requirements;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::index_watch::IndexWatch;
+use self::new_groups::Telling;
 use crate::admin::{self, Bound, Health, View};
 use crate::budget::Shares;
 use crate::clock::SystemClock;
@@ -30,7 +32,6 @@ use crate::stop::Stop;
 use crate::store::Collection;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
-use crate::store::mongo::older::KeptLetters;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
@@ -197,8 +198,8 @@ impl Worker {
         let (store, indexes) = (Arc::clone(&self.store), std::mem::take(&mut self.indexes));
         let watch = IndexWatch::new(store, indexes, &self.config.db, signals.clone(), stop.clone());
         tasks.spawn(signals.watchdog().watch("watch of the indexes", watch.run()));
-        let new_groups = NewGroups::remembered();
-        tasks.spawn(self.tell_new_groups(&new_groups));
+        let letters = self.config.dead_letter_collection();
+        let telling = Telling::start(&self.store, letters, &signals);
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(
             Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX },
@@ -206,7 +207,8 @@ impl Worker {
         ));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let drain_timeout = self.config.worker.drain_timeout;
-        let (ended, since_stop) = self.run_pipeline(stop, new_groups).await;
+        let (ended, since_stop) = self.run_pipeline(stop, telling.groups.clone()).await;
+        telling.end(drain_timeout.saturating_sub(since_stop.elapsed())).await;
         let of = |operation| calls.of(operation);
         let (receive, delete, change_visibility) =
             (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
@@ -232,14 +234,6 @@ impl Worker {
             tracing::warn!("the collector does not answer: the last spans and metrics are lost");
         }
         ended
-    }
-
-    /// Asks about the groups of dead letters that are told there. Never ends by itself.
-    fn tell_new_groups(&self, new_groups: &NewGroups) -> impl Future<Output = ()> + Send + use<> {
-        let (store, collection) = (Arc::clone(&self.store), self.config.dead_letter_collection());
-        let (kept, clock) = (KeptLetters { store, collection }, Arc::new(SystemClock::default()));
-        let telling = new_groups.clone().run(kept, self.signals.clone(), clock);
-        self.signals.watchdog().watch("watch of new groups", telling)
     }
 
     /// Also says when it was asked to stop.

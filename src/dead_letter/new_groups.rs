@@ -10,6 +10,7 @@
 
 mod met;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct NewGroups {
 struct Shared {
     met: Mutex<Met<Newcomer>>,
     came: Notify,
+    /// No more will come.
+    is_closed: AtomicBool,
 }
 
 impl NewGroups {
@@ -94,8 +97,16 @@ impl NewGroups {
         }
     }
 
-    /// Asks about the groups that are met, one after the other, and tells those that are new. Never ends
-    /// by itself, unless there is nothing to remember.
+    /// No more will be refused: what asks ends once nothing waits.
+    pub fn close(&self) {
+        if let Some(shared) = &self.shared {
+            shared.is_closed.store(true, Ordering::Relaxed);
+            shared.came.notify_one();
+        }
+    }
+
+    /// Asks about the groups that are met, one after the other, and tells those that are new, until it is
+    /// closed and none waits.
     pub async fn run(self, kept: impl Kept, signals: Signals, clock: Arc<dyn Clock>) {
         let Some(shared) = self.shared else { return };
         let pauses = RetryConfig {
@@ -106,8 +117,7 @@ impl NewGroups {
         };
         let mut backoff = Backoff::new(&pauses, Arc::clone(&clock));
         let mut is_unanswered = false;
-        loop {
-            let newcomer = shared.next().await;
+        while let Some(newcomer) = shared.next().await {
             match kept.holds_older(&newcomer).await {
                 Ok(holds_older) => {
                     if !holds_older {
@@ -132,10 +142,12 @@ impl NewGroups {
 }
 
 impl Shared {
-    async fn next(&self) -> Newcomer {
+    /// The next one that waits; `None` once none does and no more will come.
+    async fn next(&self) -> Option<Newcomer> {
         loop {
-            if let Some(newcomer) = self.lock().next() {
-                return newcomer;
+            let next = self.lock().next();
+            if next.is_some() || self.is_closed.load(Ordering::Relaxed) {
+                return next;
             }
             self.came.notified().await;
         }

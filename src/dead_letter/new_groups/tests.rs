@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use tokio::task::JoinHandle;
 
@@ -213,6 +213,23 @@ async fn groups_without_end_are_bounded_in_memory_questions_and_series() {
     // There is room again.
     worker.rejects(GROUPS, "event");
     assert_eq!(worker.told().await.last(), Some(&group("event")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_when_a_worker_ends_is_told_first() {
+    let letters = Letters::default();
+    let mut worker = Worker::on(&letters);
+    for number in 0..5 {
+        worker.rejects(number, &format!("kind{number}"));
+    }
+    worker.groups.close();
+    (&mut worker.running).await.expect("it ends by itself");
+    assert_eq!(worker.signals.gauges().new_groups().len(), 5);
+    // Where nothing waits it ends at once.
+    let mut worker = Worker::on(&letters);
+    sleep(Duration::from_secs(1)).await;
+    worker.groups.close();
+    (&mut worker.running).await.expect("it ends by itself");
 }
 
 #[tokio::test]
