@@ -1,10 +1,13 @@
 //! What metrics tell early of what is rejected: groups that are new, and who sends it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use longshore::gauges::NewGroup;
+use longshore::telemetry::signals::Signals;
 use serde_json::{Value, json};
 
-use super::admin::Running;
+use super::admin::{Running, view};
 use super::web::Web;
 use crate::support::fault_proxy::FaultProxy;
 use crate::support::surroundings::{Surroundings, plain};
@@ -169,4 +172,24 @@ async fn ten_senders_are_counted_by_name_and_no_text_of_theirs_breaks_the_metric
         assert!(group.len() == 16 && is_hex, "nothing that a sender made: {group}");
     }
     running.end().await;
+}
+
+/// Far more than the SDK keeps series of one metric.
+#[tokio::test]
+async fn groups_that_come_and_go_leave_room_for_the_newest() {
+    let signals = Signals::default();
+    let view = view(&signals, Duration::from_secs(30));
+    for number in 0..3_000_u64 {
+        let (group, reason) = (format!("{number:016x}"), "bad_time");
+        signals.gauges().add_new_group(NewGroup { group, reason, at_s: number });
+        if number % 50 == 0 {
+            view.metrics.text().expect("metrics");
+        }
+    }
+    let text = view.metrics.text().expect("metrics");
+    let series: Vec<_> = text.lines().filter(|line| line.starts_with(NEW)).collect();
+    assert_eq!(series.len(), 100, "{series:?}");
+    let newest = format!("group=\"{:016x}\"", 2_999);
+    assert!(series.iter().any(|line| line.contains(&newest)), "{series:?}");
+    assert!(!text.contains("overflow"), "{series:?}");
 }
