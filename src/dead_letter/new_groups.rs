@@ -1,6 +1,6 @@
 //! Tells a group of dead letters that is new: something fails as nothing that is kept has failed before.
 //!
-//! The worker remembers the groups that it has met since its start. Of one that it has not met it asks,
+//! The worker remembers the groups that it has met, each for an hour. Of one that it has not met it asks,
 //! off the way of messages, whether an older letter is kept. Nothing waits for the answer. Where none
 //! can be had, it asks again later, and what is to be asked about waits in a bounded list.
 //!
