@@ -9,7 +9,7 @@
 //! - [`Glimpse`] is what could still be read of a message that was refused.
 //! - [`message_of`] makes the message out of its record again.
 //! - [`collection()`] is where the records stand, with the indexes by which they are found: by
-//!   [`search`], and in [`group`]s that failed alike.
+//!   [`search`], and in [`group`]s that failed alike. [`new_groups`] tells those that are new.
 
 mod again;
 mod alike;
@@ -17,6 +17,7 @@ mod collection;
 mod glimpse;
 pub mod group;
 mod identity;
+pub mod new_groups;
 mod original;
 mod record;
 pub mod search;
@@ -28,6 +29,8 @@ use crate::flow::Flow;
 use crate::message::{Origin, QueueMessage, Receipt, Rejection};
 use crate::settle::Settle;
 use crate::telemetry::signals::{MessageRejected, RejectedLeft};
+
+use new_groups::NewGroups;
 
 pub use again::{again, identify, rename};
 pub use collection::{DeadLettersConfig, collection, newest, samples};
@@ -54,6 +57,7 @@ pub struct Rejects {
     home: Arc<dyn Home>,
     settle: Settle,
     flood: FloodWatch,
+    new_groups: NewGroups,
     flow: Flow,
 }
 
@@ -67,7 +71,14 @@ impl Rejects {
         flood: FloodWatch,
         flow: Flow,
     ) -> Self {
-        Self { queue_arn, glimpses, home, settle, flood, flow }
+        let new_groups = NewGroups::default();
+        Self { queue_arn, glimpses, home, settle, flood, new_groups, flow }
+    }
+
+    /// The same, whose groups are told to `new_groups`.
+    #[must_use]
+    pub fn told_to(self, new_groups: NewGroups) -> Self {
+        Self { new_groups, ..self }
     }
 
     /// Hands over the message that was rejected there. Where rejected messages hold all that they may, because their home is
@@ -100,6 +111,7 @@ impl Rejects {
             origin: origin(&receipt),
             dead_lettered_ms: self.flow.clock.now_ms(),
         };
+        self.new_groups.refused(&record, &receipt.message, signals);
         self.home.keep(receipt, record);
     }
 }

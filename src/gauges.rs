@@ -2,7 +2,7 @@
 
 mod receives;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,7 @@ macro_rules! gauges {
             queue_messages: Mutex<Option<QueueMessages>>,
             indexes_missing: Mutex<BTreeMap<String, IndexesMissing>>,
             flood: Mutex<Option<FloodNow>>,
+            new_groups: Mutex<VecDeque<NewGroup>>,
         }
 
         impl Gauges {
@@ -97,7 +98,38 @@ impl FloodNow {
     }
 }
 
+/// New groups that are shown: the last ones. A sender can make groups without end.
+const NEW_GROUPS_MAX: usize = 100;
+
+/// A group of dead letters that was new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGroup {
+    /// Its id, in hex digits.
+    pub group: String,
+    /// The code of the reason.
+    pub reason: &'static str,
+    /// When it was found to be new, seconds since the epoch.
+    pub at_s: u64,
+}
+
 impl Gauges {
+    /// A group was new. Of one that was so before, the last time counts.
+    pub fn add_new_group(&self, new: NewGroup) {
+        let mut groups = self.new_groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.retain(|other| other.group != new.group);
+        groups.push_back(new);
+        if groups.len() > NEW_GROUPS_MAX {
+            groups.pop_front();
+        }
+    }
+
+    /// The last groups that were new, in that order.
+    #[must_use]
+    pub fn new_groups(&self) -> Vec<NewGroup> {
+        let groups = self.new_groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.iter().cloned().collect()
+    }
+
     pub fn set_flood(&self, flood: Option<FloodNow>) {
         *self.flood.lock().unwrap_or_else(PoisonError::into_inner) = flood;
     }

@@ -18,6 +18,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::shares::shares;
 use crate::dead_letter::Rejects;
+use crate::dead_letter::new_groups::NewGroups;
 use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::gate::Gate;
@@ -45,6 +46,8 @@ pub struct Pipeline<Q, S> {
     pub flow: Flow,
     /// What is held; empty when [`Pipeline::run`] has returned.
     pub held: Held,
+    /// Where the groups of dead letters are told, so that new ones are found.
+    pub new_groups: NewGroups,
 }
 
 impl<Q: Queue, S: Store> Pipeline<Q, S> {
@@ -157,7 +160,8 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let arn = Arc::clone(&self.queue_traits.arn);
         let (home, flow) = (Arc::new(dead_letters), self.flow.clone());
         let looks = Arc::new(Looks(Arc::clone(&self.config)));
-        let rejects = Rejects::new(arn, looks, home, settle.clone(), flood.clone(), flow);
+        let rejects = Rejects::new(arn, looks, home, settle.clone(), flood.clone(), flow)
+            .told_to(self.new_groups.clone());
         let lanes: BTreeMap<&str, Lane> = collections
             .iter()
             .map(|collection| {

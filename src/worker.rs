@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod index_watch;
+mod new_groups;
 mod requirements;
 
 use std::net::SocketAddr;
@@ -14,11 +15,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::index_watch::IndexWatch;
+use self::new_groups::Telling;
 use crate::admin::{self, Bound, Health, View};
 use crate::budget::Shares;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares;
+use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
 use crate::mongo_manager::MongoManager;
@@ -113,6 +116,7 @@ impl Worker {
         let sources = beside::sources(&facts, health, &queue, &manager, &otlp);
         signals.gauges().set_queue_messages(Some(beside::queue_messages(&facts)));
         signals.recent().show_bodies(config.admin.show_bodies);
+        signals.counters().dead_lettered_total.show(config.routes.keys().map(String::as_str));
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
         let view_facts = admin::Facts {
@@ -194,6 +198,8 @@ impl Worker {
         let (store, indexes) = (Arc::clone(&self.store), std::mem::take(&mut self.indexes));
         let watch = IndexWatch::new(store, indexes, &self.config.db, signals.clone(), stop.clone());
         tasks.spawn(signals.watchdog().watch("watch of the indexes", watch.run()));
+        let letters = self.config.dead_letter_collection();
+        let telling = Telling::start(&self.store, letters, &signals);
         tasks.spawn(beside::ask_for_depth(Arc::clone(&self.queue), signals.clone()));
         tasks.spawn(beside::tell_systemd(
             Health { signals: signals.clone(), held: self.held.clone(), step_max: STEP_MAX },
@@ -201,7 +207,8 @@ impl Worker {
         ));
         let (otlp, metrics) = (std::mem::take(&mut self.otlp), Arc::clone(&self.metrics));
         let drain_timeout = self.config.worker.drain_timeout;
-        let (ended, since_stop) = self.run_pipeline(stop).await;
+        let (ended, since_stop) = self.run_pipeline(stop, telling.groups.clone()).await;
+        telling.end(drain_timeout.saturating_sub(since_stop.elapsed())).await;
         let of = |operation| calls.of(operation);
         let (receive, delete, change_visibility) =
             (of(Operation::Receive), of(Operation::Delete), of(Operation::ChangeVisibility));
@@ -230,7 +237,7 @@ impl Worker {
     }
 
     /// Also says when it was asked to stop.
-    async fn run_pipeline(self, stop: Stop) -> (Ended, Instant) {
+    async fn run_pipeline(self, stop: Stop, new_groups: NewGroups) -> (Ended, Instant) {
         let drain_timeout = self.config.worker.drain_timeout;
         let queue_traits = self.queue_traits;
         let held = self.held;
@@ -249,6 +256,7 @@ impl Worker {
             store: self.store,
             flow,
             held: held.clone(),
+            new_groups,
         };
         let mut running = std::pin::pin!(pipeline.run());
         tokio::select! {

@@ -44,9 +44,15 @@ impl Record {
     /// The record of this message as a document.
     #[must_use]
     pub fn insert(&self, message: &QueueMessage) -> Insert {
-        let id = identity::of(&self.queue_arn, &self.origin, message);
+        let id = self.id(message);
         let document = self.document(&id, message);
         Insert { id: Key::Text(id), document, hash: None }
+    }
+
+    /// The `_id` of the record of this message.
+    #[must_use]
+    pub fn id(&self, message: &QueueMessage) -> String {
+        identity::of(&self.queue_arn, &self.origin, message)
     }
 
     fn document(&self, id: &str, message: &QueueMessage) -> Vec<u8> {

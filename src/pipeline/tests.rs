@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 use super::Pipeline;
 use crate::config::Config;
 use crate::config::load::defaults;
+use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
 use crate::message::{Key, QueueMessage, Reason, Rejection, Update};
@@ -82,6 +83,7 @@ impl World {
             store: Arc::clone(&store),
             flow,
             held: held.clone(),
+            new_groups: NewGroups::default(),
         };
         let running = tokio::spawn(pipeline.run());
         Self { queue, store, stop, signals, held, running }

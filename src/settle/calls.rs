@@ -155,7 +155,9 @@ fn end_answered<Q>(
             }
         }
         if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
-            context.flow.signals.emit(&DeadLettered { reason });
+            let receipt = &settlement.receipt;
+            let (route, sender) = (receipt.route.as_deref(), receipt.message.sender.as_deref());
+            context.flow.signals.emit(&DeadLettered { reason, route, sender });
         }
         settlement.receipt.settled();
     }

@@ -15,6 +15,7 @@ pub mod indexes;
 pub mod letter;
 mod letters;
 mod made_id;
+pub mod older;
 mod probe;
 mod redelivery;
 mod reply;

@@ -4,11 +4,15 @@
 //! line of the log and among the totals of the status come from there; besides, only the signal
 //! that counts it names it.
 
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod by_route;
+mod kinds;
+mod senders;
 
-use super::labels::Label;
+use std::collections::BTreeMap;
+
+use self::by_route::ByRoute;
+use self::kinds::{By, Counted, Counter, Peak};
+use self::senders::Senders;
 use crate::message::Reason;
 use crate::store::WriteTrouble;
 
@@ -58,8 +62,8 @@ macro_rules! each_counter {
             /// Write attempts after which nothing, or not all, was confirmed, and which are tried
             /// again, by cause.
             writes_failed_total: By<WriteTrouble> => Totals;
-            /// Messages whose dead letter is durable, by reason.
-            dead_lettered_total: By<Reason>, each in dead_lettered => Totals;
+            /// Messages whose dead letter is durable, by reason and route.
+            dead_lettered_total: ByRoute<Reason>, each in dead_lettered => Totals;
             /// Messages deleted after their write, dead letters included.
             deleted_total: Counter => Totals;
             /// Delete entries that failed and were tried again.
@@ -81,6 +85,9 @@ macro_rules! each_counter {
             /// Rejected messages that stayed in the queue, because those that waited for their dead
             /// letters held half of the in-flight limits.
             rejected_left_total: Counter => Metrics;
+            /// Groups of dead letters of which nobody asked whether they are new, because too many others waited to
+            /// be asked about.
+            dead_letter_groups_unasked_total: Counter => Metrics;
         }
     };
 }
@@ -104,6 +111,9 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[doc = $help])* pub $name: $kind $(<$label>)?,)*
+            /// The same messages as `dead_lettered_total` has, by who sent them. Apart from the others,
+            /// for its sum is theirs.
+            pub dead_letter_senders: Senders,
         }
 
         /// All counters at one moment.
@@ -164,114 +174,6 @@ impl Declared {
     }
 }
 
-/// What metrics read of a counter, whatever its kind.
-pub(super) trait Counted {
-    /// Over all labels.
-    fn get(&self) -> u64;
-
-    /// Whether it is the highest value that there was, and not a sum.
-    fn is_peak(&self) -> bool {
-        false
-    }
-
-    /// Tells each count with its label's key and value, where it has one.
-    fn each(&self, tell: &mut dyn FnMut(u64, Option<(&'static str, &'static str)>)) {
-        tell(self.get(), None);
-    }
-}
-
-/// A sum.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    pub(in crate::telemetry) fn add(&self, count: usize) {
-        self.0.fetch_add(count as u64, Ordering::Relaxed);
-    }
-
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Counted for Counter {
-    fn get(&self) -> u64 {
-        self.get()
-    }
-}
-
-/// The highest value that there was.
-#[derive(Debug, Default)]
-pub struct Peak(AtomicU64);
-
-impl Peak {
-    pub(in crate::telemetry) fn raise(&self, to: usize) {
-        self.0.fetch_max(to as u64, Ordering::Relaxed);
-    }
-
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Counted for Peak {
-    fn get(&self) -> u64 {
-        self.get()
-    }
-
-    fn is_peak(&self) -> bool {
-        true
-    }
-}
-
-/// A sum for each value of a label.
-#[derive(Debug)]
-pub struct By<L>(Vec<Counter>, PhantomData<L>);
-
-impl<L: Label> Default for By<L> {
-    fn default() -> Self {
-        Self(L::ALL.iter().map(|_| Counter::default()).collect(), PhantomData)
-    }
-}
-
-impl<L: Label> By<L> {
-    pub(in crate::telemetry) fn add(&self, label: L) {
-        self.0[label.index()].add(1);
-    }
-
-    /// Over all labels.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.iter().map(Counter::get).sum()
-    }
-
-    /// Every label with its count, those that never occurred included.
-    pub fn all(&self) -> impl Iterator<Item = (L, u64)> {
-        L::ALL.iter().zip(&self.0).map(|(label, counter)| (*label, counter.get()))
-    }
-
-    fn occurred(&self) -> BTreeMap<L, u64>
-    where
-        L: Ord,
-    {
-        self.all().filter(|(_, count)| *count > 0).collect()
-    }
-}
-
-impl<L: Label> Counted for By<L> {
-    fn get(&self) -> u64 {
-        self.get()
-    }
-
-    fn each(&self, tell: &mut dyn FnMut(u64, Option<(&'static str, &'static str)>)) {
-        for (label, count) in self.all() {
-            tell(count, Some((L::KEY, label.name())));
-        }
-    }
-}
-
 /// A count as a figure; exact up to 2^53.
 #[allow(clippy::cast_precision_loss, reason = "nothing is counted that often")]
 #[must_use]
@@ -287,7 +189,7 @@ mod tests {
     fn a_counter_with_labels_is_the_sum_of_them() {
         let counters = Counters::default();
         for reason in [Reason::BadJson, Reason::BadKey, Reason::BadJson] {
-            counters.dead_lettered_total.add(reason);
+            counters.dead_lettered_total.add(reason, Some("event"));
         }
         counters.writes_failed_total.add(WriteTrouble::Item);
         let counts = counters.counts();

@@ -3,6 +3,7 @@
 //!
 //! A signal logs no body, no key and no secret: ids, counts, codes and the texts of faults only.
 
+mod groups;
 mod indexes;
 mod message;
 mod queue;
@@ -21,6 +22,7 @@ use super::spans::Spans;
 use super::watchdog::Watchdog;
 use crate::gauges::Gauges;
 
+pub use groups::{GroupNew, GroupUnasked, GroupsNotAsked};
 pub use indexes::{
     CollectionFit, CollectionUnfit, Failure, IndexFound, IndexLost, IndexMade, IndexNotMade,
     IndexState, IndexesNotRead, Remedy, Role,

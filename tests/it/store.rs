@@ -2,6 +2,7 @@
 
 mod indexes;
 mod letters;
+mod older;
 mod one_document;
 mod order;
 mod rights;

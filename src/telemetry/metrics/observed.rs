@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use super::sources::{Connections, Sources};
-use crate::gauges::{FloodNow, Gauges, IndexesMissing};
+use crate::gauges::{FloodNow, Gauges, IndexesMissing, NewGroup};
 use crate::held::{Held, Stage};
 use crate::telemetry::counters::Counters;
 use crate::telemetry::instruments::destination_attributes;
@@ -20,6 +20,7 @@ pub(super) fn observe(
     sources: &Sources,
 ) {
     observe_counters(meter, counters);
+    observe_dead_letters(meter, counters, gauges);
     observe_gauges(meter, gauges, &sources.held);
     observe_sources(meter, counters, sources);
     observe_process(meter);
@@ -31,9 +32,12 @@ fn observe_counters(meter: &Meter, counters: &Arc<Counters>) {
         let (name, help) = (format!("longshore.{}", counter.short_name()), counter.help());
         let is_peak = of(&counters).is_peak();
         let observe = move |observer: &dyn AsyncInstrument<u64>| {
-            of(&counters).each(&mut |count, label| {
-                let label = label.map(|(key, value)| KeyValue::new(key, value));
-                observer.observe(count, label.as_slice());
+            of(&counters).each(&mut |count, labels| {
+                let labels: Vec<_> = labels
+                    .iter()
+                    .map(|(key, value)| KeyValue::new(*key, (*value).to_owned()))
+                    .collect();
+                observer.observe(count, &labels);
             });
         };
         if is_peak {
@@ -46,6 +50,32 @@ fn observe_counters(meter: &Meter, counters: &Arc<Counters>) {
                 .build();
         }
     }
+}
+
+/// What is rejected, by names that are not known before: how many there may be is bounded where they are
+/// kept.
+fn observe_dead_letters(meter: &Meter, counters: &Arc<Counters>, gauges: &Arc<Gauges>) {
+    let senders = Arc::clone(counters);
+    meter
+        .u64_observable_counter("longshore.dead_lettered_by_sender")
+        .with_description("Messages whose dead letter is durable, by sender (the SenderId before the colon): the first ten since the start by their ids, the rest as other, and unknown where the queue does not say it.")
+        .with_callback(move |observer| {
+            for (sender, count) in senders.dead_letter_senders.all() {
+                observer.observe(count, &[KeyValue::new("sender", sender)]);
+            }
+        })
+        .build();
+    let groups = Arc::clone(gauges);
+    meter
+        .u64_observable_gauge("longshore.dead_letter_group_new_timestamp")
+        .with_unit("s")
+        .with_description("When a group of dead letters was found to be new, in seconds since the epoch, by its id and reason: the last hundred since the start.")
+        .with_callback(move |observer| {
+            for NewGroup { group, reason, at_s } in groups.new_groups() {
+                observer.observe(at_s, &[KeyValue::new("group", group), KeyValue::new("reason", reason)]);
+            }
+        })
+        .build();
 }
 
 fn observe_gauges(meter: &Meter, gauges: &Arc<Gauges>, held: &Held) {

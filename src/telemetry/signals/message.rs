@@ -52,13 +52,17 @@ impl Signal for MessageRejected<'_> {
 }
 
 /// A dead letter is durable.
-pub struct DeadLettered {
+pub struct DeadLettered<'a> {
     pub reason: Reason,
+    pub route: Option<&'a str>,
+    /// Who sent the message, where the queue says it.
+    pub sender: Option<&'a str>,
 }
 
-impl Signal for DeadLettered {
+impl Signal for DeadLettered<'_> {
     fn count(&self, counters: &Counters) {
-        counters.dead_lettered_total.add(self.reason);
+        counters.dead_lettered_total.add(self.reason, self.route);
+        counters.dead_letter_senders.add(self.sender);
     }
 
     fn log(&self) {

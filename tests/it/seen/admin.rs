@@ -515,6 +515,11 @@ async fn the_journal_gets_priorities_and_other_readers_get_json() {
 const LABELS: &[&str] = &[
     "le",
     "reason",
+    "route",
+    // Of the first ten since the start.
+    "sender",
+    // Of the last hundred that were new, by a hash.
+    "group",
     "cause",
     "state",
     "index",
@@ -591,6 +596,14 @@ async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_
         .await;
     let mut running = Running::start(&surroundings, &[]);
     running.until_unloaded(&surroundings).await;
+    assert_eq!(running.web.metric("longshore_enqueue_to_durable_duration_seconds_count").await, 30);
+    assert_eq!(running.web.metric("longshore_deleted_total").await, 30);
+    // Some metrics have no series before something was rejected.
+    surroundings.send(&[plain(&json!({ "type": "event" }))]).await;
+    until("a new group is told", async || {
+        running.web.metric("longshore_dead_letter_group_new_timestamp_seconds").await > 0
+    })
+    .await;
     let text = running.web.get("/metrics").await.text;
     let mut series = 0;
     asks_for_nothing_else(&text);
@@ -611,7 +624,5 @@ async fn every_query_is_answered_every_metric_has_a_help_text_and_no_label_of_a_
         }
     }
     assert!(series < 500, "{series} series");
-    assert_eq!(running.web.metric("longshore_enqueue_to_durable_duration_seconds_count").await, 30);
-    assert_eq!(running.web.metric("longshore_deleted_total").await, 30);
     running.end().await;
 }

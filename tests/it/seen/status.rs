@@ -152,7 +152,7 @@ fn rejections_happen(signals: &Signals) {
         signals.recent().show_bodies(true);
     }
     for reason in [Reason::BadKey, Reason::BadJson, Reason::BadJson] {
-        signals.emit(&DeadLettered { reason });
+        signals.emit(&DeadLettered { reason, route: Some("event"), sender: Some("AIDAPORTAL") });
     }
     let flood = FloodNow::new(Reason::BadJson.code(), Some("event".into()));
     signals.emit(&FloodBegan { reason: Reason::BadJson, flood: &flood });

@@ -435,6 +435,7 @@ async fn metrics_are_sent_from_the_registry_that_is_scraped() {
         "longshore.enqueue_to_durable.duration",
         "longshore.received",
         "longshore.dead_lettered",
+        "longshore.dead_lettered_by_sender",
     ] {
         assert!(names.iter().any(|other| other == name), "{name} is not in {names:?}");
     }

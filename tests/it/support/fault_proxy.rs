@@ -77,6 +77,12 @@ impl FaultProxy {
         self.exchange.deliveries().trace_header = Some(header);
     }
 
+    /// Puts the system attribute `SenderId` into received messages where `sender` gives one: of the
+    /// embedded server all have the same.
+    pub fn senders(&self, sender: fn(message: &Value) -> Option<String>) {
+        self.exchange.deliveries().sender = Some(sender);
+    }
+
     /// What it did so far.
     pub fn observed(&self) -> Observations {
         self.exchange.observed().clone()

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longshore::clock::Clock;
+use longshore::dead_letter::new_groups::NewGroups;
 use longshore::flow::Flow;
 use longshore::pipeline::Pipeline;
 use longshore::queue::QueueTraits;
@@ -85,6 +86,8 @@ impl World {
             store: Arc::new(StoreClient { store: Arc::clone(&self.store), who: Arc::clone(who) }),
             flow,
             held: who.held.clone(),
+            // What it asks and tells is off the way of messages, and not what worlds are about.
+            new_groups: NewGroups::default(),
         };
         tokio::spawn(pipeline.run())
     }

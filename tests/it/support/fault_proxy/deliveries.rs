@@ -1,4 +1,4 @@
-//! What becomes of received messages on their way: copies, trace headers, answers that were lost.
+//! What becomes of received messages on their way: copies, system attributes, answers that were lost.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub(super) struct Deliveries {
     /// By attempt id: answers that nobody got.
     lost: BTreeMap<String, Value>,
     pub trace_header: Option<fn(&Value) -> Option<String>>,
+    pub sender: Option<fn(&Value) -> Option<String>>,
 }
 
 impl Deliveries {
@@ -49,10 +50,13 @@ impl Deliveries {
     }
 
     pub fn mark(&self, messages: &mut [Value]) {
-        let Some(header) = self.trace_header else { return };
-        for message in messages {
-            if let Some(header) = header(message) {
-                message["Attributes"]["AWSTraceHeader"] = header.into();
+        let marks = [("AWSTraceHeader", self.trace_header), ("SenderId", self.sender)];
+        for (attribute, of) in marks {
+            let Some(of) = of else { continue };
+            for message in &mut *messages {
+                if let Some(value) = of(message) {
+                    message["Attributes"][attribute] = value.into();
+                }
             }
         }
     }
