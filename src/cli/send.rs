@@ -1,11 +1,11 @@
 //! `longshore send`: NDJSON into the queue, as a producer that a worker can trust with identities.
 
-pub(in crate::cli) mod batches;
-pub(in crate::cli) mod delivery;
+pub(super) mod batches;
+pub(super) mod delivery;
 mod identity;
 mod lines;
 mod message;
-pub(in crate::cli) mod pace;
+pub(super) mod pace;
 mod report;
 mod source;
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::cli::exit::EXIT_FOUND;
 use crate::cli::output::{Output, harmless};
-use crate::cli::run;
+use crate::cli::run::{print, print_report};
 use crate::cli::send::batches::{Batches, Numbered};
 use crate::cli::send::delivery::deliver;
 use crate::cli::send::pace::Pace;
@@ -33,7 +33,7 @@ use crate::store::mongo::check_write;
 use crate::worker::stop_on_signals;
 
 use super::asked;
-use super::replay::within_limits;
+use super::replay::outgoing::within_limits;
 
 /// The longest wait for a message: the dead-letter queue is empty where none comes.
 const WAIT: Duration = Duration::from_secs(2);
@@ -88,8 +88,8 @@ pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
     let messages_max = usize::try_from(args.limit).unwrap_or(usize::MAX);
     if args.dry_run {
         let looking = Looking { queue: &from, config, growth, messages_max, check: check_write };
-        let report = dry_run::run(looking, &stop, |forecast| run::print(output, &forecast)).await?;
-        run::print_report(output, &report);
+        let report = dry_run::run(looking, &stop, |forecast| print(output, &forecast)).await?;
+        print_report(output, &report);
         let is_clean = report.rejected == 0 && report.not_given_back == 0;
         return Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
     }

@@ -3,36 +3,35 @@
 mod chosen;
 mod direct;
 mod forecast;
-mod outgoing;
-pub(super) use self::outgoing::within_limits;
+mod letter;
+pub(super) mod outgoing;
 mod prepare;
 mod queue;
 mod report;
 
 use std::num::NonZeroU32;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, doc};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
 use crate::cli::exit::EXIT_FOUND;
 use crate::cli::output::Output;
 use crate::cli::send::pace::Pace;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::mongo_manager::{Documents, MongoManager};
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
-use crate::store::mongo::letter;
+use crate::store::mongo::letter::mark;
 use crate::worker::stop_on_signals;
 
 use self::chosen::Chosen;
 use self::direct::Direct;
 use self::forecast::Forecast;
-use self::prepare::{Left, Prepare, Ready, Why};
+use self::letter::{Ended, Gone, Left, Ready, Why};
+use self::prepare::Prepare;
 use self::queue::ToQueue;
 use self::report::Report;
 use super::asked;
@@ -169,12 +168,6 @@ enum Way {
     Direct(Direct),
 }
 
-/// What became of a letter.
-enum Ended {
-    PutBack,
-    Left(Left),
-}
-
 struct Replay<'a> {
     letters: &'a Documents,
     chosen: &'a Chosen,
@@ -239,12 +232,6 @@ impl Replay<'_> {
     }
 }
 
-/// A letter that was put back, and the id that the queue gave it.
-struct Gone {
-    ready: Ready,
-    message_id: Option<String>,
-}
-
 /// How records are marked.
 struct Marks<'a> {
     letters: &'a Documents,
@@ -257,7 +244,7 @@ impl Marks<'_> {
     async fn mark(&self, ready: Ready, message_id: Option<String>) -> Ended {
         let mut replay = doc! { "at": DateTime::now(), "by": &self.by, "message_id": message_id };
         replay.extend(self.edit.as_deref().map(|edit| ("edit".to_owned(), Bson::from(edit))));
-        match self.letters.change(&ready.id, letter::mark(&replay)).await {
+        match self.letters.change(&ready.id, mark(&replay)).await {
             Ok(_) => Ended::PutBack,
             Err(error) => Ended::Left(Left {
                 message_id: ready.message_id,
@@ -266,14 +253,4 @@ impl Marks<'_> {
             }),
         }
     }
-}
-
-/// A clock for intervals between tries.
-fn clock() -> Arc<SystemClock> {
-    Arc::new(SystemClock::default())
-}
-
-/// The text of a record's field, empty where it has none.
-fn text<'r>(record: &'r Document, name: &str) -> &'r str {
-    record.get_str(name).unwrap_or_default()
 }

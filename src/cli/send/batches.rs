@@ -5,7 +5,7 @@ use crate::queue::sqs::{Outgoing, SEND_BYTES_MAX};
 
 /// A message and the line that it was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Numbered {
+pub struct Numbered {
     pub line: u64,
     /// What the line took of the input.
     pub line_bytes: u64,
@@ -14,7 +14,7 @@ pub(in crate::cli) struct Numbered {
 
 /// Collects messages into batches, in their order.
 #[derive(Debug)]
-pub(in crate::cli) struct Batches {
+pub struct Batches {
     /// 1 to [`BATCH_MAX`].
     entries_max: usize,
     waiting: Vec<Numbered>,
@@ -22,13 +22,13 @@ pub(in crate::cli) struct Batches {
 }
 
 impl Batches {
-    pub(in crate::cli) fn new(entries_max: usize) -> Self {
+    pub fn new(entries_max: usize) -> Self {
         Self { entries_max: entries_max.clamp(1, BATCH_MAX), waiting: Vec::new(), bytes: 0 }
     }
 
     /// Adds a message that is itself within [`SEND_BYTES_MAX`]. Returns the batch that is complete
     /// with it or without it.
-    pub(in crate::cli) fn push(&mut self, message: Numbered) -> Option<Vec<Numbered>> {
+    pub fn push(&mut self, message: Numbered) -> Option<Vec<Numbered>> {
         let bytes = message.outgoing.bytes();
         let complete = if self.bytes + bytes > SEND_BYTES_MAX { self.take() } else { None };
         self.bytes += bytes;
@@ -43,13 +43,13 @@ impl Batches {
     }
 
     /// What is waiting, if anything is.
-    pub(in crate::cli) fn take(&mut self) -> Option<Vec<Numbered>> {
+    pub fn take(&mut self) -> Option<Vec<Numbered>> {
         self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
         (!waiting.is_empty()).then_some(waiting)
     }
 
-    pub(in crate::cli) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 }

@@ -14,7 +14,7 @@ use super::batches::Numbered;
 
 /// What became of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::cli) struct Delivered {
+pub struct Delivered {
     /// Line of each message that was sent, and the id that the queue gave it.
     pub sent: Vec<(u64, String)>,
     /// Line and reason of each message that could not be sent.
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Delivered {
 /// Sends a batch, and what is left of it again, until `retry.budget` is spent.
 ///
 /// A message whose answer was lost may be sent twice; its `longshore-id` then tells that it is one.
-pub(in crate::cli) async fn deliver(
+pub async fn deliver(
     batch: Vec<Numbered>,
     retry: &RetryConfig,
     clock: Arc<dyn Clock>,

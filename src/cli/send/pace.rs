@@ -13,14 +13,14 @@ const CALLS_PER_SECOND: usize = 10;
 
 /// Spaces what is sent. What was not used is not saved up: after a pause there is no burst.
 #[derive(Debug)]
-pub(in crate::cli) struct Pace {
+pub struct Pace {
     /// None where there is no limit.
     per_message: Option<Duration>,
     next: Instant,
 }
 
 impl Pace {
-    pub(in crate::cli) fn new(rate: Option<NonZeroU32>) -> Self {
+    pub fn new(rate: Option<NonZeroU32>) -> Self {
         Self {
             per_message: rate.map(|rate| Duration::from_secs(1) / rate.get()),
             next: Instant::now(),
@@ -28,12 +28,12 @@ impl Pace {
     }
 
     /// The largest batch that keeps the sending even.
-    pub(in crate::cli) fn entries_max(rate: Option<NonZeroU32>) -> usize {
+    pub fn entries_max(rate: Option<NonZeroU32>) -> usize {
         rate.map_or(BATCH_MAX, |rate| (rate.get() as usize / CALLS_PER_SECOND).clamp(1, BATCH_MAX))
     }
 
     /// Waits until `messages` more may be sent.
-    pub(in crate::cli) async fn wait_for(&mut self, messages: usize) {
+    pub async fn wait_for(&mut self, messages: usize) {
         let Some(per_message) = self.per_message else { return };
         let at = self.next.max(Instant::now());
         sleep_until(at).await;

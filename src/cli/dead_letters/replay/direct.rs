@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::{Instant, sleep};
 
-use super::prepare::{Left, Ready, Why};
-use super::{Gone, clock};
+use super::letter::{Gone, Left, Ready, Why, clock};
 use crate::config::Config;
 use crate::message::Write;
 use crate::mongo_manager::MongoManager;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
-use super::prepare::{Left, Ready, Why};
+use super::letter::{Left, Ready, Why};
 use crate::cli::output::{self, Output, harmless};
 use crate::pipeline::trial::Outcome;
 

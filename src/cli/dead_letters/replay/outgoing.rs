@@ -3,8 +3,7 @@
 use bson::Document;
 use sha2::{Digest, Sha256};
 
-use super::prepare::Why;
-use super::text;
+use super::letter::{Why, text};
 use crate::cli::attribute::ATTRIBUTES_MAX;
 use crate::message::QueueMessage;
 use crate::queue::sqs::{Outgoing, QueueFacts, SEND_BYTES_MAX};
@@ -48,7 +47,7 @@ pub(super) fn of(
 
 /// # Errors
 /// Why SQS would not take it.
-pub(in super::super) fn within_limits(
+pub fn within_limits(
     message: QueueMessage,
     fifo: bool,
     record_id: &str,

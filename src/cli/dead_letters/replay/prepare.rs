@@ -5,77 +5,15 @@ use bson::{Bson, Document};
 use jiff::Timestamp;
 
 use super::super::edit::Edit;
+use super::letter::{Goes, Left, Ready, Why, text};
 use super::outgoing::{self, Target};
-use super::text;
 use crate::config::{Config, shares};
 use crate::dead_letter::{again, rename};
 use crate::message::{QueueMessage, Reason, Write};
-use crate::pipeline::trial::{Outcome, Trial, Tried};
+use crate::pipeline::trial::{Outcome, Trial};
 use crate::queue::MESSAGE_BYTES_MAX;
-use crate::queue::sqs::{Outgoing, QueueFacts};
+use crate::queue::sqs::QueueFacts;
 use crate::store::mongo::check_write;
-
-/// A letter that can go back.
-pub(super) struct Ready {
-    /// The `_id` of its record.
-    pub id: Bson,
-    /// Of the message as it was refused first.
-    pub message_id: String,
-    pub goes: Goes,
-    pub tried: Tried,
-}
-
-/// What goes there.
-pub(super) enum Goes {
-    ToQueue(Outgoing),
-    Direct,
-}
-
-/// A letter that stays where it is.
-#[derive(Debug)]
-pub(super) struct Left {
-    pub message_id: String,
-    pub why: Why,
-    pub text: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Why {
-    /// The configuration in force would refuse it.
-    RefusedAgain,
-    /// Its record does not say what was sent.
-    NoMessage,
-    /// The program of `--edit` failed on it.
-    NotEdited,
-    /// It was refused as `id_conflict`, or has no id that could be another one.
-    NewId,
-    /// Only `--direct` can do it.
-    Direct,
-    /// It is of another queue.
-    OtherQueue,
-    /// The queue did not take it.
-    NotSent,
-    /// The database did not take it.
-    NotWritten,
-    /// It was put back, and its record does not say so: it is found again, and is the same message.
-    NotMarked,
-}
-
-impl Why {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::RefusedAgain => "refused_again",
-            Self::NoMessage => "no_message",
-            Self::NotEdited => "not_edited",
-            Self::NewId => "new_id",
-            Self::Direct => "direct",
-            Self::OtherQueue => "other_queue",
-            Self::NotSent => "not_sent",
-            Self::NotWritten => "not_written",
-            Self::NotMarked => "not_marked",
-        }
-    }
-}
 
 pub(super) struct Prepare<'a> {
     config: &'a Config,

@@ -1,7 +1,6 @@
 //! Letters to the queue.
 
-use super::prepare::{Goes, Left, Ready, Why};
-use super::{Gone, clock};
+use super::letter::{Goes, Gone, Left, Ready, Why, clock};
 use crate::cli::send::batches::{Batches, Numbered};
 use crate::cli::send::delivery::deliver;
 use crate::config::Config;

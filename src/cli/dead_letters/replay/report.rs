@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::Ended;
-use super::prepare::Why;
+use super::letter::{Ended, Why};
 use crate::cli::output::{Output, harmless};
 
 /// People are told so many of those that were left for one cause.
