@@ -1,5 +1,6 @@
 //! `longshore dead-letters`: what was refused, why, and what becomes of it.
 
+mod edit;
 mod export;
 mod exported;
 mod groups;
