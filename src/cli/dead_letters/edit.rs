@@ -14,13 +14,12 @@ use crate::decode::{MessageConfig, Unwrapped, decode, unwrapped};
 use crate::message::QueueMessage;
 
 /// A jq program that was read and found to be one.
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that edits is still to come"))]
 pub struct Edit(Program);
 
 #[cfg_attr(not(test), expect(dead_code, reason = "the command that edits is still to come"))]
 impl Edit {
-    /// Reads a jq program. It may use what jq has, but no other files or messages: `import`, `include`,
-    /// `input` and `$ENV` are not there.
+    /// Reads a jq program. It has what jq has, `env` and `now` too, but no other files and messages:
+    /// `import`, `include` and `input` are errors. `debug` says nothing.
     ///
     /// # Errors
     /// What is wrong with the program and where, in one line.

@@ -65,7 +65,7 @@ impl Program {
     }
 }
 
-fn fromjson<'a>((_, value): Cv<'a, Data>) -> ValXs<'a, Val> {
+fn fromjson((_, value): Cv<'_, Data>) -> ValXs<'_, Val> {
     let parsed = value.try_as_utf8_bytes_owned().and_then(|text| {
         from_json(&text)
             // The text comes last, because it is what is long.

@@ -1,5 +1,6 @@
 //! What holds for any JSON object: the program `.` changes nothing of what it means.
 
+use std::fmt::Write;
 use std::sync::LazyLock;
 
 use proptest::collection::vec;
@@ -40,7 +41,7 @@ fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     vec((text(), value), 0..8).prop_map(|members| {
         let mut object = r#"{"type": "event""#.to_owned();
         for (index, (name, value)) in members.iter().enumerate() {
-            object.push_str(&format!(" , \"{index}{} :{value}", &name[1..]));
+            write!(object, " , \"{index}{} :{value}", &name[1..]).expect("memory");
         }
         object + "}"
     })
