@@ -9,10 +9,10 @@ use crate::message::Place;
 use crate::message::place::{Spot, Step};
 
 /// Bytes of a text.
-pub(in crate::cli) type Span = Range<usize>;
+pub(super) type Span = Range<usize>;
 
 /// What the place means in `text`, or what is nearest to it. Empty only where the text is.
-pub(in crate::cli) fn span(text: &str, place: &Place) -> Span {
+pub(super) fn span(text: &str, place: &Place) -> Span {
     let scan = Scan { text };
     if let Spot::Byte(at) = place.spot {
         return scan.word(at);
@@ -26,7 +26,7 @@ pub(in crate::cli) fn span(text: &str, place: &Place) -> Span {
 }
 
 /// The value at the place, if it is there.
-pub(in crate::cli) fn value(text: &str, place: &Place) -> Option<Span> {
+pub(super) fn value(text: &str, place: &Place) -> Option<Span> {
     let scan = Scan { text };
     let (node, is_there) = scan.walk(place);
     is_there.then(|| scan.value(&node))

@@ -10,6 +10,7 @@ mod wrapped;
 use anyhow::{Result, bail};
 
 use self::program::Program;
+use self::wrapped::{without_mark, wrapped};
 use crate::decode::{MessageConfig, Unwrapped, decode, unwrapped};
 use crate::message::QueueMessage;
 
@@ -42,7 +43,7 @@ impl Edit {
         let Unwrapped { around, text } = unwrapped(message, settings);
         let came = value::read(without_mark(&text))?;
         let text = value::text(self.0.run(came.clone())?, &came)?;
-        let body = wrapped::wrapped(&around, &text)?;
+        let body = wrapped(&around, &text)?;
         let edited = QueueMessage { body, ..message.clone() };
         if text_behind(&unwrapped(&edited, settings), around.len()) != Some(text.trim_ascii()) {
             match decode(&edited, settings) {
@@ -56,11 +57,6 @@ impl Edit {
         }
         Ok(edited)
     }
-}
-
-/// A byte order mark is none of the text.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The text that is inside of so many layers, without white space around it.

@@ -5,7 +5,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::without_mark;
 use crate::cli::locate;
 use crate::decode::Around;
 use crate::message::{Layer, Place};
@@ -59,4 +58,9 @@ fn with_data(outer: &str, data: &str) -> Result<String> {
     let end = outer.rfind('}').context("the envelope has no end")?;
     let (before, behind) = outer.split_at(end);
     Ok(format!(r#"{before},"data":{data}{behind}"#))
+}
+
+/// A byte order mark is none of the text.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
