@@ -153,7 +153,7 @@ struct Opened {
     names: Names,
     /// Of the innermost envelope.
     signature: Option<Signature>,
-    /// The texts themselves, for [`unwrapped`] only: they are copies.
+    /// The texts themselves, for [`unwrapped()`] only: they are copies.
     kept: Option<Unwrapped>,
 }
 

@@ -29,3 +29,24 @@ impl Encoding {
         Ok(STANDARD.encode(packed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Unpacked;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_packed_unpacks_to_the_same(text in any::<String>(), times in 0_usize..1_000) {
+            let text = text.repeat(times);
+            let bounds = Unpacked { bytes_max: text.len(), ratio_max: 100_000 };
+            for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Zstd] {
+                let packed = encoding.pack(&text).expect("packed");
+                let unpacked = encoding.unpack(&packed, bounds);
+                prop_assert!(unpacked.is_ok_and(|unpacked| unpacked == text), "{encoding:?}");
+            }
+        }
+    }
+}
