@@ -10,6 +10,7 @@ pub mod demo;
 pub mod dev;
 mod exit;
 mod extended_json;
+mod locate;
 pub mod output;
 pub mod pages;
 pub mod run;

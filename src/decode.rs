@@ -41,6 +41,7 @@ pub(crate) mod place;
 mod tests;
 mod undecoded;
 mod unreadable;
+mod unwrapped;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,7 @@ use envelope::Signature;
 use json::Bounds;
 use naming::Names;
 pub use undecoded::Undecoded;
+pub use unwrapped::{Around, Unwrapped};
 
 /// Envelopes around one body. SNS around EventBridge or CloudEvents is two; more than one further
 /// is a loop or an attack.
@@ -128,6 +130,16 @@ pub fn decode_within(
     Ok(Record { kind, origin, sent_ms: message.sent_ms, sender, layers, fields, bytes })
 }
 
+/// Gets out of a message what its layers are around, as far as they open.
+#[must_use]
+pub fn unwrapped(message: &QueueMessage, settings: &MessageConfig) -> Unwrapped {
+    let kept = Some(Unwrapped::body(&message.body));
+    let mut opened = Opened { room: usize::MAX, kept, ..Opened::default() };
+    // Why it went no further is for those to tell who decode it.
+    let _ = opened.layer(&message.body, &message.attributes, settings);
+    opened.kept.unwrap_or_default()
+}
+
 /// What the layers around a body said.
 #[derive(Default)]
 struct Opened {
@@ -141,6 +153,8 @@ struct Opened {
     names: Names,
     /// Of the innermost envelope.
     signature: Option<Signature>,
+    /// The texts themselves, for [`unwrapped()`] only: they are copies.
+    kept: Option<Unwrapped>,
 }
 
 impl Opened {
@@ -170,7 +184,7 @@ impl Opened {
                     .unpack_within(text, settings.unpacked(), self.room)
                     .map_err(|undecoded| undecoded.at(Place::whole()))?;
                 self.room -= text.len();
-                self.layers.push(Layer::Packed);
+                self.enter(Layer::Packed, packed, &text);
                 self.unpacked_layer(&text, attributes, settings)
             }
         }
@@ -190,6 +204,9 @@ impl Opened {
             // The attributes are the envelope, and say that the text is the data, which may be none.
             self.sign(signature);
             let text = if text.trim_ascii().is_empty() { envelope::NO_DATA } else { text };
+            if let Some(kept) = &mut self.kept {
+                text.clone_into(&mut kept.text);
+            }
             return Ok((json::fields_within(text, self.bounds(settings))?, text.len()));
         }
         let names_route = |name: &str| settings.route(name).is_some();
@@ -206,9 +223,16 @@ impl Opened {
             .into());
         }
         self.sign(envelope.signature);
-        self.layers.push(envelope.layer);
+        self.enter(envelope.layer, Encoding::Identity, &envelope.body);
         let layer = self.layer(&envelope.body, &envelope.attributes, settings);
         layer.map_err(|undecoded| undecoded.inside(envelope.place))
+    }
+
+    fn enter(&mut self, layer: Layer, encoding: Encoding, text: &str) {
+        self.layers.push(layer);
+        if let Some(kept) = &mut self.kept {
+            kept.enter(layer, encoding, text);
+        }
     }
 
     fn bounds(&self, settings: &MessageConfig) -> Bounds {

@@ -1,6 +1,7 @@
 //! `longshore dead-letters`: what was refused, why, and what becomes of it.
 
 mod asked;
+mod edit;
 mod export;
 mod exported;
 mod groups;

@@ -2,7 +2,6 @@
 //! to the command that would be sent, by the same code as the dry run of a queue.
 
 mod input;
-mod locate;
 mod mark;
 mod rejected;
 mod report;

@@ -36,7 +36,9 @@ pub fn of(queue_arn: &str, origin: &Origin, message: &QueueMessage) -> String {
             }
         }
     }
-    hash.0.finalize().iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
+    let mut first = [0; DIGITS / 2];
+    first.copy_from_slice(&hash.0.finalize()[..DIGITS / 2]);
+    format!("{:0DIGITS$x}", u128::from_be_bytes(first))
 }
 
 fn is_said(name: &str) -> bool {

@@ -5,6 +5,8 @@
 //! A zstd frame also names the window that its decoder has to keep; it may be no larger than the
 //! bound on the body or 8 MiB.
 
+mod pack;
+
 use std::io::{self, Write};
 
 use base64::Engine;

@@ -4,7 +4,7 @@ use std::iter;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::locate::Span;
+use crate::cli::locate::Span;
 use crate::cli::output::{is_obeyed, push_harmless};
 
 /// Lines that are shown before and behind the marked one.

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::locate::{self, Span};
 use super::mark;
 use super::unwrapped::Unwrapped;
+use crate::cli::locate::{self, Span};
 use crate::config::Config;
 use crate::message::place::{Layer, Spot, Step};
 use crate::message::{Place, QueueMessage, Reason, Rejection};

@@ -1,6 +1,6 @@
 //! The text inside of a body that a place is about, and where its bytes stand in the body as it came.
 
-use super::locate::{self, Span};
+use crate::cli::locate::{self, Span};
 use crate::decode::encoding::{self, Encoding, Unpacked};
 use crate::message::{Layer, Layers, Place};
 
