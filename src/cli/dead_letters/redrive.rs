@@ -193,10 +193,12 @@ impl Moving<'_> {
             let clock = Arc::new(SystemClock::default());
             let delivered = deliver(batch, &self.config.retry, clock, send).await;
             for (line, text) in delivered.failed {
-                message(line).into_iter().for_each(|message| self.stays(message, &text, moved));
+                if let Some(message) = message(line) {
+                    self.stays(message, &text, moved);
+                }
             }
-            let sent = delivered.sent.iter().filter_map(|(line, _)| message(*line));
-            let handles: Vec<_> = sent.map(|message| Arc::clone(&message.receipt_handle)).collect();
+            let gone = delivered.sent.iter().filter_map(|(line, _)| message(*line));
+            let handles: Vec<_> = gone.map(|message| Arc::clone(&message.receipt_handle)).collect();
             moved.put_back += handles.len();
             moved.not_deleted += handles.len() - self.deleted(&handles).await;
             if delivered.is_hopeless {

@@ -42,6 +42,7 @@ use super::which::Which;
 const CHUNKS_MAX: usize = 8;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = "Examples:
   longshore dead-letters replay --group 5f2c91d07a3be846 --dry-run
   longshore dead-letters replay --group 5f2c91d07a3be846
@@ -125,8 +126,8 @@ pub async fn replay(
     } else {
         let credentials = Credentials::chain(&config.queue);
         let (queue, facts) = SqsQueue::connect(&config.queue, credentials).await?;
-        prepare.to_queue(&facts, args.any_queue);
-        Way::Queue(ToQueue::new(queue, config))
+        prepare.goes_to(&facts, args.any_queue);
+        Way::Queue(Box::new(ToQueue::new(queue, config)))
     };
     if !args.yes {
         asked::check()?;
@@ -164,7 +165,7 @@ async fn dry_run(
 
 /// How letters go back.
 enum Way {
-    Queue(ToQueue),
+    Queue(Box<ToQueue>),
     Direct(Direct),
 }
 

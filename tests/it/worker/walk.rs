@@ -62,11 +62,10 @@ impl Walk<'_> {
         let lines: Vec<_> =
             shown.lines().map(|line| line.trim_end_matches('\r').trim_end()).collect();
         let shown = lines.join("\n");
-        self.told.push_str(&format!(
-            "```console\n$ longshore dead-letters {}\n{}\n```\n\n",
-            quoted.join(" "),
-            alike(shown.trim_matches('\n'))
-        ));
+        let (command, shown_alike) = (quoted.join(" "), alike(shown.trim_matches('\n')));
+        let told =
+            format!("```console\n$ longshore dead-letters {command}\n{shown_alike}\n```\n\n");
+        self.told.push_str(&told);
         shown
     }
 }

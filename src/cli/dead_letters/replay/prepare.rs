@@ -31,7 +31,7 @@ impl<'a> Prepare<'a> {
     }
 
     /// What is known of the queue that they go to.
-    pub(super) fn to_queue(&mut self, facts: &QueueFacts, any_queue: bool) {
+    pub(super) fn goes_to(&mut self, facts: &QueueFacts, any_queue: bool) {
         self.target = Target::of(facts, any_queue);
     }
 
@@ -76,7 +76,7 @@ impl<'a> Prepare<'a> {
             message = edited(edit, &message, self.config)?;
         }
         if self.new_id {
-            return self.renamed(message, record);
+            return self.renamed(&message, record);
         }
         if text(record, "reason") == Reason::IdConflict.code() {
             let text = "another message was written under its id: --new-id makes it one of its own";
@@ -88,12 +88,12 @@ impl<'a> Prepare<'a> {
     /// The same under another id: without that of its body, and with an identity made of its record.
     fn renamed(
         &self,
-        message: QueueMessage,
+        message: &QueueMessage,
         record: &Document,
     ) -> Result<QueueMessage, (Why, String)> {
-        let before = self.id(&message);
+        let before = self.id(message);
         let without = Edit::new("del(.id)").map_err(|error| (Why::NotEdited, error.to_string()))?;
-        let mut message = edited(&without, &message, self.config)?;
+        let mut message = edited(&without, message, self.config)?;
         rename(&mut message, record);
         let after = self.id(&message);
         if before.is_some() && before == after {

@@ -60,14 +60,15 @@ impl Report {
         let untouched = letters.saturating_sub(put_back + stay);
         output.line(
             || {
-                let mut told = format!("{} dead letters put back", HumanCount(put_back));
-                for (why, count) in &left {
-                    told.push_str(&format!(", {} stay ({})", HumanCount(*count), why.name()));
-                }
+                let mut told = vec![format!("{} dead letters put back", HumanCount(put_back))];
+                let stay = |(why, count): (&Why, &u64)| {
+                    format!("{} stay ({})", HumanCount(*count), why.name())
+                };
+                told.extend(left.iter().map(stay));
                 if untouched > 0 {
-                    told.push_str(&format!(", {} were not looked at", HumanCount(untouched)));
+                    told.push(format!("{} were not looked at", HumanCount(untouched)));
                 }
-                told
+                told.join(", ")
             },
             || {
                 let left: BTreeMap<_, _> =

@@ -112,11 +112,10 @@ pub fn looks_at_write(
         match (write, subject) {
             (Write::Update(update), _) => updates += update_bytes(update),
             // The record is about as large as the message, which has room for it.
-            (Write::Letter(_), _) => {}
             (Write::Insert(insert), Some(subject)) => {
                 ledger.receipts.made(subject, insert.document.len());
             }
-            (Write::Insert(_), None) => {}
+            (Write::Letter(_), _) | (Write::Insert(_), None) => {}
         }
     }
     looks_at_bytes(who, ledger, updates);
