@@ -3,6 +3,7 @@
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
+use super::collection::newest;
 use super::group::Alike;
 use crate::message::Reason;
 
@@ -79,6 +80,12 @@ impl Search {
 #[must_use]
 pub fn of_id(id: &str) -> Document {
     doc! { "$or": [{ "_id": id }, { "message_id": id }] }
+}
+
+/// The order in which they are looked at: the newest first.
+#[must_use]
+pub fn newest_first() -> Document {
+    newest().into_iter().map(|(field, way)| (field, Bson::Int32(way))).collect()
 }
 
 /// The keys that are written so, and in no other way: 007 is not 7.
