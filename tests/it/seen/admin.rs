@@ -360,6 +360,7 @@ pub fn view(signals: &Signals, step_max: Duration) -> View {
         stop,
         facts,
         step_max,
+        letters: None,
     }
 }
 
