@@ -37,6 +37,15 @@ impl Documents {
         Self { within: Some(most), ..self }
     }
 
+    /// The same by a new client, which logs in anew: see [`MongoManager::database_anew`].
+    ///
+    /// # Errors
+    /// Where the driver no longer takes the options that it has taken before.
+    pub fn anew(&self) -> Result<Self, MongoManagerError> {
+        let collection = self.manager.database_anew()?.collection(self.collection.name());
+        Ok(Self { collection, ..self.clone() })
+    }
+
     /// Those that `filter` finds, in the order of `sort`, `most` at most, without the fields of `without`.
     ///
     /// # Errors

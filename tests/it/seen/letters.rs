@@ -1,11 +1,14 @@
 //! The dead letters of the database on the status page: whoever wrote them, and what they may not do there.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use longshore::config::Secret;
+use longshore::config::{DbConfig, Secret};
 use longshore::dev::mongod::{Login, Mongod, Options};
 use longshore::harmless::is_obeyed;
+use longshore::mongo_manager::MongoManager;
+use mongodb::bson::doc;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::admin::Running;
 use super::web::Web;
@@ -167,6 +170,19 @@ async fn words_of_a_sender_are_only_words_and_stand_in_no_command() {
     running.end().await;
 }
 
+/// Drops the user of the connection string, and makes one of the same name: connections of before keep none of
+/// its rights.
+async fn forget_the_login(surroundings: &Surroundings) {
+    let admin = |manager: &MongoManager| manager.client().database("admin");
+    let user = |name: &str| doc! { "createUser": name, "pwd": PASSWORD, "roles": ["root"] };
+    admin(&surroundings.manager).run_command(user("owner")).await.expect("made");
+    let uri = surroundings.uri().replace("//portal:", "//owner:");
+    let db = DbConfig { mongo_uri: Some(Secret::new(uri)), ..DbConfig::default() };
+    let owner = MongoManager::connect(&db).await.expect("the owner logs in");
+    admin(&owner).run_command(doc! { "dropUser": "portal" }).await.expect("dropped");
+    admin(&owner).run_command(user("portal")).await.expect("made again");
+}
+
 #[tokio::test]
 async fn a_database_that_hangs_or_is_gone_is_said_in_time_and_without_its_password() {
     let login = Login { user: "portal".into(), password: Secret::new(PASSWORD) };
@@ -201,6 +217,9 @@ async fn a_database_that_hangs_or_is_gone_is_said_in_time_and_without_its_passwo
     signal("KILL").await;
     until("that it is gone is said", is_said).await;
     database.restart(0).await.expect("it starts again");
+    back().await;
+    forget_the_login(&surroundings).await;
+    until("that it does not know the login is said", is_said).await;
     back().await;
     running.end().await;
 }
