@@ -71,7 +71,7 @@ alerts: ## Check the alerts of deploy/prometheus, each with a case that fires an
 	promtool="$$(scripts/promtool.sh)"; "$$promtool" check rules deploy/prometheus/alerts.yaml; "$$promtool" test rules deploy/prometheus/alerts_test.yaml
 
 page: ## Look at the status page of a running worker in headless Chromium (needs Chromium)
-	$(call about,30 s $(built))
+	$(call about,1 min $(built))
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh playwright==1.57.0)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"

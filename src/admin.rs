@@ -1,16 +1,18 @@
 //! What an operator and a supervisor ask a running worker: `/livez`, `/readyz`, `/metrics`,
-//! `/status.json` and the status page.
+//! `/status.json`, `/dead-letters.json` and the status page.
 //!
 //! Each listener has a thread and a runtime of its own, so that it answers, and says so, when the
 //! worker's threads are stuck. It reads; nothing that is asked here changes anything.
 
 mod connections;
+mod desk;
 mod figures;
 mod gather;
 mod headline;
 mod health;
 mod history;
 mod hosts;
+pub mod letters;
 mod page;
 mod places;
 mod probes;

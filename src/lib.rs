@@ -45,6 +45,7 @@ pub mod flood;
 pub mod flow;
 pub mod gate;
 pub mod gauges;
+pub mod harmless;
 pub mod held;
 pub mod lane;
 pub mod message;

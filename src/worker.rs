@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod index_watch;
+mod letters;
 mod new_groups;
 mod requirements;
 
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::index_watch::IndexWatch;
+use self::letters::DatabaseLetters;
 use self::new_groups::Telling;
 use crate::admin::{self, Bound, Health, View};
 use crate::budget::Shares;
@@ -124,8 +126,10 @@ impl Worker {
             visibility_timeout: queue_traits.visibility_timeout,
             database: database.name().to_owned(),
             dead_letters: config.dead_letter_collection().name,
+            show_bodies: config.admin.show_bodies,
             settings,
         };
+        let letters = DatabaseLetters::new(&manager, &view_facts.dead_letters);
         let store = MongoStore::new(
             database,
             selection_timeout,
@@ -143,6 +147,7 @@ impl Worker {
                 stop: Stop::default(),
                 facts: Arc::new(view_facts),
                 step_max: STEP_MAX,
+                letters: Some(Arc::new(letters)),
             },
         ));
         let queue = Arc::new(queue.told_to(signals.clone()));

@@ -1,5 +1,5 @@
 """Looks at the status page of a running worker in headless Chromium: that it loads, lives, shows a dead letter and a closed gate as they
-happen, takes hostile words for words, asks nobody else for anything, and says when the worker is gone. Argument: the program."""
+happen, and the dead letters of the database, takes hostile words for words, asks nobody else for anything, and says when the worker is gone. Argument: the program."""
 
 import contextlib
 import json
@@ -97,6 +97,28 @@ class Watch:
         except Exception as error:
             raise AssertionError(f"{what}: {words!r} is not in:\n{self.text()}") from error
 
+    def look_at_letters(self):
+        """Opens a group and a letter of it by the keyboard alone, copies the command, and filters."""
+        groups = self.page.locator("#groups tr.group")
+        self.page.wait_for_selector("#groups tr.group")
+        assert groups.count() == 1, self.text()
+        groups.locator(".toggle").focus()
+        self.page.keyboard.press("Enter")
+        self.page.locator(".letters .toggle").first.focus()
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_selector(".record")
+        record = self.page.locator(".record").inner_text()
+        assert "What usually mends it" in record and "admin.show_bodies is off" in record, record
+        assert "</script>" in record and "<b>bold</b>" in record, record
+        self.page.get_by_role("button", name="Copy replay").click()
+        self.page.wait_for_function("() => document.body.innerText.includes('Copied')")
+        copied = self.page.evaluate("navigator.clipboard.readText()")
+        assert re.fullmatch(r"longshore dead-letters replay --group [0-9a-f]{16} --dry-run", copied), copied
+        self.page.select_option("[name=reason]", "bad_json")
+        self.until("nothing fits", "None that fit.")
+        self.page.select_option("[name=reason]", "")
+        self.page.wait_for_selector("#groups tr.group")
+
     def assert_clean(self):
         assert not self.faults, self.faults
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
@@ -117,6 +139,8 @@ def look(worker, browser, address):
     worker.send({"type": HOSTILE})
     live.until("it shows the dead letter", "unknown_type")
     live.until("hostile words are words", "<img src=x onerror=alert(2)>")
+    live.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    live.look_at_letters()
 
     database = worker.database()
     os.kill(database, signal.SIGSTOP)
@@ -125,9 +149,11 @@ def look(worker, browser, address):
         live.until("it says that the gate is closed", "Gate closed")
         live.until("and what to do", "Look at what the database server is busy with")
         live.until("the oldest message grows older", "growing: nothing is received")
+        live.until("it says that it cannot ask for dead letters", "the database cannot be asked: ")
     finally:
         os.kill(database, signal.SIGCONT)
     live.page.wait_for_function("() => !document.body.innerText.includes('Gate closed')")
+    live.page.wait_for_function("() => !document.body.innerText.includes('cannot be asked')")
     live.assert_clean()
 
     for options in (
@@ -136,6 +162,7 @@ def look(worker, browser, address):
     ):
         other = Watch(browser, address, **options)
         other.until("it has the dead letter from the start", "unknown_type")
+        other.page.wait_for_selector("#groups tr.group")
         other.assert_clean()
         other.context.close()
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::words::{bytes, duration, elapsed, number, percent, rate, time};
+use crate::message::Reason;
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -48,8 +49,9 @@ impl Page {
 
     pub fn render(&self, told: &impl Serialize) -> Result<String> {
         let template = self.environment.get_template("page.html")?;
+        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
         template
-            .render(minijinja::context! { s => minijinja::Value::from_serialize(told) })
+            .render(minijinja::context! { s => minijinja::Value::from_serialize(told), reasons })
             .context("the status page cannot be drawn")
     }
 }

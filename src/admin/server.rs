@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::desk::{Asked, Desk};
 use super::health::Health;
 use super::history::History;
 use super::page::Page;
@@ -89,17 +90,21 @@ pub(super) async fn look(shared: Arc<Shared>) {
 
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let probes = probes::routes(&shared.view);
+    let desk = Desk::new(shared.view.letters.clone(), shared.view.facts.show_bodies);
+    let letters = Router::new().route("/dead-letters.json", get(dead_letters)).with_state(desk);
     Router::new()
         .route("/", get(page))
         .route("/metrics", get(metrics))
         .route("/status.json", get(status_json))
         .route("/events", get(events))
         .with_state(shared)
+        .merge(letters)
         .merge(probes)
         .fallback(async || {
             plain(
                 StatusCode::NOT_FOUND,
-                "there are / /livez /readyz /metrics /status.json /events\n".to_owned(),
+                "there are / /livez /readyz /metrics /status.json /events /dead-letters.json\n"
+                    .to_owned(),
             )
         })
 }
@@ -115,6 +120,20 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 async fn status_json(State(shared): State<Arc<Shared>>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (headers, json(&shared.whole())).into_response()
+}
+
+/// That the database cannot be asked is something to tell, no failure of this server.
+async fn dead_letters(State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery) -> Response {
+    let asked = match Asked::read(query.as_deref().unwrap_or_default()) {
+        Ok(asked) => asked,
+        Err(problem) => return plain(StatusCode::BAD_REQUEST, format!("{problem}\n")),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, desk.answer(asked).await.to_string()).into_response()
 }
 
 async fn events(

@@ -9,6 +9,7 @@ use crate::telemetry::metrics::{Metrics, Sources};
 use crate::telemetry::signals::Signals;
 
 use super::health::Health;
+use super::letters::Letters;
 
 /// All that is shown of a worker.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct View {
     pub facts: Arc<Facts>,
     /// Inside one step a task may be so long before it counts as stuck.
     pub step_max: Duration,
+    /// The dead letters of the database, where they can be asked for.
+    pub letters: Option<Arc<dyn Letters>>,
 }
 
 impl View {
@@ -37,6 +40,8 @@ pub struct Facts {
     pub database: String,
     /// The collection of dead letters.
     pub dead_letters: String,
+    /// Whether bodies of dead letters, and what else is of people, may be shown (`admin.show_bodies`).
+    pub show_bodies: bool,
     /// Every setting in force: key, value with secrets as stars, and where it came from.
     pub settings: Vec<[String; 3]>,
 }

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
+pub use crate::harmless::{harmless, is_obeyed, push_harmless};
+
 /// How standard output is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
@@ -32,42 +34,6 @@ impl Output {
     }
 }
 
-/// A text that somebody else wrote, with what a terminal obeys escaped.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    let mut harmless = String::with_capacity(text.len());
-    push_harmless(&mut harmless, text.chars());
-    harmless
-}
-
-/// Adds characters of such a text.
-pub fn push_harmless(out: &mut String, chars: impl Iterator<Item = char>) {
-    for char in chars {
-        if is_obeyed(char) {
-            out.extend(char.escape_unicode());
-        } else {
-            out.push(char);
-        }
-    }
-}
-
-/// Whether a terminal does something at this character instead of showing it: control characters, marks
-/// of direction, and what has no width or is blank though it is no space. U+FE0F is shown: it only asks for
-/// the coloured form of the character before it, and many emoji end in it.
-#[must_use]
-pub fn is_obeyed(char: char) -> bool {
-    let is_mark = matches!(
-        char,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-    );
-    let is_blank = matches!(
-        char,
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0e}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
-    );
-    char.is_control() || is_mark || is_blank
-}
-
 /// The first error of printing: what follows it would have holes.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
 
@@ -86,17 +52,4 @@ pub fn print(text: &str) {
 #[must_use]
 pub fn failed() -> Option<&'static io::Error> {
     FAILED.get()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_has_no_width_or_is_blank_is_escaped_and_emoji_are_not() {
-        for hidden in "\u{ad}\u{34f}\u{115f}\u{1160}\u{17b4}\u{180e}\u{3164}\u{fe00}\u{ffa0}\u{e0041}\u{e01ef}\u{7f}\u{9b}".chars() {
-            assert!(harmless(&hidden.to_string()).starts_with("\\u{"), "{hidden:?}");
-        }
-        assert_eq!(harmless("é \u{2764}\u{fe0f} 😀 한"), "é \u{2764}\u{fe0f} 😀 한");
-    }
 }

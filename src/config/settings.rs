@@ -114,6 +114,6 @@ pub struct AdminConfig {
     pub probes: Option<SocketAddr>,
     /// The names that a request may call the admin server by, besides addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// Whether the status page shows the bodies of the last dead letters.
+    /// Whether the status page shows the bodies of dead letters, and whose they are.
     pub show_bodies: bool,
 }

@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::time::{self, Time};
+
 /// Milliseconds of each unit, the longest first.
 const TIME_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -26,6 +30,21 @@ pub(crate) fn parse_size(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;
     let unit = if unit.is_empty() { "B" } else { unit };
     scaled(number, unit, &SIZE_UNITS).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+/// Reads a time as producers write them, or how long before now (`2h`), to milliseconds since the epoch.
+/// A number alone is a time.
+///
+/// # Errors
+/// What to give instead.
+pub(crate) fn parse_moment(text: &str) -> Result<i64, String> {
+    let has_unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
+    if has_unit && let Some(ago) = parse_duration(text) {
+        return Ok(Timestamp::now().as_millisecond().saturating_sub(time::millis(ago)));
+    }
+    time::from_text(text).map(Time::millis).map_err(|_| {
+        "give a time such as 2026-11-28T10:00:00Z, or how long ago, such as 2h".to_owned()
+    })
 }
 
 /// A time in the longest unit that holds it whole.
@@ -99,6 +118,18 @@ mod tests {
         }
         for text in ["", "MiB", "1.5MiB", "-1", "15MB", "15mib", "15M", "18446744073709551615GiB"] {
             assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_or_counted_back_from_now() {
+        assert_eq!(parse_moment("2026-11-22T10:00:00Z"), Ok(1_795_341_600_000));
+        let before = parse_moment("2h").expect("a time");
+        let ago = Timestamp::now().as_millisecond() - before;
+        assert!((7_200_000..7_260_000).contains(&ago), "{ago}");
+        assert_eq!(parse_moment("1795341600"), Ok(1_795_341_600_000), "epoch seconds");
+        for text in ["yesterday", "20260901", "2026", "7", ""] {
+            assert!(parse_moment(text).is_err(), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::alike::Alike;
+use super::collection::newest;
 use crate::message::Reason;
 
 /// Those of which all that is given here is true; all, where nothing is.
@@ -111,6 +112,12 @@ pub fn of_id(id: &str) -> Document {
 #[must_use]
 pub fn of_earlier_id(id: &str) -> Document {
     doc! { "message_id": id }
+}
+
+/// The order in which they are looked at: the newest first.
+#[must_use]
+pub fn newest_first() -> Document {
+    newest().into_iter().map(|(field, way)| (field, Bson::Int32(way))).collect()
 }
 
 /// The keys that are written so, and in no other way: 007 is not 7.

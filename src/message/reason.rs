@@ -98,8 +98,34 @@ reasons! {
     }
 }
 
+impl Reason {
+    /// The reason of this code.
+    ///
+    /// # Errors
+    /// All codes that there are.
+    pub fn named(code: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().copied().find(|reason| reason.code() == code);
+        found.ok_or_else(|| {
+            let codes: Vec<_> = Self::ALL.iter().map(|reason| reason.code()).collect();
+            format!("there is no such reason: one of {}", codes.join(", "))
+        })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_there_is_not_is_answered_with_those_that_there_are() {
+        assert_eq!(Reason::named("bad_time"), Ok(Reason::BadTime));
+        let told = Reason::named("bad").expect_err("no reason");
+        assert!(told.contains("bad_time, "), "{told}");
     }
 }

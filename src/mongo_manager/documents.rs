@@ -1,4 +1,6 @@
-//! What a command asks of one collection: to see it, to count it, to take out of it.
+//! What a command, or the status page, asks of one collection: to see it, to count it, to take out of it.
+
+use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
@@ -17,13 +19,31 @@ const BAD_VALUE: i32 = 2;
 pub struct Documents {
     manager: MongoManager,
     collection: Collection<Document>,
+    within: Option<Duration>,
 }
 
 impl Documents {
     #[must_use]
     pub fn of(manager: &MongoManager, collection: &str) -> Self {
         let collection = manager.database().collection(collection);
-        Self { manager: manager.clone(), collection }
+        Self { manager: manager.clone(), collection, within: None }
+    }
+
+    /// Tells the server to give up each search and each count after so long; without it, it goes on until it is
+    /// done. The time on the way is not in it, nor the search for a server.
+    /// <https://www.mongodb.com/docs/manual/reference/method/cursor.maxTimeMS/>
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self { within: Some(most), ..self }
+    }
+
+    /// The same by a new client, which logs in anew: see [`MongoManager::database_anew`].
+    ///
+    /// # Errors
+    /// Where the driver no longer takes the options that it has taken before.
+    pub fn anew(&self) -> Result<Self, MongoManagerError> {
+        let collection = self.manager.database_anew()?.collection(self.collection.name());
+        Ok(Self { collection, ..self.clone() })
     }
 
     /// Those that `filter` finds, in the order of `sort`, `most` at most, without the fields of `without`.
@@ -40,8 +60,11 @@ impl Documents {
         let without: Document =
             without.iter().map(|field| ((*field).to_owned(), Bson::Int32(0))).collect();
         let asked = self.collection.find(filter).sort(sort).limit(i64::from(most));
-        let asked = asked.allow_disk_use(true);
-        let found = asked.projection(without).await;
+        let asked = asked.allow_disk_use(true).projection(without);
+        let found = match self.within {
+            Some(most) => asked.max_time(most).await,
+            None => asked.await,
+        };
         self.explained(match found {
             Ok(found) => found.try_collect().await,
             Err(error) => Err(error),
@@ -96,6 +119,10 @@ impl Documents {
     ) -> Result<Vec<Document>, MongoManagerError> {
         let ask = |hint: Option<Document>| {
             let asked = self.collection.aggregate(stages.clone()).allow_disk_use(true);
+            let asked = match self.within {
+                Some(most) => asked.max_time(most),
+                None => asked,
+            };
             match hint {
                 Some(index) => asked.hint(Hint::Keys(index)),
                 None => asked,
@@ -117,7 +144,11 @@ impl Documents {
     /// # Errors
     /// Where the server cannot be reached, or does not allow it.
     pub async fn count(&self, filter: Document) -> Result<u64, MongoManagerError> {
-        self.explained(self.collection.count_documents(filter).await)
+        let asked = self.collection.count_documents(filter);
+        self.explained(match self.within {
+            Some(most) => asked.max_time(most).await,
+            None => asked.await,
+        })
     }
 
     /// Deletes those that `filter` finds, for good once a majority of the members has, and says how many

@@ -112,6 +112,14 @@ pub enum MongoManagerError {
     AlreadyStarted,
 }
 
+impl MongoManagerError {
+    /// Whether the server does not take the login, or no longer knows it: then a new one may help.
+    #[must_use]
+    pub fn is_about_login(&self) -> bool {
+        matches!(self, Self::NotAuthorised { .. } | Self::BadCredentials { .. } | Self::AwsLogin(_))
+    }
+}
+
 /// The text of a driver error without its frame of labels and kinds, and without a full stop.
 pub(super) fn text(error: &Error) -> String {
     let text = match error.kind.as_ref() {

@@ -43,7 +43,7 @@ impl Privileges {
     }
 
     /// What the user lacks of what the worker does with a collection, and what to do about it.
-    /// Finding is for what a conflict met.
+    /// Finding is for what a conflict met, and of dead letters for the status page.
     #[must_use]
     pub fn lack(&self, collection: &Collection) -> Option<String> {
         let actions: &[&str] = match collection.kind {

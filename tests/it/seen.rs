@@ -4,6 +4,7 @@
 mod admin;
 pub mod collector;
 mod indexes;
+mod letters;
 mod new_groups;
 mod secrets;
 mod siege;

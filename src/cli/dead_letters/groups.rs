@@ -14,7 +14,7 @@ use crate::dead_letter::search::Standing;
 use crate::mongo_manager::Documents;
 
 use super::shown;
-use super::which::{self, Which};
+use super::which::Which;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -38,7 +38,7 @@ pub struct GroupsArgs {
 /// Where the database cannot be asked.
 pub async fn groups(letters: &Documents, args: GroupsArgs) -> Result<ExitCode> {
     let search = args.which.search(letters, Standing::Stands).await?;
-    let groups = which::groups(letters, &search, Some(args.limit)).await?;
+    let groups = letters.groups(&search, Some(args.limit)).await?;
     match Output::json_if(args.json) {
         Output::People if groups.is_empty() => output::print("no dead letters"),
         Output::People => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::extended_json::push_escaped;
 use crate::cli::output::{self, harmless};
-use crate::dead_letter;
+use crate::dead_letter::search;
 
 /// Fields of a record that tell one from another; the rest is in `export`.
 const TOLD: [&str; 13] = [
@@ -27,7 +27,7 @@ const TOLD: [&str; 13] = [
 
 /// The order in which they are shown: the newest first.
 pub fn newest() -> Document {
-    dead_letter::newest().into_iter().map(|(field, way)| (field, Bson::Int32(way))).collect()
+    search::newest_first()
 }
 
 /// A time as people and programs read it: RFC 3339, in UTC, to the millisecond.

@@ -295,7 +295,9 @@ async fn a_page_that_listens_everywhere_answers_to_its_own_names_only() {
     let view = view(&Signals::default(), Duration::from_secs(30));
     let admin = admin::serve(admin::bind(&config).expect("bound"), view).expect("served");
     let web = Web::new(admin.page.expect("an address").port());
-    for path in ["/", "/status.json", "/metrics", "/events", "/livez", "/readyz"] {
+    for path in
+        ["/", "/status.json", "/dead-letters.json", "/metrics", "/events", "/livez", "/readyz"]
+    {
         let status = web.ask(path, "evil.example").await.expect("an answer").status;
         assert_eq!(status, 421, "{path}");
     }
@@ -360,6 +362,7 @@ pub fn view(signals: &Signals, step_max: Duration) -> View {
         stop,
         facts,
         step_max,
+        letters: None,
     }
 }
 

@@ -70,6 +70,7 @@ async fn the_status_of_a_worker_that_has_seen_everything_is_as_it_always_was() {
         visibility_timeout: Duration::from_secs(90),
         database: "portal".to_owned(),
         dead_letters: "dead_letters".to_owned(),
+        show_bodies: false,
         settings: vec![["queue.wait", "20s", "default"].map(str::to_owned)],
     });
     everything_happens(&signals, &view.held);

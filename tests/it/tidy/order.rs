@@ -62,6 +62,7 @@ const LAYERS: &[Layer] = &[
             "flow",
             "held",
             "gauges",
+            "harmless",
             "budget",
             "flood",
             "redact",

@@ -257,12 +257,9 @@ async fn a_replay_may_be_killed_at_any_moment() {
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         let alive = Duration::from_millis(fastrand::u64(0..600));
-        match tokio::time::timeout(alive, child.wait()).await {
-            Ok(_) => {}
-            Err(_) => {
-                child.kill().await.expect("killed");
-                killed += 1;
-            }
+        if tokio::time::timeout(alive, child.wait()).await.is_err() {
+            child.kill().await.expect("killed");
+            killed += 1;
         }
         // All of them again, so that there is something to do each time.
         if stands(&surroundings).await < 500 {

@@ -1,4 +1,4 @@
-//! A bad day, from start to end, as docs/DEAD_LETTERS.md tells it: at a terminal, with what stands there then. The
+//! A bad day, from start to end, as `docs/DEAD_LETTERS.md` tells it: at a terminal, with what stands there then. The
 //! page is held to it; `UPDATE=1 make test ARGS='--test it walk'` writes it.
 
 use std::fs;
@@ -107,7 +107,7 @@ fn alike(shown: &str) -> String {
         rest = &rest[same.len()..];
     }
     // And the milliseconds behind it.
-    let mut parts = alike.split(".").map(str::to_owned);
+    let mut parts = alike.split('.').map(str::to_owned);
     let mut joined = parts.next().unwrap_or_default();
     for part in parts {
         let millis = part.len() > 3
@@ -134,7 +134,7 @@ fn group_of(shown: &str, reason: &str) -> String {
 /// The message id of the newest letter of that line: the last word.
 fn sample_of(shown: &str, reason: &str) -> String {
     let line = shown.lines().find(|line| line.contains(reason)).expect("its line");
-    let word = line.split_whitespace().filter(|word| word.len() == 36).next_back();
+    let word = line.split_whitespace().rfind(|word| word.len() == 36);
     word.expect("its sample").to_owned()
 }
 

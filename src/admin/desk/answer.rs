@@ -1,0 +1,281 @@
+//! Dead letters as JSON. Every text in it was written by somebody else, and is made harmless here.
+
+use std::sync::Arc;
+
+use bson::{Bson, Document};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::admin::letters::Groups;
+use crate::dead_letter::group::{Alike, Group};
+use crate::harmless::{harmless, harmless_lines};
+use crate::message::Reason;
+
+/// Bytes of a text that are told, and of a body. The command `export` has them whole.
+const TEXT_BYTES_MAX: usize = 2 << 10;
+const BODY_BYTES_MAX: usize = 32 << 10;
+
+/// Fields of a letter that tell it from others.
+const LISTED: [&str; 8] =
+    ["dead_lettered", "reason", "text", "place", "route", "type", "sender", "message_id"];
+
+/// Fields that one letter has besides.
+const BESIDES: [&str; 6] =
+    ["server_code", "queue", "sent", "origin_time", "receive_count", "trace_id"];
+
+/// The same that are of the person whom a message is about, or may be, as its body is.
+const OF_PEOPLE: [&str; 5] = ["key", "users", "origin_id", "message_group", "sequence"];
+
+/// What is not even asked for where `admin.show_bodies` is off.
+const WITHHELD: [&str; 8] =
+    ["key", "users", "origin_id", "message_group", "group", "sequence", "attributes", "body"];
+
+/// The fields that the database need not send.
+pub fn withheld(shows_bodies: bool) -> &'static [&'static str] {
+    if shows_bodies { &[] } else { &WITHHELD }
+}
+
+/// An answer of the database.
+pub enum Told {
+    Groups(Groups),
+    OfGroup {
+        group: String,
+        letters: Vec<Document>,
+        is_all: bool,
+    },
+    One {
+        /// Two where the id is that of several messages, none where there is none.
+        found: Vec<Document>,
+        shows_bodies: bool,
+    },
+}
+
+impl Told {
+    /// The answer of that time as JSON, and the groups that it tells.
+    pub fn json(self, at: Timestamp) -> (Arc<str>, Vec<Alike>) {
+        let (mut answer, alikes) = match self {
+            Self::Groups(Groups { groups, letters, is_all }) => {
+                let told: Vec<_> = groups.iter().map(group).collect();
+                let answer = json!({ "total": letters, "is_all": is_all, "groups": told });
+                (answer, groups.into_iter().map(|group| group.alike).collect())
+            }
+            Self::OfGroup { group, letters, is_all } => {
+                let told: Vec<_> = letters.iter().map(|letter| fields(letter, &LISTED)).collect();
+                (json!({ "group": group, "letters": told, "is_all": is_all }), Vec::new())
+            }
+            Self::One { found, .. } if found.len() > 1 => {
+                let ids: Vec<_> = found.iter().map(|letter| value(letter.get("_id"))).collect();
+                (json!({ "letter": null, "several": ids }), Vec::new())
+            }
+            Self::One { found, shows_bodies } => {
+                let letter = found.first().map(|letter| whole(letter, shows_bodies));
+                (json!({ "letter": letter, "shows_bodies": shows_bodies }), Vec::new())
+            }
+        };
+        answer["asked_at"] = format!("{at:.0}").into();
+        answer["trouble"] = Value::Null;
+        (answer.to_string().into(), alikes)
+    }
+}
+
+/// Why there is no answer.
+pub fn trouble(why: &str) -> Arc<str> {
+    let trouble = format!("the database cannot be asked: {}", harmless(why));
+    json!({ "trouble": trouble }).to_string().into()
+}
+
+fn group(Group { alike, letters, first, last, sample }: &Group) -> Value {
+    let id = alike.id();
+    let text = |text: Option<&String>| text.map(|text| cut(&harmless(text), TEXT_BYTES_MAX));
+    let replay = format!("longshore dead-letters replay --group {id} --dry-run");
+    json!({
+        "group": id,
+        "letters": letters,
+        "reason": text(Some(&alike.reason)),
+        "place": text(alike.place.as_ref()),
+        "type": text(alike.kind.as_ref()),
+        "sender": text(alike.sender.as_ref()),
+        "first": time(first.millis()),
+        "last": time(last.millis()),
+        "sample": text(sample.as_ref()),
+        "meaning": reason(&alike.reason).map(Reason::meaning),
+        "mended_by": reason(&alike.reason).map(Reason::mended_by),
+        "show": sample.as_deref().and_then(show),
+        "replay": replay,
+    })
+}
+
+/// The command that shows a letter. Nobody may make a command of an id, so it is none where the id is not
+/// of digits and dashes alone, as those of SQS are.
+fn show(id: &str) -> Option<String> {
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+    let is_plain = id.len() <= 64
+        && id.bytes().next().is_some_and(is_digit)
+        && id.bytes().all(|byte| is_digit(byte) || byte == b'-');
+    is_plain.then(|| format!("longshore dead-letters show {id}"))
+}
+
+fn reason(code: &str) -> Option<Reason> {
+    Reason::named(code).ok()
+}
+
+fn fields(letter: &Document, names: &[&str]) -> Value {
+    let mut told = Map::new();
+    // What finds it again, so as it stands: a record that this program wrote has a harmless one.
+    let id = letter.get_str("_id").ok().filter(|id| harmless(id) == *id);
+    told.insert("id".to_owned(), id.into());
+    for name in names {
+        told.insert((*name).to_owned(), value(letter.get(name)));
+    }
+    Value::Object(told)
+}
+
+/// A letter with all that is told of it.
+fn whole(letter: &Document, shows_bodies: bool) -> Value {
+    let mut told = fields(letter, &[&LISTED[..], &BESIDES[..]].concat());
+    let reason = letter.get_str("reason").ok().and_then(reason);
+    told["meaning"] = reason.map(Reason::meaning).into();
+    told["mended_by"] = reason.map(Reason::mended_by).into();
+    told["show"] = letter.get_str("message_id").ok().and_then(show).into();
+    if shows_bodies {
+        for name in OF_PEOPLE {
+            told[name] = value(letter.get(name));
+        }
+        // So it is called in records of version 1.
+        if told["message_group"].is_null() {
+            told["message_group"] = value(letter.get("group"));
+        }
+        let attributes = letter.get_array("attributes").map(Vec::as_slice).unwrap_or_default();
+        let attributes = attributes.iter().filter_map(Bson::as_document);
+        told["attributes"] = attributes
+            .map(|entry| json!({ "name": value(entry.get("name")), "value": value(entry.get("value")) }))
+            .collect();
+        let body = letter.get_str("body").ok();
+        told["body"] = body.map(|body| harmless_lines(&cut(body, BODY_BYTES_MAX))).into();
+        told["body_bytes"] = body.map(str::len).into();
+    }
+    told
+}
+
+fn value(value: Option<&Bson>) -> Value {
+    /// What a script holds exactly: 2^53.
+    const INTEGER_MAX: u64 = 1 << 53;
+    match value {
+        None | Some(Bson::Null) => Value::Null,
+        Some(Bson::String(text)) => cut(&harmless(text), TEXT_BYTES_MAX).into(),
+        Some(Bson::DateTime(at)) => time(at.timestamp_millis()).into(),
+        Some(Bson::Int32(number)) => (*number).into(),
+        Some(Bson::Int64(number)) if number.unsigned_abs() < INTEGER_MAX => (*number).into(),
+        Some(Bson::Array(items)) => items.iter().map(|item| self::value(Some(item))).collect(),
+        Some(other) => cut(&harmless(&other.to_string()), TEXT_BYTES_MAX).into(),
+    }
+}
+
+/// RFC 3339, in UTC, to the millisecond.
+fn time(millis: i64) -> String {
+    Timestamp::from_millisecond(millis)
+        .map_or_else(|_| millis.to_string(), |time| format!("{time:.3}"))
+}
+
+/// The first bytes of a text, which says that there were more.
+fn cut(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(bytes_max)])
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{DateTime, doc};
+
+    use super::*;
+
+    const HOSTILE: &str = "<script>\u{1b}[2J\u{202e}\"'";
+    const HARMLESS: &str = "<script>\\u{1b}[2J\\u{202e}\"'";
+
+    fn told(told: Told) -> Value {
+        serde_json::from_str(&told.json(Timestamp::UNIX_EPOCH).0).expect("JSON")
+    }
+
+    fn one(letter: Document, shows_bodies: bool) -> Value {
+        told(Told::One { found: vec![letter], shows_bodies })["letter"].take()
+    }
+
+    #[test]
+    fn a_command_holds_an_id_and_nothing_else_of_a_sender() {
+        let id = "883ac385-1b21-4acb-8761-2b7f54c75a77";
+        assert_eq!(show(id), Some(format!("longshore dead-letters show {id}")));
+        for id in ["", "-rf", "m;1", "$(m)", "a b", "é", &"a".repeat(65)] {
+            assert_eq!(show(id), None, "{id}");
+        }
+        let hostile = || Some(HOSTILE.to_owned());
+        let alike = Alike {
+            reason: "bad_time".to_owned(),
+            kind: hostile(),
+            sender: hostile(),
+            place: hostile(),
+        };
+        let id = alike.id();
+        let at = crate::time::Time::from_millis(0);
+        let group =
+            super::group(&Group { alike, letters: 1, first: at, last: at, sample: hostile() });
+        assert_eq!(
+            group["replay"],
+            format!("longshore dead-letters replay --group {id} --dry-run")
+        );
+        assert_eq!((&group["show"], &group["type"]), (&Value::Null, &HARMLESS.into()));
+        assert_eq!(group["meaning"], Reason::BadTime.meaning());
+    }
+
+    #[test]
+    fn a_letter_is_told_with_harmless_words_and_without_its_body_unless_that_may_be_shown() {
+        let letter = doc! {
+            "_id": "q/m", "reason": HOSTILE, "type": HOSTILE, "key": 1_i64 << 60, "users": [HOSTILE, 7_i64],
+            "dead_lettered": DateTime::from_millis(0), "body": format!("{HOSTILE}\n"),
+            "attributes": [{ "name": HOSTILE, "value": HOSTILE }],
+        };
+        let told = one(letter.clone(), true);
+        assert_eq!((&told["type"], &told["reason"]), (&HARMLESS.into(), &HARMLESS.into()));
+        assert_eq!(
+            (&told["meaning"], &told["dead_lettered"]),
+            (&Value::Null, &"1970-01-01T00:00:00.000Z".into())
+        );
+        assert_eq!(
+            (&told["users"], &told["key"]),
+            (&json!([HARMLESS, 7]), &(1_u64 << 60).to_string().into())
+        );
+        assert_eq!(
+            (&told["body"], &told["body_bytes"]),
+            (&format!("{HARMLESS}\n").into(), &json!(HOSTILE.len() + 1))
+        );
+        assert_eq!(told["attributes"], json!([{ "name": HARMLESS, "value": HARMLESS }]));
+        let told = one(letter, false).to_string();
+        for name in WITHHELD {
+            assert!(!told.contains(&format!("\"{name}\"")), "{name}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_two_characters() {
+        assert_eq!(cut("€€", 4), "€…");
+        let letter = doc! { "_id": "q/m", "text": "€".repeat(9_999), "body": "€".repeat(99_999) };
+        let told = one(letter, true);
+        let bytes = |name: &str| told[name].as_str().map_or(0, str::len);
+        assert!(bytes("text") <= TEXT_BYTES_MAX + 3 && bytes("body") <= BODY_BYTES_MAX + 3);
+        assert_eq!(told["body_bytes"], 299_997);
+    }
+
+    #[test]
+    fn a_record_of_any_form_is_told() {
+        for letter in [
+            doc! {},
+            doc! { "_id": 7, "reason": 7, "dead_lettered": "x", "attributes": 7, "body": 7 },
+            doc! { "_id": HOSTILE, "attributes": [7] },
+        ] {
+            assert_eq!(one(letter, true)["id"], Value::Null, "nothing finds it again");
+        }
+        let of_version_1 = one(doc! { "group": "g" }, true);
+        assert_eq!(of_version_1["message_group"], "g");
+    }
+}
