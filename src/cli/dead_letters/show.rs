@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use bson::Document;
+use bson::{Bson, Document};
 use clap::Args;
 
 use crate::cli::output::{self, Output};
@@ -53,6 +53,9 @@ const SHOWN: [&str; 17] = [
     "server_code",
 ];
 
+/// Those that say nothing of what was refused once.
+const OF_MANY: [&str; 3] = ["first_dead_lettered", "times", "message_ids"];
+
 /// # Errors
 /// Where there is none, or the database cannot be asked.
 pub async fn show(config: &Config, letters: &Documents, args: ShowArgs) -> Result<ExitCode> {
@@ -73,7 +76,7 @@ fn people(record: &Document, today: Option<&str>) -> String {
     let mut lines = Vec::new();
     let mut tell = |name: &str, text: &str| {
         if !text.is_empty() {
-            lines.push(format!("{name:<15} {text}"));
+            lines.push(format!("{name:<19} {text}"));
         }
     };
     let code = shown::field(record, "reason");
@@ -82,8 +85,21 @@ fn people(record: &Document, today: Option<&str>) -> String {
         tell("meaning", reason.meaning());
         tell("mended by", reason.mended_by());
     }
-    for name in SHOWN {
+    let is_once = record.get_i32("times").unwrap_or(1) == 1;
+    for name in SHOWN.iter().filter(|name| !is_once || !OF_MANY.contains(name)) {
         tell(name, &shown::field(record, name));
+    }
+    for replay in record.get_array("replays").into_iter().flatten().filter_map(Bson::as_document) {
+        let told = |name: &str| shown::field(replay, name);
+        let how = match told("message_id") {
+            id if id.is_empty() => "into the database".to_owned(),
+            id => format!("as {id}"),
+        };
+        let edit = match told("edit") {
+            edit if edit.is_empty() => edit,
+            edit => format!(", edited by {edit}"),
+        };
+        tell("replayed", &format!("{} by {}, {how}{edit}", told("at"), told("by")));
     }
     let today = today.unwrap_or("the record has no body, so nothing can be tried");
     format!("{}\n\ntoday, with the configuration in force:\n{today}", lines.join("\n"))

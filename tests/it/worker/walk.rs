@@ -17,19 +17,22 @@ const GOOD: i64 = 10_000;
 const MISNAMED: i64 = 280;
 const UNKNOWN: i64 = 32;
 
-/// Two kinds of bad ones among them: a field that a deploy of the producer has renamed, and a type that no route
-/// has.
-fn messages() -> Vec<Outgoing> {
-    let good =
-        (0..GOOD).map(|user| json!({ "type": "event", "user_id": user, "event_type": "login" }));
-    let misnamed = (0..MISNAMED)
-        .map(|user| json!({ "type": "event", "user_id": user, "eventType": "logout" }));
-    let unknown = (0..UNKNOWN)
-        .map(|user| json!({ "type": "signup", "user_id": user, "event_type": "signup" }));
-    let mut messages: Vec<_> =
-        good.chain(misnamed).chain(unknown).map(|body| plain(&body)).collect();
-    fastrand::Rng::with_seed(18).shuffle(&mut messages);
-    messages
+/// Two kinds of bad ones among them, the first of which comes last: a field that a deploy of the producer has
+/// renamed, and a type that no route has.
+fn messages() -> [Vec<Outgoing>; 2] {
+    let event = |kind: &str, field: &str, user: i64| json!({ "type": kind, "user_id": user, field: "login" });
+    let good = |users: std::ops::Range<i64>| users.map(|user| event("event", "event_type", user));
+    // Whichever of them is the newest, it is the same to look at.
+    let misnamed = (0..MISNAMED).map(|_| event("event", "eventType", 17));
+    let unknown = (0..UNKNOWN).map(|_| event("signup", "event_type", 18));
+    let mut random = fastrand::Rng::with_seed(18);
+    let mut shuffled = |bodies: Vec<serde_json::Value>| {
+        let mut messages: Vec<_> = bodies.iter().map(plain).collect();
+        random.shuffle(&mut messages);
+        messages
+    };
+    let first = shuffled(good(0..GOOD / 2).chain(unknown).collect());
+    [first, shuffled(good(GOOD / 2..GOOD).chain(misnamed).collect())]
 }
 
 /// What the page has of it.
@@ -59,15 +62,26 @@ impl Walk<'_> {
                 }
             })
             .collect();
-        let lines: Vec<_> =
-            shown.lines().map(|line| line.trim_end_matches('\r').trim_end()).collect();
-        let shown = lines.join("\n");
-        let (command, shown_alike) = (quoted.join(" "), alike(shown.trim_matches('\n')));
+        let shown = as_it_stands(&shown, typed);
+        let (command, shown_alike) = (alike(&quoted.join(" ")), alike(&shown));
         let told =
             format!("```console\n$ longshore dead-letters {command}\n{shown_alike}\n```\n\n");
         self.told.push_str(&told);
         shown
     }
+}
+
+/// What stands at the terminal in the end. What was typed stands behind the question, where a person types it: here
+/// it was there before. A bar that is drawn and wiped again leaves nothing.
+fn as_it_stands(shown: &str, typed: &str) -> String {
+    const WIPED: &str = "\u{1b}[2K";
+    let asked = format!("[y/N] {typed}");
+    let shown = shown.replace("\r\n", "\n");
+    let shown = shown.strip_prefix(typed).unwrap_or(&shown).replacen("[y/N] ", &asked, 1);
+    let lines = shown.lines().map(|line| line.rsplit(['\r']).next().unwrap_or_default());
+    let lines: Vec<_> =
+        lines.map(|line| line.rsplit(WIPED).next().unwrap_or_default().trim_end()).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
 }
 
 /// The same on any day: message ids and times are others each time.
@@ -141,9 +155,11 @@ fn sample_of(shown: &str, reason: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_of_the_page_is_what_stands_at_a_terminal() {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "600" })).await;
-    surroundings.send(&messages()).await;
-    let counts = surroundings.unload(surroundings.config()).await;
-    assert_eq!(counts.dead_lettered.values().sum::<u64>(), 312);
+    for messages in messages() {
+        surroundings.send(&messages).await;
+        surroundings.unload(surroundings.config()).await;
+    }
+    assert_eq!(surroundings.documents("dead_letters").await.len(), 312);
     let mut walk = Walk { surroundings: &surroundings, told: String::new() };
 
     walk.say("The alert names a group, or somebody misses 312 events of this morning's 10,312. What failed alike, and since when?");
