@@ -33,7 +33,7 @@ use crate::telemetry::signals::{MessageRejected, RejectedLeft};
 use new_groups::NewGroups;
 
 pub use again::{again, identify, rename};
-pub use collection::{DeadLettersConfig, collection, newest, samples};
+pub use collection::{DeadLettersConfig, collection, samples};
 pub use glimpse::Glimpse;
 pub use original::message_of;
 pub use record::{Record, SCHEMA_VERSION};

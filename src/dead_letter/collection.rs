@@ -10,6 +10,7 @@ use crate::time::Time;
 use super::glimpse::Glimpse;
 use super::group;
 use super::record::Record;
+use super::search::newest;
 
 /// The section `dead_letters`.
 #[derive(Debug, Clone)]
@@ -24,12 +25,6 @@ pub struct DeadLettersConfig {
 /// What is looked for beside the newest: what failed alike, and so has one cause; what is of one
 /// person, who may want it erased; and one message that a log line names.
 const FOUND_BY: [&[&str]; 3] = [&group::INDEX, &["users"], &["message_ids"]];
-
-/// The order in which they are looked at: the newest first.
-#[must_use]
-pub fn newest() -> Vec<(String, i32)> {
-    vec![("dead_lettered".to_owned(), -1), ("_id".to_owned(), -1)]
-}
 
 /// The collection of dead letters as a lane writes it: inserts.
 #[must_use]

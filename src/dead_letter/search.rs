@@ -4,7 +4,6 @@ use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::alike::Alike;
-use super::collection::newest;
 use crate::message::Reason;
 
 /// Those of which all that is given here is true; all, where nothing is.
@@ -114,7 +113,13 @@ pub fn of_earlier_id(id: &str) -> Document {
     doc! { "message_id": id }
 }
 
-/// The order in which they are looked at: the newest first.
+/// The order in which they are looked at, as keys of an index: the newest first.
+#[must_use]
+pub fn newest() -> Vec<(String, i32)> {
+    vec![("dead_lettered".to_owned(), -1), ("_id".to_owned(), -1)]
+}
+
+/// The same, as a sort.
 #[must_use]
 pub fn newest_first() -> Document {
     newest().into_iter().map(|(field, way)| (field, Bson::Int32(way))).collect()

@@ -307,7 +307,7 @@ async fn a_user_who_may_not_write_a_collection_is_told_which() {
     );
     assert!(
         text.starts_with(
-            "dead_letters: the user may not insert, find; grant it the role readWrite"
+            "dead_letters: the user may not insert, update, find; grant it the role readWrite"
         ),
         "{text}"
     );

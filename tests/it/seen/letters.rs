@@ -86,7 +86,10 @@ async fn each_worker_shows_the_letters_of_all_also_those_from_before_it_began() 
         (newest["letters"].as_array().map(Vec::len), &newest["is_all"]),
         (Some(2), &json!(true))
     );
-    assert_eq!(newest["letters"][0]["message_id"], late["sample"]);
+    // Of two that were refused in one millisecond either is the newest.
+    let ids: Vec<_> =
+        newest["letters"].as_array().into_iter().flatten().map(|one| &one["message_id"]).collect();
+    assert!(ids.contains(&&late["sample"]), "{newest}");
 
     for (query, expected) in [
         ("reason=bad_time", 2),

@@ -26,9 +26,9 @@ async fn configured_routes_need_no_code() {
         .await
         .expect("a profile of all commands");
     let without_total = plain(&json!({ "type": "order", "order_no": "A-3" }));
-    let made =
-        run(&surroundings, &[order("A-1", 20), order("A-2", 30), order("A-1", 99), without_total])
-            .await;
+    let event = plain(&json!({ "type": "event", "user_id": 5, "event_type": "login" }));
+    let orders = [order("A-1", 20), order("A-2", 30), order("A-1", 99), without_total, event];
+    let made = run(&surroundings, &orders).await;
     assert!(made.contains("indexes made"), "{made}");
     assert_eq!(
         indexes(&surroundings, "orders").await,
@@ -130,7 +130,7 @@ async fn assert_write_concerns(surroundings: &Surroundings) {
         )
     };
     assert_eq!(asked("orders").await, (Bson::Int32(1), true, 5_000));
-    assert_eq!(asked("dead_letters").await, (Bson::from("majority"), true, 10_000));
+    assert_eq!(asked("events").await, (Bson::from("majority"), true, 10_000));
 }
 
 #[tokio::test]
