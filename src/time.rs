@@ -76,6 +76,14 @@ impl Time {
         self.nanos
     }
 
+    /// As RFC 3339, in UTC, to the nanosecond: every time can be read again, exactly.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let nanos = i128::from(self.millis) * NANOS_PER_MILLI + i128::from(self.nanos);
+        jiff::Timestamp::from_nanosecond(nanos)
+            .map_or_else(|_| self.to_string(), |time| format!("{time:.9}"))
+    }
+
     /// Whether it can be a version.
     #[must_use]
     pub fn can_be_a_version(self) -> bool {

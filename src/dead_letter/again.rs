@@ -30,14 +30,17 @@ pub fn identify(message: &mut QueueMessage, origin: &Origin) {
     match origin.identity {
         Identity::Given => {}
         // The rest is in its envelope.
-        Identity::GivenWithoutTime => give(message, TIME_ATTRIBUTE, origin.time.to_string()),
+        Identity::GivenWithoutTime => give(message, TIME_ATTRIBUTE, origin.time.rfc3339()),
         Identity::Queue => {
-            // One of them alone is why some are refused.
-            let is_identity =
-                |name: &str| [ID_ATTRIBUTE, TIME_ATTRIBUTE, SEQUENCE_ATTRIBUTE].contains(&name);
-            message.attributes.retain(|(name, _)| !is_identity(name));
+            // One that its sender gave and that cannot be read is why it was refused, and still is.
+            let is_given = [ID_ATTRIBUTE, TIME_ATTRIBUTE, SEQUENCE_ATTRIBUTE]
+                .iter()
+                .any(|name| message.text(name).is_some());
+            if is_given {
+                return;
+            }
             give(message, ID_ATTRIBUTE, String::from_utf8_lossy(&origin.id).into_owned());
-            give(message, TIME_ATTRIBUTE, origin.time.to_string());
+            give(message, TIME_ATTRIBUTE, origin.time.rfc3339());
             if origin.sequence > 0 {
                 give(message, SEQUENCE_ATTRIBUTE, origin.sequence.to_string());
             }
@@ -50,7 +53,7 @@ pub fn rename(message: &mut QueueMessage, record: &Document) {
     let (Ok(id), Some(time)) = (record.get_str("_id"), time(record)) else { return };
     message.attributes.retain(|(name, _)| name != SEQUENCE_ATTRIBUTE);
     give(message, ID_ATTRIBUTE, id.to_owned());
-    give(message, TIME_ATTRIBUTE, time.to_string());
+    give(message, TIME_ATTRIBUTE, time.rfc3339());
 }
 
 fn time(record: &Document) -> Option<Time> {
@@ -121,11 +124,28 @@ mod tests {
     }
 
     #[test]
-    fn half_an_identity_makes_room_for_that_of_the_queue() {
+    fn half_an_identity_is_still_half_of_one() {
         let attributes = vec![doc! { "name": ID_ATTRIBUTE, "value": "mine" }];
         let message = again(&with(doc! { "attributes": attributes })).expect("a body");
-        assert_eq!(message.text(ID_ATTRIBUTE), Some("m-1"));
-        assert_eq!(names(&message), [ID_ATTRIBUTE, TIME_ATTRIBUTE]);
+        assert_eq!(
+            (message.text(ID_ATTRIBUTE), names(&message)),
+            (Some("mine"), vec![ID_ATTRIBUTE])
+        );
+    }
+
+    #[test]
+    fn a_time_of_any_year_goes_along_to_the_nanosecond() {
+        for (text, nanos) in [
+            ("0001-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.999Z", 999_999),
+            ("9999-12-30T00:00:00Z", 1),
+        ] {
+            let millis = crate::time::from_text(text).expect("a time").millis();
+            let time = doc! { "origin_time": DateTime::from_millis(millis), "origin_nanos": nanos };
+            let message = again(&with(time)).expect("a body");
+            let origin = Origin::of_attributes(&message).expect("read").expect("given");
+            assert_eq!((origin.time.millis(), origin.time.nanos()), (millis, nanos), "{text}");
+        }
     }
 
     #[test]
@@ -134,7 +154,7 @@ mod tests {
         assert_eq!(names(&message), ["type"]);
         let message =
             again(&with(doc! { "origin_identity": "given_without_time" })).expect("a body");
-        assert_eq!(message.text(TIME_ATTRIBUTE), Some("1795341600.001000000"));
+        assert_eq!(message.text(TIME_ATTRIBUTE), Some("2026-11-22T10:00:00.001000000Z"));
         assert_eq!(names(&message), ["type", TIME_ATTRIBUTE]);
     }
 

@@ -8,7 +8,7 @@
 //! A message that was put back and is refused again has the identity and the content that it had, and
 //! so the `_id` ([`Record`](crate::dead_letter::Record)). The record keeps the message as it came first, the reason
 //! of the newest refusal, and the ids of the messages that were refused. A redelivery is a message
-//! that is among these already, and changes nothing; nor does the order in which they come. Values
+//! that is among these already, and changes nothing but whose data it is said to be; nor does the order in which they come. Values
 //! are literals. Only operators of MongoDB 4.4 are used.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
@@ -24,7 +24,7 @@ const MESSAGE_IDS_MAX: i32 = 100;
 const REPLAYS_MAX: i32 = 100;
 
 /// What the newest refusal says of a message. The rest is the message, as it came first.
-const OF_REFUSAL: [&str; 11] = [
+const OF_REFUSAL: [&str; 10] = [
     "schema_version",
     "reason",
     "text",
@@ -34,14 +34,18 @@ const OF_REFUSAL: [&str; 11] = [
     "route",
     "type",
     "key",
-    "users",
     "dead_lettered",
 ];
 
 /// Bytes of the statement beside the record, and what of it stands there twice.
 pub fn bytes(letter: &Insert) -> usize {
-    const STATEMENT_BYTES: usize = 2_048;
-    STATEMENT_BYTES + letter.document.len() + of_refusal(&letter.document).as_bytes().len()
+    const STATEMENT_BYTES: usize = 4_096;
+    let record = &letter.document;
+    let users =
+        RawDocument::from_bytes(record).ok().and_then(|record| record.get_array("users").ok());
+    let twice =
+        of_refusal(record).as_bytes().len() + users.map_or(0, |users| users.as_bytes().len());
+    STATEMENT_BYTES + record.len() + twice
 }
 
 /// Writes the elements of one statement.
@@ -68,12 +72,20 @@ pub fn statement(statement: &mut Doc<'_>, letter: &Insert) {
     statement.boolean("upsert", true);
 }
 
-/// What the record says of its refusal, if that is newer than what is known.
+/// What the record says of its refusal, where it is a newer one, of a message that is not known yet. Another sender
+/// may send the same message, and be refused for that: only what was put back speaks for the first one.
 fn newer(merge: &mut List<'_>, record: &[u8]) {
-    let at = field(record, "dead_lettered");
+    let (at, sender) = (field(record, "dead_lettered"), field(record, "sender"));
+    let is_its_own = doc! { "$or": [
+        { "$eq": [{ "$ifNull": ["$sender", null] }, { "$literal": sender }] },
+        { "$in": [{ "$literal": field(record, "message_id") }, message_ids_of_replays()] },
+    ] };
+    let is_newer = doc! { "$and": [
+        { "$gt": [at, "$dead_lettered"] }, { "$not": [is_known(record)] }, is_its_own,
+    ] };
     merge.doc(|newer| {
         newer.list("$cond", |cond| {
-            cond.encoded(&encoded(&doc! { "$gt": [at, "$dead_lettered"] }));
+            cond.encoded(&encoded(&is_newer));
             cond.doc(|literal| literal.encoded("$literal", of_refusal(record).as_bytes()));
             cond.doc(|_| {});
         });
@@ -83,39 +95,41 @@ fn newer(merge: &mut List<'_>, record: &[u8]) {
 /// What both have a share in.
 fn joined_fields(record: &[u8]) -> Document {
     let message_id = doc! { "$literal": field(record, "message_id") };
-    let is_known = doc! { "$in": [&message_id, "$message_ids"] };
+    let is_known = is_known(record);
     let with_it = doc! { "$concatArrays": ["$message_ids", [&message_id]] };
     let ids =
         doc! { "$cond": [&is_known, "$message_ids", { "$slice": [with_it, -MESSAGE_IDS_MAX] }] };
+    let times = doc! { "$cond": [{ "$isNumber": "$times" }, "$times", 1] };
+    let users = doc! { "$setUnion": [list("$users"), { "$literal": field(record, "users") }] };
     doc! {
         "first_dead_lettered": { "$min": ["$first_dead_lettered", field(record, "first_dead_lettered")] },
-        "message_ids": &ids,
-        "times": { "$add": [{ "$cond": [{ "$isNumber": "$times" }, "$times", 1] }, { "$cond": [&is_known, 0, 1] }] },
-        "stands": stands(ids),
+        "message_ids": ids,
+        "times": { "$add": [times, { "$cond": [&is_known, 0, 1] }] },
+        "users": users,
+        // Whatever is refused and was not known has to be seen to.
+        "stands": { "$or": [{ "$ne": ["$stands", false] }, { "$not": [is_known] }] },
     }
 }
 
-/// Whether somebody has to do something about the record: its message was never put back, or what was
-/// sent then was refused in its turn.
-fn stands(message_ids: Document) -> Document {
-    doc! { "$let": {
-        "vars": { "last": { "$arrayElemAt": [list("$replays"), -1] }, "ids": message_ids },
-        "in": { "$or": [
-            { "$eq": [{ "$type": "$$last" }, "missing"] },
-            { "$in": ["$$last.message_id", "$$ids"] },
-        ] },
-    } }
+/// Whether the record has the message of this one already.
+fn is_known(record: &[u8]) -> Document {
+    doc! { "$in": [{ "$literal": field(record, "message_id") }, "$message_ids"] }
+}
+
+fn message_ids_of_replays() -> Document {
+    doc! { "$map": { "input": list("$replays"), "in": "$$this.message_id" } }
 }
 
 /// The stages that mark a record as put back. `replay` has `at`, and `message_id` where a queue gave one: if
 /// that message was refused before the mark came, the letter stands as it did.
 #[must_use]
 pub fn mark(replay: &Document) -> Vec<Document> {
+    let message_id = replay.get("message_id").cloned().unwrap_or(Bson::Null);
     let replays = doc! { "$concatArrays": [list("$replays"), [{ "$literal": replay }]] };
     let replays = doc! { "$slice": [replays, -REPLAYS_MAX] };
     vec![
         doc! { "$set": { "replays": replays } },
-        doc! { "$set": { "stands": stands(list("$message_ids")) } },
+        doc! { "$set": { "stands": { "$in": [{ "$literal": message_id }, list("$message_ids")] } } },
     ]
 }
 
@@ -137,7 +151,9 @@ fn field(record: &[u8], name: &str) -> Bson {
 fn of_refusal(record: &[u8]) -> RawDocumentBuf {
     let mut fields = RawDocumentBuf::new();
     for (name, value) in RawDocument::from_bytes(record).into_iter().flatten().flatten() {
-        if OF_REFUSAL.contains(&name.as_str()) {
+        // What could not be read this time was read before, it may be.
+        let is_told = value.as_null().is_none() || !["type", "key"].contains(&name.as_str());
+        if OF_REFUSAL.contains(&name.as_str()) && is_told {
             fields.append(name, value);
         }
     }

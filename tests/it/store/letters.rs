@@ -94,7 +94,7 @@ async fn what_is_refused_again_joins_its_first_record_in_whatever_order() {
     let expected = ("store_rejected", "$text after 3 s", 1, 3, 2, vec!["m-1", "m-2"]);
     assert_eq!(shown(&record), expected);
     assert_eq!(record.get_str("message_id").ok(), Some("m-1"), "the message as it came first");
-    let record = kept("letters_joined", &[again, redelivered, first]).await;
+    let record = kept("letters_joined", &[again, first, redelivered]).await;
     let expected = ("store_rejected", "$text after 3 s", 1, 3, 2, vec!["m-2", "m-1"]);
     assert_eq!(shown(&record), expected);
 }
@@ -135,6 +135,34 @@ async fn many_that_are_one_make_one_record_from_many_sides_at_once() {
     assert_eq!((text, first, last, times, ids.len()), ("$text after 15 s", 0, 15, 16, 16));
 }
 
+/// Who sends the same message as somebody else, and is refused for that, changes nothing of the other's letter
+/// but the count.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sender_does_not_speak_for_the_first() {
+    let of = |sender: &str, reason: Reason, after_s: i64, id: &str| {
+        let message = QueueMessage { sender: Some(Arc::from(sender)), ..message(id) };
+        Write::Letter(refused(reason, after_s).insert(&message))
+    };
+    let database = database("letters_senders").await;
+    let (store, collection) = (store(&database), letters_collection());
+    let things = database.collection::<Document>("things");
+    let keep = async |letter: Write| {
+        write(&store, &collection, &[letter]).await;
+        one(&database).await
+    };
+    keep(of("$a", Reason::BadTime, 1, "m-1")).await;
+    let record = keep(of("$b", Reason::SenderDenied, 2, "m-2")).await;
+    let expected = ("bad_time", "$text after 1 s", 1, 1, 2, vec!["m-1", "m-2"]);
+    assert_eq!(shown(&record), expected);
+    assert_eq!(record.get_str("sender").ok(), Some("$a"));
+    // What was put back is sent by whoever put it back.
+    let replay = doc! { "at": bson::DateTime::now(), "by": "ada", "message_id": "m-3" };
+    things.update_one(doc! {}, statement::mark(&replay)).await.expect("marked");
+    let record = keep(of("$ada", Reason::StoreRejected, 3, "m-3")).await;
+    let expected = ("store_rejected", "$text after 3 s", 1, 3, 3, vec!["m-1", "m-2", "m-3"]);
+    assert_eq!(shown(&record), expected);
+}
+
 /// A letter stands, unless what was put back is away: refused before the mark came, or after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_stands_again_once_what_was_put_back_is_refused() {
@@ -158,17 +186,24 @@ async fn a_letter_stands_again_once_what_was_put_back_is_refused() {
         Some(false),
         "a redelivery of the first"
     );
+    assert!(!mark("m-2".into(), 2).await, "marked twice");
     keep(letter(Reason::BadTime, 3, "m-2")).await;
     assert_eq!(one(&database).await.get_bool("stands").ok(), Some(true), "it came back");
     keep(letter(Reason::BadTime, 4, "m-3")).await;
     assert!(mark("m-3".into(), 5).await, "it came back before the mark");
     assert!(!mark(Bson::Null, 6).await, "written at once");
+    keep(letter(Reason::BadTime, 7, "m-4")).await;
+    assert_eq!(
+        one(&database).await.get_bool("stands").ok(),
+        Some(true),
+        "whoever sent it once more"
+    );
     let replays = one(&database).await;
     let replays = replays.get_array("replays").expect("a list");
     let by = |replay: &Bson| {
         replay.as_document().and_then(|replay| replay.get_str("by").ok()) == Some("$ada")
     };
-    assert!(replays.len() == 3 && replays.iter().all(by), "{replays:?}");
+    assert!(replays.len() == 4 && replays.iter().all(by), "{replays:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,19 +90,20 @@ fn joined(stored: &[u8], again: &[u8]) -> Option<Document> {
     let mut joined = stored.clone();
     let at =
         |record: &mongodb::bson::Document| *record.get_datetime("dead_lettered").expect("a date");
-    if at(&again) > at(&stored) {
+    let id = again.get("message_id").expect("an id").clone();
+    let is_known = joined.get_array("message_ids").expect("a list").contains(&id);
+    // Nobody puts letters back here, so that only the sender tells whose it is.
+    let is_its_own = stored.get("sender") == again.get("sender");
+    if at(&again) > at(&stored) && !is_known && is_its_own {
         for name in OF_REFUSAL {
             joined.insert(name, again.get(name).expect("each record has it").clone());
         }
     }
     let first = at(&again).min(*stored.get_datetime("first_dead_lettered").expect("a date"));
     joined.insert("first_dead_lettered", first);
-    let id = again.get("message_id").expect("an id").clone();
-    let ids = joined.get_array_mut("message_ids").expect("a list");
-    if !ids.contains(&id) {
-        ids.push(id);
-        let times = stored.get_i32("times").expect("a number");
-        joined.insert("times", times + 1);
+    if !is_known {
+        joined.get_array_mut("message_ids").expect("a list").push(id);
+        joined.insert("times", stored.get_i32("times").expect("a number") + 1);
     }
     (joined != stored).then(|| Document::Inserted {
         document: mongodb::bson::serialize_to_vec(&joined).expect("BSON"),
@@ -111,7 +112,7 @@ fn joined(stored: &[u8], again: &[u8]) -> Option<Document> {
 }
 
 /// What the newest refusal says.
-const OF_REFUSAL: [&str; 10] = [
+const OF_REFUSAL: [&str; 9] = [
     "reason",
     "text",
     "place",
@@ -120,7 +121,6 @@ const OF_REFUSAL: [&str; 10] = [
     "route",
     "type",
     "key",
-    "users",
     "dead_lettered",
 ];
 
