@@ -423,7 +423,8 @@ async fn requests_are_counted_by_operation(server: SqsServer) {
     queue.change_visibility(&handles(&messages), Duration::from_mins(1)).await.expect("hide");
     queue.delete(&handles(&messages)).await.expect("delete");
     queue.delete(&[]).await.expect("nothing");
-    assert_eq!(Operation::ALL.map(|operation| queue.calls().of(operation)), [1; 5]);
+    queue.dead_letter_sources().await.expect("an answer");
+    assert_eq!(Operation::ALL.map(|operation| queue.calls().of(operation)), [1; 6]);
 }
 
 #[tokio::test]

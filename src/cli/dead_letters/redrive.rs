@@ -4,12 +4,13 @@
 //! A move by SQS makes another message of it, under another id and with another time: an event without an id of its
 //! own would be a second one, and an old update would be the newest.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
@@ -23,13 +24,14 @@ use crate::cli::send::pace::Pace;
 use crate::clock::SystemClock;
 use crate::config::{Config, shares};
 use crate::dead_letter::identify;
-use crate::message::{Origin, QueueMessage};
+use crate::message::{Identity, Origin, QueueMessage, Update, Write};
 use crate::pipeline::dry_run::{self, Looking};
-use crate::pipeline::trial::Trial;
+use crate::pipeline::trial::{Outcome, Trial, Tried};
 use crate::queue::sqs::{Credentials, Outgoing, QueueFacts, SqsQueue};
 use crate::queue::{BATCH_MAX, EntryOutcome, MESSAGE_BYTES_MAX, Queue, QueueConfig};
 use crate::stop::Stop;
 use crate::store::mongo::check_write;
+use crate::version::{Change, Version};
 use crate::worker::stop_on_signals;
 
 use super::asked;
@@ -39,6 +41,7 @@ use super::replay::outgoing::within_limits;
 const WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = "Examples:
   longshore dead-letters redrive --dry-run
   longshore dead-letters redrive
@@ -53,6 +56,13 @@ pub struct RedriveArgs {
     /// The URL of the dead-letter queue, where the redrive policy of the queue does not name it
     #[arg(long, value_name = "URL")]
     from: Option<String>,
+    /// Also where other queues move messages there too: all of them come to this queue
+    #[arg(long)]
+    any_queue: bool,
+    /// From a FIFO queue: also updates that say neither when they are of nor when they were sent. SQS gave them another time when it moved them,
+    /// so that an old one may win over a newer one
+    #[arg(long)]
+    as_new: bool,
     /// Send nothing: say what would become of them
     #[arg(long)]
     dry_run: bool,
@@ -74,8 +84,6 @@ pub struct RedriveArgs {
 /// Where the queue has no dead-letter queue, one of them does not answer, or nobody says that it is meant.
 pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
     let output = Output::json_if(args.json);
-    let stop = Stop::default();
-    stop_on_signals(stop.clone())?;
     let credentials = || Credentials::chain(&config.queue);
     let (queue, facts) = SqsQueue::connect(&config.queue, credentials()).await?;
     let url = match args.from {
@@ -84,9 +92,17 @@ pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
     };
     let from = QueueConfig { url: Some(url), ..config.queue.clone() };
     let (from, from_facts) = SqsQueue::connect(&from, credentials()).await?;
+    if from_facts.arn == facts.arn {
+        bail!("--from names the queue itself: name the one that SQS moves its messages to");
+    }
+    if !args.any_queue {
+        of_this_queue_alone(&from, &from_facts, &facts).await?;
+    }
     let growth = shares::growth(config, MESSAGE_BYTES_MAX);
     let messages_max = usize::try_from(args.limit).unwrap_or(usize::MAX);
     if args.dry_run {
+        let stop = Stop::default();
+        stop_on_signals(stop.clone())?;
         let looking = Looking { queue: &from, config, growth, messages_max, check: check_write };
         let report = dry_run::run(looking, &stop, |forecast| print(output, &forecast)).await?;
         print_report(output, &report);
@@ -102,8 +118,19 @@ pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_FOUND));
         }
     }
-    let trial = Trial::new(config, growth, check_write);
-    let moving = Moving { from, queue, fifo: facts.fifo, config, trial, output, stop: &stop };
+    // Not before the question: there a signal just ends it.
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    let moving = Moving {
+        from,
+        queue,
+        fifo: facts.fifo,
+        retimed: from_facts.fifo && !args.as_new,
+        config,
+        trial: Trial::new(config, growth, check_write),
+        output,
+        stop: &stop,
+    };
     moving.all(messages_max, args.rate).await
 }
 
@@ -120,10 +147,38 @@ fn dead_letter_url(url: &str, facts: &QueueFacts) -> Result<String> {
     Ok(format!("{before}/{name}"))
 }
 
+/// # Errors
+/// Where other queues move messages there too, or nobody may say so.
+async fn of_this_queue_alone(
+    from: &SqsQueue,
+    from_facts: &QueueFacts,
+    facts: &QueueFacts,
+) -> Result<()> {
+    let sources = from.dead_letter_sources().await.map_err(|fault| {
+        anyhow!("whether other queues move messages there too cannot be told, and --any-queue takes all: {fault}")
+    })?;
+    let name =
+        |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let others: Vec<_> =
+        sources.iter().map(|url| name(url)).filter(|name| name != facts.name()).collect();
+    if !others.is_empty() {
+        bail!(
+            "{} has messages of other queues too ({}), and they would come to {}: --any-queue takes all",
+            from_facts.name(),
+            others.join(", "),
+            facts.name()
+        );
+    }
+    Ok(())
+}
+
 struct Moving<'a> {
     from: SqsQueue,
     queue: SqsQueue,
     fifo: bool,
+    /// Whether what the dead-letter queue says of the time of a message is when SQS moved it there (AWS: "Using
+    /// dead-letter queues in Amazon SQS").
+    retimed: bool,
     config: &'a Config,
     trial: Trial<'a>,
     output: Output,
@@ -143,17 +198,20 @@ impl Moving<'_> {
     async fn all(self, messages_max: usize, rate: Option<NonZeroU32>) -> Result<ExitCode> {
         let (mut pace, entries_max) = (Pace::new(rate), Pace::entries_max(rate).min(BATCH_MAX));
         let mut moved = Moved::default();
-        let mut seen = 0;
+        let mut seen = BTreeSet::new();
         let ended = loop {
-            let max = entries_max.min(messages_max - seen);
+            let max = entries_max.min(messages_max.saturating_sub(seen.len()));
             if max == 0 || self.stop.is_draining() {
                 break Ok(());
             }
             pace.wait_for(max).await;
             match self.from.receive(max, WAIT, None).await {
-                Ok(messages) if messages.is_empty() => break Ok(()),
-                Ok(messages) => {
-                    seen += messages.len();
+                Ok(mut messages) => {
+                    // What stays comes back after its visibility timeout, and has been told.
+                    messages.retain(|message| seen.insert(message.message_id.clone()));
+                    if messages.is_empty() {
+                        break Ok(());
+                    }
                     self.some(messages, &mut moved).await;
                 }
                 Err(fault) => break Err(fault),
@@ -209,20 +267,38 @@ impl Moving<'_> {
 
     async fn deleted(&self, handles: &[Arc<str>]) -> usize {
         match self.from.delete(handles).await {
-            Ok(outcomes) => {
-                outcomes.iter().filter(|outcome| matches!(outcome, EntryOutcome::Done)).count()
+            Ok(outcomes) => outcomes
+                .iter()
+                .filter(|outcome| !matches!(outcome, EntryOutcome::Failed(_)))
+                .count(),
+            Err(fault) => {
+                eprintln!("longshore: {fault}");
+                // Each would be sent, and stay where it is.
+                self.stop.drain();
+                0
             }
-            Err(_) => 0,
         }
     }
 
     fn outgoing(&self, message: &QueueMessage) -> Result<Outgoing, String> {
-        let origin =
-            self.trial.of(message).origin.or_else(|| Origin::of_attributes(message).ok().flatten());
+        let Tried { route, origin, outcome, .. } = self.trial.of(message);
+        if let Some(route) = route.filter(|route| self.has_senders(route)) {
+            return Err(format!(
+                "the route {route} lists its senders, and the queue would name you: take {route}.senders out for so long, or let it be sent again"
+            ));
+        }
+        let origin = origin.or_else(|| Origin::of_attributes(message).ok().flatten());
         let origin = origin.unwrap_or_else(|| Origin::of_queue(message));
+        if self.retimed && origin.identity == Identity::Queue && is_dated_by_its_sending(&outcome) {
+            return Err("SQS gave it another time when it moved it, and it has no other: an old update could win over a newer one; --as-new sends it".to_owned());
+        }
         let mut again = message.clone();
         identify(&mut again, &origin);
         within_limits(again, self.fifo, &message.message_id, 0)
+    }
+
+    fn has_senders(&self, route: &str) -> bool {
+        self.config.routes.get(route).is_some_and(|route| !route.senders.is_empty())
     }
 
     /// It comes back there after its visibility timeout.
@@ -233,6 +309,18 @@ impl Moving<'_> {
             || format!("{} stays: {}", harmless(id), harmless(text)),
             || json!({ "message_id": id, "outcome": "stay", "text": text }),
         );
+    }
+}
+
+/// Whether it would be an update whose version is the time of its sending.
+fn is_dated_by_its_sending(outcome: &Outcome) -> bool {
+    let is_so = |version: &Version| version.time == version.origin_time;
+    match outcome {
+        Outcome::Write { write: Write::Update(Update { change, .. }), .. } => match change {
+            Change::Whole { version, .. } => is_so(version),
+            Change::Partial { fields } => fields.iter().any(|(_, version, _)| is_so(version)),
+        },
+        _ => false,
     }
 }
 

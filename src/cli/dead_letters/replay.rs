@@ -12,7 +12,7 @@ mod report;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bson::{Bson, DateTime, doc};
 use clap::Args;
 use futures_util::{StreamExt, stream};
@@ -22,6 +22,7 @@ use crate::cli::output::Output;
 use crate::cli::send::pace::Pace;
 use crate::config::Config;
 use crate::mongo_manager::{Documents, MongoManager};
+use crate::queue::BATCH_MAX;
 use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::stop::Stop;
 use crate::store::mongo::letter::mark;
@@ -37,6 +38,9 @@ use self::report::Report;
 use super::asked;
 use super::edit::Edit;
 use super::which::Which;
+
+/// What of a program of `--edit` a record keeps.
+const EDIT_CHARS_MAX: usize = 4_096;
 
 /// Letters in work at once are so many chunks of ten; of a FIFO queue one, so that none overtakes another.
 const CHUNKS_MAX: usize = 8;
@@ -72,7 +76,7 @@ pub struct ReplayArgs {
     /// Change each by this program of jq
     #[arg(long, value_name = "JQ")]
     edit: Option<String>,
-    /// Give each another id: what was refused as `id_conflict` becomes an event of its own
+    /// Give what was refused as `id_conflict` another id, so that it becomes an event of its own
     #[arg(long)]
     new_id: bool,
     /// Write them to the database from here. Routes with `senders` are written so alone: the queue would say
@@ -113,14 +117,20 @@ pub async fn replay(
     let output = Output::json_if(args.json);
     let edit = args.edit.as_deref().map(Edit::new).transpose()?;
     let chosen = Chosen::of(letters, args.ids, args.which, args.all).await?;
-    let stop = Stop::default();
-    stop_on_signals(stop.clone())?;
     let pace = (Pace::new(args.rate), Pace::entries_max(args.rate));
     let mut prepare = Prepare::new(config, edit, args.new_id, args.direct);
     if args.dry_run {
-        return dry_run(letters, &chosen, &prepare, output, &stop).await;
+        // What the queue would not take is told too, where it can be asked.
+        if !args.direct && config.queue.url.is_some() {
+            match SqsQueue::connect(&config.queue, Credentials::chain(&config.queue)).await {
+                Ok((_, facts)) => prepare.goes_to(&facts, args.any_queue),
+                Err(fault) => eprintln!("longshore: of the queue nothing is known: {fault}"),
+            }
+        }
+        return dry_run(letters, &chosen, &prepare, output).await;
     }
-    let marks = Marks { letters, by: args.by, edit: args.edit };
+    let edit = args.edit.map(|edit| edit.chars().take(EDIT_CHARS_MAX).collect());
+    let marks = Marks { letters, by: args.by, edit };
     let way = if args.direct {
         Way::Direct(Direct::new(config, manager))
     } else {
@@ -136,6 +146,9 @@ pub async fn replay(
             return Ok(ExitCode::from(EXIT_FOUND));
         }
     }
+    // Not before the question: there a signal just ends it.
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
     let chunks_max = if prepare.is_for_fifo() { 1 } else { CHUNKS_MAX };
     let replay = Replay { letters, chosen: &chosen, prepare, way, marks, stop: &stop };
     replay.run(pace, chunks_max, Report::new(output, chosen.len())).await
@@ -146,13 +159,9 @@ async fn dry_run(
     chosen: &Chosen,
     prepare: &Prepare<'_>,
     output: Output,
-    stop: &Stop,
 ) -> Result<ExitCode> {
     let mut forecast = Forecast::default();
-    for chunk in chosen.chunks(crate::queue::BATCH_MAX) {
-        if stop.is_draining() {
-            bail!("stopped: nothing was sent");
-        }
+    for chunk in chosen.chunks(BATCH_MAX) {
         for record in chosen.read(letters, chunk).await? {
             match prepare.of(&record) {
                 Ok(ready) => forecast.would_go(&ready),

@@ -10,11 +10,18 @@ pub enum Operation {
     ChangeVisibility,
     Send,
     GetAttributes,
+    ListSources,
 }
 
 impl Operation {
-    pub const ALL: [Self; 5] =
-        [Self::Receive, Self::Delete, Self::ChangeVisibility, Self::Send, Self::GetAttributes];
+    pub const ALL: [Self; 6] = [
+        Self::Receive,
+        Self::Delete,
+        Self::ChangeVisibility,
+        Self::Send,
+        Self::GetAttributes,
+        Self::ListSources,
+    ];
 
     /// One word for logs and metrics.
     #[must_use]
@@ -25,6 +32,7 @@ impl Operation {
             Self::ChangeVisibility => "change_visibility",
             Self::Send => "send",
             Self::GetAttributes => "get_attributes",
+            Self::ListSources => "list_sources",
         }
     }
 
@@ -37,6 +45,7 @@ impl Operation {
             Self::ChangeVisibility => "sqs:ChangeMessageVisibility",
             Self::Send => "sqs:SendMessage",
             Self::GetAttributes => "sqs:GetQueueAttributes",
+            Self::ListSources => "sqs:ListDeadLetterSourceQueues",
         }
     }
 
@@ -48,6 +57,7 @@ impl Operation {
             Self::ChangeVisibility => "change how long messages are hidden in",
             Self::Send => "send to",
             Self::GetAttributes => "read the attributes of",
+            Self::ListSources => "list the queues that move messages to",
         }
     }
 }
@@ -83,7 +93,7 @@ mod tests {
         for (times, operation) in Operation::ALL.into_iter().enumerate() {
             (0..=times).for_each(|_| calls.count(operation));
         }
-        assert_eq!(Operation::ALL.map(|operation| calls.of(operation)), [1, 2, 3, 4, 5]);
+        assert_eq!(Operation::ALL.map(|operation| calls.of(operation)), [1, 2, 3, 4, 5, 6]);
         assert_eq!(calls.total(), 15);
     }
 }

@@ -64,6 +64,19 @@ impl SqsQueue {
         self.facts_within(CALL_MAX).await
     }
 
+    /// The URLs of the queues whose redrive policies name this one, up to a thousand.
+    ///
+    /// # Errors
+    /// Where the call fails.
+    pub async fn dead_letter_sources(&self) -> Result<Vec<String>, QueueFault> {
+        let request = self
+            .client
+            .list_dead_letter_source_queues()
+            .queue_url(&self.address.url)
+            .max_results(1_000);
+        Ok(self.call(Operation::ListSources, CALL_MAX, request.send()).await?.queue_urls)
+    }
+
     pub(super) async fn facts_within(&self, limit: Duration) -> Result<QueueFacts, QueueFault> {
         let request = self
             .client

@@ -57,6 +57,16 @@ async fn an_older_letter_is_found_by_the_index_of_groups_or_not_at_all() {
     ] {
         assert_eq!(kept.holds_older(&asked).await, Ok(is_found), "{why}: {asked:?}");
     }
+    // What was put back is sent by whoever put it back: its record is that of the first message.
+    let put_back = Newcomer { message_id: "m-9".to_owned(), ..later("m-1", Some("AIDAOPERATOR")) };
+    assert_eq!(kept.holds_older(&put_back).await, Ok(false), "its record does not have it yet");
+    stored
+        .update_one(doc! {}, doc! { "$set": { "message_ids": ["m-1"], "stands": false } })
+        .await
+        .expect("replayed");
+    assert_eq!(kept.holds_older(&put_back).await, Ok(true), "it came back");
+    let again = later("m-2", Some("AIDAPORTAL"));
+    assert_eq!(kept.holds_older(&again).await, Ok(false), "all of its letters were replayed");
     // A record of the first schema version lacks fields that are null now.
     let bare =
         Newcomer { alike: Alike { place: None, ..first.alike.clone() }, ..later("m-3", None) };

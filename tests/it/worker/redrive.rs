@@ -7,15 +7,18 @@ use longshore::queue::Queue;
 use serde_json::{Value, json};
 
 use super::dead_letters::lines;
+use crate::support::mongod;
+use crate::support::sqs::Kind;
 use crate::support::surroundings::{Surroundings, plain};
 use crate::support::until;
 
 /// A queue whose messages go to another one after the first receive, and these messages moved there. Gives
-/// that one's ARN, and the messages' ids.
-async fn moved(bodies: &[Value]) -> (Surroundings, String, Vec<String>) {
+/// that one's ARN and URL, and the messages' ids.
+async fn moved(bodies: &[Value]) -> (Surroundings, (String, String), Vec<String>) {
     let surroundings = Surroundings::new(&json!({ "VisibilityTimeout": "0" })).await;
-    let to = surroundings.server.create_queue(&json!({ "VisibilityTimeout": "600" })).await;
-    let to = surroundings.server.connect(&to).await.1.arn;
+    // What was looked at comes back at once.
+    let url = surroundings.server.create_queue(&json!({ "VisibilityTimeout": "0" })).await;
+    let to = surroundings.server.connect(&url).await.1.arn;
     moves(&surroundings, &to, 1, "0").await;
     let messages: Vec<_> = bodies.iter().map(plain).collect();
     surroundings.send(&messages).await;
@@ -34,7 +37,7 @@ async fn moved(bodies: &[Value]) -> (Surroundings, String, Vec<String>) {
         surroundings.left().await == 0
     })
     .await;
-    (surroundings, to, ids)
+    (surroundings, (to, url), ids)
 }
 
 /// The queue moves what was received so often to that one.
@@ -54,7 +57,7 @@ fn event(user: i64) -> Value {
 
 #[tokio::test]
 async fn what_sqs_moved_aside_is_explained_and_goes_back_with_the_identity_that_it_had() {
-    let (surroundings, to, mut ids) = moved(&[event(1), json!({ "type": "event" })]).await;
+    let (surroundings, (to, _), mut ids) = moved(&[event(1), json!({ "type": "event" })]).await;
     let run = async |arguments: &[&str]| {
         let arguments = [&["dead-letters", "redrive"], arguments].concat();
         let ran = surroundings.longshore(&arguments).output().await.expect("it runs");
@@ -67,8 +70,17 @@ async fn what_sqs_moved_aside_is_explained_and_goes_back_with_the_identity_that_
     let outcomes: Vec<_> = told.iter().filter_map(|line| line["outcome"].as_str()).collect();
     assert!(outcomes.contains(&"write") && outcomes.contains(&"dead_letter"), "{told:?}");
     assert_eq!((status, surroundings.left().await), (Some(1), 0));
-    let (status, _, told) = run(&[]).await;
-    assert!(status == Some(2) && told.contains("nobody can be asked"), "{told}");
+    let itself = ["--yes", "--from", surroundings.queue_url.as_str()];
+    for (arguments, expected) in
+        [(&[][..], "nobody can be asked"), (&itself, "--from names the queue itself")]
+    {
+        let (status, _, told) = run(arguments).await;
+        assert!(status == Some(2) && told.contains(expected), "{told}");
+    }
+    // The queue would name whoever redrives it.
+    let (status, sum, _) = run(&["--yes", "--set", "routes.event.senders=[\"nobody\"]"]).await;
+    let sum = sum.last().expect("a sum");
+    assert_eq!((status, &sum["put_back"], &sum["stay"]), (Some(1), &json!(0), &json!(2)), "{sum}");
 
     let (status, sum, _) = run(&["--yes"]).await;
     let all = json!({ "put_back": 2, "stay": 0, "not_deleted": 0, "stopped": false });
@@ -90,6 +102,34 @@ async fn what_sqs_moved_aside_is_explained_and_goes_back_with_the_identity_that_
     assert!(ids.len() == 1 && of(TIME_ATTRIBUTE).is_some(), "{letter}");
     assert_eq!(letter.get_str("reason").ok(), Some("missing_field"));
     assert_eq!(lines(&surroundings, &["groups"]).await.len(), 1, "with what Longshore refused");
+}
+
+/// By moto: the embedded server answers this call under names that no SDK reads.
+#[tokio::test]
+async fn a_dead_letter_queue_that_others_use_too_is_left_alone_unless_that_is_meant() {
+    let attributes = json!({ "VisibilityTimeout": "600" });
+    let surroundings = Surroundings::on(Kind::Moto, &attributes, mongod::plain().await).await;
+    let server = &surroundings.server;
+    let url = server.create_queue(&json!({})).await;
+    let (dead_letters, facts) = server.connect(&url).await;
+    dead_letters.send_batch(&[plain(&event(1))]).await.expect("sent");
+    let policy = json!({ "deadLetterTargetArn": facts.arn, "maxReceiveCount": 1 }).to_string();
+    let other = server.create_queue(&json!({})).await;
+    for queue in [&surroundings.queue_url, &other] {
+        let input = json!({ "QueueUrl": queue, "Attributes": { "RedrivePolicy": policy } });
+        server.call("SetQueueAttributes", &input).await;
+    }
+    let run = async |more: &[&str]| {
+        let arguments = [&["dead-letters", "redrive", "--yes"], more].concat();
+        surroundings.longshore(&arguments).output().await.expect("it runs")
+    };
+    let ran = run(&[]).await;
+    let told = String::from_utf8_lossy(&ran.stderr);
+    let name = other.rsplit('/').next().expect("a name");
+    assert!(ran.status.code() == Some(2) && told.contains(name), "{told}");
+    assert_eq!(surroundings.left().await, 0);
+    assert!(run(&["--any-queue"]).await.status.success());
+    assert_eq!(surroundings.left().await, 1);
 }
 
 #[tokio::test]

@@ -193,6 +193,41 @@ async fn an_id_that_is_taken_is_given_up_for_another_one() {
 }
 
 #[tokio::test]
+async fn what_is_edited_goes_back_as_it_is_edited_and_inside_of_its_envelope() {
+    let surroundings = Surroundings::new(&standard()).await;
+    let own = r#"{"type":"event","user_id":"17","event_type":"login","big":9223372036854775807}"#;
+    let wrong = own.replace("\"event_type\"", "\"eventType\"");
+    let sns = json!({
+        "Type": "Notification", "MessageId": "883ac385-1b21-4acb-8761-2b7f54c75a77",
+        "TopicArn": "arn:aws:sns:eu-west-1:1:events", "Timestamp": "2026-11-22T10:00:00.000Z",
+        "Message": &wrong,
+    });
+    let wrong = Outgoing { body: wrong.clone(), ..Outgoing::default() };
+    surroundings.send(&[wrong, plain(&sns)]).await;
+    surroundings.unload(surroundings.config()).await;
+    assert_eq!(stands(&surroundings).await, 2);
+    let edit = ".event_type = .eventType | del(.eventType) | .user_id |= tonumber";
+    for (edit, why) in [(".", "refused_again"), (".x.y", "not_edited"), ("empty", "not_edited")] {
+        let (status, _, sum) = sum(&surroundings, &["--all", "--yes", "--edit", edit]).await;
+        assert_eq!((status, &sum["stay_by"]), (Some(1), &json!({ why: 2 })), "{edit}");
+    }
+    for _ in 0..2 {
+        let which = if stands(&surroundings).await > 0 { "--all" } else { "--replayed" };
+        assert_eq!(put_back(&surroundings, &[which, "--yes", "--edit", edit]).await, json!(2));
+    }
+    surroundings.unload(surroundings.config()).await;
+    let events = surroundings.documents("events").await;
+    assert_eq!(users(&events), [17, 17]);
+    for event in events {
+        assert_eq!(event.get_i64("big").ok(), Some(i64::MAX), "{event}");
+        assert!(!event.contains_key("eventType"), "{event}");
+    }
+    let letter = &surroundings.documents("dead_letters").await[0];
+    let replay = letter.get_array("replays").expect("a list")[0].as_document().expect("a replay");
+    assert_eq!(replay.get_str("edit").ok(), Some(edit));
+}
+
+#[tokio::test]
 async fn a_fifo_queue_gets_them_in_their_groups() {
     let messages: Vec<_> = (0..20)
         .map(|number| Outgoing {
@@ -221,6 +256,7 @@ async fn what_cannot_be_done_is_said_and_nothing_is_lost() {
         (&["--all"], "nobody can be asked"),
         (&["m-1", "--yes"], "there is no dead letter"),
         (&["m-1", "--all", "--yes"], "do not go together"),
+        (&["--all", "--yes", "--edit", ".a |"], "jq program cannot be used"),
         (&["--all", "--yes", "--set", "queue.url=http://127.0.0.1:9/0/none"], "queue"),
     ] {
         let arguments = [&["dead-letters", "replay"], arguments].concat();

@@ -5,6 +5,7 @@ use std::slice::Chunks;
 use anyhow::{Result, bail};
 use bson::{Bson, Document, doc};
 
+use super::super::shown;
 use super::super::which::{self, Which};
 use crate::dead_letter::search::{Search, Standing};
 use crate::mongo_manager::Documents;
@@ -41,13 +42,24 @@ impl Chosen {
         // What is refused again meanwhile would be found again and again.
         search.before_now();
         let ids = if named.is_empty() {
-            let oldest = doc! { "dead_lettered": 1, "_id": 1 };
-            letters.ids(search.filter(), oldest).await?
+            letters.ids(search.filter(), oldest()).await?
         } else {
-            let mut ids = Vec::with_capacity(named.len());
+            let mut ids: Vec<Bson> = Vec::with_capacity(named.len());
             for id in named {
                 let record = which::record(letters, &id, &["body", "attributes"]).await?;
-                ids.extend(record.get("_id").cloned());
+                let id = record.get("_id").cloned().unwrap_or(Bson::Null);
+                if search.standing == Standing::Stands
+                    && record.get_bool("stands").is_ok_and(|stands| !stands)
+                {
+                    bail!(
+                        "the dead letter {} was replayed: --replayed sends it once more",
+                        shown::field(&record, "_id")
+                    );
+                }
+                // It may be named twice, also by two of its messages.
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
             }
             search.until_ms = None;
             ids
@@ -71,7 +83,11 @@ impl Chosen {
         let mut filter = self.search.filter();
         filter.insert("_id", doc! { "$in": ids });
         let most = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let oldest = doc! { "dead_lettered": 1, "_id": 1 };
-        Ok(letters.find(filter, oldest, most, &[]).await?)
+        Ok(letters.find(filter, oldest(), most, &[]).await?)
     }
+}
+
+/// As they were sent, as far as their times say so: of a message group of a FIFO queue in its order.
+fn oldest() -> Document {
+    doc! { "origin_time": 1, "origin_sequence": 1, "_id": 1 }
 }

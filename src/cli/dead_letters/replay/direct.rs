@@ -38,8 +38,9 @@ impl Direct {
                     Some(collection) => self.one(collection, write, stop).await,
                     None => Err("its collection is none of the configuration".to_owned()),
                 },
-                // A worker deletes it unwritten.
-                Outcome::Expired { .. } | Outcome::Rejected(_) => Ok(()),
+                Outcome::Expired { .. } | Outcome::Rejected(_) => {
+                    Err("it is nothing that is written".to_owned())
+                }
             };
             gone.push(match written {
                 Ok(()) => Ok(Gone { ready, message_id: None }),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
+use super::super::shown;
 use super::letter::{Left, Ready, Why};
 use crate::cli::output::{self, Output, harmless};
 use crate::pipeline::trial::Outcome;
@@ -12,7 +13,7 @@ use crate::pipeline::trial::Outcome;
 /// Of what has one end.
 const SAMPLES_MAX: usize = 3;
 
-/// Ends that are told apart; what else there is counts as others.
+/// Ends that are told apart, where their letters would stay: texts may quote what senders wrote. What else there is counts as others.
 const ENDS_MAX: usize = 50;
 
 #[derive(Default)]
@@ -26,7 +27,6 @@ pub(super) struct Forecast {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Write { collection: String },
-    Expired { collection: String },
     Stay { why: Why, text: String },
 }
 
@@ -40,16 +40,10 @@ struct Counted {
 impl Forecast {
     pub(super) fn would_go(&mut self, ready: &Ready) {
         self.go += 1;
-        let (end, key) = match &ready.tried.outcome {
-            Outcome::Write { collection, write } => {
-                (End::Write { collection: collection.clone() }, Some(write.key().to_string()))
-            }
-            Outcome::Expired { collection, key } => {
-                (End::Expired { collection: collection.clone() }, Some(key.to_string()))
-            }
-            // It is none that goes.
-            Outcome::Rejected(_) => return,
-        };
+        // Nothing else goes.
+        let Outcome::Write { collection, write } = &ready.tried.outcome else { return };
+        let (end, key) =
+            (End::Write { collection: collection.clone() }, Some(write.key().to_string()));
         self.count(end, &ready.message_id, key);
     }
 
@@ -59,7 +53,8 @@ impl Forecast {
     }
 
     fn count(&mut self, end: End, message_id: &str, key: Option<String>) {
-        if self.ends.len() >= ENDS_MAX && !self.ends.contains_key(&end) {
+        let is_told = matches!(end, End::Write { .. }) || self.ends.contains_key(&end);
+        if self.ends.len() >= ENDS_MAX && !is_told {
             self.others += 1;
             return;
         }
@@ -73,7 +68,10 @@ impl Forecast {
     /// Returns whether all would go.
     pub(super) fn tell(&self, output: Output) -> bool {
         for (end, counted) in &self.ends {
-            output.line(|| end.people(counted), || end.json(counted));
+            match output {
+                Output::People => output::print(&end.people(counted)),
+                Output::Json => shown::print(&end.json(counted)),
+            }
         }
         let Self { go, stay, others, .. } = self;
         output.line(
@@ -104,11 +102,6 @@ impl End {
         let count = HumanCount(*letters);
         let head = match self {
             Self::Write { collection } => format!("{count} would be written to {collection}"),
-            Self::Expired { collection } => {
-                format!(
-                    "{count} would be deleted unwritten: they are older than the ttl of {collection}"
-                )
-            }
             Self::Stay { why, text } => {
                 format!("{count} would stay ({}): {}", why.name(), harmless(text))
             }
@@ -117,16 +110,11 @@ impl End {
     }
 
     fn json(&self, Counted { letters, samples }: &Counted) -> Value {
-        let samples: Vec<_> = samples
-            .iter()
-            .map(|(id, key)| json!({ "message_id": output::harmless(id), "key": key.as_deref().map(harmless) }))
-            .collect();
+        let samples: Vec<_> =
+            samples.iter().map(|(id, key)| json!({ "message_id": id, "key": key })).collect();
         match self {
             Self::Write { collection } => json!({
                 "outcome": "write", "collection": collection, "letters": letters, "samples": samples,
-            }),
-            Self::Expired { collection } => json!({
-                "outcome": "expired", "collection": collection, "letters": letters, "samples": samples,
             }),
             Self::Stay { why, text } => json!({
                 "outcome": "stay", "why": why.name(), "text": text, "letters": letters, "samples": samples,

@@ -36,6 +36,8 @@ pub(super) struct Left {
 pub(super) enum Why {
     /// The configuration in force would refuse it.
     RefusedAgain,
+    /// A worker would delete it unwritten.
+    Expired,
     /// Its record does not say what was sent.
     NoMessage,
     /// The program of `--edit` failed on it.
@@ -58,6 +60,7 @@ impl Why {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::RefusedAgain => "refused_again",
+            Self::Expired => "expired",
             Self::NoMessage => "no_message",
             Self::NotEdited => "not_edited",
             Self::NewId => "new_id",

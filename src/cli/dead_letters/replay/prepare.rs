@@ -46,9 +46,18 @@ impl<'a> Prepare<'a> {
         let left = |why, text: String| Left { message_id: message_id.clone(), why, text };
         let message = self.message(record).map_err(|(why, text)| left(why, text))?;
         let tried = self.trial.of(&message);
-        if let Outcome::Rejected(rejection) = &tried.outcome {
-            let text = format!("{}: {}", rejection.reason, rejection.text);
-            return Err(left(Why::RefusedAgain, text));
+        match &tried.outcome {
+            Outcome::Write { .. } => {}
+            Outcome::Expired { collection, .. } => {
+                let text = format!(
+                    "it is older than the ttl of {collection}, so it would be deleted unwritten"
+                );
+                return Err(left(Why::Expired, text));
+            }
+            Outcome::Rejected(rejection) => {
+                let text = format!("{}: {}", rejection.reason, rejection.text);
+                return Err(left(Why::RefusedAgain, text));
+            }
         }
         let goes = if self.direct {
             Goes::Direct
@@ -72,35 +81,29 @@ impl<'a> Prepare<'a> {
         let mut message = again(record).ok_or_else(no_message)?;
         // It is sent now: by this an update is past the TTL of its collection, or ahead of its time.
         (message.sent_ms, message.receive_count) = (Timestamp::now().as_millisecond(), 1);
+        let before = self.id(&message);
         if let Some(edit) = &self.edit {
             message = edited(edit, &message, self.config)?;
         }
+        if text(record, "reason") != Reason::IdConflict.code() {
+            return Ok(message);
+        }
         if self.new_id {
-            return self.renamed(&message, record);
+            let without =
+                Edit::new("del(.id)").map_err(|error| (Why::NotEdited, error.to_string()))?;
+            message = edited(&without, &message, self.config)?;
+            rename(&mut message, record);
         }
-        if text(record, "reason") == Reason::IdConflict.code() {
-            let text = "another message was written under its id: --new-id makes it one of its own";
-            return Err((Why::NewId, text.to_owned()));
+        // An edit may have given it another one too.
+        if before.is_none() || before != self.id(&message) {
+            return Ok(message);
         }
-        Ok(message)
-    }
-
-    /// The same under another id: without that of its body, and with an identity made of its record.
-    fn renamed(
-        &self,
-        message: &QueueMessage,
-        record: &Document,
-    ) -> Result<QueueMessage, (Why, String)> {
-        let before = self.id(message);
-        let without = Edit::new("del(.id)").map_err(|error| (Why::NotEdited, error.to_string()))?;
-        let mut message = edited(&without, message, self.config)?;
-        rename(&mut message, record);
-        let after = self.id(&message);
-        if before.is_some() && before == after {
-            let text = "its envelope gives it its id, which cannot be changed here: let the producer send it again, or purge it";
-            return Err((Why::NewId, text.to_owned()));
-        }
-        Ok(message)
+        let text = if self.new_id {
+            "its envelope gives it its id, which cannot be changed here: let the producer send it again, or purge it"
+        } else {
+            "another message was written under its id: --new-id makes it one of its own"
+        };
+        Err((Why::NewId, text.to_owned()))
     }
 
     /// The `_id` under which an event would be inserted.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::super::shown;
 use super::letter::{Ended, Why};
-use crate::cli::output::{Output, harmless};
+use crate::cli::output::{self, Output, harmless};
 
 /// People are told so many of those that were left for one cause.
 const TOLD_MAX: u64 = 3;
@@ -44,10 +45,17 @@ impl Report {
             return;
         }
         self.bar.suspend(|| {
-            self.output.line(
-                || format!("{} stays ({why}): {}", harmless(&left.message_id), harmless(&left.text)),
-                || json!({ "message_id": left.message_id, "outcome": "stay", "why": why, "text": left.text }),
-            );
+            let text = &left.text;
+            match self.output {
+                Output::People => output::print(&format!(
+                    "{} stays ({why}): {}",
+                    harmless(&left.message_id),
+                    harmless(text)
+                )),
+                Output::Json => shown::print(
+                    &json!({ "message_id": left.message_id, "outcome": "stay", "why": why, "text": text }),
+                ),
+            }
         });
     }
 
