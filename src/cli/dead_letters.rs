@@ -27,10 +27,13 @@ use crate::queue::sqs::Credentials;
   longshore dead-letters groups
   longshore dead-letters list --reason bad_time --since 2h
   longshore dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
+  longshore dead-letters replay --group 5f2c91d07a3be846 --dry-run
+  longshore dead-letters replay --group 5f2c91d07a3be846 --edit '.user_id |= tonumber'
+  longshore dead-letters redrive --dry-run
   longshore dead-letters export --group 5f2c91d07a3be846 --out letters.ndjson
   longshore dead-letters purge --user 123
 
-A group is what failed alike: for the same reason, at the same place, in messages of the same type from the same sender. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
+A group is what failed alike: for the same reason, at the same place, in messages of the same type from the same sender. What was replayed is left out of groups and list, unless it was refused again: --replayed shows it. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
 pub struct DeadLettersArgs {
     #[command(subcommand)]
     command: Command,

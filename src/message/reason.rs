@@ -90,7 +90,7 @@ reasons! {
     }
     IdConflict = "id_conflict" {
         means: "A document with this id is in the collection already, and it was made of another message.",
-        mended_by: "Give each event an id of its own. If only what a retry changes differs, name that field in `volatile` of the route."
+        mended_by: "Give each event an id of its own. If only what a retry changes differs, name that field in `volatile` of the route. What was refused becomes an event of its own by `longshore dead-letters replay --new-id`."
     }
     StoreRejected = "store_rejected" {
         means: "The database refuses the document: by a validator, a unique index, or a rule of an index. `server_code` is the server's error code.",

@@ -9,7 +9,7 @@ use crate::cli::output::{self, harmless};
 use crate::dead_letter::search;
 
 /// Fields of a record that tell one from another; the rest is in `export`.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 14] = [
     "dead_lettered",
     "reason",
     "text",
@@ -23,6 +23,7 @@ const TOLD: [&str; 13] = [
     "trace_id",
     "times",
     "stands",
+    "replays",
 ];
 
 /// The order in which they are shown: the newest first.
