@@ -100,10 +100,13 @@ def policies():
         for statement in document["Statement"]:
             expect(statement["Effect"] == "Allow" and "*" not in json.dumps(statement), f"{name}: more than one queue or key")
 
-    # What the worker calls, by its own list; sending is the producer's.
+    # What the worker calls, by its own list; sending is the producer's, and who uses a dead-letter queue asks an operator.
     code = set(re.findall(r'"(sqs:\w+)"', (ROOT / "src/queue/sqs/calls.rs").read_text()))
     consumer = set(files["consumer"]["Statement"][0]["Action"])
-    expect(consumer == code - {"sqs:SendMessage"} and "sqs:SendMessage" in code, f"the worker calls {code}, and may {consumer}")
+    others = {"sqs:SendMessage", "sqs:ListDeadLetterSourceQueues"}
+    expect(consumer == code - others and others <= code, f"the worker calls {code}, and may {consumer}")
+    operator = {action for statement in files["operator"]["Statement"] for action in statement["Action"]}
+    expect(code <= operator, f"an operator's commands call {code}, and may {operator}")
     page = (AWS / "README.md").read_text()
     for name, document in files.items():
         for action in (action for statement in document["Statement"] for action in statement["Action"]):
