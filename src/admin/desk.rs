@@ -8,7 +8,7 @@
 mod answer;
 mod asked;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use self::answer::Told;
 use self::asked::Filters;
-use super::letters::{ANSWER_WITHIN, Letters};
+use super::letters::{ANSWER_WITHIN, Letters, Trouble};
 use crate::dead_letter::group::Alike;
 use crate::dead_letter::search::Search;
 
@@ -79,7 +79,7 @@ impl Desk {
             return json;
         }
         let Ok(turn) = timeout(TURN_WITHIN, Arc::clone(&self.turn).lock_owned()).await else {
-            return self.old(&asked).unwrap_or_else(|| answer::trouble(BUSY));
+            return self.old(&asked).unwrap_or_else(|| answer::unasked(BUSY));
         };
         // The question before may have been the same.
         if let Some(json) = self.fresh(&asked) {
@@ -87,7 +87,7 @@ impl Desk {
         }
         // Goes on when whoever asked has gone: otherwise each who comes and goes would ask anew.
         let asking = tokio::spawn(Arc::clone(self).ask(turn, asked));
-        asking.await.unwrap_or_else(|_| answer::trouble("this server failed; see the log"))
+        asking.await.unwrap_or_else(|_| answer::unasked("this server failed; see the log"))
     }
 
     fn fresh(&self, asked: &Asked) -> Option<Arc<str>> {
@@ -107,14 +107,14 @@ impl Desk {
         let (began, at) = (Instant::now(), Timestamp::now());
         let answer = match &self.source {
             Some(source) => self.ask_source(source, &asked).await,
-            None => Err("this worker has none".to_owned()),
+            None => Err(Trouble::Unasked("this worker has none".to_owned())),
         };
         let took = began.elapsed();
         *turn = Instant::now() + took;
         let keep = match &answer {
-            Ok(_) => (took * KEPT_TIMES).clamp(KEPT_MIN, KEPT_MAX),
+            Ok(_) | Err(Trouble::TooLong(_)) => (took * KEPT_TIMES).clamp(KEPT_MIN, KEPT_MAX),
             // It may be back soon.
-            Err(_) => KEPT_MIN,
+            Err(Trouble::Unasked(_) | Trouble::Ambiguous) => KEPT_MIN,
         };
         let (json, alikes) = match answer {
             Ok(told) => told.json(at),
@@ -136,7 +136,7 @@ impl Desk {
     }
 
     /// Asks as often as that takes.
-    async fn ask_source(&self, source: &Arc<dyn Letters>, asked: &Asked) -> Result<Told, String> {
+    async fn ask_source(&self, source: &Arc<dyn Letters>, asked: &Asked) -> Result<Told, Trouble> {
         let asking = async {
             match asked {
                 Asked::Groups(filters) => {
@@ -152,9 +152,9 @@ impl Desk {
         };
         let Ok(answer) = timeout(ANSWER_WITHIN, asking).await else {
             let within = ANSWER_WITHIN.as_secs();
-            return Err(format!(
+            return Err(Trouble::Unasked(format!(
                 "no answer within {within} s; the command `longshore dead-letters` waits longer"
-            ));
+            )));
         };
         answer
     }
@@ -164,8 +164,8 @@ impl Desk {
         source: &Arc<dyn Letters>,
         group: &str,
         filters: &Filters,
-    ) -> Result<Told, String> {
-        let alike = match self.known(group) {
+    ) -> Result<Told, Trouble> {
+        let alike = match self.known(group)? {
             Some(alike) => Some(alike),
             None => source.alike(group.to_owned()).await?,
         };
@@ -183,10 +183,22 @@ impl Desk {
     }
 
     /// What letters of this group have in common, where an answer that is kept tells the group.
-    fn known(&self, group: &str) -> Option<Alike> {
+    ///
+    /// # Errors
+    /// Where they tell two of that id.
+    fn known(&self, group: &str) -> Result<Option<Alike>, Trouble> {
         let kept = self.kept();
-        let mut alikes = kept.iter().flat_map(|kept| &kept.alikes);
-        alikes.find(|alike| alike.id() == group).cloned()
+        let alikes = kept.iter().flat_map(|kept| &kept.alikes);
+        let named: BTreeSet<_> = alikes.filter(|alike| alike.id() == group).collect();
+        one_of(named.into_iter().cloned())
+    }
+}
+
+/// The only one, if there is any.
+fn one_of(mut named: impl Iterator<Item = Alike>) -> Result<Option<Alike>, Trouble> {
+    match (named.next(), named.next()) {
+        (one, None) => Ok(one),
+        (_, Some(_)) => Err(Trouble::Ambiguous),
     }
 }
 

@@ -6,7 +6,7 @@ use bson::{Bson, Document};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::admin::letters::Groups;
+use crate::admin::letters::{Groups, Trouble};
 use crate::dead_letter::group::{Alike, Group};
 use crate::harmless::{harmless, harmless_lines};
 use crate::message::Reason;
@@ -29,6 +29,9 @@ const OF_PEOPLE: [&str; 5] = ["key", "users", "origin_id", "message_group", "seq
 /// What is not even asked for where `admin.show_bodies` is off.
 const WITHHELD: [&str; 8] =
     ["key", "users", "origin_id", "message_group", "group", "sequence", "attributes", "body"];
+
+const AMBIGUOUS: &str = "two groups have this id, which somebody has seen to: on a terminal, say which by --reason, --place, --type \
+    and --sender";
 
 /// The fields that the database need not send.
 pub fn withheld(shows_bodies: bool) -> &'static [&'static str] {
@@ -79,7 +82,14 @@ impl Told {
 }
 
 /// Why there is no answer.
-pub fn trouble(why: &str) -> Arc<str> {
+pub fn trouble(trouble: &Trouble) -> Arc<str> {
+    match trouble {
+        Trouble::Unasked(why) | Trouble::TooLong(why) => unasked(why),
+        Trouble::Ambiguous => json!({ "trouble": AMBIGUOUS }).to_string().into(),
+    }
+}
+
+pub fn unasked(why: &str) -> Arc<str> {
     let trouble = format!("the database cannot be asked: {}", harmless(why));
     json!({ "trouble": trouble }).to_string().into()
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{advance, sleep};
 
-use super::super::letters::{Answer, Groups};
+use super::super::letters::{Answer, Groups, Trouble};
 use super::*;
 use crate::dead_letter::group::Group;
 use crate::time::Time;
@@ -17,7 +17,7 @@ struct Slow {
     takes: Duration,
     asked: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
-    is_away: Mutex<bool>,
+    away: Mutex<Option<Trouble>>,
     searches: Mutex<Vec<Search>>,
 }
 
@@ -33,12 +33,12 @@ impl Slow {
     fn answer<T: Send + 'static>(&self, answer: T) -> Answer<T> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let (running, takes) = (Arc::clone(&self.running), self.takes);
-        let is_away = *self.is_away.lock().expect("no panic");
+        let away = self.away.lock().expect("no panic").clone();
         async move {
             assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one question at a time");
             sleep(takes).await;
             running.fetch_sub(1, Ordering::SeqCst);
-            if is_away { Err("no server\u{1b}[2J".to_owned()) } else { Ok(answer) }
+            away.map_or(Ok(answer), Err)
         }
         .boxed()
     }
@@ -170,13 +170,38 @@ async fn what_every_page_shows_is_told_though_others_keep_the_database_busy() {
 #[tokio::test(start_paused = true)]
 async fn trouble_is_told_without_what_a_page_obeys_and_is_over_when_it_is() {
     let slow = Slow::taking(Duration::from_millis(1));
-    *slow.is_away.lock().expect("no panic") = true;
+    *slow.away.lock().expect("no panic") = Some(Trouble::Unasked("no server\u{1b}[2J".to_owned()));
     let desk = Desk::new(Some(slow.clone()), false);
     let said = told(&desk, "").await;
     assert_eq!(said["trouble"], "the database cannot be asked: no server\\u{1b}[2J");
-    *slow.is_away.lock().expect("no panic") = false;
+    *slow.away.lock().expect("no panic") = None;
     advance(KEPT_MIN).await;
     assert_eq!(told(&desk, "").await["trouble"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_too_much_is_not_asked_again_at_once() {
+    let slow = Slow::taking(Duration::from_secs(4));
+    *slow.away.lock().expect("no panic") = Some(Trouble::TooLong("MaxTimeMSExpired".to_owned()));
+    let desk = Desk::new(Some(slow.clone()), false);
+    let said = told(&desk, "").await;
+    advance(Duration::from_secs(79)).await;
+    assert_eq!((told(&desk, "").await, slow.asked()), (said, 1));
+    advance(Duration::from_secs(2)).await;
+    told(&desk, "").await;
+    assert_eq!(slow.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_two_groups_is_refused_in_words_of_its_own() {
+    let slow = Slow::taking(Duration::ZERO);
+    *slow.away.lock().expect("no panic") = Some(Trouble::Ambiguous);
+    let desk = Desk::new(Some(slow.clone()), false);
+    let said = told(&desk, "group=0123456789abcdef").await;
+    assert!(said["trouble"].as_str().is_some_and(|text| text.starts_with("two groups")), "{said}");
+    let other = Alike::default();
+    assert_eq!(one_of([alike(), other].into_iter()), Err(Trouble::Ambiguous));
+    assert_eq!(one_of([alike()].into_iter()), Ok(Some(alike())));
 }
 
 #[tokio::test(start_paused = true)]
