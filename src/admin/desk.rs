@@ -189,7 +189,7 @@ impl Desk {
     ) -> Result<Told, Trouble> {
         let (id, search) = (group.to_owned(), Search { alike, ..filters.search() });
         let Some(alike) = search.alike.clone() else {
-            return Ok(Told::OfGroup(OfGroup { id, ..OfGroup::default() }));
+            return Ok(Told::OfGroup(Box::new(OfGroup { id, ..OfGroup::default() })));
         };
         // One more tells that there are more.
         let mut letters =
@@ -206,7 +206,8 @@ impl Desk {
             counted => (None, counted.and_then(|counted| counted.groups.into_iter().next())),
         };
         let alike = Some(alike);
-        Ok(Told::OfGroup(OfGroup { id, alike, counted, letters, is_all, replayed, narrowed }))
+        let told = OfGroup { id, alike, counted, letters, is_all, replayed, narrowed };
+        Ok(Told::OfGroup(Box::new(told)))
     }
 
     /// What letters of this group have in common, where an answer that is kept tells the group.

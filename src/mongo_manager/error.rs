@@ -122,7 +122,7 @@ impl MongoManagerError {
         matches!(self, Self::NotAuthorised { .. } | Self::BadCredentials { .. } | Self::AwsLogin(_))
     }
 
-    /// Whether the server worked on it for as long as it was told to, and gave up (MaxTimeMSExpired).
+    /// Whether the server worked on it for as long as it was told to, and gave up (`MaxTimeMSExpired`).
     #[must_use]
     pub fn is_about_time(&self) -> bool {
         matches!(self, Self::Failed { detail, .. } if detail.ends_with(&code(MAX_TIME_EXPIRED)))

@@ -62,7 +62,7 @@ pub fn withheld(shows_bodies: bool) -> &'static [&'static str] {
 /// An answer of the database.
 pub enum Told {
     Groups(Groups, Narrowed),
-    OfGroup(OfGroup),
+    OfGroup(Box<OfGroup>),
     One {
         /// Two where the id is that of several messages, none where there is none.
         found: Vec<Document>,
@@ -100,18 +100,11 @@ impl Narrowed {
             name.starts_with(|char: char| char.is_ascii_alphanumeric())
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         };
-        let mut narrowed = Self::default();
-        if let Some(since_ms) = search.since_ms {
-            narrowed.flags.push_str(&format!(" --since {}", time(since_ms)));
-        }
-        match &search.route {
-            Some(route) if routes.contains(route) && is_plain(route) => {
-                narrowed.flags.push_str(&format!(" --route {route}"));
-            }
-            Some(_) => narrowed.is_whole = true,
-            None => {}
-        }
-        narrowed
+        let since = search.since_ms.map(|ms| format!(" --since {}", time(ms)));
+        let named = search.route.as_ref().filter(|name| routes.contains(name) && is_plain(name));
+        let route = named.map(|name| format!(" --route {name}"));
+        let is_whole = search.route.is_some() && route.is_none();
+        Self { flags: [since, route].into_iter().flatten().collect(), is_whole }
     }
 }
 
