@@ -127,6 +127,7 @@ impl Worker {
             database: database.name().to_owned(),
             dead_letters: config.dead_letter_collection().name,
             show_bodies: config.admin.show_bodies,
+            routes: config.routes.keys().cloned().collect(),
             settings,
         };
         let letters = DatabaseLetters::new(&manager, &view_facts.dead_letters);

@@ -116,8 +116,17 @@ class Watch:
         assert re.fullmatch(r"longshore dead-letters replay --group [0-9a-f]{16} --dry-run", copied), copied
         self.page.select_option("[name=reason]", "bad_json")
         self.until("nothing fits", "None that fit.")
+        group = re.search(r"[0-9a-f]{16}", copied)[0]
         self.page.select_option("[name=reason]", "")
         self.page.wait_for_selector("#groups tr.group")
+        self.page.evaluate("location.hash = 'group=0123456789abcdef'")
+        self.until("an unknown group", "No group has this id")
+        self.page.evaluate(f"location.hash = 'group={group}'")
+        self.page.wait_for_selector("#groups tr.group.open")
+        self.page.wait_for_selector(".letters .toggle")
+        self.page.fill("[name=group]", "")
+        self.page.keyboard.press("Enter")
+        self.until("all groups", "letter in 1 group.")
 
     def assert_clean(self):
         assert not self.faults, self.faults

@@ -8,7 +8,8 @@
 mod answer;
 mod asked;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::answer::Told;
+use self::answer::{Narrowed, OfGroup, Told};
 use self::asked::Filters;
-use super::letters::{ANSWER_WITHIN, Letters};
+use super::letters::{ANSWER_WITHIN, Letters, Trouble};
+use super::view::Facts;
 use crate::dead_letter::group::Alike;
-use crate::dead_letter::search::Search;
+use crate::dead_letter::search::{Search, Standing};
 
 pub(super) use self::asked::Asked;
 
@@ -37,6 +39,9 @@ const KEPT_MAX: Duration = Duration::from_secs(100);
 /// Answers that are kept: one letter with its body takes up to a quarter of a megabyte.
 const KEPT_ANSWERS_MAX: usize = 8;
 
+/// How long the letters of one group are counted. Without that they are told all the same.
+const COUNT_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long a request waits for its turn: for the question before it, and the rest after that.
 const TURN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -50,6 +55,7 @@ const BUSY: &str = "it is being asked by others who look at this worker: try aga
 pub(super) struct Desk {
     source: Option<Arc<dyn Letters>>,
     shows_bodies: bool,
+    routes: Vec<String>,
     kept: Mutex<VecDeque<Kept>>,
     /// Held by who asks; until when the database rests after that.
     turn: Arc<tokio::sync::Mutex<Instant>>,
@@ -64,9 +70,10 @@ struct Kept {
 }
 
 impl Desk {
-    pub fn new(source: Option<Arc<dyn Letters>>, shows_bodies: bool) -> Arc<Self> {
+    pub fn new(source: Option<Arc<dyn Letters>>, facts: &Facts) -> Arc<Self> {
         let turn = Arc::new(tokio::sync::Mutex::new(Instant::now()));
-        Arc::new(Self { source, shows_bodies, kept: Mutex::default(), turn })
+        let (shows_bodies, routes) = (facts.show_bodies, facts.routes.clone());
+        Arc::new(Self { source, shows_bodies, routes, kept: Mutex::default(), turn })
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
@@ -79,7 +86,7 @@ impl Desk {
             return json;
         }
         let Ok(turn) = timeout(TURN_WITHIN, Arc::clone(&self.turn).lock_owned()).await else {
-            return self.old(&asked).unwrap_or_else(|| answer::trouble(BUSY));
+            return self.old(&asked).unwrap_or_else(|| answer::unasked(BUSY));
         };
         // The question before may have been the same.
         if let Some(json) = self.fresh(&asked) {
@@ -87,7 +94,7 @@ impl Desk {
         }
         // Goes on when whoever asked has gone: otherwise each who comes and goes would ask anew.
         let asking = tokio::spawn(Arc::clone(self).ask(turn, asked));
-        asking.await.unwrap_or_else(|_| answer::trouble("this server failed; see the log"))
+        asking.await.unwrap_or_else(|_| answer::unasked("this server failed; see the log"))
     }
 
     fn fresh(&self, asked: &Asked) -> Option<Arc<str>> {
@@ -107,14 +114,14 @@ impl Desk {
         let (began, at) = (Instant::now(), Timestamp::now());
         let answer = match &self.source {
             Some(source) => self.ask_source(source, &asked).await,
-            None => Err("this worker has none".to_owned()),
+            None => Err(Trouble::Unasked("this worker has none".to_owned())),
         };
         let took = began.elapsed();
         *turn = Instant::now() + took;
         let keep = match &answer {
-            Ok(_) => (took * KEPT_TIMES).clamp(KEPT_MIN, KEPT_MAX),
+            Ok(_) | Err(Trouble::TooLong(_)) => (took * KEPT_TIMES).clamp(KEPT_MIN, KEPT_MAX),
             // It may be back soon.
-            Err(_) => KEPT_MIN,
+            Err(Trouble::Unasked(_) | Trouble::Ambiguous) => KEPT_MIN,
         };
         let (json, alikes) = match answer {
             Ok(told) => told.json(at),
@@ -136,13 +143,24 @@ impl Desk {
     }
 
     /// Asks as often as that takes.
-    async fn ask_source(&self, source: &Arc<dyn Letters>, asked: &Asked) -> Result<Told, String> {
+    async fn ask_source(&self, source: &Arc<dyn Letters>, asked: &Asked) -> Result<Told, Trouble> {
+        let has_answered = AtomicBool::new(false);
         let asking = async {
             match asked {
                 Asked::Groups(filters) => {
-                    source.groups(filters.search(), GROUPS_MAX).await.map(Told::Groups)
+                    let search = filters.search();
+                    let narrowed = Narrowed::by(&search, &self.routes);
+                    let groups = source.groups(search, GROUPS_MAX).await?;
+                    Ok(Told::Groups(groups, narrowed))
                 }
-                Asked::OfGroup(group, filters) => self.of_group(source, group, filters).await,
+                Asked::OfGroup(group, filters) => {
+                    let alike = match self.known(group)? {
+                        Some(alike) => Some(alike),
+                        None => source.alike(group.clone()).await?,
+                    };
+                    has_answered.store(true, Ordering::Relaxed);
+                    self.of_group(source, group, alike, filters).await
+                }
                 Asked::One(id) => {
                     let found =
                         source.with_id(id.clone(), answer::withheld(self.shows_bodies)).await?;
@@ -152,9 +170,12 @@ impl Desk {
         };
         let Ok(answer) = timeout(ANSWER_WITHIN, asking).await else {
             let within = ANSWER_WITHIN.as_secs();
-            return Err(format!(
+            let why = format!(
                 "no answer within {within} s; the command `longshore dead-letters` waits longer"
-            ));
+            );
+            // Whoever gives an answer is there, and had as much to do.
+            let is_there = has_answered.load(Ordering::Relaxed);
+            return Err(if is_there { Trouble::TooLong(why) } else { Trouble::Unasked(why) });
         };
         answer
     }
@@ -163,30 +184,49 @@ impl Desk {
         &self,
         source: &Arc<dyn Letters>,
         group: &str,
+        alike: Option<Alike>,
         filters: &Filters,
-    ) -> Result<Told, String> {
-        let alike = match self.known(group) {
-            Some(alike) => Some(alike),
-            None => source.alike(group.to_owned()).await?,
+    ) -> Result<Told, Trouble> {
+        let (id, search) = (group.to_owned(), Search { alike, ..filters.search() });
+        let Some(alike) = search.alike.clone() else {
+            return Ok(Told::OfGroup(Box::new(OfGroup { id, ..OfGroup::default() })));
         };
-        let group = group.to_owned();
-        if alike.is_none() {
-            return Ok(Told::OfGroup { group, letters: Vec::new(), is_all: true });
-        }
-        let search = Search { alike, ..filters.search() };
         // One more tells that there are more.
-        let mut letters = source.newest(search, LETTERS_MAX + 1, answer::withheld(false)).await?;
+        let mut letters =
+            source.newest(search.clone(), LETTERS_MAX + 1, answer::withheld(false)).await?;
         let most = usize::try_from(LETTERS_MAX).unwrap_or(usize::MAX);
         let is_all = letters.len() <= most;
         letters.truncate(most);
-        Ok(Told::OfGroup { group, letters, is_all })
+        let narrowed = Narrowed::by(&search, &self.routes);
+        let standing = if letters.is_empty() { Standing::Replayed } else { Standing::Stands };
+        let counting = source.groups(Search { standing, ..search }, 1);
+        let counted = timeout(COUNT_WITHIN, counting).await.ok().and_then(Result::ok);
+        let (replayed, counted) = match counted {
+            Some(groups) if letters.is_empty() => (Some(groups.letters), None),
+            counted => (None, counted.and_then(|counted| counted.groups.into_iter().next())),
+        };
+        let alike = Some(alike);
+        let told = OfGroup { id, alike, counted, letters, is_all, replayed, narrowed };
+        Ok(Told::OfGroup(Box::new(told)))
     }
 
     /// What letters of this group have in common, where an answer that is kept tells the group.
-    fn known(&self, group: &str) -> Option<Alike> {
+    ///
+    /// # Errors
+    /// Where they tell two of that id.
+    fn known(&self, group: &str) -> Result<Option<Alike>, Trouble> {
         let kept = self.kept();
-        let mut alikes = kept.iter().flat_map(|kept| &kept.alikes);
-        alikes.find(|alike| alike.id() == group).cloned()
+        let alikes = kept.iter().flat_map(|kept| &kept.alikes);
+        let named: BTreeSet<_> = alikes.filter(|alike| alike.id() == group).collect();
+        one_of(named.into_iter().cloned())
+    }
+}
+
+/// The only one, if there is any.
+fn one_of(mut named: impl Iterator<Item = Alike>) -> Result<Option<Alike>, Trouble> {
+    match (named.next(), named.next()) {
+        (one, None) => Ok(one),
+        (_, Some(_)) => Err(Trouble::Ambiguous),
     }
 }
 

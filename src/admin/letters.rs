@@ -17,8 +17,19 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Groups that are looked through for an id that no list has shown lately.
 pub const GROUPS_KNOWN_MAX: u32 = 1_000;
 
-/// An answer, or why there is none: for people, without credentials.
-pub type Answer<T> = BoxFuture<'static, Result<T, String>>;
+/// An answer, or why there is none.
+pub type Answer<T> = BoxFuture<'static, Result<T, Trouble>>;
+
+/// Why there is no answer. Texts are for people, and without credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The database cannot be asked.
+    Unasked(String),
+    /// It was at work for as long as it may be: the same question would cost as much again.
+    TooLong(String),
+    /// Two groups have the id.
+    Ambiguous,
+}
 
 /// Groups, the one that was added to last first.
 #[derive(Debug, Clone, Default)]
@@ -36,8 +47,8 @@ pub trait Letters: Send + Sync {
     /// The groups of what `search` finds, `most` at most.
     fn groups(&self, search: Search, most: u32) -> Answer<Groups>;
 
-    /// What letters of the group with this id have in common: `None` where there is no such group among the
-    /// [`GROUPS_KNOWN_MAX`] that were added to last.
+    /// What letters of the group with this id have in common, whether they stand or not: `None` where there is no such
+    /// group among the [`GROUPS_KNOWN_MAX`] that were added to last.
     fn alike(&self, group: String) -> Answer<Option<Alike>>;
 
     /// The newest of what `search` finds, `most` at most, without the fields of `without`.

@@ -90,7 +90,7 @@ pub(super) async fn look(shared: Arc<Shared>) {
 
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let probes = probes::routes(&shared.view);
-    let desk = Desk::new(shared.view.letters.clone(), shared.view.facts.show_bodies);
+    let desk = Desk::new(shared.view.letters.clone(), &shared.view.facts);
     let letters = Router::new().route("/dead-letters.json", get(dead_letters)).with_state(desk);
     Router::new()
         .route("/", get(page))

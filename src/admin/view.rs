@@ -42,6 +42,8 @@ pub struct Facts {
     pub dead_letters: String,
     /// Whether bodies of dead letters, and what else is of people, may be shown (`admin.show_bodies`).
     pub show_bodies: bool,
+    /// The names of the routes.
+    pub routes: Vec<String>,
     /// Every setting in force: key, value with secrets as stars, and where it came from.
     pub settings: Vec<[String; 3]>,
 }

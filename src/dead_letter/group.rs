@@ -65,11 +65,41 @@ pub fn stages(search: &Search, most: Option<u32>) -> Vec<Document> {
     let found = search.clone().either().filter();
     let mut stages = vec![doc! { "$match": found }, doc! { "$group": group }];
     stages.extend(stands.map(|stands| doc! { "$match": { "_id.stands": stands } }));
-    if let Some(most) = most {
-        let sort = doc! { "last": -1, "_id": 1 };
-        stages.extend([doc! { "$sort": sort }, doc! { "$limit": i64::from(most) }]);
-    }
+    stages.extend(most.into_iter().flat_map(newest));
     stages
+}
+
+/// The stages that make one document of them: its `groups` are the same, `most` at most, and its `total` has the
+/// letters of all groups, also of those that are left out.
+#[must_use]
+pub fn stages_with_total(search: &Search, most: u32) -> Vec<Document> {
+    let total = doc! { "$group": { "_id": null, "letters": { "$sum": "$letters" } } };
+    let mut stages = stages(search, None);
+    stages.push(doc! { "$facet": { "groups": newest(most).to_vec(), "total": [total] } });
+    stages
+}
+
+fn newest(most: u32) -> [Document; 2] {
+    [doc! { "$sort": { "last": -1, "_id": 1 } }, doc! { "$limit": i64::from(most) }]
+}
+
+/// Reads what [`stages_with_total`] make: the groups, and the letters of all.
+#[must_use]
+pub fn with_total(made: &Document) -> (Vec<Group>, u64) {
+    let list = |name: &str| {
+        let items = made.get_array(name).map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(Bson::as_document)
+    };
+    let groups = list("groups").filter_map(Group::of).collect();
+    (groups, list("total").find_map(letters).unwrap_or_default())
+}
+
+fn letters(made: &Document) -> Option<u64> {
+    match made.get("letters")? {
+        Bson::Int64(letters) => u64::try_from(*letters).ok(),
+        Bson::Int32(letters) => u64::try_from(*letters).ok(),
+        _ => None,
+    }
 }
 
 impl Group {
@@ -90,11 +120,7 @@ impl Group {
                 kind: text("type"),
                 sender: text("sender"),
             },
-            letters: match made.get("letters")? {
-                Bson::Int64(letters) => u64::try_from(*letters).ok()?,
-                Bson::Int32(letters) => u64::try_from(*letters).ok()?,
-                _ => return None,
-            },
+            letters: letters(made)?,
             first: time(made, "first")?,
             last: time(last, "at")?,
             sample: last.get_str("message_id").ok().map(str::to_owned),
@@ -131,7 +157,10 @@ mod tests {
             last: Time::from_millis(7),
             sample: Some("m-7".to_owned()),
         };
-        assert_eq!(Group::of(&made), Some(expected));
+        assert_eq!(Group::of(&made), Some(expected.clone()));
         assert_eq!(Group::of(&doc! { "_id": null }), None);
+        let all = doc! { "groups": [made, 7], "total": [{ "_id": null, "letters": 400_i64 }] };
+        assert_eq!(with_total(&all), (vec![expected], 400));
+        assert_eq!(with_total(&doc! { "groups": [], "total": [] }), (Vec::new(), 0));
     }
 }

@@ -7,6 +7,9 @@ use mongodb::error::{Error, ErrorKind};
 use super::aws_login::AwsLoginError;
 use super::escapes::Escapes;
 
+/// The server's code where it gave up, because it was told to after a time.
+const MAX_TIME_EXPIRED: i32 = 50;
+
 /// Holds no error of the driver as its source, since nothing is known of what those print.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MongoManagerError {
@@ -118,6 +121,16 @@ impl MongoManagerError {
     pub fn is_about_login(&self) -> bool {
         matches!(self, Self::NotAuthorised { .. } | Self::BadCredentials { .. } | Self::AwsLogin(_))
     }
+
+    /// Whether the server worked on it for as long as it was told to, and gave up (`MaxTimeMSExpired`).
+    #[must_use]
+    pub fn is_about_time(&self) -> bool {
+        matches!(self, Self::Failed { detail, .. } if detail.ends_with(&code(MAX_TIME_EXPIRED)))
+    }
+}
+
+fn code(code: i32) -> String {
+    format!(", code {code})")
 }
 
 /// The text of a driver error without its frame of labels and kinds, and without a full stop.
@@ -126,7 +139,7 @@ pub(super) fn text(error: &Error) -> String {
         ErrorKind::InvalidArgument { message, .. } => message.clone(),
         ErrorKind::Command(command) => {
             let message = without_operands(&command.message);
-            format!("{message} ({}, code {})", command.code_name, command.code)
+            format!("{message} ({}{}", command.code_name, code(command.code))
         }
         ErrorKind::Io(io) => io.to_string(),
         kind => kind.to_string(),

@@ -34,6 +34,21 @@ impl Documents {
         Ok(made.iter().filter_map(Group::of).collect())
     }
 
+    /// The groups of what `search` finds, `most` at most, the one that was added to last first; and how many
+    /// letters all groups have, also those that are left out.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, or does not allow it.
+    pub async fn groups_with_total(
+        &self,
+        search: &Search,
+        most: u32,
+    ) -> Result<(Vec<Group>, u64), MongoManagerError> {
+        let index = search.is_of_group_index().then(group::index);
+        let made = self.aggregate(group::stages_with_total(search, most), index).await?;
+        Ok(made.first().map(group::with_total).unwrap_or_default())
+    }
+
     /// What the letters of the group with this id have in common. No id says that, so it is looked for among
     /// all groups, or those `most` that were added to last.
     ///

@@ -7,14 +7,14 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bson::Document;
+use bson::{Document, doc};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::admin::letters::{ANSWER_WITHIN, Answer, GROUPS_KNOWN_MAX, Groups, Letters};
-use crate::dead_letter::group::Alike;
+use crate::admin::letters::{ANSWER_WITHIN, Answer, GROUPS_KNOWN_MAX, Groups, Letters, Trouble};
+use crate::dead_letter::group::{self, Alike};
 use crate::dead_letter::search::{self, Search};
 use crate::mongo_manager::{Documents, MongoManager, NoGroup};
 
@@ -59,15 +59,14 @@ impl DatabaseLetters {
                 {
                     lock(&way).renew();
                 }
-                // It holds no credentials, as no error of the manager does.
-                error.to_string()
+                trouble(&error)
             })
         };
         asked.spawn_on(answering, &self.worker);
         async move {
             match asked.join_next().await {
                 Some(Ok(answer)) => answer,
-                Some(Err(_)) | None => Err("the worker ends".to_owned()),
+                Some(Err(_)) | None => Err(Trouble::Unasked("the worker ends".to_owned())),
             }
         }
         .boxed()
@@ -87,6 +86,15 @@ impl Way {
     }
 }
 
+/// It holds no credentials, as no error of the manager does.
+fn trouble(error: &NoGroup) -> Trouble {
+    match error {
+        NoGroup::Ambiguous => Trouble::Ambiguous,
+        NoGroup::Unasked(error) if error.is_about_time() => Trouble::TooLong(error.to_string()),
+        NoGroup::Unknown | NoGroup::Unasked(_) => Trouble::Unasked(error.to_string()),
+    }
+}
+
 fn lock(way: &Mutex<Way>) -> MutexGuard<'_, Way> {
     way.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -95,15 +103,10 @@ impl Letters for DatabaseLetters {
     fn groups(&self, search: Search, most: u32) -> Answer<Groups> {
         self.ask(async move |documents| {
             let most_and_one = most.saturating_add(1);
-            let mut groups = documents.groups(&search, Some(most_and_one)).await?;
+            let (mut groups, letters) = documents.groups_with_total(&search, most_and_one).await?;
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             let is_all = groups.len() <= most;
             groups.truncate(most);
-            let letters = if is_all {
-                groups.iter().map(|group| group.letters).sum()
-            } else {
-                documents.count(search.filter()).await?
-            };
             Ok(Groups { groups, letters, is_all })
         })
     }
@@ -133,7 +136,24 @@ impl Letters for DatabaseLetters {
     fn with_id(&self, id: String, without: &'static [&'static str]) -> Answer<Vec<Document>> {
         self.ask(async move |documents| {
             let newest_first = search::newest_first();
-            Ok(documents.find(search::of_id(&id), newest_first, 2, without).await?)
+            let found = documents.find(search::of_id(&id), newest_first, 2, without).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            // No index begins with it, but that of the groups has it.
+            let earlier = earlier(&id, without);
+            Ok(documents.aggregate(earlier, Some(group::index())).await?)
         })
     }
+}
+
+/// The stages that find the records of an earlier schema version, two at most.
+fn earlier(id: &str, without: &[&str]) -> Vec<Document> {
+    let (found, sort) = (search::of_earlier_id(id), search::newest_first());
+    let mut stages = vec![doc! { "$match": found }, doc! { "$sort": sort }, doc! { "$limit": 2 }];
+    // The server refuses one that leaves out nothing.
+    if !without.is_empty() {
+        stages.push(doc! { "$unset": without });
+    }
+    stages
 }

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{advance, sleep};
 
-use super::super::letters::{Answer, Groups};
+use super::super::letters::{Answer, Groups, Trouble};
+use super::super::view::Facts;
 use super::*;
 use crate::dead_letter::group::Group;
 use crate::time::Time;
@@ -17,7 +18,7 @@ struct Slow {
     takes: Duration,
     asked: Arc<AtomicUsize>,
     running: Arc<AtomicUsize>,
-    is_away: Mutex<bool>,
+    away: Mutex<Option<Trouble>>,
     searches: Mutex<Vec<Search>>,
 }
 
@@ -33,12 +34,12 @@ impl Slow {
     fn answer<T: Send + 'static>(&self, answer: T) -> Answer<T> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let (running, takes) = (Arc::clone(&self.running), self.takes);
-        let is_away = *self.is_away.lock().expect("no panic");
+        let away = self.away.lock().expect("no panic").clone();
         async move {
             assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one question at a time");
             sleep(takes).await;
             running.fetch_sub(1, Ordering::SeqCst);
-            if is_away { Err("no server\u{1b}[2J".to_owned()) } else { Ok(answer) }
+            away.map_or(Ok(answer), Err)
         }
         .boxed()
     }
@@ -95,7 +96,7 @@ async fn told(desk: &Arc<Desk>, query: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn all_who_ask_alike_share_one_question_and_its_answer_for_a_while() {
     let slow = Slow::taking(Duration::from_millis(100));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let all = join_all((0..50).map(|_| told(&desk, ""))).await;
     assert!(all.iter().all(|told| told["total"] == 7), "{all:?}");
     assert_eq!(slow.asked(), 1);
@@ -110,7 +111,7 @@ async fn all_who_ask_alike_share_one_question_and_its_answer_for_a_while() {
 #[tokio::test(start_paused = true)]
 async fn a_costly_question_is_asked_seldom_and_the_database_rests_between_two() {
     let slow = Slow::taking(Duration::from_secs(2));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let began = Instant::now();
     told(&desk, "").await;
     told(&desk, "type=a").await;
@@ -123,7 +124,7 @@ async fn a_costly_question_is_asked_seldom_and_the_database_rests_between_two() 
 #[tokio::test(start_paused = true)]
 async fn a_question_goes_on_without_whoever_asked_it() {
     let slow = Slow::taking(Duration::from_secs(1));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     for _ in 0..3 {
         let gone = timeout(Duration::from_millis(300), told(&desk, "")).await;
         assert!(gone.is_err(), "it takes longer");
@@ -135,7 +136,7 @@ async fn a_question_goes_on_without_whoever_asked_it() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_hangs_is_said_and_asked_again() {
     let slow = Slow::taking(Duration::from_hours(1));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let began = Instant::now();
     let said = told(&desk, "").await;
     let trouble = said["trouble"].as_str().expect("a text");
@@ -151,7 +152,7 @@ async fn a_database_that_hangs_is_said_and_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn what_every_page_shows_is_told_though_others_keep_the_database_busy() {
     let slow = Slow::taking(Duration::from_secs(4));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let first = told(&desk, "").await;
     advance(KEPT_MAX).await;
     let others: Vec<_> = (0..KEPT_ANSWERS_MAX + 5)
@@ -170,19 +171,44 @@ async fn what_every_page_shows_is_told_though_others_keep_the_database_busy() {
 #[tokio::test(start_paused = true)]
 async fn trouble_is_told_without_what_a_page_obeys_and_is_over_when_it_is() {
     let slow = Slow::taking(Duration::from_millis(1));
-    *slow.is_away.lock().expect("no panic") = true;
-    let desk = Desk::new(Some(slow.clone()), false);
+    *slow.away.lock().expect("no panic") = Some(Trouble::Unasked("no server\u{1b}[2J".to_owned()));
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let said = told(&desk, "").await;
     assert_eq!(said["trouble"], "the database cannot be asked: no server\\u{1b}[2J");
-    *slow.is_away.lock().expect("no panic") = false;
+    *slow.away.lock().expect("no panic") = None;
     advance(KEPT_MIN).await;
     assert_eq!(told(&desk, "").await["trouble"], Value::Null);
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_was_too_much_is_not_asked_again_at_once() {
+    let slow = Slow::taking(Duration::from_secs(4));
+    *slow.away.lock().expect("no panic") = Some(Trouble::TooLong("MaxTimeMSExpired".to_owned()));
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
+    let said = told(&desk, "").await;
+    advance(Duration::from_secs(79)).await;
+    assert_eq!((told(&desk, "").await, slow.asked()), (said, 1));
+    advance(Duration::from_secs(2)).await;
+    told(&desk, "").await;
+    assert_eq!(slow.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_two_groups_is_refused_in_words_of_its_own() {
+    let slow = Slow::taking(Duration::ZERO);
+    *slow.away.lock().expect("no panic") = Some(Trouble::Ambiguous);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
+    let said = told(&desk, "group=0123456789abcdef").await;
+    assert!(said["trouble"].as_str().is_some_and(|text| text.starts_with("two groups")), "{said}");
+    let other = Alike::default();
+    assert_eq!(one_of([alike(), other].into_iter()), Err(Trouble::Ambiguous));
+    assert_eq!(one_of([alike()].into_iter()), Ok(Some(alike())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_group_that_was_told_is_known_by_its_id_and_no_other_one_is() {
     let slow = Slow::taking(Duration::from_millis(1));
-    let desk = Desk::new(Some(slow.clone()), false);
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
     let id = told(&desk, "").await["groups"][0]["group"].clone();
     let id = id.as_str().expect("an id");
     let said = told(&desk, &format!("group={id}&type=a")).await;
@@ -193,13 +219,33 @@ async fn a_group_that_was_told_is_known_by_its_id_and_no_other_one_is() {
     let search = Search { kind: Some("a".to_owned()), alike: Some(alike()), ..Search::default() };
     assert_eq!(*slow.searches.lock().expect("no panic"), [search]);
     let said = told(&desk, "group=0123456789abcdef").await;
-    assert_eq!(said["letters"].as_array().map(Vec::len), Some(0), "{said}");
+    assert_eq!((&said["of"], &said["letters"]), (&Value::Null, &Value::Array(Vec::new())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_told_by_its_id_has_what_the_list_says_of_it() {
+    let slow = Slow::taking(Duration::from_millis(1));
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
+    let listed = told(&desk, "").await["groups"][0].take();
+    let said = told(&desk, &format!("group={}", alike().id())).await;
+    assert_eq!((&said["of"], &said["replayed"]), (&listed, &Value::Null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_of_a_group_that_takes_too_long_to_count_are_told() {
+    let slow = Slow::taking(Duration::from_millis(2_400));
+    let desk = Desk::new(Some(slow.clone()), &Facts::default());
+    told(&desk, "").await;
+    let said = told(&desk, &format!("group={}", alike().id())).await;
+    assert_eq!(said["letters"].as_array().map(Vec::len), Some(20), "{said}");
+    assert_eq!((&said["of"]["reason"], &said["of"]["letters"]), (&"bad_time".into(), &Value::Null));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_of_people_is_asked_for_only_where_it_may_be_shown() {
     for (shows_bodies, body) in [(false, Value::Null), (true, "b".into())] {
-        let desk = Desk::new(Some(Slow::taking(Duration::ZERO)), shows_bodies);
+        let facts = Facts { show_bodies: shows_bodies, ..Facts::default() };
+        let desk = Desk::new(Some(Slow::taking(Duration::ZERO)), &facts);
         let letter = told(&desk, "id=m").await["letter"].clone();
         assert_eq!((&letter["id"], &letter["body"]), (&"q/m".into(), &body));
         assert_eq!(letter.get("key").is_some(), shows_bodies, "{letter}");

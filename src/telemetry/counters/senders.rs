@@ -36,7 +36,12 @@ impl Senders {
         };
         let end = sender.char_indices().nth(ID_CHARS_MAX).map_or(sender.len(), |(end, _)| end);
         let sender = &sender[..end];
-        if let Some((_, count)) = state.first.iter_mut().find(|(first, _)| **first == *sender) {
+        // Another server may send any text: nobody may speak in these names.
+        if [OTHER, UNKNOWN].contains(&sender) {
+            state.other += 1;
+        } else if let Some((_, count)) =
+            state.first.iter_mut().find(|(first, _)| **first == *sender)
+        {
             *count += 1;
         } else if state.first.len() < SENDERS_MAX {
             state.first.push((sender.into(), 1));
@@ -77,6 +82,16 @@ mod tests {
         assert_eq!(all[0], ("AIDA0".to_owned(), 1));
         assert_eq!(all[9], ("AIDA9".to_owned(), 2));
         assert_eq!(all[10..], [(OTHER.to_owned(), 15), (UNKNOWN.to_owned(), 1)]);
+    }
+
+    #[test]
+    fn who_calls_himself_what_several_are_called_is_one_of_the_others() {
+        let senders = Senders::default();
+        for sender in [OTHER, UNKNOWN, "AIDA", UNKNOWN] {
+            senders.add(Some(sender));
+        }
+        let named = |name: &str, count| (name.to_owned(), count);
+        assert_eq!(senders.all(), [named("AIDA", 1), named(OTHER, 3), named(UNKNOWN, 0)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use longshore::config::{DbConfig, Secret};
 use longshore::dev::mongod::{Login, Mongod, Options};
 use longshore::harmless::is_obeyed;
 use longshore::mongo_manager::MongoManager;
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -126,6 +126,53 @@ async fn a_letter_is_shown_without_its_body_and_whose_it_is_unless_these_may_be_
     assert_eq!(letters(&open.web, "id=nobody").await["letter"], Value::Null);
     closed.end().await;
     open.end().await;
+}
+
+#[tokio::test]
+async fn a_group_is_told_by_its_id_also_when_none_of_it_stands_and_commands_are_narrowed() {
+    let surroundings = refused_before().await;
+    let running = Running::start(&surroundings, &[SHOW_BODIES]);
+    let told = until_total(&running.web, 3).await;
+    let late = group(&told, "bad_time");
+    let id = text(late, "group");
+    let said = letters(&running.web, &format!("group={id}")).await;
+    assert_eq!((&said["of"], &said["replayed"]), (late, &Value::Null));
+    let narrowed = letters(&running.web, "since=2026-01-01T00:00:00Z&route=event").await;
+    let replay = format!(
+        "longshore dead-letters replay --group {id} --since 2026-01-01T00:00:00.000Z --route event --dry-run"
+    );
+    assert_eq!(text(group(&narrowed, "bad_time"), "replay"), replay);
+    let said = letters(&running.web, "group=0123456789abcdef").await;
+    assert_eq!((&said["of"], &said["replayed"]), (&Value::Null, &Value::Null));
+
+    // A record of an earlier version, and a group that was replayed.
+    let records = surroundings.manager.database().collection::<Document>("dead_letters");
+    let earlier = doc! { "_id": "arn/m-old", "schema_version": 1, "reason": "bad_json", "message_id": "m-old" };
+    records.insert_one(earlier).await.expect("kept");
+    let said = letters(&running.web, "id=m-old").await;
+    assert_eq!(
+        (text(&said["letter"], "reason"), &said["letter"]["stands"]),
+        ("bad_json", &json!(true))
+    );
+    let replay = doc! { "at": DateTime::now(), "by": HOSTILE, "message_id": null, "edit": HOSTILE };
+    let mark = doc! { "$set": { "stands": false, "replays": [replay] } };
+    records.update_many(doc! { "reason": "bad_time" }, mark).await.expect("marked");
+    let gone = async || letters(&running.web, &format!("group={id}")).await["replayed"] == 2;
+    until("all are told as replayed", gone).await;
+    let said = letters(&running.web, &format!("group={id}")).await;
+    assert_eq!((&said["letters"], &said["of"]["letters"]), (&json!([]), &json!(0)));
+    let one = letters(&running.web, &format!("id={}", text(late, "sample"))).await;
+    assert_eq!((&one["letter"]["stands"], &one["letter"]["times"]), (&json!(false), &json!(1)));
+    assert!(text(&one["letter"]["replays"][0], "edit").contains("\\u{1b}[2J"), "{one}");
+    assert_harmless(&one);
+    running.end().await;
+    let closed = Running::start(&surroundings, &[]);
+    let one = letters(&closed.web, &format!("id={}", text(late, "sample"))).await;
+    assert!(one["letter"]["replays"][0].get("edit").is_none(), "{one}");
+    assert!(text(&one["letter"]["replays"][0], "by").contains("<script>"), "{one}");
+    // The same without what withholds whose it is.
+    assert_eq!(letters(&closed.web, "id=m-old").await["letter"]["reason"], "bad_json");
+    closed.end().await;
 }
 
 /// Asserts it of every text.

@@ -71,6 +71,7 @@ async fn the_status_of_a_worker_that_has_seen_everything_is_as_it_always_was() {
         database: "portal".to_owned(),
         dead_letters: "dead_letters".to_owned(),
         show_bodies: false,
+        routes: Vec::new(),
         settings: vec![["queue.wait", "20s", "default"].map(str::to_owned)],
     });
     everything_happens(&signals, &view.held);
