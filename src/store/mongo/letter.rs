@@ -37,15 +37,12 @@ const OF_REFUSAL: [&str; 10] = [
     "dead_lettered",
 ];
 
-/// Bytes of the statement beside the record, and what of it stands there twice.
+/// Bytes of a statement, at most: all of the record but its body may stand there twice.
 pub fn bytes(letter: &Insert) -> usize {
     const STATEMENT_BYTES: usize = 4_096;
     let record = &letter.document;
-    let users =
-        RawDocument::from_bytes(record).ok().and_then(|record| record.get_array("users").ok());
-    let twice =
-        of_refusal(record).as_bytes().len() + users.map_or(0, |users| users.as_bytes().len());
-    STATEMENT_BYTES + record.len() + twice
+    let body = RawDocument::from_bytes(record).ok().and_then(|record| record.get_str("body").ok());
+    STATEMENT_BYTES + 2 * record.len() - body.map_or(0, str::len)
 }
 
 /// Writes the elements of one statement.
