@@ -90,7 +90,7 @@ impl Judge {
         let is_letter = |letter: &Document| {
             is_letter_of(letter, number) && letter_body(letter).as_ref() == Some(&body)
         };
-        if self.store.durable_of(DEAD_LETTERS).iter().any(is_letter) {
+        if self.store.durable_letter(&message_id(number)).is_some_and(|letter| is_letter(&letter)) {
             return Ok(());
         }
         let is_durable = match &meaning {

@@ -14,6 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bson::RawDocument;
 use longshore::bson::Fields;
 use longshore::message::{Key, Rejection, Update, Write};
 use longshore::store::{ItemOutcome, StoreFault, StoreFaultKind, WriteOutcome};
@@ -45,6 +46,8 @@ pub type Name = (String, Key);
 #[derive(Default)]
 struct State {
     documents: BTreeMap<Name, Document>,
+    /// Names of dead letters by the messages that they were written for.
+    letters: BTreeMap<String, Name>,
     /// What a rollback puts back, in the order of the writes.
     undo: Vec<(Name, Option<Document>)>,
     /// Grows with each stepdown.
@@ -189,6 +192,12 @@ impl Store {
         before.map_or_else(|| state.documents.get(name), |(_, document)| document.as_ref()).cloned()
     }
 
+    /// The dead letter that was last written for the message with this id, as every rollback would leave it.
+    pub fn durable_letter(&self, message_id: &str) -> Option<Document> {
+        let name = self.lock().letters.get(message_id).cloned()?;
+        self.durable(&name)
+    }
+
     /// All of a collection, as every rollback would leave it.
     pub fn durable_of(&self, collection: &str) -> Vec<Document> {
         let names: Vec<_> = self
@@ -229,6 +238,11 @@ impl Store {
 impl State {
     fn apply_one(&mut self, collection: &str, write: &Write, stale: &mut usize) -> ItemOutcome {
         let name = name(collection, write);
+        if let Write::Letter(letter) = write {
+            let record = RawDocument::from_bytes(&letter.document).expect("BSON");
+            let message_id = record.get_str("message_id").expect("an id").to_owned();
+            self.letters.insert(message_id, name.clone());
+        }
         let before = self.documents.get(&name).cloned();
         let (after, outcome) = applied(before.as_ref(), write);
         if let Some(rejection) =

@@ -5,13 +5,13 @@ use std::fmt;
 
 use crate::simulation::history::History;
 use crate::simulation::store::{Document, Name};
-use crate::simulation::traffic::{Meaning, Sent, Stamp};
+use crate::simulation::traffic::{Meaning, Sent, Stamp, message_id};
 
 use super::contents::{
     content, date, event_content, letter_body, letter_message_ids, letter_reason, whole_content,
 };
 use super::others::Acts;
-use super::{DEAD_LETTERS, KEYED, is_letter_of, named};
+use super::{DEAD_LETTERS, KEYED, named};
 
 pub struct Verdict<'a> {
     pub(super) history: &'a History,
@@ -224,11 +224,14 @@ impl<'a> Verdict<'a> {
 
     fn letters(&self) {
         let mut due = self.letters_due.clone();
+        let by_id: BTreeMap<_, _> =
+            (0..self.sent.len()).map(|number| (message_id(number), number)).collect();
         for ((_, id), document) in self.of(DEAD_LETTERS) {
             let reason = letter_reason(document);
-            let numbers: Vec<_> =
-                (0..self.sent.len()).filter(|number| is_letter_of(document, *number)).collect();
-            if numbers.is_empty() || numbers.len() != letter_message_ids(document).len() {
+            let refused = letter_message_ids(document);
+            let number_of = |id: &String| by_id.get(id).copied();
+            let numbers: Vec<usize> = refused.iter().filter_map(number_of).collect();
+            if numbers.is_empty() || numbers.len() != refused.len() {
                 self.history
                     .violation(|| format!("the dead letter {id} is of no message: {document:?}"));
             }
