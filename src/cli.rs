@@ -9,7 +9,6 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod exit;
-mod extended_json;
 mod locate;
 pub mod output;
 pub mod pages;

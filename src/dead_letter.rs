@@ -1,13 +1,14 @@
 //! The dead letter: a record of a refused message, with its reason and all that is needed to find,
 //! understand and replay it.
 //!
-//! It is one more write, into the lane of the dead-letter collection. Its `_id` is made of
+//! It is one more write, into the lane of the dead-letter collection, or goes to a queue. Its `_id` is made of
 //! who sent the message when and of what it says, so that a crash between record and delete doubles
 //! nothing, and a message that was put back and is refused again joins its first record.
 //!
 //! - [`record`](Record) is the document, field by field.
 //! - [`Glimpse`] is what could still be read of a message that was refused.
 //! - [`message_of`] makes the message out of its record again.
+//! - [`QueueHome`] keeps records in a queue, and [`read`](read()) reads one from there.
 //! - [`collection()`] is where the records stand, with the indexes by which they are found: by
 //!   [`search`], and in [`group`]s that failed alike. [`new_groups`] tells those that are new.
 
@@ -19,6 +20,8 @@ pub mod group;
 mod identity;
 pub mod new_groups;
 mod original;
+mod queue;
+mod read;
 mod record;
 pub mod search;
 
@@ -36,6 +39,8 @@ pub use again::{again, identify, rename};
 pub use collection::{DeadLettersConfig, collection, samples};
 pub use glimpse::Glimpse;
 pub use original::message_of;
+pub use queue::{LetterQueue, QueueHome, SendContext, run as send_letters};
+pub use read::read;
 pub use record::{Record, SCHEMA_VERSION};
 
 /// Where dead letters are kept. It settles the message once the record is durable there.

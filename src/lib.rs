@@ -41,6 +41,7 @@ pub mod dead_letter;
 pub mod decode;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod extended_json;
 pub mod flood;
 pub mod flow;
 pub mod gate;

@@ -17,8 +17,8 @@ use tokio::task::JoinSet;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::shares::shares;
-use crate::dead_letter::Rejects;
 use crate::dead_letter::new_groups::NewGroups;
+use crate::dead_letter::{self, Home, LetterQueue, QueueHome, Rejects, SendContext};
 use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::gate::Gate;
@@ -48,6 +48,8 @@ pub struct Pipeline<Q, S> {
     pub held: Held,
     /// Where the groups of dead letters are told, so that new ones are found.
     pub new_groups: NewGroups,
+    /// Where dead letters are sent, unless they are kept in the collection.
+    pub letter_queue: Option<LetterQueue>,
 }
 
 impl<Q: Queue, S: Store> Pipeline<Q, S> {
@@ -135,7 +137,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let evidence = Arc::new(Evidence::default());
         let collections: Arc<[_]> =
             self.config.collections.values().cloned().map(Arc::new).collect();
-        let mut start = |collection: Arc<Collection>, rejects| {
+        let start = |stages: &mut JoinSet<()>, collection: Arc<Collection>, rejects| {
             let (lane, waiters) = Lane::new();
             let name = format!("lane {}", collection.name);
             let context = LaneContext {
@@ -156,22 +158,46 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             stages.spawn(watchdog.watch(name, lane::run(context, waiters)));
             lane
         };
-        let dead_letters = start(Arc::new(self.config.dead_letter_collection()), None);
+        let dead_letters = start(stages, Arc::new(self.config.dead_letter_collection()), None);
         let arn = Arc::clone(&self.queue_traits.arn);
-        let (home, flow) = (Arc::new(dead_letters), self.flow.clone());
+        let (home, flow) = (self.home(dead_letters, stages, gate, settle), self.flow.clone());
         let looks = Arc::new(Looks(Arc::clone(&self.config)));
         let rejects = Rejects::new(arn, looks, home, settle.clone(), flood.clone(), flow)
             .told_to(self.new_groups.clone());
         let lanes: BTreeMap<&str, Lane> = collections
             .iter()
             .map(|collection| {
-                let lane = start(Arc::clone(collection), Some(rejects.clone()));
+                let lane = start(stages, Arc::clone(collection), Some(rejects.clone()));
                 (collection.name.as_str(), lane)
             })
             .collect();
         let (routes, skew_max) = (&self.config.routes, self.config.message.version_skew_max);
         // The loader makes the collections of the routes.
         (Router::new(routes, skew_max, |collection| lanes[collection].clone()), rejects)
+    }
+
+    /// Where dead letters are kept: in their collection, or in a queue, and what that does not take in
+    /// the collection.
+    fn home(
+        &self,
+        lane: Lane,
+        stages: &mut JoinSet<()>,
+        gate: &Gate,
+        settle: &Settle,
+    ) -> Arc<dyn Home> {
+        let collection: Arc<dyn Home> = Arc::new(lane);
+        let Some(to) = self.letter_queue.clone() else { return collection };
+        let (home, letters) = QueueHome::new(&to, Arc::clone(&collection));
+        let context = SendContext {
+            to,
+            collection,
+            gate: gate.clone(),
+            settle: settle.clone(),
+            flow: self.flow.clone(),
+        };
+        let sending = dead_letter::send_letters(context, letters);
+        stages.spawn(self.flow.signals.watchdog().watch("dead letters", sending));
+        Arc::new(home)
     }
 
     /// The pollers, with decode and route behind them. They and the stage of those that outgrow

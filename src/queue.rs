@@ -1,6 +1,7 @@
 //! The queue, by its delivery contract. [`sqs`] is the one real implementation; the simulation has
 //! another.
 
+mod outgoing;
 pub mod pollers;
 pub mod sqs;
 pub mod visibility;
@@ -9,9 +10,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::message::QueueMessage;
+
+pub use outgoing::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 
 /// The most messages one receive, delete or visibility call takes (SQS).
 pub const BATCH_MAX: usize = 10;
@@ -137,6 +141,20 @@ pub trait Queue: Send + Sync + 'static {
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<EntryOutcome>, QueueFault>> + Send;
 }
+
+/// A queue that messages are sent to. It does not retry; to send again what had no answer may send it
+/// twice.
+pub trait Sends: Send + Sync {
+    /// Sends at most [`BATCH_MAX`] messages of together at most [`SEND_BYTES_MAX`], which the caller
+    /// sees to. The answers stand in the order of `messages`.
+    ///
+    /// # Errors
+    /// Where nothing is known about any of them.
+    fn send<'a>(&'a self, messages: &'a [Outgoing]) -> BoxFuture<'a, Sent>;
+}
+
+/// What became of each message of a send.
+pub type Sent = Result<Vec<SendOutcome>, QueueFault>;
 
 /// Room for what a receive brings: made once its size is known, and before it is read.
 pub trait Room: Send {

@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod index_watch;
+pub mod letter_queue;
 mod letters;
 mod new_groups;
 mod requirements;
@@ -23,6 +24,7 @@ use crate::budget::Shares;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::config::shares;
+use crate::dead_letter::LetterQueue;
 use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
@@ -56,6 +58,7 @@ pub struct Worker {
     config: Arc<Config>,
     queue: Arc<SqsQueue>,
     queue_traits: QueueTraits,
+    letter_queue: Option<LetterQueue>,
     store: Arc<MongoStore>,
     /// Each collection with its indexes at the start.
     indexes: Vec<(Collection, IndexReport)>,
@@ -100,6 +103,7 @@ impl Worker {
         let (queue, facts) =
             Box::pin(SqsQueue::connect(&config.queue, credentials.clone())).await?;
         let queue_traits = queue_traits(&config, &facts)?;
+        let letter_queue = letter_queue::connect(&config, &facts, &credentials).await?;
         let manager = MongoManager::connect_with(&config.db, credentials.provider()).await?;
         requirements::refuse_without_rights(&config, &manager).await?;
         let (database, selection_timeout) =
@@ -121,15 +125,7 @@ impl Worker {
         signals.counters().dead_lettered_total.show(config.routes.keys().map(String::as_str));
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
-        let view_facts = admin::Facts {
-            queue_arn: facts.arn.clone(),
-            visibility_timeout: queue_traits.visibility_timeout,
-            database: database.name().to_owned(),
-            dead_letters: config.dead_letter_collection().name,
-            show_bodies: config.admin.show_bodies,
-            routes: config.routes.keys().cloned().collect(),
-            settings,
-        };
+        let view_facts = view_facts(&config, &queue_traits, database.name(), settings);
         let letters = DatabaseLetters::new(&manager, &view_facts.dead_letters);
         let store = MongoStore::new(
             database,
@@ -152,10 +148,12 @@ impl Worker {
             },
         ));
         let queue = Arc::new(queue.told_to(signals.clone()));
+        let letter_queue = letter_queue.map(|found| found.beside(&queue));
         Ok(Self {
             config: Arc::new(config),
             queue,
             queue_traits,
+            letter_queue,
             store: Arc::new(store),
             indexes,
             held,
@@ -263,6 +261,7 @@ impl Worker {
             flow,
             held: held.clone(),
             new_groups,
+            letter_queue: self.letter_queue,
         };
         let mut running = std::pin::pin!(pipeline.run());
         tokio::select! {
@@ -303,6 +302,23 @@ pub fn shares_for(config: &Config, facts: &QueueFacts) -> anyhow::Result<Shares>
         );
     };
     Ok(shares)
+}
+
+fn view_facts(
+    config: &Config,
+    queue_traits: &QueueTraits,
+    database: &str,
+    settings: Vec<[String; 3]>,
+) -> admin::Facts {
+    admin::Facts {
+        queue_arn: queue_traits.arn.to_string(),
+        visibility_timeout: queue_traits.visibility_timeout,
+        database: database.to_owned(),
+        dead_letters: config.dead_letter_collection().name,
+        show_bodies: config.admin.show_bodies,
+        routes: config.routes.keys().cloned().collect(),
+        settings,
+    }
 }
 
 fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTraits> {

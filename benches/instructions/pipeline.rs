@@ -53,6 +53,7 @@ pub fn run(config: Config, messages: VecDeque<QueueMessage>) -> Result<()> {
         flow,
         held: Held::default(),
         new_groups: NewGroups::default(),
+        letter_queue: None,
     };
     // Time that is waited for passes at once, so that each run takes the same turns.
     let runtime =

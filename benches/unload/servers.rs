@@ -8,7 +8,8 @@ use longshore::dev::portal::{Load, PortalMessage};
 use longshore::dev::sqs;
 use longshore::queue::BATCH_MAX;
 use longshore::queue::QueueConfig;
-use longshore::queue::sqs::{Credentials, SendOutcome, SqsQueue};
+use longshore::queue::SendOutcome;
+use longshore::queue::sqs::{Credentials, SqsQueue};
 use tokio::net::TcpListener;
 
 use crate::bare_loop::client;

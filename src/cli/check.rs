@@ -5,6 +5,7 @@ mod bound;
 mod database;
 mod finding;
 mod indexes;
+mod letter_queue;
 mod live;
 mod observability;
 mod queue;

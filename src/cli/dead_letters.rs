@@ -1,6 +1,7 @@
 //! `longshore dead-letters`: what was refused, why, and what becomes of it.
 
 mod asked;
+mod collect;
 mod edit;
 mod export;
 mod exported;
@@ -12,6 +13,7 @@ mod replay;
 mod show;
 mod shown;
 mod which;
+mod written;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Put them back, as the messages that they were
     Replay(replay::ReplayArgs),
+    /// Move them from the queue of `dead_letters.queue` to the collection, where the other commands find them
+    Collect(collect::CollectArgs),
     /// Put back what SQS itself moved to the queue's dead-letter queue
     Redrive(redrive::RedriveArgs),
     /// Delete them for good
@@ -73,6 +77,7 @@ pub async fn dead_letters(config: Config, args: DeadLettersArgs) -> Result<ExitC
         Command::Show(args) => show::show(&config, &letters, args).await,
         Command::Export(args) => export::export(&letters, args).await,
         Command::Replay(args) => replay::replay(&config, &manager, &letters, args).await,
+        Command::Collect(args) => collect::collect(&config, &manager, args).await,
         Command::Redrive(args) => redrive::redrive(&config, args).await,
         Command::Purge(args) => purge::purge(&letters, args).await,
     }

@@ -22,7 +22,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::queue::sqs::{Credentials, Outgoing, SqsQueue};
+use crate::queue::Outgoing;
+use crate::queue::sqs::{Credentials, SqsQueue};
 use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::worker::stop_on_signals;

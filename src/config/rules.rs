@@ -85,4 +85,8 @@ fn check_names(reader: &mut Reader, config: &Config) {
         );
         reader.error_at("dead_letters.collection", problem);
     }
+    if config.dead_letters.queue.is_some() && config.dead_letters.queue == config.queue.url {
+        let problem = "must be another queue than queue.url: a dead letter would be received, refused and sent again without end";
+        reader.error_at("dead_letters.queue", problem.to_owned());
+    }
 }

@@ -299,6 +299,7 @@ fn dead_letters(reader: &mut Reader) -> DeadLettersConfig {
             &names::COLLECTION,
             "dead_letters".to_owned(),
         ),
+        queue: reader.optional("dead_letters.queue", &Trimmed(QUEUE_URL)),
         ttl: reader.optional("dead_letters.ttl", &Time { min: Duration::from_secs(HOUR), ..TTL }),
         user_fields: reader.or(
             "dead_letters.user_fields",

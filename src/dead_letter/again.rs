@@ -13,15 +13,20 @@ use crate::time::Time;
 #[must_use]
 pub fn again(record: &Document) -> Option<QueueMessage> {
     let mut message = message_of(record)?;
+    let origin = origin_of(record, &message)?;
+    identify(&mut message, &origin);
+    Some(message)
+}
+
+/// Who sent the message when, as its record says. `None` where it does not.
+pub(super) fn origin_of(record: &Document, message: &QueueMessage) -> Option<Origin> {
     let sequence = record.get_str("origin_sequence").ok().and_then(|digits| digits.parse().ok());
-    let origin = Origin {
-        identity: identity(record, &message),
+    Some(Origin {
+        identity: identity(record, message),
         time: time(record)?,
         sequence: sequence.unwrap_or_default(),
         id: record.get_str("origin_id").ok()?.as_bytes().into(),
-    };
-    identify(&mut message, &origin);
-    Some(message)
+    })
 }
 
 /// Gives a message that is sent once more the identity that it has, where that is not in it: what its queue

@@ -16,6 +16,8 @@ use super::search::newest;
 #[derive(Debug, Clone)]
 pub struct DeadLettersConfig {
     pub collection: String,
+    /// The URL of a queue that records are sent to. What it does not take goes to the collection.
+    pub queue: Option<String>,
     /// Records are kept for ever unless set. Whole seconds, 1 h and above.
     pub ttl: Option<Duration>,
     /// Fields of messages that say whose data they are: 16 at most.

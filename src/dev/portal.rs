@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::message::{Attribute, QueueMessage, Reason};
-use crate::queue::sqs::Outgoing;
+use crate::queue::Outgoing;
 
 /// Sessions that the updates are spread over.
 const SESSIONS: usize = 300;

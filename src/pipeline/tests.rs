@@ -7,6 +7,7 @@ mod doubts;
 mod fakes;
 mod floods;
 mod hiding;
+mod letter_queue;
 mod naming;
 mod others;
 mod polling;
@@ -21,6 +22,7 @@ use tokio::time::{Instant, sleep};
 use super::Pipeline;
 use crate::config::Config;
 use crate::config::load::defaults;
+use crate::dead_letter::LetterQueue;
 use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
@@ -66,6 +68,16 @@ impl World {
         queue_traits: QueueTraits,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::start_with(clock, queue, queue_traits, None, change)
+    }
+
+    fn start_with(
+        clock: FakeClock,
+        queue: FakeQueue,
+        queue_traits: QueueTraits,
+        letter_queue: Option<LetterQueue>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = defaults();
         change(&mut config);
         let (queue, store) = (Arc::new(queue), Arc::new(FakeStore::default()));
@@ -84,6 +96,7 @@ impl World {
             flow,
             held: held.clone(),
             new_groups: NewGroups::default(),
+            letter_queue,
         };
         let running = tokio::spawn(pipeline.run());
         Self { queue, store, stop, signals, held, running }

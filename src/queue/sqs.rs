@@ -47,7 +47,6 @@ pub use self::credentials::{Chain, Credentials};
 pub use self::facts::{QueueFacts, RedrivePolicy};
 pub use self::given::Given;
 pub use self::probe::{Access, Probe};
-pub use self::send::{Outgoing, SEND_BYTES_MAX, SendOutcome};
 
 /// How much longer than its long poll a receive may take. Given up too early, it leaves messages
 /// hidden that nobody holds.

@@ -185,6 +185,7 @@ impl Instruments {
     pub(super) fn queue_called(
         &self,
         operation: &'static str,
+        other: Option<&str>,
         took: Duration,
         error: Option<&'static str>,
     ) {
@@ -195,7 +196,8 @@ impl Instruments {
             // Asking for attributes is none of the conventions' types.
             _ => "",
         };
-        let mut attributes = self.destination.to_vec();
+        let other = other.map(destination_attributes);
+        let mut attributes = other.as_ref().unwrap_or(&self.destination).to_vec();
         attributes.push(KeyValue::new("messaging.operation.name", operation));
         attributes
             .extend((!kind.is_empty()).then(|| KeyValue::new("messaging.operation.type", kind)));

@@ -32,8 +32,8 @@ pub use message::{
     RejectedLeft, TypesDisagreed,
 };
 pub use queue::{
-    Deleted, ExtendFailed, Overdrawn, QueueCalled, ReceiveFailed, Received, Released, SettleFailed,
-    StaleHandle, Unread, VisibilityExtended,
+    Deleted, ExtendFailed, LettersNotSent, Overdrawn, QueueCalled, ReceiveFailed, Received,
+    Released, SettleFailed, StaleHandle, Unread, VisibilityExtended,
 };
 pub use signal::Signal;
 pub use store::{BatchWritten, GateClosed, GateOpened, Processed, StoreCalled, Then, WriteFailed};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::message::QueueMessage;
-use longshore::queue::sqs::{Operation, Outgoing, SendOutcome, SqsQueue};
+use longshore::queue::sqs::{Operation, SqsQueue};
 use longshore::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFaultKind};
+use longshore::queue::{Outgoing, SendOutcome};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 

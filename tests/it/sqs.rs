@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use longshore::clock::{Clock, SystemClock};
 use longshore::message::{Attribute, QueueMessage};
-use longshore::queue::sqs::{Access, Credentials, Operation, Outgoing, SendOutcome, SqsQueue};
+use longshore::queue::sqs::{Access, Credentials, Operation, SqsQueue};
 use longshore::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFaultKind, Transport};
+use longshore::queue::{Outgoing, SendOutcome};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -11,6 +11,7 @@ use crate::worker::VISIBILITY_TIMEOUT_MIN;
 
 use super::bound::SERVER_MAX;
 use super::finding::Findings;
+use super::letter_queue;
 
 /// Below this, a sick database and a few deploys can make the queue's own redrive policy take
 /// messages away from the worker.
@@ -45,7 +46,7 @@ async fn ask(
     is_fifo: &mut bool,
     findings: &mut Findings,
 ) {
-    let (queue, facts) = match SqsQueue::connect(&config.queue, credentials).await {
+    let (queue, facts) = match SqsQueue::connect(&config.queue, credentials.clone()).await {
         Ok(connected) => connected,
         Err(fault) => return findings.fail("queue", fault.text),
     };
@@ -56,6 +57,7 @@ async fn ask(
     redrive_policy(&facts, findings);
     retention(&facts, findings);
     permissions(queue.probe().await, findings);
+    letter_queue::check(config, &facts, credentials, findings).await;
 }
 
 fn connection(queue: &SqsQueue, findings: &mut Findings) {

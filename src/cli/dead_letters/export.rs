@@ -10,8 +10,8 @@ use bson::Document;
 use clap::Args;
 use tempfile::{Builder, NamedTempFile};
 
-use crate::cli::extended_json;
 use crate::dead_letter::search::Standing;
+use crate::extended_json;
 use crate::mongo_manager::{Documents, MongoManagerError};
 
 use super::shown;

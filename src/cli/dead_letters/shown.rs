@@ -4,9 +4,9 @@ use bson::{Bson, Document};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::cli::extended_json::push_escaped;
 use crate::cli::output::{self, harmless};
 use crate::dead_letter::search;
+use crate::extended_json::push_escaped;
 
 /// Fields of a record that tell one from another; the rest is in `export`.
 const TOLD: [&str; 14] = [

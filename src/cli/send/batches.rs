@@ -1,7 +1,7 @@
 //! Messages by tens, and at most as many bytes as one call takes.
 
 use crate::queue::BATCH_MAX;
-use crate::queue::sqs::{Outgoing, SEND_BYTES_MAX};
+use crate::queue::{Outgoing, SEND_BYTES_MAX};
 
 /// A message and the line that it was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

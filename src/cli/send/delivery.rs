@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
-use crate::queue::sqs::{Outgoing, SendOutcome};
+use crate::queue::{Outgoing, SendOutcome};
 use crate::queue::{QueueFault, QueueFaultKind};
 use crate::retry::Backoff;
 use crate::retry::RetryConfig;

@@ -12,7 +12,7 @@ use super::identity::Identities;
 use crate::decode::json;
 use crate::message::Attribute;
 use crate::message::origin::{ID_ATTRIBUTE as ID, TIME_ATTRIBUTE as TIME};
-use crate::queue::sqs::{Outgoing, SEND_BYTES_MAX};
+use crate::queue::{Outgoing, SEND_BYTES_MAX};
 
 /// Characters of a group or deduplication id (SQS).
 const GROUP_CHARS_MAX: usize = 128;

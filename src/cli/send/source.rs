@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
-use crate::queue::sqs::SEND_BYTES_MAX;
+use crate::queue::SEND_BYTES_MAX;
 use crate::stop::Stop;
 
 use super::batches::{Batches, Numbered};

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::rejected::Rejected;
 use super::written::Written;
-use crate::cli::extended_json::push_escaped;
 use crate::config::Config;
+use crate::extended_json::push_escaped;
 use crate::message::QueueMessage;
 use crate::pipeline::trial::{Outcome, Tried};
 

@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::bson::{Doc, Fields, document as lay_out};
-use crate::cli::extended_json::{canonical, relaxed};
 use crate::config::Config;
+use crate::extended_json::{canonical, relaxed};
 use crate::message::{Update, Write};
 use crate::store::mongo::first_command;
 use crate::store::{Collection, WriteKind, Writes};

@@ -32,6 +32,8 @@ pub struct SqsQueue {
     /// Asked for at each receive where it is configured; otherwise the queue's own holds.
     pub(super) visibility_timeout: Option<Duration>,
     pub(super) calls: Arc<ApiCalls>,
+    /// How calls to it are told, where it is another queue than messages are received from.
+    pub(super) other: Option<Arc<str>>,
     pub(super) signals: Signals,
 }
 
@@ -45,6 +47,7 @@ impl SqsQueue {
             fifo: false,
             visibility_timeout: None,
             calls: Arc::default(),
+            other: None,
             signals: Signals::default(),
         }
     }
@@ -53,6 +56,13 @@ impl SqsQueue {
     #[must_use]
     pub fn told_to(self, signals: Signals) -> Self {
         Self { signals, ..self }
+    }
+
+    /// The same queue, told to the same signals as `main` and counted with it, under a name of its own.
+    #[must_use]
+    pub fn beside(self, main: &Self, name: Arc<str>) -> Self {
+        let (calls, signals) = (Arc::clone(&main.calls), main.signals.clone());
+        Self { calls, signals, other: Some(name), ..self }
     }
 
     /// The requests made so far, by operation. AWS bills by request.
@@ -132,6 +142,7 @@ impl SqsQueue {
             let error = answer.as_ref().err().map(|fault| fault.kind.name());
             self.signals.emit(&QueueCalled {
                 operation: operation.name(),
+                other: self.other.as_deref(),
                 took: asked.elapsed(),
                 error,
             });

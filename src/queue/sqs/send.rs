@@ -1,64 +1,25 @@
-//! Sending, for the `send` command and for dead letters to a queue.
+//! Sending: what commands send, and dead letters.
 
 use std::collections::HashMap;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::batch;
 use super::calls::Operation;
 use super::client::{CALL_MAX, SqsQueue};
 use crate::message::Attribute;
-use crate::queue::QueueFault;
-
-/// The most bytes of one send, which is also the most of one message: see [`Outgoing::bytes`]. SQS,
-/// since August 2025.
-pub const SEND_BYTES_MAX: usize = 1_048_576;
-
-/// A message to be sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outgoing {
-    pub body: String,
-    /// At most ten (SQS), of the types `String` and `Binary`.
-    pub attributes: Vec<(String, Attribute)>,
-    /// FIFO queues require it; in standard queues it makes for fairness between groups.
-    pub group: Option<String>,
-    /// FIFO queues only; a second message with it within 5 minutes is taken as sent and dropped.
-    pub deduplication: Option<String>,
-}
-
-impl Outgoing {
-    /// What SQS counts against its limit: the body, and of each attribute the name, the type and
-    /// the value.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|(name, value)| name.len() + data_type(value).len() + value.bytes());
-        self.body.len() + attributes.sum::<usize>()
-    }
-}
-
-/// What became of one entry of a send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SendOutcome {
-    Sent {
-        message_id: String,
-    },
-    /// SQS refuses the message itself: another try would end the same.
-    Refused(String),
-    /// Failed for now; worth another try, which may send it twice.
-    Failed(String),
-}
+use crate::queue::outgoing::{Outgoing, SendOutcome, data_type};
+use crate::queue::{Sends, Sent};
 
 impl SqsQueue {
-    /// Sends at most [`super::BATCH_MAX`] messages of together at most [`SEND_BYTES_MAX`], which
-    /// the caller sees to. The answers stand in the order of `entries`.
+    /// As [`Sends::send`], for who has the queue itself.
     ///
     /// # Errors
     /// Where nothing is known about any of them.
-    pub async fn send_batch(&self, entries: &[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault> {
+    pub async fn send_batch(&self, entries: &[Outgoing]) -> Sent {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
@@ -93,13 +54,6 @@ impl SqsQueue {
     }
 }
 
-fn data_type(value: &Attribute) -> &'static str {
-    match value {
-        Attribute::Text(_) => "String",
-        Attribute::Binary(_) => "Binary",
-    }
-}
-
 fn attributes(all: Vec<(String, Attribute)>) -> Option<HashMap<String, MessageAttributeValue>> {
     if all.is_empty() {
         return None;
@@ -116,20 +70,8 @@ fn attributes(all: Vec<(String, Attribute)>) -> Option<HashMap<String, MessageAt
     Some(entries.collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_as_large_as_sqs_counts_it() {
-        let outgoing = Outgoing {
-            body: "\u{e9}".to_owned(),
-            attributes: vec![
-                ("ab".to_owned(), Attribute::Text("xyz".to_owned())),
-                ("c".to_owned(), Attribute::Binary(vec![0; 5])),
-            ],
-            ..Outgoing::default()
-        };
-        assert_eq!(outgoing.bytes(), 2 + (2 + 6 + 3) + (1 + 6 + 5));
+impl Sends for SqsQueue {
+    fn send<'a>(&'a self, messages: &'a [Outgoing]) -> BoxFuture<'a, Sent> {
+        self.send_batch(messages).boxed()
     }
 }

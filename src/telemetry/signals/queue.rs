@@ -159,6 +159,29 @@ impl Signal for SettleFailed<'_> {
     }
 }
 
+/// Dead letters could not be sent to their queue: their messages stay hidden, and they are tried again.
+pub struct LettersNotSent<'a> {
+    /// The name of that queue.
+    pub to: &'a str,
+    pub messages: usize,
+    pub cause: &'a str,
+}
+
+impl Signal for LettersNotSent<'_> {
+    fn count(&self, counters: &Counters) {
+        counters.dead_letter_sends_failed_total.add(self.messages);
+    }
+
+    fn remember(&self, recent: &Recent) {
+        recent.error("dead letters not sent", &format!("{}: {}", self.to, self.cause));
+    }
+
+    fn log(&self) {
+        let Self { to, messages, cause } = self;
+        tracing::warn!(to, messages, cause, "dead letters not sent, trying again");
+    }
+}
+
 /// The queue no longer knew a receipt handle: the message was held past its visibility timeout, or
 /// is gone.
 pub struct StaleHandle {
@@ -236,15 +259,17 @@ impl Signal for ExtendFailed<'_> {
 }
 
 /// A call to the queue has ended.
-pub struct QueueCalled {
+pub struct QueueCalled<'a> {
     pub operation: &'static str,
+    /// The name of the queue, where it is another one than messages are received from.
+    pub other: Option<&'a str>,
     pub took: Duration,
     /// The kind of its fault, if it failed.
     pub error: Option<&'static str>,
 }
 
-impl Signal for QueueCalled {
+impl Signal for QueueCalled<'_> {
     fn measure(&self, instruments: &Instruments) {
-        instruments.queue_called(self.operation, self.took, self.error);
+        instruments.queue_called(self.operation, self.other, self.took, self.error);
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 
 const MIB: usize = 1024 * 1024;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use tokio::time::sleep;
 
 use super::loads::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longshore::dev::mongod::{Mongod, Options};
 use longshore::queue::BATCH_MAX;
-use longshore::queue::sqs::{Outgoing, SEND_BYTES_MAX};
+use longshore::queue::{Outgoing, SEND_BYTES_MAX};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};

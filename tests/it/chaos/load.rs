@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::dev::portal;
 use longshore::message::Reason;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use serde_json::{Value, json};
 
 use crate::support::surroundings::plain;

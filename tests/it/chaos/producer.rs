@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use longshore::queue::BATCH_MAX;
-use longshore::queue::sqs::{Outgoing, SendOutcome, SqsQueue};
+use longshore::queue::sqs::SqsQueue;
+use longshore::queue::{Outgoing, SendOutcome};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use longshore::queue::Outgoing;
 use longshore::queue::sqs::Operation::{ChangeVisibility, Delete, Receive};
-use longshore::queue::sqs::Outgoing;
 use serde_json::{Value, json};
 
 use crate::support::child::Child;

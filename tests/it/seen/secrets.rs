@@ -1,7 +1,7 @@
 //! That no password and no body is in anything that a worker shows, at any level.
 
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use serde_json::json;
 
 use super::collector::Collector;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore::message::Attribute;
-use longshore::queue::sqs::{Outgoing, SendOutcome};
+use longshore::queue::{Outgoing, SendOutcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::bson::DOCUMENT_BYTES_MAX;
 use longshore::message::{Attribute, Reason};
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::json;
 

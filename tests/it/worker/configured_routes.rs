@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;

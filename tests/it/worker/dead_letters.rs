@@ -7,7 +7,7 @@ use bson::{Document, doc};
 use longshore::dead_letter::group;
 use longshore::dead_letter::search::Search;
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 

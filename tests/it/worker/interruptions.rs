@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use longshore::dev::portal;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use serde_json::json;
 
 use crate::support::child::Child;

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;

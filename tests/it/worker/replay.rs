@@ -7,7 +7,7 @@ use bson::{Document, doc};
 use longshore::config::Config;
 use longshore::dev::portal;
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use longshore::stop::Stop;
 use longshore::telemetry::counters::Counts;
 use serde_json::{Value, json};

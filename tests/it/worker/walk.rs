@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use serde_json::json;
 
 use super::dead_letters::at_a_terminal;

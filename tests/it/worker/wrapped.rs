@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use longshore::message::Attribute;
-use longshore::queue::sqs::Outgoing;
+use longshore::queue::Outgoing;
 use mongodb::bson::{Bson, DateTime};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tokio::time::{Instant, sleep};
-
-use super::letter::{Gone, Left, Ready, Why, clock};
+use super::super::written::written;
+use super::letter::{Gone, Left, Ready, Why};
 use crate::config::Config;
-use crate::message::Write;
 use crate::mongo_manager::MongoManager;
 use crate::pipeline::trial::Outcome;
-use crate::retry::{Backoff, RetryConfig};
+use crate::retry::RetryConfig;
 use crate::stop::Stop;
+use crate::store::Collection;
 use crate::store::mongo::MongoStore;
-use crate::store::{Collection, ItemOutcome, Store, StoreFaultKind, WriteOutcome, Writes};
 
 pub(super) struct Direct {
     store: MongoStore,
@@ -35,7 +33,9 @@ impl Direct {
         for ready in ready {
             let written = match &ready.tried.outcome {
                 Outcome::Write { collection, write } => match self.collections.get(collection) {
-                    Some(collection) => self.one(collection, write, stop).await,
+                    Some(collection) => {
+                        written(&self.store, collection, write, &self.retry, stop).await
+                    }
                     None => Err("its collection is none of the configuration".to_owned()),
                 },
                 Outcome::Expired { .. } | Outcome::Rejected(_) => {
@@ -48,36 +48,5 @@ impl Direct {
             });
         }
         gone
-    }
-
-    async fn one(&self, collection: &Collection, write: &Write, stop: &Stop) -> Result<(), String> {
-        let (mut backoff, begun) = (Backoff::new(&self.retry, clock()), Instant::now());
-        loop {
-            let Some(writes) = Writes::of(&collection.kind, [write]) else {
-                return Err("its route writes otherwise than its collection".to_owned());
-            };
-            let text = match self.store.write(collection, writes).await {
-                WriteOutcome::Answered { items, .. } => match items.into_iter().next() {
-                    Some(ItemOutcome::Written | ItemOutcome::AlreadyThere) => return Ok(()),
-                    Some(ItemOutcome::Rejected(rejection) | ItemOutcome::Doubtful(rejection)) => {
-                        return Err(format!("{}: {}", rejection.reason, rejection.text));
-                    }
-                    Some(ItemOutcome::Unconfirmed(text)) => text,
-                    None => "no answer".to_owned(),
-                },
-                WriteOutcome::Unconfirmed(fault) => {
-                    if matches!(fault.kind, StoreFaultKind::Denied | StoreFaultKind::Collection) {
-                        stop.drain();
-                        return Err(fault.text);
-                    }
-                    fault.text
-                }
-            };
-            let pause = backoff.next_interval();
-            if stop.is_draining() || begun.elapsed() + pause > self.retry.budget {
-                return Err(text);
-            }
-            sleep(pause).await;
-        }
     }
 }

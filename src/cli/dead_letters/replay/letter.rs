@@ -6,7 +6,7 @@ use bson::{Bson, Document};
 
 use crate::clock::SystemClock;
 use crate::pipeline::trial::Tried;
-use crate::queue::sqs::Outgoing;
+use crate::queue::Outgoing;
 
 /// A letter that can go back.
 pub(super) struct Ready {

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::letter::{Why, text};
 use crate::cli::attribute::ATTRIBUTES_MAX;
 use crate::message::QueueMessage;
-use crate::queue::sqs::{Outgoing, QueueFacts, SEND_BYTES_MAX};
+use crate::queue::sqs::QueueFacts;
+use crate::queue::{Outgoing, SEND_BYTES_MAX};
 
 /// Characters of a record's id that a deduplication id has: with the rest they are within the 128 of SQS.
 const ID_CHARS_MAX: usize = 64;

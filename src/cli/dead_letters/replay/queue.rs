@@ -5,7 +5,8 @@ use crate::cli::send::batches::{Batches, Numbered};
 use crate::cli::send::delivery::deliver;
 use crate::config::Config;
 use crate::queue::BATCH_MAX;
-use crate::queue::sqs::{Outgoing, SqsQueue};
+use crate::queue::Outgoing;
+use crate::queue::sqs::SqsQueue;
 use crate::retry::RetryConfig;
 use crate::stop::Stop;
 

@@ -88,6 +88,7 @@ impl World {
             held: who.held.clone(),
             // What it asks and tells is off the way of messages, and not what worlds are about.
             new_groups: NewGroups::default(),
+            letter_queue: None,
         };
         tokio::spawn(pipeline.run())
     }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use bson::{Bson, Document};
 
-use crate::cli::output::is_obeyed;
+use crate::harmless::is_obeyed;
 
 /// Bytes of a line that are filled before an object or array is broken into lines.
 const LINE_BYTES: usize = 96;

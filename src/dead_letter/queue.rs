@@ -1,0 +1,240 @@
+//! Dead letters in a queue: each is sent there as its record, as Extended JSON. What the queue does not
+//! take goes to the collection.
+//!
+//! Sent is durable: SQS answers when it has the message on several servers. What is sent and not
+//! answered is sent again, so a record can come twice; its `_id` tells.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bson::Document;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use crate::extended_json::canonical;
+use crate::flow::Flow;
+use crate::gate::Gate;
+use crate::held::Stage;
+use crate::message::{Ending, Receipt};
+use crate::queue::{BATCH_MAX, HOLD_MAX, Outgoing, SEND_BYTES_MAX, SendOutcome, Sends};
+use crate::settle::Settle;
+use crate::telemetry::signals::LettersNotSent;
+use crate::telemetry::spans;
+
+use super::{Home, Record};
+
+/// Sends in progress. A call takes ten at most, so that a flood needs several.
+const CALLS_MAX: usize = 4;
+
+/// The queue that dead letters are sent to.
+#[derive(Clone)]
+pub struct LetterQueue {
+    pub queue: Arc<dyn Sends>,
+    /// For people, and where spans name it.
+    pub name: Arc<str>,
+    pub fifo: bool,
+    /// The largest message that it takes.
+    pub message_bytes_max: usize,
+}
+
+/// A queue as the home of dead letters.
+pub struct QueueHome {
+    letters: mpsc::UnboundedSender<Letter>,
+    fifo: bool,
+    bytes_max: usize,
+    /// For what the queue does not take.
+    collection: Arc<dyn Home>,
+}
+
+/// The other end of a [`QueueHome`].
+pub struct Letters {
+    receiver: mpsc::UnboundedReceiver<Letter>,
+}
+
+struct Letter {
+    receipt: Receipt,
+    record: Record,
+    outgoing: Outgoing,
+}
+
+/// What letters are sent with.
+pub struct SendContext {
+    pub to: LetterQueue,
+    /// For what the queue refuses.
+    pub collection: Arc<dyn Home>,
+    pub gate: Gate,
+    pub settle: Settle,
+    pub flow: Flow,
+}
+
+impl QueueHome {
+    #[must_use]
+    pub fn new(to: &LetterQueue, collection: Arc<dyn Home>) -> (Self, Letters) {
+        let (letters, receiver) = mpsc::unbounded_channel();
+        let bytes_max = to.message_bytes_max.min(SEND_BYTES_MAX);
+        (Self { letters, fifo: to.fifo, bytes_max, collection }, Letters { receiver })
+    }
+}
+
+impl Home for QueueHome {
+    fn keep(&self, mut receipt: Receipt, record: Record) {
+        let outgoing = outgoing(&record, &receipt, self.fifo);
+        match outgoing.filter(|outgoing| outgoing.bytes() <= self.bytes_max) {
+            Some(outgoing) => {
+                receipt.enter(Stage::DeadLetter);
+                // It ends after all of its senders, so this fails only in a teardown, where dropping is
+                // what happens.
+                let _ = self.letters.send(Letter { receipt, record, outgoing });
+            }
+            None => self.collection.keep(receipt, record),
+        }
+    }
+}
+
+/// The record as a message. `None` where it could not be read again, which is a bug: then the
+/// collection keeps it.
+fn outgoing(record: &Record, receipt: &Receipt, fifo: bool) -> Option<Outgoing> {
+    let message = &receipt.message;
+    let insert = record.insert(message);
+    let document: Document = bson::deserialize_from_slice(&insert.document).ok()?;
+    let id = document.get_str("_id").ok()?;
+    Some(Outgoing {
+        body: canonical(&document),
+        attributes: Vec::new(),
+        // None waits for another.
+        group: fifo.then(|| id.to_owned()),
+        // A message that was put back and is refused again is told of, too.
+        deduplication: fifo.then(|| format!("{id}-{}", message.message_id)),
+    })
+}
+
+/// Sends whatever comes until every way in is gone and all was settled.
+pub async fn run(context: SendContext, Letters { mut receiver }: Letters) {
+    let mut waiting = VecDeque::new();
+    let mut calls = FuturesUnordered::new();
+    let mut open = true;
+    loop {
+        while let Ok(letter) = receiver.try_recv() {
+            waiting.push_back(letter);
+        }
+        if context.flow.stop.is_letting_go() && context.gate.is_quiet() {
+            release(&context, waiting.drain(..));
+        }
+        while calls.len() < CALLS_MAX && !waiting.is_empty() {
+            calls.push(send(&context, batch(&mut waiting)));
+        }
+        if !open && calls.is_empty() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            Some(()) = calls.next(), if !calls.is_empty() => {}
+            letter = receiver.recv(), if open => match letter {
+                Some(letter) => waiting.push_back(letter),
+                None => open = false,
+            },
+            () = letting_go(&context), if !waiting.is_empty() => {}
+        }
+    }
+}
+
+/// As many as one call takes.
+fn batch(waiting: &mut VecDeque<Letter>) -> Vec<Letter> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH_MAX
+        && let Some(letter) = waiting.front()
+    {
+        bytes += letter.outgoing.bytes();
+        if !batch.is_empty() && bytes > SEND_BYTES_MAX {
+            break;
+        }
+        batch.extend(waiting.pop_front());
+    }
+    batch
+}
+
+/// Sends them, those that fail again and again, and settles each that is sent.
+async fn send(context: &SendContext, letters: Vec<Letter>) {
+    let spans = context.flow.signals.spans();
+    let messages =
+        letters.iter().map(|letter| (&letter.receipt.message, Some(letter.record.reason)));
+    let span = spans.process(&context.to.name, messages);
+    let recorded = spans::recorded(&span);
+    let mut letters = letters;
+    for letter in &mut letters {
+        letter.receipt.processed.clone_from(&recorded);
+    }
+    sent(context, letters).instrument(span).await;
+}
+
+async fn sent(context: &SendContext, mut letters: Vec<Letter>) {
+    let mut backoff = context.flow.backoff();
+    while !letters.is_empty() {
+        let outgoing: Vec<_> = letters.iter().map(|letter| letter.outgoing.clone()).collect();
+        let answer = tokio::select! {
+            biased;
+            answer = context.to.queue.send(&outgoing) => answer,
+            () = letting_go(context) => return release(context, letters),
+        };
+        let cause = match answer {
+            Ok(outcomes) => answered(context, &mut letters, outcomes),
+            Err(fault) => Some(fault.text),
+        };
+        let Some(cause) = cause else { continue };
+        let (to, messages) = (&context.to.name, letters.len());
+        context.flow.signals.emit(&LettersNotSent { to, messages, cause: &cause });
+        let overdue = |letter: &mut Letter| letter.receipt.received_at.elapsed() >= HOLD_MAX;
+        release(context, letters.extract_if(.., overdue).collect::<Vec<_>>());
+        tokio::select! {
+            biased;
+            () = sleep(backoff.next_interval()) => {}
+            () = letting_go(context) => return release(context, letters),
+        }
+    }
+}
+
+/// Ends what was sent or refused. What failed stays in `letters`, and why is returned.
+fn answered(
+    context: &SendContext,
+    letters: &mut Vec<Letter>,
+    outcomes: Vec<SendOutcome>,
+) -> Option<String> {
+    let mut cause = None;
+    let mut outcomes = outcomes.into_iter();
+    for letter in std::mem::take(letters) {
+        match outcomes.next() {
+            Some(SendOutcome::Sent { .. }) => {
+                let ending = Ending::DeadLettered(letter.record.reason);
+                context.settle.delete(letter.receipt, ending);
+            }
+            // It would refuse it again.
+            Some(SendOutcome::Refused(_)) => context.collection.keep(letter.receipt, letter.record),
+            Some(SendOutcome::Failed(text)) => {
+                cause.get_or_insert(text);
+                letters.push(letter);
+            }
+            None => {
+                cause.get_or_insert_with(|| "no answer for the entry".to_owned());
+                letters.push(letter);
+            }
+        }
+    }
+    cause
+}
+
+/// They go back to the queue that they came from, at once.
+fn release(context: &SendContext, letters: impl IntoIterator<Item = Letter>) {
+    for letter in letters {
+        context.settle.release(letter.receipt);
+    }
+}
+
+/// Waits until what is not sent must be given back: the worker lets go, and no receive is in progress
+/// that would bring it straight back.
+async fn letting_go(context: &SendContext) {
+    context.flow.stop.letting_go().await;
+    context.gate.quiet().await;
+}
