@@ -189,7 +189,8 @@ fn push_text(out: &mut String, text: &str) {
 /// Adds JSON. What a terminal obeys stands in texts only, so an escape means the same.
 pub fn push_escaped(out: &mut String, json: &str) {
     for char in json.chars() {
-        if is_obeyed(char) {
+        // SQS takes neither of the last two (AWS: SendMessage), and they are no characters.
+        if is_obeyed(char) || matches!(char, '\u{fffe}' | '\u{ffff}') {
             let mut units = [0; 2];
             for unit in char.encode_utf16(&mut units) {
                 // Writing to a text does not fail.
@@ -209,10 +210,10 @@ mod tests {
 
     #[test]
     fn the_order_of_fields_and_the_types_of_numbers_are_kept() {
-        let document = doc! { "z": 1, "a": [1_i64, { "y": 1.5, "b": null }], "e": {}, "t": "\u{202e}\u{7f}\n" };
+        let document = doc! { "z": 1, "a": [1_i64, { "y": 1.5, "b": null }], "e": {}, "t": "\u{202e}\u{7f}\n\u{ffff}" };
         assert_eq!(
             canonical(&document),
-            r#"{"z":{"$numberInt":"1"},"a":[{"$numberLong":"1"},{"y":{"$numberDouble":"1.5"},"b":null}],"e":{},"t":"\u202e\u007f\n"}"#
+            r#"{"z":{"$numberInt":"1"},"a":[{"$numberLong":"1"},{"y":{"$numberDouble":"1.5"},"b":null}],"e":{},"t":"\u202e\u007f\n\uffff"}"#
         );
         assert_eq!(relaxed(&doc! { "z": 1, "a": [1_i64, {}] }), r#"{"z": 1, "a": [1, {}]}"#);
         let long = doc! { "z": "x".repeat(90), "a": [1, { "b": {} }] };

@@ -191,6 +191,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let context = SendContext {
             to,
             collection,
+            is_away: AtomicBool::default(),
             gate: gate.clone(),
             settle: settle.clone(),
             flow: self.flow.clone(),

@@ -1,17 +1,19 @@
 //! Dead letters in a queue: each is sent there as its record, as Extended JSON. What the queue does not
-//! take goes to the collection.
+//! take, for it is too large or the queue is away for longer than `retry.budget`, goes to the collection: no
+//! message waits for the second of two homes.
 //!
 //! Sent is durable: SQS answers when it has the message on several servers. What is sent and not
 //! answered is sent again, so a record can come twice; its `_id` tells.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::Document;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
 use crate::extended_json::canonical;
@@ -19,7 +21,7 @@ use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::held::Stage;
 use crate::message::{Ending, Receipt};
-use crate::queue::{BATCH_MAX, HOLD_MAX, Outgoing, SEND_BYTES_MAX, SendOutcome, Sends};
+use crate::queue::{BATCH_MAX, Outgoing, SEND_BYTES_MAX, SendOutcome, Sends};
 use crate::settle::Settle;
 use crate::telemetry::signals::LettersNotSent;
 use crate::telemetry::spans;
@@ -63,8 +65,10 @@ struct Letter {
 /// What letters are sent with.
 pub struct SendContext {
     pub to: LetterQueue,
-    /// For what the queue refuses.
+    /// For what the queue does not take.
     pub collection: Arc<dyn Home>,
+    /// The retry budget was spent on a call, and nothing was sent since: each call is tried once.
+    pub is_away: AtomicBool,
     pub gate: Gate,
     pub settle: Settle,
     pub flow: Flow,
@@ -156,57 +160,93 @@ fn batch(waiting: &mut VecDeque<Letter>) -> Vec<Letter> {
     batch
 }
 
-/// Sends them, those that fail again and again, and settles each that is sent.
-async fn send(context: &SendContext, letters: Vec<Letter>) {
+/// Sends them, those that fail again, and settles each that is sent.
+async fn send(context: &SendContext, mut letters: Vec<Letter>) {
     let spans = context.flow.signals.spans();
     let messages =
         letters.iter().map(|letter| (&letter.receipt.message, Some(letter.record.reason)));
     let span = spans.process(&context.to.name, messages);
     let recorded = spans::recorded(&span);
-    let mut letters = letters;
     for letter in &mut letters {
         letter.receipt.processed.clone_from(&recorded);
     }
     sent(context, letters).instrument(span).await;
 }
 
-async fn sent(context: &SendContext, mut letters: Vec<Letter>) {
-    let mut backoff = context.flow.backoff();
-    while !letters.is_empty() {
-        let outgoing: Vec<_> = letters.iter().map(|letter| letter.outgoing.clone()).collect();
-        let answer = tokio::select! {
-            biased;
-            answer = context.to.queue.send(&outgoing) => answer,
-            () = letting_go(context) => return release(context, letters),
-        };
-        let cause = match answer {
-            Ok(outcomes) => answered(context, &mut letters, outcomes),
-            Err(fault) => Some(fault.text),
-        };
-        let Some(cause) = cause else { continue };
-        let (to, messages) = (&context.to.name, letters.len());
-        context.flow.signals.emit(&LettersNotSent { to, messages, cause: &cause });
-        let overdue = |letter: &mut Letter| letter.receipt.received_at.elapsed() >= HOLD_MAX;
-        release(context, letters.extract_if(.., overdue).collect::<Vec<_>>());
+/// A call that fails as a whole can be the fault of one letter in it, so it is tried again in halves.
+async fn sent(context: &SendContext, letters: Vec<Letter>) {
+    let (mut backoff, begun) = (context.flow.backoff(), Instant::now());
+    let (budget, stop) = (context.flow.retry.budget, &context.flow.stop);
+    let mut lots = vec![letters];
+    loop {
+        let (mut failed, mut cause) = (Vec::new(), None);
+        let mut todo = std::mem::take(&mut lots).into_iter();
+        while let Some(lot) = todo.next() {
+            if begun.elapsed() > budget {
+                failed.push(lot);
+                continue;
+            }
+            let outgoing: Vec<_> = lot.iter().map(|letter| letter.outgoing.clone()).collect();
+            let answer = tokio::select! {
+                biased;
+                answer = context.to.queue.send(&outgoing) => answer,
+                () = letting_go(context) => {
+                    let rest = failed.into_iter().chain([lot]).chain(todo);
+                    return release(context, rest.flatten());
+                }
+            };
+            match answer {
+                Ok(outcomes) => failed.extend(answered(context, lot, outcomes, &mut cause)),
+                Err(fault) => {
+                    cause.get_or_insert(fault.text);
+                    failed.extend(halves(lot));
+                }
+            }
+        }
+        if failed.is_empty() {
+            return;
+        }
+        let (to, messages) = (&context.to.name, failed.iter().map(Vec::len).sum());
+        let cause = cause.as_deref().unwrap_or("no answer in time");
+        let pause = backoff.next_interval();
+        let is_over = context.is_away.load(Ordering::Relaxed)
+            || stop.is_draining()
+            || begun.elapsed() + pause > budget;
+        context.flow.signals.emit(&LettersNotSent { to, messages, cause, is_over });
+        if is_over {
+            context.is_away.store(true, Ordering::Relaxed);
+            for Letter { receipt, record, .. } in failed.into_iter().flatten() {
+                context.collection.keep(receipt, record);
+            }
+            return;
+        }
         tokio::select! {
             biased;
-            () = sleep(backoff.next_interval()) => {}
-            () = letting_go(context) => return release(context, letters),
+            () = sleep(pause) => {}
+            () = letting_go(context) => return release(context, failed.into_iter().flatten()),
         }
+        lots = failed;
     }
 }
 
-/// Ends what was sent or refused. What failed stays in `letters`, and why is returned.
+fn halves(mut lot: Vec<Letter>) -> impl Iterator<Item = Vec<Letter>> {
+    let second = lot.split_off(lot.len().div_ceil(2));
+    [lot, second].into_iter().filter(|half| !half.is_empty())
+}
+
+/// Ends what was sent or refused. Returns what failed, and says why.
 fn answered(
     context: &SendContext,
-    letters: &mut Vec<Letter>,
+    lot: Vec<Letter>,
     outcomes: Vec<SendOutcome>,
-) -> Option<String> {
-    let mut cause = None;
+    cause: &mut Option<String>,
+) -> Option<Vec<Letter>> {
+    let mut failed = Vec::new();
     let mut outcomes = outcomes.into_iter();
-    for letter in std::mem::take(letters) {
+    for letter in lot {
         match outcomes.next() {
             Some(SendOutcome::Sent { .. }) => {
+                context.is_away.store(false, Ordering::Relaxed);
                 let ending = Ending::DeadLettered(letter.record.reason);
                 context.settle.delete(letter.receipt, ending);
             }
@@ -214,15 +254,12 @@ fn answered(
             Some(SendOutcome::Refused(_)) => context.collection.keep(letter.receipt, letter.record),
             Some(SendOutcome::Failed(text)) => {
                 cause.get_or_insert(text);
-                letters.push(letter);
+                failed.push(letter);
             }
-            None => {
-                cause.get_or_insert_with(|| "no answer for the entry".to_owned());
-                letters.push(letter);
-            }
+            None => failed.push(letter),
         }
     }
-    cause
+    (!failed.is_empty()).then_some(failed)
 }
 
 /// They go back to the queue that they came from, at once.

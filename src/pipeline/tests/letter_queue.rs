@@ -21,6 +21,9 @@ enum Answers {
     Failed,
     /// The call fails as a whole.
     Away,
+    /// It does where it has this message, and is answered otherwise.
+    AwayFor(&'static str),
+    /// The call is given up.
     Never,
 }
 
@@ -67,10 +70,19 @@ impl Sends for FakeLetters {
                 Answers::Failed => SendOutcome::Failed(text()),
                 _ => SendOutcome::Sent { message_id: "sent".to_owned() },
             };
-            match answers {
-                Answers::Away => Err(QueueFault { kind: QueueFaultKind::Missing, text: text() }),
-                Answers::Never => std::future::pending().await,
-                _ => Ok(messages.iter().map(|_| one()).collect()),
+            let id = |id: &str| format!(r#""message_id":"{id}""#);
+            let is_away = match answers {
+                Answers::AwayFor(one) => messages.iter().any(|other| other.body.contains(&id(one))),
+                Answers::Never => {
+                    sleep(Duration::from_secs(10)).await;
+                    true
+                }
+                other => matches!(other, Answers::Away),
+            };
+            if is_away {
+                Err(QueueFault { kind: QueueFaultKind::Unavailable, text: text() })
+            } else {
+                Ok(messages.iter().map(|_| one()).collect())
             }
         }
         .boxed()
@@ -121,41 +133,63 @@ async fn what_it_does_not_take_goes_to_the_collection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_it_is_away_what_is_refused_stays_hidden_and_others_are_written() {
-    for answers in [Answers::Away, Answers::Failed] {
+async fn while_it_is_away_it_is_tried_for_the_retry_budget_and_then_the_collection_is_there() {
+    for answers in [Answers::Away, Answers::Failed, Answers::Never] {
         let letters = FakeLetters::new(answers);
         let world = start(bad(5), &letters);
-        sleep(VISIBILITY_TIMEOUT * 20).await;
-        assert_eq!(world.store.documents("events").len(), 1);
-        let remaining = world.queue.remaining();
-        assert_eq!(remaining.len(), 5, "nothing is lost");
-        assert!(remaining.iter().all(|(_, receives)| *receives == 1), "{remaining:?}");
-        let calls = letters.calls();
-        assert!(calls > 1, "it is asked again");
-        assert!(calls < 200, "and not without pause: {calls} calls");
-        letters.answer(Answers::Sent);
+        world.until(|world| world.store.documents("events").len() == 1).await;
+        assert!(world.store.documents("dead_letters").is_empty(), "not before its time");
         world.until(|world| world.queue.remaining().is_empty()).await;
+        assert_eq!(world.store.documents("dead_letters").len(), 5);
+        let calls = letters.calls();
+        assert!((2..100).contains(&calls), "{calls} calls with {answers:?}");
+        // From then on once for each call, until it takes one.
+        world.queue.send("bad5", "{not json");
+        world.until(|world| world.queue.remaining().is_empty()).await;
+        assert_eq!((letters.calls(), world.store.documents("dead_letters").len()), (calls + 1, 6));
+        letters.answer(Answers::Sent);
+        world.queue.send("bad6", "{not json");
+        world.until(|world| world.queue.remaining().is_empty()).await;
+        assert_eq!(world.store.documents("dead_letters").len(), 6);
         let counts = world.end().await;
-        assert_eq!(counts.dead_lettered.get(&Reason::BadJson), Some(&5));
-        assert!(counts.dead_letter_sends_failed_total >= 5);
+        assert_eq!(counts.dead_lettered.get(&Reason::BadJson), Some(&7));
+        assert_eq!(counts.redelivered_total, 0);
+        assert!(counts.dead_letter_sends_failed_total >= 6);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_sent_when_the_worker_lets_go_goes_back() {
+async fn one_that_spoils_its_call_does_not_keep_its_neighbours_out() {
+    let letters = FakeLetters::new(Answers::AwayFor("bad3"));
+    let world = start(bad(10), &letters);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("dead_letters").len(), 1);
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_queue_that_is_away() {
     for answers in [Answers::Away, Answers::Never] {
         let letters = FakeLetters::new(answers);
         // More than the calls that may be in progress: some have not been tried.
         let world = start(bad(80), &letters);
         world.until(|_| letters.calls() >= 4).await;
-        world.until(|world| world.store.documents("events").len() == 1).await;
-        world.stop.drain();
-        sleep(VISIBILITY_TIMEOUT).await;
-        assert!(!world.running.is_finished(), "they are still tried");
-        let queue = Arc::clone(&world.queue);
-        world.stop.let_go();
+        let store = Arc::clone(&world.store);
         let counts = world.end().await;
-        assert_eq!((counts.released_total, queue.remaining().len()), (80, 80));
-        assert!(counts.dead_lettered.is_empty());
+        assert_eq!((store.documents("dead_letters").len(), counts.redelivered_total), (80, 0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_nowhere_when_the_worker_lets_go_goes_back() {
+    let letters = FakeLetters::new(Answers::Never);
+    let world = start(bad(80), &letters);
+    world.until(|_| letters.calls() >= 4).await;
+    world.until(|world| world.store.documents("events").len() == 1).await;
+    world.stop.drain();
+    let queue = Arc::clone(&world.queue);
+    world.stop.let_go();
+    let counts = world.end().await;
+    assert_eq!((counts.released_total, queue.remaining().len()), (80, 80));
+    assert!(counts.dead_lettered.is_empty());
 }

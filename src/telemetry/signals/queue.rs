@@ -159,12 +159,14 @@ impl Signal for SettleFailed<'_> {
     }
 }
 
-/// Dead letters could not be sent to their queue: their messages stay hidden, and they are tried again.
+/// Dead letters could not be sent to their queue.
 pub struct LettersNotSent<'a> {
     /// The name of that queue.
     pub to: &'a str,
     pub messages: usize,
     pub cause: &'a str,
+    /// Whether they go to the collection. Otherwise they are tried again.
+    pub is_over: bool,
 }
 
 impl Signal for LettersNotSent<'_> {
@@ -177,8 +179,17 @@ impl Signal for LettersNotSent<'_> {
     }
 
     fn log(&self) {
-        let Self { to, messages, cause } = self;
-        tracing::warn!(to, messages, cause, "dead letters not sent, trying again");
+        let Self { to, messages, cause, is_over } = self;
+        if *is_over {
+            tracing::error!(
+                to,
+                messages,
+                cause,
+                "dead letters not sent: they go to the collection"
+            );
+        } else {
+            tracing::warn!(to, messages, cause, "dead letters not sent, trying again");
+        }
     }
 }
 
