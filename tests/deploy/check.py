@@ -74,31 +74,63 @@ def function(loader, suffix, node):
 Template.add_multi_constructor("!", function)
 
 
-def statements(document, has_key):
-    """The statements of a policy, with or without what a key needs."""
+def statements(document, conditions):
+    """The statements of a policy where these conditions of the template hold."""
     for statement in document["Statement"]:
         if "If" in statement:
-            statement = statement["If"][1] if has_key else None
+            statement = statement["If"][1] if statement["If"][0] in conditions else None
         if statement:
             yield statement["Sid"], sorted(statement["Action"]), bool(statement.get("Condition"))
 
 
+def rejected_queue(stack):
+    """The queue for dead letters: off unless asked for, kept like the others, and with all of it under the one condition."""
+    template = stack["Resources"]
+    queue, dead = template["Rejected"], template["DeadLetterQueue"]
+    expect(stack["Parameters"]["RejectedQueue"]["Default"] == "no", "queue.yaml: the queue for dead letters is made unasked")
+    for key in ("DeletionPolicy", "UpdateReplacePolicy"):
+        expect(queue[key] == dead[key], f"queue.yaml: {key} of Rejected is {queue[key]}")
+    for key in ("MessageRetentionPeriod", "SqsManagedSseEnabled", "KmsMasterKeyId"):
+        expect(queue["Properties"][key] == dead["Properties"][key], f"queue.yaml: {key} of Rejected is {queue['Properties'][key]}")
+    expect(queue["Properties"]["MaximumMessageSize"] == 2**20, "queue.yaml: Rejected takes less than SQS can")
+    expect(queue["Properties"]["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}, "queue.yaml: messages can be moved to Rejected")
+    expect(queue["Properties"]["QueueName"] not in (dead["Properties"]["QueueName"], "Ref:QueueName"), "queue.yaml: Rejected is another queue's name")
+    # The longest name that the parameter takes, with what is put behind it: SQS takes 80.
+    longest = int(re.search(r"\{1,(\d+)\}", stack["Parameters"]["QueueName"]["AllowedPattern"])[1])
+    for name in (found["Properties"]["QueueName"] for found in template.values() if found["Type"] == "AWS::SQS::Queue"):
+        length = len(name.removeprefix("Sub:").removeprefix("Ref:").replace("${QueueName}", "").replace("QueueName", "")) + longest
+        expect(length <= 80, f"queue.yaml: {name} can be {length} characters long")
+    expect("HasRejected" in json.dumps(template["OnlyByTls"]["Properties"]["Queues"]), "queue.yaml: Rejected can be used without TLS")
+    for kind in ("Resources", "Outputs"):
+        for name, item in stack[kind].items():
+            if name.startswith("Rejected"):
+                expect(item.get("Condition") == "HasRejected", f"queue.yaml: {name} is there without HasRejected")
+
+
 def policies():
     lint(sys.executable, BIN / "cfn-lint", AWS / "queue.yaml")
-    template = yaml.load((AWS / "queue.yaml").read_text(), Template)["Resources"]
+    stack = yaml.load((AWS / "queue.yaml").read_text(), Template)
+    template = stack["Resources"]
     files = {path.stem: json.loads(path.read_text()) for path in (AWS / "policies").glob("*.json")}
-    alike = {"ConsumerPolicy": ["consumer", "consumer-kms"], "ProducerPolicy": ["producer", "producer-kms"], "ScalerPolicy": ["scaler"]}
-    alike["OperatorPolicy"] = ["operator", "producer-kms"]
-    expect(set(files) == {name for names in alike.values() for name in names}, f"policies without a place in the template: {sorted(files)}")
+    # Each file with the condition under which the template has it too.
+    always, key, rejected, both = None, "HasKey", "HasRejected", "HasRejectedAndKey"
+    alike = {
+        "ConsumerPolicy": [("consumer", always), ("consumer-kms", key), ("consumer-rejected", rejected), ("producer-kms", both)],
+        "ProducerPolicy": [("producer", always), ("producer-kms", key)],
+        "ScalerPolicy": [("scaler", always)],
+        "OperatorPolicy": [("operator", always), ("producer-kms", key), ("operator-rejected", rejected)],
+    }
+    expect(set(files) == {name for names in alike.values() for name, _ in names}, f"policies without a place in the template: {sorted(files)}")
     for resource, names in alike.items():
         document = template[resource]["Properties"]["PolicyDocument"]
-        for has_key in (False, True):
-            used = [name for name in names if has_key or not name.endswith("-kms")]
-            ours = sorted(entry for name in used for entry in statements(files[name], False))
-            expect(sorted(statements(document, has_key)) == ours, f"{resource} of the template is not {' and '.join(used)}")
+        for conditions in ({always}, {always, key}, {always, rejected}, {always, key, rejected, both}):
+            used = [name for name, condition in names if condition in conditions]
+            ours = sorted(entry for name in used for entry in statements(files[name], set()))
+            expect(sorted(statements(document, conditions)) == ours, f"{resource} of the template is not {' and '.join(used)}")
     for name, document in files.items():
         for statement in document["Statement"]:
             expect(statement["Effect"] == "Allow" and "*" not in json.dumps(statement), f"{name}: more than one queue or key")
+    rejected_queue(stack)
 
     # What the worker calls, by its own list; sending is the producer's, and who uses a dead-letter queue asks an operator.
     code = set(re.findall(r'"(sqs:\w+)"', (ROOT / "src/queue/sqs/calls.rs").read_text()))
@@ -107,6 +139,13 @@ def policies():
     expect(consumer == code - others and others <= code, f"the worker calls {code}, and may {consumer}")
     operator = {action for statement in files["operator"]["Statement"] for action in statement["Action"]}
     expect(code <= operator, f"an operator's commands call {code}, and may {operator}")
+    # And of the queue that keeps dead letters: it is written by the worker, and read and emptied by an operator.
+    for name, called in (
+        ("consumer-rejected", {"sqs:SendMessage", "sqs:GetQueueAttributes"}),
+        ("operator-rejected", {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}),
+    ):
+        allowed = {action for statement in files[name]["Statement"] for action in statement["Action"]}
+        expect(allowed == called and called <= code, f"{name} allows {allowed}, called is {called} of {code}")
     page = (AWS / "README.md").read_text()
     for name, document in files.items():
         for action in (action for statement in document["Statement"] for action in statement["Action"]):

@@ -115,6 +115,9 @@ labels:
 {{- if or (hasKey ($config.db | default dict) "mongo_uri") (hasKey ($config.db | default dict) "mongo_uri_file") -}}
 {{- fail "config.db.mongo_uri: a ConfigMap is no place for a password: put the connection string into a Secret, and name that in mongo.existingSecret" -}}
 {{- end -}}
+{{- if eq (dig "dead_letters" "queue" "" $config | default "" | trim) (trim $config.queue.url) -}}
+{{- fail "config.dead_letters.queue: must be another queue than config.queue.url: records of dead letters would be received as messages" -}}
+{{- end -}}
 {{- if hasKey ($config.admin | default dict) "listen" -}}
 {{- fail "config.admin.listen: set admin.host and admin.port, which the Service follows too" -}}
 {{- end -}}
