@@ -85,8 +85,8 @@ macro_rules! each_counter {
             /// Rejected messages that stayed in the queue, because those that waited for their dead
             /// letters held half of the in-flight limits.
             rejected_left_total: Counter => Metrics;
-            /// Dead letters that could not be sent to their queue, at each try.
-            dead_letter_sends_failed_total: Counter => Metrics;
+            /// Dead letters that could not be sent to their queue within `retry.budget`, and went to the collection.
+            dead_letters_not_sent_total: Counter => Metrics;
             /// Groups of dead letters of which nobody asked whether they are new, because too many others waited to
             /// be asked about.
             dead_letter_groups_unasked_total: Counter => Metrics;

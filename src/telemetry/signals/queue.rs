@@ -171,7 +171,9 @@ pub struct LettersNotSent<'a> {
 
 impl Signal for LettersNotSent<'_> {
     fn count(&self, counters: &Counters) {
-        counters.dead_letter_sends_failed_total.add(self.messages);
+        if self.is_over {
+            counters.dead_letters_not_sent_total.add(self.messages);
+        }
     }
 
     fn remember(&self, recent: &Recent) {

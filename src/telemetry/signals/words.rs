@@ -55,7 +55,7 @@ fn trouble(counts: &Counts) -> Option<String> {
         (counts.gate_closed_total, "times the gate closed"),
         (counts.floods_total, "floods of rejected messages"),
         (counts.rejected_left_total, "rejected messages left in the queue"),
-        (counts.dead_letter_sends_failed_total, "dead letters not sent at once"),
+        (counts.dead_letters_not_sent_total, "dead letters not sent to their queue"),
         (counts.extends_failed_total, "extensions failed"),
         (counts.deletes_failed_total, "deletes failed"),
         (counts.deletes_abandoned_total, "deletes given up"),
