@@ -17,6 +17,7 @@ mod alike;
 mod collection;
 mod glimpse;
 pub mod group;
+mod home;
 mod identity;
 pub mod new_groups;
 mod original;
@@ -38,15 +39,11 @@ use new_groups::NewGroups;
 pub use again::{again, identify, rename};
 pub use collection::{DeadLettersConfig, collection, samples};
 pub use glimpse::Glimpse;
+pub use home::Home;
 pub use original::message_of;
 pub use queue::{LetterQueue, QueueHome, SendContext, run as send_letters};
 pub use read::read;
 pub use record::{Record, SCHEMA_VERSION};
-
-/// Where dead letters are kept. It settles the message once the record is durable there.
-pub trait Home: Send + Sync {
-    fn keep(&self, receipt: Receipt, record: Record);
-}
 
 /// Looks into a message that is refused.
 pub trait Glimpses: Send + Sync {

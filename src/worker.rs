@@ -125,7 +125,7 @@ impl Worker {
         signals.counters().dead_lettered_total.show(config.routes.keys().map(String::as_str));
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
-        let view_facts = view_facts(&config, &queue_traits, database.name(), settings);
+        let view_facts = beside::view_facts(&config, &queue_traits, database.name(), settings);
         let letters = DatabaseLetters::new(&manager, &view_facts.dead_letters);
         let store = MongoStore::new(
             database,
@@ -302,23 +302,6 @@ pub fn shares_for(config: &Config, facts: &QueueFacts) -> anyhow::Result<Shares>
         );
     };
     Ok(shares)
-}
-
-fn view_facts(
-    config: &Config,
-    queue_traits: &QueueTraits,
-    database: &str,
-    settings: Vec<[String; 3]>,
-) -> admin::Facts {
-    admin::Facts {
-        queue_arn: queue_traits.arn.to_string(),
-        visibility_timeout: queue_traits.visibility_timeout,
-        database: database.to_owned(),
-        dead_letters: config.dead_letter_collection().name,
-        show_bodies: config.admin.show_bodies,
-        routes: config.routes.keys().cloned().collect(),
-        settings,
-    }
 }
 
 fn queue_traits(config: &Config, facts: &QueueFacts) -> anyhow::Result<QueueTraits> {

@@ -26,7 +26,8 @@ use crate::settle::Settle;
 use crate::telemetry::signals::LettersNotSent;
 use crate::telemetry::spans;
 
-use super::{Home, Record};
+use super::home::Home;
+use super::record::Record;
 
 /// Sends in progress. A call takes ten at most, so that a flood needs several.
 const CALLS_MAX: usize = 4;

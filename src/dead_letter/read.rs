@@ -3,9 +3,10 @@
 use bson::{Bson, Document};
 
 use super::again::origin_of;
+use super::collection::samples;
+use super::identity;
 use super::original::message_of;
 use super::record::SCHEMA_VERSION;
-use super::{identity, samples};
 
 /// Reads a record as it was sent. Whoever may send to that queue could send anything: only what a worker
 /// made is taken, and its `_id` must be the one of the message that it holds.

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::time::{Instant, sleep};
 
-use crate::admin::Health;
+use crate::admin::{self, Health};
+use crate::config::Config;
 use crate::gauges::QueueMessages;
 use crate::mongo_manager::MongoManager;
+use crate::queue::QueueTraits;
 use crate::queue::sqs::{Operation, QueueFacts, SqsQueue};
 use crate::stop::Stop;
 use crate::telemetry::metrics::{Connections, Sources};
@@ -119,5 +121,23 @@ pub(super) async fn tell_systemd(health: Health, stop: Stop) {
         if health.stuck().is_empty() {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);
         }
+    }
+}
+
+/// What the status page says of the worker, once and for all.
+pub(super) fn view_facts(
+    config: &Config,
+    queue_traits: &QueueTraits,
+    database: &str,
+    settings: Vec<[String; 3]>,
+) -> admin::Facts {
+    admin::Facts {
+        queue_arn: queue_traits.arn.to_string(),
+        visibility_timeout: queue_traits.visibility_timeout,
+        database: database.to_owned(),
+        dead_letters: config.dead_letter_collection().name,
+        show_bodies: config.admin.show_bodies,
+        routes: config.routes.keys().cloned().collect(),
+        settings,
     }
 }

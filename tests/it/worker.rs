@@ -10,6 +10,7 @@ mod dry_run;
 mod extended_json;
 mod index_watch;
 mod interruptions;
+mod letter_queue;
 mod newest;
 mod producers;
 mod redrive;

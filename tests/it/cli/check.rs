@@ -62,6 +62,26 @@ async fn all_is_looked_at_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn a_queue_of_dead_letters_is_looked_at_too() {
+    const CHECK: &str = "dead-letter queue";
+    let here = Surroundings::start().await;
+    for (retention, expected) in
+        [("1209600", vec!["ok", "note"]), ("86400", vec!["ok", "note", "warn"])]
+    {
+        let url = here.sqs.create_queue(&json!({ "MessageRetentionPeriod": retention })).await;
+        let ran = here.run(&["check", "--set", &format!("dead_letters.queue={url}")]).await;
+        assert_eq!((ran.status, statuses(&ran, CHECK)), (0, to_texts(&expected)), "{}", ran.stdout);
+    }
+    let absent = format!("dead_letters.queue={}-absent", here.queue_url);
+    let ran = here.run(&["check", "--set", &absent]).await;
+    assert_eq!((ran.status, statuses(&ran, CHECK)), (1, to_texts(&["fail"])), "{}", ran.stdout);
+}
+
+fn to_texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[tokio::test]
 async fn a_pool_that_is_smaller_than_what_the_lanes_may_use_is_noted() {
     const CHECK: &str = "database connection";
     let here = Surroundings::start().await;

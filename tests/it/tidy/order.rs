@@ -55,10 +55,12 @@ const LAYERS: &[Layer] = &[
         siblings: Siblings::Free,
         modules: &[
             "message",
+            "queue/outgoing",
             "store",
             "store/collection",
             "version",
             "bson",
+            "extended_json",
             "flow",
             "held",
             "gauges",
