@@ -19,7 +19,8 @@ pub(super) struct Prepare<'a> {
     config: &'a Config,
     trial: Trial<'a>,
     edit: Option<Edit>,
-    new_id: bool,
+    /// Takes the id out, where letters are to have another one.
+    without_id: Option<Edit>,
     direct: bool,
     target: Target,
 }
@@ -27,7 +28,8 @@ pub(super) struct Prepare<'a> {
 impl<'a> Prepare<'a> {
     pub(super) fn new(config: &'a Config, edit: Option<Edit>, new_id: bool, direct: bool) -> Self {
         let trial = Trial::new(config, shares::growth(config, MESSAGE_BYTES_MAX), check_write);
-        Self { config, trial, edit, new_id, direct, target: Target::default() }
+        let without_id = new_id.then(|| Edit::new("del(.id)").expect("a program of jq"));
+        Self { config, trial, edit, without_id, direct, target: Target::default() }
     }
 
     /// What is known of the queue that they go to.
@@ -81,24 +83,23 @@ impl<'a> Prepare<'a> {
         let mut message = again(record).ok_or_else(no_message)?;
         // It is sent now: by this an update is past the TTL of its collection, or ahead of its time.
         (message.sent_ms, message.receive_count) = (Timestamp::now().as_millisecond(), 1);
-        let before = self.id(&message);
+        let is_conflict = text(record, "reason") == Reason::IdConflict.code();
+        let before = if is_conflict { self.id(&message) } else { None };
         if let Some(edit) = &self.edit {
             message = edited(edit, &message, self.config)?;
         }
-        if text(record, "reason") != Reason::IdConflict.code() {
+        if !is_conflict {
             return Ok(message);
         }
-        if self.new_id {
-            let without =
-                Edit::new("del(.id)").map_err(|error| (Why::NotEdited, error.to_string()))?;
-            message = edited(&without, &message, self.config)?;
+        if let Some(without_id) = &self.without_id {
+            message = edited(without_id, &message, self.config)?;
             rename(&mut message, record);
         }
         // An edit may have given it another one too.
         if before.is_none() || before != self.id(&message) {
             return Ok(message);
         }
-        let text = if self.new_id {
+        let text = if self.without_id.is_some() {
             "its envelope gives it its id, which cannot be changed here: let the producer send it again, or purge it"
         } else {
             "another message was written under its id: --new-id makes it one of its own"
