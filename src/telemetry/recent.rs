@@ -34,8 +34,6 @@ pub struct Story {
     pub indexes_missing: BTreeMap<(String, String), IndexStory>,
     pub errors: VecDeque<ErrorStory>,
     pub dead_letters: VecDeque<DeadLetterStory>,
-    /// Groups of dead letters that were new.
-    pub groups_new: VecDeque<GroupStory>,
 }
 
 /// Something that is wrong and goes on.
@@ -80,17 +78,6 @@ pub struct DeadLetterStory {
     /// How many of the same route, reason and text there were, one after the other or between
     /// others that are kept.
     pub times: u64,
-}
-
-/// A group of dead letters that was new.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupStory {
-    pub at: Timestamp,
-    /// Its id, which names it to `longshore dead-letters`.
-    pub group: String,
-    pub reason: &'static str,
-    /// Where in the body, with `[]` for any item. It has names that a sender gave.
-    pub place: Option<String>,
 }
 
 impl Recent {
@@ -140,13 +127,6 @@ impl Recent {
             &mut story.dead_letters,
             DeadLetterStory { at: Timestamp::now(), message_id, route, reason, text, body, times },
         );
-    }
-
-    pub(super) fn group_new(&self, group: &str, reason: &'static str, place: Option<&str>) {
-        let (group, place) = (group.to_owned(), place.map(|place| cut(place).to_owned()));
-        let mut story = self.lock();
-        story.groups_new.retain(|other| other.group != group);
-        keep(&mut story.groups_new, GroupStory { at: Timestamp::now(), group, reason, place });
     }
 
     pub(super) fn receives_fail(&self, text: &str) {
@@ -275,20 +255,6 @@ mod tests {
             .map(|letter| (letter.reason, letter.times, letter.message_id.as_str()))
             .collect();
         assert_eq!(seen, [("unknown_type", 30, "m-29"), ("bad_key", 1, "m-0")]);
-    }
-
-    #[test]
-    fn the_last_new_groups_are_kept_each_once() {
-        let recent = Recent::default();
-        recent.group_new("0a", "bad_time", Some("items[].at"));
-        for number in 0..KEPT {
-            recent.group_new(&format!("1{number}"), "bad_json", None);
-        }
-        recent.group_new("0a", "bad_time", Some("items[].at"));
-        recent.group_new("19", "bad_json", None);
-        let story = recent.story().groups_new;
-        let groups: Vec<_> = story.iter().map(|story| story.group.as_str()).collect();
-        assert_eq!(groups, ["19", "0a", "18", "17", "16", "15", "14", "13", "12", "11"]);
     }
 
     #[test]

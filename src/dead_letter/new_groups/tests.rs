@@ -116,8 +116,7 @@ async fn the_first_letter_of_a_group_makes_it_new_and_no_other_does() {
     assert_eq!(worker.told().await, [group("event")]);
     worker.rejects(50, "cache");
     assert_eq!(worker.told().await, [group("event"), group("cache")]);
-    let story = worker.signals.recent().story().groups_new;
-    assert_eq!((story.len(), story[0].place.as_deref()), (2, Some("at")));
+    assert_eq!(worker.signals.gauges().new_groups().len(), 2);
     assert_eq!(letters.asked.load(Ordering::Relaxed), 2, "once for each group");
     // A worker that has met none of them.
     let restarted = Worker::on(&letters);
@@ -188,8 +187,7 @@ async fn a_group_whose_letters_were_purged_is_new_when_it_comes_again() {
     worker.rejects(3, "event");
     assert_eq!(worker.told().await, [group("event")], "one series");
     assert_eq!(letters.asked.load(Ordering::Relaxed), 2);
-    let letters = worker.signals.recent().story().groups_new;
-    assert_eq!(letters.len(), 1);
+    assert_eq!(worker.signals.gauges().new_groups().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,10 +19,6 @@ pub struct GroupNew<'a> {
 }
 
 impl Signal for GroupNew<'_> {
-    fn remember(&self, recent: &Recent) {
-        recent.group_new(self.group, self.reason.code(), self.place);
-    }
-
     fn kind(&self) -> Option<Kind<'_>> {
         let tell: fn(Kind<'_>, u64) = |kind, more| {
             tracing::warn!(reason = kind.code, more, "new groups of dead letters");
