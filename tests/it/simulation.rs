@@ -32,6 +32,8 @@ use std::ops::Range;
 
 use self::fault::Fault;
 use self::many::Sum;
+/// Held against a real server.
+pub use self::store::letters;
 
 /// Seeds of `make test`.
 const FIRST_SEEDS: Range<u64> = 0..200;

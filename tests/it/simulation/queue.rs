@@ -294,7 +294,7 @@ impl Queue {
             sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
             receive_count: slot.receive_count,
             fifo,
-            sender: Some(sender(number, &slot.sent).into()),
+            sender: Some(slot.sent.sender(number).into()),
             trace_header: None,
         }
     }
@@ -330,14 +330,6 @@ fn fifo_candidates(state: &State) -> Vec<usize> {
         .filter(|(_, slot)| !busy.contains(slot.sent.group.as_str()))
         .map(|(number, _)| number)
         .collect()
-}
-
-/// Two producers who take turns, and whoever puts messages back.
-fn sender(number: usize, sent: &Sent) -> String {
-    match sent.put_back_of {
-        Some(_) => "operator".to_owned(),
-        None => format!("producer {}", number % 2),
-    }
 }
 
 fn handle(number: usize, version: u32) -> String {

@@ -7,7 +7,7 @@
 
 mod applied;
 pub mod client;
-mod letters;
+pub mod letters;
 mod mended;
 mod others;
 mod rules;

@@ -82,6 +82,14 @@ impl Sent {
         attributes
     }
 
+    /// Whose the `number`th message of its queue is: of one of two who take turns, or of whoever puts messages back.
+    pub fn sender(&self, number: usize) -> String {
+        match self.put_back_of {
+            Some(_) => "operator".to_owned(),
+            None => format!("producer {}", number % 2),
+        }
+    }
+
     /// The same, put back now with the attributes that were made of its dead letter. It means what it meant.
     pub fn again(&self, number: usize, attributes: Vec<(String, Attribute)>, at_ms: u64) -> Self {
         Self { attributes, at_ms, put_back_of: Some(number), ..self.clone() }

@@ -1,5 +1,5 @@
 //! Dead letters that join, and what whoever puts them back does to them: what `store/mongo/letter.rs` has the
-//! server do. `tests/it/store/letters` holds both to the same records.
+//! server do. `tests/it/store/letters/simulated.rs` holds both to the same records.
 
 use mongodb::bson::{Bson, doc};
 
@@ -33,7 +33,8 @@ pub fn joined(stored: &[u8], again: &[u8]) -> Option<Document> {
     (joined != stored).then(|| document(&joined))
 }
 
-fn join(stored: &Record, again: &Record) -> Record {
+/// The same, as records.
+pub fn join(stored: &Record, again: &Record) -> Record {
     let mut joined = stored.clone();
     let at = |record: &Record, name| *record.get_datetime(name).expect("a date");
     let id = again.get("message_id").expect("an id").clone();
@@ -68,13 +69,12 @@ fn join(stored: &Record, again: &Record) -> Record {
     joined
 }
 
-/// The record after it was marked: a message with this id was sent when it was put back, and if that was refused
-/// already, it stands.
-fn marked(stored: &Record, message_id: &str) -> Record {
+/// The record after it was marked as put back. If the message that was sent was refused already, it stands.
+pub fn marked(stored: &Record, replay: &Record) -> Record {
     let mut marked = stored.clone();
-    let id = Bson::from(message_id);
-    let stands = stored.get_array("message_ids").expect("a list").contains(&id);
-    push(&mut marked, "replays", doc! { "message_id": id }.into());
+    let id = replay.get("message_id").unwrap_or(&Bson::Null);
+    let stands = stored.get_array("message_ids").expect("a list").contains(id);
+    push(&mut marked, "replays", replay.clone().into());
     marked.insert("stands", stands);
     marked
 }
@@ -87,23 +87,25 @@ fn push(record: &mut Record, name: &str, value: Bson) {
 }
 
 impl Store {
-    /// The dead letters that are durable, by their names.
-    pub fn durable_letters(&self) -> Vec<(Name, Record)> {
-        let is_letter = |name: &&Name| name.0 == DEAD_LETTERS;
-        let names: Vec<_> = self.lock().documents.keys().filter(is_letter).cloned().collect();
-        let letter = |name: Name| match self.durable(&name)? {
-            Document::Inserted { document, .. } => Some((name, read(&document))),
+    /// The dead letters by their names, durable or not yet: so they are read to be put back.
+    pub fn letters(&self) -> Vec<(Name, Record)> {
+        let state = self.lock();
+        let letter = |(name, document): (&Name, &Document)| match document {
+            Document::Inserted { document, .. } if name.0 == DEAD_LETTERS => {
+                Some((name.clone(), read(document)))
+            }
             _ => None,
         };
-        names.into_iter().filter_map(letter).collect()
+        state.documents.iter().filter_map(letter).collect()
     }
 
-    /// Marks a dead letter as put back. The majority takes it, and with it what was written to the letter before.
+    /// Marks a dead letter as put back, if it is still there. The majority takes it, and with it what was written to the
+    /// letter before.
     pub fn they_mark(&self, name: &Name, message_id: &str) {
         let Some(Document::Inserted { document: stored, .. }) = self.they_take(name) else {
             return;
         };
-        let marked = document(&marked(&read(&stored), message_id));
+        let marked = document(&marked(&read(&stored), &doc! { "message_id": message_id }));
         self.lock().documents.insert(name.clone(), marked);
     }
 }

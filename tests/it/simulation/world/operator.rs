@@ -1,6 +1,7 @@
 //! Somebody who puts dead letters back while workers run, as `longshore dead-letters replay` does: with the attributes
-//! that the product makes of a record. The command may be killed after it sent a message and before it marked the
-//! letter, which then stands and is put back once more. Now and then what refused the message is mended before.
+//! that the product makes of a record, and out of records that a stepdown may still take back. The letter is marked after that: the message may be refused before the mark comes.
+//! The command may also be killed in between, so that the letter stands and is put back once more. Now and then what
+//! refused the message is mended before.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +28,9 @@ const PUTS_BACK: f64 = 0.3;
 const MARKS: f64 = 0.6;
 const MENDS: f64 = 0.5;
 
+/// How long the mark takes at most: time enough for a worker to refuse the message before.
+const MARKED_WITHIN_MS: u64 = 3_000;
+
 impl World {
     pub async fn operator(self: Arc<Self>, seed: u64) {
         let plan = &self.conditions.plan;
@@ -41,16 +45,17 @@ impl World {
         let (mut mended, mut put_back) = (BTreeSet::new(), 0);
         while put_back < PUT_BACK_MAX {
             sleep(dice.between_ms(1_000, 20_000)).await;
-            if self.conditions.is_calm() {
-                return;
-            }
-            for (name, record) in self.store.durable_letters() {
+            for (name, record) in self.store.letters() {
+                if self.conditions.is_calm() {
+                    return;
+                }
                 if !record.get_bool("stands").expect("a boolean") || !dice.chance(PUTS_BACK) {
                     continue;
                 }
                 put_back += 1;
                 let sent = self.put_back(&record, &mut mended, dice.chance(MENDS));
                 if dice.chance(MARKS) {
+                    sleep(dice.between_ms(0, MARKED_WITHIN_MS)).await;
                     self.store.they_mark(&name, &message_id(sent));
                 } else {
                     self.conditions.history.saw(Fault::PutBackUnmarked);
