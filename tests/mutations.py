@@ -195,6 +195,12 @@ MUTATIONS = [
         "record.text(\"body\", message.body.trim_end_matches('}'));",
     ),
     (
+        "put a dead letter back without the identity that it has",
+        "src/dead_letter/again.rs",
+        "    identify(&mut message, &origin);\n    Some(message)",
+        "    let _ = origin;\n    Some(message)",
+    ),
+    (
         "delete by full tens only",
         "src/settle/lots.rs",
         "self.since.map(|since| since + self.linger)",

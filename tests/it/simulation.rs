@@ -19,6 +19,7 @@ mod dice;
 mod fault;
 mod history;
 mod judge;
+mod letter_queue;
 mod life;
 mod many;
 mod plan;
@@ -32,6 +33,8 @@ use std::ops::Range;
 
 use self::fault::Fault;
 use self::many::Sum;
+/// Held against a real server.
+pub use self::store::letters;
 
 /// Seeds of `make test`.
 const FIRST_SEEDS: Range<u64> = 0..200;

@@ -91,6 +91,10 @@ faults! {
     OthersMadeAnew = "another program makes a document anew",
     OthersRenamed = "another program changes the key of a document that we made",
     Expired = "a TTL index removes a document",
+    // Whoever puts dead letters back.
+    PutBack = "a dead letter is put back while workers run",
+    PutBackUnmarked = "a dead letter is put back, and its record does not say so",
+    Mended = "what refused an item is mended before its dead letter is put back",
     // The workers.
     KilledBeforeAct = "a worker dies after it asked and before the server acted",
     KilledAfterAct = "a worker dies after the server acted and before it heard so",

@@ -3,6 +3,7 @@
 //! carried it, and that stands where its producer meant it to.
 
 mod contents;
+mod letters;
 mod others;
 mod ruled;
 mod verdict;

@@ -294,8 +294,7 @@ impl Queue {
             sent_ms: EPOCH_MS + i64::try_from(slot.sent.at_ms).expect("minutes"),
             receive_count: slot.receive_count,
             fifo,
-            // Two who take turns.
-            sender: Some(format!("producer {}", number % 2).into()),
+            sender: Some(slot.sent.sender(number).into()),
             trace_header: None,
         }
     }

@@ -7,6 +7,8 @@
 
 mod applied;
 pub mod client;
+pub mod letters;
+mod mended;
 mod others;
 mod rules;
 mod tests;
@@ -54,6 +56,8 @@ struct State {
     term: u64,
     /// Good items that were doubted already.
     doubted: BTreeSet<Name>,
+    /// Contents that are taken whatever their marks say: somebody mended what refused them.
+    mended: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -277,7 +281,9 @@ impl State {
                 fields.iter().find_map(|field| mark_of(&field.2))
             }
         };
-        mark.filter(|_| !is_stale())
+        let is_mended =
+            || mended::content(write).is_some_and(|content| self.mended.contains(&content));
+        mark.filter(|_| !is_mended() && !is_stale())
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Sent {
     pub meaning: Meaning,
     /// What the store makes of it.
     pub mark: Option<Mark>,
+    /// The message out of whose dead letter somebody puts it back: with the attributes that it has here, and no others.
+    pub put_back_of: Option<usize>,
     /// By what another message could be taken for this one.
     named: Named,
     producer: usize,
@@ -59,6 +61,7 @@ impl Sent {
             at_ms,
             meaning,
             mark: None,
+            put_back_of: None,
             named: Named::Nothing,
             producer: 0,
         }
@@ -69,11 +72,27 @@ impl Sent {
     /// would make good what a reader loses at the first.
     pub fn attached(&self, number: usize) -> Vec<(String, Attribute)> {
         let mut attributes = self.attributes.clone();
+        if self.put_back_of.is_some() {
+            return attributes;
+        }
         if number.is_multiple_of(3) && self.body.len() < MESSAGE_BYTES_MAX / 2 {
             attributes.push(text_attribute("note", r#"1" is 2.54 cm }],{\#"#));
             attributes.sort_by(|a, b| a.0.cmp(&b.0));
         }
         attributes
+    }
+
+    /// Whose the `number`th message of its queue is: of one of two who take turns, or of whoever puts messages back.
+    pub fn sender(&self, number: usize) -> String {
+        match self.put_back_of {
+            Some(_) => "operator".to_owned(),
+            None => format!("producer {}", number % 2),
+        }
+    }
+
+    /// The same, put back now with the attributes that were made of its dead letter. It means what it meant.
+    pub fn again(&self, number: usize, attributes: Vec<(String, Attribute)>, at_ms: u64) -> Self {
+        Self { attributes, at_ms, put_back_of: Some(number), ..self.clone() }
     }
 
     /// What its documents are known by.

@@ -2,6 +2,7 @@
 
 mod again;
 mod lives;
+mod operator;
 mod others;
 
 use std::sync::Arc;
@@ -76,7 +77,7 @@ pub fn run(seed: u64, told: bool) -> Report {
         let conditions = Arc::new(Conditions::new(dice, History::new(told), plan));
         let world = Arc::new(World::new(Arc::clone(&conditions)));
         let lives = async {
-            let messages = world.live().await;
+            let messages = world.live(seed).await;
             if conditions.history.is_clean() {
                 world.again(seed).await;
             }
@@ -130,7 +131,7 @@ impl World {
     }
 
     /// Gives the number of messages.
-    async fn live(self: &Arc<Self>) -> usize {
+    async fn live(self: &Arc<Self>, seed: u64) -> usize {
         let plan = &self.conditions.plan;
         if plan.workers > 1 {
             self.conditions.history.saw(Fault::ManyWorkers);
@@ -138,6 +139,7 @@ impl World {
         let seats: Vec<_> =
             (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
         tokio::spawn(Arc::clone(self).others());
+        tokio::spawn(Arc::clone(self).operator(seed));
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
         if plan.small_first > 0 {

@@ -1,5 +1,7 @@
 //! Dead letters: what is refused again joins its first record.
 
+mod simulated;
+
 use longshore::dead_letter::{Glimpse, Record};
 use longshore::message::{Fifo, Origin, Place, QueueMessage, Rejection};
 use longshore::store::mongo::letter as statement;

@@ -68,6 +68,16 @@ pub fn letter_message_ids(document: &Document) -> Vec<String> {
     ids.iter().filter_map(|id| Some(id.as_str()?.to_owned())).collect()
 }
 
+/// Whether the letter stands, and the messages that were sent when it was put back.
+pub fn letter_replays(document: &Document) -> Option<(bool, Vec<String>)> {
+    let Document::Inserted { document, .. } = document else { return None };
+    let record = mongodb::bson::Document::from_reader(&document[..]).ok()?;
+    let replays =
+        record.get_array("replays").ok()?.iter().filter_map(|replay| replay.as_document());
+    let ids = replays.filter_map(|replay| Some(replay.get_str("message_id").ok()?.to_owned()));
+    Some((record.get_bool("stands").ok()?, ids.collect()))
+}
+
 /// The contents of `data` and of `extra`.
 pub fn whole_content(fields: &Fields) -> (Option<usize>, Option<usize>) {
     let bytes = document(fields);

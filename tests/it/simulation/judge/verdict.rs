@@ -5,20 +5,18 @@ use std::fmt;
 
 use crate::simulation::history::History;
 use crate::simulation::store::{Document, Name};
-use crate::simulation::traffic::{Meaning, Sent, Stamp, message_id};
+use crate::simulation::traffic::{Meaning, Sent, Stamp};
 
-use super::contents::{
-    content, date, event_content, letter_body, letter_message_ids, letter_reason, whole_content,
-};
+use super::contents::{content, date, event_content, whole_content};
 use super::others::Acts;
-use super::{DEAD_LETTERS, KEYED, named};
+use super::{KEYED, named};
 
 pub struct Verdict<'a> {
     pub(super) history: &'a History,
     pub(super) sent: &'a [Sent],
     pub(super) documents: &'a BTreeMap<Name, Document>,
     /// Reasons of the dead letters that must be there, by message.
-    letters_due: BTreeMap<usize, &'static str>,
+    pub(super) letters_due: BTreeMap<usize, &'static str>,
     /// Messages that may be rejected, or not: it depends on what was there before.
     pub(super) letters_allowed: BTreeSet<usize>,
 }
@@ -88,9 +86,13 @@ impl<'a> Verdict<'a> {
             }
             good.extend(winners);
         }
+        let mended = self.mended();
         for (number, sent) in self.sent.iter().enumerate() {
             let Meaning::Event { content, .. } = sent.meaning else { continue };
-            if sent.is_rejected() {
+            if sent.is_rejected() && mended.contains(&content) {
+                // It came before that or after.
+                self.letters_allowed.insert(number);
+            } else if sent.is_rejected() {
                 self.letters_due.insert(number, "store_rejected");
             } else if !good.contains(&content) {
                 self.letters_due.insert(number, "id_conflict");
@@ -222,39 +224,10 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    fn letters(&self) {
-        let mut due = self.letters_due.clone();
-        let by_id: BTreeMap<_, _> =
-            (0..self.sent.len()).map(|number| (message_id(number), number)).collect();
-        for ((_, id), document) in self.of(DEAD_LETTERS) {
-            let reason = letter_reason(document);
-            let refused = letter_message_ids(document);
-            let number_of = |id: &String| by_id.get(id).copied();
-            let numbers: Vec<usize> = refused.iter().filter_map(number_of).collect();
-            if numbers.is_empty() || numbers.len() != refused.len() {
-                self.history
-                    .violation(|| format!("the dead letter {id} is of no message: {document:?}"));
-            }
-            for number in numbers {
-                let expected = due
-                    .remove(&number)
-                    .or_else(|| self.letters_allowed.contains(&number).then_some("store_rejected"));
-                if reason.is_none() || reason.as_deref() != expected {
-                    self.history.violation(|| format!("the dead letter {id} of m{number} has the reason {reason:?}, and should have {expected:?}"));
-                }
-                if letter_body(document).as_ref() != Some(&self.sent[number].body) {
-                    self.history.violation(|| {
-                        format!("the dead letter {id} has not the body that was sent: {document:?}")
-                    });
-                }
-            }
-        }
-        if !due.is_empty() {
-            self.history.violation(|| format!("these messages should be dead letters: {due:?}"));
-        }
-    }
-
-    fn of<'b>(&'b self, collection: &'b str) -> impl Iterator<Item = (&'b Name, &'b Document)> {
+    pub(super) fn of<'b>(
+        &'b self,
+        collection: &'b str,
+    ) -> impl Iterator<Item = (&'b Name, &'b Document)> {
         self.documents.iter().filter(move |((other, _), _)| other == collection)
     }
 }

@@ -8,6 +8,7 @@ use longshore::store::ItemOutcome;
 use longshore::version::{Change, Version};
 
 use super::Document;
+use super::letters::joined;
 
 /// The document after the write, if that changes it, and what is answered.
 pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, ItemOutcome) {
@@ -81,48 +82,6 @@ pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, I
         }
     }
 }
-
-/// The record of a refused message, after the same one was refused once more; `None` where that changes
-/// nothing.
-fn joined(stored: &[u8], again: &[u8]) -> Option<Document> {
-    let read = |bytes| mongodb::bson::Document::from_reader(bytes).expect("BSON");
-    let (stored, again): (mongodb::bson::Document, _) = (read(stored), read(again));
-    let mut joined = stored.clone();
-    let at =
-        |record: &mongodb::bson::Document| *record.get_datetime("dead_lettered").expect("a date");
-    let id = again.get("message_id").expect("an id").clone();
-    let is_known = joined.get_array("message_ids").expect("a list").contains(&id);
-    // Nobody puts letters back here, so that only the sender tells whose it is.
-    let is_its_own = stored.get("sender") == again.get("sender");
-    if at(&again) > at(&stored) && !is_known && is_its_own {
-        for name in OF_REFUSAL {
-            joined.insert(name, again.get(name).expect("each record has it").clone());
-        }
-    }
-    let first = at(&again).min(*stored.get_datetime("first_dead_lettered").expect("a date"));
-    joined.insert("first_dead_lettered", first);
-    if !is_known {
-        joined.get_array_mut("message_ids").expect("a list").push(id);
-        joined.insert("times", stored.get_i32("times").expect("a number") + 1);
-    }
-    (joined != stored).then(|| Document::Inserted {
-        document: mongodb::bson::serialize_to_vec(&joined).expect("BSON"),
-        hash: None,
-    })
-}
-
-/// What the newest refusal says.
-const OF_REFUSAL: [&str; 9] = [
-    "reason",
-    "text",
-    "place",
-    "place_pattern",
-    "server_code",
-    "route",
-    "type",
-    "key",
-    "dead_lettered",
-];
 
 /// A document but for what the store keeps of its own.
 fn says(document: &[u8]) -> mongodb::bson::Document {

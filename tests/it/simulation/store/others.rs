@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// Takes a document away, so that no rollback brings it back.
-    fn they_take(&self, name: &Name) -> Option<Document> {
+    pub(super) fn they_take(&self, name: &Name) -> Option<Document> {
         let mut state = self.lock();
         state.undo.retain(|(other, _)| other != name);
         state.documents.remove(name)

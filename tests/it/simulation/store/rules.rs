@@ -64,6 +64,6 @@ fn badge(document: &Document) -> Option<i32> {
 }
 
 /// The number `n` in a field that is a document.
-fn number(value: &Fields, field: &str) -> Option<i32> {
+pub fn number(value: &Fields, field: &str) -> Option<i32> {
     RawDocument::from_bytes(value.get(field)?.value()).ok()?.get_i32("n").ok()
 }

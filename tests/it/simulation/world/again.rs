@@ -31,6 +31,9 @@ impl World {
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
             let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0))
                 && !message.is_rejected();
+            if let (Some(content), Some(_)) = (message.content(), message.put_back_of) {
+                second.store.they_mend(content);
+            }
             second.send(message);
             if !is_wanted {
                 second.queue.forget(number);
