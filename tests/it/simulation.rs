@@ -3,7 +3,7 @@
 //! shares no code with the pipeline says whether the promises were kept.
 //!
 //! - [`plan`] draws a world from its seed, [`traffic`] what its producers send and mean.
-//! - [`queue`] and [`store`] are the servers; their clients reach them over a [`wire`] that loses
+//! - [`queue`] and [`store`] are the servers, [`letter_queue`] a second home of dead letters; their clients reach them over a [`wire`] that loses
 //!   what it likes.
 //! - [`life`] is one life of a worker; [`world`] lets workers live and die.
 //! - [`conduct`] watches each call of a worker, [`judge`] knows what must be durable and what must

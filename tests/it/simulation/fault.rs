@@ -83,6 +83,16 @@ faults! {
     SecondIndex = "the store refuses an item, because another document has a value that a second index keeps unique",
     SecondIndexRaced = "an upsert meets another one at a second unique index",
     Validated = "a validator over several fields refuses an item for what is stored",
+    // The queue of dead letters.
+    LettersFailed = "a send of dead letters fails before it acted",
+    LettersAnswerLost = "dead letters are sent, and the answer is lost",
+    LettersSlow = "a send of dead letters takes seconds",
+    LettersHang = "a send of dead letters acts after the worker gave up",
+    LettersAway = "the queue of dead letters is away for minutes",
+    LetterFailed = "a dead letter fails in a send, done or not",
+    LetterRefused = "the queue of dead letters refuses one",
+    LetterCollected = "a dead letter is moved to the collection",
+    LetterCollectedTwice = "a dead letter is moved to the collection, and stays in its queue",
     // Other programs at the store.
     OthersWrote = "another program writes a document that has a key of ours",
     OthersWroteBeyond = "another program writes a version field of the year 2612",

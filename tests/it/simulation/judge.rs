@@ -15,6 +15,7 @@ use longshore::message::Key;
 
 use super::conditions::Conditions;
 use super::history::History;
+use super::letter_queue::Letters;
 use super::store::{Document, Name, Store};
 use super::traffic::{Mark, Meaning, Sent, Stamp, message_id};
 
@@ -43,6 +44,7 @@ const SHIFTS: &str = "shifts";
 
 pub struct Judge {
     store: Arc<Store>,
+    letters: Option<Arc<Letters>>,
     state: Mutex<State>,
 }
 
@@ -56,8 +58,8 @@ struct State {
 }
 
 impl Judge {
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store, state: Mutex::default() }
+    pub fn new(store: Arc<Store>, letters: Option<Arc<Letters>>) -> Self {
+        Self { store, letters, state: Mutex::default() }
     }
 
     /// Takes note of the next message, in the order of their numbers.
@@ -92,6 +94,9 @@ impl Judge {
             is_letter_of(letter, number) && letter_body(letter).as_ref() == Some(&body)
         };
         if self.store.durable_letter(&message_id(number)).is_some_and(|letter| is_letter(&letter)) {
+            return Ok(());
+        }
+        if self.letters.as_ref().is_some_and(|letters| letters.has(&message_id(number), &body)) {
             return Ok(());
         }
         let is_durable = match &meaning {

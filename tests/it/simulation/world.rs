@@ -16,6 +16,7 @@ use super::dice::Dice;
 use super::fault::{Coverage, Fault};
 use super::history::History;
 use super::judge::Judge;
+use super::letter_queue::Letters;
 use super::plan::Plan;
 use super::queue::Queue;
 use super::store::Store;
@@ -75,7 +76,8 @@ pub fn run(seed: u64, told: bool) -> Report {
         let dice = Dice::new(seed);
         let plan = Plan::draw(&dice);
         let conditions = Arc::new(Conditions::new(dice, History::new(told), plan));
-        let world = Arc::new(World::new(Arc::clone(&conditions)));
+        let letters = Letters::of(seed, &conditions);
+        let world = Arc::new(World::new(Arc::clone(&conditions), letters));
         let lives = async {
             let messages = world.live(seed).await;
             if conditions.history.is_clean() {
@@ -107,6 +109,8 @@ struct World {
     conditions: Arc<Conditions>,
     queue: Arc<Queue>,
     store: Arc<Store>,
+    /// Where dead letters are sent, unless they are kept in the store.
+    letters: Option<Arc<Letters>>,
     judge: Arc<Judge>,
     over: AtomicBool,
     /// Deploys so far, at each of which all workers are stopped and others started.
@@ -114,16 +118,17 @@ struct World {
 }
 
 impl World {
-    fn new(conditions: Arc<Conditions>) -> Self {
+    fn new(conditions: Arc<Conditions>, letters: Option<Arc<Letters>>) -> Self {
         let plan = &conditions.plan;
         let queue =
             Arc::new(Queue::new(Arc::clone(&conditions), plan.visibility_timeout, plan.fifo));
         let store = Arc::new(Store::new(Arc::clone(&conditions)));
-        let judge = Arc::new(Judge::new(Arc::clone(&store)));
+        let judge = Arc::new(Judge::new(Arc::clone(&store), letters.clone()));
         Self {
             conditions,
             queue,
             store,
+            letters,
             judge,
             over: AtomicBool::new(false),
             deploys: AtomicUsize::new(0),
@@ -140,6 +145,9 @@ impl World {
             (0..plan.workers).map(|seat| tokio::spawn(Arc::clone(self).seat(seat))).collect();
         tokio::spawn(Arc::clone(self).others());
         tokio::spawn(Arc::clone(self).operator(seed));
+        if let Some(letters) = &self.letters {
+            tokio::spawn(Arc::clone(letters).collected_from(Arc::clone(&self.store)));
+        }
         let trial = tokio::spawn(Arc::clone(self).trial());
         let machine = tokio::spawn(Arc::clone(self).machine());
         if plan.small_first > 0 {
@@ -169,6 +177,9 @@ impl World {
         }
         machine.abort();
         trial.abort();
+        if let Some(letters) = &self.letters {
+            letters.collect(&self.store, 1.0);
+        }
         if self.conditions.history.is_clean() {
             self.judge.judge(&self.conditions.history);
         }

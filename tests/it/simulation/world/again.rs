@@ -26,7 +26,7 @@ impl World {
         let plan = Plan::draw(&Dice::new(seed)).without_faults();
         let second = Conditions::new(Dice::new(!seed), History::new(false), plan);
         second.calm_down();
-        let second = Arc::new(World::new(Arc::new(second)));
+        let second = Arc::new(World::new(Arc::new(second), None));
         second.queue.shuffle();
         for (number, message) in self.judge.all_sent().into_iter().enumerate() {
             let is_wanted = message.place().is_some_and(|place| KEYED.contains(&place.0))

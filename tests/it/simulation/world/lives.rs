@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::simulation::conduct;
 use crate::simulation::fault::Fault;
 use crate::simulation::judge::QUEUE_ARN;
+use crate::simulation::letter_queue::Letters;
 use crate::simulation::life::{Life, SimulatedClock};
 use crate::simulation::queue::client::QueueClient;
 use crate::simulation::queue::fate::PATIENCE;
@@ -88,7 +89,7 @@ impl World {
             held: who.held.clone(),
             // What it asks and tells is off the way of messages, and not what worlds are about.
             new_groups: NewGroups::default(),
-            letter_queue: None,
+            letter_queue: self.letters.as_ref().map(Letters::queue),
         };
         tokio::spawn(pipeline.run())
     }
