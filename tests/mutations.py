@@ -189,6 +189,32 @@ MUTATIONS = [
         "tries += 1;\n                let _ = is_kept;",
     ),
     (
+        "delete the message of a dead letter that its queue failed to take",
+        "src/dead_letter/queue.rs",
+        "Some(SendOutcome::Failed(text)) => {",
+        "Some(SendOutcome::Failed(_)) if !letter.outgoing.body.is_empty() => {\n"
+        "    let ending = Ending::DeadLettered(letter.record.reason);\n    context.settle.delete(letter.receipt, ending);\n}\n"
+        "Some(SendOutcome::Failed(text)) => {",
+    ),
+    (
+        "delete the message of a dead letter that its queue refuses",
+        "src/dead_letter/queue.rs",
+        "Some(SendOutcome::Refused(_)) => context.collection.keep(letter.receipt, letter.record),",
+        "Some(SendOutcome::Refused(_)) => context.settle.delete(letter.receipt, Ending::DeadLettered(letter.record.reason)),",
+    ),
+    (
+        "delete the messages of dead letters whose queue is away",
+        "src/dead_letter/queue.rs",
+        "context.collection.keep(receipt, record);\n            }\n            return;",
+        "context.settle.delete(receipt, Ending::DeadLettered(record.reason));\n            }\n            return;",
+    ),
+    (
+        "take a dead letter of a message that was put back for the first one of it",
+        "src/dead_letter/queue.rs",
+        'format!("{id}-{}", message.message_id)',
+        "id.to_owned()",
+    ),
+    (
         "record a dead letter without the end of its body",
         "src/dead_letter/record.rs",
         'record.text("body", &message.body);',
