@@ -113,6 +113,22 @@ mod tests {
         status
     }
 
+    #[test]
+    fn where_dead_letters_are_sent_is_said() {
+        let page = Page::new().expect("a sound template");
+        let url = r#""https://sqs.eu-west-1.amazonaws.com/1/portal-events-rejected""#;
+        for (value, is_said) in [(url, true), ("unset", false)] {
+            let status = talkative();
+            let told = Whole {
+                now: Now { headline: headline::of(&status), status },
+                config: vec![Setting { key: "dead_letters.queue", value, from: "environment" }],
+                history: History::default().points(),
+            };
+            let html = page.render(&told).expect("it is drawn");
+            assert_eq!(html.contains("longshore dead-letters collect"), is_said, "{value}");
+        }
+    }
+
     /// The compiler does not see what the template and the script name.
     #[test]
     fn every_field_that_the_page_names_is_told() {

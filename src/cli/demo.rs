@@ -51,7 +51,7 @@ pub async fn demo(config: Config, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!(
-        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored."
+        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored."
     );
     let Some(local) = Local::start(&stop).await? else { return Ok(interrupted()) };
     let shown = tokio::select! {

@@ -18,7 +18,7 @@ use super::exit::EXIT_FOUND;
   longshore dev
   longshore --set log.level=debug dev
 
-Queue and database are private and forget everything at the end. MONGO_CACHE_URI and AWS profiles are ignored: nothing real \
+Queue and database are private and forget everything at the end. MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored: nothing real \
 is touched.")]
 pub struct DevArgs {}
 
@@ -32,7 +32,7 @@ pub async fn dev(
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
     eprintln!(
-        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI and AWS profiles are ignored."
+        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored."
     );
     let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
     let observability = Observability {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::config::Config;
+use crate::config::load::Setting;
 use crate::stop::Stop;
 
 use super::mongod::{self, Mongod};
@@ -71,6 +72,8 @@ impl Local {
         config.db.mongo_uri = Some(self.mongod.uri(DATABASE));
         config.db.mongo_uri_file = None;
         config.db.connection_options.clear();
+        // Whatever is tried out must reach nothing of anybody's.
+        config.dead_letters.queue = None;
         config
     }
 
@@ -86,8 +89,14 @@ impl Local {
             // Its server is on loopback and has no login.
             ("db.mongo_uri", uri.expose().to_owned()),
         ];
-        all.map(|(key, value)| [key.to_owned(), format!("\"{value}\""), "longshore dev".to_owned()])
-            .to_vec()
+        let texts = all.map(|(key, value)| (key, format!("\"{value}\"")));
+        let unset = [("dead_letters.queue", Setting::UNSET.to_owned())];
+        let from = "longshore dev".to_owned();
+        texts
+            .into_iter()
+            .chain(unset)
+            .map(|(key, value)| [key.to_owned(), value, from.clone()])
+            .collect()
     }
 
     /// Ends both and returns when nothing of them is left.
