@@ -13,6 +13,7 @@ mod endpoint;
 mod entries;
 pub mod fate;
 mod modelled;
+mod sequence;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::conditions::Conditions;
 use super::fault::Fault;
-use super::traffic::{EPOCH_MS, Sent, message_id, sequence};
+use super::traffic::{EPOCH_MS, Sent, message_id};
 
 /// How long a FIFO queue remembers a receive attempt (SQS API reference, `ReceiveRequestAttemptId`:
 /// five minutes).
@@ -55,6 +56,8 @@ struct State {
 
 struct Slot {
     sent: Sent,
+    /// Its place where the queue is FIFO.
+    sequence: u128,
     visible_at: Instant,
     received_at: Instant,
     receive_count: u32,
@@ -99,8 +102,10 @@ impl Queue {
     /// A producer's message arrives. Gives its number.
     pub fn send(&self, sent: Sent) -> usize {
         let mut state = self.lock();
+        let sequence = sequence::of(state.slots.iter().map(|slot| &slot.sent), &sent);
         state.slots.push(Slot {
             sent,
+            sequence,
             visible_at: Instant::now(),
             received_at: Instant::now(),
             receive_count: 0,
@@ -282,10 +287,8 @@ impl Queue {
     }
 
     fn message(&self, number: usize, slot: &Slot) -> QueueMessage {
-        let fifo = self.fifo.then(|| Fifo {
-            group: slot.sent.group.clone(),
-            sequence: sequence(&slot.sent.group, number),
-        });
+        let fifo =
+            self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: slot.sequence });
         QueueMessage {
             message_id: message_id(number),
             receipt_handle: handle(number, slot.handle).into(),

@@ -34,10 +34,8 @@ const MARKED_WITHIN_MS: u64 = 3_000;
 impl World {
     pub async fn operator(self: Arc<Self>, seed: u64) {
         let plan = &self.conditions.plan;
-        // Where nothing fails each message comes once, and a trial says what is to be in the queue. In a FIFO queue
-        // the place of a message is made of its number, and what is put back would move all that come later.
-        if !seed.is_multiple_of(ONE_IN) || plan.fifo || plan.is_faultless() || plan.trial.is_some()
-        {
+        // Where nothing fails each message comes once, and a trial says what is to be in the queue.
+        if !seed.is_multiple_of(ONE_IN) || plan.is_faultless() || plan.trial.is_some() {
             return;
         }
         // Dice of its own: nothing else is drawn otherwise for it.
@@ -71,6 +69,8 @@ impl World {
         let first = (0..all.len()).find(|number| message_id(*number) == id).expect("it was sent");
         let message = again(record).expect("it has a body");
         assert_eq!(message.body, all[first].body, "a record has the message as it came");
+        let group = message.fifo.map(|fifo| fifo.group);
+        assert!(group.is_none_or(|group| group == all[first].group), "and its group");
         let history = &self.conditions.history;
         let mut sent = all[first].again(first, message.attributes, history.now_ms());
         history.note(|| format!("m{first} is put back as m{}", all.len()));

@@ -62,7 +62,7 @@ fn step(rng: &mut Rng, number: usize) -> Step {
     let mut record = refused(reason, after_s);
     let of = |rng: &mut Rng, text: &str| rng.bool().then(|| format!("{text}{}", rng.u8(..3)));
     record.route = of(rng, "$route").map(Arc::from);
-    record.server_code = rng.bool().then(|| rng.i32(..3));
+    record.server_code = rng.bool().then(|| rng.i32(0..3));
     record.place = record.place.filter(|_| rng.bool());
     record.glimpse = Glimpse {
         kind: of(rng, "$type"),
