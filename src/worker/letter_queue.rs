@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::config::Config;
 use crate::dead_letter::LetterQueue;
 use crate::queue::QueueConfig;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
+
+/// What names its URL.
+pub const SETTING: &str = "dead_letters.queue";
 
 /// A queue for dead letters that has answered.
 pub struct Found {
@@ -25,10 +28,9 @@ pub async fn connect(
     credentials: &Credentials,
 ) -> Result<Option<Found>> {
     let Some(settings) = settings(config) else { return Ok(None) };
-    let (queue, facts) =
-        SqsQueue::connect(&settings, credentials.clone()).await.context("dead_letters.queue")?;
+    let (queue, facts) = SqsQueue::connect_named(SETTING, &settings, credentials.clone()).await?;
     if let Some(problem) = mixed_up(main, &facts) {
-        bail!("dead_letters.queue {problem}");
+        bail!("{SETTING} {problem}");
     }
     Ok(Some(Found { queue, facts }))
 }

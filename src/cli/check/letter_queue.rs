@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
-use crate::worker::letter_queue::{mixed_up, settings};
+use crate::worker::letter_queue::{SETTING, mixed_up, settings};
 
 use super::finding::Findings;
 
@@ -22,12 +22,12 @@ pub(super) async fn check(
     findings: &mut Findings,
 ) {
     let Some(settings) = settings(config) else { return };
-    let facts = match SqsQueue::connect(&settings, credentials).await {
+    let facts = match SqsQueue::connect_named(SETTING, &settings, credentials).await {
         Ok((_, facts)) => facts,
-        Err(fault) => return findings.fail(CHECK, format!("dead_letters.queue: {fault}")),
+        Err(fault) => return findings.fail(CHECK, fault.text),
     };
     if let Some(problem) = mixed_up(main, &facts) {
-        return findings.fail(CHECK, format!("dead_letters.queue {problem}"));
+        return findings.fail(CHECK, format!("{SETTING} {problem}"));
     }
     let QueueFacts { arn, messages, .. } = &facts;
     findings.ok(CHECK, format!("{arn}: {messages} waiting for `longshore dead-letters collect`"));

@@ -65,7 +65,9 @@ pub async fn collect(
             "dead_letters.queue is not set, so dead letters are in the collection already: look at `longshore dead-letters groups`"
         );
     };
-    let (queue, facts) = SqsQueue::connect(&settings, Credentials::chain(&settings)).await?;
+    let (queue, facts) =
+        SqsQueue::connect_named(letter_queue::SETTING, &settings, Credentials::chain(&settings))
+            .await?;
     let collection = config.dead_letter_collection();
     if !args.yes {
         asked::check()?;

@@ -92,7 +92,7 @@ pub async fn redrive(config: &Config, args: RedriveArgs) -> Result<ExitCode> {
         None => dead_letter_url(queue.url(), &facts)?,
     };
     let from = QueueConfig { url: Some(url), ..config.queue.clone() };
-    let (from, from_facts) = SqsQueue::connect(&from, credentials()).await?;
+    let (from, from_facts) = SqsQueue::connect_named("--from", &from, credentials()).await?;
     if from_facts.arn == facts.arn {
         bail!("--from names the queue itself: name the one that SQS moves its messages to");
     }

@@ -6,6 +6,8 @@ use super::endpoint::{Endpoint, SaidBy};
 #[derive(Debug, Clone)]
 pub(super) struct QueueAddress {
     pub url: String,
+    /// The setting that names the URL.
+    pub setting: &'static str,
     pub region: String,
     pub endpoint: Endpoint,
     /// What requests go through, and the variable that says so.
@@ -40,19 +42,26 @@ impl QueueAddress {
         match self.endpoint.said_by {
             SaidBy::Wish(wish) => {
                 let (setting, region) = (wish.setting(), &self.region);
-                format!("{proxy}, queue.url, {setting}, and whether SQS has that in {region}")
+                format!(
+                    "{proxy}, {}, {setting}, and whether SQS has that in {region}",
+                    self.setting
+                )
             }
-            said_by => format!("{proxy} and {}", said_by.name()),
+            said_by => format!("{proxy} and {}", self.name_of(said_by)),
         }
     }
 
     /// What can be wrong where the queue is not found.
     pub fn what_to_check(&self) -> String {
-        let url = format!("queue.url ({})", self.url);
+        let url = format!("{} ({})", self.setting, self.url);
         match self.endpoint.said_by {
             SaidBy::QueueUrl | SaidBy::Wish(_) => url,
-            said_by => format!("{url} and {}", said_by.name()),
+            said_by => format!("{url} and {}", self.name_of(said_by)),
         }
+    }
+
+    fn name_of(&self, said_by: SaidBy) -> &'static str {
+        if said_by == SaidBy::QueueUrl { self.setting } else { said_by.name() }
     }
 
     /// Where requests go, who said so, and how they are kept from others, for people.
@@ -64,7 +73,7 @@ impl QueueAddress {
             true => "without TLS, which queue.allow_insecure allows",
         };
         let comma = if self.proxy.is_some() { "," } else { "" };
-        let (name, region, by_proxy) = (said_by.name(), &self.region, self.by_proxy());
+        let (name, region, by_proxy) = (self.name_of(*said_by), &self.region, self.by_proxy());
         format!("{url} (by {name}), region {region}, {secrecy}{comma}{by_proxy}")
     }
 }
@@ -78,6 +87,7 @@ mod tests {
     fn a_queue_is_named_by_what_stands_behind_the_last_slash() {
         let address = |url: &str| QueueAddress {
             url: url.to_owned(),
+            setting: "queue.url",
             region: "eu-west-1".to_owned(),
             endpoint: Endpoint {
                 url: ServerUrl::parse("http://h").expect("a URL"),

@@ -30,6 +30,9 @@ const FIRST_ANSWER_MAX: Duration = Duration::from_secs(6);
 
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 
+/// The setting that names the queue.
+const URL: &str = "queue.url";
+
 /// Said where nobody named a queue.
 pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
 
@@ -45,6 +48,18 @@ impl SqsQueue {
         settings: &QueueConfig,
         credentials: Credentials,
     ) -> Result<(Self, QueueFacts), QueueFault> {
+        Self::connect_named(URL, settings, credentials).await
+    }
+
+    /// The same, where another setting or argument than `queue.url` named the queue: texts say so.
+    ///
+    /// # Errors
+    /// As [`SqsQueue::connect`].
+    pub async fn connect_named(
+        setting: &'static str,
+        settings: &QueueConfig,
+        credentials: Credentials,
+    ) -> Result<(Self, QueueFacts), QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
             text: URL_UNSET.to_owned(),
@@ -57,7 +72,7 @@ impl SqsQueue {
             }
             Credentials::Chain(chain) => chain.load().await?,
         };
-        let address = address(settings, url, &sdk, &credentials)?;
+        let address = QueueAddress { setting, ..address(settings, url, &sdk, &credentials)? };
         let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
         queue.visibility_timeout = settings.visibility_timeout;
         if settings.transport == Transport::Lean {
@@ -114,7 +129,13 @@ fn address(
         Credentials::Local => None,
         Credentials::Chain(_) => proxy::of_environment(&endpoint.url)?,
     };
-    Ok(QueueAddress { url: url.to_owned(), region: region.to_string(), endpoint, proxy })
+    Ok(QueueAddress {
+        url: url.to_owned(),
+        setting: URL,
+        region: region.to_string(),
+        endpoint,
+        proxy,
+    })
 }
 
 /// Settings that read nothing from the machine, not even its root certificates.

@@ -332,6 +332,7 @@ mod tests {
         let url = "https://sqs.eu-west-1.amazonaws.com";
         QueueAddress {
             url: format!("{url}/123456789012/portal"),
+            setting: "queue.url",
             region: "eu-west-1".to_owned(),
             endpoint: Endpoint {
                 url: ServerUrl::parse(url).expect("a URL").without_path(),

@@ -45,6 +45,7 @@ impl SqsQueue {
         let url = ServerUrl::parse(&given.url).ok_or_else(no_url)?;
         let address = QueueAddress {
             url: given.url,
+            setting: "queue.url",
             region: given.region,
             endpoint: Endpoint { url: url.without_path(), said_by: SaidBy::QueueUrl },
             proxy: None,

@@ -98,6 +98,7 @@ fn address(url: &str) -> QueueAddress {
     let url = ServerUrl::parse(url).expect("a URL");
     QueueAddress {
         url: "http://h/0/portal".to_owned(),
+        setting: "queue.url",
         region: "us-east-1".to_owned(),
         endpoint: Said { url, said_by: SaidBy::QueueUrl },
         proxy: None,
