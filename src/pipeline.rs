@@ -189,9 +189,9 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         let Some(to) = self.letter_queue.clone() else { return collection };
         let (home, letters) = QueueHome::new(&to, Arc::clone(&collection));
         let context = SendContext {
+            is_away: AtomicBool::new(!to.has_answered),
             to,
             collection,
-            is_away: AtomicBool::default(),
             gate: gate.clone(),
             settle: settle.clone(),
             flow: self.flow.clone(),

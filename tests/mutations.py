@@ -192,21 +192,21 @@ MUTATIONS = [
         "delete the message of a dead letter that its queue failed to take",
         "src/dead_letter/queue.rs",
         "Some(SendOutcome::Failed(text)) => {",
-        "Some(SendOutcome::Failed(_)) if !letter.outgoing.body.is_empty() => {\n"
-        "    let ending = Ending::DeadLettered(letter.record.reason);\n    context.settle.delete(letter.receipt, ending);\n}\n"
+        "Some(SendOutcome::Failed(_)) if !ready.outgoing.body.is_empty() => {\n"
+        "    let ending = Ending::DeadLettered(ready.letter.record.reason);\n    context.settle.delete(ready.letter.receipt, ending);\n}\n"
         "Some(SendOutcome::Failed(text)) => {",
     ),
     (
         "delete the message of a dead letter that its queue refuses",
         "src/dead_letter/queue.rs",
-        "Some(SendOutcome::Refused(_)) => context.collection.keep(letter.receipt, letter.record),",
-        "Some(SendOutcome::Refused(_)) => context.settle.delete(letter.receipt, Ending::DeadLettered(letter.record.reason)),",
+        "is_over: true });\n                context.keep(ready.letter);",
+        "is_over: true });\n                context.settle.delete(ready.letter.receipt, Ending::DeadLettered(ready.letter.record.reason));",
     ),
     (
         "delete the messages of dead letters whose queue is away",
         "src/dead_letter/queue.rs",
-        "context.collection.keep(receipt, record);\n            }\n            return;",
-        "context.settle.delete(receipt, Ending::DeadLettered(record.reason));\n            }\n            return;",
+        "failed.into_iter().flatten().for_each(|ready| context.keep(ready.letter));",
+        "failed.into_iter().flatten().for_each(|ready| context.settle.delete(ready.letter.receipt, Ending::DeadLettered(ready.letter.record.reason)));",
     ),
     (
         "take a dead letter of a message that was put back for the first one of it",

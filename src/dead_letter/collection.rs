@@ -96,7 +96,9 @@ pub fn samples() -> [Insert; 2] {
         attributes: vec![attribute],
         fifo: Some(Fifo { group: "longshore-check".to_owned(), sequence: 1 }),
         sender: Some(Arc::from("AIDAEXAMPLE")),
-        trace_header: Some("Root=1-00000000-000000000000000000000000".to_owned()),
+        trace_header: Some(
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".to_owned(),
+        ),
         ..message.clone()
     };
     [bare.insert(&message), whole.insert(&told)]

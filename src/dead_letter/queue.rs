@@ -41,12 +41,13 @@ pub struct LetterQueue {
     pub fifo: bool,
     /// The largest message that it takes.
     pub message_bytes_max: usize,
+    /// Whether it answered when it was asked first.
+    pub has_answered: bool,
 }
 
 /// A queue as the home of dead letters.
 pub struct QueueHome {
     letters: mpsc::UnboundedSender<Letter>,
-    fifo: bool,
     bytes_max: usize,
     /// For what the queue does not take.
     collection: Arc<dyn Home>,
@@ -60,6 +61,12 @@ pub struct Letters {
 struct Letter {
     receipt: Receipt,
     record: Record,
+}
+
+/// A letter with its message to the queue, which is made for those alone that are about to be sent: it may be several
+/// times as large as what it tells of.
+struct Ready {
+    letter: Letter,
     outgoing: Outgoing,
 }
 
@@ -79,23 +86,28 @@ impl QueueHome {
     #[must_use]
     pub fn new(to: &LetterQueue, collection: Arc<dyn Home>) -> (Self, Letters) {
         let (letters, receiver) = mpsc::unbounded_channel();
-        let bytes_max = to.message_bytes_max.min(SEND_BYTES_MAX);
-        (Self { letters, fifo: to.fifo, bytes_max, collection }, Letters { receiver })
+        let bytes_max = to.bytes_max();
+        (Self { letters, bytes_max, collection }, Letters { receiver })
     }
 }
 
 impl Home for QueueHome {
     fn keep(&self, mut receipt: Receipt, record: Record) {
-        let outgoing = outgoing(&record, &receipt, self.fifo);
-        match outgoing.filter(|outgoing| outgoing.bytes() <= self.bytes_max) {
-            Some(outgoing) => {
-                receipt.enter(Stage::DeadLetter);
-                // It ends after all of its senders, so this fails only in a teardown, where dropping is
-                // what happens.
-                let _ = self.letters.send(Letter { receipt, record, outgoing });
-            }
-            None => self.collection.keep(receipt, record),
+        // A record is larger than its message.
+        if receipt.message.bytes() > self.bytes_max {
+            return self.collection.keep(receipt, record);
         }
+        receipt.enter(Stage::DeadLetter);
+        // It ends after all of its senders, so this fails only in a teardown, where dropping is what
+        // happens.
+        let _ = self.letters.send(Letter { receipt, record });
+    }
+}
+
+impl LetterQueue {
+    /// The largest message that can be sent there.
+    fn bytes_max(&self) -> usize {
+        self.message_bytes_max.min(SEND_BYTES_MAX)
     }
 }
 
@@ -119,6 +131,8 @@ fn outgoing(record: &Record, receipt: &Receipt, fifo: bool) -> Option<Outgoing> 
 /// Sends whatever comes until every way in is gone and all was settled.
 pub async fn run(context: SendContext, Letters { mut receiver }: Letters) {
     let mut waiting = VecDeque::new();
+    // One that is ready, and did not fit into the last call.
+    let mut next: Option<Ready> = None;
     let mut calls = FuturesUnordered::new();
     let mut open = true;
     loop {
@@ -126,12 +140,21 @@ pub async fn run(context: SendContext, Letters { mut receiver }: Letters) {
             waiting.push_back(letter);
         }
         if context.flow.stop.is_letting_go() && context.gate.is_quiet() {
-            release(&context, waiting.drain(..));
+            release(&context, waiting.drain(..).chain(next.take().map(|ready| ready.letter)));
         }
-        while calls.len() < CALLS_MAX && !waiting.is_empty() {
-            calls.push(send(&context, batch(&mut waiting)));
+        // While the queue is away one call finds out whether it is back.
+        let is_away = context.is_away.load(Ordering::Relaxed);
+        let calls_max = if is_away { 1 } else { CALLS_MAX };
+        while calls.len() < calls_max
+            && let Some(batch) = batch(&context, &mut waiting, &mut next)
+        {
+            calls.push(send(&context, batch));
         }
-        if !open && calls.is_empty() {
+        if is_away {
+            let rest = waiting.drain(..).chain(next.take().map(|ready| ready.letter));
+            rest.for_each(|letter| context.keep(letter));
+        }
+        if !open && calls.is_empty() && waiting.is_empty() && next.is_none() {
             return;
         }
         tokio::select! {
@@ -141,41 +164,59 @@ pub async fn run(context: SendContext, Letters { mut receiver }: Letters) {
                 Some(letter) => waiting.push_back(letter),
                 None => open = false,
             },
-            () = letting_go(&context), if !waiting.is_empty() => {}
+            () = letting_go(&context), if !waiting.is_empty() || next.is_some() => {}
         }
     }
 }
 
-/// As many as one call takes.
-fn batch(waiting: &mut VecDeque<Letter>) -> Vec<Letter> {
+/// As many as one call takes; `None` where none waits. What the queue would not take goes to the
+/// collection.
+fn batch(
+    context: &SendContext,
+    waiting: &mut VecDeque<Letter>,
+    next: &mut Option<Ready>,
+) -> Option<Vec<Ready>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    while batch.len() < BATCH_MAX
-        && let Some(letter) = waiting.front()
-    {
-        bytes += letter.outgoing.bytes();
+    while batch.len() < BATCH_MAX {
+        let Some(ready) = next.take().or_else(|| ready(context, waiting)) else { break };
+        bytes += ready.outgoing.bytes();
         if !batch.is_empty() && bytes > SEND_BYTES_MAX {
+            *next = Some(ready);
             break;
         }
-        batch.extend(waiting.pop_front());
+        batch.push(ready);
     }
-    batch
+    (!batch.is_empty()).then_some(batch)
+}
+
+/// The next one that the queue may take.
+fn ready(context: &SendContext, waiting: &mut VecDeque<Letter>) -> Option<Ready> {
+    while let Some(letter) = waiting.pop_front() {
+        match outgoing(&letter.record, &letter.receipt, context.to.fifo) {
+            Some(outgoing) if outgoing.bytes() <= context.to.bytes_max() => {
+                return Some(Ready { letter, outgoing });
+            }
+            _ => context.keep(letter),
+        }
+    }
+    None
 }
 
 /// Sends them, those that fail again, and settles each that is sent.
-async fn send(context: &SendContext, mut letters: Vec<Letter>) {
+async fn send(context: &SendContext, mut letters: Vec<Ready>) {
     let spans = context.flow.signals.spans();
-    let messages =
-        letters.iter().map(|letter| (&letter.receipt.message, Some(letter.record.reason)));
+    let letter = letters.iter().map(|ready| &ready.letter);
+    let messages = letter.map(|letter| (&letter.receipt.message, Some(letter.record.reason)));
     let span = spans.process(&context.to.name, messages);
     let recorded = spans::recorded(&span);
-    for letter in &mut letters {
-        letter.receipt.processed.clone_from(&recorded);
+    for ready in &mut letters {
+        ready.letter.receipt.processed.clone_from(&recorded);
     }
     sent(context, letters).instrument(span).await;
 }
 
 /// A call that fails as a whole can be the fault of one letter in it, so it is tried again in halves.
-async fn sent(context: &SendContext, letters: Vec<Letter>) {
+async fn sent(context: &SendContext, letters: Vec<Ready>) {
     let (mut backoff, begun) = (context.flow.backoff(), Instant::now());
     let (budget, stop) = (context.flow.retry.budget, &context.flow.stop);
     let mut lots = vec![letters];
@@ -187,13 +228,13 @@ async fn sent(context: &SendContext, letters: Vec<Letter>) {
                 failed.push(lot);
                 continue;
             }
-            let outgoing: Vec<_> = lot.iter().map(|letter| letter.outgoing.clone()).collect();
+            let outgoing: Vec<_> = lot.iter().map(|ready| ready.outgoing.clone()).collect();
             let answer = tokio::select! {
                 biased;
                 answer = context.to.queue.send(&outgoing) => answer,
                 () = letting_go(context) => {
                     let rest = failed.into_iter().chain([lot]).chain(todo);
-                    return release(context, rest.flatten());
+                    return release(context, rest.flatten().map(|ready| ready.letter));
                 }
             };
             match answer {
@@ -216,21 +257,19 @@ async fn sent(context: &SendContext, letters: Vec<Letter>) {
         context.flow.signals.emit(&LettersNotSent { to, messages, cause, is_over });
         if is_over {
             context.is_away.store(true, Ordering::Relaxed);
-            for Letter { receipt, record, .. } in failed.into_iter().flatten() {
-                context.collection.keep(receipt, record);
-            }
+            failed.into_iter().flatten().for_each(|ready| context.keep(ready.letter));
             return;
         }
         tokio::select! {
             biased;
             () = sleep(pause) => {}
-            () = letting_go(context) => return release(context, failed.into_iter().flatten()),
+            () = letting_go(context) => return release(context, failed.into_iter().flatten().map(|ready| ready.letter)),
         }
         lots = failed;
     }
 }
 
-fn halves(mut lot: Vec<Letter>) -> impl Iterator<Item = Vec<Letter>> {
+fn halves(mut lot: Vec<Ready>) -> impl Iterator<Item = Vec<Ready>> {
     let second = lot.split_off(lot.len().div_ceil(2));
     [lot, second].into_iter().filter(|half| !half.is_empty())
 }
@@ -238,29 +277,41 @@ fn halves(mut lot: Vec<Letter>) -> impl Iterator<Item = Vec<Letter>> {
 /// Ends what was sent or refused. Returns what failed, and says why.
 fn answered(
     context: &SendContext,
-    lot: Vec<Letter>,
+    lot: Vec<Ready>,
     outcomes: Vec<SendOutcome>,
     cause: &mut Option<String>,
-) -> Option<Vec<Letter>> {
+) -> Option<Vec<Ready>> {
     let mut failed = Vec::new();
     let mut outcomes = outcomes.into_iter();
-    for letter in lot {
+    for ready in lot {
         match outcomes.next() {
             Some(SendOutcome::Sent { .. }) => {
                 context.is_away.store(false, Ordering::Relaxed);
-                let ending = Ending::DeadLettered(letter.record.reason);
-                context.settle.delete(letter.receipt, ending);
+                let Letter { receipt, record } = ready.letter;
+                context.settle.delete(receipt, Ending::DeadLettered(record.reason));
             }
             // It would refuse it again.
-            Some(SendOutcome::Refused(_)) => context.collection.keep(letter.receipt, letter.record),
+            Some(SendOutcome::Refused(text)) => {
+                let (to, messages) = (&context.to.name, 1);
+                let cause = text.as_str();
+                context.flow.signals.emit(&LettersNotSent { to, messages, cause, is_over: true });
+                context.keep(ready.letter);
+            }
             Some(SendOutcome::Failed(text)) => {
                 cause.get_or_insert(text);
-                failed.push(letter);
+                failed.push(ready);
             }
-            None => failed.push(letter),
+            None => failed.push(ready),
         }
     }
     (!failed.is_empty()).then_some(failed)
+}
+
+impl SendContext {
+    /// It goes to the other home.
+    fn keep(&self, letter: Letter) {
+        self.collection.keep(letter.receipt, letter.record);
+    }
 }
 
 /// They go back to the queue that they came from, at once.

@@ -83,6 +83,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_has_every_field_of_the_type_that_it_can_have() {
+        let [_, whole] = records();
+        let null: Vec<_> = whole.iter().filter(|(_, value)| value.as_null().is_some()).collect();
+        assert!(null.is_empty(), "{null:?}");
+    }
+
+    #[test]
     fn what_is_no_record_is_told_why() {
         for (change, told) in [
             (doc! { "schema_version": SCHEMA_VERSION + 1 }, "a newer Longshore"),

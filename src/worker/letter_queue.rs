@@ -6,30 +6,39 @@ use anyhow::{Result, bail};
 
 use crate::config::Config;
 use crate::dead_letter::LetterQueue;
-use crate::queue::QueueConfig;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
+use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig};
 
 /// What names its URL.
 pub const SETTING: &str = "dead_letters.queue";
 
-/// A queue for dead letters that has answered.
+/// A queue for dead letters, and what it said of itself, if it answered.
 pub struct Found {
     queue: SqsQueue,
-    facts: QueueFacts,
+    facts: Option<QueueFacts>,
 }
 
-/// Asks the queue of `dead_letters.queue`, the way that the worker's own is asked.
+/// Asks the queue of `dead_letters.queue`, the way that the worker's own is asked. One that does not answer is
+/// no reason not to start: dead letters go to the collection until it does.
 ///
 /// # Errors
-/// Where it does not answer or refuses, or records would be among the messages of `main`.
+/// Where it cannot be asked at all, or records would be among the messages of `main`.
 pub async fn connect(
     config: &Config,
     main: &QueueFacts,
     credentials: &Credentials,
 ) -> Result<Option<Found>> {
     let Some(settings) = settings(config) else { return Ok(None) };
-    let (queue, facts) = SqsQueue::connect_named(SETTING, &settings, credentials.clone()).await?;
-    if let Some(problem) = mixed_up(main, &facts) {
+    let asked = SqsQueue::connect_named(SETTING, &settings, credentials.clone()).await;
+    let (queue, facts) = match asked {
+        Ok((queue, facts)) => (queue, Some(facts)),
+        Err(fault) => {
+            let queue = SqsQueue::unasked(SETTING, &settings, credentials.clone()).await?;
+            tracing::error!(cause = %fault, "dead letters go to the collection until their queue answers");
+            (queue, None)
+        }
+    };
+    if let Some(problem) = facts.as_ref().and_then(|facts| mixed_up(main, facts)) {
         bail!("{SETTING} {problem}");
     }
     Ok(Some(Found { queue, facts }))
@@ -52,10 +61,17 @@ pub fn mixed_up(main: &QueueFacts, letters: &QueueFacts) -> Option<String> {
             "must be another queue than queue.url: a dead letter sent to {name} would be received, refused and sent again without end"
         ));
     }
-    let native = main.redrive.as_ref().filter(|policy| policy.dead_letter_arn == letters.arn)?;
-    let count = native.max_receive_count;
+    let goes_to =
+        |facts: &QueueFacts| facts.redrive.as_ref().map(|policy| policy.dead_letter_arn.clone());
+    if goes_to(main).as_deref() == Some(&letters.arn) {
+        return Some(format!(
+            "must be a queue of its own: SQS moves messages to {name} that were received too often, and `dead-letters redrive` would put dead letters back among them"
+        ));
+    }
+    let further = goes_to(letters)
+        .filter(|further| *further == main.arn || Some(further) == goes_to(main).as_ref())?;
     Some(format!(
-        "must be a queue of its own: SQS moves messages to {name} that were received {count} times, and `dead-letters redrive` would put dead letters back among them"
+        "must be a queue that keeps what it has: the redrive policy of {name} moves dead letters to {further}, among messages"
     ))
 }
 
@@ -63,12 +79,16 @@ impl Found {
     /// To be used and told of beside `main`.
     #[must_use]
     pub fn beside(self, main: &SqsQueue) -> LetterQueue {
-        let name: Arc<str> = self.facts.name().into();
+        let name: Arc<str> = self.queue.name().into();
+        let facts = self.facts.as_ref();
         LetterQueue {
+            // SQS wants it of the name of a FIFO queue.
+            fifo: facts.map_or_else(|| name.ends_with(".fifo"), |facts| facts.fifo),
+            // What is too large for it, it refuses.
+            message_bytes_max: facts.map_or(MESSAGE_BYTES_MAX, |facts| facts.message_bytes_max),
             queue: Arc::new(self.queue.beside(main, Arc::clone(&name))),
+            has_answered: facts.is_some(),
             name,
-            fifo: self.facts.fifo,
-            message_bytes_max: self.facts.message_bytes_max,
         }
     }
 }

@@ -43,6 +43,13 @@ pub(super) async fn check(
             ),
         );
     }
+    if let Some(policy) = &facts.redrive {
+        let to = &policy.dead_letter_arn;
+        findings.warn(
+            CHECK,
+            format!("its redrive policy moves dead letters that are received {} times to {to}, where nobody collects them: take it off", policy.max_receive_count),
+        );
+    }
     if facts.message_bytes_max < main.message_bytes_max {
         let (takes, comes) = (facts.message_bytes_max, main.message_bytes_max);
         findings.note(

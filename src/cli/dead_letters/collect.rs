@@ -2,12 +2,12 @@
 //!
 //! A queue cannot be searched, so the other commands read the collection alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::dead_letter;
 use crate::message::{Insert, Key, QueueMessage, Write};
 use crate::mongo_manager::MongoManager;
 use crate::queue::sqs::{Credentials, SqsQueue};
-use crate::queue::{BATCH_MAX, EntryOutcome, Queue, QueueFault};
+use crate::queue::{BATCH_MAX, EntryOutcome, Queue};
 use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::store::Collection;
@@ -27,10 +27,17 @@ use crate::store::mongo::MongoStore;
 use crate::worker::{letter_queue, stop_on_signals};
 
 use super::asked;
-use super::written::written;
+use super::written::{Unwritten, written};
 
 /// The longest wait for a message: the queue is empty where none comes.
 const WAIT: Duration = Duration::from_secs(2);
+
+/// Receives, one after the other, that bring only what was seen before: what stays comes back after its visibility
+/// timeout, and other messages may come between.
+const NOTHING_NEW_MAX: u32 = 10;
+
+/// What is told of why one stays: its text is whoever's who sent it.
+const TEXT_CHARS_MAX: usize = 300;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -38,7 +45,7 @@ const WAIT: Duration = Duration::from_secs(2);
   longshore dead-letters collect --limit 1000 --yes
 
 With dead_letters.queue set, dead letters are sent to that queue. This moves them to the collection, where groups, list, show, replay, export and purge find them. One whose message is there already \
-joins it. Each is deleted from the queue after it is durable in the collection, so the command may be stopped and started again at any moment. What is no dead letter of Longshore's stays, and is named.
+joins it. Each is deleted from the queue after it is durable in the collection, so the command may be stopped and started again at any moment. What is no dead letter of Longshore's stays, and is named. What was received and not moved comes back after the visibility timeout of that queue.
 
 Exit status: 0 if all were moved; 1 if some were not, or you said no; 2 if it could not start.")]
 pub struct CollectArgs {
@@ -99,42 +106,46 @@ struct Collecting<'a> {
 
 #[derive(Default)]
 struct Collected {
-    moved: usize,
-    stay: usize,
-    /// In the collection, and still in the queue: the next time they are found to be there.
-    not_deleted: usize,
+    /// By the ids of their messages: whether they are in the collection, or stay.
+    seen: BTreeMap<String, Seen>,
+    deleted: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Moved,
+    Stays,
 }
 
 impl Collecting<'_> {
     async fn all(self, letters_max: usize) -> Result<ExitCode> {
         let mut counts = Collected::default();
-        let mut seen = BTreeSet::new();
+        let mut nothing_new = 0;
         let ended = loop {
-            let max = BATCH_MAX.min(letters_max.saturating_sub(seen.len()));
-            if max == 0 || self.stop.is_draining() {
+            let max = BATCH_MAX.min(letters_max.saturating_sub(counts.seen.len()));
+            if max == 0 || nothing_new == NOTHING_NEW_MAX || self.stop.is_draining() {
                 break Ok(());
             }
-            match self.queue.receive(max, WAIT, None).await {
-                Ok(mut messages) => {
-                    // What stays comes back after its visibility timeout, and has been told.
-                    messages.retain(|message| seen.insert(message.message_id.clone()));
-                    if messages.is_empty() {
-                        break Ok(());
-                    }
-                    if let Err(fault) = self.some(messages, &mut counts).await {
-                        break Err(fault);
-                    }
-                }
-                Err(fault) => break Err(fault),
+            let messages = match self.queue.receive(max, WAIT, None).await {
+                Ok(messages) if messages.is_empty() => break Ok(()),
+                Ok(messages) => messages,
+                Err(fault) => break Err(fault.into()),
+            };
+            let known = counts.seen.len();
+            if let Err(error) = self.some(messages, &mut counts).await {
+                break Err(error);
             }
+            nothing_new = if counts.seen.len() > known { 0 } else { nothing_new + 1 };
         };
-        let Collected { moved, stay, not_deleted } = counts;
+        let of = |wanted: Seen| counts.seen.values().filter(|seen| **seen == wanted).count();
+        let (moved, stay) = (of(Seen::Moved), of(Seen::Stays));
+        let not_deleted = moved - counts.deleted.len();
         let stopped = self.stop.is_draining();
         self.output.line(
             || {
                 let rest = match not_deleted {
                     0 => String::new(),
-                    left => format!("; {} of them could not be deleted there", HumanCount(left as u64)),
+                    left => format!("; {} of them are not deleted there yet", HumanCount(left as u64)),
                 };
                 let (moved, stay) = (HumanCount(moved as u64), HumanCount(stay as u64));
                 format!("{moved} dead letters collected, {stay} stay{rest}")
@@ -146,41 +157,60 @@ impl Collecting<'_> {
         Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
     }
 
-    /// Writes them, and deletes those that are durable.
-    async fn some(
-        &self,
-        messages: Vec<QueueMessage>,
-        counts: &mut Collected,
-    ) -> Result<(), QueueFault> {
-        let mut handles = Vec::with_capacity(messages.len());
+    /// Writes them, and deletes those that are durable, also what was written before and came again.
+    async fn some(&self, messages: Vec<QueueMessage>, counts: &mut Collected) -> Result<()> {
+        let mut durable = Vec::with_capacity(messages.len());
+        let mut written = Ok(());
         for message in messages {
-            match self.one(&message).await {
-                Ok(()) => handles.push(Arc::clone(&message.receipt_handle)),
-                Err(text) => {
-                    counts.stay += 1;
-                    let id = &message.message_id;
-                    self.output.line(
-                        || format!("{} stays: {}", harmless(id), harmless(&text)),
-                        || json!({ "message_id": id, "outcome": "stay", "text": text }),
-                    );
-                }
+            let id = &message.message_id;
+            match counts.seen.get(id) {
+                Some(Seen::Stays) => continue,
+                Some(Seen::Moved) => {}
+                // The rest comes back after its visibility timeout.
+                None if written.is_err() || self.stop.is_draining() => continue,
+                None => match self.one(&message).await {
+                    Ok(()) => {
+                        counts.seen.insert(id.clone(), Seen::Moved);
+                    }
+                    Err(Unwritten::Refused(text)) => {
+                        self.stays(id, &text);
+                        counts.seen.insert(id.clone(), Seen::Stays);
+                        continue;
+                    }
+                    Err(Unwritten::Unconfirmed(text)) => {
+                        written = Err(anyhow!("the database does not take dead letters: {text}"));
+                        continue;
+                    }
+                },
+            }
+            durable.push(message);
+        }
+        let handles: Vec<_> =
+            durable.iter().map(|message| Arc::clone(&message.receipt_handle)).collect();
+        let outcomes = self.queue.delete(&handles).await?;
+        for (message, outcome) in durable.into_iter().zip(outcomes) {
+            // With an old handle it may still be there.
+            if outcome == EntryOutcome::Done {
+                counts.deleted.insert(message.message_id);
             }
         }
-        counts.moved += handles.len();
-        counts.not_deleted += handles.len();
-        let outcomes = self.queue.delete(&handles).await?;
-        let is_gone = |outcome: &&EntryOutcome| !matches!(outcome, EntryOutcome::Failed(_));
-        counts.not_deleted -= outcomes.iter().filter(is_gone).count();
-        Ok(())
+        written
     }
 
-    async fn one(&self, message: &QueueMessage) -> Result<(), String> {
-        if self.stop.is_draining() {
-            return Err("the command was stopped".to_owned());
-        }
-        let record = dead_letter::read(&message.body)?;
-        let id = record.get_str("_id").map_err(|error| error.to_string())?;
-        let document = bson::serialize_to_vec(&record).map_err(|error| error.to_string())?;
+    fn stays(&self, id: &str, text: &str) {
+        let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
+        self.output.line(
+            || format!("{} stays: {}", harmless(id), harmless(&text)),
+            || json!({ "message_id": id, "outcome": "stay", "text": text }),
+        );
+    }
+
+    async fn one(&self, message: &QueueMessage) -> Result<(), Unwritten> {
+        let record = dead_letter::read(&message.body).map_err(Unwritten::Refused)?;
+        let refused = |error: String| Unwritten::Refused(error);
+        let id = record.get_str("_id").map_err(|error| refused(error.to_string()))?;
+        let document =
+            bson::serialize_to_vec(&record).map_err(|error| refused(error.to_string()))?;
         let letter = Write::Letter(Insert { id: Key::Text(id.to_owned()), document, hash: None });
         written(&self.store, &self.collection, &letter, self.retry, self.stop).await
     }

@@ -11,6 +11,16 @@ use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::store::{Collection, ItemOutcome, Store, StoreFaultKind, WriteOutcome, Writes};
 
+/// Why it is not written, for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) enum Unwritten {
+    /// It will not be taken as it is.
+    Refused(String),
+    /// The database does not take anything, it may be.
+    Unconfirmed(String),
+}
+
 /// Writes it, tried again until the budget of `retry` is spent. Where the database does not let us write,
 /// `stop` drains.
 ///
@@ -22,18 +32,20 @@ pub(super) async fn written(
     write: &Write,
     retry: &RetryConfig,
     stop: &Stop,
-) -> Result<(), String> {
+) -> Result<(), Unwritten> {
     let mut backoff = Backoff::new(retry, Arc::new(SystemClock::default()));
     let begun = Instant::now();
     loop {
         let Some(writes) = Writes::of(&collection.kind, [write]) else {
-            return Err("its route writes otherwise than its collection".to_owned());
+            let text = "its route writes otherwise than its collection";
+            return Err(Unwritten::Refused(text.to_owned()));
         };
         let text = match store.write(collection, writes).await {
             WriteOutcome::Answered { items, .. } => match items.into_iter().next() {
                 Some(ItemOutcome::Written | ItemOutcome::AlreadyThere) => return Ok(()),
                 Some(ItemOutcome::Rejected(rejection) | ItemOutcome::Doubtful(rejection)) => {
-                    return Err(format!("{}: {}", rejection.reason, rejection.text));
+                    let text = format!("{}: {}", rejection.reason, rejection.text);
+                    return Err(Unwritten::Refused(text));
                 }
                 Some(ItemOutcome::Unconfirmed(text)) => text,
                 None => "no answer".to_owned(),
@@ -41,14 +53,14 @@ pub(super) async fn written(
             WriteOutcome::Unconfirmed(fault) => {
                 if matches!(fault.kind, StoreFaultKind::Denied | StoreFaultKind::Collection) {
                     stop.drain();
-                    return Err(fault.text);
+                    return Err(Unwritten::Unconfirmed(fault.text));
                 }
                 fault.text
             }
         };
         let pause = backoff.next_interval();
         if stop.is_draining() || begun.elapsed() + pause > retry.budget {
-            return Err(text);
+            return Err(Unwritten::Unconfirmed(text));
         }
         sleep(pause).await;
     }

@@ -95,6 +95,7 @@ fn start(queue: FakeQueue, letters: &Arc<FakeLetters>) -> World {
         name: "refused".into(),
         fifo: false,
         message_bytes_max: MESSAGE_BYTES_MAX,
+        has_answered: true,
     };
     World::start_with(FakeClock::default(), queue, queue_traits(), Some(letter_queue), |_| {})
 }
@@ -129,7 +130,7 @@ async fn what_it_does_not_take_goes_to_the_collection() {
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(letters.kept(), ["bad0"], "asked once, and not of what is too large");
     assert_eq!(world.store.documents("dead_letters").len(), 2);
-    world.end().await;
+    assert_eq!(world.end().await.dead_letters_not_sent_total, 1);
 }
 
 #[tokio::test(start_paused = true)]

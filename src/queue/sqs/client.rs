@@ -71,6 +71,12 @@ impl SqsQueue {
         &self.calls
     }
 
+    /// The queue's own name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.address.name()
+    }
+
     /// The URL of the queue, as configured.
     #[must_use]
     pub fn url(&self) -> &str {

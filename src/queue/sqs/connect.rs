@@ -60,6 +60,21 @@ impl SqsQueue {
         settings: &QueueConfig,
         credentials: Credentials,
     ) -> Result<(Self, QueueFacts), QueueFault> {
+        let mut queue = Self::unasked(setting, settings, credentials).await?;
+        let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
+        queue.fifo = facts.fifo;
+        Ok((queue, facts))
+    }
+
+    /// The same without asking it anything.
+    ///
+    /// # Errors
+    /// Without queue URL, region or credentials.
+    pub async fn unasked(
+        setting: &'static str,
+        settings: &QueueConfig,
+        credentials: Credentials,
+    ) -> Result<Self, QueueFault> {
         let url = settings.url.as_deref().ok_or_else(|| QueueFault {
             kind: QueueFaultKind::Missing,
             text: URL_UNSET.to_owned(),
@@ -73,20 +88,17 @@ impl SqsQueue {
             Credentials::Chain(chain) => chain.load().await?,
         };
         let address = QueueAddress { setting, ..address(settings, url, &sdk, &credentials)? };
-        let (mut queue, facts) = Self::connect_to(address, &sdk).await?;
+        let mut queue = Self::at(address, &sdk);
         queue.visibility_timeout = settings.visibility_timeout;
         if settings.transport == Transport::Lean {
             let bounds = Bounds { connect: CONNECT_MAX, idle: ways::IDLE_MAX };
             let clock = Arc::new(SystemClock::default());
             queue.lean = Some(Lean::new(&queue.address, login, clock, None, bounds)?);
         }
-        Ok((queue, facts))
+        Ok(queue)
     }
 
-    async fn connect_to(
-        address: QueueAddress,
-        sdk: &SdkConfig,
-    ) -> Result<(Self, QueueFacts), QueueFault> {
+    fn at(address: QueueAddress, sdk: &SdkConfig) -> Self {
         let mut settings = config::Builder::from(sdk)
             .region(Region::new(address.region.clone()))
             .retry_config(RetryConfig::disabled())
@@ -99,10 +111,7 @@ impl SqsQueue {
         // The endpoint is one already where these are asked for; the SDK refuses both at once.
         settings.set_use_fips(None).set_use_dual_stack(None);
         let settings: Config = settings.build();
-        let mut queue = Self::new(address, Client::from_conf(settings));
-        let facts = queue.facts_within(FIRST_ANSWER_MAX).await?;
-        queue.fifo = facts.fifo;
-        Ok((queue, facts))
+        Self::new(address, Client::from_conf(settings))
     }
 }
 
@@ -187,7 +196,7 @@ mod tests {
 
     async fn connect(settings: &QueueConfig, sdk: &SdkConfig) -> QueueFault {
         let address = address(settings, "portal", sdk, &Credentials::Local).expect("an address");
-        SqsQueue::connect_to(address, sdk).await.unwrap_err()
+        SqsQueue::at(address, sdk).facts_within(FIRST_ANSWER_MAX).await.unwrap_err()
     }
 
     /// Settings of an instance whose metadata service does not answer.

@@ -103,6 +103,7 @@ impl Letters {
             name: "simulated-rejected".into(),
             fifo: self.fifo,
             message_bytes_max: self.message_bytes_max,
+            has_answered: self.dice.chance(0.9),
         }
     }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use longshore::config::Config;
 use longshore::dead_letter;
-use longshore::message::QueueMessage;
-use longshore::queue::sqs::SqsQueue;
+use longshore::message::{Attribute, QueueMessage};
+use longshore::queue::sqs::{Credentials, SqsQueue};
 use longshore::queue::{Outgoing, Queue};
+use longshore::stop::Stop;
+use longshore::worker::{Ended, Observability, Worker};
 use mongodb::bson::Document;
 use serde_json::{Value, json};
 
@@ -15,6 +17,9 @@ use super::dead_letters::lines;
 use crate::support::mongod;
 use crate::support::sqs::Kind;
 use crate::support::surroundings::{Surroundings, plain};
+use crate::support::until;
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// A queue of these attributes for dead letters, and the worker's configuration with it.
 async fn with_queue(surroundings: &Surroundings, attributes: &Value) -> (SqsQueue, String, Config) {
@@ -30,7 +35,10 @@ async fn with_queue(surroundings: &Surroundings, attributes: &Value) -> (SqsQueu
 fn bad(message_bytes_max: usize) -> Vec<Outgoing> {
     let large = format!(r#"{{"type":"event","text":"{}""#, r#"\""#.repeat(message_bytes_max / 3));
     let mut bad = vec![
-        plain(&json!({ "type": "event", "user_id": 7 })),
+        Outgoing {
+            attributes: vec![("traceparent".to_owned(), Attribute::Text(TRACE.to_owned()))],
+            ..plain(&json!({ "type": "event", "user_id": 7 }))
+        },
         plain(&json!({ "type": "a\u{ffff}b" })),
         Outgoing { body: "{not json \u{1f600}".to_owned(), ..Outgoing::default() },
         Outgoing { body: large, ..Outgoing::default() },
@@ -150,30 +158,102 @@ async fn what_comes_twice_joins_and_what_is_no_record_stays() {
 #[tokio::test]
 async fn a_worker_does_not_mix_records_with_messages() {
     let surroundings = Surroundings::new(&json!({})).await;
+    let server = &surroundings.server;
     let (_, url, _) = with_queue(&surroundings, &json!({})).await;
-    let to = surroundings.server.connect(&url).await.1.arn;
-    let policy = json!({ "deadLetterTargetArn": to, "maxReceiveCount": 10 }).to_string();
-    let input =
-        json!({ "QueueUrl": surroundings.queue_url, "Attributes": { "RedrivePolicy": policy } });
-    surroundings.server.call("SetQueueAttributes", &input).await;
+    let to = server.connect(&url).await.1.arn;
+    moves(&surroundings, &surroundings.queue_url, &to).await;
     let same = surroundings.queue_url.clone();
     // The same one, told by another URL.
     let also_same = same.replace("127.0.0.1", "localhost");
-    let gone = format!("{same}-gone");
+    let leaky = server.create_queue(&json!({})).await;
+    moves(&surroundings, &leaky, &surroundings.facts().await.arn).await;
     for (url, told) in [
         (&url, "must be a queue of its own"),
         (&same, "must be another queue than queue.url"),
         (&also_same, "must be another queue than queue.url"),
-        (&gone, "does not exist"),
+        (&leaky, "must be a queue that keeps what it has"),
     ] {
-        for command in [&["check"][..], &["run"]] {
-            let mut ran = surroundings.longshore(command);
-            let ran =
-                ran.env("LONGSHORE__DEAD_LETTERS__QUEUE", url).output().await.expect("it runs");
-            let said = [ran.stdout, ran.stderr].concat();
-            let said = String::from_utf8_lossy(&said);
-            assert!(!ran.status.success() && said.contains(told), "{command:?} {url}: {said}");
+        for command in ["check", "run"] {
+            let said = said(&surroundings, command, url).await;
+            assert!(said.contains(told), "{command} {url}: {said}");
             assert!(said.contains("dead_letters.queue"), "{said}");
         }
     }
+    let gone = said(&surroundings, "check", &format!("{same}-gone")).await;
+    assert!(gone.contains("does not exist") && gone.contains("check dead_letters.queue"), "{gone}");
+}
+
+/// What a command says that fails with this queue for dead letters.
+async fn said(surroundings: &Surroundings, command: &str, url: &str) -> String {
+    let mut ran = surroundings.longshore(&[command]);
+    let ran = ran.env("LONGSHORE__DEAD_LETTERS__QUEUE", url).output().await.expect("it runs");
+    let said = [ran.stdout, ran.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(!ran.status.success(), "{command} {url}: {said}");
+    said
+}
+
+async fn moves(surroundings: &Surroundings, from: &str, to: &str) {
+    let policy = json!({ "deadLetterTargetArn": to, "maxReceiveCount": 10 }).to_string();
+    let input = json!({ "QueueUrl": from, "Attributes": { "RedrivePolicy": policy } });
+    surroundings.server.call("SetQueueAttributes", &input).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_keeps_no_worker_from_starting_and_is_used_once_it_is_there() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let mut config = surroundings.config();
+    let name = "made-later";
+    let (before, _) = surroundings.queue_url.rsplit_once('/').expect("a name");
+    config.dead_letters.queue = Some(format!("{before}/{name}"));
+    surroundings.send(&[plain(&json!({ "type": "event", "user_id": 7 }))]).await;
+    let counts = surroundings.unload(config.clone()).await;
+    assert_eq!(counts.dead_letters_not_sent_total, 1, "{counts:?}");
+    assert_eq!(surroundings.documents("dead_letters").await.len(), 1);
+
+    let worker = Worker::start(config, Credentials::Local, Observability::default())
+        .await
+        .expect("a worker");
+    let stop = Stop::default();
+    let running = tokio::spawn(worker.run(stop.clone()));
+    surroundings.server.call("CreateQueue", &json!({ "QueueName": name })).await;
+    surroundings.send(&[plain(&json!({ "type": "event", "user_id": 8 }))]).await;
+    until("the queue is empty", async || surroundings.left().await == 0).await;
+    stop.drain();
+    assert_eq!(running.await.expect("no panic"), Ended::Drained);
+    assert_eq!(surroundings.documents("dead_letters").await.len(), 1, "the other was sent");
+}
+
+/// Of a database that takes nothing, the first letter tells.
+#[tokio::test]
+async fn what_the_database_does_not_take_stays_and_ends_the_command() {
+    let surroundings = Surroundings::new(&json!({})).await;
+    let (queue, url, config) =
+        with_queue(&surroundings, &json!({ "VisibilityTimeout": "2" })).await;
+    surroundings
+        .send(&[
+            plain(&json!({ "type": "event", "user_id": 7 })),
+            plain(&json!({ "type": "event", "user_id": 8 })),
+        ])
+        .await;
+    surroundings.unload(config).await;
+    let mut command = surroundings.longshore(&[
+        "dead-letters",
+        "collect",
+        "--yes",
+        "--set",
+        "retry.budget=0s",
+        "--set",
+        "dead_letters.collection=letters",
+    ]);
+    let view = mongodb::bson::doc! { "create": "letters", "viewOn": "events", "pipeline": [] };
+    surroundings.manager.database().run_command(view).await.expect("a view");
+    let ran = command.env("LONGSHORE__DEAD_LETTERS__QUEUE", &url).output().await.expect("it runs");
+    let (told, error) =
+        (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(ran.status.code(), Some(2), "{told}{error}");
+    assert!(error.contains("the database does not take dead letters"), "{error}");
+    assert!(told.contains(r#""collected":0"#) && told.contains(r#""stay":0"#), "{told}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(received(&queue).await.len(), 2);
 }

@@ -34,7 +34,9 @@ impl Direct {
             let written = match &ready.tried.outcome {
                 Outcome::Write { collection, write } => match self.collections.get(collection) {
                     Some(collection) => {
-                        written(&self.store, collection, write, &self.retry, stop).await
+                        let written =
+                            written(&self.store, collection, write, &self.retry, stop).await;
+                        written.map_err(|unwritten| unwritten.to_string())
                     }
                     None => Err("its collection is none of the configuration".to_owned()),
                 },
