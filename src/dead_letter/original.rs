@@ -51,7 +51,8 @@ mod tests {
     use super::super::samples;
     use super::*;
 
-    const TRACE: &str = "Root=1-00000000-000000000000000000000000";
+    const TRACE: &str =
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
     #[test]
     fn a_message_comes_out_of_its_record_as_it_went_in() {
