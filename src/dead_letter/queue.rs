@@ -150,9 +150,14 @@ pub async fn run(context: SendContext, Letters { mut receiver }: Letters) {
         {
             calls.push(send(&context, batch));
         }
-        if is_away {
+        if is_away && (!waiting.is_empty() || next.is_some()) {
             let rest = waiting.drain(..).chain(next.take().map(|ready| ready.letter));
-            rest.for_each(|letter| context.keep(letter));
+            let rest: Vec<_> = rest.collect();
+            let (to, messages, cause) = (&*context.to.name, rest.len(), "it is away");
+            context.flow.signals.emit(&LettersNotSent { to, messages, cause, is_over: true });
+            for letter in rest {
+                context.keep(letter);
+            }
         }
         if !open && calls.is_empty() && waiting.is_empty() && next.is_none() {
             return;

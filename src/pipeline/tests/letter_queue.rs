@@ -159,6 +159,22 @@ async fn while_it_is_away_it_is_tried_for_the_retry_budget_and_then_the_collecti
     }
 }
 
+/// From when it is known to be away, one call at a time asks for it, and what comes meanwhile waits for none.
+#[tokio::test(start_paused = true)]
+async fn while_it_is_away_one_call_asks_and_the_rest_goes_to_the_collection() {
+    let letters = FakeLetters::new(Answers::Never);
+    let world = start(bad(1), &letters);
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let calls = letters.calls();
+    world.queue.send("asks", "{not json");
+    world.until(|_| letters.calls() == calls + 1).await;
+    (0..300).for_each(|id| world.queue.send(&format!("more{id}"), "{not json"));
+    world.until(|world| world.store.documents("dead_letters").len() == 301).await;
+    assert_eq!(letters.calls(), calls + 1, "it is still asked");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.end().await.dead_letters_not_sent_total, 302);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_spoils_its_call_does_not_keep_its_neighbours_out() {
     let letters = FakeLetters::new(Answers::AwayFor("bad3"));

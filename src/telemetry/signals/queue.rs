@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::signal::Signal;
 use crate::telemetry::counters::Counters;
+use crate::telemetry::folds::Kind;
 use crate::telemetry::instruments::Instruments;
 use crate::telemetry::recent::Recent;
 
@@ -178,6 +179,14 @@ impl Signal for LettersNotSent<'_> {
 
     fn remember(&self, recent: &Recent) {
         recent.error("dead letters not sent", &format!("{}: {}", self.to, self.cause));
+    }
+
+    fn kind(&self) -> Option<Kind<'_>> {
+        let tell: fn(Kind<'_>, u64) = |kind, more| {
+            tracing::warn!(more, "dead letters not sent: {}", kind.code);
+        };
+        let code = if self.is_over { "they go to the collection" } else { "trying again" };
+        Some(Kind { what: "letters not sent", code, place: None, tell })
     }
 
     fn log(&self) {
