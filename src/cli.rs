@@ -13,6 +13,7 @@ mod locate;
 pub mod output;
 pub mod pages;
 pub mod run;
+pub mod schema;
 pub mod send;
 pub mod stats;
 pub mod try_one;
@@ -89,6 +90,8 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// What would become of one message, without any server
     Try(try_one::TryArgs),
+    /// What messages may be, or the configuration file, as JSON Schema
+    Schema(schema::SchemaArgs),
     /// The worker with a queue and a database on this machine, to try it out
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
@@ -145,6 +148,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             with_runtime(&settings.load()?.config, |config| stats::stats(config, args))
         }
         Command::Try(args) => try_one::try_one(&settings.load()?.config, args),
+        Command::Schema(args) if schema::is_of_the_configuration(settings.config.as_deref()) => {
+            schema::configuration(&args)
+        }
+        Command::Schema(args) => schema::schema(&settings.load()?.config, &args),
         #[cfg(feature = "dev")]
         Command::Dev(args) => {
             let loaded = settings.load_local("info,rustack_sqs_core=warn")?;

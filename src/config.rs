@@ -7,6 +7,7 @@
 mod addresses;
 mod collections;
 pub(crate) mod connection_options;
+pub(crate) mod decimals;
 mod envelopes;
 mod indexes;
 mod ini_file;
@@ -24,6 +25,8 @@ mod provenance;
 mod reader;
 mod routes;
 mod rules;
+pub mod schema;
+mod schema_values;
 mod secret;
 mod sections;
 mod settings;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::kinds::{self, Kind, Switch};
-use super::{literal, names, sections, units};
+use super::{literal, names, schema_values, sections, units};
 use crate::store::Index;
 
 /// The server allows 64 in a collection, of which `_id` takes one (MongoDB manual, "Limits and
@@ -46,6 +46,10 @@ impl Kind for Indexes {
     fn show(&self, value: &Vec<Index>) -> String {
         let shown: Vec<String> = value.iter().map(show).collect();
         format!("[{}]", shown.join(", "))
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::indexes(KEYS_MAX, INDEXES_MAX, &Switch.schema(), &sections::TTL.schema())
     }
 }
 

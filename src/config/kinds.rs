@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::schema_values::{self, any_text};
 use super::{literal, units};
 use crate::store::Acknowledgement;
 
@@ -20,6 +21,10 @@ pub(crate) trait Kind {
 
     /// The value as TOML writes it, in a form that [`Kind::read`] reads.
     fn show(&self, value: &Self::Value) -> String;
+
+    /// What a configuration file may write, as JSON Schema: all that [`Kind::read`] takes, and as
+    /// little else as it can say.
+    fn schema(&self) -> Value;
 }
 
 /// A time between two others, both allowed.
@@ -65,6 +70,10 @@ impl Kind for Time {
     fn show(&self, value: &Duration) -> String {
         literal::text(&units::show_duration(*value))
     }
+
+    fn schema(&self) -> Value {
+        schema_values::time(self.min, self.max, self.whole_seconds)
+    }
 }
 
 /// Bytes between two bounds, both allowed.
@@ -92,6 +101,10 @@ impl Kind for Size {
     fn show(&self, value: &usize) -> String {
         literal::text(&units::show_size(*value))
     }
+
+    fn schema(&self) -> Value {
+        schema_values::size(self.min, self.max)
+    }
 }
 
 /// A whole number between two others, both allowed.
@@ -117,6 +130,10 @@ impl Kind for Count {
 
     fn show(&self, value: &usize) -> String {
         value.to_string()
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::count(self.min, self.max)
     }
 }
 
@@ -144,6 +161,10 @@ impl Kind for Factor {
     fn show(&self, value: &f64) -> String {
         format!("{value:?}")
     }
+
+    fn schema(&self) -> Value {
+        schema_values::factor(self.min, self.max)
+    }
 }
 
 /// True or false.
@@ -168,6 +189,10 @@ impl Kind for Switch {
     fn show(&self, value: &bool) -> String {
         value.to_string()
     }
+
+    fn schema(&self) -> Value {
+        schema_values::switch()
+    }
 }
 
 /// Text that a rule accepts.
@@ -190,6 +215,10 @@ impl Kind for Text {
     fn show(&self, value: &String) -> String {
         literal::text(&crate::redact::text(value))
     }
+
+    fn schema(&self) -> Value {
+        schema_values::described(&any_text(), self.expected)
+    }
 }
 
 /// A text that is taken without the blanks around it, which come along when it is copied.
@@ -208,6 +237,10 @@ impl Kind for Trimmed {
 
     fn show(&self, value: &String) -> String {
         self.0.show(value)
+    }
+
+    fn schema(&self) -> Value {
+        self.0.schema()
     }
 }
 
@@ -237,6 +270,10 @@ impl Kind for Texts {
 
     fn show(&self, value: &Vec<String>) -> String {
         literal::texts(&value.iter().map(|text| crate::redact::text(text)).collect::<Vec<_>>())
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::list(&schema_values::described(&any_text(), self.expected), self.max)
     }
 }
 
@@ -279,6 +316,10 @@ impl Kind for Choice {
 
     fn show(&self, value: &&'static str) -> String {
         literal::text(value)
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::choice(self.0)
     }
 }
 
@@ -326,5 +367,9 @@ impl Kind for Members {
             Acknowledgement::Members(members) => members.to_string(),
             Acknowledgement::Tag(name) => literal::text(name),
         }
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::members(Self::MAX)
     }
 }

@@ -129,7 +129,7 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
     Ok((config, reader.finish()))
 }
 
-fn set_defaults(layers: &mut Layers) {
+pub(super) fn set_defaults(layers: &mut Layers) {
     // A test reads it; broken, it would be no routes rather than a panic.
     for (path, value, _) in toml_file::parse(BUILTIN_ROUTES).unwrap_or_default() {
         layers.set(path, value, &Source::Default);

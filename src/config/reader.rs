@@ -22,6 +22,8 @@ pub(crate) struct Reader {
     failed: BTreeSet<String>,
     errors: Vec<ConfigError>,
     effective: Vec<Setting>,
+    /// What each key takes, where somebody wants to know.
+    schemas: Option<Vec<(KeyPath, Value)>>,
 }
 
 /// What the reader found, once everything was asked for.
@@ -29,13 +31,22 @@ pub(crate) struct Findings {
     pub errors: Vec<ConfigError>,
     pub effective: Vec<Setting>,
     pub ignored: Vec<(String, Source)>,
+    /// Empty unless they were asked for.
+    pub schemas: Vec<(KeyPath, Value)>,
     #[cfg(test)]
     pub known: Vec<KeyPath>,
 }
 
 impl Reader {
     pub(crate) fn new(layers: Layers, errors: Vec<ConfigError>) -> Self {
-        Self { layers, known: Vec::new(), failed: BTreeSet::new(), errors, effective: Vec::new() }
+        Self {
+            layers,
+            known: Vec::new(),
+            failed: BTreeSet::new(),
+            errors,
+            effective: Vec::new(),
+            schemas: None,
+        }
     }
 
     /// The value of `key`, or `default`, which also stands in after an error, so that reading can
@@ -72,6 +83,7 @@ impl Reader {
 
     /// The value of `key`, if there is one; its absence is not recorded.
     pub(crate) fn given<K: Kind>(&mut self, key: &KeyPath, kind: &K) -> Option<K::Value> {
+        self.describe(key, || kind.schema());
         let entry = self.take(key)?;
         let value = kind.read(&entry.value);
         match &value {
@@ -84,6 +96,18 @@ impl Reader {
             ),
         }
         value
+    }
+
+    /// Keeps what each key takes from here on.
+    pub(crate) fn keep_schemas(&mut self) {
+        self.schemas = Some(Vec::new());
+    }
+
+    /// Says what `key` takes; [`Reader::given`] says it of what it reads.
+    pub(crate) fn describe(&mut self, key: &KeyPath, schema: impl FnOnce() -> Value) {
+        if let Some(schemas) = &mut self.schemas {
+            schemas.push((key.clone(), schema()));
+        }
     }
 
     /// The raw value of `key`, for kinds of which nothing may be printed.
@@ -224,6 +248,7 @@ impl Reader {
             errors: self.errors,
             effective: self.effective,
             ignored,
+            schemas: self.schemas.unwrap_or_default(),
             #[cfg(test)]
             known: self.known,
         }

@@ -10,9 +10,10 @@ use tracing_subscriber::EnvFilter;
 
 use super::addresses::{ENDPOINT, QUEUE_URL, REGION};
 use super::key_path::KeyPath;
-use super::kinds::{Choice, Count, Factor, Members, Size, Switch, Text, Time, Trimmed};
+use super::kinds::{Choice, Count, Factor, Kind, Members, Size, Switch, Text, Time, Trimmed};
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
+use super::schema_values::{any_text, option, table_of};
 use super::secret::Secret;
 use super::settings::{Config, DbConfig, WorkerConfig};
 use super::{connection_options, envelopes, listeners, literal, names, text_file};
@@ -136,6 +137,7 @@ pub(crate) fn write_concern(
 /// the file that it is from, if it is.
 fn mongo_uri(reader: &mut Reader) -> Option<(Secret, Option<PathBuf>)> {
     let key = KeyPath::from("db.mongo_uri");
+    reader.describe(&key, any_text);
     let in_file = uri_file(reader);
     let Some(entry) = reader.take(&key) else {
         let (shown, source) = match &in_file {
@@ -169,6 +171,7 @@ fn mongo_uri(reader: &mut Reader) -> Option<(Secret, Option<PathBuf>)> {
 /// The connection string in the file that `db.mongo_uri_file` names, and its path.
 fn uri_file(reader: &mut Reader) -> Option<(String, PathBuf)> {
     let key = KeyPath::from("db.mongo_uri_file");
+    reader.describe(&key, any_text);
     let entry = reader.take(&key)?;
     let path = entry.value.as_str().map(str::trim).filter(|path| !path.is_empty());
     let read = path
@@ -207,9 +210,10 @@ fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {
             None => reader.error(&key, None, "must be text, a number, true or false", entry.source),
         }
     }
-    reader.know(
-        connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name)),
-    );
+    let known =
+        connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name));
+    known.iter().for_each(|key| reader.describe(key, option));
+    reader.know(known);
     options
 }
 
@@ -284,6 +288,7 @@ fn message(reader: &mut Reader) -> MessageConfig {
 fn types(reader: &mut Reader) -> BTreeMap<String, String> {
     const ROUTE: Text = Text { expected: "the name of a route", accepts: names::is_message_type };
     let mut types = BTreeMap::new();
+    reader.describe(&"message.types".into(), || table_of(&ROUTE.schema()));
     for key in reader.keys_in("message.types") {
         if let Some(route) = reader.given(&key, &ROUTE) {
             types.insert(key.last().to_owned(), route);

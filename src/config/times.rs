@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::key_path::KeyPath;
 use super::kinds::{self, Choice, Kind, Texts};
 use super::reader::Reader;
-use super::{literal, names};
+use super::{literal, names, schema_values};
 use crate::time::Unit;
 
 /// Fields in their order, and the units of those that have one.
@@ -110,5 +110,9 @@ impl Kind for List {
 
     fn show(&self, value: &Times) -> String {
         show(&value.names, &value.units)
+    }
+
+    fn schema(&self) -> Value {
+        schema_values::times(UNIT.0, Self::NAMES.max)
     }
 }

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use crate::time::{self, Time};
 
 /// Milliseconds of each unit, the longest first.
-const TIME_UNITS: [(&str, u64); 5] =
+pub(super) const TIME_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Bytes of each unit, the largest first.
-const SIZE_UNITS: [(&str, u64); 4] =
+pub(super) const SIZE_UNITS: [(&str, u64); 4] =
     [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads `250ms`, `30s`, `5m`, `11h`, `30d`; a bare number is seconds.

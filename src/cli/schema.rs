@@ -1,0 +1,83 @@
+//! `longshore schema`: what messages and the configuration file may be, as JSON Schema, for editors
+//! and for producers' own tests.
+
+mod extended;
+pub mod messages;
+mod route;
+mod times;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::output;
+use crate::config::{self, Config};
+
+/// The dialect of all that is printed.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// What stands for the file where `--config` has none.
+const NO_FILE: &str = "-";
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore schema > messages.schema.json
+  longshore schema event | check-jsonschema --schemafile - event.json
+  longshore --config /etc/longshore.toml schema order
+  longshore schema --config > longshore.schema.json
+
+Prints JSON Schema, draft 2020-12. Without ROUTE one document holds all routes of the configuration in force, each in `$defs`. It is of the message itself: not of the \
+envelope around it, and of a message that says its type in its body. What the worker takes is valid. What is valid and refused all the same \
+(sizes, a version ahead of its time, a name that is there twice) is listed in docs/SCHEMA.md; `longshore try` decides.
+
+With --config and no file it is that of the configuration file. An editor with taplo (VS Code: Even Better TOML) completes and \
+checks a file that begins with the line `#:schema ./longshore.schema.json`. No configuration is read for it.
+
+Exit status: 0, or 2 if there is no such route or the configuration is wrong.")]
+pub struct SchemaArgs {
+    /// The route whose messages are meant; without it all routes
+    #[arg(value_name = "ROUTE")]
+    route: Option<String>,
+    /// Without a file: the schema of the configuration file itself. With one: read it, as elsewhere
+    // The option of all commands, whose value is optional here.
+    #[arg(long, short, value_name = "FILE", num_args = 0..=1, default_missing_value = NO_FILE)]
+    config: Option<PathBuf>,
+}
+
+/// Whether the schema of the configuration file is asked for, and no file is given.
+pub(super) fn is_of_the_configuration(config: Option<&Path>) -> bool {
+    config.is_some_and(|file| file == Path::new(NO_FILE))
+}
+
+/// Prints the schema of the configuration file.
+///
+/// # Errors
+/// Where a route is asked for as well.
+pub(super) fn configuration(args: &SchemaArgs) -> Result<ExitCode> {
+    if let Some(route) = &args.route {
+        bail!("give a route or --config without a file, not both: {route}");
+    }
+    output::print(&format!("{:#}", config::schema::document(DIALECT)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the schema of the messages.
+///
+/// # Errors
+/// Where there is no such route.
+pub(super) fn schema(config: &Config, args: &SchemaArgs) -> Result<ExitCode> {
+    let document = match &args.route {
+        None => messages::of_all(config),
+        Some(name) => match messages::of_route(config, name) {
+            Some(document) => document,
+            None => {
+                let names: Vec<&str> = config.routes.keys().map(String::as_str).collect();
+                bail!("there is no route {name}: there are {}", names.join(", "))
+            }
+        },
+    };
+    output::print(&format!("{document:#}"));
+    Ok(ExitCode::SUCCESS)
+}
