@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use serde_json::Value;
 
 use super::output;
 use crate::config::{self, Config};
@@ -51,6 +52,12 @@ pub(super) fn is_of_the_configuration(config: Option<&Path>) -> bool {
     config.is_some_and(|file| file == Path::new(NO_FILE))
 }
 
+/// The schema of the configuration file.
+#[must_use]
+pub fn of_the_configuration() -> Value {
+    config::schema::document(DIALECT)
+}
+
 /// Prints the schema of the configuration file.
 ///
 /// # Errors
@@ -59,7 +66,7 @@ pub(super) fn configuration(args: &SchemaArgs) -> Result<ExitCode> {
     if let Some(route) = &args.route {
         bail!("give a route or --config without a file, not both: {route}");
     }
-    output::print(&format!("{:#}", config::schema::document(DIALECT)));
+    output::print(&format!("{:#}", of_the_configuration()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,6 +10,7 @@ mod fault_proxy;
 mod mongo_manager;
 mod mongod;
 mod reasons;
+mod schema;
 mod seen;
 mod simulation;
 mod sqs;

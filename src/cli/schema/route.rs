@@ -121,11 +121,13 @@ impl Fields {
         let value = extended::to("value");
         let mut properties = Map::new();
         for (name, mut asked) in self.asked {
-            // Every value is one; what says more than "not null" says so too, but for paths.
-            let says_what = asked
-                .iter()
-                .any(|schema| schema.get("$ref").is_some() || schema.get("anyOf").is_some());
-            if !says_what {
+            // What says more than that some value is needed says that it is a value, but for paths.
+            let says_what = |schema: &Value| {
+                *schema != value && (schema.get("$ref").is_some() || schema.get("anyOf").is_some())
+            };
+            if asked.iter().any(says_what) {
+                asked.retain(|schema| *schema != value);
+            } else if !asked.contains(&value) {
                 asked.insert(0, value.clone());
             }
             let mut schema = match asked.len() {
