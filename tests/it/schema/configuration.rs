@@ -62,7 +62,6 @@ const VALUES: &[&str] = &[
     "\"1GiB\"",
     "\"5GiB\"",
     "\"1.5\"",
-    "1.0",
     "1.1",
     "1.5",
     "10.5",
@@ -110,7 +109,11 @@ fn errors(toml: &str, key: &str) -> Vec<String> {
     match load(Sources { file: Some(file), ..Sources::default() }) {
         Ok(_) => Vec::new(),
         Err(errors) => {
-            let own = errors.0.into_iter().filter(|error| error.key == key);
+            let below = format!("{key}.");
+            let own = errors
+                .0
+                .into_iter()
+                .filter(|error| error.key == key || error.key.starts_with(&below));
             own.map(|error| error.to_string()).collect()
         }
     }
