@@ -17,6 +17,7 @@ mod layers;
 mod listeners;
 mod literal;
 pub mod load;
+mod members;
 mod misspelt;
 mod names;
 mod nearest;

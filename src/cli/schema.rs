@@ -3,6 +3,7 @@
 
 mod extended;
 pub mod messages;
+mod reference;
 mod route;
 mod times;
 
@@ -11,13 +12,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde_json::Value;
 
 use super::output;
 use crate::config::{self, Config};
-
-/// The dialect of all that is printed.
-const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// What stands for the file where `--config` has none.
 const NO_FILE: &str = "-";
@@ -52,12 +49,6 @@ pub(super) fn is_of_the_configuration(config: Option<&Path>) -> bool {
     config.is_some_and(|file| file == Path::new(NO_FILE))
 }
 
-/// The schema of the configuration file.
-#[must_use]
-pub fn of_the_configuration() -> Value {
-    config::schema::document(DIALECT)
-}
-
 /// Prints the schema of the configuration file.
 ///
 /// # Errors
@@ -66,7 +57,7 @@ pub(super) fn configuration(args: &SchemaArgs) -> Result<ExitCode> {
     if let Some(route) = &args.route {
         bail!("give a route or --config without a file, not both: {route}");
     }
-    output::print(&format!("{:#}", of_the_configuration()));
+    output::print(&format!("{:#}", config::schema::document()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,4 +78,30 @@ pub(super) fn schema(config: &Config, args: &SchemaArgs) -> Result<ExitCode> {
     };
     output::print(&format!("{document:#}"));
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::Cli;
+    use super::*;
+
+    #[test]
+    fn the_file_behind_config_may_be_left_out_and_is_read_where_it_is_given() {
+        let is_of_the_file = |line: &str| {
+            let cli = Cli::try_parse_from(line.split(' ')).expect("a command");
+            is_of_the_configuration(cli.settings.config.as_deref())
+        };
+        assert!(is_of_the_file("longshore schema --config"));
+        assert!(is_of_the_file("longshore --set queue.wait=5s schema -c"));
+        for line in [
+            "longshore schema",
+            "longshore schema event",
+            "longshore schema --config longshore.toml event",
+            "longshore --config longshore.toml schema event",
+        ] {
+            assert!(!is_of_the_file(line), "{line}");
+        }
+    }
 }

@@ -14,9 +14,12 @@ use super::reader::{Findings, Reader};
 use super::{load, routes, sections, toml_file};
 use descriptions::Descriptions;
 
-/// The document, in this dialect.
+/// The dialect of all schemas here.
+pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The document.
 #[must_use]
-pub fn document(dialect: &str) -> Value {
+pub fn document() -> Value {
     let Findings { schemas, effective, .. } = asked();
     let descriptions = Descriptions::of_the_documented_file();
     let mut root = Table::default();
@@ -38,7 +41,7 @@ pub fn document(dialect: &str) -> Value {
     }
     let mut document = root.schema(&descriptions, "");
     document["properties"]["routes"] = of_routes.schema(&descriptions);
-    document["$schema"] = dialect.into();
+    document["$schema"] = DIALECT.into();
     document["title"] = "longshore.toml".into();
     document
 }

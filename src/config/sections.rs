@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::addresses::{ENDPOINT, QUEUE_URL, REGION};
 use super::key_path::KeyPath;
-use super::kinds::{Choice, Count, Factor, Kind, Members, Size, Switch, Text, Time, Trimmed};
+use super::kinds::{Choice, Count, Factor, Kind, Size, Switch, Text, Time, Trimmed};
+use super::members::Members;
 use super::provenance::{Setting, Source};
 use super::reader::Reader;
 use super::schema_values::{any_text, option, table_of};

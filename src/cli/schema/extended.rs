@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::reference::to;
 use super::times;
 use crate::config::decimals;
 use crate::time::{MILLIS_MAX, MILLIS_MIN};
@@ -16,12 +17,7 @@ const BASE64: &str = r"^[A-Za-z0-9+/_=\s-]*$";
 const SUBTYPE: &str = "^[0-9A-Fa-f]{1,2}$";
 const LEGACY_SUBTYPE: &str = "^([Ff]{6})?[0-9A-Fa-f]{1,2}$";
 
-/// A definition by its name.
-pub(super) fn to(name: &str) -> Value {
-    json!({ "$ref": format!("#/$defs/{name}") })
-}
-
-/// All definitions that [`to`] may name.
+/// All definitions that schemas of messages name.
 pub(super) fn definitions() -> Map<String, Value> {
     let definitions = json!({
         "name": { "description": "A name of a field.", "pattern": r"^([^$\u0000][^\u0000]*)?$" },

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DIALECT, extended, route};
+use super::{extended, reference, route};
 use crate::config::Config;
+use crate::config::schema::DIALECT;
 use crate::route::Route;
 
 /// All routes: each in `$defs` by its name, and a message is of exactly one, for its `type` names it.
@@ -21,7 +22,7 @@ pub fn of_all(config: &Config) -> Value {
         while helpers.contains_key(&name) || definitions.contains_key(&name) {
             name.insert_str(0, "route ");
         }
-        each.push(json!({ "$ref": reference(&name) }));
+        each.push(reference::to(&name));
         definitions.insert(name, one(config, route));
     }
     definitions.extend(helpers);
@@ -56,12 +57,4 @@ fn types(config: &Config, route: &str) -> Vec<String> {
     let own = (!mapped.contains_key(route)).then(|| route.to_owned());
     let others = mapped.iter().filter(|(_, to)| *to == route).map(|(name, _)| name.clone());
     own.into_iter().chain(others).collect()
-}
-
-/// A name as a JSON pointer in a fragment (RFC 6901).
-fn reference(name: &str) -> String {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
-    let fragment =
-        percent_encoding::utf8_percent_encode(&escaped, percent_encoding::NON_ALPHANUMERIC);
-    format!("#/$defs/{fragment}")
 }

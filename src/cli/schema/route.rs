@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{extended, times};
+use super::{reference, times};
 use crate::route::Route;
 use crate::store::{Extent, WriteKind};
 
@@ -16,7 +16,7 @@ pub(super) fn schema(route: &Route, types: &[String]) -> Value {
     let mut fields = Fields::default();
     match &route.kind {
         WriteKind::Keyed(keyed) => {
-            fields.must(&keyed.key, extended::to("key"));
+            fields.must(&keyed.key, reference::to("key"));
             fields.describe(&keyed.key, "The key: it names the document.");
             let version = json!({ "anyOf": [times::version(), { "type": "null" }] });
             fields.must(&keyed.version_field, version);
@@ -24,7 +24,7 @@ pub(super) fn schema(route: &Route, types: &[String]) -> Value {
             fields.describe(&keyed.version_field, says);
         }
         WriteKind::Insert | WriteKind::Letter => {
-            fields.must("id", extended::to("key"));
+            fields.must("id", reference::to("key"));
             fields.describe("id", "Names the document: sent again under it, it is stored once.");
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn schema(route: &Route, types: &[String]) -> Value {
         fields.must(name, json!({ "not": { "type": "null" } }));
     }
     for name in &route.fields {
-        fields.must(name, extended::to("value"));
+        fields.must(name, reference::to("value"));
     }
     let mut required = vec!["type".to_owned()];
     required.extend(route.required.iter().cloned());
@@ -78,19 +78,19 @@ fn others(route: &Route, schema: &mut Value) {
         Some(Extent::Replace) => {
             schema["propertyNames"] = json!({ "pattern": r"^[^$.\u0000][^.\u0000]*$" });
             schema["patternProperties"] = json!({ "^_ingest$": false });
-            schema["additionalProperties"] = extended::to("value");
+            schema["additionalProperties"] = reference::to("value");
         }
         None => {
-            schema["propertyNames"] = extended::to("name");
+            schema["propertyNames"] = reference::to("name");
             schema["patternProperties"] = json!({ r"^_ingest(\.|$)": false });
-            schema["additionalProperties"] = extended::to("value");
+            schema["additionalProperties"] = reference::to("value");
         }
     }
 }
 
 /// What a value must be of which this path is in an index: one value there, and no array on the way.
 fn indexed(path: Option<&str>) -> Value {
-    let Some(path) = path else { return extended::to("indexed") };
+    let Some(path) = path else { return reference::to("indexed") };
     let (name, below) =
         path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let mut properties = Map::new();
@@ -118,7 +118,7 @@ impl Fields {
     }
 
     fn properties(self) -> Map<String, Value> {
-        let value = extended::to("value");
+        let value = reference::to("value");
         let mut properties = Map::new();
         for (name, mut asked) in self.asked {
             // What says more than that some value is needed says that it is a value, but for paths.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::extended;
+use super::reference;
 use crate::config::decimals;
 use crate::time::{MILLIS_MAX, MILLIS_MIN, Unit, VERSION_MILLIS_MAX, VERSION_MILLIS_MIN};
 
@@ -50,8 +50,8 @@ fn time(written: &str, number: &str, numbers: &Value) -> Value {
             { "type": "string", "pattern": written },
             { "type": "string", "pattern": number },
             numbers,
-            extended::to("date"),
-            extended::to("number"),
+            reference::to("date"),
+            reference::to("number"),
         ],
         "examples": ["2026-11-22T10:00:00Z", 1_795_341_600],
     })
