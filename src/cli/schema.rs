@@ -10,7 +10,7 @@ mod times;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::output;
@@ -68,13 +68,10 @@ pub(super) fn configuration(args: &SchemaArgs) -> Result<ExitCode> {
 pub(super) fn schema(config: &Config, args: &SchemaArgs) -> Result<ExitCode> {
     let document = match &args.route {
         None => messages::of_all(config),
-        Some(name) => match messages::of_route(config, name) {
-            Some(document) => document,
-            None => {
-                let names: Vec<&str> = config.routes.keys().map(String::as_str).collect();
-                bail!("there is no route {name}: there are {}", names.join(", "))
-            }
-        },
+        Some(name) => messages::of_route(config, name).with_context(|| {
+            let names: Vec<&str> = config.routes.keys().map(String::as_str).collect();
+            format!("there is no route {name}: there are {}", names.join(", "))
+        })?,
     };
     output::print(&format!("{document:#}"));
     Ok(ExitCode::SUCCESS)

@@ -213,7 +213,9 @@ fn connection_options(reader: &mut Reader) -> BTreeMap<String, String> {
     }
     let known =
         connection_options::NAMES.map(|name| KeyPath::from("db.connection_options").child(name));
-    known.iter().for_each(|key| reader.describe(key, option));
+    for key in &known {
+        reader.describe(key, option);
+    }
     reader.know(known);
     options
 }
