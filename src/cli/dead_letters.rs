@@ -3,6 +3,7 @@
 mod asked;
 mod collect;
 mod edit;
+mod emptying;
 mod export;
 mod exported;
 mod groups;

@@ -2,24 +2,22 @@
 //!
 //! A queue cannot be searched, so the other commands read the collection alone.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
 
 use crate::cli::exit::EXIT_FOUND;
 use crate::cli::output::{Output, harmless};
+use crate::cli::send::pace::Pace;
 use crate::config::Config;
 use crate::dead_letter;
 use crate::message::{Insert, Key, QueueMessage, Write};
 use crate::mongo_manager::MongoManager;
+use crate::queue::BATCH_MAX;
 use crate::queue::sqs::{Credentials, SqsQueue};
-use crate::queue::{BATCH_MAX, EntryOutcome, Queue};
 use crate::retry::RetryConfig;
 use crate::stop::Stop;
 use crate::store::Collection;
@@ -27,14 +25,8 @@ use crate::store::mongo::MongoStore;
 use crate::worker::{letter_queue, stop_on_signals};
 
 use super::asked;
+use super::emptying::{Counts, Emptied, Emptying};
 use super::written::{Unwritten, written};
-
-/// The longest wait for a message: the queue is empty where none comes.
-const WAIT: Duration = Duration::from_secs(2);
-
-/// Receives, one after the other, that bring only what was seen before: what stays comes back after its visibility
-/// timeout, and other messages may come between.
-const NOTHING_NEW_MAX: u32 = 10;
 
 /// What is told of why one stays: its text is whoever's who sent it.
 const TEXT_CHARS_MAX: usize = 300;
@@ -47,7 +39,7 @@ const TEXT_CHARS_MAX: usize = 300;
 With dead_letters.queue set, dead letters are sent to that queue. This moves them to the collection, where groups, list, show, replay, export and purge find them. One whose message is there already \
 joins it. Each is deleted from the queue after it is durable in the collection, so the command may be stopped and started again at any moment. What is no dead letter of Longshore's stays, and is named. What was received and not moved comes back after the visibility timeout of that queue.
 
-Exit status: 0 if all were moved; 1 if some were not, or you said no; 2 if it could not start.")]
+Exit status: 0 if all were moved; 1 if some were not, or you said no; 2 if it could not start, or the queue or the database takes nothing.")]
 pub struct CollectArgs {
     /// At most so many
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -104,42 +96,21 @@ struct Collecting<'a> {
     stop: &'a Stop,
 }
 
-#[derive(Default)]
-struct Collected {
-    /// By the ids of their messages: whether they are in the collection, or stay.
-    seen: BTreeMap<String, Seen>,
-    deleted: BTreeSet<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Moved,
-    Stays,
-}
-
 impl Collecting<'_> {
     async fn all(self, letters_max: usize) -> Result<ExitCode> {
-        let mut counts = Collected::default();
-        let mut nothing_new = 0;
-        let ended = loop {
-            let max = BATCH_MAX.min(letters_max.saturating_sub(counts.seen.len()));
-            if max == 0 || nothing_new == NOTHING_NEW_MAX || self.stop.is_draining() {
-                break Ok(());
-            }
-            let messages = match self.queue.receive(max, WAIT, None).await {
-                Ok(messages) if messages.is_empty() => break Ok(()),
-                Ok(messages) => messages,
-                Err(fault) => break Err(fault.into()),
-            };
-            let known = counts.seen.len();
-            if let Err(error) = self.some(messages, &mut counts).await {
-                break Err(error);
-            }
-            nothing_new = if counts.seen.len() > known { 0 } else { nothing_new + 1 };
+        let emptying = Emptying {
+            queue: &self.queue,
+            messages_max: letters_max,
+            pace: Pace::new(None),
+            entries_max: BATCH_MAX,
+            stop: self.stop,
         };
-        let of = |wanted: Seen| counts.seen.values().filter(|seen| **seen == wanted).count();
-        let (moved, stay) = (of(Seen::Moved), of(Seen::Stays));
-        let not_deleted = moved - counts.deleted.len();
+        let (emptied, ended) = emptying
+            .run(async |messages: &[QueueMessage], emptied: &mut Emptied| {
+                self.some(messages, emptied).await
+            })
+            .await;
+        let Counts { moved, stay, not_deleted } = emptied.counts();
         let stopped = self.stop.is_draining();
         self.output.line(
             || {
@@ -157,44 +128,24 @@ impl Collecting<'_> {
         Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
     }
 
-    /// Writes them, and deletes those that are durable, also what was written before and came again.
-    async fn some(&self, messages: Vec<QueueMessage>, counts: &mut Collected) -> Result<()> {
-        let mut durable = Vec::with_capacity(messages.len());
-        let mut written = Ok(());
+    /// Writes them. What is behind one that the database did not take comes back after its visibility timeout.
+    async fn some(&self, messages: &[QueueMessage], emptied: &mut Emptied) -> Result<()> {
         for message in messages {
-            let id = &message.message_id;
-            match counts.seen.get(id) {
-                Some(Seen::Stays) => continue,
-                Some(Seen::Moved) => {}
-                // The rest comes back after its visibility timeout.
-                None if written.is_err() || self.stop.is_draining() => continue,
-                None => match self.one(&message).await {
-                    Ok(()) => {
-                        counts.seen.insert(id.clone(), Seen::Moved);
-                    }
-                    Err(Unwritten::Refused(text)) => {
-                        self.stays(id, &text);
-                        counts.seen.insert(id.clone(), Seen::Stays);
-                        continue;
-                    }
-                    Err(Unwritten::Unconfirmed(text)) => {
-                        written = Err(anyhow!("the database does not take dead letters: {text}"));
-                        continue;
-                    }
-                },
+            if self.stop.is_draining() {
+                break;
             }
-            durable.push(message);
-        }
-        let handles: Vec<_> =
-            durable.iter().map(|message| Arc::clone(&message.receipt_handle)).collect();
-        let outcomes = self.queue.delete(&handles).await?;
-        for (message, outcome) in durable.into_iter().zip(outcomes) {
-            // With an old handle it may still be there.
-            if outcome == EntryOutcome::Done {
-                counts.deleted.insert(message.message_id);
+            match self.one(message).await {
+                Ok(()) => emptied.moved(message),
+                Err(Unwritten::Refused(text)) => {
+                    self.stays(&message.message_id, &text);
+                    emptied.stays(message);
+                }
+                Err(Unwritten::Unconfirmed(text)) => {
+                    bail!("the database does not take dead letters: {text}");
+                }
             }
         }
-        written
+        Ok(())
     }
 
     fn stays(&self, id: &str, text: &str) {

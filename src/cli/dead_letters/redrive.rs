@@ -4,11 +4,9 @@
 //! A move by SQS makes another message of it, under another id and with another time: an event without an id of its
 //! own would be a second one, and an old update would be the newest.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
@@ -29,17 +27,15 @@ use crate::pipeline::dry_run::{self, Looking};
 use crate::pipeline::trial::{Outcome, Trial, Tried};
 use crate::queue::Outgoing;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
-use crate::queue::{BATCH_MAX, EntryOutcome, MESSAGE_BYTES_MAX, Queue, QueueConfig};
+use crate::queue::{BATCH_MAX, MESSAGE_BYTES_MAX, QueueConfig};
 use crate::stop::Stop;
 use crate::store::mongo::check_write;
 use crate::version::{Change, Version};
 use crate::worker::stop_on_signals;
 
 use super::asked;
+use super::emptying::{Counts, Emptied, Emptying};
 use super::replay::outgoing::within_limits;
-
-/// The longest wait for a message: the dead-letter queue is empty where none comes.
-const WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
@@ -52,7 +48,7 @@ SQS moves a message to the dead-letter queue of the redrive policy when it was r
 --dry-run decodes and routes each with the configuration in force, says what would become of it, and gives it back. Else each is sent to the queue with the identity and time that it has, and deleted from the \
 dead-letter queue after that: sent twice it is one message, so the command may be stopped and started again at any moment. What Longshore itself would refuse goes back too, and becomes a dead letter with its reason.
 
-Exit status: 0 if all went back, or with --dry-run would be written; 1 if some would not, or you said no; 2 if it could not start.")]
+Exit status: 0 if all went back, or with --dry-run would be written; 1 if some would not, or you said no; 2 if it could not start, or a queue does not answer any more.")]
 pub struct RedriveArgs {
     /// The URL of the dead-letter queue, where the redrive policy of the queue does not name it
     #[arg(long, value_name = "URL")]
@@ -186,39 +182,22 @@ struct Moving<'a> {
     stop: &'a Stop,
 }
 
-#[derive(Default)]
-struct Moved {
-    put_back: usize,
-    stay: usize,
-    /// Sent, and still in the dead-letter queue: the next time they are sent once more, and are the same
-    /// messages.
-    not_deleted: usize,
-}
-
 impl Moving<'_> {
     async fn all(self, messages_max: usize, rate: Option<NonZeroU32>) -> Result<ExitCode> {
-        let (mut pace, entries_max) = (Pace::new(rate), Pace::entries_max(rate).min(BATCH_MAX));
-        let mut moved = Moved::default();
-        let mut seen = BTreeSet::new();
-        let ended = loop {
-            let max = entries_max.min(messages_max.saturating_sub(seen.len()));
-            if max == 0 || self.stop.is_draining() {
-                break Ok(());
-            }
-            pace.wait_for(max).await;
-            match self.from.receive(max, WAIT, None).await {
-                Ok(mut messages) => {
-                    // What stays comes back after its visibility timeout, and has been told.
-                    messages.retain(|message| seen.insert(message.message_id.clone()));
-                    if messages.is_empty() {
-                        break Ok(());
-                    }
-                    self.some(messages, &mut moved).await;
-                }
-                Err(fault) => break Err(fault),
-            }
+        let emptying = Emptying {
+            queue: &self.from,
+            messages_max,
+            pace: Pace::new(rate),
+            entries_max: Pace::entries_max(rate),
+            stop: self.stop,
         };
-        let Moved { put_back, stay, not_deleted } = moved;
+        let (emptied, ended) = emptying
+            .run(async |messages: &[QueueMessage], emptied: &mut Emptied| {
+                self.some(messages, emptied).await;
+                Ok(())
+            })
+            .await;
+        let Counts { moved: put_back, stay, not_deleted } = emptied.counts();
         self.output.line(
             || {
                 let rest = match not_deleted {
@@ -234,15 +213,15 @@ impl Moving<'_> {
         Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
     }
 
-    /// Sends them, and deletes those that were sent.
-    async fn some(&self, messages: Vec<QueueMessage>, moved: &mut Moved) {
+    /// Sends them.
+    async fn some(&self, messages: &[QueueMessage], emptied: &mut Emptied) {
         let (mut batches, mut complete) = (Batches::new(BATCH_MAX), Vec::new());
-        for (line, message) in (0..).zip(&messages) {
+        for (line, message) in (0..).zip(messages) {
             match self.outgoing(message) {
                 Ok(outgoing) => {
                     complete.extend(batches.push(Numbered { line, line_bytes: 0, outgoing }));
                 }
-                Err(text) => self.stays(message, &text, moved),
+                Err(text) => self.stays(message, &text, emptied),
             }
         }
         complete.extend(batches.take());
@@ -253,30 +232,14 @@ impl Moving<'_> {
             let delivered = deliver(batch, &self.config.retry, clock, send).await;
             for (line, text) in delivered.failed {
                 if let Some(message) = message(line) {
-                    self.stays(message, &text, moved);
+                    self.stays(message, &text, emptied);
                 }
             }
-            let gone = delivered.sent.iter().filter_map(|(line, _)| message(*line));
-            let handles: Vec<_> = gone.map(|message| Arc::clone(&message.receipt_handle)).collect();
-            moved.put_back += handles.len();
-            moved.not_deleted += handles.len() - self.deleted(&handles).await;
+            for message in delivered.sent.iter().filter_map(|(line, _)| message(*line)) {
+                emptied.moved(message);
+            }
             if delivered.is_hopeless {
                 self.stop.drain();
-            }
-        }
-    }
-
-    async fn deleted(&self, handles: &[Arc<str>]) -> usize {
-        match self.from.delete(handles).await {
-            Ok(outcomes) => outcomes
-                .iter()
-                .filter(|outcome| !matches!(outcome, EntryOutcome::Failed(_)))
-                .count(),
-            Err(fault) => {
-                eprintln!("longshore: {fault}");
-                // Each would be sent, and stay where it is.
-                self.stop.drain();
-                0
             }
         }
     }
@@ -303,8 +266,8 @@ impl Moving<'_> {
     }
 
     /// It comes back there after its visibility timeout.
-    fn stays(&self, message: &QueueMessage, text: &str, moved: &mut Moved) {
-        moved.stay += 1;
+    fn stays(&self, message: &QueueMessage, text: &str, emptied: &mut Emptied) {
+        emptied.stays(message);
         let id = &message.message_id;
         self.output.line(
             || format!("{} stays: {}", harmless(id), harmless(text)),
@@ -327,6 +290,8 @@ fn is_dated_by_its_sending(outcome: &Outcome) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::queue::sqs::RedrivePolicy;
 
@@ -334,7 +299,7 @@ mod tests {
     fn the_dead_letter_queue_stands_beside_the_queue() {
         let facts = |arn: Option<&str>| QueueFacts {
             arn: "arn:aws:sqs:eu-west-1:1:portal".to_owned(),
-            visibility_timeout: WAIT,
+            visibility_timeout: Duration::from_secs(30),
             fifo: false,
             redrive: arn
                 .map(|arn| RedrivePolicy { dead_letter_arn: arn.to_owned(), max_receive_count: 5 }),

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use bson::oid::ObjectId;
 use bson::{Decimal128, Uuid};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::bson::{element, layout, subtype};
 use crate::decode::encoding;
@@ -84,6 +85,11 @@ pub(super) fn text(operand: &str) -> Option<String> {
     serde_json::from_str(operand).ok()
 }
 
+/// The operand as an object of these fields: serde would also read an array, by the order of the fields.
+fn object<'a, T: Deserialize<'a>>(operand: &'a str) -> Option<T> {
+    serde_json::from_str(operand).ok().filter(|_| operand.trim_start().starts_with('{'))
+}
+
 fn integer<N: FromStr>(name: &str, operand: &str, bits: &str) -> Result<N, Problem> {
     text(operand)
         .and_then(|text| text.parse().ok())
@@ -117,9 +123,9 @@ fn date(operand: &str) -> Result<i64, Problem> {
             .map(time::Time::millis)
             .map_err(|error| (Reason::BadTime, error.to_string()));
     }
-    let millis = match serde_json::from_str::<Long>(operand) {
-        Ok(long) => i64::from_str(&long.millis).ok(),
-        Err(_) => i64::from_str(operand).ok(),
+    let millis = match object::<Long>(operand) {
+        Some(long) => i64::from_str(&long.millis).ok(),
+        None => i64::from_str(operand).ok(),
     };
     let millis =
         millis.ok_or_else(|| (Reason::BadTime, time::TimeError::Unreadable.to_string()))?;
@@ -153,7 +159,7 @@ fn binary(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
     }
 
     let wanted = || bad("$binary", BINARY);
-    let binary: Binary = serde_json::from_str(operand).map_err(|_| wanted())?;
+    let binary: Binary = object(operand).ok_or_else(wanted)?;
     let subtype = subtype_of(&binary.subtype).ok_or_else(wanted)?;
     write_binary(buffer, subtype, &binary.base64)
 }
@@ -198,8 +204,8 @@ fn timestamp(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
         i: u32,
     }
 
-    let Timestamp { t, i } = serde_json::from_str(operand)
-        .map_err(|_| bad("$timestamp", r#"{"t": 0, "i": 0} with integers of 32 bits"#))?;
+    let Timestamp { t, i } = object(operand)
+        .ok_or_else(|| bad("$timestamp", r#"{"t": 0, "i": 0} with integers of 32 bits"#))?;
     Ok(layout::timestamp(buffer, t, i))
 }
 
@@ -213,8 +219,8 @@ fn regular_expression(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem
         options: String,
     }
 
-    let RegularExpression { pattern, options } = serde_json::from_str(operand)
-        .map_err(|_| bad("$regularExpression", r#"{"pattern": "...", "options": ""}"#))?;
+    let RegularExpression { pattern, options } = object(operand)
+        .ok_or_else(|| bad("$regularExpression", r#"{"pattern": "...", "options": ""}"#))?;
     regex(buffer, &pattern, options)
 }
 
@@ -250,11 +256,11 @@ fn marked_text(
 fn db_pointer(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Pointer {
+    struct Pointer<'a> {
         #[serde(rename = "$ref")]
         namespace: String,
-        #[serde(rename = "$id")]
-        id: Id,
+        #[serde(rename = "$id", borrow)]
+        id: &'a RawValue,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -264,8 +270,9 @@ fn db_pointer(operand: &str, buffer: &mut Vec<u8>) -> Result<u8, Problem> {
     }
 
     let wanted = || bad("$dbPointer", r#"{"$ref": "db.collection", "$id": {"$oid": "..."}}"#);
-    let pointer: Pointer = serde_json::from_str(operand).map_err(|_| wanted())?;
-    let id = ObjectId::parse_str(&pointer.id.digits).map_err(|_| wanted())?;
+    let pointer: Pointer = object(operand).ok_or_else(wanted)?;
+    let Id { digits } = object(pointer.id.get()).ok_or_else(wanted)?;
+    let id = ObjectId::parse_str(&digits).map_err(|_| wanted())?;
     layout::text(buffer, &pointer.namespace);
     layout::object_id(buffer, &id.bytes());
     Ok(element::DB_POINTER)

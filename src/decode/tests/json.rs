@@ -229,6 +229,11 @@ fn a_broken_extended_json_value_is_rejected() {
         r#"{"$timestamp":{"t":1}}"#,
         r#"{"$timestamp":{"t":0,"i":0}}"#,
         r#"{"$timestamp":5}"#,
+        r#"{"$timestamp":[1,2]}"#,
+        r#"{"$regularExpression":["a","i"]}"#,
+        r#"{"$binary":["AQI=","00"]}"#,
+        r#"{"$dbPointer":["a.b",{"$oid":"65a0000000000000000000ff"}]}"#,
+        r#"{"$dbPointer":{"$ref":"a.b","$id":["65a0000000000000000000ff"]}}"#,
         r#"{"$regex":5}"#,
         r#"{"$regex":"a","$options":"g"}"#,
         r#"{"$regex":"a\u0000b","$options":""}"#,
@@ -259,6 +264,7 @@ fn a_broken_extended_json_value_is_rejected() {
         r#"{"$date":1.5}"#,
         r#"{"$date":null}"#,
         r#"{"$date":[]}"#,
+        r#"{"$date":["1"]}"#,
     ] {
         assert_eq!(rejected_value(json), Reason::BadTime, "{json}");
     }

@@ -29,7 +29,8 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("bad_value", "is not what $binary", "base64 by its bytes"),
     ("bad_value", "is not what $number", "a number in Extended JSON beyond its type"),
     ("bad_value", "the timestamp 0", "the timestamp 0"),
-    ("bad_time", "", "a time by its value"),
+    ("bad_time", "is not a time", "a time by its value"),
+    ("bad_time", "8 or 14 digits", "a time by its value"),
     ("too_large", "", "sizes and levels"),
 ];
 
