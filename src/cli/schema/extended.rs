@@ -94,7 +94,8 @@ fn integer(below: u64, above: u64) -> Value {
 }
 
 fn date() -> Value {
-    let long = single("$numberLong", &integer(i64::MIN.unsigned_abs(), i64::MAX.unsigned_abs()));
+    let digits = integer(MILLIS_MIN.unsigned_abs(), MILLIS_MAX.unsigned_abs());
+    let long = single("$numberLong", &digits);
     let millis = json!({ "type": "integer", "minimum": MILLIS_MIN, "maximum": MILLIS_MAX });
     single("$date", &json!({ "anyOf": [text(&times::of_date()), millis, long] }))
 }

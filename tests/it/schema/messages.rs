@@ -31,6 +31,9 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("bad_value", "the timestamp 0", "the timestamp 0"),
     ("bad_time", "is not a time", "a time by its value"),
     ("bad_time", "8 or 14 digits", "a time by its value"),
+    ("bad_time", "ahead of the time of sending", "a time by its value"),
+    ("bad_time", "outside the years", "a time by its value"),
+    ("bad_time", "looks like", "a time by its value"),
     ("too_large", "", "sizes and levels"),
 ];
 
