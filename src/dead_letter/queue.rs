@@ -75,7 +75,7 @@ pub struct SendContext {
     pub to: LetterQueue,
     /// For what the queue does not take.
     pub collection: Arc<dyn Home>,
-    /// The retry budget was spent on a call, and nothing was sent since: each call is tried once.
+    /// The retry budget was spent on calls of which none was sent, and nothing was sent since: each call is tried once.
     pub is_away: AtomicBool,
     pub gate: Gate,
     pub settle: Settle,
@@ -225,6 +225,7 @@ async fn sent(context: &SendContext, letters: Vec<Ready>) {
     let (mut backoff, begun) = (context.flow.backoff(), Instant::now());
     let (budget, stop) = (context.flow.retry.budget, &context.flow.stop);
     let mut lots = vec![letters];
+    let mut any_sent = false;
     loop {
         let (mut failed, mut cause) = (Vec::new(), None);
         let mut todo = std::mem::take(&mut lots).into_iter();
@@ -243,7 +244,10 @@ async fn sent(context: &SendContext, letters: Vec<Ready>) {
                 }
             };
             match answer {
-                Ok(outcomes) => failed.extend(answered(context, lot, outcomes, &mut cause)),
+                Ok(outcomes) => {
+                    any_sent |= outcomes.iter().any(|one| matches!(one, SendOutcome::Sent { .. }));
+                    failed.extend(answered(context, lot, outcomes, &mut cause));
+                }
                 Err(fault) => {
                     cause.get_or_insert(fault.text);
                     failed.extend(halves(lot));
@@ -261,7 +265,10 @@ async fn sent(context: &SendContext, letters: Vec<Ready>) {
             || begun.elapsed() + pause > budget;
         context.flow.signals.emit(&LettersNotSent { to, messages, cause, is_over });
         if is_over {
-            context.is_away.store(true, Ordering::Relaxed);
+            // Where others were sent meanwhile, it is the letter that spoils its calls.
+            if !any_sent {
+                context.is_away.store(true, Ordering::Relaxed);
+            }
             failed.into_iter().flatten().for_each(|ready| context.keep(ready.letter));
             return;
         }

@@ -1,5 +1,7 @@
 //! The record, out of a message of the queue that dead letters are sent to.
 
+use std::sync::LazyLock;
+
 use bson::{Bson, Document};
 
 use super::again::origin_of;
@@ -45,18 +47,21 @@ pub fn read(body: &str) -> Result<Document, String> {
     Ok(record)
 }
 
+/// A record with as little as one can have, and one with all.
+static SAMPLES: LazyLock<[Document; 2]> = LazyLock::new(|| {
+    samples().map(|sample| bson::deserialize_from_slice(&sample.document).unwrap_or_default())
+});
+
 /// The first field that no record has so, or that it lacks.
 fn unfit(record: &Document) -> Option<String> {
-    let [bare, whole] = samples().map(|sample| {
-        bson::deserialize_from_slice::<Document>(&sample.document).unwrap_or_default()
-    });
+    let [bare, whole] = &*SAMPLES;
     let is_like = |value: &Bson, name: &str, of: &Document| {
         of.get(name).map(Bson::element_type) == Some(value.element_type())
     };
     let unfit = record.iter().find(|(name, value)| match name.as_str() {
         // Of any type that a key has.
         "key" => matches!(value, Bson::Document(_) | Bson::Array(_)),
-        name => !is_like(value, name, &bare) && !is_like(value, name, &whole),
+        name => !is_like(value, name, bare) && !is_like(value, name, whole),
     });
     let missing = whole.keys().find(|name| !record.contains_key(name));
     unfit.map(|(name, _)| name.clone()).or_else(|| missing.cloned())

@@ -181,7 +181,13 @@ async fn one_that_spoils_its_call_does_not_keep_its_neighbours_out() {
     let world = start(bad(10), &letters);
     world.until(|world| world.queue.remaining().is_empty()).await;
     assert_eq!(world.store.documents("dead_letters").len(), 1);
-    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&10));
+    // Nor is the queue away: the next two are tried for as long.
+    letters.answer(Answers::AwayFor("bad11"));
+    world.queue.send("bad11", "{not json");
+    world.queue.send("bad12", "{not json");
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    assert_eq!(world.store.documents("dead_letters").len(), 2);
+    assert_eq!(world.end().await.dead_lettered.get(&Reason::BadJson), Some(&12));
 }
 
 #[tokio::test(start_paused = true)]
