@@ -16,8 +16,8 @@ use clap::Args;
 use super::output;
 use crate::config::{self, Config};
 
-/// What stands for the file where `--config` has none.
-const NO_FILE: &str = "-";
+/// What stands for the file where `--config` has none: no argument and no variable can be it.
+const NO_FILE: &str = "\0";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -67,10 +67,18 @@ pub(super) fn configuration(args: &SchemaArgs) -> Result<ExitCode> {
 /// Where there is no such route.
 pub(super) fn schema(config: &Config, args: &SchemaArgs) -> Result<ExitCode> {
     let document = match &args.route {
-        None => messages::of_all(config),
+        None => messages::of_all(config).context(
+            "no message can be valid: there is no route, for all are switched off, or message.types gives their names away",
+        )?,
         Some(name) => messages::of_route(config, name).with_context(|| {
+            if config.routes.contains_key(name) {
+                return format!("no type names the route {name}: message.types gives its name to another");
+            }
             let names: Vec<&str> = config.routes.keys().map(String::as_str).collect();
-            format!("there is no route {name}: there are {}", names.join(", "))
+            match names.as_slice() {
+                [] => format!("there is no route {name}, and no other: all are switched off"),
+                names => format!("there is no route {name}: there are {}", names.join(", ")),
+            }
         })?,
     };
     output::print(&format!("{document:#}"));

@@ -40,10 +40,27 @@ pub fn document() -> Value {
         }
     }
     let mut document = root.schema(&descriptions, "");
+    in_any_case(&mut document["properties"]["db"]["properties"]["connection_options"]);
     document["properties"]["routes"] = of_routes.schema(&descriptions);
     document["$schema"] = DIALECT.into();
     document["title"] = "longshore.toml".into();
     document
+}
+
+/// The names of a connection string's options are taken in any case; those that are offered are the manual's.
+fn in_any_case(table: &mut Value) {
+    let Some(properties) = table["properties"].as_object() else { return };
+    let either = |letter: char| match (letter.to_ascii_lowercase(), letter.to_ascii_uppercase()) {
+        (lower, upper) if lower != upper => format!("[{lower}{upper}]"),
+        _ => letter.to_string(),
+    };
+    let patterns: Map<_, _> = properties
+        .iter()
+        .map(|(name, schema)| {
+            (format!("^{}$", name.chars().map(either).collect::<String>()), schema.clone())
+        })
+        .collect();
+    table["patternProperties"] = patterns.into();
 }
 
 /// All that is asked for where nothing is configured. The built-in routes are of each kind of write.
@@ -144,7 +161,10 @@ impl Routes {
                 let write = writes.get(route)?;
                 let is_this =
                     json!({ "required": ["write"], "properties": { "write": { "const": write } } });
-                Some(json!({ "if": is_this, "then": { "propertyNames": { "enum": keys } } }))
+                // One by one, so that an editor marks the key and not the table.
+                let others = kinds.values().flatten().filter(|key| !keys.contains(key));
+                let none: Map<_, _> = others.map(|key| (key.clone(), false.into())).collect();
+                Some(json!({ "if": is_this, "then": { "properties": none } }))
             })
             .collect();
         let other = others.schema(descriptions, "routes");
@@ -164,6 +184,7 @@ impl Routes {
         }
         let mut other = other;
         other["allOf"] = rules.into();
-        json!({ "type": "object", "properties": properties, "additionalProperties": other })
+        let names = json!({ "type": "string", "minLength": 1, "maxLength": 256 });
+        json!({ "type": "object", "properties": properties, "propertyNames": names, "additionalProperties": other })
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn table_of(value: &Value) -> Value {
 
 /// An option of a connection string.
 pub(super) fn option() -> Value {
-    json!({ "type": ["string", "number", "boolean"] })
+    json!({ "anyOf": [{ "type": "string" }, { "type": "number" }, { "type": "boolean" }] })
 }
 
 pub(super) fn list(item: &Value, max: usize) -> Value {
@@ -91,9 +91,11 @@ pub(super) fn members(max: u8) -> Value {
 
 pub(super) fn times(units: &[&str], max: usize) -> Value {
     let unit = choice(units);
-    let items = json!({ "anyOf": [any_text(), table_of(&unit)] });
+    let mut table = table_of(&unit);
+    let items = json!({ "anyOf": [any_text(), table.clone()] });
+    table["minProperties"] = 1.into();
     let list = json!({ "type": "array", "items": items, "maxItems": max, "uniqueItems": true });
-    json!({ "anyOf": [list, table_of(&unit), any_text()] })
+    json!({ "anyOf": [list, table, any_text()] })
 }
 
 pub(super) fn indexes(keys_max: usize, max: usize, unique: &Value, expire_after: &Value) -> Value {
@@ -109,7 +111,8 @@ pub(super) fn indexes(keys_max: usize, max: usize, unique: &Value, expire_after:
         },
         "additionalProperties": false,
     });
-    json!({ "anyOf": [{ "type": "array", "items": index, "maxItems": max }, any_text()] })
+    let text = json!({ "type": "string", "pattern": r"^\s*\[" });
+    json!({ "anyOf": [{ "type": "array", "items": index, "maxItems": max }, text] })
 }
 
 /// A whole number by itself, or a text of one of these forms.

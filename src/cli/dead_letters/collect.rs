@@ -114,10 +114,7 @@ impl Collecting<'_> {
         let stopped = self.stop.is_draining();
         self.output.line(
             || {
-                let rest = match not_deleted {
-                    0 => String::new(),
-                    left => format!("; {} of them are not deleted there yet", HumanCount(left as u64)),
-                };
+                let rest = emptied.rest();
                 let (moved, stay) = (HumanCount(moved as u64), HumanCount(stay as u64));
                 format!("{moved} dead letters collected, {stay} stay{rest}")
             },

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use indicatif::HumanCount;
 
+use crate::cli::output::harmless;
 use crate::cli::send::pace::Pace;
 use crate::message::QueueMessage;
 use crate::queue::{BATCH_MAX, EntryOutcome, Queue};
@@ -32,6 +34,7 @@ pub(super) struct Emptying<'a, Q> {
 pub(super) struct Emptied {
     seen: BTreeMap<String, Seen>,
     deleted: BTreeSet<String>,
+    why_not_deleted: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,24 @@ impl Emptied {
     /// It comes back in the queue after its visibility timeout.
     pub fn stays(&mut self, message: &QueueMessage) {
         self.seen.insert(message.message_id.clone(), Seen::Stays);
+    }
+
+    /// What is told behind the sum.
+    pub fn rest(&self) -> String {
+        let Counts { stay, not_deleted, .. } = self.counts();
+        let mut rest = String::new();
+        if not_deleted > 0 {
+            rest =
+                format!("; {} of them are not deleted there yet", HumanCount(not_deleted as u64));
+            if let Some(why) = &self.why_not_deleted {
+                rest += &format!(" ({})", harmless(why));
+            }
+        }
+        if stay > 0 {
+            // A FIFO queue gives no more of their groups, and any queue may bring them first.
+            rest += "; there may be more behind those that stay, which come back after their visibility timeout";
+        }
+        rest
     }
 
     pub fn counts(&self) -> Counts {
@@ -115,11 +136,19 @@ impl<Q: Queue> Emptying<'_, Q> {
         if !all.is_empty() {
             let handles: Vec<_> =
                 all.iter().map(|message| Arc::clone(&message.receipt_handle)).collect();
-            let outcomes = self.queue.delete(&handles).await?;
+            let outcomes = match self.queue.delete(&handles).await {
+                Ok(outcomes) => outcomes,
+                // Why no home was found is told before.
+                Err(fault) => return ended.and(Err(fault.into())),
+            };
             for (message, outcome) in all.into_iter().zip(outcomes) {
-                // With an old handle it may still be there.
-                if outcome == EntryOutcome::Done {
-                    emptied.deleted.insert(message.message_id);
+                match outcome {
+                    EntryOutcome::Done => {
+                        emptied.deleted.insert(message.message_id);
+                    }
+                    // It may still be there.
+                    EntryOutcome::Stale => {}
+                    EntryOutcome::Failed(text) => emptied.why_not_deleted = Some(text),
                 }
             }
         }

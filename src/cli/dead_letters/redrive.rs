@@ -200,10 +200,7 @@ impl Moving<'_> {
         let Counts { moved: put_back, stay, not_deleted } = emptied.counts();
         self.output.line(
             || {
-                let rest = match not_deleted {
-                    0 => String::new(),
-                    left => format!("; {} of them could not be deleted there", HumanCount(left as u64)),
-                };
+                let rest = emptied.rest();
                 format!("{} messages put back, {} stay{rest}", HumanCount(put_back as u64), HumanCount(stay as u64))
             },
             || json!({ "put_back": put_back, "stay": stay, "not_deleted": not_deleted, "stopped": self.stop.is_draining() }),

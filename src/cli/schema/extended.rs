@@ -13,18 +13,18 @@ const TEXT_MAX: usize = 1_024;
 
 const HEX_12: &str = "^[0-9A-Fa-f]{24}$";
 const UUID: &str = "^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})$";
-const BASE64: &str = r"^[A-Za-z0-9+/_=\s-]*$";
+const BASE64: &str = r"^[A-Za-z0-9+/=\t\n\f\r ]*$";
 const SUBTYPE: &str = "^[0-9A-Fa-f]{1,2}$";
 const LEGACY_SUBTYPE: &str = "^([Ff]{6})?[0-9A-Fa-f]{1,2}$";
 
 /// All definitions that schemas of messages name.
 pub(super) fn definitions() -> Map<String, Value> {
     let definitions = json!({
-        "name": { "description": "A name of a field.", "pattern": r"^([^$\u0000][^\u0000]*)?$" },
+        "name": { "description": "A name of a field.", "type": "string", "pattern": r"^([^$\u0000][^\u0000]*)?$" },
         "value": {
             "description": "Any JSON value; Extended JSON (v2) for the types that JSON has not.",
             "anyOf": [
-                { "type": ["null", "boolean", "number", "string"] },
+                { "type": "null" }, { "type": "boolean" }, { "type": "number" }, { "type": "string" },
                 { "type": "array", "items": to("value") },
                 {
                     "type": "object",
@@ -47,7 +47,7 @@ pub(super) fn definitions() -> Map<String, Value> {
         "indexed": {
             "description": "One value, for an index holds it: a text of at most 1024 bytes, a number, a date, true, false, null, an ObjectId or a UUID.",
             "anyOf": [
-                { "type": ["null", "boolean", "number"] },
+                { "type": "null" }, { "type": "boolean" }, { "type": "number" },
                 { "type": "string", "maxLength": TEXT_MAX },
                 to("date"), to("number"), to("ObjectId"), to("UUID"),
             ],

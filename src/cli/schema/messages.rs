@@ -8,46 +8,56 @@ use serde_json::{Map, Value, json};
 use super::{extended, reference, route};
 use crate::config::Config;
 use crate::config::schema::DIALECT;
-use crate::route::Route;
 
-/// All routes: each in `$defs` by its name, and a message is of exactly one, for its `type` names it.
+/// All routes that a message can name: each in `$defs` by its name, and `type` says which. None where there is none.
 #[must_use]
-pub fn of_all(config: &Config) -> Value {
+pub fn of_all(config: &Config) -> Option<Value> {
     let helpers = extended::definitions();
     let mut definitions = Map::new();
-    let mut each = Vec::new();
+    let (mut named, mut each) = (Vec::new(), Vec::new());
     for route in config.routes.values() {
+        let types = types(config, &route.name);
+        if types.is_empty() {
+            continue;
+        }
         // A route may be called as a helper is.
         let mut name = route.name.clone();
         while helpers.contains_key(&name) || definitions.contains_key(&name) {
             name.insert_str(0, "route ");
         }
-        each.push(reference::to(&name));
-        definitions.insert(name, one(config, route));
+        let is_its = json!({ "properties": { "type": { "enum": types } } });
+        each.push(json!({ "if": is_its, "then": reference::to(&name) }));
+        definitions.insert(name, route::schema(route, &types));
+        named.extend(types);
     }
     definitions.extend(helpers);
-    json!({
+    // Not `oneOf`: a validator would name the errors of every route, and go over the message once for each.
+    let document = json!({
         "$schema": DIALECT,
         "title": "A message for Longshore",
-        "oneOf": each,
+        "type": "object",
+        "required": ["type"],
+        "properties": { "type": { "enum": named } },
+        "allOf": each,
         "$defs": definitions,
-    })
+    });
+    (!named.is_empty()).then_some(document)
 }
 
-/// One route, if there is one of this name.
+/// One route, if there is one of this name that a message can name.
 #[must_use]
 pub fn of_route(config: &Config, name: &str) -> Option<Value> {
     let mut document = json!({ "$schema": DIALECT });
-    let own = one(config, config.routes.get(name)?);
+    let (route, types) = (config.routes.get(name)?, types(config, name));
+    if types.is_empty() {
+        return None;
+    }
+    let own = route::schema(route, &types);
     if let (Value::Object(document), Value::Object(own)) = (&mut document, own) {
         document.extend(own);
         document.insert("$defs".to_owned(), extended::definitions().into());
     }
     Some(document)
-}
-
-fn one(config: &Config, route: &Route) -> Value {
-    route::schema(route, &types(config, &route.name))
 }
 
 /// All that `type` may be to name this route. A name that is mapped names what it is mapped to, even

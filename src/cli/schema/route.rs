@@ -76,13 +76,15 @@ fn others(route: &Route, schema: &mut Value) {
     match extent {
         Some(Extent::Set | Extent::Partial) => schema["additionalProperties"] = NOTHING,
         Some(Extent::Replace) => {
-            schema["propertyNames"] = json!({ "pattern": r"^[^$.\u0000][^.\u0000]*$" });
-            schema["patternProperties"] = json!({ "^_ingest$": false });
+            schema["propertyNames"] =
+                json!({ "type": "string", "pattern": r"^[^$.\u0000][^.\u0000]*$" });
+            schema["properties"]["_ingest"] = NOTHING;
             schema["additionalProperties"] = reference::to("value");
         }
         None => {
             schema["propertyNames"] = reference::to("name");
-            schema["patternProperties"] = json!({ r"^_ingest(\.|$)": false });
+            schema["properties"]["_ingest"] = NOTHING;
+            schema["patternProperties"] = json!({ r"^_ingest\.": false });
             schema["additionalProperties"] = reference::to("value");
         }
     }

@@ -19,6 +19,9 @@ const YEAR: &str = r"([0-9]{4}|[+-][0-9]{6})";
 /// A day of an offset away from the years in which a version must lie.
 const YEAR_OF_VERSIONS: &str = r"(\+00)?(1999|20[0-9]{2}|2100)";
 
+/// The time that is shown as an example.
+const SECONDS: i64 = 1_795_341_600;
+
 /// RFC 3339, and what is read beside it, with such a year.
 fn written(year: &str) -> String {
     format!("^{BLANKS}{year}{DAY}[Tt ]{CLOCK}{OFFSET}{ANNOTATIONS}{BLANKS}$")
@@ -31,20 +34,20 @@ pub(super) fn of_date() -> String {
 
 /// A version, which lies in the years 2000 to 2100.
 pub(super) fn version() -> Value {
-    time(&written(YEAR_OF_VERSIONS), &number_by_size(), &by_size())
+    time(&written(YEAR_OF_VERSIONS), &number_by_size(), &by_size(), SECONDS)
 }
 
 /// A time of which a number counts this.
 pub(super) fn of(unit: Unit) -> Value {
-    let (number, numbers) = match unit {
-        Unit::BySize => (number_by_size(), by_size()),
-        Unit::Seconds => (any_number(), within(1_000)),
-        Unit::Millis => (any_number(), within(1)),
+    let (number, numbers, example) = match unit {
+        Unit::BySize => (number_by_size(), by_size(), SECONDS),
+        Unit::Seconds => (any_number(), within(1_000), SECONDS),
+        Unit::Millis => (any_number(), within(1), SECONDS * 1_000),
     };
-    time(&written(YEAR), &number, &numbers)
+    time(&written(YEAR), &number, &numbers, example)
 }
 
-fn time(written: &str, number: &str, numbers: &Value) -> Value {
+fn time(written: &str, number: &str, numbers: &Value, example: i64) -> Value {
     json!({
         "anyOf": [
             { "type": "string", "pattern": written },
@@ -53,7 +56,7 @@ fn time(written: &str, number: &str, numbers: &Value) -> Value {
             reference::to("date"),
             reference::to("number"),
         ],
-        "examples": ["2026-11-22T10:00:00Z", 1_795_341_600],
+        "examples": ["2026-11-22T10:00:00Z", example],
     })
 }
 
@@ -77,7 +80,7 @@ fn number_by_size() -> String {
     let [seconds, millis] = [1_000, 1].map(|unit| {
         decimals::between(bound(VERSION_MILLIS_MIN / unit), bound(VERSION_MILLIS_MAX / unit))
     });
-    let exponent = r"[+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+";
+    let exponent = r"[+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]+";
     format!(r"^{BLANKS}([+]?0*({seconds}|{millis})(\.[0-9]*)?|{exponent}){BLANKS}$")
 }
 

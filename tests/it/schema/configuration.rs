@@ -195,13 +195,17 @@ fn a_slip_of_the_pen_is_not_valid() {
         "routes.order = { write = \"insert\", key = \"a\" }",
         "routes.event = { write = \"insert\", partial = true }",
         "db.connection_options.maxPolSize = 5",
+        "message.envelopes = [\"SNS\"]",
+        "routes.\"\" = { collection = \"a\" }",
     ] {
         assert!(!schema.is_valid(&json(toml)), "{toml}");
     }
-    assert!(
-        schema
-            .is_valid(&json("routes.order = { collection = \"a\", write = \"set\", key = \"a\" }"))
-    );
+    for toml in [
+        "routes.order = { collection = \"a\", write = \"set\", key = \"a\" }",
+        "db.connection_options.MAXPOOLSIZE = 5",
+    ] {
+        assert!(schema.is_valid(&json(toml)), "{toml}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ struct Both<'a> {
 impl<'a> Both<'a> {
     fn new(config: &'a Config) -> Self {
         let trial = Trial::new(config, 64 << 20, check_write);
-        let (schema, met) = (validator(&of_all(config)), BTreeMap::new());
+        let (schema, met) = (validator(&of_all(config).expect("routes")), BTreeMap::new());
         Self { trial, schema, met, taken: 0, refused: 0 }
     }
 
@@ -158,6 +158,9 @@ fn what_the_worker_takes_is_valid_and_what_it_refuses_is_not_or_is_a_named_diffe
         r#"{"$date":"2026-02-30T10:00:00Z"}"#,
         r#"{"$timestamp":{"t":0,"i":0}}"#,
         r#"{"$numberDouble":"1e999"}"#,
+        r#"{"$numberDouble":"1."}"#,
+        r#"{"$numberDouble":".5e3"}"#,
+        r#"{"$binary":{"base64":"__--","subType":"00"}}"#,
         "[1]",
         "{}",
         "null",
@@ -220,7 +223,7 @@ fn every_written_time_that_is_read_is_valid() {
 #[test]
 fn the_schema_of_one_route_is_that_of_all_for_its_messages() {
     let config = config();
-    let all = validator(&of_all(&config));
+    let all = validator(&of_all(&config).expect("routes"));
     for (name, route) in &config.routes {
         let one = validator(&of_route(&config, name).expect("a route"));
         for body in samples::corpus() {
@@ -251,6 +254,48 @@ fn a_route_may_have_any_name_and_a_mapped_name_is_of_the_route_that_it_is_mapped
         assert!(both.rejection(&body).is_none() && both.is_valid(&body), "{body}");
     }
     both.check([r#"{"type":"cache","user_id":1,"data":1}"#.to_owned()]);
+}
+
+#[test]
+fn a_route_that_no_type_names_is_in_no_schema() {
+    let load = |flags: &[(&str, &str)]| {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        load(Sources { flags: flags.collect(), ..Sources::default() }).expect("valid").config
+    };
+    let config = load(&[("message.types", r#"{"cache":"event"}"#)]);
+    assert!(of_route(&config, "cache").is_none() && of_route(&config, "event").is_some());
+    let all = of_all(&config).expect("routes");
+    assert!(all["$defs"]["cache"].is_null() && all["$defs"]["event"].is_object());
+    let off = ["event", "session", "cache"].map(|route| format!("routes.{route}.enabled"));
+    let off: Vec<_> = off.iter().map(|key| (key.as_str(), "false")).collect();
+    assert!(of_all(&load(&off)).is_none());
+}
+
+/// A validator names what is wrong with the route that is meant, and not with all of them.
+#[test]
+fn errors_are_of_the_route_that_type_names() {
+    let schema = validator(&of_all(&config()).expect("routes"));
+    let errors = |body: &str| {
+        let value: Value = serde_json::from_str(body).expect("JSON");
+        let texts = schema.iter_errors(&value).map(|error| error.to_string());
+        texts.collect::<Vec<_>>()
+    };
+    let told = errors(r#"{"type":"evnt","user_id":1,"event_type":"a"}"#);
+    assert!(told.len() == 1 && told[0].contains("evnt"), "{told:?}");
+    let told = errors(r#"{"type":"event","user_id":1}"#);
+    assert!(told.len() == 1 && told[0].contains("event_type"), "{told:?}");
+}
+
+/// Most validators go back over every way in which a text can be divided.
+#[test]
+fn no_pattern_divides_a_run_of_digits_in_two_ways() {
+    let both = [of_all(&config()).expect("routes"), longshore::config::schema::document()];
+    for document in both.map(|document| document.to_string()) {
+        assert!(document.contains("[0-9]+"));
+        for twice in [r"[0-9]+\\.?[0-9]*", "[0-9]+[0-9]*", "[0-9]*[0-9]*", "[0-9]+?[0-9]"] {
+            assert!(!document.contains(twice), "{twice}");
+        }
+    }
 }
 
 #[test]
