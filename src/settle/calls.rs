@@ -140,30 +140,47 @@ fn end_answered<Q>(
     outcomes: &[EntryOutcome],
     overtaken: &UnboundedSender<Overtaken>,
 ) -> Vec<Settlement> {
-    let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
-    let mut noted = Vec::new();
+    // First, so that whoever finds the table of what is held empty finds all that was in it counted.
+    count_answered(context, asked, &settlements, outcomes);
+    let (mut noted, mut failed) = (Vec::new(), Vec::new());
     for (index, settlement) in settlements.into_iter().enumerate() {
         match outcomes.get(index) {
-            Some(EntryOutcome::Done) => {
-                done += 1;
-                overtaken::note(&mut noted, &settlement);
-            }
-            Some(EntryOutcome::Stale) => stale += 1,
+            Some(EntryOutcome::Done) => overtaken::note(&mut noted, &settlement),
+            Some(EntryOutcome::Stale) => {}
             Some(EntryOutcome::Failed(_)) | None => {
                 failed.push(settlement);
                 continue;
             }
-        }
-        if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
-            let receipt = &settlement.receipt;
-            let (route, sender) = (receipt.route.as_deref(), receipt.message.sender.as_deref());
-            context.flow.signals.emit(&DeadLettered { reason, route, sender });
         }
         settlement.receipt.settled();
     }
     for one in noted {
         // Whoever listens is there for as long as there are calls.
         let _ = overtaken.send(one);
+    }
+    failed
+}
+
+/// Counts what the queue has answered for. A dead letter counts as such before it counts as deleted:
+/// what was deleted and is no dead letter was written.
+fn count_answered<Q>(
+    context: &SettleContext<Q>,
+    asked: Asked,
+    settlements: &[Settlement],
+    outcomes: &[EntryOutcome],
+) {
+    let (mut done, mut stale) = (0, 0);
+    for (settlement, outcome) in settlements.iter().zip(outcomes) {
+        match outcome {
+            EntryOutcome::Done => done += 1,
+            EntryOutcome::Stale => stale += 1,
+            EntryOutcome::Failed(_) => continue,
+        }
+        if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
+            let receipt = &settlement.receipt;
+            let (route, sender) = (receipt.route.as_deref(), receipt.message.sender.as_deref());
+            context.flow.signals.emit(&DeadLettered { reason, route, sender });
+        }
     }
     match asked {
         Asked::Delete(_) if done > 0 => context.flow.signals.emit(&Deleted { messages: done }),
@@ -175,5 +192,4 @@ fn end_answered<Q>(
     if stale > 0 {
         context.flow.signals.emit(&StaleHandle { operation: asked.name(), messages: stale });
     }
-    failed
 }
