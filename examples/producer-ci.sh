@@ -8,7 +8,7 @@ dev=$!
 trap 'kill "$dev" && wait "$dev" || :; rm -f "$env"' EXIT
 trap 'exit 1' HUP INT TERM
 ask() { curl --fail-with-body -sS --max-time 60 "$@"; }
-says() { ask "$LONGSHORE_DEV_URL$1" | tee /dev/stderr | grep -q "$2"; }
+says() { said=$(ask "$LONGSHORE_DEV_URL$1") || :; echo "$1: $said"; echo "$said" | grep -q "$2"; }
 ask --retry 60 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/"
 . "$env"
 
