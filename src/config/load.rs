@@ -63,8 +63,8 @@ pub struct Loaded {
 /// alone: what else is wrong would be guesswork.
 pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
     let mut errors = Vec::new();
-    let layers = layers(&sources, &mut errors)?;
-    loaded(read(layers, &sources.environment, errors))
+    let (layers, environment) = layers(sources, &mut errors)?;
+    loaded(read(layers, &environment, errors))
 }
 
 /// Loads a configuration for a command that brings a queue and a database of its own: without what
@@ -74,9 +74,9 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
 /// As [`load`].
 pub fn load_local(sources: Sources) -> Result<(Loaded, LeftOut), ConfigErrors> {
     let mut errors = Vec::new();
-    let mut layers = layers(&sources, &mut errors)?;
+    let (mut layers, environment) = layers(sources, &mut errors)?;
     let left_out = left_out::take(&mut layers);
-    Ok((loaded(read(layers, &sources.environment, errors))?, left_out))
+    Ok((loaded(read(layers, &environment, errors))?, left_out))
 }
 
 fn loaded((config, findings): (Config, Findings)) -> Result<Loaded, ConfigErrors> {
@@ -102,16 +102,22 @@ impl Default for DbConfig {
     }
 }
 
-/// What each source says, all over each other.
-fn layers(sources: &Sources, errors: &mut Vec<ConfigError>) -> Result<Layers, ConfigErrors> {
+/// Variables by name.
+type Environment = Vec<(String, String)>;
+
+/// What each source says, the stronger over the weaker, and the variables among them.
+fn layers(
+    sources: Sources,
+    errors: &mut Vec<ConfigError>,
+) -> Result<(Layers, Environment), ConfigErrors> {
     let Sources { file, environment, flags } = sources;
     let mut layers = Layers::default();
     set_defaults(&mut layers);
-    if let Some(path) = file {
+    if let Some(path) = &file {
         set_file(&mut layers, path).map_err(ConfigErrors)?;
     }
-    set_environment(&mut layers, environment, errors);
-    set_flags(&mut layers, flags, errors);
+    set_environment(&mut layers, &environment, errors);
+    set_flags(&mut layers, &flags, errors);
     if let Some((_, uri)) = environment.iter().find(|(name, _)| name == URI_VARIABLE) {
         layers.set(
             "db.mongo_uri".into(),
@@ -119,7 +125,7 @@ fn layers(sources: &Sources, errors: &mut Vec<ConfigError>) -> Result<Layers, Co
             &Source::Environment(URI_VARIABLE.to_owned()),
         );
     }
-    Ok(layers)
+    Ok((layers, environment))
 }
 
 /// What the layers mean. `errors` are those of the layers themselves.

@@ -10,7 +10,7 @@ pub fn instructions(addresses: &Addresses) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());
     let page = addresses.status_page.as_ref();
     let page = page.map(|page| format!("# Watch\n# {page}\n\n")).unwrap_or_default();
-    let is_fifo = queue.ends_with(".fifo");
+    let is_fifo = queue.strip_suffix(".fifo").is_some();
     // A FIFO queue takes nothing without a group, and forgets what it has already for five minutes.
     let [send, python, cli] = if is_fifo {
         [

@@ -3,7 +3,6 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::extended_json::push_escaped;
 
@@ -25,8 +24,14 @@ pub fn said(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// What is wrong, in words.
-pub fn problem(status: StatusCode, text: String) -> Response {
-    said(status, &json!({ "error": text.trim_end() }))
+pub fn problem(status: StatusCode, mut text: String) -> Response {
+    text.truncate(text.trim_end().len());
+    said(status, &Problem { error: text })
+}
+
+#[derive(Serialize)]
+struct Problem {
+    error: String,
 }
 
 /// What this process could not do.

@@ -43,8 +43,8 @@ fn every_known_key_is_documented() {
     // With the examples, so that each key of a route is asked for.
     let given = file("longshore.toml", &uncommented(true));
     let mut errors = Vec::new();
-    let layers = super::super::layers(&given.sources, &mut errors).expect("readable");
-    let (_, findings) = read(layers, &given.sources.environment, errors);
+    let (layers, environment) = super::super::layers(given.sources, &mut errors).expect("readable");
+    let (_, findings) = read(layers, &environment, errors);
     // What stands there instead of another key cannot stand beside it, and so is no example.
     let all = uncommented(true).replace("# Instead: ", "");
     let documented = toml_file::parse(&all).expect("TOML");
