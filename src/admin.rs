@@ -16,6 +16,7 @@ pub mod letters;
 mod page;
 mod places;
 mod probes;
+pub mod query;
 #[cfg(test)]
 mod quiet;
 mod server;
@@ -26,6 +27,7 @@ mod words;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -33,11 +35,13 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use tokio::sync::oneshot;
 
-use self::hosts::Hosts;
+use self::connections::REQUEST_WITHIN;
+use self::hosts::{Door, Hosts};
 use self::server::Shared;
 use crate::config::AdminConfig;
 
 pub use self::health::Health;
+pub use self::hosts::Say;
 pub use self::view::{Facts, View};
 
 /// The addresses that are taken, and the names that requests may use there.
@@ -133,7 +137,23 @@ pub fn serve(bound: Bound, view: View) -> Result<Admin> {
 }
 
 fn by_own_name(routes: Router, hosts: &Hosts) -> Router {
-    routes.layer(from_fn_with_state(hosts.clone(), hosts::by_own_name))
+    let door = Door { hosts: hosts.clone(), say: probes::plain };
+    routes.layer(from_fn_with_state(door, hosts::by_own_name))
+}
+
+/// Serves other routes than a worker's, until this is dropped: with the same bounds, but that a request
+/// has `within` for its answer, and the same check of the name that it uses, which may be one of
+/// `hosts`. `say` tells what is wrong with that.
+pub async fn serve_others(
+    listener: tokio::net::TcpListener,
+    routes: Router,
+    hosts: &[String],
+    say: Say,
+    within: Duration,
+) {
+    let door = Door { hosts: Hosts::new(hosts), say };
+    let routes = routes.layer(from_fn_with_state(door, hosts::by_own_name));
+    connections::serve(listener, routes, within).await;
 }
 
 /// A thread that serves until what it gives back is dropped, and looks where there is a page.
@@ -158,7 +178,7 @@ fn spawn(
     let serve = move || {
         runtime.block_on(async move {
             tokio::select! {
-                () = connections::serve(listener, routes) => {}
+                () = connections::serve(listener, routes, REQUEST_WITHIN) => {}
                 () = looking => {}
                 _ = ended => {}
             }

@@ -27,8 +27,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use self::exit::{EXIT_FOUND, EXIT_START};
 use crate::config::Config;
 #[cfg(feature = "dev")]
-use crate::config::load::Source;
+use crate::config::left_out::LeftOut;
 use crate::config::load::{Loaded, Sources, environment, load};
+#[cfg(feature = "dev")]
+use crate::config::load::{Source, load_local};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Observability;
 
@@ -154,14 +156,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schema(args) => schema::schema(&settings.load()?.config, &args),
         #[cfg(feature = "dev")]
         Command::Dev(args) => {
-            let loaded = settings.load_local("info,rustack_sqs_core=warn")?;
+            let (loaded, left_out) = settings.load_local("info,rustack_sqs_core=warn")?;
             with_telemetry(&loaded.config, Otlp::from_env, |config, otlp| {
-                dev::dev(config, args, Observability { otlp, settings: shown(&loaded) })
+                dev::dev(config, left_out, args, Observability { otlp, settings: shown(&loaded) })
             })
         }
         #[cfg(feature = "dev")]
         Command::Demo(args) => {
-            with_runtime(&settings.load_local("error")?.config, |config| demo::demo(config, args))
+            let (loaded, left_out) = settings.load_local("error")?;
+            with_runtime(&loaded.config, |config| demo::demo(config, left_out, args))
         }
         Command::Completions(args) => Ok(pages::completions(Cli::command(), &args)),
         Command::Man(args) => pages::man(Cli::command(), &args),
@@ -174,19 +177,17 @@ impl Settings {
     /// # Errors
     /// All that is wrong with them, one line each.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        self.load_from(environment())
+        Ok(load(self.sources())?)
     }
 
-    /// Reads all layers but what names a real queue or database in the environment, for commands
-    /// that never touch one. Where no layer sets a log level it is `log_level`.
+    /// Reads all layers but what points at a real queue or database, for commands that never touch one,
+    /// and says what that was. Where no layer sets a log level it is `log_level`.
     ///
     /// # Errors
     /// All that is wrong with them, one line each.
     #[cfg(feature = "dev")]
-    pub fn load_local(&self, log_level: &str) -> anyhow::Result<Loaded> {
-        let mut loaded = self.load_from(
-            environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect(),
-        )?;
+    pub fn load_local(&self, log_level: &str) -> anyhow::Result<(Loaded, LeftOut)> {
+        let (mut loaded, left_out) = load_local(self.sources())?;
         if loaded
             .effective
             .iter()
@@ -194,26 +195,13 @@ impl Settings {
         {
             log_level.clone_into(&mut loaded.config.log.level);
         }
-        Ok(loaded)
+        Ok((loaded, left_out))
     }
 
-    fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {
-        Ok(load(Sources { file: self.config.clone(), environment, flags: self.set.clone() })?)
+    fn sources(&self) -> Sources {
+        let (file, flags) = (self.config.clone(), self.set.clone());
+        Sources { file, environment: environment(), flags }
     }
-}
-
-/// Whether a variable points at a queue or database that somebody uses. As when they are read, case
-/// does not matter but in the portal's own.
-#[cfg(feature = "dev")]
-fn names_what_is_real(name: &str) -> bool {
-    const VARIABLES: [&str; 4] = [
-        "LONGSHORE__DB__MONGO_URI",
-        "LONGSHORE__DB__MONGO_URI_FILE",
-        "LONGSHORE__QUEUE__URL",
-        "LONGSHORE__QUEUE__ENDPOINT_URL",
-    ];
-    name == "MONGO_CACHE_URI"
-        || VARIABLES.iter().any(|variable| name.eq_ignore_ascii_case(variable))
 }
 
 /// Every setting in force, as the status page shows it.
@@ -319,22 +307,6 @@ mod tests {
                 };
                 assert!(!line.split_whitespace().any(is_of_repository), "{line}");
             }
-        }
-    }
-
-    #[cfg(feature = "dev")]
-    #[test]
-    fn what_is_local_reads_no_variable_that_names_what_is_real() {
-        for name in [
-            "MONGO_CACHE_URI",
-            "LONGSHORE__DB__MONGO_URI",
-            "LONGSHORE__DB__MONGO_URI_FILE",
-            "longshore__queue__url",
-        ] {
-            assert!(names_what_is_real(name), "{name}");
-        }
-        for name in ["LONGSHORE__QUEUE__WAIT", "LONGSHORE__DB__CREATE_INDEXES", "PATH"] {
-            assert!(!names_what_is_real(name), "{name}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod ini_file;
 mod key_path;
 mod kinds;
 mod layers;
+pub mod left_out;
 mod listeners;
 mod literal;
 pub mod load;

@@ -20,6 +20,14 @@ pub fn canonical(document: &Document) -> String {
     out
 }
 
+/// On one line, without what only tells a number's type: for programs that look for a text in it.
+pub fn relaxed_line(document: &Document) -> String {
+    let line = Line { form: Form::Dense, end: usize::MAX };
+    let mut out = String::new();
+    line.document(&mut out, document);
+    out
+}
+
 /// For people: over lines where one is too short.
 pub fn relaxed(document: &Document) -> String {
     let mut out = String::new();
@@ -30,7 +38,10 @@ pub fn relaxed(document: &Document) -> String {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Canonical,
+    /// With spaces, for people.
     Relaxed,
+    /// The relaxed form without spaces.
+    Dense,
 }
 
 /// An object or array, or what is neither.
@@ -173,7 +184,7 @@ impl Line {
             Bson::String(text) => return self.text(out, text),
             // Written as base64, which is longer. What else a message holds is short.
             Bson::Binary(binary) if binary.bytes.len() > room => return false,
-            other if self.form == Form::Relaxed => {
+            other if self.form != Form::Canonical => {
                 push_escaped(out, &other.clone().into_relaxed_extjson().to_string());
             }
             other => push_escaped(out, &other.clone().into_canonical_extjson().to_string()),

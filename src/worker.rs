@@ -169,6 +169,12 @@ impl Worker {
         &self.queue
     }
 
+    /// What it holds. What has left it is counted.
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
     /// Where the status page is, once the worker runs.
     #[must_use]
     pub fn page(&self) -> Option<SocketAddr> {

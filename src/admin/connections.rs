@@ -30,13 +30,13 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// From the connection to the end of its answer, however steadily the peer sends or reads; so also
 /// how long a body may take, which nothing here asks for. A status of 100 KiB has room in it at 5
 /// KiB a second.
-const REQUEST_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_WITHIN: Duration = Duration::from_secs(30);
 
 /// After the system gave no connection, which is for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, routes: Router) {
+/// Serves until it is dropped. Each request has its end `within` so long.
+pub(super) async fn serve(listener: TcpListener, routes: Router, within: Duration) {
     let places = Places::default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -44,14 +44,14 @@ pub(super) async fn serve(listener: TcpListener, routes: Router) {
             continue;
         };
         let (place, lost) = places.take(peer.ip());
-        tokio::spawn(one(stream, routes.clone(), Arc::new(place), lost));
+        tokio::spawn(one(stream, routes.clone(), within, Arc::new(place), lost));
         // Whoever lost its place closes its descriptor before another one is opened.
         tokio::task::yield_now().await;
     }
 }
 
 /// Serves one connection to its end.
-async fn one<IO>(io: IO, routes: Router, place: Arc<Place>, lost: Lost)
+async fn one<IO>(io: IO, routes: Router, within: Duration, place: Arc<Place>, lost: Lost)
 where
     IO: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -70,7 +70,7 @@ where
         // Whoever sends many requests at once waits for a place for each.
         .keep_alive(false);
     let whole = async {
-        sleep(REQUEST_WITHIN).await;
+        sleep(within).await;
         // Whoever reads it keeps it, and nobody else is kept out by it: pages have bounds.
         if place.is_page() {
             std::future::pending::<()>().await;

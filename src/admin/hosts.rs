@@ -11,8 +11,6 @@ use axum::http::{StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::probes::plain;
-
 /// The names of `admin.hosts`. Every address counts too, and `localhost`: no page can be served
 /// under either by somebody else, and those who watch a worker ask by its address.
 #[derive(Debug, Clone, Default)]
@@ -67,14 +65,24 @@ fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
+/// The names, and how whoever uses another is told so.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub hosts: Hosts,
+    pub say: Say,
+}
+
+/// Makes an answer of what is wrong.
+pub type Say = fn(StatusCode, String) -> Response;
+
 /// Answers only who calls this server by a name of its own.
 pub(super) async fn by_own_name(
-    State(hosts): State<Hosts>,
+    State(door): State<Door>,
     request: Request,
     next: Next,
 ) -> Response {
-    match hosts.judge(&request) {
+    match door.hosts.judge(&request) {
         Ok(()) => next.run(request).await,
-        Err((status, text)) => plain(status, text),
+        Err((status, text)) => (door.say)(status, text),
     }
 }

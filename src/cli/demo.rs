@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
+use crate::config::left_out::LeftOut;
 use crate::dev::local::Local;
 use crate::dev::portal::{self, Load, PortalMessage};
 use crate::dev::verify::{Verification, verify};
@@ -24,6 +25,7 @@ use crate::stop::Stop;
 use crate::telemetry::counters::Counts;
 use crate::worker::{Ended, Observability, stop_on_signals};
 
+use super::dev::ignored;
 use super::exit::EXIT_FOUND;
 
 /// Send calls in flight.
@@ -47,12 +49,11 @@ pub struct DemoArgs {
 
 /// # Errors
 /// Where queue, database or worker cannot start, or stop answering.
-pub async fn demo(config: Config, args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub async fn demo(config: Config, left_out: LeftOut, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    eprintln!(
-        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored."
-    );
+    eprintln!("Starting a private MongoDB and an SQS endpoint.");
+    ignored::tell(&left_out);
     let Some(local) = Local::start(&stop).await? else { return Ok(interrupted()) };
     let shown = tokio::select! {
         shown = show(local.point(config), &args, &stop) => shown,

@@ -1,12 +1,19 @@
 //! `longshore dev`: the worker's real code, with a queue and a database on this machine.
 
-use std::net::SocketAddr;
+pub(super) mod ignored;
+mod instructions;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::dev::local::{DATABASE, Local};
+use crate::config::left_out::LeftOut;
+use crate::dev::double::Double;
+use crate::dev::local::{Local, QUEUE};
+use crate::dev::ports::{Ports, Silent};
 use crate::dev::worker_thread::WorkerThread;
 use crate::stop::Stop;
 use crate::worker::{Ended, Observability, stop_on_signals};
@@ -17,40 +24,92 @@ use super::exit::EXIT_FOUND;
 #[command(after_help = "Examples:
   longshore dev
   longshore --set log.level=debug dev
+  longshore --config /etc/longshore.toml dev --port 8787 --env /tmp/longshore.env
 
-Queue and database are private and forget everything at the end. MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored: nothing real \
-is touched.")]
-pub struct DevArgs {}
+Queue and database are private and forget everything at the end. What the configuration or the environment says of real ones is ignored, and \
+named: nothing real is touched. A queue.url that ends in .fifo makes the private queue a FIFO queue.
+
+It is a test double for producers: once it is ready, it answers over HTTP on 127.0.0.1. GET / has the addresses, GET /good what was stored, \
+GET /bad what was refused and why. GET /wait?count=N waits until N messages have their end (&timeout=SECONDS, 10 if not given, 300 at most), and \
+POST /reset empties all. What cannot be is an HTTP error, so curl --fail ends a script:
+
+  curl -fsS --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:8787/
+  curl -fsS 'http://127.0.0.1:8787/wait?count=3'
+  curl -fsS 'http://127.0.0.1:8787/good?collection=events'
+  curl -fsS -X POST http://127.0.0.1:8787/reset")]
+pub struct DevArgs {
+    /// Fixed ports of 127.0.0.1: PORT for the test double's answers, PORT+1 for SQS, PORT+2 for
+    /// MongoDB; without it free ones
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=i64::from(Ports::FIRST_MAX)))]
+    port: Option<u16>,
+    /// Once it is ready, write the addresses to FILE as variables that a shell reads with `.`
+    #[arg(long, value_name = "FILE")]
+    env: Option<PathBuf>,
+}
 
 /// # Errors
-/// Where queue, database or worker cannot start.
+/// Where a port is taken, or queue, database or worker cannot start.
 pub async fn dev(
     config: Config,
-    _: DevArgs,
+    left_out: LeftOut,
+    args: DevArgs,
     observability: Observability,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    eprintln!(
-        "Starting a private MongoDB and an SQS endpoint; MONGO_CACHE_URI, dead_letters.queue and AWS profiles are ignored."
-    );
-    let Some(local) = Local::start(&stop).await? else { return Ok(ExitCode::SUCCESS) };
+    eprintln!("Starting a private MongoDB and an SQS endpoint.");
+    ignored::tell(&left_out);
+    let ports = args.port.map_or_else(Ports::default, Ports::from);
+    if args.port.is_some() {
+        ports.refuse_taken()?;
+    }
+    let silent = Silent::take(ports.double)?;
+    let queue = left_out.queue_name.as_deref().unwrap_or(QUEUE);
+    let Some(local) = Local::start_at(ports, queue, &stop).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let observability = Observability {
         settings: replaced(observability.settings, &local.settings()),
         ..observability
     };
-    let worker = WorkerThread::start(local.point(config), stop.clone(), observability).await;
+    let config = local.point(config);
+    let worker = WorkerThread::start(config.clone(), stop.clone(), observability).await;
     let ended = match worker {
         Ok(worker) => {
-            println!("{}", instructions(&local, worker.page));
-            stop.draining().await;
-            eprintln!("Draining. Ctrl-C once more does not wait.");
-            worker.ended().await
+            let answering = answer(&local, &config, &worker, &stop, silent, &args).await;
+            if let Ok(answering) = &answering {
+                stop.draining().await;
+                answering.abort();
+                eprintln!("Draining. Ctrl-C once more does not wait.");
+            }
+            stop.drain();
+            worker.ended().await.and_then(|ended| answering.map(|_| ended))
         }
         Err(error) => Err(error),
     };
     local.stop().await;
     Ok(if ended? == Ended::Drained { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+/// Answers from now on, and says where and how.
+async fn answer(
+    local: &Local,
+    config: &Config,
+    worker: &WorkerThread,
+    stop: &Stop,
+    silent: Silent,
+    args: &DevArgs,
+) -> anyhow::Result<JoinHandle<()>> {
+    let address = silent.address()?;
+    let double = Double::new(local, config, worker, stop.clone(), address).await?;
+    let addresses = double.addresses().clone();
+    // Before anybody is answered: who is answered finds it there.
+    if let Some(file) = &args.env {
+        addresses.write(file)?;
+    }
+    let answering = tokio::spawn(double.serve(silent.listen()?, config.admin.hosts.clone()));
+    println!("{}", instructions::instructions(&addresses));
+    Ok(answering)
 }
 
 /// `settings` with those of `ours` in their places.
@@ -59,44 +118,4 @@ fn replaced(settings: Vec<[String; 3]>, ours: &[[String; 3]]) -> Vec<[String; 3]
         ours.iter().find(|[key, ..]| *key == setting[0]).cloned().unwrap_or(setting)
     };
     settings.into_iter().map(own).collect()
-}
-
-/// Lines to copy and paste.
-fn instructions(local: &Local, page: Option<SocketAddr>) -> String {
-    let (endpoint, queue, uri) =
-        (local.sqs.endpoint_url(), &local.queue_url, local.mongod.uri(DATABASE));
-    let uri = uri.expose();
-    // As it was called: it may be on no PATH.
-    let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());
-    let page = page.map(|page| format!("# Watch\n# http://{page}/\n\n")).unwrap_or_default();
-    format!(
-        r#"
-The worker is receiving. Send it something. Each block can be pasted into a shell as it is.
-
-# Longshore
-export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-export LONGSHORE__QUEUE__ENDPOINT_URL={endpoint} LONGSHORE__QUEUE__URL={queue}
-export MONGO_CACHE_URI='{uri}'
-echo '{{"type":"event","user_id":123,"event_type":"login"}}' | {program} send
-{program} stats
-
-# Python (pip install boto3)
-python3 - <<'END'
-import boto3, json
-sqs = boto3.client("sqs", endpoint_url="{endpoint}", region_name="us-east-1",
-                   aws_access_key_id="local", aws_secret_access_key="local")
-sqs.send_message(QueueUrl="{queue}", MessageBody=json.dumps(
-    {{"type": "event", "user_id": 123, "event_type": "login"}}))
-END
-
-# AWS CLI
-AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws sqs send-message --region us-east-1 \
-  --endpoint-url {endpoint} --queue-url {queue} \
-  --message-body '{{"type":"session","session_id":"s-81","data":{{"cart":[]}}}}'
-
-# Look
-mongosh '{uri}' --eval 'db.events.find()'
-
-{page}Ctrl-C drains and ends, which takes as long as a receive waits; nothing is kept."#
-    )
 }

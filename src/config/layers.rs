@@ -68,6 +68,16 @@ impl Layers {
         self.entries.remove(path)
     }
 
+    /// Takes out all values that were set at keys that `is_asked` names; defaults stay.
+    pub(crate) fn take_where(
+        &mut self,
+        is_asked: impl Fn(&KeyPath) -> bool,
+    ) -> BTreeMap<KeyPath, Entry> {
+        self.entries
+            .extract_if(.., |path, entry| entry.source != Source::Default && is_asked(path))
+            .collect()
+    }
+
     /// Whether `key` has a value.
     pub(crate) fn has(&self, key: &KeyPath) -> bool {
         self.entries.contains_key(key)

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::key_path::KeyPath;
 use super::layers::Layers;
+use super::left_out::LeftOut;
 pub use super::provenance::{ConfigError, ConfigErrors, Setting, Source};
 use super::reader::{Findings, Reader};
 use super::sections::{self, URI_VARIABLE};
 use super::settings::{Config, DbConfig};
-use super::{collections, ini_file, misspelt, routes, rules, text_file, toml_file};
+use super::{collections, ini_file, left_out, misspelt, routes, rules, text_file, toml_file};
 
 /// Begins the name of a variable; parts are joined by two underscores, since names hold single
 /// ones.
@@ -61,7 +62,24 @@ pub struct Loaded {
 /// Everything that is wrong with it. Where the file cannot be read or has broken syntax, that
 /// alone: what else is wrong would be guesswork.
 pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
-    let (config, findings) = read(sources)?;
+    let mut errors = Vec::new();
+    let (layers, environment) = layers(sources, &mut errors)?;
+    loaded(read(layers, &environment, errors))
+}
+
+/// Loads a configuration for a command that brings a queue and a database of its own: without what
+/// points at real ones, which is not even read, and with the list of that.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_local(sources: Sources) -> Result<(Loaded, LeftOut), ConfigErrors> {
+    let mut errors = Vec::new();
+    let (mut layers, environment) = layers(sources, &mut errors)?;
+    let left_out = left_out::take(&mut layers);
+    Ok((loaded(read(layers, &environment, errors))?, left_out))
+}
+
+fn loaded((config, findings): (Config, Findings)) -> Result<Loaded, ConfigErrors> {
     if !findings.errors.is_empty() {
         return Err(ConfigErrors(findings.errors));
     }
@@ -84,16 +102,22 @@ impl Default for DbConfig {
     }
 }
 
-fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
+/// Variables by name.
+type Environment = Vec<(String, String)>;
+
+/// What each source says, the stronger over the weaker, and the variables among them.
+fn layers(
+    sources: Sources,
+    errors: &mut Vec<ConfigError>,
+) -> Result<(Layers, Environment), ConfigErrors> {
     let Sources { file, environment, flags } = sources;
     let mut layers = Layers::default();
-    let mut errors = Vec::new();
     set_defaults(&mut layers);
     if let Some(path) = &file {
         set_file(&mut layers, path).map_err(ConfigErrors)?;
     }
-    set_environment(&mut layers, &environment, &mut errors);
-    set_flags(&mut layers, &flags, &mut errors);
+    set_environment(&mut layers, &environment, errors);
+    set_flags(&mut layers, &flags, errors);
     if let Some((_, uri)) = environment.iter().find(|(name, _)| name == URI_VARIABLE) {
         layers.set(
             "db.mongo_uri".into(),
@@ -101,7 +125,15 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
             &Source::Environment(URI_VARIABLE.to_owned()),
         );
     }
+    Ok((layers, environment))
+}
 
+/// What the layers mean. `errors` are those of the layers themselves.
+fn read(
+    layers: Layers,
+    environment: &[(String, String)],
+    errors: Vec<ConfigError>,
+) -> (Config, Findings) {
     let mut reader = Reader::new(layers, errors);
     let mut config = sections::read(&mut reader);
     let declared = routes::read(&mut reader, &config.db.write_concern);
@@ -119,14 +151,14 @@ fn read(sources: Sources) -> Result<(Config, Findings), ConfigErrors> {
     config.message.routes = config.routes.keys().map(|name| name.as_str().into()).collect();
     config.db.connections = config.connections();
     rules::check(&mut reader, &config);
-    for (name, meant) in misspelt::variables(&environment, reader.known()) {
+    for (name, meant) in misspelt::variables(environment, reader.known()) {
         let problem = format!(
             "is no setting: a variable for one begins with LONGSHORE and two underscores, and has two between its parts; did you mean {meant}?"
         );
         let key = KeyPath::new(vec![name.clone()]);
         reader.error(&key, None, problem, Source::Environment(name));
     }
-    Ok((config, reader.finish()))
+    (config, reader.finish())
 }
 
 pub(super) fn set_defaults(layers: &mut Layers) {

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::config::Config;
 use crate::config::load::Setting;
+use crate::config::{Config, Secret};
 use crate::stop::Stop;
 
 use super::mongod::{self, Mongod};
+use super::ports::Ports;
 use super::sqs::EmbeddedSqs;
 
-/// The queue's name.
+/// The queue's name, where nobody gives another.
 pub const QUEUE: &str = "portal";
 
 /// The database's name.
@@ -40,8 +41,18 @@ impl Local {
     /// # Errors
     /// Where there is no mongod to run, or one of them does not start.
     pub async fn start(stop: &Stop) -> Result<Option<Self>> {
+        Self::start_at(Ports::default(), QUEUE, stop).await
+    }
+
+    /// The same at these ports, with a queue of this name: a FIFO queue where that ends in `.fifo`.
+    ///
+    /// # Errors
+    /// As [`Local::start`], and where a port is taken.
+    pub async fn start_at(ports: Ports, queue: &str, stop: &Stop) -> Result<Option<Self>> {
         let options = tokio::select! {
-            program = mongod::find() => mongod::Options::new(program?),
+            program = mongod::find() => {
+                mongod::Options { port: ports.mongod, ..mongod::Options::new(program?) }
+            }
             () = stop.draining() => return Ok(None),
         };
         // Dropped half-way, a mongod ends a moment later than we do. So it is waited for, unless
@@ -54,9 +65,9 @@ impl Local {
             mongod.stop().await;
             return Ok(None);
         }
-        let sqs = EmbeddedSqs::start().await?;
+        let sqs = EmbeddedSqs::start_at(ports.sqs).await?;
         let queue_url = sqs
-            .create_queue(QUEUE, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)])
+            .create_queue(queue, &[("VisibilityTimeout", VISIBILITY_TIMEOUT)])
             .await
             .context("cannot make the queue")?;
         Ok(Some(Self { sqs, mongod, queue_url }))
@@ -69,7 +80,7 @@ impl Local {
         config.queue.endpoint_url = Some(self.sqs.endpoint_url());
         config.queue.region = Some(super::sqs::REGION.to_owned());
         config.queue.wait = WAIT;
-        config.db.mongo_uri = Some(self.mongod.uri(DATABASE));
+        config.db.mongo_uri = Some(self.mongo_uri());
         config.db.mongo_uri_file = None;
         config.db.connection_options.clear();
         // Whatever is tried out must reach nothing of anybody's.
@@ -77,10 +88,16 @@ impl Local {
         config
     }
 
+    /// The connection string of the database.
+    #[must_use]
+    pub fn mongo_uri(&self) -> Secret {
+        self.mongod.uri(DATABASE)
+    }
+
     /// What [`Self::point`] replaces, as it is shown: key, value and where it is from.
     #[must_use]
     pub fn settings(&self) -> Vec<[String; 3]> {
-        let uri = self.mongod.uri(DATABASE);
+        let uri = self.mongo_uri();
         let all = [
             ("queue.url", self.queue_url.clone()),
             ("queue.endpoint_url", self.sqs.endpoint_url()),

@@ -45,13 +45,22 @@ pub struct Options {
     /// Takes commands that are for tests alone, such as `configureFailPoint`, which holds the
     /// server at a point of its code.
     pub test_commands: bool,
+    /// The port of the first member; 0 is a free one, as every other member gets.
+    pub port: u16,
 }
 
 impl Options {
     /// One member, no login, no TLS.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        Self { program, members: Members::One, login: None, tls: None, test_commands: false }
+        Self {
+            program,
+            members: Members::One,
+            login: None,
+            tls: None,
+            test_commands: false,
+            port: 0,
+        }
     }
 }
 
@@ -107,9 +116,11 @@ impl Mongod {
             Members::One => 1,
             Members::Three => 3,
         };
-        let mut members =
-            try_join_all((0..count).map(|_| Member::start(&options.program, &arguments, &files)))
-                .await?;
+        let mut members = try_join_all((0..count).map(|member| {
+            let port = if member == 0 { options.port } else { 0 };
+            Member::start(&options.program, port, &arguments, &files)
+        }))
+        .await?;
         for member in &mut members {
             member.found_at = front(member.port);
         }

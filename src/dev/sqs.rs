@@ -15,7 +15,7 @@ use rustack_sqs_core::config::SqsConfig;
 use rustack_sqs_core::handler::RustackSqsHandler;
 use rustack_sqs_core::provider::RustackSqs;
 use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
-use rustack_sqs_model::input::CreateQueueInput;
+use rustack_sqs_model::input::{CreateQueueInput, GetQueueAttributesInput};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -39,9 +39,17 @@ impl EmbeddedSqs {
     /// # Errors
     /// Where no port of the loopback address can be had.
     pub async fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("cannot listen on 127.0.0.1 for the embedded SQS")?;
+        Self::start_at(0).await
+    }
+
+    /// The same on this port; 0 is a free one.
+    ///
+    /// # Errors
+    /// Where the port is taken.
+    pub async fn start_at(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+            format!("cannot listen on port {port} of 127.0.0.1 for the embedded SQS")
+        })?;
         let address =
             listener.local_addr().context("cannot tell the address of the embedded SQS")?;
         let provider = provider(address);
@@ -72,6 +80,47 @@ impl EmbeddedSqs {
             .await
             .map_err(|error| anyhow!("cannot create queue {name}: {}", error.message))?;
         output.queue_url.ok_or_else(|| anyhow!("the embedded SQS gave no URL for queue {name}"))
+    }
+
+    /// What tells how many messages that queue holds.
+    #[must_use]
+    pub fn depth(&self, queue_url: &str) -> Depth {
+        Depth { queue_url: queue_url.to_owned(), provider: Arc::clone(&self.provider) }
+    }
+}
+
+/// How many messages a queue holds.
+#[derive(Debug, Clone)]
+pub struct Depth {
+    queue_url: String,
+    provider: Arc<RustackSqs>,
+}
+
+impl Depth {
+    /// All that was sent and not deleted: waiting, hidden or delayed. Unlike AWS's this is exact.
+    ///
+    /// # Errors
+    /// Where there is no such queue, or the answer lacks a number.
+    pub async fn messages(&self) -> Result<u64> {
+        const NAMES: [&str; 3] = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ];
+        let input = GetQueueAttributesInput {
+            queue_url: self.queue_url.clone(),
+            attribute_names: NAMES.map(str::to_owned).into(),
+        };
+        let answer = self.provider.get_queue_attributes(input).await;
+        let attributes =
+            answer.map_err(|error| anyhow!("cannot ask the queue: {}", error.message))?.attributes;
+        NAMES
+            .iter()
+            .map(|name| {
+                let number = attributes.get(*name).and_then(|text| text.parse::<u64>().ok());
+                number.ok_or_else(|| anyhow!("the embedded SQS does not tell {name}"))
+            })
+            .sum()
     }
 }
 

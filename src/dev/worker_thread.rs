@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::oneshot;
 
 use crate::config::Config;
+use crate::held::Held;
 use crate::queue::sqs::{ApiCalls, Credentials};
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
@@ -21,6 +22,7 @@ const THREAD_NAME: &str = "lsworker";
 pub struct WorkerThread {
     pub signals: Signals,
     pub calls: Arc<ApiCalls>,
+    pub held: Held,
     /// Where the status page is.
     pub page: Option<SocketAddr>,
     thread: JoinHandle<Ended>,
@@ -53,6 +55,7 @@ impl WorkerThread {
                         let _ = started.send(Ok((
                             worker.signals.clone(),
                             Arc::clone(worker.queue().calls()),
+                            worker.held().clone(),
                             worker.page(),
                         )));
                         worker.run(stop).await
@@ -66,9 +69,9 @@ impl WorkerThread {
             runtime.shutdown_background();
             ended
         })?;
-        let (signals, calls, page) =
+        let (signals, calls, held, page) =
             ready.await.context("the worker ended before it started")??;
-        Ok(Self { signals, calls, page, thread })
+        Ok(Self { signals, calls, held, page, thread })
     }
 
     pub fn is_finished(&self) -> bool {

@@ -140,30 +140,47 @@ fn end_answered<Q>(
     outcomes: &[EntryOutcome],
     overtaken: &UnboundedSender<Overtaken>,
 ) -> Vec<Settlement> {
-    let (mut done, mut stale, mut failed) = (0, 0, Vec::new());
-    let mut noted = Vec::new();
+    // First, so that whoever finds the table of what is held empty finds all that was in it counted.
+    count_answered(context, asked, &settlements, outcomes);
+    let (mut noted, mut failed) = (Vec::new(), Vec::new());
     for (index, settlement) in settlements.into_iter().enumerate() {
         match outcomes.get(index) {
-            Some(EntryOutcome::Done) => {
-                done += 1;
-                overtaken::note(&mut noted, &settlement);
-            }
-            Some(EntryOutcome::Stale) => stale += 1,
+            Some(EntryOutcome::Done) => overtaken::note(&mut noted, &settlement),
+            Some(EntryOutcome::Stale) => {}
             Some(EntryOutcome::Failed(_)) | None => {
                 failed.push(settlement);
                 continue;
             }
-        }
-        if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
-            let receipt = &settlement.receipt;
-            let (route, sender) = (receipt.route.as_deref(), receipt.message.sender.as_deref());
-            context.flow.signals.emit(&DeadLettered { reason, route, sender });
         }
         settlement.receipt.settled();
     }
     for one in noted {
         // Whoever listens is there for as long as there are calls.
         let _ = overtaken.send(one);
+    }
+    failed
+}
+
+/// Counts what the queue has answered for. A dead letter counts as such before it counts as deleted:
+/// what was deleted and is no dead letter was written.
+fn count_answered<Q>(
+    context: &SettleContext<Q>,
+    asked: Asked,
+    settlements: &[Settlement],
+    outcomes: &[EntryOutcome],
+) {
+    let (mut done, mut stale) = (0, 0);
+    for (settlement, outcome) in settlements.iter().zip(outcomes) {
+        match outcome {
+            EntryOutcome::Done => done += 1,
+            EntryOutcome::Stale => stale += 1,
+            EntryOutcome::Failed(_) => continue,
+        }
+        if let Asked::Delete(Ending::DeadLettered(reason)) = settlement.asked {
+            let receipt = &settlement.receipt;
+            let (route, sender) = (receipt.route.as_deref(), receipt.message.sender.as_deref());
+            context.flow.signals.emit(&DeadLettered { reason, route, sender });
+        }
     }
     match asked {
         Asked::Delete(_) if done > 0 => context.flow.signals.emit(&Deleted { messages: done }),
@@ -175,5 +192,81 @@ fn end_answered<Q>(
     if stale > 0 {
         context.flow.signals.emit(&StaleHandle { operation: asked.name(), messages: stale });
     }
-    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::clock::SystemClock;
+    use crate::config::defaults;
+    use crate::flow::Flow;
+    use crate::held::Held;
+    use crate::message::{QueueMessage, Reason, Receipt};
+    use crate::queue::QueueTraits;
+    use crate::stop::Stop;
+    use crate::telemetry::signals::Signals;
+
+    fn context(signals: &Signals) -> SettleContext<()> {
+        SettleContext {
+            queue: Arc::new(()),
+            traits: QueueTraits {
+                arn: "arn".into(),
+                visibility_timeout: Duration::from_secs(30),
+                fifo: false,
+                message_bytes_max: 1,
+            },
+            flow: Flow {
+                clock: Arc::new(SystemClock::default()),
+                stop: Stop::default(),
+                signals: signals.clone(),
+                retry: defaults().retry,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_is_counted_before_it_leaves_the_table_of_what_is_held() {
+        for (ending, counts) in
+            [(Ending::Written, (1, 0)), (Ending::DeadLettered(Reason::BadJson), (1, 1))]
+        {
+            let (held, signals, now) = (Held::default(), Signals::default(), Instant::now());
+            let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
+            let receipt = Receipt::new(QueueMessage::default(), now, now, permit, &held);
+            let asked = Asked::Delete(ending);
+            let settlements = vec![Settlement { receipt, asked, overtakes: Vec::new() }];
+            // Each signal is logged as it is counted: so many are held at that moment.
+            let held_then = Arc::new(Mutex::new(Vec::new()));
+            let (seen, table) = (Arc::clone(&held_then), held.clone());
+            let look = move || {
+                seen.lock().expect("no panic").push(table.len());
+                std::io::sink()
+            };
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_writer(look)
+                .finish();
+            let (sender, _receiver) = unbounded_channel();
+            tracing::subscriber::with_default(subscriber, || {
+                end_answered(
+                    &context(&signals),
+                    asked,
+                    settlements,
+                    &[EntryOutcome::Done],
+                    &sender,
+                );
+            });
+            let held_then = held_then.lock().expect("no panic");
+            assert!(!held_then.is_empty() && held_then.iter().all(|held| *held == 1));
+            let counters = signals.counters();
+            let counted = (counters.deleted_total.get(), counters.dead_lettered_total.get());
+            assert_eq!((counted, held.len()), (counts, 0));
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod configured_routes;
 mod dead_letters;
 mod demo;
 mod dev;
+mod double;
 mod dry_run;
 mod extended_json;
 mod index_watch;

@@ -28,7 +28,7 @@ fn connected(places: &Places) -> (DuplexStream, JoinHandle<()>) {
         .route("/large", get(async || "x".repeat(LARGE_BYTES)))
         .route("/page", get(open));
     let (place, lost) = places.take([127, 0, 0, 1].into());
-    let served = tokio::spawn(one(other_end, routes, Arc::new(place), lost));
+    let served = tokio::spawn(one(other_end, routes, REQUEST_WITHIN, Arc::new(place), lost));
     (client, served)
 }
 

@@ -1,14 +1,9 @@
 //! What a request wants to know of the dead letters.
 
-use percent_encoding::percent_decode_str;
-
+use crate::admin::query::values;
 use crate::config::units;
 use crate::dead_letter::search::Search;
-use crate::harmless::harmless;
 use crate::message::Reason;
-
-/// Bytes of a value. A record keeps 256 bytes of a type; an ARN, a slash and a message id are less than 200.
-const VALUE_BYTES_MAX: usize = 1_024;
 
 /// A question as it was written: two that are written alike share an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +59,7 @@ impl Asked {
     /// # Errors
     /// What is wrong with which parameter.
     pub fn read(query: &str) -> Result<Self, String> {
-        let [reason, kind, route, sender, since, group, id] = values(query)?;
+        let [reason, kind, route, sender, since, group, id] = values(query, NAMES)?;
         let reason = reason.map(|code| Reason::named(&code)).transpose();
         let filters = Filters {
             reason: reason.map_err(|problem| format!("reason: {problem}"))?,
@@ -87,38 +82,10 @@ impl Asked {
     }
 }
 
-/// The values of a query, in the order of [`NAMES`].
-fn values(query: &str) -> Result<[Option<String>; NAMES.len()], String> {
-    let mut values = <[Option<String>; NAMES.len()]>::default();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let Some(place) = NAMES.iter().position(|known| *known == name) else {
-            let (name, names) = (harmless(name), NAMES.join(", "));
-            return Err(format!("{name}: there is no such parameter: one of {names}"));
-        };
-        let Some(text) = decoded(value) else {
-            return Err(format!("{name}: must be UTF-8, percent-encoded"));
-        };
-        if text.len() > VALUE_BYTES_MAX {
-            return Err(format!("{name}: must have {VALUE_BYTES_MAX} bytes at most"));
-        }
-        if values[place].is_some() {
-            return Err(format!("{name}: must be given once"));
-        }
-        values[place] = Some(text).filter(|text| !text.is_empty());
-    }
-    Ok(values)
-}
-
-/// As forms of a page encode it.
-fn decoded(value: &str) -> Option<String> {
-    let value = value.replace('+', " ");
-    percent_decode_str(&value).decode_utf8().ok().map(Into::into)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::query::VALUE_BYTES_MAX;
 
     #[test]
     fn what_is_asked_is_read_as_forms_write_it() {

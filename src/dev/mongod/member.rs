@@ -53,17 +53,18 @@ struct Guard {
 }
 
 impl Member {
-    /// Starts `program`, and returns once it listens. `arguments` name paths relative to the
+    /// Starts `program` at `port`, and returns once it listens. `arguments` name paths relative to the
     /// folder.
     pub(super) async fn start(
         program: &Path,
+        port: u16,
         arguments: &[&str],
         files: &[File],
     ) -> Result<Self, MongodError> {
         let failed = |reason: String| MongodError::Start { program: program.to_owned(), reason };
-        // The server picks a free port itself, which no other program can take in between; the log
-        // says which.
-        let mut guard = Guard::start(program, None, 0, arguments).await.map_err(failed)?;
+        // For port 0 the server picks a free one itself, which no other program can take in between; the
+        // log says which.
+        let mut guard = Guard::start(program, None, port, arguments).await.map_err(failed)?;
         for (name, content) in files {
             write_private(&guard.folder.join(name), content)
                 .map_err(|error| failed(error.to_string()))?;

@@ -69,29 +69,34 @@ impl SqsServer {
 
     /// Makes a request as any producer would, without the SDK that is under test.
     pub async fn call(&self, action: &str, input: &Value) -> Value {
-        let address = self.endpoint.trim_start_matches("http://");
-        let body = input.to_string();
-        // Nobody checks the signature; moto reads the service from it.
-        let request = format!(
-            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
-             X-Amz-Target: AmazonSQS.{action}\r\nContent-Length: {}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\n\
-             \r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(address).await.expect("connect");
-        stream.write_all(request.as_bytes()).await.expect("send the request");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("read the answer");
-        let answer = String::from_utf8(answer).expect("text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{action} {input}: {answer}");
-        if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("JSON") }
+        call(&self.endpoint, action, input).await
     }
 
     pub async fn connect(&self, url: &str) -> (SqsQueue, QueueFacts) {
         connect_by(self.transport, &self.endpoint, url).await.expect("connect")
     }
+}
+
+/// Makes a request of a server as any producer would.
+pub async fn call(endpoint: &str, action: &str, input: &Value) -> Value {
+    let address = endpoint.trim_start_matches("http://");
+    let body = input.to_string();
+    // Nobody checks the signature; moto reads the service from it.
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         X-Amz-Target: AmazonSQS.{action}\r\nContent-Length: {}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0\r\n\
+         \r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.expect("connect");
+    stream.write_all(request.as_bytes()).await.expect("send the request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("read the answer");
+    let answer = String::from_utf8(answer).expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.starts_with("HTTP/1.1 200"), "{action} {input}: {answer}");
+    if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("JSON") }
 }
 
 /// Connects with made-up credentials, so that nothing of the environment is read.

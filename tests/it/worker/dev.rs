@@ -57,7 +57,7 @@ async fn each_block_that_dev_prints_can_be_pasted_into_a_shell() {
     let blocks: Vec<&str> = printed.split("\n\n").filter(|block| block.starts_with("# ")).collect();
     let named = |name: &str| blocks.iter().any(|block| block.starts_with(&format!("# {name}")));
     assert!(
-        ["Longshore", "Python", "AWS CLI", "Look", "Watch"].into_iter().all(named),
+        ["Longshore", "Python", "AWS CLI", "Ask", "Look", "Watch"].into_iter().all(named),
         "{printed}"
     );
     let mut sent = 0;
@@ -65,6 +65,7 @@ async fn each_block_that_dev_prints_can_be_pasted_into_a_shell() {
         let tool = match block.split_once('\n').map_or(block, |(title, _)| title) {
             "# AWS CLI" => "aws",
             "# Look" => "mongosh",
+            title if title.starts_with("# Ask") => "curl",
             _ => "python3",
         };
         if !has(tool, &path).await {
@@ -72,7 +73,8 @@ async fn each_block_that_dev_prints_can_be_pasted_into_a_shell() {
             continue;
         }
         let said = paste(block, &path).await;
-        sent += u64::from(!block.starts_with("# Look") && !block.starts_with("# Watch"));
+        let is_sending = !["# Look", "# Watch", "# Ask"].iter().any(|name| block.starts_with(name));
+        sent += u64::from(is_sending);
         let web = Web::new(port);
         until(&format!("the worker has it: {block}\n{said}"), async || {
             web.status().await["totals"]["deleted"] == sent

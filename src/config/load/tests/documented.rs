@@ -42,7 +42,9 @@ fn the_documented_examples_are_valid() {
 fn every_known_key_is_documented() {
     // With the examples, so that each key of a route is asked for.
     let given = file("longshore.toml", &uncommented(true));
-    let (_, findings) = read(given.sources).expect("readable");
+    let mut errors = Vec::new();
+    let (layers, environment) = super::super::layers(given.sources, &mut errors).expect("readable");
+    let (_, findings) = read(layers, &environment, errors);
     // What stands there instead of another key cannot stand beside it, and so is no example.
     let all = uncommented(true).replace("# Instead: ", "");
     let documented = toml_file::parse(&all).expect("TOML");

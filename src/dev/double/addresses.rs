@@ -1,0 +1,122 @@
+//! Where everything is, as JSON and as lines that a shell reads.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::dev::sqs::REGION;
+
+/// What a request may ask for.
+pub const PATHS: [&str; 5] = ["GET /", "GET /good", "GET /bad", "GET /wait?count=N", "POST /reset"];
+
+/// The embedded SQS takes any credentials, but clients want some.
+const KEY: &str = "local";
+
+/// Addresses on this machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct Addresses {
+    /// Where this is told.
+    pub double: String,
+    pub sqs_endpoint_url: String,
+    pub queue_url: String,
+    pub mongo_uri: String,
+    pub status_page: Option<String>,
+    /// Those that routes write to.
+    pub collections: Vec<String>,
+}
+
+impl Addresses {
+    /// For `GET /`.
+    pub fn json(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Told {
+            #[serde(flatten)]
+            addresses: Addresses,
+            region: &'static str,
+            access_key_id: &'static str,
+            secret_access_key: &'static str,
+            paths: [&'static str; PATHS.len()],
+        }
+        Told {
+            addresses: self.clone(),
+            region: REGION,
+            access_key_id: KEY,
+            secret_access_key: KEY,
+            paths: PATHS,
+        }
+    }
+
+    /// Variables by which Longshore, every AWS SDK and a portal's own code find this machine's
+    /// servers; none holds a quote.
+    fn variables(&self) -> [(&'static str, &str); 8] {
+        [
+            ("LONGSHORE_DEV_URL", &self.double),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", KEY),
+            ("AWS_SECRET_ACCESS_KEY", KEY),
+            ("AWS_ENDPOINT_URL_SQS", &self.sqs_endpoint_url),
+            ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs_endpoint_url),
+            ("LONGSHORE__QUEUE__URL", &self.queue_url),
+            ("MONGO_CACHE_URI", &self.mongo_uri),
+        ]
+    }
+
+    /// Lines that a POSIX shell reads with `.`.
+    pub fn exports(&self) -> String {
+        let mut lines = String::new();
+        for (name, value) in self.variables() {
+            // Writing to a text does not fail.
+            let _ = writeln!(lines, "export {name}='{value}'");
+        }
+        lines
+    }
+
+    /// Writes these lines to a file, which is there as a whole or not at all.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let what = || format!("cannot write --env {}", path.display());
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
+        file.write_all(self.exports().as_bytes()).with_context(what)?;
+        file.persist(path).with_context(what)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_what_is_written_for_it() {
+        let addresses = Addresses {
+            double: "http://127.0.0.1:1".to_owned(),
+            sqs_endpoint_url: "http://127.0.0.1:2".to_owned(),
+            queue_url: "http://127.0.0.1:2/000000000000/portal".to_owned(),
+            mongo_uri: "mongodb://127.0.0.1:3/portal?a=b&c=d".to_owned(),
+            status_page: None,
+            collections: Vec::new(),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("env");
+        addresses.write(&file).expect("written");
+        addresses.write(&file).expect("written over");
+        let read = std::process::Command::new("sh")
+            .args(["-c", r#". "$0" && printf '%s %s' "$MONGO_CACHE_URI" "$AWS_REGION""#])
+            .arg(&file)
+            .output()
+            .expect("a shell");
+        let read = String::from_utf8_lossy(&read.stdout).into_owned();
+        assert_eq!(read, "mongodb://127.0.0.1:3/portal?a=b&c=d us-east-1");
+        let error = addresses.write(Path::new("/nowhere/env")).expect_err("no folder");
+        assert!(error.to_string().contains("--env /nowhere/env"), "{error}");
+    }
+}
