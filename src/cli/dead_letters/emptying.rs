@@ -70,7 +70,7 @@ impl Emptied {
             rest =
                 format!("; {} of them are not deleted there yet", HumanCount(not_deleted as u64));
             if let Some(why) = &self.why_not_deleted {
-                rest += &format!(" ({})", harmless(why));
+                rest.extend([" (", &harmless(why), ")"]);
             }
         }
         if stay > 0 {
