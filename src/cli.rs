@@ -91,7 +91,7 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// What would become of one message, without any server
     Try(try_one::TryArgs),
-    /// The worker with a queue and a database on this machine, to try it out
+    /// The worker with a queue and a database on this machine, to try it out and to test producers
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
     /// A portal's load through `dev`, and a look at what the database then holds
