@@ -94,7 +94,7 @@ pub enum Command {
     Try(try_one::TryArgs),
     /// What messages may be, or the configuration file, as JSON Schema
     Schema(schema::SchemaArgs),
-    /// The worker with a queue and a database on this machine, to try it out
+    /// The worker with a queue and a database on this machine, to try it out and to test producers
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
     /// A portal's load through `dev`, and a look at what the database then holds

@@ -227,6 +227,11 @@ mod tests {
             r#"{"z":{"$numberInt":"1"},"a":[{"$numberLong":"1"},{"y":{"$numberDouble":"1.5"},"b":null}],"e":{},"t":"\u202e\u007f\n\uffff"}"#
         );
         assert_eq!(relaxed(&doc! { "z": 1, "a": [1_i64, {}] }), r#"{"z": 1, "a": [1, {}]}"#);
+        let typed = doc! { "z": 1, "a": [1_i64, { "d": bson::DateTime::from_millis(0) }] };
+        assert_eq!(
+            relaxed_line(&typed),
+            r#"{"z":1,"a":[1,{"d":{"$date":"1970-01-01T00:00:00Z"}}]}"#
+        );
         let long = doc! { "z": "x".repeat(90), "a": [1, { "b": {} }] };
         let wanted =
             format!("{{\n  \"z\": \"{}\",\n  \"a\": [1, {{\"b\": {{}}}}]\n}}", "x".repeat(90));

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use hyper::Method;
+use longshore::message::Attribute;
 use longshore::queue::Outgoing;
 use serde_json::{Value, json};
 
@@ -81,11 +82,31 @@ async fn messages_are_counted_and_told_with_what_became_of_them() {
     let (_, one) = served.get("/bad?limit=1").await;
     assert_eq!((&one["count"], one["messages"].as_array().map(Vec::len)), (&json!(2), Some(1)));
 
-    let (status, late) = served.get("/wait?count=11&timeout=1").await;
-    assert_eq!((status, &late["good"], &late["bad"]), (504, &json!(8), &json!(2)));
-    assert_eq!(late["error"], "10 of 11 messages have their end after 1 s");
+    // One message that is sent and refused twice is two, and one record.
+    let identity = [("longshore-id", "m-1"), ("longshore-time", "2026-11-22T10:00:00Z")];
+    let twice = Outgoing {
+        body: r#"{"type":"evnet"}"#.to_owned(),
+        attributes: identity
+            .map(|(name, value)| (name.to_owned(), Attribute::Text(value.to_owned())))
+            .into(),
+        ..Outgoing::default()
+    };
+    for count in [11, 12] {
+        served.send_all(std::slice::from_ref(&twice)).await;
+        let bad = count - 8;
+        let told = served.get(&format!("/wait?count={count}")).await;
+        assert_eq!(told, (200, json!({"good": 8, "bad": bad})));
+    }
+    let (_, bad) = served.get("/bad").await;
+    let messages = bad["messages"].as_array().expect("messages");
+    assert_eq!((&bad["count"], messages.len(), &messages[2]["times"]), (&json!(3), 3, &json!(2)));
+    assert_eq!(messages[2]["attributes"][0]["value"], "m-1");
+
+    let (status, late) = served.get("/wait?count=13&timeout=1").await;
+    assert_eq!((status, &late["good"], &late["bad"]), (504, &json!(8), &json!(4)));
+    assert_eq!(late["error"], "12 of 13 messages have their end after 1 s");
     let why = late["refused"].as_array().expect("why");
-    assert!(why.len() == 2 && why.iter().all(|why| why["text"].is_string()), "{late}");
+    assert!(why.len() == 3 && why.iter().all(|why| why["text"].is_string()), "{late}");
     assert_eq!(late["in_queue"], 0);
     served.end().await;
 }
