@@ -205,17 +205,17 @@ impl<T> Outbox<T> {
                 None => failed.push((message, ticket, "the queue says nothing of it".to_owned())),
             }
         }
-        if settled.is_empty() {
-            // Each for itself, but all of them: the queue is in trouble, and not a message.
-            let text = failed.first().map(|(_, _, text)| text.clone()).unwrap_or_default();
-            self.put_back(
-                failed.into_iter().map(|(message, ticket, _)| (message, ticket)).collect(),
-            );
-            return self.pause(begun, now, &text);
+        // Each for itself, but all of them, and not those alone that fail whatever happens: the
+        // queue is in trouble, and not a message.
+        let is_trouble =
+            settled.is_empty() && failed.iter().any(|(_, ticket, _)| ticket.failures == 0);
+        let text = failed.first().map(|(_, _, text)| text.clone()).filter(|_| is_trouble);
+        if !settled.is_empty() {
+            self.trouble = None;
+            self.backoff.reset();
         }
-        self.trouble = None;
-        self.backoff.reset();
         settled.extend(self.again(failed, now));
+        settled.extend(text.into_iter().flat_map(|text| self.pause(begun, now, &text)));
         settled
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
 
 use super::super::{Counts, Message, NotSent};
 use super::fake::{Answer, FakeQueue, event, id, number, numbers};
@@ -14,7 +15,7 @@ use crate::queue::{QueueFaultKind, SendOutcome};
 async fn batches_are_full_where_there_is_enough_and_wait_for_little_else() {
     let queue = FakeQueue::well();
     let producer = queue.producer(|_| {});
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let receipts: Vec<_> =
         (0..25).map(|number| producer.try_send(event(number)).expect("room")).collect();
     assert!(join_all(receipts).await.iter().all(Result::is_ok));
@@ -86,15 +87,21 @@ async fn a_message_that_fails_for_ever_holds_up_no_other() {
         })
     });
     let producer = queue.producer(|_| {});
+    let begun = Instant::now();
     let bad = producer.try_send(event(0)).expect("room");
     for number in 1..100 {
+        sleep(Duration::from_secs(2)).await;
+        let asked = Instant::now();
         producer.send(event(number)).await.expect("room").await.expect("sent");
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     }
     assert!(matches!(bad.await, Err(NotSent::Late(text)) if text == "InternalError"));
+    assert!(begun.elapsed() <= Duration::from_mins(5), "{:?}", begun.elapsed());
     // Pauses grow to ten seconds: some forty tries in five minutes.
     let tries =
         queue.calls().into_iter().filter(|bodies| bodies.iter().any(|body| number(body) == 0));
-    assert!((20..80).contains(&tries.count()));
+    let tries = tries.count();
+    assert!((20..80).contains(&tries), "{tries}");
 }
 
 #[tokio::test(start_paused = true)]
