@@ -59,6 +59,7 @@
 //! (`ObjectId`, `DateTime`, `Binary`, `Decimal128`), which stay what they are. A UUID within a value
 //! is a text unless it is a `bson::Binary`.
 
+mod at;
 pub(crate) mod batches;
 mod checked;
 pub(crate) mod delivery;

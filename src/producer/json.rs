@@ -13,7 +13,8 @@ use serde::ser::{
 };
 
 use crate::decode::json::LEVELS_MAX;
-use crate::message::shown_name;
+
+use super::at::{At, Step, not_finite, shown};
 
 /// Writes a value that becomes the field `name` of a message, or the message itself.
 ///
@@ -30,42 +31,6 @@ pub fn text<T: Serialize + ?Sized>(
         .serialize(Looking { inner: &mut writer, at: root.as_ref() })
         .map_err(|error| error.to_string())?;
     String::from_utf8(out).map_err(|error| error.to_string())
-}
-
-/// Where in the message a value stands: the last step of the way there, and those before.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    step: Step<'a>,
-    depth: usize,
-    parent: Option<&'a At<'a>>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Name(&'a str),
-    Index(usize),
-}
-
-fn shown(at: Option<&At<'_>>) -> String {
-    let Some(at) = at else { return "the message".to_owned() };
-    let (mut steps, mut next) = (Vec::new(), Some(at));
-    while let Some(At { step, parent, .. }) = next {
-        steps.push(*step);
-        next = *parent;
-    }
-    let mut text = String::new();
-    for step in steps.into_iter().rev() {
-        match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
-            Step::Name(name) => {
-                if !text.is_empty() {
-                    text.push('.');
-                }
-                text.push_str(&shown_name(name));
-            }
-        }
-    }
-    format!("field {text}")
 }
 
 /// A serializer that knows where it is.
@@ -135,18 +100,6 @@ impl<'a, S: Serializer> Looking<'a, S> {
         }
         Ok(Inside { inner: open(inner)?, at, variant, index: 0, name: String::new() })
     }
-}
-
-fn not_finite<E: Error>(number: f64, at: Option<&At<'_>>) -> E {
-    let name = match number {
-        number if number.is_nan() => "NaN",
-        number if number > 0.0 => "Infinity",
-        _ => "-Infinity",
-    };
-    E::custom(format!(
-        "{} is {name}, which JSON does not have: send null, or {{\"$numberDouble\": \"{name}\"}}; a key takes neither",
-        shown(at)
-    ))
 }
 
 /// `{"$binary": {...}}`, as the worker reads it.
