@@ -1,5 +1,7 @@
 //! Where in a message a value stands that is being written.
 
+use std::fmt::Write;
+
 use serde::ser::Error;
 
 use crate::message::shown_name;
@@ -28,7 +30,8 @@ pub fn shown(at: Option<&At<'_>>) -> String {
     let mut text = String::new();
     for step in steps.into_iter().rev() {
         match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
+            // Writing to a text does not fail.
+            Step::Index(index) => drop(write!(text, "[{index}]")),
             Step::Name(name) => {
                 if !text.is_empty() {
                     text.push('.');

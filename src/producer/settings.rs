@@ -84,7 +84,8 @@ impl ProducerConfig {
     }
 
     pub(super) fn is_fifo(&self) -> bool {
-        self.queue.url.as_deref().is_some_and(|url| url.trim_end_matches('/').ends_with(".fifo"))
+        let url = self.queue.url.as_deref().unwrap_or_default();
+        url.trim_end_matches('/').rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
     }
 
     pub(super) fn delivery(&self) -> Delivery {

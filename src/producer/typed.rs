@@ -14,6 +14,7 @@ use super::message::Message;
 /// Something that happened: written once, to the collection `events`.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "an event is made to be sent"]
+#[expect(clippy::struct_field_names, reason = "the field of the document")]
 pub struct Event {
     user_id: Key,
     event_type: String,
@@ -54,6 +55,7 @@ impl Event {
 /// The state of a session: the newest wins, in the collection `sessions`.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a session is made to be sent"]
+#[expect(clippy::struct_field_names, reason = "the field of the document")]
 pub struct Session {
     session_id: Key,
     last_accessed: Option<SystemTime>,

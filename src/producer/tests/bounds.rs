@@ -74,9 +74,8 @@ async fn a_sender_that_waits_for_room_loses_nothing_and_passes_no_bound() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_beyond_the_budget_is_told_to_every_caller() {
     for hangs in [false, true] {
-        let queue = FakeQueue::new(move |_, _| match hangs {
-            true => Answer::Hangs,
-            false => Answer::Fails(QueueFaultKind::Unavailable),
+        let queue = FakeQueue::new(move |_, _| {
+            if hangs { Answer::Hangs } else { Answer::Fails(QueueFaultKind::Unavailable) }
         });
         let producer = queue.producer(|config| config.retry.budget = Duration::from_secs(30));
         let begun = Instant::now();

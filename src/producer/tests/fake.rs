@@ -127,7 +127,11 @@ impl FakeQueue {
         }
     }
 
-    fn take(&self, messages: &[Outgoing], each: impl Fn(&Outgoing) -> Option<SendOutcome>) -> Sent {
+    fn take(
+        &self,
+        messages: &[Outgoing],
+        each: impl Fn(&Outgoing) -> Option<SendOutcome>,
+    ) -> Vec<SendOutcome> {
         let mut state = self.lock();
         let mut outcomes = Vec::new();
         for message in messages {
@@ -136,7 +140,7 @@ impl FakeQueue {
                 SendOutcome::Sent { message_id: format!("m-{}", state.taken.len()) }
             }));
         }
-        Ok(outcomes)
+        outcomes
     }
 
     async fn answer(&self, messages: &[Outgoing]) -> Sent {
@@ -158,8 +162,8 @@ impl FakeQueue {
             panic!("SQS would refuse the call: {text}");
         }
         match answer {
-            Answer::Took => self.take(messages, |_| None),
-            Answer::Each(each) => self.take(messages, each),
+            Answer::Took => Ok(self.take(messages, |_| None)),
+            Answer::Each(each) => Ok(self.take(messages, each)),
             Answer::Hangs => std::future::pending().await,
             Answer::Lost => {
                 let _ = self.take(messages, |_| None);
