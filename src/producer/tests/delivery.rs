@@ -123,7 +123,7 @@ async fn a_fifo_group_keeps_its_order_over_failures() {
         1 => Answer::Each(|message| {
             (number(&message.body) == 1).then(|| SendOutcome::Failed("InternalError".to_owned()))
         }),
-        2 => Answer::Fails(QueueFaultKind::Throttled),
+        3 => Answer::Fails(QueueFaultKind::Throttled),
         _ => Answer::Took,
     });
     let producer = queue.producer(|_| {});
