@@ -43,7 +43,8 @@
 //! - **Bounded memory**: [`ProducerConfig::waiting_max`] messages of
 //!   [`ProducerConfig::waiting_bytes_max`] bytes. Beyond that [`Producer::send`] waits and
 //!   [`Producer::try_send`] gives the message back.
-//! - **No message without an end**: each receipt says that it was sent or why not.
+//! - **No message without an end**: each receipt says that it was sent or why not. A queue that takes
+//!   nothing is told in the log once, and so is its return.
 //! - **Checks** by the worker's own reader, at the call: what every worker would refuse is refused
 //!   with the place of the fault, and of the built-in types also what their routes refuse. The
 //!   settings of a worker may differ from the defaults, which are what is checked.

@@ -116,6 +116,11 @@ impl<T> Outbox<T> {
         self.is_denied
     }
 
+    /// Whether the queue took nothing when it was asked last.
+    pub fn is_in_trouble(&self) -> bool {
+        self.trouble.is_some()
+    }
+
     /// Gives up all that waits.
     pub fn clear(&mut self) -> Vec<T> {
         std::mem::take(&mut self.waiting).into_iter().map(|(_, ticket)| ticket.tag).collect()

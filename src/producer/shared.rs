@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::message::Attribute;
 use crate::message::origin::{ID_ATTRIBUTE, TIME_ATTRIBUTE};
-use crate::queue::{Outgoing, Sends, Sent};
+use crate::queue::{Outgoing, QueueFault, Sends, Sent};
 
 use super::identity::Identities;
 use super::outbox::{Batch, Delivery, Next, Outbox};
@@ -114,16 +114,38 @@ impl Shared {
     }
 
     pub fn answered(&self, batch: Batch<Pending>, answer: Sent) {
+        let fault = answer.as_ref().err().cloned();
         let mut state = self.lock();
+        let was_in_trouble = state.outbox.is_in_trouble();
         let settled = state.outbox.answered(batch, answer, Instant::now());
+        let is_in_trouble = state.outbox.is_in_trouble();
         let is_denied = state.outbox.is_denied();
         drop(state);
+        self.tell(was_in_trouble, is_in_trouble, fault);
         // Not under the lock: it wakes whoever waits.
         for (pending, outcome) in settled {
             pending.settle(outcome);
         }
         if is_denied {
             self.close();
+        }
+    }
+
+    /// Says once that the queue takes nothing, and once that it does again.
+    fn tell(&self, was_in_trouble: bool, is_in_trouble: bool, fault: Option<QueueFault>) {
+        let waiting = self.tally.counts().waiting;
+        match (was_in_trouble, is_in_trouble) {
+            (false, true) => {
+                let error =
+                    fault.map_or_else(|| "every message failed".to_owned(), |fault| fault.text);
+                tracing::warn!(
+                    waiting,
+                    error,
+                    "the queue takes no messages: they wait, and are tried again"
+                );
+            }
+            (true, false) => tracing::info!(waiting, "the queue takes messages again"),
+            _ => {}
         }
     }
 

@@ -131,6 +131,23 @@ async fn a_drain_says_what_it_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_is_away_is_told_once_and_so_is_its_return() {
+    let (log, _listening) = Log::listen();
+    let queue = FakeQueue::new(|at, _| match at.as_secs() {
+        0..60 => Answer::Fails(QueueFaultKind::Denied),
+        _ => Answer::Took,
+    });
+    let producer = queue.producer(|_| {});
+    for number in 0..100 {
+        drop(producer.send(event(number)).await.expect("room"));
+    }
+    producer.drain(Duration::from_mins(2)).await.expect("all sent");
+    assert_eq!(log.lines("WARN").len(), 1, "{:?}", log.lines(""));
+    assert!(log.lines("WARN")[0].contains("denied"));
+    assert_eq!(log.lines("takes messages again").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_that_waits_for_room_hears_of_the_drain() {
     let queue = FakeQueue::new(|_, _| Answer::Hangs);
     let producer = queue.producer(|config| config.waiting_max = 1);
