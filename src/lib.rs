@@ -21,6 +21,10 @@
 //!
 //! [`pipeline`] joins these stages and knows neither SQS nor MongoDB; [`worker`] gives it both.
 //!
+//! # The way into the queue
+//!
+//! A [`Producer`] sends what a worker reads; [`producer`] has an example.
+//!
 //! # What holds everywhere
 //!
 //! - A message is deleted only after its write, or its dead letter, is acknowledged at the
@@ -52,6 +56,7 @@ pub mod lane;
 pub mod message;
 pub mod mongo_manager;
 pub mod pipeline;
+pub mod producer;
 pub mod queue;
 mod redact;
 pub mod retry;
@@ -64,3 +69,8 @@ mod this_machine;
 pub mod time;
 pub mod version;
 pub mod worker;
+
+pub use producer::{
+    BadMessage, Cache, Compression, ConnectError, Counts, Event, Key, Message, NotSent, Producer,
+    ProducerConfig, SendError, SendReceipt, Sent, Session, TrySendError, Undrained,
+};

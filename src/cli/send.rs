@@ -1,8 +1,5 @@
 //! `longshore send`: NDJSON into the queue, as a producer that a worker can trust with identities.
 
-pub(super) mod batches;
-pub(super) mod delivery;
-mod identity;
 mod lines;
 mod message;
 pub(super) mod pace;
@@ -15,20 +12,21 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::queue::Outgoing;
+use crate::producer::outbox::Delivery;
+use crate::producer::settings::CALLS_MAX;
+use crate::producer::{NotSent, Producer, ProducerConfig, SendError, SendReceipt};
 use crate::queue::sqs::{Credentials, SqsQueue};
-use crate::retry::RetryConfig;
+use crate::queue::{BATCH_MAX, SEND_BYTES_MAX};
 use crate::stop::Stop;
 use crate::worker::stop_on_signals;
 
-use self::delivery::{Delivered, deliver};
 use self::message::{Grouping, Recipe};
 use self::pace::Pace;
 use self::report::Report;
@@ -37,9 +35,12 @@ use super::attribute::attribute;
 use super::exit::EXIT_FOUND;
 use super::output::Output;
 
-/// Calls in flight to a standard queue. To a FIFO queue it is one, so that no batch overtakes
-/// another.
-const CALLS_MAX: usize = 8;
+/// How long a batch that is not full waits for the next line: input may come from a program that is
+/// still running.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// Lines that may wait: as many again as are in flight, so that batches are full.
+const WAITING_MAX: usize = 2 * CALLS_MAX * BATCH_MAX;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -92,19 +93,29 @@ pub async fn send(config: Config, args: SendArgs) -> Result<ExitCode> {
         (None, None) => Grouping::None,
     };
     let recipe = Recipe::new(args.attribute, grouping, !args.no_identity, facts.fifo)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let pace = (Pace::new(args.rate), Pace::entries_max(args.rate));
-    let source = Source::new(input, recipe, pace, Arc::clone(&clock), stop.clone());
-    let sending = Sending {
-        queue: &queue,
-        retry: &config.retry,
-        clock,
-        calls_max: if facts.fifo { 1 } else { CALLS_MAX },
-        stop: &stop,
-    };
+    let entries_max = Pace::entries_max(args.rate);
+    let source = Source::new(input, recipe, (Pace::new(args.rate), entries_max), stop.clone());
+    let producer = producer(queue, &config, facts.fifo, entries_max);
     let report = Report::new(Output::json_if(args.json), input_bytes);
-    let all_sent = sending.run(source, report).await;
+    let all_sent = Sending { producer: &producer, stop: &stop }.run(source, report).await;
     Ok(if all_sent { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) })
+}
+
+fn producer(queue: SqsQueue, config: &Config, fifo: bool, entries_max: usize) -> Producer {
+    let settings = ProducerConfig {
+        waiting_max: WAITING_MAX,
+        waiting_bytes_max: WAITING_MAX / BATCH_MAX * SEND_BYTES_MAX,
+        ..ProducerConfig::new(queue.url())
+    };
+    let delivery = Delivery {
+        retry: config.retry.clone(),
+        entries_max,
+        calls_max: if fifo { 1 } else { CALLS_MAX },
+        linger: LINGER,
+        fifo,
+        ends_when_denied: true,
+    };
+    Producer::start(Arc::new(queue), &settings, delivery)
 }
 
 /// The input, and its length where it has one.
@@ -120,16 +131,20 @@ fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, Option<u64>)> {
 }
 
 struct Sending<'a> {
-    queue: &'a SqsQueue,
-    retry: &'a RetryConfig,
-    clock: Arc<dyn Clock>,
-    calls_max: usize,
+    producer: &'a Producer,
     stop: &'a Stop,
+}
+
+/// A piece of the input on its way.
+enum Taken {
+    Message { line: u64, line_bytes: u64, receipt: Result<SendReceipt, SendError> },
+    Bad { line: u64, line_bytes: u64, reason: String },
+    Broken(io::Error),
 }
 
 /// What became of a piece of the input.
 enum Settled {
-    Batch { delivered: Delivered, last_line: u64, line_bytes: u64 },
+    Message { line: u64, line_bytes: u64, outcome: Result<(), NotSent> },
     Bad { line: u64, line_bytes: u64, reason: String },
     Broken(io::Error),
 }
@@ -137,15 +152,25 @@ enum Settled {
 impl Sending<'_> {
     /// Sends all that the source gives. Returns whether that was every line.
     async fn run(&self, source: Source, mut report: Report) -> bool {
-        let pieces =
-            stream::unfold(source, async |mut source| Some((source.next().await?, source)));
-        let mut settled =
-            std::pin::pin!(pieces.map(|piece| self.settle(piece)).buffer_unordered(self.calls_max));
-        let (mut last, mut is_broken) = (0, false);
+        let taken = stream::unfold(source, async |mut source| {
+            let taken = self.take(&mut source).await;
+            if taken.is_none() {
+                // Nothing more comes: no batch waits for it.
+                self.producer.close();
+            }
+            Some((taken?, source))
+        });
+        let mut settled = std::pin::pin!(taken.map(settle).buffer_unordered(WAITING_MAX));
+        let (mut last, mut is_broken, mut is_let_go) = (0, false, false);
         loop {
             let settled = tokio::select! {
                 settled = settled.next() => settled,
-                () = self.stop.letting_go() => None,
+                () = self.stop.letting_go(), if !is_let_go => {
+                    // What is left is told with the rest.
+                    is_let_go = true;
+                    self.producer.let_go().await;
+                    continue;
+                }
             };
             match settled {
                 None => break,
@@ -153,12 +178,12 @@ impl Sending<'_> {
                     report.bad(line, line_bytes, &reason);
                     last = last.max(line);
                 }
-                Some(Settled::Batch { delivered, last_line, line_bytes }) => {
-                    report.delivered(&delivered, line_bytes);
-                    last = last.max(last_line);
-                    if delivered.is_hopeless {
+                Some(Settled::Message { line, line_bytes, outcome }) => {
+                    if matches!(outcome, Err(NotSent::Denied(_))) {
                         self.stop.drain();
                     }
+                    report.message(line, line_bytes, outcome.map_err(|why| why.reason()));
+                    last = last.max(line);
                 }
                 Some(Settled::Broken(error)) => {
                     report.broken(&error);
@@ -169,20 +194,30 @@ impl Sending<'_> {
         report.finish((is_broken || self.stop.is_draining()).then_some(last))
     }
 
-    async fn settle(&self, piece: Piece) -> Settled {
-        match piece {
-            Piece::Bad { line, line_bytes, reason } => Settled::Bad { line, line_bytes, reason },
-            Piece::Broken(error) => Settled::Broken(error),
-            Piece::Batch(batch) => {
-                let last_line = batch.iter().map(|message| message.line).max().unwrap_or(0);
-                let line_bytes = batch.iter().map(|message| message.line_bytes).sum();
-                let send = async |messages: &[Outgoing]| self.queue.send_batch(messages).await;
-                Settled::Batch {
-                    delivered: deliver(batch, self.retry, Arc::clone(&self.clock), send).await,
-                    last_line,
-                    line_bytes,
-                }
+    /// The next piece, which waits with the producer where it is a message.
+    async fn take(&self, source: &mut Source) -> Option<Taken> {
+        Some(match source.next().await? {
+            Piece::Message { line, line_bytes, message } => {
+                let receipt = self.producer.send(message).await;
+                Taken::Message { line, line_bytes, receipt }
             }
+            Piece::Bad { line, line_bytes, reason } => Taken::Bad { line, line_bytes, reason },
+            Piece::Broken(error) => Taken::Broken(error),
+        })
+    }
+}
+
+async fn settle(taken: Taken) -> Settled {
+    match taken {
+        Taken::Bad { line, line_bytes, reason } => Settled::Bad { line, line_bytes, reason },
+        Taken::Broken(error) => Settled::Broken(error),
+        Taken::Message { line, line_bytes, receipt } => {
+            let outcome = match receipt {
+                Ok(receipt) => receipt.await.map(|_| ()),
+                // It was checked when it was made, so the producer has ended.
+                Err(_) => Err(NotSent::Ended),
+            };
+            Settled::Message { line, line_bytes, outcome }
         }
     }
 }

@@ -16,6 +16,7 @@ mod newest;
 mod producers;
 mod redrive;
 mod replay;
+mod rust_producer;
 mod servers;
 mod walk;
 mod wrapped;

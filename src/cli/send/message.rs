@@ -7,15 +7,12 @@ use anyhow::{Result, bail};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::super::attribute::ATTRIBUTES_MAX;
-use super::identity::Identities;
 use crate::decode::json;
 use crate::message::Attribute;
 use crate::message::origin::{ID_ATTRIBUTE as ID, TIME_ATTRIBUTE as TIME};
+use crate::producer::Message;
+use crate::producer::limits::{ATTRIBUTES_MAX, check_group};
 use crate::queue::{Outgoing, SEND_BYTES_MAX};
-
-/// Characters of a group or deduplication id (SQS).
-const GROUP_CHARS_MAX: usize = 128;
 
 /// Where the group of a message comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +29,8 @@ pub(super) enum Grouping {
 pub(super) struct Recipe {
     attributes: Vec<(String, Attribute)>,
     grouping: Grouping,
-    /// Whether each message gets an identity of its own, and which.
-    identities: Option<Identities>,
-    /// Of the queue: only a FIFO queue takes a deduplication id.
-    fifo: bool,
+    /// Whether each message gets an identity of its own.
+    identity: bool,
 }
 
 impl Recipe {
@@ -75,29 +70,24 @@ impl Recipe {
         }
         let attributes =
             attributes.into_iter().map(|(name, value)| (name, Attribute::Text(value))).collect();
-        Ok(Self { attributes, grouping, identities: identity.then(Identities::default), fifo })
+        Ok(Self { attributes, grouping, identity })
     }
 
-    /// Makes a message of a line that was read at `now_ms`.
+    /// Makes a message of a line.
     ///
     /// # Errors
     /// What is wrong with the line.
-    pub(super) fn message(&mut self, body: String, now_ms: i64) -> Result<Outgoing, String> {
+    pub(super) fn message(&self, body: String) -> Result<Message, String> {
         check_body(&body)?;
         let group = match &self.grouping {
             Grouping::None => None,
             Grouping::Id(id) => Some(id.clone()),
             Grouping::Field(field) => Some(group_of(&body, field)?),
         };
-        let mut attributes = self.attributes.clone();
-        let mut deduplication = None;
-        if let Some(identities) = &mut self.identities {
-            let identity = identities.next(now_ms);
-            deduplication = self.fifo.then(|| identity.id.clone());
-            attributes.push((ID.to_owned(), Attribute::Text(identity.id)));
-            attributes.push((TIME.to_owned(), Attribute::Text(identity.time_ms.to_string())));
-        }
-        let message = Outgoing { body, attributes, group, deduplication };
+        let attributes = self.attributes.clone();
+        let outgoing = Outgoing { body, attributes, group, deduplication: None };
+        // The producer adds the identity.
+        let message = Message::as_it_is(outgoing, self.identity);
         let bytes = message.bytes();
         if bytes > SEND_BYTES_MAX {
             return Err(format!(
@@ -147,17 +137,6 @@ fn group_of(body: &str, field: &str) -> Result<String, String> {
     Ok(group)
 }
 
-fn check_group(group: &str) -> Result<(), String> {
-    if (1..=GROUP_CHARS_MAX).contains(&group.len())
-        && group.bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Ok(());
-    }
-    Err(format!(
-        "cannot be a group: SQS takes 1 to {GROUP_CHARS_MAX} ASCII letters, digits and punctuation"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,45 +148,28 @@ mod tests {
     }
 
     fn problem(body: &str) -> String {
-        recipe(Grouping::Field("user".to_owned()), true)
-            .message(body.to_owned(), 0)
-            .expect_err("bad")
+        recipe(Grouping::Field("user".to_owned()), true).message(body.to_owned()).expect_err("bad")
     }
 
     #[test]
-    fn each_message_has_an_identity_of_its_own_that_a_retry_keeps() {
-        let mut recipe = recipe(Grouping::None, false);
-        let mut message = |now_ms| recipe.message("{}".to_owned(), now_ms).expect("good");
-        let (first, second) = (message(1_795_341_605_123), message(1_795_341_605_123));
-        let id =
-            |message: &Outgoing| attribute_text(&message.attributes, ID).expect("an id").to_owned();
-        assert_eq!(id(&first).len(), 36);
-        assert!(id(&first) < id(&second));
-        assert_eq!(attribute_text(&first.attributes, TIME), Some("1795341605123"));
-        assert_eq!(attribute_text(&first.attributes, "source"), Some("import"));
-        // A standard queue refuses a deduplication id.
-        assert_eq!((first.group, first.deduplication), (None, None));
+    fn a_message_has_the_attributes_and_the_group_of_all() {
+        let message = recipe(Grouping::Id("all".to_owned()), false).message("{}".to_owned());
+        let message = message.expect("good").into_outgoing();
+        assert_eq!(attribute_text(&message.attributes, "source"), Some("import"));
+        assert_eq!((message.group.as_deref(), message.body.as_str()), (Some("all"), "{}"));
     }
 
     #[test]
-    fn a_fifo_message_is_grouped_and_deduplicated_by_its_identity() {
-        let mut recipe = recipe(Grouping::Field("user".to_owned()), true);
+    fn a_message_is_grouped_by_its_field() {
+        let recipe = recipe(Grouping::Field("user".to_owned()), true);
         for (body, group) in [
             (r#"{"user":"a-1"}"#, "a-1"),
             (r#"{"user":123}"#, "123"),
             (r#"{"user":"\u0061"}"#, "a"),
         ] {
-            let message = recipe.message(body.to_owned(), 0).expect("good");
+            let message = recipe.message(body.to_owned()).expect("good").into_outgoing();
             assert_eq!(message.group.as_deref(), Some(group));
-            assert_eq!(message.deduplication.as_deref(), attribute_text(&message.attributes, ID));
         }
-        let mut plain =
-            Recipe::new(Vec::new(), Grouping::Id("all".to_owned()), false, true).expect("sound");
-        let message = plain.message("{}".to_owned(), 0).expect("good");
-        assert_eq!(
-            (message.group.as_deref(), message.deduplication, message.attributes),
-            (Some("all"), None, Vec::new())
-        );
     }
 
     #[test]
@@ -233,10 +195,10 @@ mod tests {
 
     #[test]
     fn a_message_may_be_as_large_as_sqs_takes_with_its_attributes() {
-        let mut recipe = recipe(Grouping::None, false);
+        let recipe = recipe(Grouping::None, false);
         let body = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-        let overhead = recipe.message(body(100), 1_795_341_605_123).expect("good").bytes() - 100;
-        let mut message = |bytes| recipe.message(body(bytes), 1_795_341_605_123);
+        let overhead = recipe.message(body(100)).expect("good").bytes() - 100;
+        let message = |bytes| recipe.message(body(bytes));
         assert_eq!(
             message(SEND_BYTES_MAX - overhead).map(|message| message.bytes()),
             Ok(SEND_BYTES_MAX)

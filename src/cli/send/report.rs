@@ -9,8 +9,6 @@ use serde_json::json;
 
 use crate::cli::output::Output;
 
-use super::delivery::Delivered;
-
 /// Between two looks of the bar at itself.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -47,14 +45,18 @@ impl Report {
         self.bar.inc(line_bytes);
     }
 
-    /// A batch whose lines took `line_bytes` together.
-    pub(super) fn delivered(&mut self, delivered: &Delivered, line_bytes: u64) {
-        self.sent += delivered.sent.len() as u64;
-        for (line, reason) in &delivered.failed {
-            self.failed += 1;
-            self.tell(*line, "failed", reason);
+    /// A message, whose line took `line_bytes`.
+    pub(super) fn message(&mut self, line: u64, line_bytes: u64, outcome: Result<(), String>) {
+        match outcome {
+            Ok(()) => {
+                self.sent += 1;
+                self.bar.set_message(format!("{} sent", HumanCount(self.sent)));
+            }
+            Err(reason) => {
+                self.failed += 1;
+                self.tell(line, "failed", &reason);
+            }
         }
-        self.bar.set_message(format!("{} sent", HumanCount(self.sent)));
         self.bar.inc(line_bytes);
     }
 

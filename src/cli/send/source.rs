@@ -1,17 +1,13 @@
-//! From the input to batches, no faster than they are sent.
+//! From the input to messages, no faster than they are sent.
 
 use std::io::{self, BufRead};
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
-use crate::clock::Clock;
+use crate::producer::Message;
 use crate::queue::SEND_BYTES_MAX;
 use crate::stop::Stop;
 
-use super::batches::{Batches, Numbered};
 use super::lines::{Line, Lines};
 use super::message::Recipe;
 use super::pace::Pace;
@@ -19,14 +15,14 @@ use super::pace::Pace;
 /// Lines read ahead. Each has at most 1 MiB.
 const LINES_AHEAD: usize = 32;
 
-/// How long a batch that is not full waits for the next line: input may come from a program that is
-/// still running.
-const LINGER: Duration = Duration::from_millis(100);
-
 /// What the input comes to, in its order.
 #[derive(Debug)]
 pub(super) enum Piece {
-    Batch(Vec<Numbered>),
+    Message {
+        line: u64,
+        line_bytes: u64,
+        message: Message,
+    },
     Bad {
         line: u64,
         line_bytes: u64,
@@ -39,9 +35,11 @@ pub(super) enum Piece {
 pub(super) struct Source {
     lines: mpsc::Receiver<io::Result<Line>>,
     recipe: Recipe,
-    batches: Batches,
     pace: Pace,
-    clock: Arc<dyn Clock>,
+    /// Messages of a batch, which go at once.
+    entries_max: usize,
+    /// Of the batch that is being made.
+    entries: usize,
     stop: Stop,
     has_ended: bool,
 }
@@ -51,7 +49,6 @@ impl Source {
         input: impl BufRead + Send + 'static,
         recipe: Recipe,
         (pace, entries_max): (Pace, usize),
-        clock: Arc<dyn Clock>,
         stop: Stop,
     ) -> Self {
         let (sender, lines) = mpsc::channel(LINES_AHEAD);
@@ -66,93 +63,90 @@ impl Source {
                 }
             }
         });
-        Self {
-            lines,
-            recipe,
-            batches: Batches::new(entries_max),
-            pace,
-            clock,
-            stop,
-            has_ended: false,
-        }
+        Self { lines, recipe, pace, entries_max, entries: 0, stop, has_ended: false }
     }
 
     /// The next piece, or none at the end of the input and after a stop.
     pub(super) async fn next(&mut self) -> Option<Piece> {
-        while !self.has_ended {
-            let line = tokio::select! {
-                biased;
-                () = self.stop.draining() => None,
-                line = self.lines.recv() => line,
-                () = sleep(LINGER), if !self.batches.is_empty() => return self.rest().await,
-            };
-            match line {
-                None => self.has_ended = true,
-                Some(Err(error)) => {
-                    self.has_ended = true;
-                    return Some(Piece::Broken(error));
-                }
-                Some(Ok(Line { number: line, bytes: line_bytes, text })) => {
-                    match text.and_then(|text| self.recipe.message(text, self.clock.now_ms())) {
-                        Err(reason) => return Some(Piece::Bad { line, line_bytes, reason }),
-                        Ok(outgoing) => {
-                            if let Some(full) =
-                                self.batches.push(Numbered { line, line_bytes, outgoing })
-                            {
-                                return Some(self.paced(full).await);
-                            }
-                        }
+        if self.has_ended {
+            return None;
+        }
+        let line = tokio::select! {
+            biased;
+            () = self.stop.draining() => None,
+            line = self.lines.recv() => line,
+        };
+        self.has_ended = !matches!(line, Some(Ok(_)));
+        Some(match line? {
+            Err(error) => Piece::Broken(error),
+            Ok(Line { number: line, bytes: line_bytes, text }) => {
+                match text.and_then(|text| self.recipe.message(text)) {
+                    Err(reason) => Piece::Bad { line, line_bytes, reason },
+                    Ok(message) => {
+                        self.keep_pace().await;
+                        Piece::Message { line, line_bytes, message }
                     }
                 }
             }
-        }
-        self.rest().await
+        })
     }
 
-    async fn rest(&mut self) -> Option<Piece> {
-        match self.batches.take() {
-            Some(rest) => Some(self.paced(rest).await),
-            None => None,
+    /// Waits before the first message of a batch for as long as all of it takes.
+    async fn keep_pace(&mut self) {
+        if self.entries == 0 {
+            tokio::select! {
+                biased;
+                () = self.stop.letting_go() => {}
+                () = self.pace.wait_for(self.entries_max) => {}
+            }
         }
-    }
-
-    async fn paced(&mut self, batch: Vec<Numbered>) -> Piece {
-        self.pace.wait_for(batch.len()).await;
-        Piece::Batch(batch)
+        self.entries = (self.entries + 1) % self.entries_max;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{BufReader, Cursor, Read};
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
 
     use super::super::message::Grouping;
     use super::*;
-    use crate::clock::SystemClock;
 
-    fn source(input: impl BufRead + Send + 'static, stop: &Stop) -> Source {
+    fn source(input: impl BufRead + Send + 'static, rate: u32, stop: &Stop) -> Source {
         let recipe = Recipe::new(Vec::new(), Grouping::None, true, false).expect("sound");
-        let pace = (Pace::new(None), Pace::entries_max(None));
-        Source::new(input, recipe, pace, Arc::new(SystemClock::default()), stop.clone())
+        let rate = NonZeroU32::new(rate);
+        Source::new(input, recipe, (Pace::new(rate), Pace::entries_max(rate)), stop.clone())
     }
 
-    /// The line numbers of a batch, or the one of a bad line.
-    fn lines(piece: Option<Piece>) -> Option<Vec<u64>> {
-        match piece? {
-            Piece::Batch(batch) => Some(batch.iter().map(|message| message.line).collect()),
-            Piece::Bad { line, .. } => Some(vec![line]),
-            Piece::Broken(_) => Some(Vec::new()),
+    /// The line numbers of messages, and of bad lines below 0.
+    async fn lines(mut source: Source) -> Vec<i64> {
+        let mut lines = Vec::new();
+        while let Some(piece) = source.next().await {
+            lines.push(match piece {
+                Piece::Message { line, .. } => line.cast_signed(),
+                Piece::Bad { line, .. } => -line.cast_signed(),
+                Piece::Broken(_) => 0,
+            });
         }
+        lines
     }
 
     #[tokio::test]
-    async fn a_bad_line_does_not_break_the_batch_around_it() {
-        let input = "{}\n{}\nbad\n".to_owned() + &"{}\n".repeat(9);
-        let mut source = source(Cursor::new(input), &Stop::default());
-        assert!(matches!(source.next().await, Some(Piece::Bad { line: 3, line_bytes: 4, .. })));
-        assert_eq!(lines(source.next().await), Some(vec![1, 2, 4, 5, 6, 7, 8, 9, 10, 11]));
-        assert_eq!(lines(source.next().await), Some(vec![12]));
-        assert_eq!(lines(source.next().await), None);
+    async fn a_bad_line_does_not_break_the_order_around_it() {
+        let input = "{}\n{}\nbad\n".to_owned() + &"{}\n".repeat(2);
+        assert_eq!(lines(source(Cursor::new(input), 0, &Stop::default())).await, [1, 2, -3, 4, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_keep_the_pace() {
+        let source = source(Cursor::new("{}\n".repeat(21)), 20, &Stop::default());
+        let begun = Instant::now();
+        assert_eq!(lines(source).await.len(), 21);
+        // Two at once every 100 ms, and one more.
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
     }
 
     /// Gives one line and then fails.
@@ -169,34 +163,26 @@ mod tests {
 
     #[tokio::test]
     async fn an_input_that_breaks_is_told_and_what_came_before_is_sent() {
-        let mut source = source(BufReader::new(Broken(Cursor::new(b"{}\n"))), &Stop::default());
-        let mut pieces = Vec::new();
-        while let Some(piece) = source.next().await {
-            pieces.push(piece);
-        }
-        assert!(pieces.iter().any(
-            |piece| matches!(piece, Piece::Broken(error) if error.to_string() == "the disk is gone")
-        ));
+        let mut source = source(BufReader::new(Broken(Cursor::new(b"{}\n"))), 0, &Stop::default());
+        assert!(matches!(source.next().await, Some(Piece::Message { line: 1, .. })));
+        let broken = source.next().await;
         assert!(
-            pieces.iter().any(|piece| matches!(piece, Piece::Batch(batch) if batch.len() == 1)),
-            "{pieces:?}"
+            matches!(&broken, Some(Piece::Broken(error)) if error.to_string() == "the disk is gone"),
+            "{broken:?}"
         );
+        assert!(source.next().await.is_none());
     }
 
     #[tokio::test]
-    async fn a_batch_that_is_not_full_does_not_wait_for_an_input_that_pauses() {
+    async fn a_stop_ends_an_input_that_pauses() {
         let (input, mut writer) = io::pipe().expect("a pipe");
         let stop = Stop::default();
-        let mut source = source(BufReader::new(input), &stop);
-        io::Write::write_all(&mut writer, b"{}\n{}\n").expect("written");
-        let mut seen = Vec::new();
-        while seen.len() < 2 {
-            seen.extend(lines(source.next().await).expect("a batch"));
-        }
-        assert_eq!(seen, [1, 2]);
-        // Nothing more comes, and the pipe stays open: a stop ends it.
+        let mut source = source(BufReader::new(input), 0, &stop);
+        io::Write::write_all(&mut writer, b"{}\n").expect("written");
+        assert!(matches!(source.next().await, Some(Piece::Message { line: 1, .. })));
+        // Nothing more comes, and the pipe stays open.
         stop.drain();
-        assert_eq!(lines(source.next().await), None);
+        assert!(source.next().await.is_none());
         drop(writer);
     }
 }

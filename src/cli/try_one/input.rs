@@ -9,12 +9,13 @@ use clap::Args;
 
 use crate::clock::{Clock, SystemClock};
 use crate::message::{Attribute, QueueMessage};
+use crate::producer::limits::ATTRIBUTES_MAX;
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::time;
 
 use super::mark::{Position, position};
 
-use super::super::attribute::{ATTRIBUTES_MAX, attribute};
+use super::super::attribute::attribute;
 
 /// The id of the message: of one that the queue would give its identity, it becomes part of the
 /// document's.

@@ -27,7 +27,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "roots", siblings: Siblings::Free, modules: &["main", "lib"] },
     Layer { name: "commands", siblings: Siblings::Free, modules: &["cli"] },
     Layer { name: "local servers and demo", siblings: Siblings::Free, modules: &["demo", "dev"] },
-    Layer { name: "composition root", siblings: Siblings::Free, modules: &["worker"] },
+    Layer {
+        name: "composition roots",
+        siblings: Siblings::Strangers,
+        modules: &["worker", "producer"],
+    },
     Layer {
         name: "pipeline and adapters",
         siblings: Siblings::Strangers,

@@ -4,8 +4,8 @@ use bson::Document;
 use sha2::{Digest, Sha256};
 
 use super::letter::{Why, text};
-use crate::cli::attribute::ATTRIBUTES_MAX;
 use crate::message::QueueMessage;
+use crate::producer::limits::ATTRIBUTES_MAX;
 use crate::queue::sqs::QueueFacts;
 use crate::queue::{Outgoing, SEND_BYTES_MAX};
 

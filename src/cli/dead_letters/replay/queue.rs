@@ -1,9 +1,9 @@
 //! Letters to the queue.
 
 use super::letter::{Goes, Gone, Left, Ready, Why, clock};
-use crate::cli::send::batches::{Batches, Numbered};
-use crate::cli::send::delivery::deliver;
 use crate::config::Config;
+use crate::producer::batches::{Batches, Numbered};
+use crate::producer::delivery::deliver;
 use crate::queue::BATCH_MAX;
 use crate::queue::Outgoing;
 use crate::queue::sqs::SqsQueue;

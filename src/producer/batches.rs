@@ -12,45 +12,71 @@ pub struct Numbered {
     pub outgoing: Outgoing,
 }
 
+/// How full a batch is.
+#[derive(Debug, Clone, Copy)]
+pub struct Fill {
+    /// 1 to [`BATCH_MAX`].
+    entries_max: usize,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Fill {
+    pub fn new(entries_max: usize) -> Self {
+        Self { entries_max: entries_max.clamp(1, BATCH_MAX), entries: 0, bytes: 0 }
+    }
+
+    /// Counts a message of so many bytes in, where it has room.
+    pub fn takes(&mut self, bytes: usize) -> bool {
+        let has_room = !self.is_complete() && self.bytes + bytes <= SEND_BYTES_MAX;
+        if has_room {
+            self.entries += 1;
+            self.bytes += bytes;
+        }
+        has_room
+    }
+
+    /// Whether it has as many messages as it may have.
+    pub fn is_complete(&self) -> bool {
+        self.entries >= self.entries_max
+    }
+}
+
 /// Collects messages into batches, in their order.
 #[derive(Debug)]
 pub struct Batches {
-    /// 1 to [`BATCH_MAX`].
     entries_max: usize,
     waiting: Vec<Numbered>,
-    bytes: usize,
+    fill: Fill,
 }
 
 impl Batches {
     pub fn new(entries_max: usize) -> Self {
-        Self { entries_max: entries_max.clamp(1, BATCH_MAX), waiting: Vec::new(), bytes: 0 }
+        Self { entries_max, waiting: Vec::new(), fill: Fill::new(entries_max) }
     }
 
     /// Adds a message that is itself within [`SEND_BYTES_MAX`]. Returns the batch that is complete
     /// with it or without it.
     pub fn push(&mut self, message: Numbered) -> Option<Vec<Numbered>> {
         let bytes = message.outgoing.bytes();
-        let complete = if self.bytes + bytes > SEND_BYTES_MAX { self.take() } else { None };
-        self.bytes += bytes;
+        let complete = if self.fill.takes(bytes) {
+            None
+        } else {
+            let complete = self.take();
+            self.fill.takes(bytes);
+            complete
+        };
         self.waiting.push(message);
         // Not both: what began a new batch fills it only where a batch is one message, and then
         // none was waiting.
-        if complete.is_none() && self.waiting.len() >= self.entries_max {
-            self.take()
-        } else {
-            complete
-        }
+        if complete.is_none() && self.fill.is_complete() { self.take() } else { complete }
     }
 
     /// What is waiting, if anything is.
     pub fn take(&mut self) -> Option<Vec<Numbered>> {
-        self.bytes = 0;
+        self.fill = Fill::new(self.entries_max);
         let waiting = std::mem::take(&mut self.waiting);
         (!waiting.is_empty()).then_some(waiting)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 }
 
@@ -86,7 +112,7 @@ mod tests {
                 complete.extend(batches.push(message(line, *size)));
             }
             complete.extend(batches.take());
-            prop_assert!(batches.is_empty());
+            prop_assert!(batches.take().is_none());
             for batch in &complete {
                 prop_assert!((1..=entries_max).contains(&batch.len()) && bytes(batch) <= SEND_BYTES_MAX);
             }

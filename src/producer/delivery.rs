@@ -1,16 +1,16 @@
 //! One batch to the queue: what fails for now is tried again, what SQS refuses is not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
-use crate::queue::{Outgoing, SendOutcome};
-use crate::queue::{QueueFault, QueueFaultKind};
-use crate::retry::Backoff;
+use crate::queue::{BATCH_MAX, Outgoing, QueueFault, SendOutcome};
 use crate::retry::RetryConfig;
 
 use super::batches::Numbered;
+use super::outbox::{Delivery, Next, Outbox, Unsent};
 
 /// What became of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,37 +32,41 @@ pub async fn deliver(
     clock: Arc<dyn Clock>,
     send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
 ) -> Delivered {
-    let (mut lines, mut messages): (Vec<u64>, Vec<Outgoing>) =
-        batch.into_iter().map(|message| (message.line, message.outgoing)).unzip();
-    let mut delivered = Delivered::default();
-    let mut backoff = Backoff::new(retry, clock);
-    let begun = Instant::now();
-    loop {
-        let outcomes = match send(&messages).await {
-            Ok(outcomes) => outcomes,
-            Err(QueueFault { kind, text }) => {
-                delivered.is_hopeless =
-                    matches!(kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
-                vec![SendOutcome::Failed(text); messages.len()]
-            }
-        };
-        let mut left = Vec::new();
-        for ((line, message), outcome) in lines.into_iter().zip(messages).zip(outcomes) {
-            match outcome {
-                SendOutcome::Sent { message_id } => delivered.sent.push((line, message_id)),
-                SendOutcome::Refused(reason) => delivered.failed.push((line, reason)),
-                SendOutcome::Failed(reason) => left.push((line, message, reason)),
-            }
-        }
-        let pause = backoff.next_interval();
-        if left.is_empty() || delivered.is_hopeless || begun.elapsed() + pause > retry.budget {
-            delivered.failed.extend(left.into_iter().map(|(line, _, reason)| (line, reason)));
-            delivered.failed.sort();
-            return delivered;
-        }
-        sleep(pause).await;
-        (lines, messages) = left.into_iter().map(|(line, message, _)| (line, message)).unzip();
+    let delivery = Delivery {
+        retry: retry.clone(),
+        entries_max: BATCH_MAX,
+        calls_max: 1,
+        linger: Duration::ZERO,
+        fifo: false,
+        ends_when_denied: true,
+    };
+    let mut outbox = Outbox::new(delivery, clock);
+    for Numbered { line, outgoing, .. } in batch {
+        outbox.push(outgoing, line, Instant::now());
     }
+    let mut delivered = Delivered::default();
+    loop {
+        let batch = match outbox.next(Instant::now(), true) {
+            Next::Send(batch) => batch,
+            Next::Wait(until) => {
+                sleep_until(until).await;
+                continue;
+            }
+            Next::Idle => break,
+        };
+        let answer = send(&batch.messages).await;
+        for (line, outcome) in outbox.answered(batch, answer, Instant::now()) {
+            match outcome {
+                Ok(message_id) => delivered.sent.push((line, message_id)),
+                Err(Unsent::Refused(text) | Unsent::Late(text) | Unsent::Denied(text)) => {
+                    delivered.failed.push((line, text));
+                }
+            }
+        }
+    }
+    delivered.failed.sort();
+    delivered.is_hopeless = outbox.is_denied();
+    delivered
 }
 
 #[cfg(test)]
@@ -73,6 +77,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::config;
+    use crate::queue::QueueFaultKind;
 
     fn batch(count: u64) -> Vec<Numbered> {
         (1..=count)

@@ -1,0 +1,39 @@
+//! What a worker would say of a message, by the worker's own code.
+
+use std::sync::{Arc, LazyLock};
+
+use crate::config::{Config, defaults, shares};
+use crate::decode::{MessageConfig, decode};
+use crate::message::{QueueMessage, Rejection};
+use crate::pipeline::trial::{Outcome, Trial};
+use crate::queue::MESSAGE_BYTES_MAX;
+use crate::store::mongo::check_write;
+
+static DEFAULTS: LazyLock<Config> = LazyLock::new(defaults);
+
+static TRIAL: LazyLock<Trial<'static>> = LazyLock::new(|| {
+    Trial::new(&DEFAULTS, shares::growth(&DEFAULTS, MESSAGE_BYTES_MAX), check_write)
+});
+
+/// Bytes of a body that is not packed, or not any more: the default of
+/// `message.decompressed_bytes_max`.
+pub fn unpacked_bytes_max() -> usize {
+    DEFAULTS.message.decompressed_bytes_max
+}
+
+/// # Errors
+/// Where a worker with the built-in routes would refuse it.
+pub fn by_built_in_routes(message: &QueueMessage) -> Result<(), Rejection> {
+    match TRIAL.of(message).outcome {
+        Outcome::Write { .. } | Outcome::Expired { .. } => Ok(()),
+        Outcome::Rejected(rejection) => Err(rejection),
+    }
+}
+
+/// # Errors
+/// Where a worker would refuse it, whatever its routes. One of them has the name `route`.
+pub fn by_any_routes(message: &QueueMessage, route: Option<&str>) -> Result<(), Rejection> {
+    let routes = route.map(Arc::from).into_iter().collect();
+    decode(message, &MessageConfig { routes, ..DEFAULTS.message.clone() })?;
+    Ok(())
+}
