@@ -61,6 +61,8 @@ struct Ticket<T> {
     not_before: Option<Instant>,
     /// How often that happened.
     failures: u32,
+    /// A call with it failed as a whole, which may be its own fault: it is sent in a call of its own.
+    is_suspect: bool,
 }
 
 /// What to do next.
@@ -107,7 +109,7 @@ impl<T> Outbox<T> {
 
     /// Adds a message that is within [`SEND_BYTES_MAX`](crate::queue::SEND_BYTES_MAX).
     pub fn push(&mut self, message: Outgoing, tag: T, now: Instant) {
-        let ticket = Ticket { tag, arrived: now, not_before: None, failures: 0 };
+        let ticket = Ticket { tag, arrived: now, not_before: None, failures: 0, is_suspect: false };
         self.waiting.push_back((message, ticket));
     }
 
@@ -169,6 +171,13 @@ impl<T> Outbox<T> {
             if group.is_some_and(|group| behind.contains(group)) {
                 continue;
             }
+            if ticket.is_suspect {
+                if picked.places.is_empty() {
+                    return Picked { places: vec![place], is_full: true, ..picked };
+                }
+                behind.extend(group);
+                continue;
+            }
             if !fill.takes(message.bytes()) {
                 picked.is_full = true;
                 break;
@@ -187,8 +196,13 @@ impl<T> Outbox<T> {
         let outcomes = match answer {
             Ok(outcomes) => outcomes,
             Err(fault) => {
-                self.put_back(entries.collect());
                 let denies = matches!(fault.kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
+                if fault.kind == QueueFaultKind::Unavailable {
+                    let mut settled = self.suspect(entries.collect(), now, &fault.text);
+                    settled.extend(self.pause(begun, now, &fault.text));
+                    return settled;
+                }
+                self.put_back(entries.collect());
                 return if denies && self.delivery.ends_when_denied {
                     self.deny(&fault.text)
                 } else {
@@ -245,6 +259,27 @@ impl<T> Outbox<T> {
         }
         self.put_back(kept);
         late
+    }
+
+    /// A call failed as a whole: the queue is away, or one of its messages is one that it cannot take.
+    /// Each is tried alone from now on, and what fails alone lets others go first.
+    fn suspect(
+        &mut self,
+        mut entries: Vec<(Outgoing, Ticket<T>)>,
+        now: Instant,
+        text: &str,
+    ) -> Vec<Settled<T>> {
+        let was_alone = entries.len() == 1;
+        for (_, ticket) in &mut entries {
+            ticket.is_suspect = true;
+        }
+        if was_alone {
+            let failed =
+                entries.into_iter().map(|(message, ticket)| (message, ticket, text.to_owned()));
+            return self.again(failed.collect(), now);
+        }
+        self.put_back(entries);
+        Vec::new()
     }
 
     /// Before all others, for they came earlier.

@@ -105,6 +105,32 @@ async fn a_message_that_fails_for_ever_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_spoils_its_calls_keeps_no_other_out() {
+    let queue = FakeQueue::new(|_, _| Answer::FailsWith(|message| number(&message.body) == 3));
+    let producer = queue.producer(|_| {});
+    let receipts: Vec<_> =
+        (0..40).map(|number| producer.try_send(event(number)).expect("room")).collect();
+    let begun = Instant::now();
+    let mut outcomes = Vec::new();
+    for (number, receipt) in receipts.into_iter().enumerate() {
+        if number != 3 {
+            outcomes.push(receipt.await.is_ok());
+        }
+    }
+    assert_eq!(outcomes, [true; 39]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // Nor later ones.
+    for number in 40..60 {
+        let asked = Instant::now();
+        producer.send(event(number)).await.expect("room").await.expect("sent");
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        sleep(Duration::from_secs(1)).await;
+    }
+    producer.drain(Duration::from_mins(6)).await.expect("nothing was given up");
+    assert_eq!(producer.counts(), Counts { sent: 59, failed: 1, untold: 1, ..Counts::default() });
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_role_that_comes_back_within_the_budget_loses_nothing() {
     for kind in [QueueFaultKind::Denied, QueueFaultKind::Missing] {
         let queue = FakeQueue::new(move |at, _| match at.as_secs() {

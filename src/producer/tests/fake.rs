@@ -27,6 +27,8 @@ pub enum Answer {
     /// Not at all.
     Hangs,
     Fails(QueueFaultKind),
+    /// Where such a message is in it.
+    FailsWith(fn(&Outgoing) -> bool),
     /// It took all, but nobody hears of it.
     Lost,
     /// Each entry its own: `None` takes it.
@@ -165,6 +167,10 @@ impl FakeQueue {
             Answer::Took => Ok(self.take(messages, |_| None)),
             Answer::Each(each) => Ok(self.take(messages, each)),
             Answer::Hangs => std::future::pending().await,
+            Answer::FailsWith(is_bad) if messages.iter().any(is_bad) => {
+                Err(unavailable("one of them is bad"))
+            }
+            Answer::FailsWith(_) => Ok(self.take(messages, |_| None)),
             Answer::Lost => {
                 let _ = self.take(messages, |_| None);
                 Err(unavailable("connection reset"))
