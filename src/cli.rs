@@ -9,6 +9,7 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod exit;
+pub mod load;
 mod locate;
 pub mod output;
 pub mod pages;
@@ -25,9 +26,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use self::exit::{EXIT_FOUND, EXIT_START};
 use crate::config::Config;
-#[cfg(feature = "dev")]
-use crate::config::load::Source;
-use crate::config::load::{Loaded, Sources, environment, load};
+use crate::config::load::{Loaded, Source, Sources, environment, load};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Observability;
 
@@ -83,6 +82,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Send NDJSON to the queue
     Send(send::SendArgs),
+    /// Load NDJSON or what mongoexport wrote into the database, without a queue
+    Load(load::LoadArgs),
     /// What was refused, and why: find it, keep it elsewhere, delete it
     DeadLetters(dead_letters::DeadLettersArgs),
     /// What the collections hold and take
@@ -138,6 +139,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(args) => {
             with_runtime(&settings.load()?.config, |config| send::send(config, args))
         }
+        Command::Load(args) => {
+            let mut loaded = settings.load()?;
+            // Bad lines are told on standard output already.
+            default_log_level(&mut loaded, "error");
+            with_runtime(&loaded.config, |config| load::load(config, args))
+        }
         Command::DeadLetters(args) => with_runtime(&settings.load()?.config, |config| {
             dead_letters::dead_letters(config, args)
         }),
@@ -180,18 +187,20 @@ impl Settings {
         let mut loaded = self.load_from(
             environment().into_iter().filter(|(name, _)| !names_what_is_real(name)).collect(),
         )?;
-        if loaded
-            .effective
-            .iter()
-            .any(|setting| setting.key == "log.level" && setting.source == Source::Default)
-        {
-            log_level.clone_into(&mut loaded.config.log.level);
-        }
+        default_log_level(&mut loaded, log_level);
         Ok(loaded)
     }
 
     fn load_from(&self, environment: Vec<(String, String)>) -> anyhow::Result<Loaded> {
         Ok(load(Sources { file: self.config.clone(), environment, flags: self.set.clone() })?)
+    }
+}
+
+/// The log level where no layer sets one.
+fn default_log_level(loaded: &mut Loaded, level: &str) {
+    let mut unset = loaded.effective.iter().filter(|setting| setting.source == Source::Default);
+    if unset.any(|setting| setting.key == "log.level") {
+        level.clone_into(&mut loaded.config.log.level);
     }
 }
 

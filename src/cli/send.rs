@@ -3,7 +3,7 @@
 pub(super) mod batches;
 pub(super) mod delivery;
 mod identity;
-mod lines;
+pub(super) mod lines;
 mod message;
 pub(super) mod pace;
 mod report;

@@ -20,10 +20,8 @@ use super::rules::{ID, TYPE};
 pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
     const TIME_MS_MAX: i64 = (1 << 48) - 1;
     let mut uuid = [0; 16];
-    let version = if origin.identity == Identity::GivenWithoutTime {
-        uuid.copy_from_slice(&Sha256::digest(&origin.id)[..16]);
-        8
-    } else {
+    let has_time = matches!(origin.identity, Identity::Queue | Identity::Given);
+    let version = if has_time {
         let (time, sequence) = (origin.time.to_string(), origin.sequence.to_be_bytes());
         let digest = Sha256::new()
             .chain_update(time)
@@ -35,6 +33,9 @@ pub(super) fn from_origin(origin: &Origin) -> [u8; 16] {
         uuid[..6].copy_from_slice(&millis[2..]);
         uuid[6..].copy_from_slice(&digest[..10]);
         7
+    } else {
+        uuid.copy_from_slice(&Sha256::digest(&origin.id)[..16]);
+        8
     };
     uuid[6] = uuid[6] & 0x0f | version << 4;
     // Variant 0b10.

@@ -42,7 +42,12 @@ fn write(
         id
     };
     // Whoever gives an identity may give it twice, or one that another gave.
-    let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
+    let is_given = match record.origin.identity {
+        Identity::Queue => record.fields.get(ID).is_some(),
+        // Documents are compared themselves: it is no message that could have been hashed.
+        Identity::Document => false,
+        Identity::Given | Identity::GivenWithoutTime | Identity::Line => true,
+    };
     let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, None)?;
     check_indexed(route, record, None)?;
