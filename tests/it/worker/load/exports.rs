@@ -20,8 +20,10 @@ fn messages() -> Vec<Outgoing> {
     ];
     let mut messages: Vec<Outgoing> = (0..8).map(|user| plain(&event(user))).collect();
     for id in ids {
-        messages
-            .push(plain(&json!({ "type": "event", "id": id, "user_id": 9, "event_type": "own" })));
+        // With a time of its own, or it is another event when it is sent again.
+        let mut event = event(9);
+        event["id"] = id;
+        messages.push(plain(&event));
     }
     let metadata =
         json!({ "at": { "$date": "2026-11-22T10:00:00Z" }, "z": 1, "a": 1.5, "n": null });
@@ -57,6 +59,11 @@ async fn exported(
     files
 }
 
+/// As mongoexport writes by default.
+fn one_line(document: &Document) -> String {
+    relaxed(document).lines().map(str::trim).collect()
+}
+
 fn without_own(mut documents: Vec<Document>) -> Vec<Document> {
     documents.iter_mut().for_each(|document| _ = document.remove("_ingest"));
     documents
@@ -69,7 +76,7 @@ async fn an_export_changes_nothing_where_it_came_from_and_is_the_same_elsewhere(
     here.unload(here.config()).await;
     let before = all(&here).await;
     assert_eq!(before.len(), 13 + 1 + 6);
-    for line in [canonical as fn(&Document) -> String, relaxed] {
+    for line in [canonical as fn(&Document) -> String, one_line] {
         for (file, kind) in exported(&here, line).await {
             let ran = load(&here, &[file.name(), "--type", kind]).await;
             assert_eq!((ran.status, &ran.lines[..]), (Some(0), &[][..]), "{kind}: {}", ran.told);
