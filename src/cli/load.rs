@@ -1,6 +1,7 @@
 //! `longshore load`: the lines of a file into the database, by the way of a worker and without a queue.
 
 mod bad_lines;
+mod dry_run;
 mod input;
 mod ledger;
 mod progress;
@@ -10,7 +11,7 @@ mod report;
 mod running;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -42,6 +43,7 @@ use super::send::pace::Pace;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore load events.ndjson
+  longshore load --dry-run events.ndjson
   longshore load --type event --bad bad.ndjson events.ndjson
   zcat old.ndjson.gz | longshore load --type session --time 2026-11-22T10:00:00Z -
   mongoexport --uri $URI -c events --jsonFormat canonical | longshore load --type event -
@@ -76,6 +78,9 @@ pub struct LoadArgs {
     /// Load all from the start, whatever progress there is
     #[arg(long)]
     restart: bool,
+    /// Say what would become of the lines, and write nothing: no database is needed
+    #[arg(long, conflicts_with_all = ["bad", "progress", "restart", "rate"])]
+    dry_run: bool,
     /// Lines per second at most
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
@@ -99,6 +104,16 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
     // No queue says who sent a line: who may write to the database may load.
     config.routes.values_mut().for_each(|route| route.senders.clear());
     let path = args.file.clone();
+    let now_ms = SystemClock::default().now_ms();
+    if args.dry_run {
+        let input = tokio::task::spawn_blocking(move || Input::open(&path)).await??;
+        let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
+        let growth = shares::growth(&config, bytes_max);
+        let limits = (&config, growth, bytes_max);
+        let is_good =
+            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), &stop).await?;
+        return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
+    }
     let opened = tokio::task::spawn_blocking(move || Input::open(&path));
     let credentials = Credentials::chain(&config.queue);
     // A signal during the start ends it: nothing is loaded yet.
@@ -107,19 +122,17 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
         () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
     };
     let task = Task {
-        sha256: input.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: input::hex(&input.hash),
         database: format!("{}/{}", manager.hosts(), manager.database().name()),
         route: args.kind.clone(),
         time: args.time.map(Time::rfc3339),
     };
-    let progress =
-        args.progress.or_else(|| (args.file != Path::new("-")).then(|| input::beside(&args.file)));
+    let progress = args.progress.or_else(|| input.is_file.then(|| input::beside(&args.file)));
     let (keeper, from) = Keeper::start(task, progress, args.bad, args.restart)?;
     if from != Mark::default() {
         let Mark { line, loaded, bad, .. } = from;
         eprintln!("longshore: going on after line {line}: {loaded} loaded and {bad} bad so far");
     }
-    let now_ms = SystemClock::default().now_ms();
     let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
     let report = Report::new(Output::json_if(args.json), input.bytes, from);
     let lines = FileLines::new(input, from, bytes_max, recipe, report, stop.clone())?;

@@ -1,6 +1,7 @@
 //! The file that is loaded: spooled where it is none, hashed as a whole, and read line after line from
 //! any place.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub(super) struct Input {
     pub bytes: u64,
     /// SHA-256 of all of it.
     pub hash: [u8; 32],
+    /// Whether it can be read again by its name.
+    pub is_file: bool,
 }
 
 impl Input {
@@ -50,7 +53,7 @@ impl Input {
         let (bytes, hash, first) = hashed(&file, &mut io::sink(), &bar).with_context(failed)?;
         bar.finish_and_clear();
         refuse_array(first)?;
-        Ok(Self { file, bytes, hash })
+        Ok(Self { file, bytes, hash, is_file: true })
     }
 
     fn spooled(input: impl Read) -> Result<Self> {
@@ -59,7 +62,7 @@ impl Input {
         let (bytes, hash, first) = hashed(input, &mut file, &bar)?;
         bar.finish_and_clear();
         refuse_array(first)?;
-        Ok(Self { file, bytes, hash })
+        Ok(Self { file, bytes, hash, is_file: false })
     }
 
     /// The lines behind the mark, none longer than `bytes_max`.
@@ -67,7 +70,7 @@ impl Input {
     /// # Errors
     /// Where the file cannot be read.
     pub(super) fn lines(&self, from: Mark, bytes_max: usize) -> io::Result<Reader> {
-        let input = At { file: self.file.try_clone()?, at: from.offset, end: self.bytes };
+        let input = Part { file: self.file.try_clone()?, next: from.offset, end: self.bytes };
         let input = BufReader::with_capacity(BUFFER_BYTES, input);
         Ok(Reader { lines: Lines::after(from.line, input, bytes_max), at: from.offset })
     }
@@ -98,38 +101,38 @@ impl Input {
         io::copy(&mut part, to)?;
         let mut last = [0];
         let end = place.offset + place.bytes;
-        At { file: self.file.try_clone()?, at: end - 1, end }.read_exact(&mut last)?;
+        Part { file: self.file.try_clone()?, next: end - 1, end }.read_exact(&mut last)?;
         if last == *b"\n" { Ok(()) } else { to.write_all(b"\n") }
     }
 
-    fn part(&self, place: Place) -> io::Result<BufReader<At>> {
+    fn part(&self, place: Place) -> io::Result<BufReader<Part>> {
         let file = self.file.try_clone()?;
-        Ok(BufReader::new(At { file, at: place.offset, end: place.offset + place.bytes }))
+        Ok(BufReader::new(Part { file, next: place.offset, end: place.offset + place.bytes }))
     }
 }
 
 /// Reads a part of a file by places of its own: copies of one open file share the one that the system
 /// keeps.
 #[derive(Debug)]
-struct At {
+struct Part {
     file: File,
-    at: u64,
+    next: u64,
     end: u64,
 }
 
-impl Read for At {
+impl Read for Part {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
         let most = buffer.len().min(left);
-        let read = std::os::unix::fs::FileExt::read_at(&self.file, &mut buffer[..most], self.at)?;
-        self.at += read as u64;
+        let read = std::os::unix::fs::FileExt::read_at(&self.file, &mut buffer[..most], self.next)?;
+        self.next += read as u64;
         Ok(read)
     }
 }
 
 /// Lines with their places.
 pub(super) struct Reader {
-    lines: Lines<BufReader<At>>,
+    lines: Lines<BufReader<Part>>,
     at: u64,
 }
 
@@ -191,6 +194,16 @@ fn bar(bytes: Option<u64>, message: &'static str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style).with_message(message)
+}
+
+/// Hex digits.
+pub(super) fn hex(hash: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * hash.len());
+    for byte in hash {
+        // A text takes all that is written to it.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// The file beside `path` that ends in `.load`.

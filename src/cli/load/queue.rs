@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::input::{Input, Reader};
 use super::ledger::{Ledger, Mark};
 use super::recipe::{Recipe, delivery};
-use super::report::Report;
+use super::report::{Report, reason_of};
 use crate::cli::send::pace::Pace;
 use crate::dead_letter::Told;
 use crate::message::{QueueMessage, Reason};
@@ -99,8 +99,7 @@ impl FileLines {
                         self.recipe.message(place, text, delivery)
                     }
                     Some((place, Err(why))) => {
-                        let is_large = place.bytes > self.bytes_max as u64;
-                        let reason = if is_large { Reason::TooLarge } else { Reason::BadJson };
+                        let reason = reason_of(place, self.bytes_max);
                         lock(&self.report).bad(place.number, reason, &format!("the line {why}"));
                         lock(&self.ledger).refuse(place);
                         continue;
@@ -146,7 +145,8 @@ impl FileQueue {
     async fn turn(&self, max: usize, room: &mut impl Room) -> Result<Brought, QueueFault> {
         let max = max.min(self.entries_max);
         let mut pace = self.turn.lock().await;
-        pace.wait_for(max).await;
+        // Until as many may be read; how many that turn out to be counts for the next one.
+        pace.wait_for(0).await;
         let lines = Arc::clone(&self.lines);
         let taken = spawn_blocking(move || {
             let taken = lines.take(max);
@@ -157,6 +157,7 @@ impl FileQueue {
         });
         // It panics or is not run in a teardown only.
         let mut messages = taken.await.map_err(|error| fault(&error))?;
+        pace.wait_for(messages.len()).await;
         let bytes = messages.iter().map(QueueMessage::bytes).sum();
         if messages.is_empty() || room.make(bytes).await {
             return Ok(Brought { messages, are_unread: false });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::ledger::Mark;
+use super::ledger::{Mark, Place};
 use crate::cli::output::{Output, harmless};
 use crate::message::Reason;
 use crate::telemetry::counters::Counts;
@@ -19,6 +19,11 @@ pub(super) struct Report {
     /// On standard error, and only where that is a terminal.
     bar: ProgressBar,
     has_bad: bool,
+}
+
+/// Of a line that can be no message: it is too long, or no text.
+pub(super) fn reason_of(place: Place, bytes_max: usize) -> Reason {
+    if place.bytes > bytes_max as u64 { Reason::TooLarge } else { Reason::BadJson }
 }
 
 /// How the load ended.
@@ -75,9 +80,14 @@ impl Report {
         self.bar.suspend(|| self.output.line(people, json));
     }
 
+    /// Takes the bar away.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// The sum. `counts` are those of this run alone. Returns whether every line was loaded.
     pub(super) fn finish(&self, mark: Mark, counts: &Counts, ended: &Ended) -> bool {
-        self.bar.finish_and_clear();
+        self.clear();
         let Mark { loaded, bad, line, .. } = mark;
         let (already_there, stale) = (counts.already_there_total, counts.stale_total);
         let stopped_after = match ended {

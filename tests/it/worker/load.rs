@@ -29,7 +29,8 @@ impl Loaded {
     }
 
     fn of(lines: &[Value]) -> Self {
-        Self::new(lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        Self::new(lines.join("\n"))
     }
 
     fn name(&self) -> &str {
@@ -110,8 +111,9 @@ async fn assert_holds_mixed(surroundings: &Surroundings, count: u64) {
     let mut users: Vec<u64> = events.iter().map(|event| number(event, "user_id")).collect();
     users.sort_unstable();
     let expected: Vec<u64> = (0..count).filter(|number| number % 4 > 0).collect();
-    let lost: Vec<_> = expected.iter().filter(|user| users.binary_search(user).is_err()).collect();
-    assert_eq!((lost.len(), users.len()), (0, expected.len()), "lost {lost:?}");
+    let missing: Vec<_> =
+        expected.iter().filter(|user| users.binary_search(user).is_err()).collect();
+    assert_eq!((missing.len(), users.len()), (0, expected.len()), "missing {missing:?}");
     assert_eq!(users, expected);
     for session in surroundings.documents("sessions").await {
         let name = session.get_str("session_id").expect("a key");

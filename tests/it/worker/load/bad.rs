@@ -36,6 +36,11 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
     let file = Loaded::new(&text);
     let kept = file.folder.path().join("bad.ndjson");
     let kept_name = kept.to_str().expect("UTF-8");
+    // What a database is needed for is not known without one.
+    let ran = load(&here, &[file.name(), "--dry-run"]).await;
+    assert_eq!((ran.status, ran.lines.len()), (Some(1), 9), "{:?} {}", ran.lines, ran.told);
+    assert_eq!(ran.sum["by_collection"], json!({ "events": 14 }));
+    assert!(here.documents("events").await.is_empty() && !exists(&file.progress()));
     // One after the other, or either of two of one id could be the first.
     let arguments = [file.name(), "--bad", kept_name, "--rate", "100"];
     let ran = load(&here, &arguments).await;
@@ -95,7 +100,7 @@ async fn another_content_does_not_go_on_by_the_progress_of_an_older_one() {
     let stopped = super::stops::stopped(&here, &file, &["--rate", "20"]).await;
     assert!(stopped.offset < std::fs::metadata(&file.path).expect("it is there").len());
     let mut text = std::fs::read(&file.path).expect("read");
-    text.extend(event(1_000).to_string().as_bytes());
+    text.extend(format!("\n{}", event(1_000)).as_bytes());
     std::fs::write(&file.path, text).expect("written");
     let ran = load(&here, &[file.name()]).await;
     assert_eq!(ran.status, Some(2));

@@ -65,7 +65,9 @@ fn one_line(document: &Document) -> String {
 }
 
 fn without_own(mut documents: Vec<Document>) -> Vec<Document> {
-    documents.iter_mut().for_each(|document| _ = document.remove("_ingest"));
+    for document in &mut documents {
+        document.remove("_ingest");
+    }
     documents
 }
 
