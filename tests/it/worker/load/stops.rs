@@ -88,7 +88,14 @@ async fn a_database_that_goes_away_and_comes_back_has_all_lines() {
     )
     .await;
     let file = Loaded::of(&mixed(1_000));
-    let child = Child::start(here.longshore(&["load", file.name(), "--rate", "200"]));
+    let child = Child::start(here.longshore(&[
+        "load",
+        file.name(),
+        "--rate",
+        "200",
+        "--set",
+        "retry.budget=1s",
+    ]));
     until("some lines have their end", async || file.offset() > 0).await;
     mongod.restart(0).await.expect("it comes back");
     let (status, printed) = child.ended().await;
