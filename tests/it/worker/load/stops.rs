@@ -97,6 +97,10 @@ async fn a_database_that_goes_away_and_comes_back_has_all_lines() {
         "retry.budget=1s",
     ]));
     until("some lines have their end", async || file.offset() > 0).await;
+    signal("KILL", &mongod.process_ids().next().expect("one").to_string()).await;
+    until("it is told", async || child.printed().contains("gate closed")).await;
+    // Longer than the budget, so that lines are given back and read once more.
+    kept_again(&file, 4).await;
     mongod.restart(0).await.expect("it comes back");
     let (status, printed) = child.ended().await;
     assert_eq!(status.code(), Some(0), "{printed}");
@@ -119,12 +123,7 @@ async fn a_load_that_is_killed_while_the_database_stands_still_loses_nothing() {
     let child = Child::start(here.longshore(&["load", file.name(), "--rate", "400"]));
     until("some lines have their end", async || file.offset() > 0).await;
     signal("STOP", &server).await;
-    let saved = || std::fs::metadata(file.progress()).map(|file| file.ino()).unwrap_or_default();
-    // Each is another file: three of them are two seconds in which lines were read.
-    for _ in 0..3 {
-        let last = saved();
-        until("the progress is kept once more", async || saved() != last).await;
-    }
+    kept_again(&file, 3).await;
     child.signal("KILL").await;
     child.ended().await;
     signal("CONT", &server).await;
@@ -132,6 +131,15 @@ async fn a_load_that_is_killed_while_the_database_stands_still_loses_nothing() {
     assert_eq!((ran.status, &ran.sum["loaded"]), (Some(0), &json!(4_000)), "{}", ran.told);
     assert_holds_mixed(&here, 4_000).await;
     mongod.stop().await;
+}
+
+/// Waits until the progress was kept so often: once a second, each time as another file.
+async fn kept_again(file: &Loaded, times: usize) {
+    let kept = || std::fs::metadata(file.progress()).map(|file| file.ino()).unwrap_or_default();
+    for _ in 0..times {
+        let last = kept();
+        until("the progress is kept once more", async || kept() != last).await;
+    }
 }
 
 async fn signal(name: &str, process: &str) {
