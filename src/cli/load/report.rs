@@ -62,6 +62,8 @@ impl Report {
     /// A line that was refused.
     pub(super) fn bad(&mut self, line: u64, reason: Reason, text: &str) {
         self.has_bad = true;
+        // The body is one line: which one is said.
+        let text = &text.replace(" (line 1 column ", " (column ");
         self.tell(
             || format!("line {line} is bad ({reason}): {}; not loaded", harmless(text)),
             || json!({"line": line, "outcome": "bad", "reason": reason.code(), "text": text}),
@@ -104,7 +106,7 @@ impl Report {
                 };
                 let rest = match ended {
                     Ended::Complete => String::new(),
-                    Ended::Stopped(what) => format!("; stopped, all up to line {line} has its end: {what}"),
+                    Ended::Stopped(what) => format!("; stopped, all lines up to {line} have their end: {what}"),
                 };
                 format!("{loaded} loaded, {bad} bad{known}{rest}")
             },
