@@ -9,6 +9,7 @@ pub mod demo;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod exit;
+pub mod load;
 mod locate;
 pub mod output;
 pub mod pages;
@@ -28,9 +29,9 @@ pub use self::exit::{EXIT_FOUND, EXIT_START};
 use crate::config::Config;
 #[cfg(feature = "dev")]
 use crate::config::left_out::LeftOut;
-use crate::config::load::{Loaded, Sources, environment, load};
 #[cfg(feature = "dev")]
-use crate::config::load::{Source, load_local};
+use crate::config::load::load_local;
+use crate::config::load::{Loaded, Source, Sources, environment, load};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Observability;
 
@@ -86,6 +87,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Send NDJSON to the queue
     Send(send::SendArgs),
+    /// Load NDJSON or what mongoexport wrote into the database, without a queue
+    Load(load::LoadArgs),
     /// What was refused, and why: find it, keep it elsewhere, delete it
     DeadLetters(dead_letters::DeadLettersArgs),
     /// What the collections hold and take
@@ -143,6 +146,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Send(args) => {
             with_runtime(&settings.load()?.config, |config| send::send(config, args))
         }
+        Command::Load(args) => {
+            let mut loaded = settings.load()?;
+            // Bad lines are told on standard output already.
+            default_log_level(&mut loaded, "error");
+            with_runtime(&loaded.config, |config| load::load(config, args))
+        }
         Command::DeadLetters(args) => with_runtime(&settings.load()?.config, |config| {
             dead_letters::dead_letters(config, args)
         }),
@@ -188,19 +197,21 @@ impl Settings {
     #[cfg(feature = "dev")]
     pub fn load_local(&self, log_level: &str) -> anyhow::Result<(Loaded, LeftOut)> {
         let (mut loaded, left_out) = load_local(self.sources())?;
-        if loaded
-            .effective
-            .iter()
-            .any(|setting| setting.key == "log.level" && setting.source == Source::Default)
-        {
-            log_level.clone_into(&mut loaded.config.log.level);
-        }
+        default_log_level(&mut loaded, log_level);
         Ok((loaded, left_out))
     }
 
     fn sources(&self) -> Sources {
         let (file, flags) = (self.config.clone(), self.set.clone());
         Sources { file, environment: environment(), flags }
+    }
+}
+
+/// The log level where no layer sets one.
+fn default_log_level(loaded: &mut Loaded, level: &str) {
+    let mut unset = loaded.effective.iter().filter(|setting| setting.source == Source::Default);
+    if unset.any(|setting| setting.key == "log.level") {
+        level.clone_into(&mut loaded.config.log.level);
     }
 }
 

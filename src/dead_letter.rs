@@ -19,12 +19,14 @@ mod glimpse;
 pub mod group;
 mod home;
 mod identity;
+mod kept_in;
 pub mod new_groups;
 mod original;
 mod queue;
 mod read;
 mod record;
 pub mod search;
+mod told;
 
 use std::sync::Arc;
 
@@ -40,10 +42,12 @@ pub use again::{again, identify, rename};
 pub use collection::{DeadLettersConfig, collection, samples};
 pub use glimpse::Glimpse;
 pub use home::Home;
+pub use kept_in::KeptIn;
 pub use original::message_of;
 pub use queue::{LetterQueue, QueueHome, SendContext, run as send_letters};
 pub use read::read;
 pub use record::{Record, SCHEMA_VERSION};
+pub use told::{SourceHome, Told};
 
 /// Looks into a message that is refused.
 pub trait Glimpses: Send + Sync {

@@ -54,7 +54,6 @@ use crate::message::{
     Attribute, Identity, Layer, Layers, Origin, Place, QueueMessage, Reason, Record, Rejection,
     attribute_text, attribute_text_in_any_case,
 };
-use crate::time::Time;
 use encoding::{Encoding, Unpacked};
 pub use envelope::Envelopes;
 use envelope::Signature;
@@ -254,7 +253,7 @@ fn origin(signature: Option<Signature>, message: &QueueMessage) -> Result<Origin
         // A replay has the first SentTimestamp in the attribute.
         None => (
             Identity::GivenWithoutTime,
-            given_time(message)?.unwrap_or(Time::from_millis(message.sent_ms)),
+            given_time(message)?.unwrap_or_else(|| Origin::of_queue(message).time),
         ),
     };
     Ok(Origin { identity, time, sequence: 0, id: id.into() })

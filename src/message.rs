@@ -9,6 +9,7 @@
 
 mod key;
 mod kind;
+mod line;
 mod name;
 pub mod origin;
 pub mod place;
@@ -24,6 +25,7 @@ use crate::version::Change;
 
 pub use key::Key;
 pub use kind::{Asked, AskedIn, Kind, Named};
+pub use line::Line;
 pub use name::{Name, shown_name};
 pub use origin::{Identity, Origin};
 pub use place::{Layer, Layers, Place};

@@ -18,7 +18,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::shares::shares;
 use crate::dead_letter::new_groups::NewGroups;
-use crate::dead_letter::{self, Home, LetterQueue, QueueHome, Rejects, SendContext};
+use crate::dead_letter::{self, Home, KeptIn, QueueHome, Rejects, SendContext, SourceHome};
 use crate::flood::FloodWatch;
 use crate::flow::Flow;
 use crate::gate::Gate;
@@ -48,8 +48,8 @@ pub struct Pipeline<Q, S> {
     pub held: Held,
     /// Where the groups of dead letters are told, so that new ones are found.
     pub new_groups: NewGroups,
-    /// Where dead letters are sent, unless they are kept in the collection.
-    pub letter_queue: Option<LetterQueue>,
+    /// What becomes of refused messages.
+    pub letters: KeptIn,
 }
 
 impl<Q: Queue, S: Store> Pipeline<Q, S> {
@@ -177,7 +177,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
     }
 
     /// Where dead letters are kept: in their collection, or in a queue, and what that does not take in
-    /// the collection.
+    /// the collection; or nowhere but where the messages came from.
     fn home(
         &self,
         lane: Lane,
@@ -186,7 +186,13 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
         settle: &Settle,
     ) -> Arc<dyn Home> {
         let collection: Arc<dyn Home> = Arc::new(lane);
-        let Some(to) = self.letter_queue.clone() else { return collection };
+        let to = match &self.letters {
+            KeptIn::Collection => return collection,
+            KeptIn::Source(told) => {
+                return Arc::new(SourceHome::new(Arc::clone(told), settle.clone()));
+            }
+            KeptIn::Queue(to) => to.clone(),
+        };
         let (home, letters) = QueueHome::new(&to, Arc::clone(&collection));
         let context = SendContext {
             is_away: AtomicBool::new(!to.has_answered),

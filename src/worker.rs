@@ -1,6 +1,7 @@
 //! Composition root: builds the adapters, starts the pipeline, and drains it.
 
 mod beside;
+pub mod database;
 pub mod index_watch;
 pub mod letter_queue;
 mod letters;
@@ -105,7 +106,8 @@ impl Worker {
         let queue_traits = queue_traits(&config, &facts)?;
         let letter_queue = letter_queue::connect(&config, &facts, &credentials).await?;
         let manager = MongoManager::connect_with(&config.db, credentials.provider()).await?;
-        requirements::refuse_without_rights(&config, &manager).await?;
+        let collections = requirements::collections(&config);
+        requirements::refuse_without_rights(&config, &collections, &manager).await?;
         let (database, selection_timeout) =
             (manager.database().clone(), config.db.server_selection_timeout);
         let held = Held::default();
@@ -132,7 +134,7 @@ impl Worker {
             selection_timeout,
             Box::new(move || manager.database_anew().ok()),
         );
-        let indexes = requirements::prepare_indexes(&config, &store).await?;
+        let indexes = requirements::prepare_indexes(&config, &collections, &store).await?;
         // Last: a worker that cannot start has nothing to show.
         let view = Box::new((
             admin::bind(&config.admin)?,
@@ -267,7 +269,7 @@ impl Worker {
             flow,
             held: held.clone(),
             new_groups,
-            letter_queue: self.letter_queue,
+            letters: self.letter_queue.into(),
         };
         let mut running = std::pin::pin!(pipeline.run());
         tokio::select! {

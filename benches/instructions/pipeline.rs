@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use longshore::clock::SystemClock;
 use longshore::config::Config;
+use longshore::dead_letter::KeptIn;
 use longshore::dead_letter::new_groups::NewGroups;
 use longshore::flow::Flow;
 use longshore::held::Held;
@@ -53,7 +54,7 @@ pub fn run(config: Config, messages: VecDeque<QueueMessage>) -> Result<()> {
         flow,
         held: Held::default(),
         new_groups: NewGroups::default(),
-        letter_queue: None,
+        letters: KeptIn::Collection,
     };
     // Time that is waited for passes at once, so that each run takes the same turns.
     let runtime =

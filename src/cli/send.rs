@@ -1,6 +1,6 @@
 //! `longshore send`: NDJSON into the queue, as a producer that a worker can trust with identities.
 
-mod lines;
+pub(super) mod lines;
 mod message;
 pub(super) mod pace;
 mod report;

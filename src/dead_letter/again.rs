@@ -33,7 +33,8 @@ pub(super) fn origin_of(record: &Document, message: &QueueMessage) -> Option<Ori
 /// gave, or the time at which it was first sent.
 pub fn identify(message: &mut QueueMessage, origin: &Origin) {
     match origin.identity {
-        Identity::Given => {}
+        // A line is put back by loading its file again.
+        Identity::Given | Identity::Line | Identity::Document => {}
         // The rest is in its envelope.
         Identity::GivenWithoutTime => give(message, TIME_ATTRIBUTE, origin.time.rfc3339()),
         Identity::Queue => {

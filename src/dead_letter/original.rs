@@ -31,6 +31,7 @@ pub fn message_of(record: &Document) -> Option<QueueMessage> {
         fifo: group.map(|group| Fifo { group, sequence }),
         sender: text("sender").map(Arc::from),
         receipt_handle: Arc::default(),
+        line: None,
     })
 }
 

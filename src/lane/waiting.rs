@@ -303,6 +303,7 @@ mod tests {
             fifo: None,
             sender: None,
             trace_header: None,
+            line: None,
         };
         let permit = Budget::new(1, 1, 0).acquire(1, 0).await;
         let now = Instant::now();

@@ -17,6 +17,12 @@ pub const SEQUENCE_ATTRIBUTE: &str = "longshore-sequence";
 /// Bytes of an id of an origin: it is stored with every document that it wrote last.
 pub const ID_BYTES_MAX: usize = 1_024;
 
+/// The time of an origin that has none. No text is read as this time, and no queue has it.
+pub const NO_TIME: Time = Time::from_millis(i64::MIN);
+
+/// Before all others: the year 1.
+const RANK_MIN: Time = Time::from_millis(time::MILLIS_MIN);
+
 /// Who sent a message when, as which in a sequence, under which id.
 ///
 /// It is taken from the envelope, otherwise from the attributes `longshore-time` and
@@ -40,6 +46,11 @@ pub enum Identity {
     Given,
     /// Given, the id alone; the time is that of the sending. A `CloudEvents` event may lack a time.
     GivenWithoutTime,
+    /// The file that the message is a line of: the id alone.
+    Line,
+    /// The same of a line that is a document as it was exported: what it says may be there already, made
+    /// of a message that said it otherwise.
+    Document,
 }
 
 impl Identity {
@@ -50,20 +61,35 @@ impl Identity {
             Self::Queue => "queue",
             Self::Given => "given",
             Self::GivenWithoutTime => "given_without_time",
+            Self::Line => "line",
+            Self::Document => "document",
         }
     }
 }
 
 impl Origin {
-    /// By what the queue says of the message.
+    /// By what the queue says of the message, or the file that it is a line of.
     #[must_use]
     pub fn of_queue(message: &QueueMessage) -> Self {
+        if let Some(line) = &message.line {
+            let identity = if line.is_document { Identity::Document } else { Identity::Line };
+            let time = line.time.unwrap_or(NO_TIME);
+            return Self { identity, time, sequence: line.sequence, id: Arc::clone(&line.id) };
+        }
         Self {
             identity: Identity::Queue,
             time: Time::from_millis(message.sent_ms),
             sequence: message.fifo.as_ref().map_or(0, |fifo| fifo.sequence),
             id: message.message_id.as_bytes().into(),
         }
+    }
+
+    /// The time by which one of two changes at the same version is the newer. A line of a file has none
+    /// that says anything of when it was true: what was sent to a queue wins over it.
+    #[must_use]
+    pub fn rank(&self) -> Time {
+        let is_of_file = matches!(self.identity, Identity::Line | Identity::Document);
+        if is_of_file || self.time == NO_TIME { RANK_MIN } else { self.time }
     }
 
     /// By the message's attributes, where it has them.

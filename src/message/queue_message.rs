@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use super::line::Line;
+
 /// What the queue hands over for one message, before anyone looked inside.
 #[derive(Debug, Clone, Default)]
 pub struct QueueMessage {
@@ -24,6 +26,8 @@ pub struct QueueMessage {
     pub sender: Option<Arc<str>>,
     /// `AWSTraceHeader`, the X-Ray context of the producer.
     pub trace_header: Option<String>,
+    /// Of a line of a file, which no queue has handed over.
+    pub line: Option<Box<Line>>,
 }
 
 /// Where a message stands in its FIFO group.

@@ -178,6 +178,12 @@ impl MongoManager {
         Transport::of(&self.options, &self.reached.hosts())
     }
 
+    /// Where the servers are, as the connection string names them: nothing of it is secret.
+    #[must_use]
+    pub fn hosts(&self) -> &str {
+        self.diagnosis.hosts()
+    }
+
     /// With whose credentials it logs in by MONGODB-AWS, where it does.
     #[must_use]
     pub fn aws_login(&self) -> Option<AwsLogin> {

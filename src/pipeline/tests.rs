@@ -96,7 +96,7 @@ impl World {
             flow,
             held: held.clone(),
             new_groups: NewGroups::default(),
-            letter_queue,
+            letters: letter_queue.into(),
         };
         let running = tokio::spawn(pipeline.run());
         Self { queue, store, stop, signals, held, running }

@@ -42,7 +42,12 @@ fn write(
         id
     };
     // Whoever gives an identity may give it twice, or one that another gave.
-    let is_given = record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue;
+    let is_given = match record.origin.identity {
+        Identity::Queue => record.fields.get(ID).is_some(),
+        // Documents are compared themselves: it is no message that could have been hashed.
+        Identity::Document => false,
+        Identity::Given | Identity::GivenWithoutTime | Identity::Line => true,
+    };
     let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, None)?;
     check_indexed(route, record, None)?;
@@ -97,6 +102,7 @@ mod tests {
     use super::*;
     use crate::bson::DOCUMENT_BYTES_MAX;
     use crate::message::Reason;
+    use crate::message::origin::NO_TIME;
     use crate::time::{Time, Unit};
 
     fn insert(fields: &Document) -> Result<(Insert, Document), Rejection> {
@@ -138,6 +144,22 @@ mod tests {
             names(&document),
             ["_id", "user_id", "event_type", "timestamp", "metadata", "a.b", "", "_ingest"]
         );
+    }
+
+    #[test]
+    fn an_exported_document_has_no_hash_and_a_line_needs_a_time() {
+        let of = |identity, fields: Document| {
+            let mut record = sample::record("event", &event(fields));
+            record.origin.identity = identity;
+            record.origin.time = NO_TIME;
+            super::insert(&sample::routes()["event"], &record)
+        };
+        let given = || doc! { "timestamp": DateTime::from_millis(1_795_341_605_123) };
+        assert!(of(Identity::Line, given()).expect("whole").hash.is_some());
+        assert!(of(Identity::Document, given()).expect("whole").hash.is_none());
+        let rejected = of(Identity::Line, doc! {}).expect_err("it has no time");
+        assert_eq!(rejected.reason, Reason::BadTime);
+        assert!(rejected.text.contains("--time"), "{}", rejected.text);
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl<'a> KeyedRecord<'a> {
         }
         Ok(Version {
             time,
-            origin_time: origin.time,
+            origin_time: origin.rank(),
             sequence: origin.sequence,
             place: 0,
             origin_id: origin.id.clone(),

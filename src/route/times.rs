@@ -1,6 +1,7 @@
 //! Times of a message, with the name of the field where one cannot be read.
 
 use crate::bson::{Field, element};
+use crate::message::origin::NO_TIME;
 use crate::message::{Name, Origin, Place, Reason, Rejection};
 use crate::time::{self, Time, TimeError};
 
@@ -34,6 +35,13 @@ pub(super) fn read(route: &Route, field: Field<'_>) -> Result<Option<Time>, Reje
 /// # Errors
 /// `bad_time` where it is outside the years 1 to 9999: an envelope or attribute may claim any.
 pub(super) fn of_origin(origin: &Origin, name: &str) -> Result<Time, Rejection> {
+    if origin.time == NO_TIME {
+        let text = format!(
+            "{} is missing, and a line of a file has no time of its own: give the field a value, or --time TIME for all lines that lack one",
+            Name(name)
+        );
+        return Err(Rejection::new(Reason::BadTime, text));
+    }
     time::in_range(origin.time.millis()).map(|_| origin.time).map_err(|error| {
         let text = format!("the message's own time, which stands in for {}, {error}", Name(name));
         Rejection::new(Reason::BadTime, text)

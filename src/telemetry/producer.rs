@@ -106,6 +106,7 @@ mod tests {
             fifo: None,
             sender: None,
             trace_header: trace_header.map(str::to_owned),
+            line: None,
         }
     }
 

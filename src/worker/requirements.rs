@@ -25,17 +25,22 @@ pub(super) fn refuse_unset(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All collections that a worker writes to.
+pub(super) fn collections(config: &Config) -> Vec<Collection> {
+    config.collections.values().cloned().chain([config.dead_letter_collection()]).collect()
+}
+
 /// Refuses to run as a user who may not write: each message would wait for ever.
 pub(super) async fn refuse_without_rights(
     config: &Config,
+    collections: &[Collection],
     manager: &MongoManager,
 ) -> anyhow::Result<()> {
     // Any user may ask that; without a login nobody may, where the server wants one.
     manager.has_collection(&config.dead_letters.collection).await?;
-    let (granted, dead_letters) = (manager.privileges().await?, config.dead_letter_collection());
-    let collections = config.collections.values().chain([&dead_letters]);
+    let granted = manager.privileges().await?;
     let refusals: Vec<String> =
-        collections.filter_map(|collection| granted.refusal(collection)).collect();
+        collections.iter().filter_map(|collection| granted.refusal(collection)).collect();
     if !refusals.is_empty() {
         bail!("{}", refusals.join("; "));
     }
@@ -46,11 +51,11 @@ pub(super) async fn refuse_without_rights(
 /// unique index: two workers could make one document twice.
 pub(super) async fn prepare_indexes(
     config: &Config,
+    collections: &[Collection],
     store: &MongoStore,
 ) -> anyhow::Result<Vec<(Collection, IndexReport)>> {
-    let dead_letters = config.dead_letter_collection();
     let (mut refusals, mut reports) = (Vec::new(), Vec::new());
-    for collection in config.collections.values().chain([&dead_letters]) {
+    for collection in collections {
         let mut report = store.indexes(collection).await?;
         if config.db.create_indexes
             && !report.missing.is_empty()

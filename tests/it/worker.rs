@@ -12,6 +12,7 @@ mod extended_json;
 mod index_watch;
 mod interruptions;
 mod letter_queue;
+mod load;
 mod newest;
 mod producers;
 mod redrive;

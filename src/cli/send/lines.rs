@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 /// A line of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// From 1, blank ones counted.
     pub number: u64,
     /// What it took of the input, its end included.
@@ -15,7 +15,7 @@ pub(super) struct Line {
 }
 
 /// Reads line after line, and never holds more than one.
-pub(super) struct Lines<R> {
+pub struct Lines<R> {
     input: R,
     /// Longer lines are bad.
     bytes_max: usize,
@@ -23,15 +23,20 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R, bytes_max: usize) -> Self {
-        Self { input, bytes_max, number: 0 }
+    pub fn new(input: R, bytes_max: usize) -> Self {
+        Self::after(0, input, bytes_max)
+    }
+
+    /// Of an input that stands behind line `number` of its file.
+    pub fn after(number: u64, input: R, bytes_max: usize) -> Self {
+        Self { input, bytes_max, number }
     }
 
     /// The next line that is not blank, or none at the end of the input.
     ///
     /// # Errors
     /// Where the input cannot be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
         let mut passed = 0;
         loop {
             let mut kept = Vec::new();

@@ -84,6 +84,7 @@ pub(super) fn message(
         fifo,
         sender: system.sender_id.map(|id| sender.of(&id.0)),
         trace_header: system.trace_header.map(Text::into_string),
+        line: None,
     })
 }
 

@@ -290,6 +290,7 @@ impl Queue {
         let fifo =
             self.fifo.then(|| Fifo { group: slot.sent.group.clone(), sequence: slot.sequence });
         QueueMessage {
+            line: None,
             message_id: message_id(number),
             receipt_handle: handle(number, slot.handle).into(),
             body: slot.sent.body.clone(),

@@ -180,6 +180,7 @@ impl FakeQueue {
 #[must_use]
 pub fn message(id: &str, body: &str) -> QueueMessage {
     QueueMessage {
+        line: None,
         message_id: id.to_owned(),
         receipt_handle: "".into(),
         body: body.to_owned(),

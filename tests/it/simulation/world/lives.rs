@@ -89,7 +89,7 @@ impl World {
             held: who.held.clone(),
             // What it asks and tells is off the way of messages, and not what worlds are about.
             new_groups: NewGroups::default(),
-            letter_queue: self.letters.as_ref().map(Letters::queue),
+            letters: self.letters.as_ref().map(Letters::queue).into(),
         };
         tokio::spawn(pipeline.run())
     }

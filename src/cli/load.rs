@@ -1,0 +1,205 @@
+//! `longshore load`: the lines of a file into the database, by the way of a worker and without a queue.
+
+mod bad_lines;
+mod dry_run;
+mod input;
+mod ledger;
+mod progress;
+mod queue;
+mod recipe;
+mod report;
+mod running;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::config::shares;
+use crate::queue::MESSAGE_BYTES_MAX;
+use crate::queue::sqs::Credentials;
+use crate::stop::Stop;
+use crate::telemetry::signals::Signals;
+use crate::time::{self, Time};
+use crate::worker::database::connect_to_write;
+use crate::worker::stop_on_signals;
+
+use self::input::Input;
+use self::ledger::Mark;
+use self::progress::{Keeper, Task};
+use self::queue::{FileLines, FileQueue, lock};
+use self::recipe::Recipe;
+use self::report::{Ended, Report};
+use self::running::Loading;
+use super::exit::EXIT_FOUND;
+use super::output::{Output, harmless};
+use super::send::pace::Pace;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore load events.ndjson
+  longshore load --dry-run events.ndjson
+  longshore load --type event --bad bad.ndjson events.ndjson
+  zcat old.ndjson.gz | longshore load --type session --time 2026-11-22T10:00:00Z -
+  mongoexport --uri $URI -c events --jsonFormat canonical | longshore load --type event -
+
+One message or one document of mongoexport a line, as a worker takes them from the queue, beside live traffic: what is newer in \
+the database stays. No queue is needed; routes with `senders` take lines too, for who has the database's credentials decides.
+
+A line without an id of its own gets one from the content of the whole file and its place in it, so loading a file again changes \
+nothing, whatever its name. An edited file is another file: give events ids of their own. Of two lines with one key and version \
+the later wins; a message that came through a queue wins over both.
+
+A bad line is named by its number and the rest is loaded; it becomes no dead letter. How far it is stands in FILE.load until all \
+is loaded: the same command goes on there, after a kill too.
+
+Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start.")]
+pub struct LoadArgs {
+    /// NDJSON, or what mongoexport writes; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The route of lines that name none
+    #[arg(long = "type", value_name = "NAME")]
+    kind: Option<String>,
+    /// The time of lines that lack one (an event without a timestamp, a document without its version field): RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<Time>,
+    /// Also write bad lines to this file, as they stand
+    #[arg(long, value_name = "FILE")]
+    bad: Option<PathBuf>,
+    /// Keep the progress here instead of in FILE.load; of standard input none is kept otherwise
+    #[arg(long, value_name = "FILE")]
+    progress: Option<PathBuf>,
+    /// Load all from the start, whatever progress there is
+    #[arg(long)]
+    restart: bool,
+    /// Say what would become of the lines, and write nothing: no database is needed
+    #[arg(long, conflicts_with_all = ["bad", "progress", "restart", "rate"])]
+    dry_run: bool,
+    /// Lines per second at most
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// JSON lines also on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    time::from_text(text).map_err(|error| error.to_string())
+}
+
+/// # Errors
+/// Where the file cannot be read, its progress is of something else, or the database lacks what a worker
+/// does not start without.
+pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
+    let stop = Stop::default();
+    stop_on_signals(stop.clone())?;
+    let bytes_max = line_bytes_max(&config)?;
+    refuse_unknown(&config, args.kind.as_deref())?;
+    // No queue says who sent a line: who may write to the database may load.
+    config.routes.values_mut().for_each(|route| route.senders.clear());
+    let path = args.file.clone();
+    let now_ms = SystemClock::default().now_ms();
+    if args.dry_run {
+        let input = tokio::task::spawn_blocking(move || Input::open(&path)).await??;
+        let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
+        let growth = shares::growth(&config, bytes_max);
+        let limits = (&config, growth, bytes_max);
+        let is_good =
+            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), &stop).await?;
+        return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
+    }
+    let opened = tokio::task::spawn_blocking(move || Input::open(&path));
+    let credentials = Credentials::chain(&config.queue);
+    // A signal during the start ends it: nothing is loaded yet.
+    let (input, (manager, store)) = tokio::select! {
+        started = async { anyhow::Ok((opened.await??, connect_to_write(&config, &credentials).await?)) } => started?,
+        () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
+    };
+    let task = Task {
+        sha256: input::hex(&input.hash),
+        database: format!("{}/{}", manager.hosts(), manager.database().name()),
+        route: args.kind.clone(),
+        time: args.time.map(Time::rfc3339),
+    };
+    let progress = args.progress.or_else(|| input.is_file.then(|| input::beside(&args.file)));
+    let (keeper, from) = Keeper::start(task, progress, args.bad, args.restart)?;
+    if from != Mark::default() {
+        let Mark { line, loaded, bad, .. } = from;
+        eprintln!("longshore: going on after line {line}: {loaded} loaded and {bad} bad so far");
+    }
+    let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
+    let report = Report::new(Output::json_if(args.json), input.bytes, from);
+    let lines = FileLines::new(input, from, bytes_max, recipe, report, stop.clone())?;
+    let lines = Arc::new(lines);
+    let (keeper, signals) = (Arc::new(Mutex::new(keeper)), Signals::default());
+    let (pace, entries_max) = (Pace::new(args.rate), Pace::entries_max(args.rate));
+    let loading = Loading {
+        config,
+        store,
+        queue: FileQueue::new(Arc::clone(&lines), pace, entries_max),
+        lines: Arc::clone(&lines),
+        keeper: Arc::clone(&keeper),
+        bytes_max,
+        signals: signals.clone(),
+        stop,
+    };
+    let kept = Box::pin(loading.run()).await;
+    Ok(end(&lines, &lock(&keeper), &signals, kept))
+}
+
+/// Tells how it ended.
+fn end(lines: &FileLines, keeper: &Keeper, signals: &Signals, kept: Result<()>) -> ExitCode {
+    let (is_complete, mark) = {
+        let ledger = lock(&lines.ledger);
+        (ledger.is_complete(), ledger.mark())
+    };
+    let report = lock(&lines.report);
+    let broken = lock(&lines.broken).take().map(|error| anyhow::anyhow!("cannot read on: {error}"));
+    // Progress of a load that is over would only be in the way of the next one.
+    let kept = if is_complete { kept.and_then(|()| keeper.forget()) } else { kept };
+    let failures = [broken, kept.err()];
+    let has_failed = failures.iter().any(Option::is_some);
+    for failure in failures.into_iter().flatten() {
+        report.broken(&format!("{failure:#}"));
+    }
+    let ended = if is_complete {
+        Ended::Complete
+    } else {
+        let place = keeper.path().map(|path| harmless(&path.to_string_lossy()));
+        Ended::Stopped(match place {
+            Some(path) => format!("the same command goes on there (progress is in {path})"),
+            None => "no progress is kept without --progress; loading all again changes nothing"
+                .to_owned(),
+        })
+    };
+    let is_clean = report.finish(mark, &signals.counters().counts(), &ended);
+    if is_clean && !has_failed { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) }
+}
+
+/// What a line may have: what a queue would deliver, and what that could unpack to.
+fn line_bytes_max(config: &Config) -> Result<usize> {
+    let bytes_max = config.message.decompressed_bytes_max.max(MESSAGE_BYTES_MAX);
+    if shares::shares(config, bytes_max).is_none() {
+        let bytes_min = shares::bytes_min(config, bytes_max);
+        bail!(
+            "a line may have {bytes_max} bytes (message.decompressed_bytes_max, 1 MiB at least): set in_flight.bytes_max to {bytes_min} or more to hold one"
+        );
+    }
+    Ok(bytes_max)
+}
+
+fn refuse_unknown(config: &Config, kind: Option<&str>) -> Result<()> {
+    let Some(kind) = kind else { return Ok(()) };
+    let route = config.message.types.get(kind).map_or(kind, String::as_str);
+    if !config.routes.contains_key(route) {
+        let routes: Vec<_> = config.routes.keys().map(String::as_str).collect();
+        bail!("--type {kind} names no route: there are {}", routes.join(", "));
+    }
+    Ok(())
+}
