@@ -247,8 +247,8 @@ MUTATIONS = [
     (
         "cut the origin's time to the millisecond",
         "src/route/keyed.rs",
-        "origin_time: origin.time,",
-        "origin_time: Time::from_millis(origin.time.millis()),",
+        "origin_time: origin.rank(),",
+        "origin_time: Time::from_millis(origin.rank().millis()),",
     ),
     (
         "leave out the sequence",
@@ -289,14 +289,14 @@ MUTATIONS = [
     (
         "take another event under a given identity for one that is there",
         "src/route/insert.rs",
-        "record.fields.get(ID).is_some() || record.origin.identity != Identity::Queue",
-        "record.fields.get(ID).is_some() || record.origin.identity == Identity::GivenWithoutTime",
+        "Identity::Queue => record.fields.get(ID).is_some(),",
+        "Identity::Queue | Identity::Given => record.fields.get(ID).is_some(),",
     ),
     (
         "name an event without a time by its sending too",
         "src/route/id.rs",
-        "let version = if origin.identity == Identity::GivenWithoutTime {",
-        "let version = if origin.identity == Identity::GivenWithoutTime && origin.id.is_empty() {",
+        "let has_time = matches!(origin.identity, Identity::Queue | Identity::Given);",
+        "let has_time = origin.identity != Identity::Line;",
     ),
     (
         "extend what is being given back",
