@@ -19,10 +19,12 @@ pub mod send;
 pub mod stats;
 pub mod try_one;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use self::exit::{EXIT_FOUND, EXIT_START};
@@ -113,7 +115,7 @@ pub enum Command {
 /// Parses the command line, runs the command, and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parsed(&std::env::args_os().collect::<Vec<_>>()).unwrap_or_else(|error| error.exit());
     let ended = match (dispatch(cli), output::failed()) {
         (Ok(_), Some(error)) => Err(anyhow!("cannot write to standard output: {error}")),
         (ended, _) => ended,
@@ -123,7 +125,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // The chain of causes without a stack trace; of a configuration a line for each error.
             for line in format!("{error:#}").lines() {
-                eprintln!("longshore: {line}");
+                eprintln!("longshore: {}", output::harmless(line));
             }
             ExitCode::from(EXIT_START)
         }
@@ -257,6 +259,25 @@ fn with_telemetry<F: Future<Output = anyhow::Result<ExitCode>>>(
     ended
 }
 
+/// The command line. Of an argument that stands both before and behind the command clap keeps what stands behind: each
+/// `--set` counts.
+fn parsed(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let texts: Vec<_> = arguments.iter().filter_map(|text| text.to_str()).collect();
+    let mut given = Vec::new();
+    let mut rest = texts.iter().take_while(|text| **text != "--");
+    while let Some(text) = rest.next() {
+        let value =
+            if *text == "--set" { rest.next().copied() } else { text.strip_prefix("--set=") };
+        given.extend(value.map(key_value));
+    }
+    let mut cli = Cli::try_parse_from(arguments)?;
+    let given: Result<_, _> = given.into_iter().collect();
+    cli.settings.set = given.map_err(|text| {
+        Cli::command().error(ErrorKind::ValueValidation, format!("--set: {text}"))
+    })?;
+    Ok(cli)
+}
+
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("give KEY=VALUE, for example queue.wait=10s")?;
     Ok((key.trim().to_owned(), value.to_owned()))
@@ -273,6 +294,21 @@ mod tests {
         let below: Vec<_> =
             command.get_subcommands().filter(|below| below.get_name() != "help").cloned().collect();
         below.into_iter().chain([command]).collect()
+    }
+
+    #[test]
+    fn every_set_counts_wherever_it_stands() {
+        let set = |line: &str| {
+            parsed(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).map(|cli| {
+                let set = cli.settings.set.into_iter().map(|(key, value)| format!("{key}={value}"));
+                set.collect::<Vec<_>>()
+            })
+        };
+        let all = set("longshore --set a=1 --set=b=2 check --set c=3 --set=a=4").expect("sound");
+        assert_eq!(all, ["a=1", "b=2", "c=3", "a=4"]);
+        assert_eq!(set("longshore send -- --set").expect("a file of this name"), [""; 0]);
+        assert!(set("longshore --set a check --set b=1").is_err());
+        assert!(set("longshore check --set").is_err());
     }
 
     #[test]
