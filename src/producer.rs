@@ -135,8 +135,9 @@ pub enum ConnectError {
 pub enum SendError {
     #[error("the message is not sent: {0}")]
     Bad(#[from] BadMessage),
+    /// Here is the message.
     #[error("the producer is drained and takes nothing more")]
-    Ended,
+    Ended(Message),
 }
 
 /// Why a message was not taken at once.
@@ -219,13 +220,15 @@ impl Producer {
     pub async fn send(&self, message: impl Into<Message>) -> Result<SendReceipt, SendError> {
         let message = self.ready(message.into())?;
         let shared = &self.0.shared;
-        let place = shared.room.wait(message.bytes()).await.ok_or(SendError::Ended)?;
+        let Some(place) = shared.room.wait(message.bytes()).await else {
+            return Err(SendError::Ended(message));
+        };
         let gets_identity = message.gets_identity();
         let entered = shared.enter(message.into_outgoing(), place, gets_identity);
-        entered.map_err(|_| SendError::Ended)
+        entered.map_err(|again| SendError::Ended(Message::as_it_is(again, gets_identity)))
     }
 
-    /// The same without waiting for room.
+    /// The same without waiting for room. Checking and packing a large message takes its time all the same, here.
     ///
     /// # Errors
     /// Where the message is bad, there is no room, or nothing more is taken.

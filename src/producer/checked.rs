@@ -1,6 +1,7 @@
 //! What a worker would say of a message, by the worker's own code.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use crate::config::{Config, defaults, shares};
 use crate::decode::{MessageConfig, decode};
@@ -9,7 +10,13 @@ use crate::pipeline::trial::{Outcome, Trial};
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::store::mongo::check_write;
 
-static DEFAULTS: LazyLock<Config> = LazyLock::new(defaults);
+/// But for how far a version may be ahead: a worker measures that by the queue's clock, and ours may be behind, by a day
+/// where a time zone was taken for another.
+static DEFAULTS: LazyLock<Config> = LazyLock::new(|| {
+    let mut config = defaults();
+    config.message.version_skew_max += Duration::from_hours(24);
+    config
+});
 
 static TRIAL: LazyLock<Trial<'static>> = LazyLock::new(|| {
     Trial::new(&DEFAULTS, shares::growth(&DEFAULTS, MESSAGE_BYTES_MAX), check_write)

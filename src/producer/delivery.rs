@@ -52,7 +52,8 @@ pub async fn deliver(
                 sleep_until(until).await;
                 continue;
             }
-            Next::Idle => break,
+            // One call at a time: none is in flight here.
+            Next::Idle | Next::Over => break,
         };
         let answer = send(&batch.messages).await;
         for (line, outcome) in outbox.answered(batch, answer, Instant::now()) {

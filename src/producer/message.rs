@@ -97,7 +97,8 @@ impl Message {
     }
 
     /// In this message group: 1 to 128 ASCII letters, digits and punctuation. A FIFO queue delivers
-    /// a group in order; a standard queue is fair between groups. Without it a message of a built-in
+    /// a group in order; a standard queue is fair between groups. Where SQS takes a message of a call and
+    /// fails an earlier one of its group, the two change places in the queue; a worker still knows their order. Without it a message of a built-in
     /// type is in the group of its key on a FIFO queue, and in none on a standard one.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
@@ -117,10 +118,12 @@ impl Message {
     /// # Errors
     /// Where a worker or SQS would refuse it.
     pub(super) fn make_ready(&mut self, making: Making, now_ms: i64) -> Result<(), BadMessage> {
-        if !self.0.is_ready {
-            self.0.make_ready(making, now_ms).map_err(BadMessage)?;
-            self.0.is_ready = true;
+        if self.0.is_ready {
+            // Another producer gave it back.
+            return self.0.choose_group(making.fifo).map_err(BadMessage);
         }
+        self.0.make_ready(making, now_ms).map_err(BadMessage)?;
+        self.0.is_ready = true;
         Ok(())
     }
 

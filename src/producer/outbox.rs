@@ -38,7 +38,7 @@ pub enum Unsent {
     Refused(String),
     /// It was tried for as long as it may be. The text is of the last try.
     Late(String),
-    /// The queue is gone or does not let us send, and that ends all.
+    /// The queue is gone or does not let us send, and that ends all, or was so for as long as it may be.
     Denied(String),
 }
 
@@ -73,6 +73,8 @@ pub enum Next<T> {
     Wait(Instant),
     /// Nothing, until a message or an answer comes.
     Idle,
+    /// Nothing any more: nothing waits, is in flight, or will be pushed.
+    Over,
 }
 
 /// Since when the queue takes nothing, and when it is asked again.
@@ -132,6 +134,9 @@ impl<T> Outbox<T> {
     pub fn next(&mut self, now: Instant, is_closed: bool) -> Next<T> {
         // While the queue takes nothing one call at a time asks whether it does again.
         let calls_max = if self.trouble.is_some() { 1 } else { self.delivery.calls_max };
+        if is_closed && self.waiting.is_empty() && self.in_flight == 0 {
+            return Next::Over;
+        }
         if self.in_flight >= calls_max || self.waiting.is_empty() {
             return Next::Idle;
         }
@@ -197,17 +202,23 @@ impl<T> Outbox<T> {
             Ok(outcomes) => outcomes,
             Err(fault) => {
                 let denies = matches!(fault.kind, QueueFaultKind::Denied | QueueFaultKind::Missing);
-                if fault.kind == QueueFaultKind::Unavailable {
-                    let mut settled = self.suspect(entries.collect(), now, &fault.text);
-                    settled.extend(self.pause(begun, now, &fault.text));
-                    return settled;
+                if fault.kind != QueueFaultKind::Unavailable {
+                    self.put_back(entries.collect());
+                    return match denies {
+                        true if self.delivery.ends_when_denied => self.deny(&fault.text),
+                        true => self.pause(begun, now, || Unsent::Denied(fault.text.clone())),
+                        false => self.pause(begun, now, || Unsent::Late(fault.text.clone())),
+                    };
                 }
-                self.put_back(entries.collect());
-                return if denies && self.delivery.ends_when_denied {
-                    self.deny(&fault.text)
-                } else {
-                    self.pause(begun, now, &fault.text)
-                };
+                let entries: Vec<_> = entries.collect();
+                // What has failed alone before says nothing of a queue that takes others.
+                let is_known = self.trouble.is_none()
+                    && matches!(&entries[..], [(_, ticket)] if ticket.failures > 0);
+                let mut settled = self.suspect(entries, now, &fault.text);
+                if !is_known {
+                    settled.extend(self.pause(begun, now, || Unsent::Late(fault.text.clone())));
+                }
+                return settled;
             }
         };
         let (mut settled, mut failed) = (Vec::new(), Vec::new());
@@ -234,7 +245,9 @@ impl<T> Outbox<T> {
             self.backoff.reset();
         }
         settled.extend(self.again(failed, now));
-        settled.extend(text.into_iter().flat_map(|text| self.pause(begun, now, &text)));
+        settled.extend(
+            text.into_iter().flat_map(|text| self.pause(begun, now, || Unsent::Late(text.clone()))),
+        );
         settled
     }
 
@@ -290,7 +303,7 @@ impl<T> Outbox<T> {
     }
 
     /// The queue takes nothing: all wait. Those for which the next try would be too late are given up.
-    fn pause(&mut self, begun: Instant, now: Instant, text: &str) -> Vec<Settled<T>> {
+    fn pause(&mut self, begun: Instant, now: Instant, why: impl Fn() -> Unsent) -> Vec<Settled<T>> {
         // Calls that were in flight when the first one failed say nothing new.
         let until = match self.trouble.filter(|trouble| begun < trouble.since) {
             Some(trouble) => trouble.until,
@@ -298,7 +311,7 @@ impl<T> Outbox<T> {
         };
         self.trouble = Some(Trouble { since: now, until });
         let budget = self.delivery.retry.budget;
-        self.give_up(|ticket| ticket.arrived + budget < until, || Unsent::Late(text.to_owned()))
+        self.give_up(|ticket| ticket.arrived + budget < until, why)
     }
 
     fn deny(&mut self, text: &str) -> Vec<Settled<T>> {

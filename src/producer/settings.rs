@@ -53,8 +53,8 @@ pub struct ProducerConfig {
     pub queue: QueueConfig,
     /// The standard AWS chain where there is none.
     pub credentials: Option<Credentials>,
-    /// How what fails is tried again. `budget` is how long a message is tried, from the call on;
-    /// 5 minutes by default.
+    /// How what fails is tried again. `budget` is how long a message is tried, from when it has its
+    /// place on: 5 minutes by default, 24 hours at most.
     pub retry: RetryConfig,
     /// Messages that may wait, those in flight included: 1 or more, 10,000 by default.
     pub waiting_max: usize,
@@ -115,6 +115,9 @@ impl ProducerConfig {
             (retry.initial < INITIAL_MIN || retry.max < retry.initial).then(|| {
                 format!("retry.initial is {:?} and retry.max {:?}: give {INITIAL_MIN:?} or more, and no less for max than for initial", retry.initial, retry.max)
             }),
+            (retry.max > PAUSE_MAX || retry.budget > BUDGET_MAX).then(|| {
+                format!("retry.max is {:?} and retry.budget {:?}: give {PAUSE_MAX:?} and {BUDGET_MAX:?} or less", retry.max, retry.budget)
+            }),
             // Also where it is NaN.
             (!(1.1..=10.0).contains(&retry.multiplier))
                 .then(|| format!("retry.multiplier is {}: give 1.1 to 10", retry.multiplier)),
@@ -123,6 +126,11 @@ impl ProducerConfig {
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 }
+
+/// What is older was not sent in time, by anybody's measure.
+const BUDGET_MAX: Duration = Duration::from_hours(24);
+
+const PAUSE_MAX: Duration = Duration::from_hours(1);
 
 /// As the configuration's `retry.initial`.
 const INITIAL_MIN: Duration = Duration::from_millis(10);

@@ -108,11 +108,6 @@ impl Shared {
         state.outbox.next(Instant::now(), is_closed)
     }
 
-    /// Whether nothing more comes.
-    pub fn is_closed(&self) -> bool {
-        self.lock().is_closed
-    }
-
     pub fn answered(&self, batch: Batch<Pending>, answer: Sent) {
         let fault = answer.as_ref().err().cloned();
         let mut state = self.lock();

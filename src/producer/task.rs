@@ -37,8 +37,7 @@ async fn send_all(shared: &Shared) {
                 continue;
             }
             Next::Wait(until) => Some(until),
-            // Nothing waits that could be sent, and nothing more comes.
-            Next::Idle if calls.is_empty() && shared.is_closed() => return,
+            Next::Over => return,
             Next::Idle => None,
         };
         let waits = async {

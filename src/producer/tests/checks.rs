@@ -83,13 +83,18 @@ fn what_the_built_in_routes_refuse_is_refused() {
         (Event::new(1, "login").id(long).into(), "id"),
         (Session::new("s", &()).into(), "data"),
         (Session::new("s", &1).last_accessed(at(0)).into(), "last_accessed"),
-        (Session::new("s", &1).last_accessed(at(1_795_341_605 + 7_200)).into(), "last_accessed"),
-        (Cache::new(1, &1).updated(at(1_795_341_605 + 7_200)).into(), "updated"),
+        (
+            Session::new("s", &1).last_accessed(at(1_795_341_605 + 26 * 3_600)).into(),
+            "last_accessed",
+        ),
+        (Cache::new(1, &1).updated(at(1_795_341_605 + 26 * 3_600)).into(), "updated"),
     ] as [(Message, &str); 8]
     {
         let told = problem(message);
         assert!(told.contains(expected), "{expected}: {told}");
     }
+    // Our clock may be behind that of the queue, which is what counts.
+    assert_eq!(problem(Cache::new(1, &1).updated(at(1_795_341_605 + 7_200))), "");
     // Below the top level it is data.
     assert_eq!(problem(Session::new("s", &kept)), "");
     assert_eq!(problem(Session::new("s", &json!({ "a.b": 1 }))), "");

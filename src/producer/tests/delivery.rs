@@ -131,6 +131,22 @@ async fn a_message_that_spoils_its_calls_keeps_no_other_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_is_denied_for_as_long_as_it_may_be_is_told_so() {
+    let queue = FakeQueue::new(|_, _| Answer::Fails(QueueFaultKind::Denied));
+    let producer = queue.producer(|_| {});
+    let receipt = producer.send(event(1)).await.expect("room");
+    assert_eq!(receipt.await, Err(NotSent::Denied("denied".to_owned())));
+}
+
+#[test]
+fn settings_that_no_clock_can_count_are_refused() {
+    let mut config = super::super::ProducerConfig::new(super::fake::URL);
+    assert_eq!(config.check(), Ok(()));
+    config.retry.budget = Duration::MAX;
+    assert!(config.check().is_err_and(|text| text.contains("retry.budget")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_role_that_comes_back_within_the_budget_loses_nothing() {
     for kind in [QueueFaultKind::Denied, QueueFaultKind::Missing] {
         let queue = FakeQueue::new(move |at, _| match at.as_secs() {

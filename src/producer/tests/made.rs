@@ -197,7 +197,7 @@ async fn identities_rise_when_the_clock_is_set_back() {
     struct Back(std::sync::atomic::AtomicI64);
     impl crate::clock::Clock for Back {
         fn now_ms(&self) -> i64 {
-            self.0.fetch_sub(60_000, std::sync::atomic::Ordering::Relaxed)
+            self.0.fetch_sub(1_000, std::sync::atomic::Ordering::Relaxed)
         }
 
         fn random(&self) -> f64 {
