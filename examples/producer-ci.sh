@@ -3,7 +3,7 @@
 # (`longshore` if not given), and PORT, the first of three free ports of this machine.
 set -eu
 env=$(mktemp) port=${PORT:-8787} longshore=${LONGSHORE_BIN:-longshore}
-"$longshore" dev --port "$port" --env "$env" >/dev/null &
+"$longshore" dev --set admin.listen=off --port "$port" --env "$env" >/dev/null &
 dev=$!
 trap 'kill "$dev" && wait "$dev" || :; rm -f "$env"' EXIT
 trap 'exit 1' HUP INT TERM

@@ -21,6 +21,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::addresses::{Addresses, PATHS};
 use self::asked::{Bad, Good, Reset, WAIT_MAX, Wait};
@@ -41,13 +42,16 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(WAIT_MAX + 30);
 /// Refused messages that a wait tells that was in vain.
 const WHY_MAX: u64 = 3;
 
+/// How long it looks for them.
+const WHY_WITHIN: Duration = Duration::from_secs(2);
+
 /// What answers a producer's tests.
 pub struct Double {
     ends: Ends,
     kept: Kept,
     addresses: Addresses,
     /// Held by who empties the database: two at once would each count from another moment.
-    resetting: tokio::sync::Mutex<()>,
+    resetting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Double {
@@ -73,7 +77,7 @@ impl Double {
             collections: kept.collections().to_vec(),
         };
         let ends = Ends::new(worker.signals.clone(), worker.held.clone(), depth, stop);
-        Ok(Self { ends, kept, addresses, resetting: tokio::sync::Mutex::default() })
+        Ok(Self { ends, kept, addresses, resetting: Arc::default() })
     }
 
     #[must_use]
@@ -176,9 +180,12 @@ async fn wait(State(double): State<Arc<Double>>, RawQuery(query): RawQuery) -> R
 /// How many came, what may still come, and why the first ones were refused.
 async fn late(double: &Double, count: u64, within: Duration, counts: Counts) -> Response {
     let Counts { good, bad } = counts;
-    let refused = match double.kept.why(if bad > 0 { WHY_MAX } else { 0 }).await {
-        Ok(refused) => refused,
-        Err(error) => return failed(&error),
+    let why = async { if bad > 0 { double.kept.why(WHY_MAX).await } else { Ok(Vec::new()) } };
+    // Where the database does not answer, the counts are told all the same.
+    let refused = match timeout(WHY_WITHIN, why).await {
+        Ok(Ok(refused)) => refused,
+        Ok(Err(error)) => return failed(&error),
+        Err(_) => Vec::new(),
     };
     let in_queue = match double.ends.in_queue().await {
         Ok(in_queue) => in_queue,
@@ -197,12 +204,20 @@ async fn reset(State(double): State<Arc<Double>>, RawQuery(query): RawQuery) -> 
         Ok(asked) => asked,
         Err(text) => return problem(StatusCode::BAD_REQUEST, text),
     };
+    let until = Instant::now() + within;
+    let turn = Arc::clone(&double.resetting).lock_owned();
+    let Ok(alone) = timeout_at(until, turn).await else {
+        let text =
+            format!("nothing was emptied: another reset took {} s and more", within.as_secs());
+        return problem(StatusCode::GATEWAY_TIMEOUT, text);
+    };
+    // Ends with the request: who has given up waits for no reset, and sends what it would empty.
+    if let Err(unmet) = double.ends.settled(until.saturating_duration_since(Instant::now())).await {
+        return told(&unmet, within);
+    }
     // Goes on when whoever asked has gone: half a reset would be none.
     let resetting = tokio::spawn(async move {
-        let _alone = double.resetting.lock().await;
-        if let Err(unmet) = double.ends.settled(within).await {
-            return told(&unmet, within);
-        }
+        let _alone = alone;
         if let Err(error) = double.kept.empty().await {
             return failed(&error);
         }

@@ -74,12 +74,16 @@ impl Addresses {
         lines
     }
 
-    /// Writes these lines to a file, which is there as a whole or not at all.
+    /// Writes these lines to a file, which is there as a whole or not at all; to what is no plain file (a link, a pipe,
+    /// a device) it just writes.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let what = || format!("cannot write --env {}", path.display());
+        if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            return std::fs::write(path, self.exports()).with_context(what);
+        }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -116,6 +120,13 @@ mod tests {
             .expect("a shell");
         let read = String::from_utf8_lossy(&read.stdout).into_owned();
         assert_eq!(read, "mongodb://127.0.0.1:3/portal?a=b&c=d us-east-1");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        std::fs::write(&file, "old").expect("written");
+        addresses.write(&link).expect("written through it");
+        assert!(
+            link.is_symlink() && std::fs::read_to_string(&file).is_ok_and(|text| text != "old")
+        );
         let error = addresses.write(Path::new("/nowhere/env")).expect_err("no folder");
         assert!(error.to_string().contains("--env /nowhere/env"), "{error}");
     }

@@ -14,7 +14,7 @@ use crate::mongo_manager::{Documents, MongoManager, MongoManagerError};
 const BYTES_MAX: usize = 16 << 20;
 
 /// Of a refused message, what is told: what the producer sent, and what is wrong with it. Nothing of
-/// when, by whom and how often it was received, so that the same message is told alike.
+/// when, by whom and how often it was received, so that the same message is told alike, but for its ids.
 const TOLD: [&str; 12] = [
     "reason",
     "text",

@@ -233,6 +233,17 @@ async fn a_reset_that_cannot_be_says_so_and_empties_nothing() {
     assert_eq!(served.get("/wait?count=1").await, (200, json!({"good": 1, "bad": 0})));
     let (status, late) = served.get("/wait?count=2&timeout=0").await;
     assert_eq!((status, &late["in_queue"]), (504, &json!(1)), "{late}");
+    // Nor does one that nobody waits for any more, once it could be.
+    let delayed =
+        json!({"QueueUrl": told["queue_url"], "MessageBody": event("e-3"), "DelaySeconds": 3});
+    let purged =
+        crate::support::sqs::call(url, "PurgeQueue", &json!({"QueueUrl": told["queue_url"]})).await;
+    crate::support::sqs::call(url, "SendMessage", &delayed).await;
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(300), served.post("/reset?timeout=60"));
+    assert!(given_up.await.is_err(), "{purged}");
+    assert_eq!(served.get("/wait?count=2").await, (200, json!({"good": 2, "bad": 0})));
+    assert_eq!(served.post("/reset?timeout=30").await.0, 200, "it is no longer under way");
     served.end().await;
 }
 
