@@ -142,6 +142,9 @@ pub struct Insert {
     /// Where the identity is not the queue's own: a hash of the message as sent, stored as
     /// `_ingest.h`. Another message under the same id is told from a redelivery by it.
     pub hash: Option<[u8; 16]>,
+    /// A document as it was exported, and not made of a message: whether it is there already is told by its
+    /// fields.
+    pub is_exported: bool,
 }
 
 /// An order-free change of the document with this key.

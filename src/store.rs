@@ -180,7 +180,8 @@ mod tests {
         let id = Key::Integer(1);
         let change = Change::Partial { fields: Vec::new() };
         let update = Write::Update(Update { key: id.clone(), change });
-        let insert = Write::Insert(Insert { id, document: Vec::new(), hash: None });
+        let insert =
+            Write::Insert(Insert { id, document: Vec::new(), hash: None, is_exported: false });
         let two = Writes::of(&WriteKind::Insert, [&insert, &insert]);
         assert_eq!(two.map(|writes| writes.len()), Some(2));
         let mixed = Writes::of(&WriteKind::Insert, [&insert, &update]);

@@ -11,12 +11,13 @@ mod report;
 mod running;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -106,7 +107,11 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
     let path = args.file.clone();
     let now_ms = SystemClock::default().now_ms();
     if args.dry_run {
-        let input = tokio::task::spawn_blocking(move || Input::open(&path)).await??;
+        let opened = tokio::task::spawn_blocking(move || Input::open(&path));
+        let input = tokio::select! {
+            opened = opened => opened??,
+            () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
+        };
         let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
         let growth = shares::growth(&config, bytes_max);
         let limits = (&config, growth, bytes_max);
@@ -126,8 +131,10 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
         database: format!("{}/{}", manager.hosts(), manager.database().name()),
         route: args.kind.clone(),
         time: args.time.map(Time::rfc3339),
+        routes: input::hex(&Sha256::digest(format!("{:?} {:?}", config.routes, config.message))),
     };
     let progress = args.progress.or_else(|| input.is_file.then(|| input::beside(&args.file)));
+    refuse_same(&input, progress.as_deref(), args.bad.as_deref())?;
     let (keeper, from) = Keeper::start(task, progress, args.bad, args.restart)?;
     if from != Mark::default() {
         let Mark { line, loaded, bad, .. } = from;
@@ -161,6 +168,11 @@ fn end(lines: &FileLines, keeper: &Keeper, signals: &Signals, kept: Result<()>) 
     };
     let report = lock(&lines.report);
     let broken = lock(&lines.broken).take().map(|error| anyhow::anyhow!("cannot read on: {error}"));
+    let changed = if is_complete { lines.input.unchanged().err() } else { None };
+    let is_complete = is_complete && changed.is_none();
+    let broken = broken.or_else(|| {
+        changed.map(|error| anyhow::anyhow!("{error}: lines may have ids of what it held before"))
+    });
     // Progress of a load that is over would only be in the way of the next one.
     let kept = if is_complete { kept.and_then(|()| keeper.forget()) } else { kept };
     let failures = [broken, kept.err()];
@@ -192,6 +204,22 @@ fn line_bytes_max(config: &Config) -> Result<usize> {
         );
     }
     Ok(bytes_max)
+}
+
+/// Each is written over.
+fn refuse_same(input: &Input, progress: Option<&Path>, bad: Option<&Path>) -> Result<()> {
+    for (what, path) in [("--progress", progress), ("--bad", bad)] {
+        if let Some(path) = path.filter(|path| input.is_at(path)) {
+            bail!("{what} {} is the file that is loaded: give another one", path.display());
+        }
+    }
+    let absolute = |path: Option<&Path>| path.and_then(|path| std::path::absolute(path).ok());
+    if let (Some(progress), Some(bad)) = (absolute(progress), absolute(bad))
+        && progress == bad
+    {
+        bail!("--bad {} is where the progress is kept: give another file", bad.display());
+    }
+    Ok(())
 }
 
 fn refuse_unknown(config: &Config, kind: Option<&str>) -> Result<()> {

@@ -46,7 +46,7 @@ impl Record {
     pub fn insert(&self, message: &QueueMessage) -> Insert {
         let id = self.id(message);
         let document = self.document(&id, message);
-        Insert { id: Key::Text(id), document, hash: None }
+        Insert { id: Key::Text(id), document, hash: None, is_exported: false }
     }
 
     /// The `_id` of the record of this message.

@@ -23,7 +23,8 @@ const ADDED_BYTES: usize = 128;
 pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection> {
     let mut bytes = Vec::with_capacity(record.fields.bytes() + ADDED_BYTES);
     let (id, hash) = document(&mut bytes, |document| write(document, route, record))?;
-    Ok(Insert { id, document: bytes, hash })
+    let is_exported = record.origin.identity == Identity::Document;
+    Ok(Insert { id, document: bytes, hash, is_exported })
 }
 
 /// Writes all elements. Returns the id, and the hash if there is one.
@@ -156,7 +157,8 @@ mod tests {
         };
         let given = || doc! { "timestamp": DateTime::from_millis(1_795_341_605_123) };
         assert!(of(Identity::Line, given()).expect("whole").hash.is_some());
-        assert!(of(Identity::Document, given()).expect("whole").hash.is_none());
+        let document = of(Identity::Document, given()).expect("whole");
+        assert!(document.hash.is_none() && document.is_exported);
         let rejected = of(Identity::Line, doc! {}).expect_err("it has no time");
         assert_eq!(rejected.reason, Reason::BadTime);
         assert!(rejected.text.contains("--time"), "{}", rejected.text);

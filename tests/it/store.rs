@@ -141,7 +141,7 @@ fn insert(id: i64, rest: &Document, hash: Option<[u8; 16]>) -> Write {
         document.insert("_ingest", doc! { "h": hash });
     }
     let document = bson::serialize_to_vec(&document).expect("BSON");
-    Write::Insert(Insert { id: Key::Integer(id), document, hash })
+    Write::Insert(Insert { id: Key::Integer(id), document, hash, is_exported: false })
 }
 
 /// What the store answers to writes, which are of the collection's kind.
@@ -412,7 +412,12 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     // A document whose length says more than there is: the server cannot read the command.
     let mut broken = bson::serialize_to_vec(&doc! { "_id": 1, "a": "text" }).expect("BSON");
     broken[4] = 0x63;
-    let broken = Write::Insert(Insert { id: Key::Integer(1), document: broken, hash: None });
+    let broken = Write::Insert(Insert {
+        id: Key::Integer(1),
+        document: broken,
+        hash: None,
+        is_exported: false,
+    });
     let sound = insert(2, &doc! {}, None);
     match ask(&store, &events, [&broken, &sound]).await {
         WriteOutcome::Unconfirmed(fault) => {

@@ -159,7 +159,12 @@ impl Collecting<'_> {
         let id = record.get_str("_id").map_err(|error| refused(error.to_string()))?;
         let document =
             bson::serialize_to_vec(&record).map_err(|error| refused(error.to_string()))?;
-        let letter = Write::Letter(Insert { id: Key::Text(id.to_owned()), document, hash: None });
+        let letter = Write::Letter(Insert {
+            id: Key::Text(id.to_owned()),
+            document,
+            hash: None,
+            is_exported: false,
+        });
         written(&self.store, &self.collection, &letter, self.retry, self.stop).await
     }
 }

@@ -1,37 +1,71 @@
 //! The file of `--bad`: bad lines as they stand, in their order, to be mended and loaded.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::input::Input;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::input::{Input, hex};
 use super::ledger::Place;
 
 pub(super) struct BadLines {
-    path: PathBuf,
     file: File,
-    /// What is kept of it. What stands behind that was written by a run that was killed before it could
-    /// say so.
-    bytes: u64,
+    kept: Kept,
+    /// Of what is kept, to be gone on with.
+    hash: Sha256,
+}
+
+/// What a load has kept of bad lines, and where. What stands behind it was written by a run that was killed before it
+/// could say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Absolute.
+    pub path: PathBuf,
+    pub bytes: u64,
+    /// Of these bytes, hex digits.
+    sha256: String,
 }
 
 impl BadLines {
-    /// `bytes`: how much of it an earlier run has kept. `restart`: none of it counts.
+    /// Changes nothing yet. `earlier`: what an earlier run of this load has kept. `restart`: none of it counts.
     ///
     /// # Errors
-    /// Where it cannot be opened, or holds something else.
-    pub(super) fn open(path: PathBuf, bytes: Option<u64>, restart: bool) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    /// Where it cannot be opened, or holds anything else.
+    pub(super) fn open(path: &Path, earlier: Option<&Kept>, restart: bool) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).truncate(false).read(true).write(true).open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no plain file"));
+        }
         let there = file.metadata()?.len();
-        let kept = bytes.unwrap_or(0);
-        if bytes.is_none() && there > 0 && !restart {
-            return Err(io::Error::other("it is not empty, and not of this load"));
+        let earlier = earlier.filter(|kept| kept.path == path);
+        let bytes = earlier.map_or(0, |kept| kept.bytes);
+        if earlier.is_none() && there > 0 {
+            return Err(io::Error::other(
+                "it is not empty, and not of this load: give another file",
+            ));
         }
-        if there < kept {
-            return Err(io::Error::other("it has lost lines of this load: give --restart"));
+        let (read, hash) = hashed((&mut file).take(bytes))?;
+        if read < bytes || earlier.is_some_and(|kept| kept.sha256 != hex(&hash.clone().finalize()))
+        {
+            return Err(io::Error::other(
+                "it was changed since this load wrote it: give another file, and --restart to have all bad lines in it",
+            ));
         }
-        file.set_len(kept)?;
-        Ok(Self { path, file, bytes: kept })
+        let (bytes, hash) = if restart { (0, Sha256::new()) } else { (bytes, hash) };
+        let kept = Kept { path, bytes, sha256: hex(&hash.clone().finalize()) };
+        Ok(Self { file, kept, hash })
+    }
+
+    /// Takes off what is not kept.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        self.file.set_len(self.kept.bytes)
     }
 
     /// # Errors
@@ -40,21 +74,39 @@ impl BadLines {
         if places.is_empty() {
             return Ok(());
         }
-        self.file.set_len(self.bytes)?;
-        self.file.seek(SeekFrom::Start(self.bytes))?;
+        self.file.set_len(self.kept.bytes)?;
+        self.file.seek(SeekFrom::Start(self.kept.bytes))?;
+        let (mut hash, mut lines) = (self.hash.clone(), Vec::new());
         for place in places {
-            input.copy(*place, &mut self.file)?;
+            lines.clear();
+            input.copy(*place, &mut lines)?;
+            hash.update(&lines);
+            self.file.write_all(&lines)?;
         }
         self.file.sync_all()?;
-        self.bytes = self.file.stream_position()?;
+        self.kept.bytes = self.file.stream_position()?;
+        self.kept.sha256 = hex(&hash.clone().finalize());
+        self.hash = hash;
         Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.kept.path
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+fn hashed(mut input: impl Read) -> io::Result<(u64, Sha256)> {
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+    loop {
+        let read = input.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((bytes, hash));
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
     }
 }

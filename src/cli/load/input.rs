@@ -2,9 +2,11 @@
 //! any place.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -26,6 +28,8 @@ pub(super) struct Input {
     pub bytes: u64,
     /// SHA-256 of all of it.
     pub hash: [u8; 32],
+    /// When it was written last, where that is known.
+    modified: Option<SystemTime>,
     /// Whether it can be read again by its name.
     pub is_file: bool,
 }
@@ -50,10 +54,38 @@ impl Input {
             return Self::spooled(file).with_context(failed);
         }
         let bar = bar(Some(metadata.len()), "reading");
+        // Held until this process ends. Where a file system has no locks, nothing is told.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            bail!("{} is being loaded already, by another process", path.display());
+        }
         let (bytes, hash, first) = hashed(&file, &mut io::sink(), &bar).with_context(failed)?;
         bar.finish_and_clear();
         refuse_array(first)?;
-        Ok(Self { file, bytes, hash, is_file: true })
+        let modified = metadata.modified().ok();
+        Ok(Self { file, bytes, hash, modified, is_file: true })
+    }
+
+    /// Whether this is the file at that path, however it is called there.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let place = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let own = self.file.metadata().map(place);
+        matches!((own, path.metadata().map(place)), (Ok(own), Ok(there)) if own == there)
+    }
+
+    /// At the end of a load: the lines were given ids of what the file held at its start.
+    ///
+    /// # Errors
+    /// Where it holds something else, or cannot be read. What was added behind does not count.
+    pub(super) fn unchanged(&self) -> io::Result<()> {
+        let metadata = self.file.metadata()?;
+        if !self.is_file
+            || metadata.len() == self.bytes && metadata.modified().ok() == self.modified
+        {
+            return Ok(());
+        }
+        let part = Part { file: self.file.try_clone()?, next: 0, end: self.bytes };
+        let (_, hash, _) = hashed(part, &mut io::sink(), &ProgressBar::hidden())?;
+        if hash == self.hash { Ok(()) } else { Err(changed()) }
     }
 
     fn spooled(input: impl Read) -> Result<Self> {
@@ -62,7 +94,7 @@ impl Input {
         let (bytes, hash, first) = hashed(input, &mut file, &bar)?;
         bar.finish_and_clear();
         refuse_array(first)?;
-        Ok(Self { file, bytes, hash, is_file: false })
+        Ok(Self { file, bytes, hash, modified: None, is_file: false })
     }
 
     /// The lines behind the mark, none longer than `bytes_max`.
@@ -80,7 +112,6 @@ impl Input {
     /// # Errors
     /// Where the file cannot be read, or is no longer what it was.
     pub(super) fn line(&self, place: Place, bytes_max: usize) -> io::Result<String> {
-        let changed = || io::Error::other("the file was changed while it was loaded");
         let mut lines = Lines::after(u64::from(place.offset > 0), self.part(place)?, bytes_max);
         let line = lines.next()?.ok_or_else(changed)?;
         line.text.map_err(|_| changed())
@@ -125,9 +156,16 @@ impl Read for Part {
         let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
         let most = buffer.len().min(left);
         let read = std::os::unix::fs::FileExt::read_at(&self.file, &mut buffer[..most], self.next)?;
+        if read == 0 && most > 0 {
+            return Err(changed());
+        }
         self.next += read as u64;
         Ok(read)
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file was changed while it was loaded")
 }
 
 /// Lines with their places.

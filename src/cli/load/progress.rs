@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tempfile::Builder;
 
-use super::bad_lines::BadLines;
+use super::bad_lines::{BadLines, Kept};
 use super::input::Input;
 use super::ledger::{Mark, Place};
 
@@ -27,6 +27,8 @@ pub(super) struct Task {
     pub route: Option<String>,
     /// `--time`, as RFC 3339.
     pub time: Option<String>,
+    /// Of the routes and of what is said of messages: where lines go. Hex digits.
+    pub routes: String,
 }
 
 /// How far it has come.
@@ -37,8 +39,8 @@ struct Progress {
     task: Task,
     #[serde(flatten)]
     mark: Mark,
-    /// The file of `--bad`, and how much of it is of lines before the mark.
-    bad_file: Option<(PathBuf, u64)>,
+    /// The file of `--bad`, as far as it is of lines before the mark.
+    bad_file: Option<Kept>,
 }
 
 /// Keeps the progress, and the bad lines that it has passed.
@@ -62,11 +64,9 @@ impl Keeper {
         bad: Option<PathBuf>,
         restart: bool,
     ) -> Result<(Self, Mark)> {
-        let found = match &path {
-            Some(path) if !restart => read(path)?,
-            _ => None,
-        };
-        if let (Some(progress), Some(path)) = (&found, &path)
+        let found = path.as_deref().map(read).transpose()?.flatten();
+        if !restart
+            && let (Some(progress), Some(path)) = (&found, &path)
             && let Some(difference) = difference(&progress.task, &task)
         {
             bail!(
@@ -74,19 +74,23 @@ impl Keeper {
                 path.display()
             );
         }
-        let (mark, kept_bad) =
+        let (mark, earlier) =
             found.map_or((Mark::default(), None), |progress| (progress.mark, progress.bad_file));
+        let mark = if restart { Mark::default() } else { mark };
+        let failed = |path: &Path| format!("cannot keep bad lines in {}", path.display());
         let bad_lines = match bad {
             Some(path) => {
-                let bytes = kept_bad.filter(|(kept, _)| *kept == path).map(|(_, bytes)| bytes);
-                let failed = format!("cannot keep bad lines in {}", path.display());
-                Some(BadLines::open(path, bytes, restart).context(failed)?)
+                let lines = BadLines::open(&path, earlier.as_ref(), restart);
+                Some(lines.with_context(|| failed(&path))?)
             }
             None => None,
         };
         let mut keeper = Self { task, path, bad_lines, passed: Vec::new() };
-        // A progress that cannot be kept is told before anything is loaded.
+        // A progress that cannot be kept is told before anything is loaded, and before a file is changed.
         keeper.write(mark)?;
+        if let Some(lines) = &mut keeper.bad_lines {
+            lines.begin().with_context(|| failed(lines.path()))?;
+        }
         Ok((keeper, mark))
     }
 
@@ -126,8 +130,7 @@ impl Keeper {
     /// There as a whole, or as it was before.
     fn write(&mut self, mark: Mark) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
-        let bad_file =
-            self.bad_lines.as_ref().map(|lines| (lines.path().to_owned(), lines.bytes()));
+        let bad_file = self.bad_lines.as_ref().map(|lines| lines.kept().clone());
         let (schema_version, task) = (SCHEMA_VERSION, self.task.clone());
         let progress = Progress { schema_version, task, mark, bad_file };
         let written = || -> Result<()> {
@@ -148,15 +151,22 @@ impl Keeper {
 }
 
 fn read(path: &Path) -> Result<Option<Progress>> {
-    let file = match File::open(path) {
+    match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.with_context(|| format!("cannot read {}", path.display()))?,
-    };
+        Ok(there) if !there.is_file() => {
+            bail!(
+                "{} is no plain file, and progress is written over it: give --progress FILE for another place",
+                path.display()
+            )
+        }
+        _ => {}
+    }
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let progress: Progress = serde_json::from_reader(io::BufReader::new(file))
         .ok()
         .filter(|progress: &Progress| progress.schema_version == SCHEMA_VERSION)
         .with_context(|| {
-            format!("{} is no progress of a load that this version can go on with: give --restart to load all from the start, or --progress FILE for another place", path.display())
+            format!("{} is no progress of a load that this version can go on with, and would be written over: give --progress FILE for another place, or remove it to load all from the start", path.display())
         })?;
     Ok(Some(progress))
 }
@@ -176,6 +186,9 @@ fn difference(was: &Task, is: &Task) -> Option<String> {
     if was.route != is.route {
         return Some(format!("--type was {}, and is {}", shown(&was.route), shown(&is.route)));
     }
+    if was.routes != is.routes {
+        return Some("the routes or the section [message] of the configuration were others, or another version of Longshore read them".to_owned());
+    }
     (was.time != is.time)
         .then(|| format!("--time was {}, and is {}", shown(&was.time), shown(&is.time)))
 }
@@ -185,7 +198,13 @@ mod tests {
     use super::*;
 
     fn task() -> Task {
-        Task { sha256: "00ff".to_owned(), database: "a/db".to_owned(), route: None, time: None }
+        Task {
+            sha256: "00ff".to_owned(),
+            database: "a/db".to_owned(),
+            route: None,
+            time: None,
+            routes: "a".to_owned(),
+        }
     }
 
     fn mark(offset: u64) -> Mark {
@@ -229,14 +248,45 @@ mod tests {
             (Task { database: text(), ..task() }, "it went into a/db"),
             (Task { route: Some(text()), ..task() }, "--type was nothing, and is event"),
             (Task { time: Some(text()), ..task() }, "--time was nothing"),
+            (Task { routes: text(), ..task() }, "the routes"),
         ] {
             let refused = start(other, false).err().expect("refused").to_string();
             assert!(refused.contains(why) && refused.contains("--restart"), "{refused}");
         }
         assert_eq!(start(task(), true).expect("started").1, Mark::default());
+        // Whatever is no progress is never written over.
         std::fs::write(&path, b"{}").expect("written");
-        let refused = start(task(), false).err().expect("refused").to_string();
-        assert!(refused.contains("no progress of a load"), "{refused}");
+        for restart in [false, true] {
+            let refused = start(task(), restart).err().expect("refused").to_string();
+            assert!(refused.contains("no progress of a load"), "{refused}");
+        }
+        let device = Some(PathBuf::from("/dev/null"));
+        let refused = Keeper::start(task(), device, None, true).err().expect("refused");
+        assert!(refused.to_string().contains("no plain file"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_keeps_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, bad) = (folder.path().join("progress"), folder.path().join("bad"));
+        let start = |restart| Keeper::start(task(), Some(path.clone()), Some(bad.clone()), restart);
+        std::fs::write(&bad, "of others\n").expect("written");
+        for restart in [false, true] {
+            let refused = format!("{:#}", start(restart).err().expect("refused"));
+            assert!(refused.contains("not of this load"), "{refused}");
+        }
+        assert_eq!(std::fs::read_to_string(&bad).expect("read"), "of others\n");
+        std::fs::remove_file(&bad).expect("removed");
+        let place = Place { offset: 11, bytes: 5, number: 2 };
+        let (mut keeper, _) = start(false).expect("started");
+        keeper.save(mark(16), vec![place], &input()).expect("kept");
+        // Written over by somebody else, and no shorter.
+        std::fs::write(&bad, "of others\n").expect("written");
+        let refused = format!("{:#}", start(false).err().expect("refused"));
+        assert!(refused.contains("was changed"), "{refused}");
+        std::fs::write(&bad, "{bad\nof a run that was killed").expect("written");
+        start(true).expect("it is its own");
+        assert_eq!(std::fs::read_to_string(&bad).expect("read"), "");
     }
 
     #[test]

@@ -204,7 +204,7 @@ mod tests {
             doc.value("_id", &Key::Integer(id));
             doc.binary("data", &vec![7; bytes]);
         });
-        Insert { id: Key::Integer(id), document, hash: None }
+        Insert { id: Key::Integer(id), document, hash: None, is_exported: false }
     }
 
     fn read(bytes: &[u8]) -> Document {

@@ -9,7 +9,7 @@ use bson::{Bson, Document, doc};
 use super::collation;
 use super::command::Command;
 use crate::bson::Doc;
-use crate::message::Key;
+use crate::message::{Insert, Key};
 
 /// What is stored under an id, compared with the message that was to be written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Stored {
     SameMessage,
     /// A document that was made from another message.
     OtherMessage,
-    /// A document, and only one of it and the message has a hash.
+    /// A document, and at most one of it and the message has a hash: what they say decides.
     OneHash,
     /// No document, at read concern majority.
     Absent,
@@ -136,19 +136,19 @@ impl<'a> Hashes<'a> {
     }
 
     /// What stands under `id`, for a message with this hash.
-    pub fn stored(&self, id: &Key, hash: Option<&[u8; 16]>) -> Stored {
-        self.0.get(id).map_or(Stored::Absent, |stored| compare_hashes(*stored, hash))
+    pub fn stored(&self, insert: &Insert) -> Stored {
+        self.0.get(&insert.id).map_or(Stored::Absent, |stored| compare_hashes(*stored, insert))
     }
 }
 
 /// Whether two hashes are of one message. The queue itself gives no identity twice, so what was named
-/// by it on both sides is one message and has no hash.
-pub fn compare_hashes(stored: Option<&[u8]>, hash: Option<&[u8; 16]>) -> Stored {
-    match (stored, hash) {
-        (None, None) => Stored::SameMessage,
+/// by it on both sides is one message and has no hash. An exported document is no message.
+pub fn compare_hashes(stored: Option<&[u8]>, insert: &Insert) -> Stored {
+    match (stored, &insert.hash) {
+        (None, None) if !insert.is_exported => Stored::SameMessage,
         (Some(stored), Some(hash)) if stored == hash => Stored::SameMessage,
         (Some(_), Some(_)) => Stored::OtherMessage,
-        (None, Some(_)) | (Some(_), None) => Stored::OneHash,
+        (None, _) | (Some(_), None) => Stored::OneHash,
     }
 }
 
@@ -236,13 +236,18 @@ mod tests {
         let ours = doc! { "_id": 1.0, "_ingest": { "h": hash } };
         let foreign = doc! { "_id": "a" };
         let hashes = Hashes::of(&[&ours, &foreign]);
-        let stored =
-            |id: Key, hash: Option<u8>| hashes.stored(&id, hash.map(|byte| [byte; 16]).as_ref());
+        let insert = |id, hash: Option<u8>| {
+            let hash = hash.map(|byte| [byte; 16]);
+            Insert { id, document: Vec::new(), hash, is_exported: false }
+        };
+        let stored = |id: Key, hash: Option<u8>| hashes.stored(&insert(id, hash));
         assert_eq!(stored(Key::Integer(1), Some(1)), Stored::SameMessage);
         assert_eq!(stored(Key::Integer(1), Some(2)), Stored::OtherMessage);
         assert_eq!(stored(Key::Integer(1), None), Stored::OneHash);
         assert_eq!(stored(Key::Text("a".into()), Some(1)), Stored::OneHash);
         assert_eq!(stored(Key::Text("a".into()), None), Stored::SameMessage);
+        let exported = Insert { is_exported: true, ..insert(Key::Text("a".into()), None) };
+        assert_eq!(hashes.stored(&exported), Stored::OneHash);
         assert_eq!(stored(Key::Integer(2), Some(1)), Stored::Absent);
     }
 }

@@ -35,7 +35,7 @@ impl MongoStore {
         let (mut contested, mut absent) = (Vec::new(), Vec::new());
         for index in duplicates {
             let insert = inserts[*index];
-            match hashes.as_ref().map(|hashes| hashes.stored(&insert.id, insert.hash.as_ref())) {
+            match hashes.as_ref().map(|hashes| hashes.stored(insert)) {
                 Ok(Stored::SameMessage) => items[*index] = ItemOutcome::AlreadyThere,
                 Ok(Stored::OtherMessage | Stored::OneHash) => contested.push(*index),
                 Ok(Stored::Absent) => absent.push(*index),
@@ -97,7 +97,7 @@ const UNREADABLE: &str = "the reply to a find is not of the documented form";
 const NAMES_SHOWN: usize = 3;
 
 fn compare(insert: &Insert, stored: &Document, collection: &Collection) -> ItemOutcome {
-    let by_hash = conflict::compare_hashes(conflict::hash(stored), insert.hash.as_ref());
+    let by_hash = conflict::compare_hashes(conflict::hash(stored), insert);
     let differing = conflict::differing(&insert.document, stored);
     // Where one of them was named by the queue, no hash is kept: what they say decides.
     if by_hash == Stored::SameMessage || by_hash == Stored::OneHash && differing.is_empty() {

@@ -140,7 +140,12 @@ impl Letters {
             };
             let id = record.get_str("_id").expect("it is a record").to_owned();
             let document = mongodb::bson::serialize_to_vec(&record).expect("it was one");
-            let letter = Write::Letter(Insert { id: Key::Text(id), document, hash: None });
+            let letter = Write::Letter(Insert {
+                id: Key::Text(id),
+                document,
+                hash: None,
+                is_exported: false,
+            });
             // It takes them where it takes any, and otherwise they stay.
             let applied = store.apply(DEAD_LETTERS, &[letter], || true);
             let is_written = |items: &[ItemOutcome]| items == [ItemOutcome::Written];

@@ -21,6 +21,7 @@ fn insert(id: &str, content: &[u8]) -> Write {
         id: Key::Text(id.to_owned()),
         document: content.to_vec(),
         hash: content.first().map(|byte| [*byte; 16]),
+        is_exported: false,
     })
 }
 

@@ -1,6 +1,8 @@
 //! Lines that cannot be loaded, and loads that cannot start.
 
 use super::*;
+use crate::support::child::Child;
+use crate::support::until;
 
 #[tokio::test]
 async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
@@ -91,6 +93,81 @@ async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
         assert!(ran.told.contains(told), "{}", ran.told);
     }
     assert!(all(&here).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_load_writes_over_no_file_but_its_own() {
+    let here = surroundings().await;
+    let file = Loaded::of(&[event(1), json!({ "type": "no route" })]);
+    let text = std::fs::read(&file.path).expect("read");
+    let link = file.folder.path().join("link");
+    std::os::unix::fs::symlink(&file.path, &link).expect("a link");
+    let (link, progress) = (link.to_str().expect("UTF-8"), file.progress());
+    for (arguments, told) in [
+        (["--bad", file.name()], "is the file that is loaded"),
+        (["--bad", link], "is the file that is loaded"),
+        (["--progress", file.name()], "is the file that is loaded"),
+        (["--progress", "/dev/null"], "no plain file"),
+        (["--bad", progress.to_str().expect("UTF-8")], "is where the progress is kept"),
+    ] {
+        for restart in [&[][..], &["--restart"]] {
+            let ran = load(&here, &[&[file.name()], &arguments[..], restart].concat()).await;
+            assert!(
+                ran.status == Some(2) && ran.told.contains(told),
+                "{arguments:?}: {}",
+                ran.told
+            );
+        }
+    }
+    assert_eq!(std::fs::read(&file.path).expect("read"), text);
+    assert!(all(&here).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_changes_meanwhile_is_not_said_to_be_loaded() {
+    let here = surroundings().await;
+    // Lines that end where a read of the file does: nothing else shows that it became shorter.
+    let line = |user: u64| format!("{:<511}\n", event(user).to_string());
+    let text: String = (0..2_000).map(line).collect();
+    for shortened in [true, false] {
+        let file = Loaded::new(&text);
+        let child = Child::start(here.longshore(&["load", file.name(), "--rate", "400"]));
+        until("some lines have their end", async || file.offset() > 0).await;
+        let again = load(&here, &[file.name()]).await;
+        assert!(
+            again.status == Some(2) && again.told.contains("is being loaded"),
+            "{}",
+            again.told
+        );
+        if shortened {
+            let open = std::fs::OpenOptions::new().write(true).open(&file.path).expect("open");
+            open.set_len(1_600 * 512).expect("shorter");
+        } else {
+            std::fs::write(&file.path, text.replace("login", "LOGIN")).expect("written");
+        }
+        let (status, said) = child.ended().await;
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("changed while it was loaded"), "{said}");
+        assert!(exists(&file.progress()));
+    }
+}
+
+#[tokio::test]
+async fn another_document_under_an_id_is_told_and_not_taken_for_the_one_that_is_there() {
+    let here = surroundings().await;
+    let event = |id: &str, user: u64| {
+        let at = "2026-11-22T10:00:00Z";
+        json!({ "_id": id, "user_id": user, "event_type": "login", "timestamp": at })
+    };
+    let first = Loaded::of(&[event("a", 1)]);
+    let ran = load(&here, &[first.name(), "--type", "event"]).await;
+    assert_eq!(ran.status, Some(0), "{}", ran.told);
+    let second = Loaded::of(&[event("a", 2), event("b", 1), event("b", 2)]);
+    let ran = load(&here, &[second.name(), "--type", "event"]).await;
+    assert_eq!((ran.status, ran.lines.len()), (Some(1), 2), "{:?} {}", ran.lines, ran.told);
+    assert!(ran.lines.iter().all(|line| line["reason"] == "id_conflict"), "{:?}", ran.lines);
+    assert_eq!(load(&here, &[first.name(), "--type", "event"]).await.status, Some(0));
+    assert_eq!(here.documents("events").await.len(), 2);
 }
 
 #[tokio::test]
