@@ -20,8 +20,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
-use crate::config::shares;
+use crate::config::{Config, nearest, shares};
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::queue::sqs::Credentials;
 use crate::stop::Stop;
@@ -227,7 +226,9 @@ fn refuse_unknown(config: &Config, kind: Option<&str>) -> Result<()> {
     let route = config.message.types.get(kind).map_or(kind, String::as_str);
     if !config.routes.contains_key(route) {
         let routes: Vec<_> = config.routes.keys().map(String::as_str).collect();
-        bail!("--type {kind} names no route: there are {}", routes.join(", "));
+        let meant = nearest::name(kind, routes.iter().copied());
+        let meant = meant.map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
+        bail!("--type {kind} names no route{meant} (routes: {})", routes.join(", "));
     }
     Ok(())
 }

@@ -77,13 +77,15 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
 async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
     let here = surroundings().await;
     let array = Loaded::new(b"[\n{\"type\":\"event\"}\n]");
+    let packed = Loaded::new(b"\x1f\x8b\x08\x00\n\n");
     let one = Loaded::of(&[event(1)]);
     for (arguments, told) in [
         (&[array.name()][..], "export without --jsonArray"),
         (
             &[one.name(), "--type", "evnet"],
-            "--type evnet names no route: there are cache, event, session",
+            "--type evnet names no route, did you mean event? (routes: cache, event, session)",
         ),
+        (&[packed.name()], "is packed by gzip: `zcat FILE"),
         (&["/no/such/file"], "cannot read /no/such/file"),
         (&[one.name(), "--progress", "/no/such/folder/p"], "cannot keep the progress"),
         (&[one.name(), "--set", "in_flight.bytes_max=1MiB"], "in_flight.bytes_max"),
