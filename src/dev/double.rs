@@ -196,8 +196,8 @@ async fn late(double: &Double, count: u64, within: Duration, counts: Counts) -> 
         format!("{came} of {count} messages have their end after {} s", within.as_secs());
     if in_queue == 0 {
         // Mostly it is another queue that they were sent to.
-        text += &format!("; no more are in the queue {}", double.addresses.queue_url);
-        if double.addresses.queue_url.ends_with(".fifo") {
+        text.extend(["; no more are in the queue ", &double.addresses.queue_url]);
+        if double.addresses.queue_url.rsplit('.').next() == Some("fifo") {
             text += ", which drops what has a deduplication id that it knows";
         }
     }

@@ -43,6 +43,11 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
     assert_eq!((ran.status, ran.lines.len()), (Some(1), 9), "{:?} {}", ran.lines, ran.told);
     assert_eq!(ran.sum["by_collection"], json!({ "events": 14 }));
     assert!(here.documents("events").await.is_empty() && !exists(&file.progress()));
+    let of_dry_run = file.folder.path().join("of_dry_run");
+    let arguments = [file.name(), "--dry-run", "--bad", of_dry_run.to_str().expect("UTF-8")];
+    assert_eq!(load(&here, &arguments).await.status, Some(1));
+    let lines: Vec<_> = bad[..9].iter().map(|(_, line)| [&line[..], b"\n"].concat()).collect();
+    assert_eq!(std::fs::read(&of_dry_run).expect("read"), lines.concat());
     // One after the other, or either of two of one id could be the first.
     let arguments = [file.name(), "--bad", kept_name, "--rate", "100"];
     let ran = load(&here, &arguments).await;
