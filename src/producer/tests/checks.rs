@@ -121,7 +121,7 @@ fn own_types_are_checked_as_far_as_every_worker_does() {
 #[test]
 fn a_worker_of_other_settings_is_sent_what_it_takes() {
     // Not so even that a worker would refuse what it unpacks to.
-    let numbers = (0..500_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 997);
+    let numbers = (0..700_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 997);
     let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
     let large = Cache::new(1, &numbers.join(" "));
     let undeclared = Event::new(1, "");
