@@ -34,6 +34,8 @@ use crate::config::left_out::LeftOut;
 #[cfg(feature = "dev")]
 use crate::config::load::load_local;
 use crate::config::load::{Loaded, Source, Sources, environment, load};
+#[cfg(feature = "dev")]
+use crate::dev::double::addresses::{DEV_URL, WRITTEN};
 use crate::telemetry::otlp::Otlp;
 use crate::worker::Observability;
 
@@ -198,7 +200,13 @@ impl Settings {
     /// All that is wrong with them, one line each.
     #[cfg(feature = "dev")]
     pub fn load_local(&self, log_level: &str) -> anyhow::Result<(Loaded, LeftOut)> {
-        let (mut loaded, left_out) = load_local(self.sources())?;
+        let mut sources = self.sources();
+        // What an earlier `dev --env` wrote is no setting of anybody's, and would beat the file.
+        if sources.environment.iter().any(|(name, _)| name == DEV_URL) {
+            let is_of_dev = |name: &String| WRITTEN.contains(&name.as_str());
+            sources.environment.retain(|(name, _)| !is_of_dev(name));
+        }
+        let (mut loaded, left_out) = load_local(sources)?;
         default_log_level(&mut loaded, log_level);
         Ok((loaded, left_out))
     }

@@ -21,7 +21,7 @@ pub mod load;
 mod members;
 mod misspelt;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 pub mod print;
 mod provenance;
 mod reader;

@@ -71,6 +71,6 @@ pub mod version;
 pub mod worker;
 
 pub use producer::{
-    BadMessage, Cache, Compression, ConnectError, Counts, Event, Key, Message, NotSent, Producer,
-    ProducerConfig, SendError, SendReceipt, Sent, Session, TrySendError, Undrained,
+    BadMessage, Cache, Checks, Compression, ConnectError, Counts, Event, Key, Message, NotSent,
+    Producer, ProducerConfig, SendError, SendReceipt, Sent, Session, TrySendError, Undrained,
 };

@@ -47,7 +47,7 @@
 //!   nothing is told in the log once, and so is its return.
 //! - **Checks** by the worker's own reader, at the call: what every worker would refuse is refused
 //!   with the place of the fault, and of the built-in types also what their routes refuse. The
-//!   settings of a worker may differ from the defaults, which are what is checked.
+//!   settings of a worker may differ from the defaults: [`ProducerConfig::checks`] says what holds.
 //! - **Traces**: the current span, of `tracing` with `tracing-opentelemetry` or of OpenTelemetry
 //!   itself (in the versions that this crate uses), goes along as `traceparent` and `tracestate`.
 //!
@@ -92,7 +92,7 @@ use crate::queue::{QueueConfig, QueueFault, Sends, Transport};
 pub use crate::message::Key;
 pub use message::{BadMessage, Message};
 pub use receipt::{Counts, NotSent, SendReceipt, Sent};
-pub use settings::{Compression, ProducerConfig};
+pub use settings::{Checks, Compression, ProducerConfig};
 pub use typed::{Cache, Event, Session};
 
 use message::Making;
@@ -205,7 +205,8 @@ impl Producer {
         config: &ProducerConfig,
         delivery: Delivery,
     ) -> Self {
-        let making = Making { compression: config.compression, fifo: delivery.fifo };
+        let (compression, checks) = (config.compression, config.checks);
+        let making = Making { compression, fifo: delivery.fifo, checks };
         let room = Room::new(config.waiting_max, config.waiting_bytes_max);
         let shared = Arc::new(Shared::new(queue, delivery, room, Arc::clone(&clock)));
         tokio::spawn(task::run(Arc::clone(&shared)));

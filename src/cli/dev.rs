@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::config::left_out::LeftOut;
 use crate::dev::double::Double;
+use crate::dev::double::addresses::Addresses;
 use crate::dev::local::{Local, QUEUE};
 use crate::dev::ports::{Ports, Silent};
 use crate::dev::worker_thread::WorkerThread;
@@ -31,12 +32,12 @@ named: nothing real is touched. A queue.url that ends in .fifo makes the private
 
 It is a test double for producers: once it is ready, it answers over HTTP on 127.0.0.1. GET / has the addresses, GET /good what was stored, \
 GET /bad what was refused and why. GET /wait?count=N waits until N messages have their end (&timeout=SECONDS, 10 if not given, 300 at most), and \
-POST /reset empties all. What cannot be is an HTTP error, so curl --fail ends a script:
+POST /reset empties all. What cannot be is an HTTP error, so curl --fail-with-body ends a script and shows why:
 
   curl -fsS --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:8787/
-  curl -fsS 'http://127.0.0.1:8787/wait?count=3'
-  curl -fsS 'http://127.0.0.1:8787/good?collection=events'
-  curl -fsS -X POST http://127.0.0.1:8787/reset")]
+  curl --fail-with-body -sS 'http://127.0.0.1:8787/wait?count=3'
+  curl --fail-with-body -sS 'http://127.0.0.1:8787/good?collection=events'
+  curl --fail-with-body -sS -X POST http://127.0.0.1:8787/reset")]
 pub struct DevArgs {
     /// Fixed ports of 127.0.0.1: PORT for the test double's answers, PORT+1 for SQS, PORT+2 for
     /// MongoDB; without it free ones
@@ -57,6 +58,9 @@ pub async fn dev(
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
+    if let Some(file) = &args.env {
+        Addresses::check(file)?;
+    }
     eprintln!("Starting a private MongoDB and an SQS endpoint.");
     ignored::tell(&left_out);
     let ports = args.port.map_or_else(Ports::default, Ports::from);

@@ -15,13 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
-use crate::config::shares;
+use crate::config::{Config, nearest, shares};
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::queue::sqs::Credentials;
 use crate::stop::Stop;
@@ -30,6 +29,7 @@ use crate::time::{self, Time};
 use crate::worker::database::connect_to_write;
 use crate::worker::stop_on_signals;
 
+use self::bad_lines::BadLines;
 use self::input::Input;
 use self::ledger::Mark;
 use self::progress::{Keeper, Task};
@@ -80,7 +80,7 @@ pub struct LoadArgs {
     #[arg(long)]
     restart: bool,
     /// Say what would become of the lines, and write nothing: no database is needed
-    #[arg(long, conflicts_with_all = ["bad", "progress", "restart", "rate"])]
+    #[arg(long, conflicts_with_all = ["progress", "restart", "rate"])]
     dry_run: bool,
     /// Lines per second at most
     #[arg(long, value_name = "N")]
@@ -115,8 +115,14 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
         let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
         let growth = shares::growth(&config, bytes_max);
         let limits = (&config, growth, bytes_max);
+        refuse_same(&input, None, args.bad.as_deref())?;
+        let failed = |path: &Path| format!("cannot keep bad lines in {}", path.display());
+        let bad =
+            args.bad.map(|path| BadLines::open(&path, None, false).with_context(|| failed(&path)));
+        let bad = bad.transpose()?;
         let is_good =
-            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), &stop).await?;
+            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), bad, &stop)
+                .await?;
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
     }
     let opened = tokio::task::spawn_blocking(move || Input::open(&path));
@@ -227,7 +233,9 @@ fn refuse_unknown(config: &Config, kind: Option<&str>) -> Result<()> {
     let route = config.message.types.get(kind).map_or(kind, String::as_str);
     if !config.routes.contains_key(route) {
         let routes: Vec<_> = config.routes.keys().map(String::as_str).collect();
-        bail!("--type {kind} names no route: there are {}", routes.join(", "));
+        let meant = nearest::name(kind, routes.iter().copied());
+        let meant = meant.map(|meant| format!(", did you mean {meant}?")).unwrap_or_default();
+        bail!("--type {kind} names no route{meant} (routes: {})", routes.join(", "));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::output;
-use crate::config::{self, Config};
+use crate::config::{self, Config, nearest};
 
 /// What stands for the file where `--config` has none: no argument and no variable can be it.
 const NO_FILE: &str = "\0";
@@ -77,7 +77,12 @@ pub(super) fn schema(config: &Config, args: &SchemaArgs) -> Result<ExitCode> {
             let names: Vec<&str> = config.routes.keys().map(String::as_str).collect();
             match names.as_slice() {
                 [] => format!("there is no route {name}, and no other: all are switched off"),
-                names => format!("there is no route {name}: there are {}", names.join(", ")),
+                names => {
+                    let meant = nearest::name(name, names.iter().copied());
+                    let meant = meant.map(|meant| format!(", did you mean {meant}?"));
+                    let names = names.join(", ");
+                    format!("there is no route {name}{} (routes: {names})", meant.unwrap_or_default())
+                }
             }
         })?,
     };

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 
@@ -126,6 +126,9 @@ fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     let failed = || format!("cannot read {}", path.display());
     let file = File::open(path).with_context(failed)?;
     let metadata = file.metadata().with_context(failed)?;
+    if metadata.is_dir() {
+        bail!("{} is a folder: give a file of NDJSON", path.display());
+    }
     // A pipe has no length worth showing.
     Ok((Box::new(BufReader::new(file)), metadata.is_file().then_some(metadata.len())))
 }

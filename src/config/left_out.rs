@@ -46,7 +46,7 @@ pub(super) fn take(layers: &mut Layers) -> LeftOut {
 fn instead(path: &KeyPath) -> Option<&'static str> {
     let parts: Vec<&str> = path.parts().iter().map(String::as_str).collect();
     Some(match parts[..] {
-        ["queue", "url"] => "the queue is a private one of the same name",
+        ["queue", "url"] => "its name and whether it is FIFO are taken over for the private queue",
         ["queue", "endpoint_url" | "region"] => "the queue is a private one",
         ["queue", "wait"] => "a receive waits for 1 s, because the end waits for it",
         ["db", "mongo_uri" | "mongo_uri_file"] | ["db", "connection_options", ..] => {

@@ -6,13 +6,25 @@ const CHANGES_MAX: usize = 2;
 /// A longer name is no slip of the pen, and the comparison takes the square of it.
 const LENGTH_MAX: usize = 64;
 
+/// A word of a longer name, such as the `version` of `version_field`.
+const BEGUN_MIN: usize = 3;
+
 /// The one of `names` that was meant by `given`, if it is near enough; upper and lower case are one.
 pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if given.len() > LENGTH_MAX {
         return None;
     }
     let given = given.to_lowercase();
-    let near = names.filter_map(|name| {
+    let names: Vec<_> = names.collect();
+    // What was begun and not ended is meant by nothing else.
+    let mut begun = names.iter().filter(|name| {
+        given.len() >= BEGUN_MIN
+            && name.to_lowercase().strip_prefix(&given).is_some_and(|rest| rest.starts_with('_'))
+    });
+    if let (Some(name), None) = (begun.next(), begun.next()) {
+        return Some(name);
+    }
+    let near = names.into_iter().filter_map(|name| {
         let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
         (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
     });
@@ -26,11 +38,12 @@ mod tests {
     #[test]
     fn a_slip_of_the_pen_finds_the_name_and_another_word_or_a_long_one_finds_none() {
         let long = "x".repeat(65);
-        let names = ["journal", "w", "ssl", &long];
+        let names = ["journal", "w", "ssl", "version_field", "partials", &long];
         for (given, expected) in [
             ("jornal", Some("journal")),
             ("JUORNAL", Some("journal")),
             ("slsl", Some("ssl")),
+            ("version", Some("version_field")),
             ("q", None),
             ("sealing", None),
             (&*long, None),

@@ -192,7 +192,15 @@ async fn late(double: &Double, count: u64, within: Duration, counts: Counts) -> 
         Err(unmet) => return told(&unmet, within),
     };
     let came = good + bad;
-    let text = format!("{came} of {count} messages have their end after {} s", within.as_secs());
+    let mut text =
+        format!("{came} of {count} messages have their end after {} s", within.as_secs());
+    if in_queue == 0 {
+        // Mostly it is another queue that they were sent to.
+        text.extend(["; no more are in the queue ", &double.addresses.queue_url]);
+        if double.addresses.queue_url.rsplit('.').next() == Some("fifo") {
+            text += ", which drops what has a deduplication id that it knows";
+        }
+    }
     let body = json!({
         "error": text, "good": good, "bad": bad, "in_queue": in_queue, "refused": refused,
     });

@@ -10,6 +10,8 @@ use crate::pipeline::trial::{Outcome, Trial};
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::store::mongo::check_write;
 
+use super::settings::Checks;
+
 /// But for how far a version may be ahead: a worker measures that by the queue's clock, and ours may be behind, by a day
 /// where a time zone was taken for another.
 static DEFAULTS: LazyLock<Config> = LazyLock::new(|| {
@@ -22,10 +24,12 @@ static TRIAL: LazyLock<Trial<'static>> = LazyLock::new(|| {
     Trial::new(&DEFAULTS, shares::growth(&DEFAULTS, MESSAGE_BYTES_MAX), check_write)
 });
 
-/// Bytes of a body that is not packed, or not any more: the default of
-/// `message.decompressed_bytes_max`.
-pub fn unpacked_bytes_max() -> usize {
-    DEFAULTS.message.decompressed_bytes_max
+/// Bytes of a body that is not packed, or not any more.
+pub fn unpacked_bytes_max(checks: Checks) -> usize {
+    match checks {
+        Checks::Defaults => DEFAULTS.message.decompressed_bytes_max,
+        Checks::AnyRoutes { body_bytes_max } => body_bytes_max,
+    }
 }
 
 /// # Errors
@@ -39,8 +43,18 @@ pub fn by_built_in_routes(message: &QueueMessage) -> Result<(), Rejection> {
 
 /// # Errors
 /// Where a worker would refuse it, whatever its routes. One of them has the name `route`.
-pub fn by_any_routes(message: &QueueMessage, route: Option<&str>) -> Result<(), Rejection> {
+pub fn by_any_routes(
+    message: &QueueMessage,
+    route: Option<&str>,
+    checks: Checks,
+) -> Result<(), Rejection> {
     let routes = route.map(Arc::from).into_iter().collect();
-    decode(message, &MessageConfig { routes, ..DEFAULTS.message.clone() })?;
+    let mut settings = MessageConfig { routes, ..DEFAULTS.message.clone() };
+    if let Checks::AnyRoutes { body_bytes_max } = checks {
+        settings.decompressed_bytes_max = body_bytes_max;
+        // Numbers and names take more as BSON than as text, and what a worker has for them is not said.
+        settings.document_bytes_max = body_bytes_max.saturating_mul(4);
+    }
+    decode(message, &settings)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::telemetry::TRACE_ATTRIBUTES;
 use super::checked;
 use super::json;
 use super::limits::{ATTRIBUTES_MAX, check_attribute, check_group, group_of, is_text};
-use super::settings::Compression;
+use super::settings::{Checks, Compression};
 use super::trace;
 
 /// The attributes of an identity: their names, type and values. A UUID has 36 characters, and a time
@@ -56,6 +56,7 @@ enum Route {
 pub struct Making {
     pub compression: Compression,
     pub fifo: bool,
+    pub checks: Checks,
 }
 
 impl Message {
@@ -148,10 +149,10 @@ impl Draft {
         let body = self.body.clone()?;
         self.check_attributes()?;
         self.choose_group(making.fifo)?;
-        let most = checked::unpacked_bytes_max();
+        let most = checked::unpacked_bytes_max(making.checks);
         if body.len() > most {
             return Err(format!(
-                "the body has {} bytes, and workers read {most} at most by default: send less in one message",
+                "the body has {} bytes, and workers read {most} at most: send less in one message, or say in ProducerConfig::checks what yours read",
                 body.len()
             ));
         }
@@ -160,14 +161,16 @@ impl Draft {
         let packed = self.packed(&body, making.compression);
         let is_packed = packed.is_some();
         let tried = match packed {
-            Some((encoding, packed)) => self.try_body(packed, Some(encoding), now_ms),
-            None => self.try_body(body.clone(), None, now_ms),
+            Some((encoding, packed)) => {
+                self.try_body(packed, Some(encoding), now_ms, making.checks)
+            }
+            None => self.try_body(body.clone(), None, now_ms, making.checks),
         };
         match tried {
             // What packs very well is refused packed: a worker pays for what comes out of it.
             Err(rejection) if is_packed && rejection.reason == Reason::TooLarge => {
                 self.attributes.retain(|(name, _)| name != encoding::ATTRIBUTE);
-                self.try_body(body, None, now_ms)
+                self.try_body(body, None, now_ms, making.checks)
             }
             tried => tried,
         }
@@ -241,6 +244,7 @@ impl Draft {
         body: String,
         packed: Option<&'static str>,
         now_ms: i64,
+        checks: Checks,
     ) -> Result<(), Rejection> {
         if let Some(name) = packed {
             let value = Attribute::Text(name.to_owned());
@@ -256,9 +260,10 @@ impl Draft {
         }
         let attributes = self.attributes.clone();
         let message = QueueMessage { body, attributes, sent_ms: now_ms, ..QueueMessage::default() };
-        let said = match &self.route {
-            Route::BuiltIn => checked::by_built_in_routes(&message),
-            Route::Own(name) => checked::by_any_routes(&message, name.as_deref()),
+        let said = match (&self.route, checks) {
+            (Route::BuiltIn, Checks::Defaults) => checked::by_built_in_routes(&message),
+            (Route::BuiltIn, _) => checked::by_any_routes(&message, None, checks),
+            (Route::Own(name), _) => checked::by_any_routes(&message, name.as_deref(), checks),
         };
         self.body = Ok(message.body);
         said

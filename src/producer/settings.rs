@@ -65,6 +65,19 @@ pub struct ProducerConfig {
     pub linger: Duration,
     /// Gzip above 64 KiB by default.
     pub compression: Compression,
+    /// By the built-in routes and the default settings of a worker, by default.
+    pub checks: Checks,
+}
+
+/// By what a message is checked at the call. A worker has the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Events, sessions and cache entries by their built-in routes, all others by what every worker refuses, each by the
+    /// default settings.
+    Defaults,
+    /// All by what every worker refuses, for one whose built-in routes were changed; with bodies of up to so many bytes:
+    /// its `message.decompressed_bytes_max`, or `message.document_bytes_max` where that is less.
+    AnyRoutes { body_bytes_max: usize },
 }
 
 impl ProducerConfig {
@@ -80,6 +93,7 @@ impl ProducerConfig {
             waiting_bytes_max: WAITING_BYTES_MAX,
             linger: LINGER,
             compression: Compression::Gzip { above: COMPRESSED_ABOVE },
+            checks: Checks::Defaults,
         }
     }
 

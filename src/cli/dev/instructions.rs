@@ -47,10 +47,10 @@ AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws sqs send-message --regio
   --message-body '{{"type":"session","session_id":"s-81","data":{{"cart":[]}}}}'{cli}
 
 # Ask what became of it: for tests of a producer
-curl -fsS '{double}/wait?count=1'
-curl -fsS {double}/good
-curl -fsS {double}/bad
-curl -fsS -X POST {double}/reset
+curl --fail-with-body -sS '{double}/wait?count=1'
+curl --fail-with-body -sS {double}/good
+curl --fail-with-body -sS {double}/bad
+curl --fail-with-body -sS -X POST {double}/reset
 
 # Look
 mongosh '{uri}' --eval 'db.events.find()'

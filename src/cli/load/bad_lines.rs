@@ -45,7 +45,7 @@ impl BadLines {
         let bytes = earlier.map_or(0, |kept| kept.bytes);
         if earlier.is_none() && there > 0 {
             return Err(io::Error::other(
-                "it is not empty, and not of this load: give another file",
+                "it is not empty, and not of a load that goes on: move it away, or give another file",
             ));
         }
         let (read, hash) = hashed((&mut file).take(bytes))?;

@@ -6,8 +6,9 @@ use std::io;
 use serde_json::json;
 use tokio::task::yield_now;
 
+use super::bad_lines::BadLines;
 use super::input::Input;
-use super::ledger::{Delivery, Mark};
+use super::ledger::{Delivery, Mark, Place};
 use super::recipe::Recipe;
 use super::report::{Report, reason_of};
 use crate::cli::output::Output;
@@ -22,14 +23,16 @@ const LINES_AT_ONCE: u64 = 256;
 /// Looks at all lines, names the bad ones, and says what the others are for. Gives whether none is bad.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// Where the file cannot be read, or a bad line not be kept.
 pub(super) async fn dry_run(
     input: &Input,
     recipe: &Recipe,
     (config, growth, bytes_max): (&Config, usize, usize),
     output: Output,
+    mut bad_lines: Option<BadLines>,
     stop: &Stop,
 ) -> io::Result<bool> {
+    let mut bad = Vec::new();
     let mut report = Report::new(output, input.bytes, Mark::default());
     let mut reader = input.lines(Mark::default(), bytes_max)?;
     let trial = Trial::new(config, growth, check_write);
@@ -48,22 +51,26 @@ pub(super) async fn dry_run(
             Ok(Outcome::Expired { .. }) => expired += 1,
             Ok(Outcome::Rejected(rejection)) => {
                 mark.bad += 1;
+                bad.push(place);
                 report.bad(place.number, rejection.reason, &rejection.text);
             }
             Err(why) => {
                 mark.bad += 1;
+                bad.push(place);
                 report.bad(place.number, reason_of(place, bytes_max), &format!("the line {why}"));
             }
         }
         mark.offset = place.offset + place.bytes;
         if (mark.loaded + mark.bad).is_multiple_of(LINES_AT_ONCE) {
             report.update(mark, false);
+            keep(&mut bad_lines, &mut bad, input)?;
             yield_now().await;
             if stop.is_draining() {
                 break;
             }
         }
     }
+    keep(&mut bad_lines, &mut bad, input)?;
     report.clear();
     let is_stopped = stop.is_draining();
     output.line(
@@ -81,4 +88,12 @@ pub(super) async fn dry_run(
         || json!({"would_load": mark.loaded, "by_collection": by_collection, "expired": expired, "bad": mark.bad, "stopped": is_stopped}),
     );
     Ok(mark.bad == 0 && !is_stopped)
+}
+
+fn keep(bad_lines: &mut Option<BadLines>, bad: &mut Vec<Place>, input: &Input) -> io::Result<()> {
+    if let Some(bad_lines) = bad_lines {
+        bad_lines.append(bad, input)?;
+    }
+    bad.clear();
+    Ok(())
 }

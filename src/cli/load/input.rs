@@ -15,6 +15,9 @@ use sha2::{Digest, Sha256};
 use super::ledger::{Mark, Place};
 use crate::cli::send::lines::{Line, Lines};
 
+/// As many as tell how it is packed.
+const START_BYTES: usize = 4;
+
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Where a file begins of which editors wrote a mark.
@@ -58,9 +61,9 @@ impl Input {
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             bail!("{} is being loaded already, by another process", path.display());
         }
-        let (bytes, hash, first) = hashed(&file, &mut io::sink(), &bar).with_context(failed)?;
+        let (bytes, hash, start) = hashed(&file, &mut io::sink(), &bar).with_context(failed)?;
         bar.finish_and_clear();
-        refuse_array(first)?;
+        start.refuse()?;
         let modified = metadata.modified().ok();
         Ok(Self { file, bytes, hash, modified, is_file: true })
     }
@@ -91,9 +94,9 @@ impl Input {
     fn spooled(input: impl Read) -> Result<Self> {
         let bar = bar(None, "keeping the input in a temporary file");
         let mut file = tempfile::tempfile().context("cannot make a temporary file")?;
-        let (bytes, hash, first) = hashed(input, &mut file, &bar)?;
+        let (bytes, hash, start) = hashed(input, &mut file, &bar)?;
         bar.finish_and_clear();
-        refuse_array(first)?;
+        start.refuse()?;
         Ok(Self { file, bytes, hash, modified: None, is_file: false })
     }
 
@@ -187,13 +190,50 @@ impl Reader {
     }
 }
 
-/// Reads all, and writes it elsewhere. Gives how much it was, its hash, and the first byte of its text.
+/// How an input begins.
+#[derive(Debug, Default)]
+struct Start {
+    bytes: Vec<u8>,
+    /// Behind blanks.
+    first: Option<u8>,
+}
+
+/// What is told by how it begins, and what to do with it.
+const PACKED: [(&[u8], &str); 4] = [
+    (b"\x1f\x8b", "is packed by gzip: `zcat FILE | longshore load ... -` loads it"),
+    (b"\x28\xb5\x2f\xfd", "is packed by zstd: `zstdcat FILE | longshore load ... -` loads it"),
+    (
+        b"\xff\xfe",
+        "is UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
+    ),
+    (
+        b"\xfe\xff",
+        "is UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
+    ),
+];
+
+impl Start {
+    /// What has no lines that could be told apart and gone on from.
+    fn refuse(&self) -> Result<()> {
+        if let Some((_, what)) = PACKED.iter().find(|(start, _)| self.bytes.starts_with(start)) {
+            bail!("the input {what}");
+        }
+        if self.first == Some(b'[') {
+            bail!(
+                "the input is one JSON array, and a load takes one document a line: export without --jsonArray, or give it to `jq -c '.[]'` first"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Reads all, and writes it elsewhere. Gives how much it was, its hash, and how it begins.
 fn hashed(
     mut input: impl Read,
     to: &mut impl Write,
     bar: &ProgressBar,
-) -> io::Result<(u64, [u8; 32], Option<u8>)> {
-    let (mut hash, mut bytes, mut first) = (Sha256::new(), 0, None);
+) -> io::Result<(u64, [u8; 32], Start)> {
+    let (mut hash, mut bytes, mut start) = (Sha256::new(), 0, Start::default());
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let read = match input.read(&mut buffer) {
@@ -204,24 +244,17 @@ fn hashed(
         };
         let text =
             if bytes == 0 { read.strip_prefix(BYTE_ORDER_MARK).unwrap_or(read) } else { read };
-        first = first.or_else(|| text.iter().copied().find(|byte| !byte.is_ascii_whitespace()));
+        start.first =
+            start.first.or_else(|| text.iter().copied().find(|byte| !byte.is_ascii_whitespace()));
+        let more = START_BYTES.saturating_sub(start.bytes.len()).min(read.len());
+        start.bytes.extend(&read[..more]);
         hash.update(read);
         to.write_all(read)?;
         bytes += read.len() as u64;
         bar.inc(read.len() as u64);
     }
     to.flush()?;
-    Ok((bytes, hash.finalize().into(), first))
-}
-
-/// What `mongoexport --jsonArray` writes has no lines that could be told apart and gone on from.
-fn refuse_array(first: Option<u8>) -> Result<()> {
-    if first == Some(b'[') {
-        bail!(
-            "the input is one JSON array, and a load takes one document a line: export without --jsonArray, or give it to `jq -c '.[]'` first"
-        );
-    }
-    Ok(())
+    Ok((bytes, hash.finalize().into(), start))
 }
 
 fn bar(bytes: Option<u64>, message: &'static str) -> ProgressBar {

@@ -273,7 +273,7 @@ mod tests {
         std::fs::write(&bad, "of others\n").expect("written");
         for restart in [false, true] {
             let refused = format!("{:#}", start(restart).err().expect("refused"));
-            assert!(refused.contains("not of this load"), "{refused}");
+            assert!(refused.contains("not of a load that goes on"), "{refused}");
         }
         assert_eq!(std::fs::read_to_string(&bad).expect("read"), "of others\n");
         std::fs::remove_file(&bad).expect("removed");

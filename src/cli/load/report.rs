@@ -63,9 +63,12 @@ impl Report {
     pub(super) fn bad(&mut self, line: u64, reason: Reason, text: &str) {
         self.has_bad = true;
         // The body is one line: which one is said.
-        let text = &text.replace(" (line 1 column ", " (column ");
+        let mut text = text.replace(" (line 1 column ", " (column ");
+        if reason == Reason::MissingType {
+            text += ", or `--type NAME` for all lines that name none";
+        }
         self.tell(
-            || format!("line {line} is bad ({reason}): {}; not loaded", harmless(text)),
+            || format!("line {line} is bad ({reason}): {}; not loaded", harmless(&text)),
             || json!({"line": line, "outcome": "bad", "reason": reason.code(), "text": text}),
         );
     }
@@ -108,7 +111,12 @@ impl Report {
                     Ended::Complete => String::new(),
                     Ended::Stopped(what) => format!("; stopped, all lines up to {line} have their end: {what}"),
                 };
-                format!("{loaded} loaded, {bad} bad{known}{rest}")
+                // Who mends the file itself makes another one of it.
+                let mend = match bad {
+                    0 => "",
+                    _ => "; mend the bad lines alone (--bad FILE copies them) and load those: events without an id would be new ones in a file that was edited",
+                };
+                format!("{loaded} loaded, {bad} bad{known}{rest}{mend}")
             },
             || json!({"loaded": loaded, "bad": bad, "already_there": already_there, "stale": stale, "stopped_after_line": stopped_after}),
         );

@@ -112,6 +112,11 @@ fn read(path: &Path) -> Result<String> {
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
+        if path.to_string_lossy().starts_with('{') && !path.exists() {
+            bail!(
+                "this is a message and no file: give it with --body, or - and the message on standard input"
+            );
+        }
         Box::new(File::open(path).with_context(failed)?)
     };
     let mut bytes = Vec::new();

@@ -4,13 +4,20 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::dev::sqs::REGION;
 
 /// What a request may ask for.
 pub const PATHS: [&str; 5] = ["GET /", "GET /good", "GET /bad", "GET /wait?count=N", "POST /reset"];
+
+/// The variable that says that others were written here.
+pub const DEV_URL: &str = "LONGSHORE_DEV_URL";
+
+/// Those of them that Longshore reads as settings.
+pub const WRITTEN: [&str; 3] =
+    ["LONGSHORE__QUEUE__ENDPOINT_URL", "LONGSHORE__QUEUE__URL", "MONGO_CACHE_URI"];
 
 /// The embedded SQS takes any credentials, but clients want some.
 const KEY: &str = "local";
@@ -51,27 +58,42 @@ impl Addresses {
 
     /// Variables by which Longshore, every AWS SDK and a portal's own code find this machine's
     /// servers; none holds a quote.
-    fn variables(&self) -> [(&'static str, &str); 8] {
+    fn variables(&self) -> [(&'static str, &str); 9] {
         [
-            ("LONGSHORE_DEV_URL", &self.double),
+            (DEV_URL, &self.double),
             ("AWS_REGION", REGION),
+            // boto3 reads no other.
+            ("AWS_DEFAULT_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", KEY),
             ("AWS_SECRET_ACCESS_KEY", KEY),
             ("AWS_ENDPOINT_URL_SQS", &self.sqs_endpoint_url),
-            ("LONGSHORE__QUEUE__ENDPOINT_URL", &self.sqs_endpoint_url),
-            ("LONGSHORE__QUEUE__URL", &self.queue_url),
-            ("MONGO_CACHE_URI", &self.mongo_uri),
+            (WRITTEN[0], &self.sqs_endpoint_url),
+            (WRITTEN[1], &self.queue_url),
+            (WRITTEN[2], &self.mongo_uri),
         ]
     }
 
     /// Lines that a POSIX shell reads with `.`.
     pub fn exports(&self) -> String {
-        let mut lines = String::new();
+        // A profile comes before keys in some SDKs, and need not be there.
+        let mut lines = "unset AWS_PROFILE AWS_SESSION_TOKEN\n".to_owned();
         for (name, value) in self.variables() {
             // Writing to a text does not fail.
             let _ = writeln!(lines, "export {name}='{value}'");
         }
         lines
+    }
+
+    /// Whether a file can be written there, as far as that is told before.
+    ///
+    /// # Errors
+    /// Where its folder is not there, or it is one itself.
+    pub fn check(path: &Path) -> Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+            bail!("cannot write --env {}: name a file in a folder that is there", path.display());
+        }
+        Ok(())
     }
 
     /// Writes these lines to a file, which is there as a whole or not at all; to what is no plain file (a link, a pipe,

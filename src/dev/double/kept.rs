@@ -104,15 +104,15 @@ impl Kept {
         limit: u64,
     ) -> Result<Good, MongoManagerError> {
         let mut collections = BTreeMap::new();
-        let mut bytes = 0;
-        let asked =
-            self.collections.iter().filter(|name| collection.is_none_or(|one| one == *name));
+        let is_asked = |name: &&String| collection.is_none_or(|one| one == *name);
+        let asked: Vec<_> = self.collections.iter().filter(is_asked).collect();
+        // Each has its share, or a large one would hide those behind it.
+        let used_before = BYTES_MAX - BYTES_MAX / asked.len().max(1);
         for name in asked {
             let documents = Documents::of(&self.manager, name);
             let count = documents.count(doc! {}).await?;
-            let answer = Answer { most: limit, bytes, told: Vec::new() };
+            let answer = Answer { most: limit, bytes: used_before, told: Vec::new() };
             let answer = read(&documents, doc! { "_id": 1 }, answer, relaxed_line).await?;
-            bytes = answer.bytes;
             collections.insert(name.clone(), Stored { count, documents: answer.told });
         }
         Ok(Good { collections })

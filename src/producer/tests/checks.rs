@@ -7,13 +7,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::message::Making;
-use super::super::{Cache, Compression, Event, Message, Session};
+use super::super::{Cache, Checks, Compression, Event, Message, Session};
 
 const NOW_MS: i64 = 1_795_341_605_123;
 
 fn problem(message: impl Into<Message>) -> String {
     let mut message = message.into();
-    let making = Making { compression: Compression::Gzip { above: 65_536 }, fifo: false };
+    let making = Making {
+        compression: Compression::Gzip { above: 65_536 },
+        fifo: false,
+        checks: Checks::Defaults,
+    };
     message.make_ready(making, NOW_MS).map_or_else(|bad| bad.to_string(), |()| String::new())
 }
 
@@ -112,6 +116,28 @@ fn own_types_are_checked_as_far_as_every_worker_does() {
     // What looks like an envelope is none where the type names the route.
     let sns = json!({ "Type": "Notification", "Message": 1, "MessageId": 2, "TopicArn": 3 });
     assert_eq!(problem(Message::new("order", &sns)), "");
+}
+
+#[test]
+fn a_worker_of_other_settings_is_sent_what_it_takes() {
+    // Not so even that a worker would refuse what it unpacks to.
+    let numbers = (0..700_000_u32).map(|number| number.wrapping_mul(2_654_435_761) % 997);
+    let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+    let large = Cache::new(1, &numbers.join(" "));
+    let undeclared = Event::new(1, "");
+    let told = |message: Message, checks| {
+        let making =
+            Making { compression: Compression::Gzip { above: 65_536 }, fifo: false, checks };
+        let mut message = message;
+        message.make_ready(making, NOW_MS).map_or_else(|bad| bad.to_string(), |()| String::new())
+    };
+    assert!(told(large.clone().into(), Checks::Defaults).contains("ProducerConfig::checks"));
+    let any = Checks::AnyRoutes { body_bytes_max: 4 << 20 };
+    assert_eq!(told(large.into(), any), "");
+    assert_eq!(told(undeclared.into(), any), "");
+    // Session by whatever routes: a text that is no key there may be one elsewhere.
+    assert_eq!(told(Session::new("", &1).into(), any), "");
+    assert!(told(Session::new("s", &json!({ "$a": 1 })).into(), any).contains("$a"));
 }
 
 #[test]

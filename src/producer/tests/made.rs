@@ -14,7 +14,7 @@ use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::super::message::Making;
-use super::super::{Cache, Compression, Event, Key, Message, Session};
+use super::super::{Cache, Checks, Compression, Event, Key, Message, Session};
 use super::fake::{FakeQueue, event, id};
 use crate::config::defaults;
 use crate::decode::decode;
@@ -26,7 +26,9 @@ const NOW_MS: i64 = 1_795_341_605_123;
 
 fn made(message: impl Into<Message>, compression: Compression) -> Outgoing {
     let mut message = message.into();
-    message.make_ready(Making { compression, fifo: false }, NOW_MS).expect("a good message");
+    message
+        .make_ready(Making { compression, fifo: false, checks: Checks::Defaults }, NOW_MS)
+        .expect("a good message");
     message.into_outgoing()
 }
 

@@ -34,7 +34,8 @@ pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 const URL: &str = "queue.url";
 
 /// Said where nobody named a queue.
-pub const URL_UNSET: &str = "no queue: set queue.url to the URL of an SQS queue";
+pub const URL_UNSET: &str =
+    "no queue: set queue.url, or the variable LONGSHORE__QUEUE__URL, to the URL of an SQS queue";
 
 impl SqsQueue {
     /// Connects as `credentials` says. `queue.endpoint_url` and `queue.region` win over the AWS

@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt;
 use super::served::three_free_ports;
 use crate::support::child::{Child, command};
 use crate::support::mongod::program;
+use crate::support::sqs::python;
 
 const SCRIPT: &str = include_str!("../../../../examples/producer-ci.sh");
 const DOCUMENTED: &str = include_str!("../../../../docs/TESTING_PRODUCERS.md");
@@ -24,6 +25,8 @@ async fn run(script: &str) -> (ExitStatus, String) {
     shell.env("PORT", three_free_ports().to_string());
     shell.env("MONGOD", program().await).env("TMPDIR", folder.path());
     shell.env("LONGSHORE__ADMIN__LISTEN", "off");
+    // The variables in the file are all that an SDK goes by.
+    shell.env("AWS_PROFILE", "there is none").env_remove("AWS_DEFAULT_REGION");
     let ended = Child::start(shell).ended().await;
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
     assert_eq!(left.len(), 1, "only the script is left: {left:?}");
@@ -33,6 +36,24 @@ async fn run(script: &str) -> (ExitStatus, String) {
 #[tokio::test]
 async fn the_example_of_a_producers_ci_passes() {
     let (status, said) = run(SCRIPT).await;
+    assert!(status.success(), "{said}");
+    assert!(said.contains(r#""good":2,"bad":0"#) && said.contains("missing_field"), "{said}");
+}
+
+/// What a producer of one's own does in the place of `longshore send`.
+const BY_BOTO3: &str = r#"import boto3, os, sys
+for line in sys.stdin:
+    boto3.client("sqs").send_message(QueueUrl=os.environ["LONGSHORE__QUEUE__URL"], MessageBody=line)
+"#;
+
+#[tokio::test]
+async fn plain_boto3_finds_the_queue_by_the_variables_in_the_file() {
+    let python = tokio::task::spawn_blocking(python).await.expect("a Python");
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("send.py");
+    std::fs::write(&program, BY_BOTO3).expect("written");
+    let by_boto3 = format!("{python} {}", program.display());
+    let (status, said) = run(&SCRIPT.replace(r#""$longshore" send"#, &by_boto3)).await;
     assert!(status.success(), "{said}");
     assert!(said.contains(r#""good":2,"bad":0"#) && said.contains("missing_field"), "{said}");
 }

@@ -43,6 +43,11 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
     assert_eq!((ran.status, ran.lines.len()), (Some(1), 9), "{:?} {}", ran.lines, ran.told);
     assert_eq!(ran.sum["by_collection"], json!({ "events": 14 }));
     assert!(here.documents("events").await.is_empty() && !exists(&file.progress()));
+    let of_dry_run = file.folder.path().join("of_dry_run");
+    let arguments = [file.name(), "--dry-run", "--bad", of_dry_run.to_str().expect("UTF-8")];
+    assert_eq!(load(&here, &arguments).await.status, Some(1));
+    let lines: Vec<_> = bad[..9].iter().map(|(_, line)| [&line[..], b"\n"].concat()).collect();
+    assert_eq!(std::fs::read(&of_dry_run).expect("read"), lines.concat());
     // One after the other, or either of two of one id could be the first.
     let arguments = [file.name(), "--bad", kept_name, "--rate", "100"];
     let ran = load(&here, &arguments).await;
@@ -77,13 +82,15 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
 async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
     let here = surroundings().await;
     let array = Loaded::new(b"[\n{\"type\":\"event\"}\n]");
+    let packed = Loaded::new(b"\x1f\x8b\x08\x00\n\n");
     let one = Loaded::of(&[event(1)]);
     for (arguments, told) in [
         (&[array.name()][..], "export without --jsonArray"),
         (
             &[one.name(), "--type", "evnet"],
-            "--type evnet names no route: there are cache, event, session",
+            "--type evnet names no route, did you mean event? (routes: cache, event, session)",
         ),
+        (&[packed.name()], "is packed by gzip: `zcat FILE"),
         (&["/no/such/file"], "cannot read /no/such/file"),
         (&[one.name(), "--progress", "/no/such/folder/p"], "cannot keep the progress"),
         (&[one.name(), "--set", "in_flight.bytes_max=1MiB"], "in_flight.bytes_max"),
