@@ -130,13 +130,13 @@ class Dev:
     def _said(self) -> str:
         return self._log.read_text(errors="replace")[-4000:]
 
-    def _ask(self, method: str, path: str, timeout: float, **parameters: object) -> Any:
+    def _ask(self, method: str, path: str, patience: float, **parameters: object) -> Any:
         url = f"{self.env['LONGSHORE_DEV_URL']}{path}?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(url, method=method)
         # No proxy of the environment stands between this machine and itself.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=timeout + 30) as answer:
+            with opener.open(request, timeout=patience + 30) as answer:
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
             raise DevError(f"{method} {path}: {error.read().decode(errors='replace')}") from None
