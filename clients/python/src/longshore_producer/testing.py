@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 
+import boto3
+
 from .errors import ProducerError
 from .producer import Producer
 
@@ -90,10 +92,23 @@ class Dev:
     def producer(self, **given: Any) -> Producer:
         """A producer for the private queue, which needs no variables. Further settings as for Producer."""
         return Producer(
-            queue_url=self.env["LONGSHORE__QUEUE__URL"],
+            **{
+                "queue_url": self.env["LONGSHORE__QUEUE__URL"],
+                "endpoint_url": self.env["LONGSHORE__QUEUE__ENDPOINT_URL"],
+                "region": self.env["AWS_REGION"],
+                "make_client": self.client,
+                **given,
+            }
+        )
+
+    def client(self) -> Any:
+        """boto3's client for the private queue."""
+        return boto3.session.Session().client(
+            "sqs",
             endpoint_url=self.env["LONGSHORE__QUEUE__ENDPOINT_URL"],
-            region=self.env["AWS_REGION"],
-            **given,
+            region_name=self.env["AWS_REGION"],
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
         )
 
     def close(self) -> None:
