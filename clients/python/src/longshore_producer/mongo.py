@@ -73,7 +73,6 @@ class MongoManager:
     def _connected(cls) -> "MongoClient[Dict[str, Any]]":
         try:
             from pymongo import MongoClient
-            from pymongo.errors import ConfigurationError, InvalidURI
         except ImportError as error:
             raise ImportError("MongoManager needs pymongo: pip install 'longshore-producer[mongo]'") from error
         from_web2py = _web2py("db.mongo_uri"), _web2py("db.connection_options")
@@ -88,9 +87,10 @@ class MongoManager:
             # Those in the URI win: pymongo would let the others win.
             client: "MongoClient[Dict[str, Any]]" = MongoClient(uri, **_without_those_of(uri, options))
             client.get_default_database()
-        except (ConfigurationError, InvalidURI) as error:
-            # Not its text alone: it names no setting. The URI itself is never shown, for it has the password.
-            raise BadSettings(f"the URI of MongoDB cannot be used (MONGO_CACHE_URI or db.mongo_uri): {error}") from None
+        except Exception as error:  # noqa: BLE001 - pymongo has several kinds for it
+            # `from None`: no trace shows the login that may stand in the first text.
+            text = _without_login(str(error), uri)
+            raise BadSettings(f"the URI of MongoDB cannot be used (MONGO_CACHE_URI or db.mongo_uri): {text}") from None
         return client
 
 
@@ -98,6 +98,13 @@ def _without_those_of(uri: str, options: Mapping[str, Any]) -> Dict[str, Any]:
     _, _, query = uri.partition("?")
     given = {pair.partition("=")[0].lower() for pair in query.split("&")}
     return {name: value for name, value in options.items() if name.lower() not in given}
+
+
+def _without_login(text: str, uri: str) -> str:
+    login, at, _ = uri.partition("://")[2].rpartition("@")
+    for part in login.split(":") if at else ():
+        text = text.replace(part, "***") if part else text
+    return text
 
 
 def _web2py(name: str) -> Optional[Any]:
