@@ -3,8 +3,9 @@
 import threading
 
 from botocore.exceptions import ClientError, EndpointConnectionError
-from longshore_producer import Producer
+from longshore_producer import Producer, lifetime
 from longshore_producer.core import Clock
+from longshore_producer.outbox import Batch
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/1/portal"
 START_NS = 1_795_341_605_000_000_000
@@ -74,18 +75,19 @@ def fake_producer(queue, clock=None, **given):
     clock = clock if clock is not None else FakeClock()
     given = {"queue_url": QUEUE, "linger": 0.0, "exit_timeout": 0.0, **given}
     producer = Producer(clock=clock, make_client=lambda: queue, **given)
+    # The end of the test run is none of its business.
+    lifetime.remove(producer)
     return producer, threadless(producer), clock
 
 
 def work(core, clock, until):
     """What the thread would do until that moment: sends, and waits by moving the clock."""
-    from longshore_producer.outbox import Batch
-
     while clock.now < until:
         what = core._outbox.next(clock.now, core._is_closed)
         if isinstance(what, Batch):
-            core._outbox._in_flight, again = [], what.messages
-            core._outbox._put_back(again)
+            # Given back, for `_step` to take it.
+            core._outbox._in_flight = []
+            core._outbox._put_back(what.messages)
             core._step(None)
         elif what is None or what >= until:
             break

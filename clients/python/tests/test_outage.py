@@ -1,7 +1,11 @@
 """SQS away: nothing is silently lost, memory is bounded, and no call is held longer than said."""
 
+import socket
+import socketserver
 import threading
 import time
+import tracemalloc
+from urllib.parse import urlsplit
 
 import pytest
 from fakes import FakeClock, FakeQueue, away, denied, failed, fake_producer, taken, work
@@ -161,3 +165,95 @@ def test_flush_waits_for_what_was_taken_before_it_and_says_when_in_vain():
     before = clock.now
     assert not producer.flush(2.0) and clock.now - before == pytest.approx(2.0, abs=0.3)
     assert producer.counts().waiting == 1
+
+
+class Forwarder:
+    """A TCP port that refuses until `open`, and then leads to the real queue."""
+
+    def __init__(self, endpoint):
+        self.target = (urlsplit(endpoint).hostname, urlsplit(endpoint).port)
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            self.port = held.getsockname()[1]
+        self.server = None
+
+    def open(self):
+        target = self.target
+
+        class Pair(socketserver.BaseRequestHandler):
+            def handle(self):
+                with socket.create_connection(target) as there:
+                    back = threading.Thread(target=pump, args=(there, self.request), daemon=True)
+                    back.start()
+                    pump(self.request, there)
+
+        socketserver.ThreadingTCPServer.allow_reuse_address = True
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Pair)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def test_a_real_port_that_refuses_for_five_seconds_under_two_hundred_calls_a_second_costs_nothing(longshore):
+    forwarder = Forwarder(longshore.env["LONGSHORE__QUEUE__ENDPOINT_URL"])
+    endpoint = f"http://127.0.0.1:{forwarder.port}"
+    producer = Producer(queue_url=longshore.env["LONGSHORE__QUEUE__URL"], endpoint_url=endpoint, region="us-east-1")
+    begun = time.monotonic()
+    for number in range(1_000):
+        producer.log_user_event(number, "e", {"n": number})
+        time.sleep(max(0.0, begun + number / 200 - time.monotonic()))
+    assert producer.counts().waiting == 1_000
+    forwarder.open()
+    assert producer.flush(60)
+    counts = producer.counts()
+    assert (counts.accepted, counts.sent, counts.lost) == (1_000, 1_000, 0)
+    assert longshore.wait(1_000, timeout=60) == {"good": 1_000, "bad": 0}
+    assert sorted(event["user_id"] for event in longshore.good("events", limit=1000)) == list(range(1_000))
+    assert producer.close()
+    forwarder.close()
+
+
+def test_an_answer_that_is_lost_makes_no_second_event(longshore):
+    class Deaf:
+        calls = 0
+
+        def send_message_batch(self, **given):
+            said = longshore.client().send_message_batch(**given)
+            Deaf.calls += 1
+            if Deaf.calls == 1:
+                raise TimeoutError("the answer is lost")
+            return said
+
+    with longshore.producer(make_client=Deaf) as producer:
+        for number in range(10):
+            producer.log_user_event(number, "e", None)
+    assert producer.counts().sent == 10
+    assert longshore.wait(20) == {"good": 20, "bad": 0}, "ten messages, each twice"
+    assert len(longshore.good("events")) == 10
+
+
+def test_what_waits_takes_little_more_memory_than_its_bytes():
+    tracemalloc.start()
+    try:
+        producer, core, clock = fake_producer(FakeQueue(away))
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(2_000):
+            # One character beyond ASCII: as a str it would take four times its bytes.
+            producer.store_session_data(f"s-{number}", {"page": "\U0001f600" + "x" * 5_000})
+        taken_bytes = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert producer.counts().waiting == 2_000
+    assert taken_bytes - core._waiting_bytes < 2_000 * 1_500, (taken_bytes, core._waiting_bytes)

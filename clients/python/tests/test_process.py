@@ -116,6 +116,30 @@ def test_a_fork_amid_calls_of_other_threads_leaves_no_lock_held(longshore):
     assert longshore_done == list(range(20))
 
 
+def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
+    run(
+        "import os, threading, longshore_producer as l\n"
+        "from longshore_producer import default\n"
+        "l.log_user_event(0, 'parent', None)\n"
+        "core, held, ends = l.producer()._core, threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    with default._lock, core._lock, core.stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
+        "        held.set(); ends.wait()\n"
+        "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    import signal; signal.alarm(20)\n"
+        "    l.log_user_event(1, 'child', None)\n"
+        "    ok = l.flush(15) and l.close() and l.MongoManager.ping()\n"
+        "    l.log_user_event(2, 'child', None)\n"
+        "    os._exit(0 if l.flush(15) and ok else 1)\n"
+        "status = os.waitpid(pid, 0)[1]; ends.set()\n"
+        "raise SystemExit(status != 0)\n"
+    )
+    assert longshore.wait(3) == {"good": 3, "bad": 0}
+    assert users(longshore) == [0, 1, 2]
+
+
 def _child(number):
     import longshore_producer
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import bson
 import pytest
-from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex
+from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.codec_options import CodecOptions
 from bson.datetime_ms import DatetimeMS
 from longshore_producer import BadMessage, Producer
@@ -47,6 +47,8 @@ STORED = {
     "binary": (Binary(b"x", 128), Binary(b"x", 128)),
     "regex": (Regex("^a", "im"), Regex("^a", "im")),
     "ms": (DatetimeMS(1), datetime(1970, 1, 1, 0, 0, 0, 1000)),
+    "code": (Code("f()"), Code("f()")),
+    "timestamp": (Timestamp(5, 6), Timestamp(5, 6)),
     "min": (MinKey(), MinKey()),
     "max": (MaxKey(), MaxKey()),
     "largest": (2**63 - 1, Int64(2**63 - 1)),
@@ -142,6 +144,7 @@ REFUSED = [
     ({"a": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))}, "data.a", "years 1 to 9999", None, None),
     ({"a": Binary(b"x", 4)}, "data.a", "16 bytes", '{"a":{"$binary":{"base64":"eA==","subType":"04"}}}', "bad_value"),
     ({"a": bson.DBRef("c", 1)}, "data.a", "DBRef", '{"a":{"$ref":"c","$id":1}}', "bad_name"),
+    ({"a": Code("f()", {"x": 1})}, "data.a", "bson.code.Code", '{"a":{"$code":"f()","$scope":{"x":1}}}', "bad_name"),
     (None, "data", "is None", "null", "missing_field"),
     ([0] * 700_000, "", "4194304", None, None),
     ("x" * (2 * 1024 * 1024), "", "2097152", None, None),
@@ -243,6 +246,7 @@ def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
     lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "a.b": 1}),
     lambda producer: producer.send("session", {"session_id": 1}),
     lambda producer: producer.send("event", {"user_id": 1}),
+    lambda producer: producer.send("event", {"user_id": [1], "event_type": "e"}),
     lambda producer: producer.send("order", {"$a": 1}),
     lambda producer: producer.send("order", [1]),
     lambda producer: producer.send("order", {"a": 1}, group="a b"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Dict, Optional
 
+from . import lifetime
 from .errors import ProducerError
 from .producer import Producer
 
@@ -29,6 +30,9 @@ def configure(**given: Any) -> None:
 def producer() -> Producer:
     """The default producer. Raises BadSettings where there is no queue in the environment and configure() was not called."""
     global _producer
+    there = _producer
+    if there is not None:
+        return there
     with _lock:
         if _producer is None:
             _producer = Producer(**_given)
@@ -41,3 +45,17 @@ def close(timeout: float = 10.0) -> bool:
     with _lock:
         closing, _producer = _producer, None
     return True if closing is None else closing.close(timeout)
+
+
+class _Process:
+    """The lock may be held at a fork, by a thread that the child does not have."""
+
+    def at_exit(self) -> None:
+        pass
+
+    def after_fork(self) -> None:
+        global _lock
+        _lock = threading.RLock()
+
+
+lifetime.add(_Process())

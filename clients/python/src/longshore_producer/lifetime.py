@@ -38,10 +38,13 @@ def thread_starts() -> None:
     if _is_finalizer_set:
         return
     _is_finalizer_set = True
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # Below 0: after its own finalizers, of which those of queues are some.
-        util.Finalize(None, _at_exit, exitpriority=-100)
+    # billiard is what Celery has of multiprocessing.
+    for package in ("multiprocessing", "billiard"):
+        util, process = sys.modules.get(package + ".util"), sys.modules.get(package + ".process")
+        # Not in the first process, where atexit is later: others may call from theirs until then.
+        if util is not None and process is not None and process.current_process().name != "MainProcess":
+            # Below 0: after its own finalizers, those of its queues among them.
+            util.Finalize(None, _at_exit, exitpriority=-100)
 
 
 def _at_exit() -> None:

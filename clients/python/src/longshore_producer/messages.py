@@ -69,6 +69,9 @@ def own(type_name_: object, given: Mapping[str, object], *, keyed: bool) -> Made
             raise BadMessage(name, f"is missing or None: the route {type_name_} requires a value")
     if key_name is not None:
         _key(key_name, given[key_name])
+    elif type_name_ == "event":
+        _indexed("user_id", given["user_id"])
+        _event_type(given["event_type"])
     version = _VERSIONS.get(type_name_)
     if version is not None and isinstance(given.get(version), datetime):
         _version(version, given[version], None)  # type: ignore[arg-type]

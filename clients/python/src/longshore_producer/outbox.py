@@ -33,7 +33,8 @@ class Delivery(NamedTuple):
 class Message:
     """One that waits, and what is known of its tries. Times are those of the caller's monotonic clock."""
 
-    body: str
+    # UTF-8.
+    body: bytes
     attributes: Dict[str, str]
     bytes: int
     id: str

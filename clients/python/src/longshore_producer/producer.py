@@ -140,6 +140,6 @@ class Producer:
         attributes = {"longshore-id": stamp.id, "longshore-time": str(stamp.time_ms), **trace.context()}
         if body.is_packed:
             attributes["content-encoding"] = "gzip"
-        message = Message(body.text, attributes, packing.size_of(body.text, attributes), stamp.id, group)
+        message = Message(body.raw, attributes, packing.size_of(body.raw, attributes), stamp.id, group)
         lifetime.thread_starts()
         return stamp.id if self._core.put(message) else None

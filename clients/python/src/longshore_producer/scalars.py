@@ -72,7 +72,7 @@ def _binary(value: bytes, subtype: int) -> Extended:
     return {"$binary": {"base64": base64.b64encode(value).decode("ascii"), "subType": f"{subtype:02x}"}}
 
 
-def _of_bson(value: Any, at: At) -> Optional[Extended]:
+def _of_bson(value: Any, at: At) -> Extended:
     """The types of pymongo, by their names: pymongo need not be there."""
     name = type(value).__name__
     if name == "ObjectId":
@@ -96,11 +96,16 @@ def _of_bson(value: Any, at: At) -> Optional[Extended]:
     if name == "Regex" and isinstance(value.pattern, str) and "\0" not in value.pattern:
         options = "".join(letter for flag, letter in _REGEX_FLAGS if value.flags & flag)
         return {"$regularExpression": {"pattern": value.pattern, "options": options}}
+    if name == "Timestamp":
+        return {"$timestamp": {"t": value.time, "i": value.inc}}
+    if name == "Code" and value.scope is None:
+        return {"$code": str(value)}
     if name == "MinKey":
         return {"$minKey": 1}
     if name == "MaxKey":
         return {"$maxKey": 1}
-    return None
+    # Not as what it is made of: a Code is a str, too.
+    raise BadMessage(shown(at), f"is a {type_name(value)}, which cannot be stored: {instead_of(value)}")
 
 
 def type_name(value: object) -> str:

@@ -96,7 +96,7 @@ def fault_of(error: Exception) -> Fault:
 def _entry(place: str, message: Message, is_fifo: bool) -> Dict[str, Any]:
     entry: Dict[str, Any] = {
         "Id": place,
-        "MessageBody": message.body,
+        "MessageBody": message.body.decode("utf-8"),
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()
         },

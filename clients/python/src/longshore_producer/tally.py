@@ -73,7 +73,7 @@ class Tally:
         self._log(why, text)
         if self._on_lost is not None:
             try:
-                self._on_lost(Lost(why, text, message.id, message.body, dict(message.attributes)))
+                self._on_lost(Lost(why, text, message.id, message.body.decode("utf-8"), dict(message.attributes)))
             except Exception:  # noqa: BLE001 - a caller's function must not end the thread
                 log.exception("on_lost failed")
 
