@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import OrderedDict
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -271,3 +272,23 @@ def test_an_own_route_takes_a_dot_where_it_inserts(longshore):
         producer.send("event", {"user_id": 1, "event_type": "e", "a.b": 1, "more": Decimal("1.0")})
     assert longshore.wait(1) == {"good": 1, "bad": 0}
     assert longshore.good("events")[0]["a.b"] == 1
+
+
+def test_a_time_without_a_zone_is_utc_in_every_zone_of_the_machine(longshore, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        with longshore.producer() as producer:
+            producer.cache_user_data(1, {"at": datetime(2024, 3, 1, 12)}, updated=datetime(2024, 3, 1, 12))
+            producer.log_user_event(1, "e", None, id="mine", timestamp=datetime(2024, 3, 1, 12))
+            producer.log_user_event(1, "e", None)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert longshore.wait(3) == {"good": 3, "bad": 0}
+    (entry,), events = longshore.good("user_cache"), longshore.good("events")
+    noon = {"$date": "2024-03-01T12:00:00Z"}
+    given = next(event for event in events if event["_id"] == "mine")
+    assert entry["updated"] == entry["data"]["at"] == given["timestamp"] == noon
+    (now,) = [event["timestamp"]["$date"] for event in events if event["_id"] != "mine"]
+    assert abs(datetime.fromisoformat(now.replace("Z", "+00:00")) - datetime.now(timezone.utc)) < timedelta(minutes=30)
