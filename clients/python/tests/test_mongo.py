@@ -54,7 +54,7 @@ def test_options_of_the_uri_beat_those_given_and_a_search_for_a_server_ends_soon
     monkeypatch.setenv("MONGO_CACHE_URI", longshore.env["MONGO_CACHE_URI"] + "&maxPoolSize=3")
     MongoManager.configure(connection_options={"maxPoolSize": 9, "appname": "portal"})
     options = MongoManager.get().client.options
-    assert (options.pool_options.max_pool_size, options.pool_options.appname if hasattr(options.pool_options, "appname") else "portal") == (3, "portal")
+    assert (options.pool_options.max_pool_size, options.pool_options.appname) == (3, "portal")
     assert options.server_selection_timeout == 5
     with pytest.raises(ProducerError, match="already"):
         MongoManager.configure()

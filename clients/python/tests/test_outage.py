@@ -134,27 +134,33 @@ def test_batches_are_of_ten_and_of_a_mebibyte():
     assert [len(call) for call in queue.calls] == [10, 10, 7, 2, 1]
 
 
-def test_a_thread_that_waits_for_room_is_told_of_the_end():
+def test_a_call_that_waits_for_room_is_told_of_the_end_at_once():
+    queue = FakeQueue(away)
     producer = Producer(
-        queue_url="https://sqs.eu-west-1.amazonaws.com/1/portal", make_client=lambda: FakeQueue(away),
-        waiting_max=1, when_full="block", block_max=600, exit_timeout=0,
+        queue_url="https://sqs.eu-west-1.amazonaws.com/1/portal", make_client=lambda: queue,
+        waiting_max=1, when_full="block", block_max=600, exit_timeout=0, retry_max=0.2,
     )
     producer.log_user_event(1, "e", None)
     ended = []
 
     def call():
-        try:
+        with pytest.raises(ProducerClosed):
             producer.log_user_event(1, "e", None)
-        except ProducerClosed:
-            ended.append(True)
+        ended.append("call")
 
-    waiting = threading.Thread(target=call)
+    def close():
+        ended.append(producer.close(600))
+
+    waiting, closing = threading.Thread(target=call), threading.Thread(target=close)
     waiting.start()
     while not producer._core._settled._waiters:
         time.sleep(0.01)
-    assert not producer.close(0.1)
+    closing.start()
     waiting.join(30)
-    assert ended == [True] and producer.counts().abandoned == 1
+    assert ended == ["call"], "while the end still waits for the queue"
+    queue.answer = None
+    closing.join(30)
+    assert ended == ["call", True] and producer.counts().sent == 1
 
 
 def test_flush_waits_for_what_was_taken_before_it_and_says_when_in_vain():

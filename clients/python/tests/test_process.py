@@ -1,5 +1,6 @@
 """Threads, forks and the end of the interpreter: nothing is lost that was promised, and nothing is sent twice."""
 
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -195,6 +196,25 @@ def test_on_lost_may_raise_and_may_send_without_ending_the_thread():
     producer.log_user_event(1, "e", None)
     assert producer.flush() and producer.flush()
     assert [one.why for one in told] == ["refused", "refused"] and producer.close()
+
+
+def test_a_log_that_raises_stops_neither_a_call_nor_the_thread():
+    class Raises(logging.Filter):
+        def filter(self, record):
+            raise ValueError(record)
+
+    raises, log = Raises(), logging.getLogger("longshore_producer")
+    log.addFilter(raises)
+    queue = FakeQueue(lambda entries: away(entries) if len(queue.calls) < 3 else None)
+    try:
+        with Producer(
+            queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, waiting_max=2, retry_initial=0.01
+        ) as producer:
+            assert [producer.log_user_event(1, "e", None) is None for _ in range(3)] == [False, False, True]
+            assert producer.flush()
+    finally:
+        log.removeFilter(raises)
+    assert (producer.counts().sent, producer.counts().dropped) == (2, 1)
 
 
 def test_a_client_that_cannot_be_made_yet_is_made_later():

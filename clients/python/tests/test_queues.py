@@ -123,6 +123,15 @@ def test_packed_is_what_is_above_the_size_and_smaller_packed():
     assert "content-encoding" not in attributes(bomb), "a worker refuses what packs to less than a two-hundredth"
 
 
+def test_the_two_characters_that_sqs_takes_nowhere_are_sent_as_escapes():
+    queue = Entries()
+    producer, core, clock = fake_producer(queue)
+    producer.cache_user_data(1, {"\ufffe": "\uffff"})
+    work(core, clock, clock.now + 1)
+    body = queue.entries[0][0]["MessageBody"]
+    assert "\ufffe" not in body and "\uffff" not in body and json.loads(body)["data"] == {"\ufffe": "\uffff"}
+
+
 def test_what_is_larger_than_a_message_may_be_is_refused():
     producer, core, clock = fake_producer(Entries(), compress_above=None)
     with pytest.raises(BadMessage, match="1048576"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -13,7 +14,7 @@ from .errors import ProducerClosed, QueueFull
 from .identity import Stamps
 from .outbox import Answer, Batch, Delivery, Message, Outbox, Settled
 from .settings import Settings
-from .tally import Tally, log
+from .tally import Tally, say
 
 
 class Clock:
@@ -137,7 +138,7 @@ class Core:
             thread.start()
         except RuntimeError as error:
             # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
-            log.warning("the background thread did not start: %s", error)
+            say(logging.WARNING, "the background thread did not start: %s", error)
             return
         self._thread = thread
 
@@ -192,9 +193,9 @@ class Core:
         """Says once that the queue takes nothing, and once that it does again."""
         if is_now and not was:
             text = "every message failed" if isinstance(answer, list) else answer.text
-            log.warning("the queue takes no messages: %d wait, and are tried again (%s)", waiting, text)
+            say(logging.WARNING, "the queue takes no messages: %d wait, and are tried again (%s)", waiting, text)
         elif was and not is_now:
-            log.warning("the queue takes messages again, and %d wait", waiting)
+            say(logging.WARNING, "the queue takes messages again, and %d wait", waiting)
 
     def _forget(self, messages: List[Message]) -> None:
         """Gives back the room of messages that have their end. The lock is held."""

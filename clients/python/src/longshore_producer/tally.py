@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from dataclasses import asdict, dataclass, replace
 from typing import Callable, Dict, Optional
 
 from .outbox import Message
 from .settings import Lost
 
-log = logging.getLogger("longshore_producer")
+_log = logging.getLogger("longshore_producer")
 
 # Seconds between two lines of one kind.
 _QUIET = 1.0
+
+
+def say(level: int, text: str, *values: object) -> None:
+    """Logs. A handler or filter of the application that raises ends neither a call nor the thread."""
+    try:
+        _log.log(level, text, *values)
+    except Exception:  # noqa: BLE001, S110 - where could it be told?
+        pass
 
 
 @dataclass
@@ -75,14 +84,14 @@ class Tally:
             try:
                 self._on_lost(Lost(why, text, message.id, message.body.decode("utf-8"), dict(message.attributes)))
             except Exception:  # noqa: BLE001 - a caller's function must not end the thread
-                log.exception("on_lost failed")
+                say(logging.ERROR, "on_lost failed:\n%s", traceback.format_exc())
 
     def tell_rest(self) -> None:
         """Logs what was not logged yet, at the end."""
         with self._lock:
             rest, self._untold = self._untold, {}
         for why, count in rest.items():
-            log.error("%d more messages were not sent (%s)", count, why)
+            say(logging.ERROR, "%d more messages were not sent (%s)", count, why)
 
     def _log(self, why: str, text: str) -> None:
         now = self._monotonic()
@@ -94,4 +103,4 @@ class Tally:
             # Before it is logged: a handler of the log may send messages too.
             self._told_at[why] = now
             more = self._untold.pop(why, 0)
-        log.error("a message was not sent (%s): %s%s", why, text, f" (and {more} more before it)" if more else "")
+        say(logging.ERROR, "a message was not sent (%s): %s%s", why, text, f" (and {more} more before it)" if more else "")
