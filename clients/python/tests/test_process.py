@@ -117,6 +117,49 @@ def test_a_fork_amid_calls_of_other_threads_leaves_no_lock_held(longshore):
     assert longshore_done == list(range(20))
 
 
+def test_no_lock_that_a_call_holds_at_a_fork_stops_the_child(longshore):
+    # As OpenSSL has them, and imports: they are not ours, and nobody makes them anew in a child.
+    run(
+        "import os, threading, time, longshore_producer as l\n"
+        "from longshore_producer.sending import boto3_client\n"
+        "from longshore_producer.settings import from_environment\n"
+        "inside, begun = threading.Lock(), threading.Event()\n"
+        "class Locking:\n"
+        "    def send_message_batch(self, **given):\n"
+        "        with inside:\n"
+        "            begun.set(); time.sleep(0.3)\n"
+        "            return boto3_client(from_environment()).send_message_batch(**given)\n"
+        "l.configure(make_client=Locking)\n"
+        "for n in range(3):\n"
+        "    l.log_user_event(n, 'parent', None)\n"
+        "    begun.wait(); begun.clear()\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        l.log_user_event(10 + n, 'child', None)\n"
+        "        os._exit(0 if l.flush(15) else 1)\n"
+        "    assert os.waitpid(pid, 0)[1] == 0, n\n"
+    )
+    assert longshore.wait(6) == {"good": 6, "bad": 0}
+    assert users(longshore) == [0, 1, 2, 10, 11, 12]
+
+
+def test_a_fork_waits_for_no_call_for_ever():
+    run(
+        "import os, threading, time, longshore_producer as l\n"
+        "from longshore_producer import lifetime\n"
+        "lifetime._FORK_WAIT_MAX, begun = 0.2, threading.Event()\n"
+        "class Hangs:\n"
+        "    def send_message_batch(self, **given):\n"
+        "        begun.set(); time.sleep(3600)\n"
+        "l.configure(queue_url='https://sqs.eu-west-1.amazonaws.com/1/p', make_client=Hangs, exit_timeout=0)\n"
+        "l.log_user_event(1, 'parent', None)\n"
+        "begun.wait()\n"
+        "pid = os.fork()\n"
+        "if pid == 0: os._exit(0)\n"
+        "assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+
+
 def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
     run(
         "import os, threading, longshore_producer as l\n"

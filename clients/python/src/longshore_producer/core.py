@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from typing import List, Optional
 
-from . import sending
+from . import lifetime, sending
 from .errors import ProducerClosed, QueueFull
 from .identity import Stamps
 from .outbox import Answer, Batch, Delivery, Message, Outbox, Settled
@@ -174,13 +174,14 @@ class Core:
             self._forget([one.message for one in settled])
 
     def _call(self, batch: Batch) -> Answer:
-        try:
-            if self._client is None:
-                make = self._settings.make_client
-                self._client = sending.boto3_client(self._settings) if make is None else make()
-        except Exception as error:  # noqa: BLE001 - such as a profile that is not there: it may come
-            return sending.fault_of(error)
-        return sending.send(self._client, self._settings.queue_url, batch.messages, is_fifo=self._settings.is_fifo)
+        with lifetime.call():
+            try:
+                if self._client is None:
+                    make = self._settings.make_client
+                    self._client = sending.boto3_client(self._settings) if make is None else make()
+            except Exception as error:  # noqa: BLE001 - such as a profile that is not there: it may come
+                return sending.fault_of(error)
+            return sending.send(self._client, self._settings.queue_url, batch.messages, is_fifo=self._settings.is_fifo)
 
     def _tell(self, settled: List[Settled]) -> None:
         for one in settled:

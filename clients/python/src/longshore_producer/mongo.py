@@ -46,6 +46,7 @@ class MongoManager:
 
         Raises BadSettings where there is no URI, or one without a database, and ImportError without pymongo.
         """
+        lifetime.watch_forks()
         with cls._lock:
             if cls._client is None:
                 cls._client = cls._connected()

@@ -35,6 +35,7 @@ class Producer:
         self._settings = settings if settings is not None else settings_.from_environment(**given)
         self._clock = Clock() if clock is None else clock
         self._core = Core(self._settings, self._clock)
+        lifetime.watch_forks()
         lifetime.add(self)
 
     def log_user_event(
