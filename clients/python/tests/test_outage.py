@@ -151,7 +151,7 @@ def test_a_call_that_waits_for_room_is_told_of_the_end_at_once():
     def close():
         ended.append(producer.close(600))
 
-    waiting, closing = threading.Thread(target=call), threading.Thread(target=close)
+    waiting, closing = threading.Thread(target=call, daemon=True), threading.Thread(target=close, daemon=True)
     waiting.start()
     while not producer._core._settled._waiters:
         time.sleep(0.01)
