@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -36,6 +36,11 @@ test: ## Run the tests (unit, integration against real servers, documentation) b
 test-long: ## Run the long tests: most real faults, memory bounds, 800 simulated worlds
 	$(if $(ARGS),,$(call about,11 min $(built)))
 	@scripts/test.sh --long $(ARGS)
+
+python-test: ## Check the types of clients/python, run its tests against the real worker, and build its wheel
+	$(call about,2 min $(built))
+	$(CARGO) build --locked
+	@exec scripts/python-test.sh "$${CARGO_TARGET_DIR:-target}/debug/longshore" $(ARGS)
 
 simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
 	$(if $(SEED),,$(call about,45 s for each 1000 worlds $(built)))

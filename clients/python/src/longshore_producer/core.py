@@ -1,0 +1,207 @@
+"""What a producer has in one process: its outbox, its thread, its client. A fork gets a new one."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import OrderedDict
+from typing import List, Optional
+
+from . import lifetime, sending
+from .errors import ProducerClosed, QueueFull
+from .identity import Stamps
+from .outbox import Answer, Batch, Delivery, Message, Outbox, Settled
+from .settings import Settings
+from .tally import Tally, say
+
+
+class Clock:
+    """Time, as tests make it otherwise: seconds, and the wait for a condition whose lock is held."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time_ns(self) -> int:
+        return time.time_ns()
+
+    def wait(self, condition: threading.Condition, seconds: Optional[float]) -> None:
+        condition.wait(seconds)
+
+
+class Core:
+    """Takes messages and sends them by one background thread, which the first message starts."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.stamps = Stamps(clock.time_ns)
+        self.tally = Tally(settings.on_lost, clock.monotonic)
+        delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo)
+        self._outbox = Outbox(delivery, random.SystemRandom().random)
+        # One lock. `_work`: there is something to do for the thread. `_settled`: there is room, or one waits less.
+        self._lock = threading.RLock()
+        self._work = threading.Condition(self._lock)
+        self._settled = threading.Condition(self._lock)
+        # The serials of what waits, the oldest first, and their bytes.
+        self._waiting: "OrderedDict[int, None]" = OrderedDict()
+        self._waiting_bytes = 0
+        self._serial = 0
+        self._is_closed = False
+        self._is_let_go = False
+        self._thread: Optional[threading.Thread] = None
+        self._client: Optional[sending.SqsClient] = None
+
+    def put(self, message: Message) -> bool:
+        """Takes a message; False where it was dropped.
+
+        Waits only where `when_full` is "block", block_max at most. Raises QueueFull and ProducerClosed.
+        """
+        with self._lock:
+            if not self._wait_for_room(message.bytes):
+                full = f"{len(self._waiting)} messages of {self._waiting_bytes} bytes wait already, as many as may"
+                if self._settings.when_full != "drop":
+                    raise QueueFull(full)
+            else:
+                self._serial += 1
+                message.serial, message.arrived = self._serial, self._clock.monotonic()
+                self._waiting[message.serial] = None
+                self._waiting_bytes += message.bytes
+                self.tally.accepted()
+                self._outbox.push(message)
+                self._start()
+                self._work.notify()
+                return True
+        self.tally.lost(message, "dropped", full + ': the queue is away or slow; a script may set when_full="block"')
+        return False
+
+    def _wait_for_room(self, size: int) -> bool:
+        deadline: Optional[float] = None
+        while True:
+            if self._is_closed:
+                raise ProducerClosed("the producer is closed: nothing more is taken")
+            has_room = (
+                len(self._waiting) < self._settings.waiting_max
+                and self._waiting_bytes + size <= self._settings.waiting_bytes_max
+            )
+            if has_room or self._settings.when_full != "block":
+                return has_room
+            now = self._clock.monotonic()
+            deadline = now + self._settings.block_max if deadline is None else deadline
+            if now >= deadline:
+                return False
+            self._clock.wait(self._settled, deadline - now)
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until all that was taken before has its end. False where some had none within so many seconds."""
+        deadline = self._clock.monotonic() + timeout
+        with self._lock:
+            last = self._serial
+        while True:
+            with self._lock:
+                if not self._waiting or next(iter(self._waiting)) > last:
+                    return True
+                now = self._clock.monotonic()
+                if now >= deadline:
+                    return False
+                self._start()
+                if self._is_running():
+                    self._clock.wait(self._settled, deadline - now)
+                    continue
+            # No thread can be started while the interpreter ends: then who waits sends.
+            self._step(deadline)
+
+    def close(self, timeout: float) -> bool:
+        """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
+        with self._lock:
+            self._is_closed = True
+            self._work.notify()
+            self._settled.notify_all()
+        is_done = self.flush(timeout)
+        with self._lock:
+            self._is_let_go = True
+            left = self._outbox.clear()
+            self._forget(left)
+            self._work.notify()
+        for message in left:
+            self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
+        self.tally.tell_rest()
+        return is_done
+
+    def _start(self) -> None:
+        """Starts the thread where there is none. The lock is held."""
+        if self._is_running() or self._is_let_go:
+            return
+        thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
+            say(logging.WARNING, "the background thread did not start: %s", error)
+            return
+        self._thread = thread
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if self._is_let_go or (self._is_closed and self._outbox.is_empty):
+                    return
+            self._step(None)
+
+    def _step(self, deadline: Optional[float]) -> None:
+        """Sends one batch, or waits for one. Until the deadline, where there is one."""
+        with self._lock:
+            now = self._clock.monotonic()
+            what = self._outbox.next(now, self._is_closed)
+            if not isinstance(what, Batch):
+                until = [moment for moment in (what, deadline) if moment is not None]
+                if not self._is_let_go and not (self._is_closed and self._outbox.is_empty):
+                    self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
+                return
+        answer = self._call(what)
+        with self._lock:
+            was_in_trouble = self._outbox.is_in_trouble
+            settled = self._outbox.answered(what, answer, self._clock.monotonic())
+            is_in_trouble, waiting = self._outbox.is_in_trouble, len(self._waiting)
+        self._tell_trouble(was_in_trouble, is_in_trouble, waiting, answer)
+        # Counted before those who wait are woken: after a flush the counts are right.
+        self._tell(settled)
+        with self._lock:
+            self._forget([one.message for one in settled])
+
+    def _call(self, batch: Batch) -> Answer:
+        with lifetime.call():
+            try:
+                if self._client is None:
+                    make = self._settings.make_client
+                    self._client = sending.boto3_client(self._settings) if make is None else make()
+            except Exception as error:  # noqa: BLE001 - such as a profile that is not there: it may come
+                return sending.fault_of(error)
+            return sending.send(self._client, self._settings.queue_url, batch.messages, is_fifo=self._settings.is_fifo)
+
+    def _tell(self, settled: List[Settled]) -> None:
+        for one in settled:
+            if one.why is None:
+                self.tally.sent()
+            else:
+                self.tally.lost(one.message, one.why.value, one.text)
+
+    def _tell_trouble(self, was: bool, is_now: bool, waiting: int, answer: Answer) -> None:
+        """Says once that the queue takes nothing, and once that it does again."""
+        if is_now and not was:
+            text = "every message failed" if isinstance(answer, list) else answer.text
+            say(logging.WARNING, "the queue takes no messages: %d wait, and are tried again (%s)", waiting, text)
+        elif was and not is_now:
+            say(logging.WARNING, "the queue takes messages again, and %d wait", waiting)
+
+    def _forget(self, messages: List[Message]) -> None:
+        """Gives back the room of messages that have their end. The lock is held."""
+        for message in messages:
+            if self._waiting.pop(message.serial, self) is None:
+                self._waiting_bytes -= message.bytes
+        if messages:
+            self._settled.notify_all()

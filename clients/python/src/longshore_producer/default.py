@@ -1,0 +1,61 @@
+"""The producer of the module's functions, made at the first call."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Dict, Optional
+
+from . import lifetime
+from .errors import ProducerError
+from .producer import Producer
+
+_lock = threading.RLock()
+_producer: Optional[Producer] = None
+_given: Dict[str, Any] = {}
+
+
+def configure(**given: Any) -> None:
+    """Settings of the default producer, beside the environment. Before the first message.
+
+    Raises BadSettings at once, and ProducerError where the producer is there already.
+    """
+    global _producer, _given
+    with _lock:
+        if _producer is not None:
+            raise ProducerError("the default producer is there already: configure it before the first message, or close it")
+        _given = given
+        _producer = Producer(**given)
+
+
+def producer() -> Producer:
+    """The default producer. Raises BadSettings where there is no queue in the environment and configure() was not called."""
+    global _producer
+    there = _producer
+    if there is not None:
+        return there
+    with _lock:
+        if _producer is None:
+            _producer = Producer(**_given)
+        return _producer
+
+
+def close(timeout: float = 10.0) -> bool:
+    """Closes the default producer. The next call makes a new one."""
+    global _producer
+    with _lock:
+        closing, _producer = _producer, None
+    return True if closing is None else closing.close(timeout)
+
+
+class _Process:
+    """The lock may be held at a fork, by a thread that the child does not have."""
+
+    def at_exit(self) -> None:
+        pass
+
+    def after_fork(self) -> None:
+        global _lock
+        _lock = threading.RLock()
+
+
+lifetime.add(_Process())

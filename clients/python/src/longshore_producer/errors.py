@@ -1,0 +1,28 @@
+"""What a call may raise. Nothing else leaves this package on purpose."""
+
+from __future__ import annotations
+
+
+class ProducerError(Exception):
+    """The base of all errors of this package."""
+
+
+class BadMessage(ProducerError, ValueError):
+    """A worker, or SQS, would refuse the message: the text names the field and what to do."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        """`field` is the path, such as `data.cart[0].price`, and empty where it is the whole message."""
+        super().__init__(f"field {field} {problem}" if field else f"the message {problem}")
+        self.field = field
+
+
+class QueueFull(ProducerError):
+    """As much waits as may wait: the message was not taken."""
+
+
+class ProducerClosed(ProducerError):
+    """The producer was closed, or its process is ending: the message was not taken."""
+
+
+class BadSettings(ProducerError, ValueError):
+    """Settings that cannot be, all of them in one text."""

@@ -1,0 +1,166 @@
+"""What is sent for each call: the fields of a body, held against what a worker takes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
+
+from . import values
+from .errors import BadMessage
+from .identity import Stamp
+from .places import At, shown
+from .scalars import time_text, type_name
+
+# The longest text that names a document or stands in an index, in bytes.
+TEXT_BYTES_MAX = 1024
+_VERSION_YEARS = range(2000, 2100)
+_KEYED = {"session": "session_id", "cache": "user_id"}
+_REQUIRED = {"event": ("user_id", "event_type"), "session": ("session_id", "data"), "cache": ("user_id", "data")}
+_VERSIONS = {"session": "last_accessed", "cache": "updated"}
+
+
+class Made(NamedTuple):
+    """The fields of a body, and the text that names its message group on a FIFO queue."""
+
+    fields: Dict[str, Any]
+    key: Optional[str]
+
+
+def event(
+    user_id: object, event_type: object, metadata: object, *, id: object, timestamp: Optional[datetime], stamp: Stamp
+) -> Made:
+    fields: Dict[str, Any] = {"type": "event"}
+    if id is not None:
+        fields["id"] = _key("id", id)
+    fields["user_id"] = _indexed("user_id", user_id)
+    fields["event_type"] = _event_type(event_type)
+    fields["timestamp"] = stamp.text if timestamp is None else time_text(_datetime("timestamp", timestamp), At("timestamp", 2))
+    fields["metadata"] = values.plain(metadata, At("metadata", 2))
+    return Made(fields, _named(fields["user_id"]))
+
+
+def session(session_id: object, data: object, *, last_accessed: Optional[datetime], stamp: Stamp) -> Made:
+    key = _key("session_id", session_id)
+    version = _version("last_accessed", last_accessed, stamp)
+    fields = {"type": "session", "session_id": key, "last_accessed": version, "data": _data(data)}
+    return Made(fields, _named(key))
+
+
+def cache(user_id: object, data: object, *, updated: Optional[datetime], stamp: Stamp) -> Made:
+    key = _key("user_id", user_id)
+    fields = {"type": "cache", "user_id": key, "updated": _version("updated", updated, stamp), "data": _data(data)}
+    return Made(fields, _named(key))
+
+
+def own(type_name_: object, given: Mapping[str, object], *, keyed: bool) -> Made:
+    """A message of any route. Of one that is built in, its rules hold; of others `keyed` says which do."""
+    if not isinstance(type_name_, str) or not type_name_:
+        raise BadMessage("type", "names the route: give a text that is not empty")
+    if not isinstance(given, Mapping):
+        raise BadMessage("", f"is a {type_name(given)}: give its fields as a dict")
+    key_name = _KEYED.get(type_name_)
+    fields: Dict[str, Any] = {"type": values.text(type_name_, At("type", 2))}
+    for name, value in given.items():
+        place = At(values.field_name(name, At("message", 1)), 2)
+        _check_top_name(place, is_keyed=keyed or key_name is not None)
+        fields[str(place.step)] = values.plain(value, place)
+    for name in _REQUIRED.get(type_name_, ()):
+        if fields.get(name) is None:
+            raise BadMessage(name, f"is missing or None: the route {type_name_} requires a value")
+    if key_name is not None:
+        _key(key_name, given[key_name])
+    elif type_name_ == "event":
+        _indexed("user_id", given["user_id"])
+        _event_type(given["event_type"])
+    version = _VERSIONS.get(type_name_)
+    if version is not None and isinstance(given.get(version), datetime):
+        _version(version, given[version], None)  # type: ignore[arg-type]
+    return Made(fields, _named(fields[key_name]) if key_name else None)
+
+
+def _check_top_name(place: At, *, is_keyed: bool) -> None:
+    name, field = str(place.step), shown(place)
+    if name == "type":
+        raise BadMessage(field, "names the route, which is given beside the fields: leave it out")
+    if name == "_ingest" or name.startswith("_ingest."):
+        raise BadMessage(field, "is where Longshore keeps its own data: give it another name")
+    if name == "_id":
+        raise BadMessage(field, "is made by the worker: leave it out, or give an event an `id`")
+    if is_keyed and not name:
+        raise BadMessage(field, "is an empty name, which a document with a key does not take: give it a name")
+    if is_keyed and "." in name:
+        raise BadMessage(field, "has a dot in its name, which the server would take for a path: give it another name")
+
+
+def _key(name: str, value: object) -> Any:
+    """What names one document: a text, an integer, an ObjectId or a UUID."""
+    problem = None
+    if isinstance(value, bool):
+        problem = "is a bool"
+    elif isinstance(value, float):
+        raise BadMessage(name, 'is a float, even if it is whole: give 123 or "123", not 123.0')
+    elif value is None:
+        problem = "is None"
+    elif isinstance(value, str) and not 1 <= len(value.encode("utf-8", "replace")) <= TEXT_BYTES_MAX:
+        problem = "is a text that is empty or too long"
+    if problem is None:
+        plain = values.plain(value, At(name, 2))
+        if isinstance(plain, (str, int)) or (isinstance(plain, dict) and _is_key(plain)):
+            return plain
+        problem = f"is a {type_name(value)}"
+    raise BadMessage(name, f"{problem}, and names a document: give a text of 1 to {TEXT_BYTES_MAX} bytes, an integer, an ObjectId or a UUID")
+
+
+def _is_key(plain: Dict[str, Any]) -> bool:
+    name: str = next(iter(plain), "")
+    value = plain.get(name)
+    return name in ("$oid", "$uuid", "$numberLong") or (name == "$binary" and isinstance(value, dict) and value["subType"] == "04")
+
+
+def _indexed(name: str, value: object) -> Any:
+    """What stands in an index without being a key: one value, and no long one."""
+    if value is None:
+        raise BadMessage(name, "is None: the route event requires a value; give a text such as \"anonymous\" where there is no user")
+    plain = values.plain(value, At(name, 2))
+    is_extended = isinstance(plain, dict) and next(iter(plain), "").startswith("$")
+    is_long = isinstance(plain, str) and len(plain.encode("utf-8")) > TEXT_BYTES_MAX
+    is_binary = is_extended and not _is_key(plain) and "$numberDecimal" not in plain and "$date" not in plain
+    if isinstance(plain, list) or (isinstance(plain, dict) and not is_extended) or is_long or is_binary:
+        raise BadMessage(name, f"stands in an index: give one value, a text of at most {TEXT_BYTES_MAX} bytes")
+    return plain
+
+
+def _event_type(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadMessage("event_type", f"is a {type_name(value)}: give a text")
+    return values.text(str.__str__(value), At("event_type", 2))
+
+
+def _data(value: object) -> Any:
+    if value is None:
+        raise BadMessage("data", "is None, and the route requires a value: give {} where there is nothing to keep")
+    return values.plain(value, At("data", 2))
+
+
+def _datetime(name: str, value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise BadMessage(name, f"is a {type_name(value)}: give a datetime, in UTC where it has no zone")
+    return value
+
+
+def _version(name: str, given: Optional[datetime], stamp: Optional[Stamp]) -> str:
+    """The time by which the newest is found."""
+    if given is None and stamp is not None:
+        return stamp.text
+    text = time_text(_datetime(name, given), At(name, 2))
+    if int(text[:4]) not in _VERSION_YEARS:
+        raise BadMessage(name, "is outside the years 2000 to 2100, in which a worker takes a version: leave it out for now")
+    return text
+
+
+def _named(key: Union[str, int, float, Dict[str, Any]]) -> str:
+    """A key as the text of its group: the same for the same document."""
+    if isinstance(key, dict):
+        value = next(iter(key.values()))
+        return value if isinstance(value, str) else str(sorted(value.items()))
+    return str(key)

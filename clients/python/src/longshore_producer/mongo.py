@@ -1,0 +1,134 @@
+"""The reads that stay: the portal's MongoManager, with one client for each process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+
+from . import lifetime
+from .errors import BadSettings, ProducerError
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
+
+# Beneath what the URI and connection_options say. pymongo's own 30 s would hold a web request when the database is away.
+_OPTIONS: Dict[str, Any] = {"serverSelectionTimeoutMS": 5_000}
+
+
+class MongoManager:
+    """`MongoManager.get()` is the default database of the URI, from anywhere, by one client that is made once.
+
+    The URI is MONGO_CACHE_URI, otherwise `mongo_uri` of `configure`, otherwise `db.mongo_uri` of web2py's appconfig.ini.
+    """
+
+    _lock = threading.RLock()
+    _client: Optional["MongoClient[Dict[str, Any]]"] = None
+    _mongo_uri: Optional[str] = None
+    _options: Mapping[str, Any] = {}
+
+    @classmethod
+    def configure(cls, mongo_uri: Optional[str] = None, connection_options: Optional[Mapping[str, Any]] = None) -> None:
+        """For where no MONGO_CACHE_URI is set, and options of pymongo's client, which those in the URI beat.
+
+        Raises ProducerError where the client is there already.
+        """
+        with cls._lock:
+            if cls._client is not None:
+                raise ProducerError("the client is there already: configure MongoManager before its first use, or close it")
+            cls._mongo_uri, cls._options = mongo_uri, dict(connection_options or {})
+
+    @classmethod
+    def get(cls) -> "Database[Dict[str, Any]]":
+        """The default database. It connects with the first question; one that fails is not remembered.
+
+        Raises BadSettings where there is no URI, or one without a database, and ImportError without pymongo.
+        """
+        lifetime.watch_forks()
+        with cls._lock:
+            if cls._client is None:
+                cls._client = cls._connected()
+            return cls._client.get_default_database()
+
+    @classmethod
+    def ping(cls) -> Dict[str, Any]:
+        """Asks the server for a sign of life. Raises pymongo's errors, after serverSelectionTimeoutMS (5 s if not set)."""
+        return cls.get().command("ping")
+
+    @classmethod
+    def coll_stats(cls, collection: str) -> Dict[str, Any]:
+        """The server's collStats: `count`, `size`, `storageSize`, `nindexes` and more. Sizes are bytes."""
+        return cls.get().command("collStats", collection)
+
+    @classmethod
+    def close(cls) -> None:
+        """Closes the client. The next use makes a new one."""
+        with cls._lock:
+            client, cls._client = cls._client, None
+        if client is not None:
+            client.close()
+
+    @classmethod
+    def _connected(cls) -> "MongoClient[Dict[str, Any]]":
+        try:
+            from pymongo import MongoClient
+        except ImportError as error:
+            raise ImportError("MongoManager needs pymongo: pip install 'longshore-producer[mongo]'") from error
+        from_web2py = _web2py("db.mongo_uri"), _web2py("db.connection_options")
+        uri = os.environ.get("MONGO_CACHE_URI") or cls._mongo_uri or from_web2py[0]
+        if not uri:
+            raise BadSettings("there is no URI of MongoDB: set MONGO_CACHE_URI, or db.mongo_uri in appconfig.ini")
+        options = dict(_OPTIONS)
+        if isinstance(from_web2py[1], Mapping):
+            options.update(from_web2py[1])
+        options.update(cls._options)
+        try:
+            # Those in the URI win: pymongo would let the others win.
+            client: "MongoClient[Dict[str, Any]]" = MongoClient(uri, **_without_those_of(uri, options))
+            client.get_default_database()
+        except Exception as error:  # noqa: BLE001 - pymongo has several kinds for it
+            # `from None`: no trace shows the login that may stand in the first text.
+            text = _without_login(str(error), uri)
+            raise BadSettings(f"the URI of MongoDB cannot be used (MONGO_CACHE_URI or db.mongo_uri): {text}") from None
+        return client
+
+
+def _without_those_of(uri: str, options: Mapping[str, Any]) -> Dict[str, Any]:
+    _, _, query = uri.partition("?")
+    given = {pair.partition("=")[0].lower() for pair in query.split("&")}
+    return {name: value for name, value in options.items() if name.lower() not in given}
+
+
+def _without_login(text: str, uri: str) -> str:
+    login, at, _ = uri.partition("://")[2].rpartition("@")
+    for part in login.split(":") if at else ():
+        text = text.replace(part, "***") if part else text
+    return text
+
+
+def _web2py(name: str) -> Optional[Any]:
+    """A value of the running web2py application's appconfig.ini. None elsewhere."""
+    if "gluon" not in sys.modules:
+        return None
+    try:
+        from gluon.contrib.appconfig import AppConfig
+
+        return AppConfig().get(name)
+    except Exception:  # noqa: BLE001 - outside a request there is no application, and web2py says so in many ways
+        return None
+
+
+class _Process:
+    """A client that was made before a fork is not for the child."""
+
+    def at_exit(self) -> None:
+        pass
+
+    def after_fork(self) -> None:
+        MongoManager._lock = threading.RLock()
+        MongoManager._client = None
+
+
+lifetime.add(_Process())

@@ -1,0 +1,146 @@
+"""The producer: what an application calls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Callable, Mapping, Optional, Type
+
+from . import lifetime, messages, packing, settings as settings_, trace
+from .core import Clock, Core
+from .errors import BadMessage
+from .identity import Stamp
+from .messages import Made
+from .outbox import Message
+from .settings import Settings
+from .tally import Counts
+
+
+class Producer:
+    """Sends messages to the queue of a Longshore worker. For many threads, and through forks; one for each queue is enough.
+
+    A call checks the message, puts it where it waits in memory, and returns: a background thread sends. So a call takes
+    well under a millisecond for usual messages, and it fails only for what is wrong with the message itself, or where no
+    room is left and `when_full` is not "drop".
+
+    Each call returns the message's `longshore-id`, or None where it was dropped for want of room (which is counted and
+    logged). It raises BadMessage where a worker would refuse the message, QueueFull (see `when_full`) and ProducerClosed.
+    """
+
+    def __init__(self, settings: Optional[Settings] = None, *, clock: Optional[Clock] = None, **given: Any) -> None:
+        """By settings, or by single ones, which are the fields of Settings; what is not given is looked for in the environment.
+
+        Raises BadSettings. Nothing is asked of AWS here.
+        """
+        self._settings = settings if settings is not None else settings_.from_environment(**given)
+        self._clock = Clock() if clock is None else clock
+        self._core = Core(self._settings, self._clock)
+        lifetime.watch_forks()
+        lifetime.add(self)
+
+    def log_user_event(
+        self,
+        user_id: object,
+        event_type: str,
+        metadata: object,
+        *,
+        id: object = None,
+        timestamp: Optional[datetime] = None,
+        group: Optional[str] = None,
+    ) -> Optional[str]:
+        """Something that happened: written once, to the collection `events`.
+
+        `id` becomes its `_id`: sent again, it is the same event. Otherwise its `_id` is made of the longshore-id.
+        `timestamp` is when it happened, and the time of the call if it is not given.
+        """
+        made = self._make(lambda stamp: messages.event(user_id, event_type, metadata, id=id, timestamp=timestamp, stamp=stamp))
+        return self._send(*made, group)
+
+    def store_session_data(
+        self,
+        session_id: object,
+        session_data: object,
+        *,
+        last_accessed: Optional[datetime] = None,
+        group: Optional[str] = None,
+    ) -> Optional[str]:
+        """The state of a session, whole: the newest `last_accessed` wins, in the collection `sessions`.
+
+        It is the time of the call if it is not given, to the nanosecond, and rises: of two calls the later wins.
+        """
+        made = self._make(lambda stamp: messages.session(session_id, session_data, last_accessed=last_accessed, stamp=stamp))
+        return self._send(*made, group)
+
+    def cache_user_data(
+        self, user_id: object, data: object, *, updated: Optional[datetime] = None, group: Optional[str] = None
+    ) -> Optional[str]:
+        """What is kept of a user: the newest `updated` replaces it, in the collection `user_cache`. As store_session_data."""
+        made = self._make(lambda stamp: messages.cache(user_id, data, updated=updated, stamp=stamp))
+        return self._send(*made, group)
+
+    def send(
+        self, type: str, fields: Mapping[str, object], *, keyed: bool = False, group: Optional[str] = None
+    ) -> Optional[str]:
+        """A message for a route of your own: `type` names it, `fields` is the rest of the body.
+
+        `keyed`: the route writes documents by their key, so names with a dot are refused as its worker would. On a FIFO
+        queue such a message needs a `group`. Give it a version field of your own where the route has one; otherwise the
+        order of the calls decides, and between producers their clocks.
+        """
+        made = self._make(lambda stamp: messages.own(type, fields, keyed=keyed))
+        return self._send(*made, group)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Waits until all messages that were taken before have their end. False where some had none in so many seconds.
+
+        Which end that was is in counts().
+        """
+        return self._core.flush(timeout)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Takes nothing more, sends what waits, and ends the thread. False where messages were left after so many seconds.
+
+        Those are counted as abandoned, logged, and told to on_lost. Closing twice does nothing.
+        """
+        lifetime.remove(self)
+        return self._core.close(timeout)
+
+    def counts(self) -> Counts:
+        """What became of the messages of this process so far."""
+        return self._core.tally.counts()
+
+    def __enter__(self) -> "Producer":
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], at: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def at_exit(self) -> None:
+        """Called at the end of the process."""
+        self.close(self._settings.exit_timeout)
+
+    def after_fork(self) -> None:
+        """Called in a child. What waited at the fork is sent by the parent, and by the parent alone."""
+        self._core = Core(self._settings, self._clock)
+
+    def _make(self, make: Callable[[Stamp], Made]) -> "tuple[Made, Stamp]":
+        stamp = self._core.stamps.next()
+        return make(stamp), stamp
+
+    def _send(self, made: Made, stamp: Stamp, group: Optional[str]) -> Optional[str]:
+        settings = self._settings
+        if group is not None:
+            packing.check_group(group)
+        elif settings.is_fifo:
+            if made.key is None:
+                raise BadMessage("", "has no group, and a FIFO queue takes none without: give group=...")
+            group = packing.group_of(made.key)
+        body = packing.body_of(made.fields, settings.compress_above)
+        attributes = {"longshore-id": stamp.id, "longshore-time": str(stamp.time_ms), **trace.context()}
+        if body.is_packed:
+            attributes["content-encoding"] = "gzip"
+        message = Message(body.raw, attributes, packing.size_of(body.raw, attributes), stamp.id, group)
+        lifetime.thread_starts()
+        return stamp.id if self._core.put(message) else None

@@ -1,0 +1,154 @@
+"""How a producer is set, by whom, and what it may be set to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from typing import Any, Callable, List, Mapping, Optional
+from urllib.parse import urlsplit
+
+from .errors import BadSettings
+
+WHEN_FULL = ("drop", "raise", "block")
+
+# Variables of the environment. The first three are those of the worker, so that one file of them serves both.
+ENVIRONMENT = {
+    "queue_url": ("LONGSHORE__QUEUE__URL",),
+    "endpoint_url": ("LONGSHORE__QUEUE__ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"),
+    "region": ("LONGSHORE__QUEUE__REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    "when_full": ("LONGSHORE_PRODUCER_WHEN_FULL",),
+}
+
+_DAY = 86_400.0
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A message that was accepted, or dropped, and is not in the queue as far as is known.
+
+    `why` is "dropped" (there was no room), "refused" (SQS refuses the message itself), "late" (the queue did not take it
+    within the budget), "denied" (the queue is gone or does not let us send) or "abandoned" (the producer ended first). A
+    call whose answer was lost may have brought it to the queue all the same; its `id` then tells that it is the same.
+    """
+
+    why: str
+    text: str
+    id: str
+    # As it would be sent: packed (base64 of gzip) where the attribute content-encoding says so.
+    body: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All times are seconds, all sizes bytes."""
+
+    # https://sqs.REGION.amazonaws.com/ACCOUNT/NAME. One that ends in .fifo is FIFO.
+    queue_url: str = ""
+    # Where requests go; otherwise the host of queue_url.
+    endpoint_url: Optional[str] = None
+    # Otherwise that of AWS's own host names in queue_url, then boto3's chain.
+    region: Optional[str] = None
+    # An endpoint on another machine may be plain http.
+    allow_insecure: bool = False
+    # What a call does where as much waits as may: "drop" counts and logs it, "raise" raises QueueFull, both at once;
+    # "block" waits for room, block_max at most, then raises QueueFull.
+    when_full: str = "drop"
+    block_max: float = 5.0
+    # Messages that may wait, those in flight included: 1 or more. 20,000 are 100 s of 200 calls a second.
+    waiting_max: int = 20_000
+    # Bytes that they may have, as SQS counts them: 1 MiB, which one message may have, or more.
+    waiting_bytes_max: int = 16 * 1024 * 1024
+    # How long a message is tried, from its call on: 1 s to a day.
+    budget: float = 300.0
+    # Pauses between tries: the first, and the longest. They double in between.
+    retry_initial: float = 0.1
+    retry_max: float = 5.0
+    # How long a batch that is not full waits for more: 0 to 10 s. SQS bills by request, and no caller waits for it.
+    linger: float = 0.05
+    # Bodies above are packed with gzip where that is smaller; None: never. SQS bills each 64 KiB as a request.
+    compress_above: Optional[int] = 64 * 1024
+    # Of boto3's client, whose own are 60 s each, four times over. They hold the background thread, never a caller.
+    connect_timeout: float = 2.0
+    read_timeout: float = 5.0
+    # How long the end of the process waits for what was not sent by then: 0 to an hour.
+    exit_timeout: float = 10.0
+    # Told of each message that is not in the queue, by the thread that finds out. It must be quick. What it raises is logged.
+    on_lost: Optional[Callable[[Lost], None]] = None
+    # Makes what calls SQS, once in each process and in the background thread: anything with boto3's send_message_batch.
+    make_client: Optional[Callable[[], Any]] = None
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.queue_url.rstrip("/").endswith(".fifo")
+
+
+def from_environment(**given: Any) -> Settings:
+    """What is given, then the environment, then the defaults.
+
+    Raises BadSettings with all that is wrong.
+    """
+    known = {one.name for one in fields(Settings)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise BadSettings(f"there is no setting {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+    for name, variables in ENVIRONMENT.items():
+        if given.get(name) is None:
+            found = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
+            if found is not None:
+                given[name] = found
+            else:
+                given.pop(name, None)
+    settings = Settings(**given)
+    if settings.region is None:
+        settings = replace(settings, region=_region_of(settings.queue_url))
+    _check(settings)
+    return settings
+
+
+def endpoint_of(settings: Settings) -> str:
+    """Where requests go."""
+    if settings.endpoint_url:
+        return settings.endpoint_url
+    url = urlsplit(settings.queue_url)
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _region_of(queue_url: str) -> Optional[str]:
+    parts = (urlsplit(queue_url).hostname or "").split(".")
+    return parts[1] if len(parts) > 3 and parts[0] in ("sqs", "sqs-fips") and parts[2] in ("amazonaws", "api") else None
+
+
+def _check(settings: Settings) -> None:
+    problems: List[str] = []
+    url = urlsplit(settings.queue_url)
+    if url.scheme not in ("http", "https") or not url.netloc:
+        shown = f"is {settings.queue_url!r}" if settings.queue_url else "is not set"
+        problems.append(f"queue_url {shown}: give the URL of the queue, by configure() or LONGSHORE__QUEUE__URL")
+    else:
+        endpoint = urlsplit(endpoint_of(settings))
+        if endpoint.scheme == "http" and endpoint.hostname not in _LOOPBACK and not settings.allow_insecure:
+            problems.append(f"the endpoint {endpoint.hostname} is plain http on another machine: use https, or allow_insecure=True")
+    if settings.when_full not in WHEN_FULL:
+        problems.append(f"when_full is {settings.when_full!r}: give one of {', '.join(WHEN_FULL)}")
+    bounds = {
+        "block_max": (0.0, 600.0),
+        "waiting_max": (1, 100_000_000),
+        "waiting_bytes_max": (1024 * 1024, 2**40),
+        "budget": (1.0, _DAY),
+        "retry_initial": (0.01, 10.0),
+        "retry_max": (settings.retry_initial, 3600.0),
+        "linger": (0.0, 10.0),
+        "connect_timeout": (0.1, 60.0),
+        "read_timeout": (0.1, 60.0),
+        "exit_timeout": (0.0, 3600.0),
+    }
+    for name, (least, most) in bounds.items():
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+            problems.append(f"{name} is {value!r}: give {least} to {most}")
+    if settings.compress_above is not None and not settings.compress_above >= 0:
+        problems.append(f"compress_above is {settings.compress_above!r}: give a number of bytes, or None for never")
+    if problems:
+        raise BadSettings("; ".join(problems))

@@ -1,0 +1,166 @@
+"""`longshore dev` for the tests of a producer: the real worker between a private queue and a private database.
+
+It needs the program `longshore`, by LONGSHORE_BIN or on the PATH. With pytest use the fixtures of `pytest_plugin`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
+
+import boto3
+
+from .errors import ProducerError
+from .producer import Producer
+
+# Seconds: a start takes two; the first one of all may fetch a mongod.
+_START_MAX = 180.0
+_STOP_MAX = 20.0
+
+
+class DevError(ProducerError, AssertionError):
+    """What was waited for did not come, or `longshore dev` is not there. The text is the worker's own."""
+
+
+def program() -> str:
+    """The path of `longshore`. Raises DevError where there is none."""
+    named = os.environ.get("LONGSHORE_BIN")
+    found = shutil.which(named or "longshore")
+    if found is None:
+        what = f"LONGSHORE_BIN is {named}, which is no program" if named else "there is no longshore on the PATH, and LONGSHORE_BIN is not set"
+        raise DevError(f"{what}: build it with `cargo install --locked --path .` (its `dev` is not in the image), and say where it is")
+    return found
+
+
+class Dev:
+    """A running `longshore dev`. It ends with close(), or with `with`."""
+
+    def __init__(self, *, config: Optional[str] = None, settings: Sequence[str] = (), start_max: float = _START_MAX) -> None:
+        """`config` is a configuration file with your own routes, `settings` are KEY=VALUE as for `--set`.
+
+        Raises DevError where it does not start within so many seconds; the text has what it said.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="longshore-dev-")
+        env_file, self._log = Path(self._folder.name, "env"), Path(self._folder.name, "log")
+        command = [program(), "--config", config] if config is not None else [program()]
+        command += ["dev", "--env", str(env_file)]
+        for setting in ("admin.listen=off", *settings):
+            command += ["--set", setting]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            #: The addresses, as variables of the environment: set them for the producer under test.
+            self.env: Mapping[str, str] = self._ready(env_file, start_max)
+        except BaseException:
+            self.close()
+            raise
+
+    def wait(self, count: int, timeout: float = 10.0) -> Dict[str, int]:
+        """Waits until so many messages, or more, have their end since the last reset: `{"good": 2, "bad": 1}`.
+
+        Raises DevError after so many seconds (300 at most); its text says how many came, and what was refused.
+        """
+        said: Dict[str, int] = self._ask("GET", "/wait", timeout, count=count, timeout=int(timeout))
+        return said
+
+    def good(self, collection: str, limit: int = 100) -> List[Dict[str, Any]]:
+        """The documents of a collection that routes write to, as relaxed Extended JSON, in the order of `_id`."""
+        found: Dict[str, Any] = self._ask("GET", "/good", 30, collection=collection, limit=limit)
+        documents: List[Dict[str, Any]] = found["collections"][collection]["documents"]
+        return documents
+
+    def bad(self, limit: int = 100) -> List[Dict[str, Any]]:
+        """What was refused, the oldest first: `reason`, `text`, `place`, `body` and more."""
+        messages: List[Dict[str, Any]] = self._ask("GET", "/bad", 30, limit=limit)["messages"]
+        return messages
+
+    def reset(self, timeout: float = 10.0) -> None:
+        """Waits until all that was sent has its end, then empties all and counts from 0. Raises DevError in vain."""
+        self._ask("POST", "/reset", timeout, timeout=int(timeout))
+
+    def producer(self, **given: Any) -> Producer:
+        """A producer for the private queue, which needs no variables. Further settings as for Producer."""
+        return Producer(
+            **{
+                "queue_url": self.env["LONGSHORE__QUEUE__URL"],
+                "endpoint_url": self.env["LONGSHORE__QUEUE__ENDPOINT_URL"],
+                "region": self.env["AWS_REGION"],
+                "make_client": self.client,
+                **given,
+            }
+        )
+
+    def client(self) -> Any:
+        """boto3's client for the private queue."""
+        return boto3.session.Session().client(
+            "sqs",
+            endpoint_url=self.env["LONGSHORE__QUEUE__ENDPOINT_URL"],
+            region_name=self.env["AWS_REGION"],
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def close(self) -> None:
+        """Ends it, with its queue and its database."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_MAX)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Dev":
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], at: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def _ready(self, env_file: Path, start_max: float) -> Dict[str, str]:
+        deadline = time.monotonic() + start_max
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise DevError(f"longshore dev ended with status {self._process.returncode}:\n{self._said()}")
+            # It writes the file once it is ready, and is not ready before the whole of it is there.
+            env = _variables(env_file.read_text() if env_file.exists() else "")
+            if "MONGO_CACHE_URI" in env:
+                return env
+            time.sleep(0.05)
+        raise DevError(f"longshore dev was not ready within {start_max} s:\n{self._said()}")
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")[-4000:]
+
+    def _ask(self, method: str, path: str, patience: float, **parameters: object) -> Any:
+        url = f"{self.env['LONGSHORE_DEV_URL']}{path}?{urllib.parse.urlencode(parameters)}"
+        request = urllib.request.Request(url, method=method)
+        # No proxy of the environment stands between this machine and itself.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=patience + 30) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            raise DevError(f"{method} {path}: {error.read().decode(errors='replace')}") from None
+        except OSError as error:
+            raise DevError(f"{method} {path}: {error}; longshore dev said:\n{self._said()}") from None
+
+
+def _variables(text: str) -> Dict[str, str]:
+    """The lines `export NAME='VALUE'`, those that are whole."""
+    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n") and line.startswith("export ")]
+    pairs = (shlex.split(line)[1].partition("=") for line in lines)
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,47 @@
+"""The fixtures, as a producer's own CI has them."""
+
+import subprocess
+import sys
+import os
+from pathlib import Path
+
+import pytest
+from longshore_producer.testing import Dev, DevError
+
+SOURCES = str(Path(__file__).parents[1] / "src")
+
+
+def test_good_and_bad_are_told_and_a_reset_forgets_them(longshore):
+    with longshore.producer() as producer:
+        producer.log_user_event(1, "login", {})
+        # By the rules of a route that the worker does not have.
+        producer.send("order", {"n": 1})
+    assert longshore.wait(2) == {"good": 1, "bad": 1}
+    assert longshore.good("events")[0]["event_type"] == "login"
+    assert longshore.bad()[0]["reason"] == "unknown_type"
+    longshore.reset()
+    assert longshore.wait(0) == {"good": 0, "bad": 0} and longshore.good("events") == longshore.bad() == []
+
+
+def test_a_wait_in_vain_says_how_many_came(longshore):
+    with pytest.raises(DevError, match="504|of 1|in_queue"):
+        longshore.wait(1, timeout=0)
+
+
+def run_pytest(folder, test, **env):
+    Path(folder, "test_it.py").write_text(test)
+    env = {**os.environ, "PYTHONPATH": SOURCES, **env}
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "longshore_producer.pytest_plugin", "-p", "no:cacheprovider", str(folder)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=folder)
+
+
+def test_without_the_program_a_test_fails_and_says_what_to_do(tmp_path):
+    done = run_pytest(tmp_path, "def test_it(longshore): pass", PATH="/nowhere", LONGSHORE_BIN="")
+    assert done.returncode == 1 and "LONGSHORE_BIN is not set" in done.stdout and "cargo install" in done.stdout
+    done = run_pytest(tmp_path, "def test_it(longshore): pass", LONGSHORE_BIN="/nowhere/longshore")
+    assert done.returncode == 1 and "/nowhere/longshore, which is no program" in done.stdout
+
+
+def test_what_longshore_dev_says_when_it_does_not_start_is_told(tmp_path):
+    with pytest.raises(DevError, match="status 2"):
+        Dev(config=str(tmp_path / "none.toml"))

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Checks clients/python: `python-test.sh LONGSHORE [arguments of pytest]`. Types, the oldest Python that it is written for, its
+# tests against the real worker, and its wheel, which is built, put into an empty environment and imported. Nothing is written
+# into the checkout.
+set -eu
+
+longshore=$(realpath "$1")
+shift
+cd "$(dirname "$0")/.."
+python=$(scripts/python.sh 'pytest==9.2.0 mypy==2.4.1 hatchling==1.33.0 vermin==1.9.2')
+MONGOD=$(scripts/mongod.sh)
+export MONGOD LONGSHORE_BIN="$longshore" PYTHONDONTWRITEBYTECODE=1
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+trap 'exit 1' HUP INT TERM
+cd clients/python
+
+"$python" -m mypy --cache-dir "$new/mypy"
+# Its own script names the folder in which the environment was made.
+"$python" -c 'import vermin; vermin.main()' --quiet --no-tips --eval-annotations --violations -t=3.9- src
+"$python" -m pytest -q "$@"
+
+# From a copy: the build writes beside what it builds.
+cp -R . "$new/source"
+"$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$new/wheels" "$new/source"
+"$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$new/installed" "$new"/wheels/*.whl
+test -f "$new/installed/longshore_producer/py.typed"
+cd "$new"
+PYTHONPATH=$new/installed "$python" -c 'import longshore_producer as l; assert l.__file__.startswith("'"$new"'"), l.__file__'
+basename "$new"/wheels/*.whl
