@@ -5,6 +5,7 @@
 //! the real tree.
 
 mod leaks;
+mod links;
 mod names;
 mod order;
 mod sizes;
@@ -142,6 +143,17 @@ fn texts(extension: &str) -> impl Iterator<Item = (PathBuf, String)> {
         let text = text(&file).expect("UTF-8");
         (file, text)
     })
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let there = |path: &Path| {
+        let path = root().join(path);
+        path.exists().then(|| fs::read_to_string(path).unwrap_or_default())
+    };
+    assert_none(
+        &texts("md").flat_map(|(file, text)| links::dead(&file, &text, there)).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
