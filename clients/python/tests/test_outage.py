@@ -263,3 +263,95 @@ def test_what_waits_takes_little_more_memory_than_its_bytes():
         tracemalloc.stop()
     assert producer.counts().waiting == 2_000
     assert taken_bytes - core._waiting_bytes < 2_000 * 1_500, (taken_bytes, core._waiting_bytes)
+
+
+def test_a_process_that_was_stopped_for_longer_than_the_budget_loses_nothing_while_the_queue_is_well():
+    # As a function of AWS Lambda between two calls: when it goes on, its connection is closed.
+    for count in (1, 5):
+        queue = FakeQueue(lambda entries: away(entries) if len(queue.calls) == 1 else None)
+        producer, core, clock = fake_producer(queue)
+        for _ in range(count):
+            producer.log_user_event(1, "e", None)
+        clock.now += 3600
+        work(core, clock, clock.now + 10)
+        assert (producer.counts().sent, producer.counts().lost) == (count, 0)
+
+
+def test_a_failure_of_its_own_after_a_stop_is_tried_again_too():
+    def answer(entries):
+        return {"Failed": [failed(entries[0])], "Successful": taken(entries[1:])["Successful"]} if len(queue.calls) == 1 else None
+
+    queue = FakeQueue(answer)
+    producer, core, clock = fake_producer(queue)
+    for _ in range(2):
+        producer.log_user_event(1, "e", None)
+    clock.now += 3600
+    work(core, clock, clock.now + 10)
+    assert (producer.counts().sent, producer.counts().lost) == (2, 0)
+
+
+def test_a_clock_that_a_test_has_stopped_stops_no_sending(monkeypatch):
+    # As freezegun and time-machine do.
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    queue = FakeQueue()
+    producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, exit_timeout=0)
+    producer.log_user_event(1, "e", None)
+    deadline = time.time() + 20
+    while not queue.calls and time.time() < deadline:
+        time.sleep(0.01)
+    monkeypatch.undo()
+    assert len(queue.calls) == 1 and producer.close()
+
+
+def test_ctrl_c_amid_a_call_leaves_nothing_that_a_flush_would_wait_for(monkeypatch):
+    producer, core, clock = fake_producer(FakeQueue(away))
+
+    def interrupted(message):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as amid:
+        amid.setattr(core._outbox, "push", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            producer.log_user_event(1, "e", None)
+    assert core._waiting_bytes == 0 and not core._waiting and producer.flush(0)
+    with monkeypatch.context() as amid:
+        amid.setattr(core.tally, "accepted", lambda: interrupted(None))
+        with pytest.raises(KeyboardInterrupt):
+            producer.log_user_event(1, "e", None)
+    assert len(core._waiting) == 1 and not core._outbox.is_empty, "it was taken before"
+
+
+def test_ctrl_c_while_the_end_waits_still_tells_what_is_lost():
+    lost = []
+    producer, core, clock = fake_producer(FakeQueue(away), on_lost=lost.append)
+    for _ in range(3):
+        producer.log_user_event(1, "e", None)
+
+    def interrupted(until):
+        raise KeyboardInterrupt
+
+    clock.while_waiting = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        producer.close()
+    assert [one.why for one in lost] == ["abandoned"] * 3 and producer.counts().waiting == 0
+
+
+def test_ctrl_c_amid_a_request_of_the_callers_own_thread_lets_it_be_tried_again():
+    # Where no thread can be started, who waits sends.
+    def answer(entries):
+        if len(queue.calls) == 1:
+            raise KeyboardInterrupt
+
+    queue = FakeQueue(answer)
+    producer, core, clock = fake_producer(queue)
+    core._is_running = lambda: False
+    producer.log_user_event(1, "e", None)
+    with pytest.raises(KeyboardInterrupt):
+        producer.flush()
+    assert producer.flush() and producer.counts().sent == 1
+
+
+def test_waits_may_be_without_an_end():
+    with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=FakeQueue) as producer:
+        producer.log_user_event(1, "e", None)
+        assert producer.flush(float("inf"))

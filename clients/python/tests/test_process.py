@@ -167,7 +167,7 @@ def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
         "l.log_user_event(0, 'parent', None)\n"
         "core, held, ends = l.producer()._core, threading.Event(), threading.Event()\n"
         "def hold():\n"
-        "    with default._lock, core._lock, core.stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
+        "    with default._lock, core._lock, l.producer()._stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
         "        held.set(); ends.wait()\n"
         "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
         "pid = os.fork()\n"
@@ -292,3 +292,42 @@ def test_an_answer_that_comes_after_the_end_counts_nothing_twice():
     thread.join(30)
     counts = producer.counts()
     assert not thread.is_alive() and (counts.abandoned, counts.sent, counts.waiting) == (1, 0, 0)
+
+
+def test_on_lost_that_ends_the_thread_does_not():
+    queue = FakeQueue(lambda entries: {"Failed": [{"Id": entry["Id"], "SenderFault": True, "Code": "No"} for entry in entries]})
+
+    def on_lost(lost):
+        raise SystemExit
+
+    with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, on_lost=on_lost) as producer:
+        for _ in range(3):
+            producer.log_user_event(1, "e", None)
+        assert producer.flush(10)
+    assert (producer.counts().refused, producer.counts().waiting) == (3, 0)
+
+
+def test_several_producers_have_the_time_of_an_exit_together():
+    code = (
+        "import time, threading, longshore_producer as l\n"
+        "from longshore_producer import lifetime\n"
+        "def away(): raise OSError('away')\n"
+        "for n in range(5):\n"
+        "    l.Producer(queue_url='https://sqs.eu-west-1.amazonaws.com/1/p', make_client=away, exit_timeout=1.0).log_user_event(n, 'e', None)\n"
+        "begun = time.monotonic(); lifetime._at_exit(); took = time.monotonic() - begun\n"
+        "assert took < 3, took\n"
+    )
+    run(code)
+
+
+def test_a_machine_without_threads_is_told_once_a_second(monkeypatch, caplog):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=FakeQueue, exit_timeout=0)
+    for _ in range(50):
+        producer.log_user_event(1, "e", None)
+    assert len([record for record in caplog.records if "did not start" in record.getMessage()]) == 1
+    # Who waits sends.
+    assert producer.close() and producer.counts().sent == 50

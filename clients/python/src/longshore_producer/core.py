@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import threading
@@ -11,23 +12,25 @@ from typing import List, Optional
 
 from . import lifetime, sending
 from .errors import ProducerClosed, QueueFull
-from .identity import Stamps
 from .outbox import Answer, Batch, Delivery, Message, Outbox, Settled
 from .settings import Settings
-from .tally import Tally, say
+from .tally import Tally
+from .telling import say
 
 
 class Clock:
     """Time, as tests make it otherwise: seconds, and the wait for a condition whose lock is held."""
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Not time.monotonic, where there is another: freezegun and time-machine stop that one, and then nothing would be
+        # sent and no wait would end. The time of a message, below, is what they say.
+        return time.clock_gettime(time.CLOCK_MONOTONIC) if hasattr(time, "clock_gettime") else time.monotonic()
 
     def time_ns(self) -> int:
         return time.time_ns()
 
     def wait(self, condition: threading.Condition, seconds: Optional[float]) -> None:
-        condition.wait(seconds)
+        condition.wait(None if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
 
 class Core:
@@ -36,7 +39,6 @@ class Core:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self.stamps = Stamps(clock.time_ns)
         self.tally = Tally(settings.on_lost, clock.monotonic)
         delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo)
         self._outbox = Outbox(delivery, random.SystemRandom().random)
@@ -47,6 +49,8 @@ class Core:
         # The serials of what waits, the oldest first, and their bytes.
         self._waiting: "OrderedDict[int, None]" = OrderedDict()
         self._waiting_bytes = 0
+        # A count, and no sum: a signal's handler may call amid a call.
+        self._serials = itertools.count(1)
         self._serial = 0
         self._is_closed = False
         self._is_let_go = False
@@ -64,17 +68,26 @@ class Core:
                 if self._settings.when_full != "drop":
                     raise QueueFull(full)
             else:
-                self._serial += 1
-                message.serial, message.arrived = self._serial, self._clock.monotonic()
-                self._waiting[message.serial] = None
-                self._waiting_bytes += message.bytes
-                self.tally.accepted()
-                self._outbox.push(message)
+                self._take(message)
                 self._start()
                 self._work.notify()
                 return True
         self.tally.lost(message, "dropped", full + ': the queue is away or slow; a script may set when_full="block"')
         return False
+
+    def _take(self, message: Message) -> None:
+        message.arrived, message.serial = self._clock.monotonic(), next(self._serials)
+        try:
+            self._serial = message.serial
+            self._waiting[message.serial] = None
+            self._waiting_bytes += message.bytes
+            self._outbox.push(message)
+            self.tally.accepted()
+        except BaseException:
+            # A signal's handler raised, Ctrl-C among them: what is not in the outbox has no end to wait for.
+            if not self._outbox.has_last(message):
+                self._forget([message])
+            raise
 
     def _wait_for_room(self, size: int) -> bool:
         deadline: Optional[float] = None
@@ -118,29 +131,30 @@ class Core:
             self._is_closed = True
             self._work.notify()
             self._settled.notify_all()
-        is_done = self.flush(timeout)
-        with self._lock:
-            self._is_let_go = True
-            left = self._outbox.clear()
-            self._forget(left)
-            self._work.notify()
-        for message in left:
-            self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
-        self.tally.tell_rest()
-        return is_done
+        try:
+            return self.flush(timeout)
+        finally:
+            # Also after Ctrl-C: what is lost is told.
+            with self._lock:
+                self._is_let_go = True
+                left = self._outbox.clear()
+                self._forget(left)
+                self._work.notify()
+            for message in left:
+                self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
+            self.tally.tell_rest()
 
     def _start(self) -> None:
         """Starts the thread where there is none. The lock is held."""
         if self._is_running() or self._is_let_go:
             return
-        thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
+        # Kept before it starts: where Ctrl-C comes in between, no second one is started.
+        self._thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:
             # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
-            say(logging.WARNING, "the background thread did not start: %s", error)
-            return
-        self._thread = thread
+            self.tally.warn("the background thread did not start: %s", str(error))
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -162,7 +176,13 @@ class Core:
                 if not self._is_let_go and not (self._is_closed and self._outbox.is_empty):
                     self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
                 return
-        answer = self._call(what)
+        try:
+            answer = self._call(what)
+        except BaseException:
+            # Where the caller's own thread sends, Ctrl-C may end it: the batch waits again.
+            with self._lock:
+                self._outbox.interrupted(what)
+            raise
         with self._lock:
             was_in_trouble = self._outbox.is_in_trouble
             settled = self._outbox.answered(what, answer, self._clock.monotonic())
@@ -187,8 +207,11 @@ class Core:
         for one in settled:
             if one.why is None:
                 self.tally.sent()
-            else:
+                continue
+            try:
                 self.tally.lost(one.message, one.why.value, one.text)
+            except BaseException as error:  # noqa: BLE001 - on_lost ended by SystemExit or the like: the thread lives on
+                say(logging.ERROR, "on_lost failed: %s", type(error).__name__)
 
     def _tell_trouble(self, was: bool, is_now: bool, waiting: int, answer: Answer) -> None:
         """Says once that the queue takes nothing, and once that it does again."""

@@ -130,6 +130,10 @@ class Outbox:
     def push(self, message: Message) -> None:
         self._waiting.append(message)
 
+    def has_last(self, message: Message) -> bool:
+        """Whether this message was the last to come."""
+        return bool(self._waiting) and self._waiting[-1] is message
+
     def clear(self) -> List[Message]:
         """Gives up all that waits, what is in flight among it."""
         given_up = self._in_flight + list(self._waiting)
@@ -183,6 +187,12 @@ class Outbox:
                     break
         return picked
 
+    def interrupted(self, batch: Batch) -> None:
+        """Nobody waits for the answer to a batch any more: it waits again."""
+        if self._in_flight is batch.messages:
+            self._in_flight = []
+            self._put_back(batch.messages)
+
     def answered(self, batch: Batch, answer: Answer, now: float) -> List[Settled]:
         """Takes the answer to a batch. What is not settled by it waits again."""
         if self._in_flight is not batch.messages:
@@ -235,7 +245,9 @@ class Outbox:
         late: List[Settled] = []
         kept: List[Message] = []
         for one in failed:
-            if one.message.arrived + self._delivery.budget < now + pause:
+            # Never after a first try: a process that was stopped for long (a function of AWS Lambda between two calls) finds
+            # its connection closed, and the queue well.
+            if one.message.failures and one.message.arrived + self._delivery.budget < now + pause:
                 late.append(one)
             else:
                 one.message.not_before = now + pause
@@ -251,11 +263,11 @@ class Outbox:
     def _pause(self, now: float, why: Why, text: str) -> List[Settled]:
         """The queue takes nothing: all wait. Those for which the next try would be too late are given up."""
         until = now + self._interval(self._troubles)
-        self._trouble_until = until
+        is_first, self._trouble_until = not self._troubles, until
         self._troubles = min(self._troubles + 1, _FAILURES_MAX)
         budget = self._delivery.budget
-        # Mostly there is none, and then nothing moves.
-        if not any(message.arrived + budget < until for message in self._waiting):
+        # Mostly there is none, and then nothing moves. None at the first trouble, as in `_again`.
+        if is_first or not any(message.arrived + budget < until for message in self._waiting):
             return []
         over = [message for message in self._waiting if message.arrived + budget < until]
         self._waiting = deque(message for message in self._waiting if message.arrived + budget >= until)

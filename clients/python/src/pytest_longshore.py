@@ -5,15 +5,19 @@
         my_application.producer.flush()
         assert longshore.wait(1) == {"good": 1, "bad": 0}
         assert longshore.good("events")[0]["user_id"] == 123
+
+Every pytest run loads this where the package is installed, so it stands beside the package: that brings boto3, and comes
+only with the first test that wants a fixture.
 """
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import TYPE_CHECKING, Iterator
 
 import pytest
 
-from .testing import Dev, DevError
+if TYPE_CHECKING:
+    from longshore_producer.testing import Dev
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,8 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def longshore_dev(pytestconfig: pytest.Config) -> Iterator[Dev]:
-    """One `longshore dev` for the whole run. The test fails, and is not skipped, where the program is not there."""
+def longshore_dev(pytestconfig: pytest.Config) -> "Iterator[Dev]":
+    """One `longshore dev` for the whole run, with pytest-xdist one for each of its workers.
+
+    The test fails, and is not skipped, where the program is not there.
+    """
+    from longshore_producer.testing import Dev, DevError
+
     try:
         dev = Dev(config=pytestconfig.getoption("--longshore-config"))
     except DevError as error:
@@ -33,7 +42,7 @@ def longshore_dev(pytestconfig: pytest.Config) -> Iterator[Dev]:
 
 
 @pytest.fixture
-def longshore(longshore_dev: Dev, monkeypatch: pytest.MonkeyPatch) -> Dev:
+def longshore(longshore_dev: "Dev", monkeypatch: pytest.MonkeyPatch) -> "Dev":
     """The same, emptied before each test, with its addresses in the environment of the test."""
     for name, value in longshore_dev.env.items():
         monkeypatch.setenv(name, value)
