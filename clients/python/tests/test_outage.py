@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from fakes import FakeClock, FakeQueue, away, denied, failed, fake_producer, taken, work
 from longshore_producer import Producer, ProducerClosed, QueueFull
+from longshore_producer.outbox import Fault, FaultKind
 from pymongo import MongoClient
 
 
@@ -360,3 +361,82 @@ def test_waits_may_be_without_an_end():
     with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=FakeQueue) as producer:
         producer.log_user_event(1, "e", None)
         assert producer.flush(float("inf"))
+
+
+class Meeting(FakeQueue):
+    """Answers when so many calls are in flight at once, or in vain after a while."""
+
+    def __init__(self, count, patience=10):
+        super().__init__()
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.all_there, self.count, self.patience = threading.Event(), count, patience
+
+    def send_message_batch(self, **given):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            if self.now == self.count:
+                self.all_there.set()
+        self.all_there.wait(self.patience)
+        with self.lock:
+            self.now -= 1
+        return super().send_message_batch(**given)
+
+
+def send_many(queue, count=200, **given):
+    given = {"queue_url": "https://sqs.eu-west-1.amazonaws.com/1/p", "make_client": lambda: queue, **given}
+    with Producer(**given) as producer:
+        # The first makes the client, alone.
+        producer.log_user_event("first", "e", None)
+        producer.flush()
+        for number in range(count):
+            producer.log_user_event("u", "e", {"n": number})
+        assert producer.flush(60)
+        assert producer.counts().sent == count + 1
+    return producer
+
+
+def test_where_much_waits_as_many_requests_as_may_are_in_flight_and_not_more():
+    # The first call is alone, and waits in vain for others.
+    queue = Meeting(4, patience=1)
+    producer = send_many(queue)
+    assert queue.all_there.is_set() and queue.most == 4 and len(producer._core._threads) == 4
+    assert sorted(body for call in queue.calls for body in call) == sorted({body for call in queue.calls for body in call})
+    assert max(len(call) for call in queue.calls) == 10
+    for thread in producer._core._threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("given", [{"queue_url": "https://sqs.eu-west-1.amazonaws.com/1/p.fifo"}, {"in_flight_max": 1}])
+def test_on_a_fifo_queue_or_by_choice_one_request_is_in_flight(given):
+    queue = Meeting(2, patience=0.02)
+    send_many(queue, count=60, **given)
+    assert queue.most == 1
+    numbers = [body.partition('"n":')[2].partition("}")[0] for call in queue.calls for body in call][1:]
+    assert numbers == [str(number) for number in range(60)]
+
+
+def test_a_few_messages_are_not_spread_over_requests():
+    queue = Meeting(2, patience=0.05)
+    send_many(queue, count=9)
+    assert queue.most == 1 and [len(call) for call in queue.calls] == [1, 9]
+
+
+def test_a_queue_in_trouble_is_asked_by_one_request_at_a_time():
+    producer, core, clock = fake_producer(FakeQueue(away))
+    for number in range(60):
+        producer.log_user_event(number, "e", None)
+    together = [core._outbox.next(clock.now, False) for _ in range(5)]
+    assert [len(batch.messages) for batch in together[:4]] == [10] * 4 and together[4] is None
+    for batch in together[:4]:
+        core._outbox.answered(batch, Fault(FaultKind.UNAVAILABLE, "away"), clock.now)
+    # One trouble, and one pause for all four.
+    until = core._outbox.next(clock.now, False)
+    assert clock.now < until <= clock.now + 0.1
+    assert len(core._outbox.next(until, False).messages) == 1 and core._outbox.next(until, False) is None
+    queue_is_well = FakeQueue()
+    core._client = queue_is_well
+    core._outbox.answered(core._outbox._in_flight[0], Fault(FaultKind.UNAVAILABLE, "away"), until)
+    work(core, clock, clock.now + 30)
+    assert (producer.counts().sent, producer.counts().lost) == (60, 0)

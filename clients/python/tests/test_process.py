@@ -295,7 +295,7 @@ def test_an_answer_that_comes_after_the_end_counts_nothing_twice():
     producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=Slow)
     producer.log_user_event(1, "e", None)
     assert begun.wait(30) and not producer.close(0.05)
-    thread = producer._core._thread
+    (thread,) = producer._core._threads
     may_end.set()
     thread.join(30)
     counts = producer.counts()

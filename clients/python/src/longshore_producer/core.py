@@ -34,13 +34,13 @@ class Clock:
 
 
 class Core:
-    """Takes messages and sends them by one background thread, which the first message starts."""
+    """Takes messages and sends them by a background thread, which the first message starts, and by more where much waits."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self.tally = Tally(settings.on_lost, clock.monotonic)
-        delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo)
+        delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo, settings.in_flight_max)
         self._outbox = Outbox(delivery, random.SystemRandom().random)
         # One lock. `_work`: there is something to do for the thread. `_settled`: there is room, or one waits less.
         self._lock = threading.RLock()
@@ -54,7 +54,9 @@ class Core:
         self._serial = 0
         self._is_closed = False
         self._is_let_go = False
-        self._thread: Optional[threading.Thread] = None
+        # Those that were started, and how many of them have nothing to do. The first makes the client.
+        self._threads: List[threading.Thread] = []
+        self._idle = 0
         self._client: Optional[sending.SqsClient] = None
 
     def put(self, message: Message) -> bool:
@@ -129,7 +131,7 @@ class Core:
         """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
         with self._lock:
             self._is_closed = True
-            self._work.notify()
+            self._work.notify_all()
             self._settled.notify_all()
         try:
             return self.flush(timeout)
@@ -139,25 +141,31 @@ class Core:
                 self._is_let_go = True
                 left = self._outbox.clear()
                 self._forget(left)
-                self._work.notify()
+                self._work.notify_all()
             for message in left:
                 self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
             self.tally.tell_rest()
 
     def _start(self) -> None:
-        """Starts the thread where there is none. The lock is held."""
-        if self._is_running() or self._is_let_go:
+        """Starts a thread where there is none, or where all that there are wait for answers and others may be asked. The lock is held."""
+        if self._is_let_go or (self._is_running() and not self._wants_another()):
             return
+        thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
         # Kept before it starts: where Ctrl-C comes in between, no second one is started.
-        self._thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         try:
-            self._thread.start()
+            thread.start()
         except RuntimeError as error:
             # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
-            self.tally.warn("the background thread did not start: %s", str(error))
+            if not self._is_running():
+                self.tally.warn("the background thread did not start: %s", str(error))
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _wants_another(self) -> bool:
+        is_free = not self._idle and len(self._threads) < self._settings.in_flight_max
+        return is_free and self._client is not None and self._outbox.may_go_beside()
 
     def _run(self) -> None:
         while True:
@@ -174,8 +182,16 @@ class Core:
             if not isinstance(what, Batch):
                 until = [moment for moment in (what, deadline) if moment is not None]
                 if not self._is_let_go and not (self._is_closed and self._outbox.is_empty):
-                    self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
+                    self._idle += 1
+                    try:
+                        self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
+                    finally:
+                        self._idle -= 1
                 return
+            if self._outbox.may_go_beside():
+                # One wakes the next, as long as full batches wait.
+                self._start()
+                self._work.notify()
         try:
             answer = self._call(what)
         except BaseException:

@@ -30,6 +30,7 @@ _BOUNDS = {
     "retry_initial": (0.01, 10.0),
     "retry_max": (0.01, 3600.0),
     "linger": (0.0, 10.0),
+    "in_flight_max": (1, 10),
     "connect_timeout": (0.1, 60.0),
     "read_timeout": (0.1, 60.0),
     "exit_timeout": (0.0, 3600.0),
@@ -79,6 +80,8 @@ class Settings:
     # Pauses between tries: the first, and the longest. They double in between.
     retry_initial: float = 0.1
     retry_max: float = 5.0
+    # Requests at once, while full batches wait: 1 to 10. On a FIFO queue it is always one, for the order of its groups.
+    in_flight_max: int = 4
     # How long a batch that is not full waits for more: 0 to 10 s. SQS bills by request, and no caller waits for it.
     linger: float = 0.05
     # Bodies above are packed with gzip where that is smaller; None: never. SQS bills each 64 KiB as a request.
@@ -90,7 +93,8 @@ class Settings:
     exit_timeout: float = 10.0
     # Told of each message that is not in the queue, by the thread that finds out. It must be quick. What it raises is logged.
     on_lost: Optional[Callable[[Lost], None]] = None
-    # Makes what calls SQS, once in each process and in the background thread: anything with boto3's send_message_batch.
+    # Makes what calls SQS, once in each process and in a background thread: anything with boto3's send_message_batch, which
+    # several threads may call at once unless in_flight_max is 1.
     make_client: Optional[Callable[[], Any]] = None
 
     @property
