@@ -1,5 +1,6 @@
 """Types: what goes in by a call comes out of the database, and what a worker would refuse is refused at the call."""
 
+import bisect
 import json
 import random
 import time
@@ -208,7 +209,7 @@ def test_the_deepest_and_the_largest_that_a_worker_takes_are_not_refused(longsho
     rng = random.Random(1)
     digits = [rng.randrange(10) for _ in range(370_000)]
     # An element is a type, its index as a name, and 4 bytes; the document has some more fields.
-    most = next(count for count in range(len(digits)) if sum_of_elements(count) > 4 * 1024 * 1024 - 400)
+    most = bisect.bisect(range(len(digits)), 4 * 1024 * 1024 - 400, key=sum_of_elements)
     with longshore.producer() as producer:
         producer.cache_user_data(1, nested(99))
         producer.cache_user_data(2, digits[:most])

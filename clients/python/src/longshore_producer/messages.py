@@ -11,7 +11,7 @@ from . import values
 from .errors import BadMessage
 from .identity import Stamp
 from .places import At, shown
-from .scalars import time_text, type_name, unicode
+from .scalars import checked_text, time_text, type_name
 
 # The longest text that names a document or stands in an index, in bytes.
 TEXT_BYTES_MAX = 1024
@@ -68,7 +68,7 @@ def own(type_name_: object, given: Mapping[str, object], *, keyed: bool, stamp: 
     if not isinstance(given, Mapping):
         raise BadMessage("", f"is a {type_name(given)}: give its fields as a dict")
     key_name = _KEYED.get(type_name_)
-    fields: Dict[str, Any] = {"type": unicode(str.__str__(type_name_), At("type", 2))}
+    fields: Dict[str, Any] = {"type": checked_text(str.__str__(type_name_), At("type", 2))}
     for name, value in given.items():
         place = At(values.field_name(name, At("message", 1)), 2)
         _check_top_name(place, is_keyed=keyed or key_name is not None)
@@ -144,7 +144,7 @@ def _indexed(name: str, value: object) -> Any:
 def _event_type(value: object) -> str:
     if not isinstance(value, str):
         raise BadMessage("event_type", f"is a {type_name(value)}: give a text")
-    return unicode(str.__str__(value), At("event_type", 2))
+    return checked_text(str.__str__(value), At("event_type", 2))
 
 
 def _data(value: object) -> Any:

@@ -97,11 +97,11 @@ def _of_bson(value: Any, at: At) -> Extended:
         return {"$date": time_text(moment, at)}
     if name == "Regex" and isinstance(value.pattern, str) and "\0" not in value.pattern:
         options = "".join(letter for flag, letter in _REGEX_FLAGS if value.flags & flag)
-        return {"$regularExpression": {"pattern": unicode(value.pattern, at), "options": options}}
+        return {"$regularExpression": {"pattern": checked_text(value.pattern, at), "options": options}}
     if name == "Timestamp":
         return {"$timestamp": {"t": value.time, "i": value.inc}}
     if name == "Code" and value.scope is None:
-        return {"$code": unicode(str(value), at)}
+        return {"$code": checked_text(str(value), at)}
     if name == "MinKey":
         return {"$minKey": 1}
     if name == "MaxKey":
@@ -110,7 +110,7 @@ def _of_bson(value: Any, at: At) -> Extended:
     raise BadMessage(shown(at), f"is a {type_name(value)}, which cannot be stored: {instead_of(value)}")
 
 
-def unicode(value: str, at: At) -> str:
+def checked_text(value: str, at: At) -> str:
     """Refuses what is no Unicode: half of a surrogate pair, as `surrogateescape` and broken JSON make it."""
     if not value.isascii():
         try:

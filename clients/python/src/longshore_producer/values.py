@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from . import scalars
 from .errors import BadMessage
 from .places import At, inside, shown
-from .scalars import unicode
+from .scalars import checked_text
 
 # What json.dumps takes, with text names alone.
 Plain = Any
@@ -28,7 +28,7 @@ def plain(value: object, at: At) -> Plain:
     """
     kind = type(value)
     if kind is str:
-        return unicode(value, at)  # type: ignore[arg-type]
+        return checked_text(value, at)  # type: ignore[arg-type]
     if value is None or kind is bool:
         return value
     if kind is int:
@@ -49,7 +49,7 @@ def plain(value: object, at: At) -> Plain:
     if isinstance(value, float):
         return _double(float(value), at)
     if isinstance(value, str):
-        return unicode(str.__str__(value), at)
+        return checked_text(str.__str__(value), at)
     raise BadMessage(shown(at), f"is a {scalars.type_name(value)}, which cannot be stored: {scalars.instead_of(value)}")
 
 
@@ -93,7 +93,7 @@ def field_name(key: object, at: At) -> str:
         )
     if "\0" in name:
         raise BadMessage(shown(here), "has a NUL in its name, which cannot be stored: leave it out")
-    return unicode(name, here)
+    return checked_text(name, here)
 
 
 def _check_level(at: At) -> None:
