@@ -418,9 +418,14 @@ def test_on_a_fifo_queue_or_by_choice_one_request_is_in_flight(given):
 
 
 def test_a_few_messages_are_not_spread_over_requests():
-    queue = Meeting(2, patience=0.05)
-    send_many(queue, count=9)
-    assert queue.most == 1 and [len(call) for call in queue.calls] == [1, 9]
+    producer, core, clock = fake_producer(FakeQueue())
+    producer.log_user_event(0, "e", None)
+    first = core._outbox.next(clock.now, False)
+    for number in range(9):
+        producer.log_user_event(number, "e", None)
+    assert core._outbox.next(clock.now, False) is None, "while one is in flight, for a full batch"
+    producer.log_user_event(9, "e", None)
+    assert len(core._outbox.next(clock.now, False).messages) == 10 and len(first.messages) == 1
 
 
 def test_a_queue_in_trouble_is_asked_by_one_request_at_a_time():
