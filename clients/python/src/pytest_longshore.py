@@ -42,9 +42,15 @@ def longshore_dev(pytestconfig: pytest.Config) -> "Iterator[Dev]":
 
 
 @pytest.fixture
-def longshore(longshore_dev: "Dev", monkeypatch: pytest.MonkeyPatch) -> "Dev":
-    """The same, emptied before each test, with its addresses in the environment of the test."""
+def longshore(longshore_dev: "Dev", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Dev]":
+    """The same, emptied before each test, with its addresses in the environment of the test.
+
+    After the test it waits for what the default producer still has: otherwise the next test would count it.
+    """
+    from longshore_producer import default
+
     for name, value in longshore_dev.env.items():
         monkeypatch.setenv(name, value)
     longshore_dev.reset()
-    return longshore_dev
+    yield longshore_dev
+    default.settle(longshore_dev.env["LONGSHORE__QUEUE__URL"], timeout=10.0)

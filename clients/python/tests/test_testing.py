@@ -65,3 +65,19 @@ def test_a_part_of_a_second_is_not_cut_off():
     longshore_of.wait(1, timeout=0.5)
     longshore_of.reset(timeout=1.5)
     assert asked == [1, 2]
+
+
+def test_what_a_test_leaves_unsent_is_not_counted_by_the_next(tmp_path):
+    done = run_pytest(
+        tmp_path,
+        "import longshore_producer\n"
+        "def test_one(longshore):\n"
+        "    longshore_producer.configure(linger=1.0)\n"
+        "    longshore_producer.log_user_event(1, 'e', None)\n"
+        "def test_two(longshore):\n"
+        "    longshore_producer.log_user_event(2, 'e', None)\n"
+        "    assert longshore_producer.flush()\n"
+        "    assert longshore.wait(1) == {'good': 1, 'bad': 0}\n"
+        "    assert [event['user_id'] for event in longshore.good('events')] == [2]\n",
+    )
+    assert done.returncode == 0, done.stdout

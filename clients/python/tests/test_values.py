@@ -275,6 +275,8 @@ def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
     lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "id": None}),
     lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": "yesterday"}),
     lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": True}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": 5}),
+    lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "updated": DatetimeMS(0)}),
     lambda producer: producer.send("session", {"session_id": 1, "data": 1, "last_accessed": ""}),
     lambda producer: producer.send("session", {"session_id": 1, "data": 1, "last_accessed": 5}),
     lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "updated": [1]}),
@@ -307,7 +309,7 @@ def test_a_version_of_tomorrow_is_refused_at_the_call_as_the_worker_would(unsent
 
 
 def test_times_that_are_written_or_counted_are_sent_as_they_are(longshore):
-    times = ["2026-01-01T00:00:00Z", "2026-01-01 00:00:00.123456789", "20260101T000000Z", "1767225600", 1767225600, 1767225600.5, 1767225600000, None]
+    times = ["2026-01-01T00:00:00Z", DatetimeMS(1767225600000), "2026-01-01 00:00:00.123456789", "20260101T000000Z", "1767225600", 1767225600, 1767225600.5, 1767225600000, None]
     with longshore.producer() as producer:
         for number, one in enumerate(times):
             producer.send("cache", {"user_id": number, "data": 1, "updated": one})

@@ -53,6 +53,12 @@ def close(timeout: float = 10.0) -> bool:
     return True if closing is None else closing.close(timeout)
 
 
+def settle(queue_url: str, timeout: float) -> bool:
+    """Waits for what the default producer has for this queue, if there is one. Makes none."""
+    there = _producer
+    return there is None or there.settings.queue_url != queue_url or there.flush(timeout)
+
+
 class _Process:
     """The lock may be held at a fork, by a thread that the child does not have."""
 

@@ -182,11 +182,14 @@ def _written_time(name: str, value: object, stamp: Stamp, *, is_version: bool) -
         if is_version:
             _version(name, value, stamp)
         return
+    if type(value).__name__ == "DatetimeMS" and not is_version:
+        return
+    if type(value).__name__ == "DatetimeMS":
+        value = int(value)  # type: ignore[call-overload]
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    is_ms = type(value).__name__ == "DatetimeMS"
-    if not is_number and not is_ms and not (isinstance(value, str) and _WRITTEN_TIME.match(value)):
+    if not is_number and not (isinstance(value, str) and _WRITTEN_TIME.match(value)):
         raise BadMessage(name, f"is a {type_name(value)} that is no time: give a datetime, a text as 2026-11-22T10:00:00Z, or seconds since 1970")
-    if is_number and is_version and not any(_YEARS_S[0] <= value / unit < _YEARS_S[1] for unit in (1, 1000)):  # type: ignore[operator]
+    if is_number and not any(_YEARS_S[0] <= value / unit < _YEARS_S[1] for unit in (1, 1000)):  # type: ignore[operator]
         raise BadMessage(name, "is a number outside the years 2000 to 2100, as seconds and as milliseconds since 1970: give a datetime")
 
 
