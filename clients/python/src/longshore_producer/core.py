@@ -70,10 +70,15 @@ class Core:
                 if self._settings.when_full != "drop":
                     raise QueueFull(full)
             else:
+                full = ""
                 self._take(message)
-                self._start()
+                unstarted = self._start()
                 self._work.notify()
-                return True
+        # Both not under the lock: what is told is foreign code.
+        if not full:
+            if unstarted is not None:
+                self.tally.warn("the background thread did not start: %s", unstarted)
+            return True
         self.tally.lost(message, "dropped", full + ': the queue is away or slow; a script may set when_full="block"')
         return False
 
@@ -146,10 +151,13 @@ class Core:
                 self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
             self.tally.tell_rest()
 
-    def _start(self) -> None:
-        """Starts a thread where there is none, or where all that there are wait for answers and others may be asked. The lock is held."""
+    def _start(self) -> Optional[str]:
+        """Starts a thread where there is none, or where all that there are wait for answers and others may be asked.
+
+        The lock is held. Returns why it did not start, where there is none now.
+        """
         if self._is_let_go or (self._is_running() and not self._wants_another()):
-            return
+            return None
         thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
         # Kept before it starts: where Ctrl-C comes in between, no second one is started.
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
@@ -157,8 +165,8 @@ class Core:
             thread.start()
         except RuntimeError as error:
             # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
-            if not self._is_running():
-                self.tally.warn("the background thread did not start: %s", str(error))
+            return None if self._is_running() else str(error)
+        return None
 
     def _is_running(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
