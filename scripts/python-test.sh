@@ -18,8 +18,8 @@ cd clients/python
 "$python" -m mypy --cache-dir "$new/mypy"
 # Its own script names the folder in which the environment was made.
 "$python" -c 'import vermin; vermin.main()' --quiet --no-tips --eval-annotations --violations -t=3.9- src
-# By two processes: most tests wait for a queue, or for a program that they start. Arguments may say `-n 0`.
-"$python" -m pytest -q -n 2 "$@"
+# By three processes: most tests wait for a queue, or for a program that they start. Arguments may say `-n 0`.
+"$python" -m pytest -q -n 3 "$@"
 
 # From a copy: the build writes beside what it builds.
 cp -R . "$new/source"
