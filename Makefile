@@ -38,7 +38,7 @@ test-long: ## Run the long tests: most real faults, memory bounds, 800 simulated
 	@scripts/test.sh --long $(ARGS)
 
 python-test: ## Check the types of clients/python, run its tests against the real worker, and build its wheel
-	$(call about,2 min $(built))
+	$(call about,1 min $(built))
 	$(CARGO) build --locked
 	@exec scripts/python-test.sh "$${CARGO_TARGET_DIR:-target}/debug/longshore" $(ARGS)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -19,10 +20,24 @@ def _no_client_is_left():
     MongoManager.configure()
 
 
+class AppConfigDict(dict):
+    """As web2py's: nested, and its `get` makes pieces of what has a comma and nothing of what is no text."""
+
+    def get(self, path, default=None):
+        try:
+            value = self
+            for part in path.split("."):
+                value = value[part]
+            value = value.strip()
+            return map(str.strip, value.split(",")) if "," in value else value
+        except Exception:
+            return default
+
+
 @pytest.fixture
 def web2py(monkeypatch):
-    """A running web2py application, as far as its appconfig.ini goes."""
-    config = {}
+    """A running web2py application, as far as its appconfig goes."""
+    config = AppConfigDict()
     module = types.ModuleType("gluon.contrib.appconfig")
     module.AppConfig = lambda: config
     for name, one in (("gluon", types.ModuleType("gluon")), ("gluon.contrib", types.ModuleType("c")), (module.__name__, module)):
@@ -42,12 +57,53 @@ def test_the_environment_beats_web2py_which_beats_nothing(longshore, web2py, mon
     with pytest.raises(BadSettings, match="MONGO_CACHE_URI"):
         MongoManager.get()
     # A failed start is not remembered.
-    web2py["db.mongo_uri"] = uri.replace("/portal", "/other")
-    web2py["db.connection_options"] = {"maxPoolSize": 7}
+    web2py["db"] = {"mongo_uri": uri.replace("/portal", "/other"), "connection_options": {"maxPoolSize": 7}}
     assert MongoManager.get().name == "other" and MongoManager.get().client.options.pool_options.max_pool_size == 7
     MongoManager.close()
     monkeypatch.setenv("MONGO_CACHE_URI", uri)
     assert MongoManager.get().name == "portal"
+
+
+def test_an_appconfig_is_read_as_the_worker_reads_it(web2py):
+    web2py["db"] = {
+        "mongo_uri": "mongodb://portal:p%%40ss@h1.example.net,h2.example.net/portal?replicaSet=rs0",
+        "connection_options": '{\n "maxPoolSize": 7,\n "tz_aware": true\n}',
+    }
+    options = MongoManager.get().client.options
+    assert MongoManager.get().name == "portal" and options.pool_options.max_pool_size == 7 and options.codec_options.tz_aware
+    assert MongoManager.get().client._seeds == {("h1.example.net", 27017), ("h2.example.net", 27017)}
+    assert options.pool_options._credentials.password == "p@ss"
+
+
+@pytest.mark.parametrize("given", ["maxPoolSize=7, w=1", "[7]", 7])
+def test_options_that_are_none_are_told(web2py, given):
+    web2py["db"] = {"mongo_uri": "mongodb://h/portal", "connection_options": given}
+    with pytest.raises(BadSettings, match="db.connection_options"):
+        MongoManager.get()
+
+
+def test_a_web2py_without_a_config_is_one_without_a_uri(web2py, monkeypatch):
+    def none():
+        raise BaseException("Config file not found")  # as web2py does
+
+    monkeypatch.setattr(sys.modules["gluon.contrib.appconfig"], "AppConfig", none)
+    with pytest.raises(BadSettings, match="MONGO_CACHE_URI"):
+        MongoManager.get()
+
+
+def test_a_uri_that_cannot_be_used_leaves_no_thread_behind_however_often_it_is_tried(monkeypatch):
+    monkeypatch.setenv("MONGO_CACHE_URI", "mongodb://127.0.0.1:9")
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(BadSettings, match="default database"):
+            MongoManager.get()
+    assert threading.active_count() == before
+
+
+def test_a_password_that_the_user_name_is_part_of_is_no_less_hidden():
+    from longshore_producer.mongo import _without_login
+
+    assert _without_login("bad: pass:password1", "mongodb://pass:password1@h/d") == "bad: ***:***"
 
 
 def test_options_of_the_uri_beat_those_given_and_a_search_for_a_server_ends_soon(longshore, monkeypatch):
@@ -58,6 +114,8 @@ def test_options_of_the_uri_beat_those_given_and_a_search_for_a_server_ends_soon
     assert options.server_selection_timeout == 5
     with pytest.raises(ProducerError, match="already"):
         MongoManager.configure()
+    # A model of web2py runs with each request.
+    MongoManager.configure(connection_options={"maxPoolSize": 9, "appname": "portal"})
 
 
 @pytest.mark.parametrize("uri", ["mongodb://user:secret@h:1", "mongodb://user:secret@[", "nonsense:secret"])

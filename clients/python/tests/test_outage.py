@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from fakes import FakeClock, FakeQueue, away, denied, failed, fake_producer, taken, work
 from longshore_producer import Producer, ProducerClosed, QueueFull
+from longshore_producer.outbox import Fault, FaultKind
+from pymongo import MongoClient
 
 
 def minute_away(clock, **given):
@@ -212,31 +214,35 @@ def pump(source, sink):
         pass
 
 
-def test_a_real_port_that_refuses_for_five_seconds_under_two_hundred_calls_a_second_costs_nothing(longshore):
-    forwarder = Forwarder(longshore.env["LONGSHORE__QUEUE__ENDPOINT_URL"])
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
+def test_a_real_port_that_refuses_under_two_hundred_calls_a_second_costs_nothing(longshore, seconds):
+    forwarder, count = Forwarder(longshore.env["LONGSHORE__QUEUE__ENDPOINT_URL"]), 200 * seconds
     endpoint = f"http://127.0.0.1:{forwarder.port}"
     producer = Producer(queue_url=longshore.env["LONGSHORE__QUEUE__URL"], endpoint_url=endpoint, region="us-east-1")
     begun = time.monotonic()
-    for number in range(1_000):
+    for number in range(count):
         producer.log_user_event(number, "e", {"n": number})
         time.sleep(max(0.0, begun + number / 200 - time.monotonic()))
-    assert producer.counts().waiting == 1_000
+    assert producer.counts().waiting == count
     forwarder.open()
-    assert producer.flush(60)
+    assert producer.flush(seconds + 60)
     counts = producer.counts()
-    assert (counts.accepted, counts.sent, counts.lost) == (1_000, 1_000, 0)
-    assert longshore.wait(1_000, timeout=60) == {"good": 1_000, "bad": 0}
-    assert sorted(event["user_id"] for event in longshore.good("events", limit=1000)) == list(range(1_000))
+    assert (counts.accepted, counts.sent, counts.lost) == (count, count, 0)
+    assert longshore.wait(count, timeout=60) == {"good": count, "bad": 0}
+    events = MongoClient(longshore.env["MONGO_CACHE_URI"]).get_default_database().events
+    assert sorted(event["user_id"] for event in events.find({}, {"user_id": 1})) == list(range(count))
     assert producer.close()
     forwarder.close()
 
 
 def test_an_answer_that_is_lost_makes_no_second_event(longshore):
+    client = longshore.client()
+
     class Deaf:
         calls = 0
 
         def send_message_batch(self, **given):
-            said = longshore.client().send_message_batch(**given)
+            said = client.send_message_batch(**given)
             Deaf.calls += 1
             if Deaf.calls == 1:
                 raise TimeoutError("the answer is lost")
@@ -263,3 +269,179 @@ def test_what_waits_takes_little_more_memory_than_its_bytes():
         tracemalloc.stop()
     assert producer.counts().waiting == 2_000
     assert taken_bytes - core._waiting_bytes < 2_000 * 1_500, (taken_bytes, core._waiting_bytes)
+
+
+def test_a_process_that_was_stopped_for_longer_than_the_budget_loses_nothing_while_the_queue_is_well():
+    # As a function of AWS Lambda between two calls: when it goes on, its connection is closed.
+    for count in (1, 5):
+        queue = FakeQueue(lambda entries: away(entries) if len(queue.calls) == 1 else None)
+        producer, core, clock = fake_producer(queue)
+        for _ in range(count):
+            producer.log_user_event(1, "e", None)
+        clock.now += 3600
+        work(core, clock, clock.now + 10)
+        assert (producer.counts().sent, producer.counts().lost) == (count, 0)
+
+
+def test_a_failure_of_its_own_after_a_stop_is_tried_again_too():
+    def answer(entries):
+        return {"Failed": [failed(entries[0])], "Successful": taken(entries[1:])["Successful"]} if len(queue.calls) == 1 else None
+
+    queue = FakeQueue(answer)
+    producer, core, clock = fake_producer(queue)
+    for _ in range(2):
+        producer.log_user_event(1, "e", None)
+    clock.now += 3600
+    work(core, clock, clock.now + 10)
+    assert (producer.counts().sent, producer.counts().lost) == (2, 0)
+
+
+def test_a_clock_that_a_test_has_stopped_stops_no_sending(monkeypatch):
+    # As freezegun and time-machine do.
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    queue = FakeQueue()
+    producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, exit_timeout=0)
+    producer.log_user_event(1, "e", None)
+    deadline = time.time() + 20
+    while not queue.calls and time.time() < deadline:
+        time.sleep(0.01)
+    monkeypatch.undo()
+    assert len(queue.calls) == 1 and producer.close()
+
+
+def test_ctrl_c_amid_a_call_leaves_nothing_that_a_flush_would_wait_for(monkeypatch):
+    producer, core, clock = fake_producer(FakeQueue(away))
+
+    def interrupted(message):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as amid:
+        amid.setattr(core._outbox, "push", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            producer.log_user_event(1, "e", None)
+    assert core._waiting_bytes == 0 and not core._waiting and producer.flush(0)
+    with monkeypatch.context() as amid:
+        amid.setattr(core.tally, "accepted", lambda: interrupted(None))
+        with pytest.raises(KeyboardInterrupt):
+            producer.log_user_event(1, "e", None)
+    assert len(core._waiting) == 1 and not core._outbox.is_empty, "it was taken before"
+
+
+def test_ctrl_c_while_the_end_waits_still_tells_what_is_lost():
+    lost = []
+    producer, core, clock = fake_producer(FakeQueue(away), on_lost=lost.append)
+    for _ in range(3):
+        producer.log_user_event(1, "e", None)
+
+    def interrupted(until):
+        raise KeyboardInterrupt
+
+    clock.while_waiting = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        producer.close()
+    assert [one.why for one in lost] == ["abandoned"] * 3 and producer.counts().waiting == 0
+
+
+def test_ctrl_c_amid_a_request_of_the_callers_own_thread_lets_it_be_tried_again():
+    # Where no thread can be started, who waits sends.
+    def answer(entries):
+        if len(queue.calls) == 1:
+            raise KeyboardInterrupt
+
+    queue = FakeQueue(answer)
+    producer, core, clock = fake_producer(queue)
+    core._is_running = lambda: False
+    producer.log_user_event(1, "e", None)
+    with pytest.raises(KeyboardInterrupt):
+        producer.flush()
+    assert producer.flush() and producer.counts().sent == 1
+
+
+def test_waits_may_be_without_an_end():
+    with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=FakeQueue) as producer:
+        producer.log_user_event(1, "e", None)
+        assert producer.flush(float("inf"))
+
+
+class Meeting(FakeQueue):
+    """Answers when so many calls are in flight at once, or in vain after a while."""
+
+    def __init__(self, count, patience=10):
+        super().__init__()
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.all_there, self.count, self.patience = threading.Event(), count, patience
+
+    def send_message_batch(self, **given):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            if self.now == self.count:
+                self.all_there.set()
+        self.all_there.wait(self.patience)
+        with self.lock:
+            self.now -= 1
+        return super().send_message_batch(**given)
+
+
+def send_many(queue, count=200, **given):
+    given = {"queue_url": "https://sqs.eu-west-1.amazonaws.com/1/p", "make_client": lambda: queue, **given}
+    with Producer(**given) as producer:
+        # The first makes the client, alone.
+        producer.log_user_event("first", "e", None)
+        producer.flush()
+        for number in range(count):
+            producer.log_user_event("u", "e", {"n": number})
+        assert producer.flush(60)
+        assert producer.counts().sent == count + 1
+    return producer
+
+
+def test_where_much_waits_as_many_requests_as_may_are_in_flight_and_not_more():
+    # The first call is alone, and waits in vain for others.
+    queue = Meeting(4, patience=1)
+    producer = send_many(queue)
+    assert queue.all_there.is_set() and queue.most == 4 and len(producer._core._threads) == 4
+    assert sorted(body for call in queue.calls for body in call) == sorted({body for call in queue.calls for body in call})
+    assert max(len(call) for call in queue.calls) == 10
+    for thread in producer._core._threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("given", [{"queue_url": "https://sqs.eu-west-1.amazonaws.com/1/p.fifo"}, {"in_flight_max": 1}])
+def test_on_a_fifo_queue_or_by_choice_one_request_is_in_flight(given):
+    queue = Meeting(2, patience=0.02)
+    send_many(queue, count=60, **given)
+    assert queue.most == 1
+    numbers = [body.partition('"n":')[2].partition("}")[0] for call in queue.calls for body in call][1:]
+    assert numbers == [str(number) for number in range(60)]
+
+
+def test_a_few_messages_are_not_spread_over_requests():
+    producer, core, clock = fake_producer(FakeQueue())
+    producer.log_user_event(0, "e", None)
+    first = core._outbox.next(clock.now, False)
+    for number in range(9):
+        producer.log_user_event(number, "e", None)
+    assert core._outbox.next(clock.now, False) is None, "while one is in flight, for a full batch"
+    producer.log_user_event(9, "e", None)
+    assert len(core._outbox.next(clock.now, False).messages) == 10 and len(first.messages) == 1
+
+
+def test_a_queue_in_trouble_is_asked_by_one_request_at_a_time():
+    producer, core, clock = fake_producer(FakeQueue(away))
+    for number in range(60):
+        producer.log_user_event(number, "e", None)
+    together = [core._outbox.next(clock.now, False) for _ in range(5)]
+    assert [len(batch.messages) for batch in together[:4]] == [10] * 4 and together[4] is None
+    for batch in together[:4]:
+        core._outbox.answered(batch, Fault(FaultKind.UNAVAILABLE, "away"), clock.now)
+    # One trouble, and one pause for all four.
+    until = core._outbox.next(clock.now, False)
+    assert clock.now < until <= clock.now + 0.1
+    assert len(core._outbox.next(until, False).messages) == 1 and core._outbox.next(until, False) is None
+    queue_is_well = FakeQueue()
+    core._client = queue_is_well
+    core._outbox.answered(core._outbox._in_flight[0], Fault(FaultKind.UNAVAILABLE, "away"), until)
+    work(core, clock, clock.now + 30)
+    assert (producer.counts().sent, producer.counts().lost) == (60, 0)

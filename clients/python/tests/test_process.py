@@ -58,9 +58,9 @@ def test_where_no_thread_starts_any_more_the_end_of_the_interpreter_sends_by_its
 def test_an_exit_without_a_queue_takes_as_long_as_said_and_tells_what_is_lost():
     said = run(
         "import logging, longshore_producer as l\nlogging.basicConfig()\n"
-        "l.configure(queue_url='http://127.0.0.1:9/1/portal', region='us-east-1', exit_timeout=0.5)\n"
-        "for n in range(3): l.log_user_event(n, 'e', None)",
-        AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_ENDPOINT_URL_SQS="", LONGSHORE__QUEUE__ENDPOINT_URL="",
+        "def away(): raise OSError('away')\n"
+        "l.configure(queue_url='http://127.0.0.1:9/1/portal', make_client=away, exit_timeout=0.5)\n"
+        "for n in range(3): l.log_user_event(n, 'e', None)"
     )
     assert "the queue takes no messages: 3 wait" in said
     assert "(abandoned)" in said and "2 more messages were not sent (abandoned)" in said
@@ -74,9 +74,11 @@ def test_a_child_sends_its_own_messages_and_not_those_of_its_parent(longshore):
         "from longshore_producer.sending import boto3_client\n"
         "fork_done = False\n"
         "class Late:\n"
+        "    client = None\n"
         "    def send_message_batch(self, **given):\n"
         "        if not fork_done: raise OSError('away')\n"
-        "        return boto3_client(from_environment()).send_message_batch(**given)\n"
+        "        self.client = self.client or boto3_client(from_environment())\n"
+        "        return self.client.send_message_batch(**given)\n"
         "l.configure(make_client=Late)\n"
         "for n in range(100): l.log_user_event(n, 'parent', None)\n"
         "children = []\n"
@@ -96,14 +98,16 @@ def test_a_child_sends_its_own_messages_and_not_those_of_its_parent(longshore):
 
 
 def test_a_fork_amid_calls_of_other_threads_leaves_no_lock_held(longshore):
-    run(
+    said = run(
         "import os, threading, longshore_producer as l\n"
+        # Few wait, or what is sent for nothing takes longer than the forks: most of these calls drop theirs.
+        "l.configure(waiting_max=20)\n"
         "ends = threading.Event()\n"
         "def calls():\n"
         "    while not ends.is_set(): l.store_session_data('busy', {})\n"
-        "threads = [threading.Thread(target=calls, daemon=True) for _ in range(4)]\n"
+        "threads = [threading.Thread(target=calls, daemon=True) for _ in range(2)]\n"
         "for thread in threads: thread.start()\n"
-        "for n in range(20):\n"
+        "for n in range(10):\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        l.log_user_event(n, 'e', None)\n"
@@ -111,10 +115,12 @@ def test_a_fork_amid_calls_of_other_threads_leaves_no_lock_held(longshore):
         "    assert os.waitpid(pid, 0)[1] == 0, n\n"
         "ends.set()\n"
         "for thread in threads: thread.join()\n"
+        "assert l.flush(30)\n"
+        "print('sessions', l.counts().sent)\n"
     )
-    longshore.wait(20, timeout=60)
-    longshore_done = users(longshore)
-    assert longshore_done == list(range(20))
+    sessions = int(said.partition("sessions ")[2].split()[0])
+    assert longshore.wait(10 + sessions, timeout=60) == {"good": 10 + sessions, "bad": 0}
+    assert users(longshore) == list(range(10))
 
 
 def test_no_lock_that_a_call_holds_at_a_fork_stops_the_child(longshore):
@@ -125,10 +131,12 @@ def test_no_lock_that_a_call_holds_at_a_fork_stops_the_child(longshore):
         "from longshore_producer.settings import from_environment\n"
         "inside, begun = threading.Lock(), threading.Event()\n"
         "class Locking:\n"
+        "    client = None\n"
         "    def send_message_batch(self, **given):\n"
         "        with inside:\n"
         "            begun.set(); time.sleep(0.3)\n"
-        "            return boto3_client(from_environment()).send_message_batch(**given)\n"
+        "            self.client = self.client or boto3_client(from_environment())\n"
+        "            return self.client.send_message_batch(**given)\n"
         "l.configure(make_client=Locking)\n"
         "for n in range(3):\n"
         "    l.log_user_event(n, 'parent', None)\n"
@@ -167,7 +175,7 @@ def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
         "l.log_user_event(0, 'parent', None)\n"
         "core, held, ends = l.producer()._core, threading.Event(), threading.Event()\n"
         "def hold():\n"
-        "    with default._lock, core._lock, core.stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
+        "    with default._lock, core._lock, l.producer()._stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
         "        held.set(); ends.wait()\n"
         "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
         "pid = os.fork()\n"
@@ -287,8 +295,57 @@ def test_an_answer_that_comes_after_the_end_counts_nothing_twice():
     producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=Slow)
     producer.log_user_event(1, "e", None)
     assert begun.wait(30) and not producer.close(0.05)
-    thread = producer._core._thread
+    (thread,) = producer._core._threads
     may_end.set()
     thread.join(30)
     counts = producer.counts()
     assert not thread.is_alive() and (counts.abandoned, counts.sent, counts.waiting) == (1, 0, 0)
+
+
+def test_on_lost_that_ends_the_thread_does_not():
+    queue = FakeQueue(lambda entries: {"Failed": [{"Id": entry["Id"], "SenderFault": True, "Code": "No"} for entry in entries]})
+
+    def on_lost(lost):
+        raise SystemExit
+
+    with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, on_lost=on_lost) as producer:
+        for _ in range(3):
+            producer.log_user_event(1, "e", None)
+        assert producer.flush(10)
+    assert (producer.counts().refused, producer.counts().waiting) == (3, 0)
+
+
+def test_several_producers_have_the_time_of_an_exit_together():
+    code = (
+        "import time, threading, longshore_producer as l\n"
+        "from longshore_producer import lifetime\n"
+        "def away(): raise OSError('away')\n"
+        "for n in range(5):\n"
+        "    l.Producer(queue_url='https://sqs.eu-west-1.amazonaws.com/1/p', make_client=away, exit_timeout=1.0).log_user_event(n, 'e', None)\n"
+        "begun = time.monotonic(); lifetime._at_exit(); took = time.monotonic() - begun\n"
+        "assert took < 3, took\n"
+    )
+    run(code)
+
+
+def test_a_machine_without_threads_is_told_once_a_second(monkeypatch, caplog):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=FakeQueue, exit_timeout=0)
+    is_locked = []
+
+    def look(record):
+        is_locked.append(producer._core._lock._is_owned())
+        return True
+
+    caplog.handler.addFilter(look)
+    for _ in range(50):
+        producer.log_user_event(1, "e", None)
+    caplog.handler.removeFilter(look)
+    # A handler of the application may wait for a thread that waits for this lock.
+    assert is_locked == [False]
+    assert len([record for record in caplog.records if "did not start" in record.getMessage()]) == 1
+    # Who waits sends.
+    assert producer.close() and producer.counts().sent == 50

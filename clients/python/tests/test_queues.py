@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 from fakes import FakeQueue, failed, fake_producer, taken, work
-from longshore_producer import BadMessage
+from longshore_producer import BadMessage, trace as longshore_trace
 from longshore_producer.testing import Dev
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
@@ -151,3 +151,17 @@ def test_the_current_span_goes_along_whichever_propagator_is_set(monkeypatch):
     ids = f"00-{trace.format_trace_id(here.trace_id)}-{trace.format_span_id(here.span_id)}-"
     assert inside["traceparent"].startswith(ids)
     assert "traceparent" not in outside
+
+
+def test_a_trace_that_fails_costs_no_message(monkeypatch):
+    class Broken:
+        def inject(self, carrier):
+            carrier["traceparent"] = "half"
+            raise RuntimeError("no context")
+
+    monkeypatch.setattr(longshore_trace, "_propagator", Broken())
+    queue = Entries()
+    producer, core, clock = fake_producer(queue)
+    producer.log_user_event(1, "e", None)
+    work(core, clock, clock.now + 1)
+    assert "traceparent" not in attributes(queue.entries[0][0])

@@ -31,7 +31,7 @@ def test_a_wait_in_vain_says_how_many_came(longshore):
 def run_pytest(folder, test, **env):
     Path(folder, "test_it.py").write_text(test)
     env = {**os.environ, "PYTHONPATH": SOURCES, **env}
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "longshore_producer.pytest_plugin", "-p", "no:cacheprovider", str(folder)]
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "pytest_longshore", "-p", "no:cacheprovider", str(folder)]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=folder)
 
 
@@ -45,3 +45,39 @@ def test_without_the_program_a_test_fails_and_says_what_to_do(tmp_path):
 def test_what_longshore_dev_says_when_it_does_not_start_is_told(tmp_path):
     with pytest.raises(DevError, match="status 2"):
         Dev(config=str(tmp_path / "none.toml"))
+
+
+def test_where_the_package_is_merely_installed_pytest_loads_next_to_nothing(tmp_path):
+    done = run_pytest(
+        tmp_path,
+        "import sys\n"
+        "def test_it():\n"
+        "    assert 'pytest_longshore' in sys.modules\n"
+        "    assert not {'longshore_producer', 'boto3', 'botocore', 'pymongo'} & set(sys.modules)\n",
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_part_of_a_second_is_not_cut_off():
+    asked = []
+    longshore_of = Dev.__new__(Dev)
+    longshore_of._ask = lambda method, path, patience, **given: asked.append(given["timeout"])
+    longshore_of.wait(1, timeout=0.5)
+    longshore_of.reset(timeout=1.5)
+    assert asked == [1, 2]
+
+
+def test_what_a_test_leaves_unsent_is_not_counted_by_the_next(tmp_path):
+    done = run_pytest(
+        tmp_path,
+        "import longshore_producer\n"
+        "def test_one(longshore):\n"
+        "    longshore_producer.configure(linger=1.0)\n"
+        "    longshore_producer.log_user_event(1, 'e', None)\n"
+        "def test_two(longshore):\n"
+        "    longshore_producer.log_user_event(2, 'e', None)\n"
+        "    assert longshore_producer.flush()\n"
+        "    assert longshore.wait(1) == {'good': 1, 'bad': 0}\n"
+        "    assert [event['user_id'] for event in longshore.good('events')] == [2]\n",
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,10 +1,11 @@
 """Types: what goes in by a call comes out of the database, and what a worker would refuse is refused at the call."""
 
+import bisect
 import json
 import random
 import time
 from collections import OrderedDict
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
@@ -27,6 +28,13 @@ class Plan(str, Enum):
     PRO = "pro"
 
 
+class Nowhere(tzinfo):
+    """A zone without an offset, which is no zone: for pymongo too."""
+
+    def utcoffset(self, moment):
+        return None
+
+
 class Reference(int):
     """As pydal's: an int that is more."""
 
@@ -36,6 +44,8 @@ STORED = {
     "naive": (datetime(2024, 2, 29, 23, 59, 59, 987654), datetime(2024, 2, 29, 23, 59, 59, 987000)),
     "aware": (ABROAD, datetime(2024, 3, 1, 12, 30, 0, 250000)),
     "old": (datetime(1, 1, 1), datetime(1, 1, 1)),
+    "last": (datetime.max, datetime(9999, 12, 31, 23, 59, 59, 999000)),
+    "nowhere": (datetime(2024, 3, 1, 12, tzinfo=Nowhere()), datetime(2024, 3, 1, 12)),
     "late": (datetime(9999, 12, 31, 23, 59, 59), datetime(9999, 12, 31, 23, 59, 59)),
     "decimal": (Decimal("19.90"), Decimal128("19.90")),
     "tiny": (Decimal("1E-6176"), Decimal128("1E-6176")),
@@ -95,21 +105,24 @@ def test_each_type_of_python_is_stored_as_pymongo_would_store_it(longshore, rout
         assert of_type(found[name]) == of_type(expected), name
 
 
-@pytest.mark.parametrize("key", [5, -(2**63), "s-81", "x" * 1024, "é" * 512, OID, SOME_UUID, Int64(7), Binary.from_uuid(SOME_UUID)])
-def test_each_kind_of_key_names_one_document(longshore, key):
+def test_each_kind_of_key_names_one_document(longshore):
+    keys = [5, -(2**63), "s-81", "x" * 1024, "é" * 512, OID, SOME_UUID, Int64(7), Binary(b"\x01" * 16, 4)]
     with longshore.producer() as producer:
-        for number in (1, 2):
-            producer.cache_user_data(key, {"n": number})
-            producer.log_user_event(key, "e", None, id=key)
-            producer.store_session_data(key, {"n": number})
+        for key in keys:
+            for number in (1, 2):
+                producer.cache_user_data(key, {"n": number})
+                producer.log_user_event(key, "e", None, id=key)
+                producer.store_session_data(key, {"n": number})
     # The same event under the same id, at another time: the worker says so. Each other is one document.
-    assert longshore.wait(6) == {"good": 5, "bad": 1}, longshore.bad()
+    assert longshore.wait(6 * len(keys)) == {"good": 5 * len(keys), "bad": len(keys)}, longshore.bad()
+    assert {one["reason"] for one in longshore.bad()} == {"id_conflict"}
     database = MongoClient(longshore.env["MONGO_CACHE_URI"]).get_default_database(CodecOptions())
-    stored = key if not isinstance(key, UUID) else Binary.from_uuid(key)
-    assert database.user_cache.find_one({"user_id": stored})["data"] == {"n": 2}
-    assert database.sessions.find_one({"session_id": stored})["data"] == {"n": 2}
-    assert database.events.find_one({"_id": stored})["user_id"] == stored
-    assert database.user_cache.count_documents({}) == 1
+    for key in keys:
+        stored = key if not isinstance(key, UUID) else Binary.from_uuid(key)
+        assert database.user_cache.find_one({"user_id": stored})["data"] == {"n": 2}, key
+        assert database.sessions.find_one({"session_id": stored})["data"] == {"n": 2}, key
+        assert database.events.find_one({"_id": stored})["user_id"] == stored, key
+    assert database.user_cache.count_documents({}) == database.sessions.count_documents({}) == len(keys)
 
 
 def nested(levels):
@@ -135,6 +148,9 @@ REFUSED = [
     ({"a": {"b\0": 1}}, "data.a.'b\\x00'", "NUL", '{"a":{"b\\u0000":1}}', "bad_name"),
     ({"a": {Plan.PRO: 1, "pro\u200b": 2}, "b": 2**63}, "data.b", "beyond 64 bits", '{"a":9223372036854775808}', "bad_value"),
     ({"a": -(2**63) - 1}, "data.a", "beyond 64 bits", '{"a":-9223372036854775809}', "bad_value"),
+    ({"a": Code("\ud800")}, "data.a", "surrogate", None, None),
+    ({"a": Regex("\ud800")}, "data.a", "surrogate", None, None),
+    ({"a": Decimal("1E+6145")}, "data.a", "exponent 6145", '{"a":{"$numberDecimal":"1E+6145"}}', "bad_value"),
     ({"a": "\ud800"}, "data.a", "surrogate", '{"a":"\\ud800"}', "bad_json"),
     ({"\udc80": 1}, "data.'\\udc80'", "surrogate", None, None),
     (nested(100), "data", "100 levels", json.dumps(nested(100)), "too_large"),
@@ -166,8 +182,10 @@ def test_what_cannot_be_stored_is_refused_at_the_call_with_its_field(unsent, dat
     with pytest.raises(BadMessage) as refused:
         unsent.store_session_data("s-1", data)
     assert refused.value.field == field and says in str(refused.value)
-    with pytest.raises(BadMessage):
-        unsent.cache_user_data(1, data)
+    # The largest take a second each.
+    if field:
+        with pytest.raises(BadMessage):
+            unsent.cache_user_data(1, data)
 
 
 def test_what_is_refused_at_the_call_a_worker_would_refuse_too(longshore):
@@ -191,7 +209,7 @@ def test_the_deepest_and_the_largest_that_a_worker_takes_are_not_refused(longsho
     rng = random.Random(1)
     digits = [rng.randrange(10) for _ in range(370_000)]
     # An element is a type, its index as a name, and 4 bytes; the document has some more fields.
-    most = next(count for count in range(len(digits)) if sum_of_elements(count) > 4 * 1024 * 1024 - 400)
+    most = bisect.bisect(range(len(digits)), 4 * 1024 * 1024 - 400, key=sum_of_elements)
     with longshore.producer() as producer:
         producer.cache_user_data(1, nested(99))
         producer.cache_user_data(2, digits[:most])
@@ -253,6 +271,16 @@ def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
     lambda producer: producer.send("session", {"session_id": 1}),
     lambda producer: producer.send("event", {"user_id": 1}),
     lambda producer: producer.send("event", {"user_id": [1], "event_type": "e"}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "id": 1.0}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "id": None}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": "yesterday"}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": True}),
+    lambda producer: producer.send("event", {"user_id": 1, "event_type": "e", "timestamp": 5}),
+    lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "updated": DatetimeMS(0)}),
+    lambda producer: producer.send("session", {"session_id": 1, "data": 1, "last_accessed": ""}),
+    lambda producer: producer.send("session", {"session_id": 1, "data": 1, "last_accessed": 5}),
+    lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "updated": [1]}),
+    lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "updated": datetime.now(timezone.utc) + timedelta(hours=2)}),
     lambda producer: producer.send("order", {"$a": 1}),
     lambda producer: producer.send("order", [1]),
     lambda producer: producer.send("order", {"a": 1}, group="a b"),
@@ -260,6 +288,33 @@ def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
 def test_what_a_route_would_refuse_is_refused_at_the_call(unsent, call):
     with pytest.raises(BadMessage):
         call(unsent)
+
+
+def test_a_version_of_tomorrow_is_refused_at_the_call_as_the_worker_would(unsent, longshore):
+    # The clock of the wall, east of Greenwich.
+    ahead = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(hours=2)
+    for call in (
+        lambda: unsent.store_session_data("s", {}, last_accessed=ahead),
+        lambda: unsent.cache_user_data(1, {}, updated=ahead),
+    ):
+        with pytest.raises(BadMessage, match="not datetime.now"):
+            call()
+    body = json.dumps({"type": "cache", "user_id": 1, "data": {}, "updated": ahead.isoformat()})
+    longshore.client().send_message(QueueUrl=longshore.env["LONGSHORE__QUEUE__URL"], MessageBody=body)
+    with longshore.producer() as producer:
+        producer.cache_user_data(2, {}, updated=ahead - timedelta(minutes=65))
+        producer.log_user_event(1, "planned", None, timestamp=ahead)
+    assert longshore.wait(3) == {"good": 2, "bad": 1}
+    assert longshore.bad()[0]["reason"] == "bad_time"
+
+
+def test_times_that_are_written_or_counted_are_sent_as_they_are(longshore):
+    times = ["2026-01-01T00:00:00Z", DatetimeMS(1767225600000), "2026-01-01 00:00:00.123456789", "20260101T000000Z", "1767225600", 1767225600, 1767225600.5, 1767225600000, None]
+    with longshore.producer() as producer:
+        for number, one in enumerate(times):
+            producer.send("cache", {"user_id": number, "data": 1, "updated": one})
+            producer.send("event", {"user_id": number, "event_type": "e", "timestamp": one})
+    assert longshore.wait(2 * len(times)) == {"good": 2 * len(times), "bad": 0}, longshore.bad()
 
 
 def test_times_of_the_caller_are_versions_too_and_naive_ones_are_utc(longshore):
@@ -284,7 +339,7 @@ def test_a_time_without_a_zone_is_utc_in_every_zone_of_the_machine(longshore, mo
     time.tzset()
     try:
         with longshore.producer() as producer:
-            producer.cache_user_data(1, {"at": datetime(2024, 3, 1, 12)}, updated=datetime(2024, 3, 1, 12))
+            producer.cache_user_data(1, {"at": datetime(2024, 3, 1, 12, tzinfo=Nowhere())}, updated=datetime(2024, 3, 1, 12))
             producer.log_user_event(1, "e", None, id="mine", timestamp=datetime(2024, 3, 1, 12))
             producer.log_user_event(1, "e", None)
     finally:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Mapping, Optional
 
 from .default import close, configure, producer
-from .errors import BadMessage, BadSettings, ProducerClosed, ProducerError, QueueFull
+from .errors import BadMessage, BadSettings, ProducerClosed, ProducerError, QueueFull, WrongClock
 from .mongo import MongoManager
 from .producer import Producer
 from .settings import Lost, Settings
@@ -30,6 +30,7 @@ __all__ = [
     "ProducerError",
     "QueueFull",
     "Settings",
+    "WrongClock",
     "cache_user_data",
     "close",
     "configure",
@@ -43,22 +44,30 @@ __all__ = [
 
 
 def log_user_event(
-    user_id: object, event_type: str, metadata: object, *, id: object = None, timestamp: Optional[datetime] = None
+    user_id: object,
+    event_type: str,
+    metadata: object,
+    *,
+    id: object = None,
+    timestamp: Optional[datetime] = None,
+    group: Optional[str] = None,
 ) -> Optional[str]:
     """See Producer.log_user_event."""
-    return producer().log_user_event(user_id, event_type, metadata, id=id, timestamp=timestamp)
+    return producer().log_user_event(user_id, event_type, metadata, id=id, timestamp=timestamp, group=group)
 
 
 def store_session_data(
-    session_id: object, session_data: object, *, last_accessed: Optional[datetime] = None
+    session_id: object, session_data: object, *, last_accessed: Optional[datetime] = None, group: Optional[str] = None
 ) -> Optional[str]:
     """See Producer.store_session_data."""
-    return producer().store_session_data(session_id, session_data, last_accessed=last_accessed)
+    return producer().store_session_data(session_id, session_data, last_accessed=last_accessed, group=group)
 
 
-def cache_user_data(user_id: object, data: object, *, updated: Optional[datetime] = None) -> Optional[str]:
+def cache_user_data(
+    user_id: object, data: object, *, updated: Optional[datetime] = None, group: Optional[str] = None
+) -> Optional[str]:
     """See Producer.cache_user_data."""
-    return producer().cache_user_data(user_id, data, updated=updated)
+    return producer().cache_user_data(user_id, data, updated=updated, group=group)
 
 
 def send(type: str, fields: Mapping[str, object], *, keyed: bool = False, group: Optional[str] = None) -> Optional[str]:

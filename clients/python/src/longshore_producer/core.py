@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import threading
@@ -11,34 +12,35 @@ from typing import List, Optional
 
 from . import lifetime, sending
 from .errors import ProducerClosed, QueueFull
-from .identity import Stamps
 from .outbox import Answer, Batch, Delivery, Message, Outbox, Settled
 from .settings import Settings
-from .tally import Tally, say
+from .tally import Tally
+from .telling import say
 
 
 class Clock:
     """Time, as tests make it otherwise: seconds, and the wait for a condition whose lock is held."""
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Not time.monotonic, where there is another: freezegun and time-machine stop that one, and then nothing would be
+        # sent and no wait would end. The time of a message, below, is what they say.
+        return time.clock_gettime(time.CLOCK_MONOTONIC) if hasattr(time, "clock_gettime") else time.monotonic()
 
     def time_ns(self) -> int:
         return time.time_ns()
 
     def wait(self, condition: threading.Condition, seconds: Optional[float]) -> None:
-        condition.wait(seconds)
+        condition.wait(None if seconds is None else min(seconds, threading.TIMEOUT_MAX))
 
 
 class Core:
-    """Takes messages and sends them by one background thread, which the first message starts."""
+    """Takes messages and sends them by a background thread, which the first message starts, and by more where much waits."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self.stamps = Stamps(clock.time_ns)
         self.tally = Tally(settings.on_lost, clock.monotonic)
-        delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo)
+        delivery = Delivery(settings.retry_initial, settings.retry_max, settings.budget, settings.linger, settings.is_fifo, settings.in_flight_max)
         self._outbox = Outbox(delivery, random.SystemRandom().random)
         # One lock. `_work`: there is something to do for the thread. `_settled`: there is room, or one waits less.
         self._lock = threading.RLock()
@@ -47,10 +49,14 @@ class Core:
         # The serials of what waits, the oldest first, and their bytes.
         self._waiting: "OrderedDict[int, None]" = OrderedDict()
         self._waiting_bytes = 0
+        # A count, and no sum: a signal's handler may call amid a call.
+        self._serials = itertools.count(1)
         self._serial = 0
         self._is_closed = False
         self._is_let_go = False
-        self._thread: Optional[threading.Thread] = None
+        # Those that were started, and how many of them have nothing to do. The first makes the client.
+        self._threads: List[threading.Thread] = []
+        self._idle = 0
         self._client: Optional[sending.SqsClient] = None
 
     def put(self, message: Message) -> bool:
@@ -64,17 +70,31 @@ class Core:
                 if self._settings.when_full != "drop":
                     raise QueueFull(full)
             else:
-                self._serial += 1
-                message.serial, message.arrived = self._serial, self._clock.monotonic()
-                self._waiting[message.serial] = None
-                self._waiting_bytes += message.bytes
-                self.tally.accepted()
-                self._outbox.push(message)
-                self._start()
+                full = ""
+                self._take(message)
+                unstarted = self._start()
                 self._work.notify()
-                return True
+        # Both not under the lock: what is told is foreign code.
+        if not full:
+            if unstarted is not None:
+                self.tally.warn("the background thread did not start: %s", unstarted)
+            return True
         self.tally.lost(message, "dropped", full + ': the queue is away or slow; a script may set when_full="block"')
         return False
+
+    def _take(self, message: Message) -> None:
+        message.arrived, message.serial = self._clock.monotonic(), next(self._serials)
+        try:
+            self._serial = message.serial
+            self._waiting[message.serial] = None
+            self._waiting_bytes += message.bytes
+            self._outbox.push(message)
+            self.tally.accepted()
+        except BaseException:
+            # A signal's handler raised, Ctrl-C among them: what is not in the outbox has no end to wait for.
+            if not self._outbox.has_last(message):
+                self._forget([message])
+            raise
 
     def _wait_for_room(self, size: int) -> bool:
         deadline: Optional[float] = None
@@ -116,34 +136,44 @@ class Core:
         """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
         with self._lock:
             self._is_closed = True
-            self._work.notify()
+            self._work.notify_all()
             self._settled.notify_all()
-        is_done = self.flush(timeout)
-        with self._lock:
-            self._is_let_go = True
-            left = self._outbox.clear()
-            self._forget(left)
-            self._work.notify()
-        for message in left:
-            self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
-        self.tally.tell_rest()
-        return is_done
+        try:
+            return self.flush(timeout)
+        finally:
+            # Also after Ctrl-C: what is lost is told.
+            with self._lock:
+                self._is_let_go = True
+                left = self._outbox.clear()
+                self._forget(left)
+                self._work.notify_all()
+            for message in left:
+                self.tally.lost(message, "abandoned", "the producer ended before the queue confirmed it")
+            self.tally.tell_rest()
 
-    def _start(self) -> None:
-        """Starts the thread where there is none. The lock is held."""
-        if self._is_running() or self._is_let_go:
-            return
+    def _start(self) -> Optional[str]:
+        """Starts a thread where there is none, or where all that there are wait for answers and others may be asked.
+
+        The lock is held. Returns why it did not start, where there is none now.
+        """
+        if self._is_let_go or (self._is_running() and not self._wants_another()):
+            return None
         thread = threading.Thread(target=self._run, name="longshore-producer", daemon=True)
+        # Kept before it starts: where Ctrl-C comes in between, no second one is started.
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         try:
             thread.start()
         except RuntimeError as error:
             # At the end of the interpreter; or the machine has no thread left, and the next call tries again.
-            say(logging.WARNING, "the background thread did not start: %s", error)
-            return
-        self._thread = thread
+            return None if self._is_running() else str(error)
+        return None
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _wants_another(self) -> bool:
+        is_free = not self._idle and len(self._threads) < self._settings.in_flight_max
+        return is_free and self._client is not None and self._outbox.may_go_beside()
 
     def _run(self) -> None:
         while True:
@@ -160,9 +190,23 @@ class Core:
             if not isinstance(what, Batch):
                 until = [moment for moment in (what, deadline) if moment is not None]
                 if not self._is_let_go and not (self._is_closed and self._outbox.is_empty):
-                    self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
+                    self._idle += 1
+                    try:
+                        self._clock.wait(self._work, max(0.0, min(until) - now) if until else None)
+                    finally:
+                        self._idle -= 1
                 return
-        answer = self._call(what)
+            if self._outbox.may_go_beside():
+                # One wakes the next, as long as full batches wait.
+                self._start()
+                self._work.notify()
+        try:
+            answer = self._call(what)
+        except BaseException:
+            # Where the caller's own thread sends, Ctrl-C may end it: the batch waits again.
+            with self._lock:
+                self._outbox.interrupted(what)
+            raise
         with self._lock:
             was_in_trouble = self._outbox.is_in_trouble
             settled = self._outbox.answered(what, answer, self._clock.monotonic())
@@ -187,8 +231,11 @@ class Core:
         for one in settled:
             if one.why is None:
                 self.tally.sent()
-            else:
+                continue
+            try:
                 self.tally.lost(one.message, one.why.value, one.text)
+            except BaseException as error:  # noqa: BLE001 - on_lost ended by SystemExit or the like: the thread lives on
+                say(logging.ERROR, "on_lost failed: %s", type(error).__name__)
 
     def _tell_trouble(self, was: bool, is_now: bool, waiting: int, answer: Answer) -> None:
         """Says once that the queue takes nothing, and once that it does again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Dict, Optional
 
-from . import lifetime
+from . import lifetime, settings
 from .errors import ProducerError
 from .producer import Producer
 
@@ -17,14 +17,20 @@ _given: Dict[str, Any] = {}
 def configure(**given: Any) -> None:
     """Settings of the default producer, beside the environment. Before the first message.
 
-    Raises BadSettings at once, and ProducerError where the producer is there already.
+    Again with the same settings it does nothing: a model of web2py runs with each request. Raises BadSettings at once, and
+    ProducerError where the producer is there already with others.
     """
     global _producer, _given
     with _lock:
-        if _producer is not None:
-            raise ProducerError("the default producer is there already: configure it before the first message, or close it")
-        _given = given
-        _producer = Producer(**given)
+        if _producer is None:
+            _producer = Producer(**given)
+            _given = given
+            return
+        others = settings.differences(_producer.settings, settings.from_environment(**given))
+    if others:
+        raise ProducerError(
+            f"the default producer is there already with another {', '.join(others)}: configure it before the first message, or close it"
+        )
 
 
 def producer() -> Producer:
@@ -47,10 +53,16 @@ def close(timeout: float = 10.0) -> bool:
     return True if closing is None else closing.close(timeout)
 
 
+def settle(queue_url: str, timeout: float) -> bool:
+    """Waits for what the default producer has for this queue, if there is one. Makes none."""
+    there = _producer
+    return there is None or there.settings.queue_url != queue_url or there.flush(timeout)
+
+
 class _Process:
     """The lock may be held at a fork, by a thread that the child does not have."""
 
-    def at_exit(self) -> None:
+    def at_exit(self, elapsed: float) -> None:
         pass
 
     def after_fork(self) -> None:

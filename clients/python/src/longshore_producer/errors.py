@@ -24,5 +24,9 @@ class ProducerClosed(ProducerError):
     """The producer was closed, or its process is ending: the message was not taken."""
 
 
+class WrongClock(ProducerError, RuntimeError):
+    """The clock of this machine is outside the years 2000 to 2100: every message would be refused."""
+
+
 class BadSettings(ProducerError, ValueError):
     """Settings that cannot be, all of them in one text."""

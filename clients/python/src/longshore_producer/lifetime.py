@@ -6,15 +6,16 @@ import atexit
 import os
 import sys
 import threading
+import time
 from contextlib import contextmanager
-from typing import Iterator, List, Protocol
+from typing import Iterator, List, Optional, Protocol
 
 
 class Lives(Protocol):
     """Something that has a thread."""
 
-    def at_exit(self) -> None:
-        """The process ends: sends what waits, for as long as that may take."""
+    def at_exit(self, elapsed: float) -> None:
+        """The process ends, and has been waiting for others for so many seconds: sends what waits, for as long as that may take."""
 
     def after_fork(self) -> None:
         """This is a child now: what the parent had is the parent's."""
@@ -101,8 +102,15 @@ def call() -> Iterator[None]:
 
 
 def _at_exit() -> None:
+    interrupted: Optional[BaseException] = None
+    begun = time.monotonic()
     for one in list(_all):
-        one.at_exit()
+        try:
+            one.at_exit(time.monotonic() - begun)
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C: the others still have to tell what they lose
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def _before_fork() -> None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
 
 from . import values
 from .errors import BadMessage
 from .identity import Stamp
 from .places import At, shown
-from .scalars import time_text, type_name
+from .scalars import checked_text, time_text, type_name
 
 # The longest text that names a document or stands in an index, in bytes.
 TEXT_BYTES_MAX = 1024
 _VERSION_YEARS = range(2000, 2100)
+_YEARS_S = (946_684_800, 4_102_444_800)
 _KEYED = {"session": "session_id", "cache": "user_id"}
 _REQUIRED = {"event": ("user_id", "event_type"), "session": ("session_id", "data"), "cache": ("user_id", "data")}
-_VERSIONS = {"session": "last_accessed", "cache": "updated"}
+_TIMES = {"session": "last_accessed", "cache": "updated", "event": "timestamp"}
+
+# How far a version may be ahead: the default of a worker's message.version_skew_max.
+_AHEAD_MAX = timedelta(hours=1)
+_EPOCH = datetime(1970, 1, 1)
+# As much of a written time as nobody writes by accident, or a number: the worker reads the rest.
+_WRITTEN_TIME = re.compile(r"\s*(\d{4}-?\d\d-?\d\d[Tt ]\d\d|[-+]?\d+(\.\d*)?\s*$)")
 
 
 class Made(NamedTuple):
@@ -52,14 +61,14 @@ def cache(user_id: object, data: object, *, updated: Optional[datetime], stamp: 
     return Made(fields, _named(key))
 
 
-def own(type_name_: object, given: Mapping[str, object], *, keyed: bool) -> Made:
+def own(type_name_: object, given: Mapping[str, object], *, keyed: bool, stamp: Stamp) -> Made:
     """A message of any route. Of one that is built in, its rules hold; of others `keyed` says which do."""
     if not isinstance(type_name_, str) or not type_name_:
         raise BadMessage("type", "names the route: give a text that is not empty")
     if not isinstance(given, Mapping):
         raise BadMessage("", f"is a {type_name(given)}: give its fields as a dict")
     key_name = _KEYED.get(type_name_)
-    fields: Dict[str, Any] = {"type": values.text(type_name_, At("type", 2))}
+    fields: Dict[str, Any] = {"type": checked_text(str.__str__(type_name_), At("type", 2))}
     for name, value in given.items():
         place = At(values.field_name(name, At("message", 1)), 2)
         _check_top_name(place, is_keyed=keyed or key_name is not None)
@@ -72,9 +81,11 @@ def own(type_name_: object, given: Mapping[str, object], *, keyed: bool) -> Made
     elif type_name_ == "event":
         _indexed("user_id", given["user_id"])
         _event_type(given["event_type"])
-    version = _VERSIONS.get(type_name_)
-    if version is not None and isinstance(given.get(version), datetime):
-        _version(version, given[version], None)  # type: ignore[arg-type]
+        if "id" in given:
+            _key("id", given["id"])
+    time = _TIMES.get(type_name_)
+    if time is not None and given.get(time) is not None:
+        _written_time(time, given[time], stamp, is_version=type_name_ != "event")
     return Made(fields, _named(fields[key_name]) if key_name else None)
 
 
@@ -133,7 +144,7 @@ def _indexed(name: str, value: object) -> Any:
 def _event_type(value: object) -> str:
     if not isinstance(value, str):
         raise BadMessage("event_type", f"is a {type_name(value)}: give a text")
-    return values.text(str.__str__(value), At("event_type", 2))
+    return checked_text(str.__str__(value), At("event_type", 2))
 
 
 def _data(value: object) -> Any:
@@ -148,14 +159,38 @@ def _datetime(name: str, value: object) -> datetime:
     return value
 
 
-def _version(name: str, given: Optional[datetime], stamp: Optional[Stamp]) -> str:
+def _version(name: str, given: Optional[datetime], stamp: Stamp) -> str:
     """The time by which the newest is found."""
-    if given is None and stamp is not None:
+    if given is None:
         return stamp.text
     text = time_text(_datetime(name, given), At(name, 2))
     if int(text[:4]) not in _VERSION_YEARS:
         raise BadMessage(name, "is outside the years 2000 to 2100, in which a worker takes a version: leave it out for now")
+    ahead = datetime.fromisoformat(text[:-1]) - (_EPOCH + timedelta(milliseconds=stamp.time_ms))
+    if ahead > _AHEAD_MAX:
+        raise BadMessage(
+            name,
+            f"is {int(ahead.total_seconds())} s ahead of this machine's clock, and workers take {int(_AHEAD_MAX.total_seconds())} s at most by "
+            "default: without a zone it is UTC, so give datetime.now(timezone.utc), not datetime.now()",
+        )
     return text
+
+
+def _written_time(name: str, value: object, stamp: Stamp, *, is_version: bool) -> None:
+    """Holds a time in the fields of `send` against what a worker reads as one."""
+    if isinstance(value, datetime):
+        if is_version:
+            _version(name, value, stamp)
+        return
+    if type(value).__name__ == "DatetimeMS" and not is_version:
+        return
+    if type(value).__name__ == "DatetimeMS":
+        value = int(value)  # type: ignore[call-overload]
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and _WRITTEN_TIME.match(value)):
+        raise BadMessage(name, f"is a {type_name(value)} that is no time: give a datetime, a text as 2026-11-22T10:00:00Z, or seconds since 1970")
+    if is_number and not any(_YEARS_S[0] <= value / unit < _YEARS_S[1] for unit in (1, 1000)):  # type: ignore[operator]
+        raise BadMessage(name, "is a number outside the years 2000 to 2100, as seconds and as milliseconds since 1970: give a datetime")
 
 
 def _named(key: Union[str, int, float, Dict[str, Any]]) -> str:

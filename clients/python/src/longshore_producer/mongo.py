@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 # Beneath what the URI and connection_options say. pymongo's own 30 s would hold a web request when the database is away.
-_OPTIONS: Dict[str, Any] = {"serverSelectionTimeoutMS": 5_000}
+# Without `connect` its threads begin with the first question, so a URI that cannot be used leaves none behind.
+_OPTIONS: Dict[str, Any] = {"serverSelectionTimeoutMS": 5_000, "connect": False}
 
 
 class MongoManager:
@@ -33,10 +35,13 @@ class MongoManager:
     def configure(cls, mongo_uri: Optional[str] = None, connection_options: Optional[Mapping[str, Any]] = None) -> None:
         """For where no MONGO_CACHE_URI is set, and options of pymongo's client, which those in the URI beat.
 
-        Raises ProducerError where the client is there already.
+        Again with the same it does nothing: a model of web2py runs with each request. Raises ProducerError where the client is
+        there already with others.
         """
         with cls._lock:
             if cls._client is not None:
+                if (mongo_uri, dict(connection_options or {})) == (cls._mongo_uri, cls._options):
+                    return
                 raise ProducerError("the client is there already: configure MongoManager before its first use, or close it")
             cls._mongo_uri, cls._options = mongo_uri, dict(connection_options or {})
 
@@ -76,19 +81,19 @@ class MongoManager:
             from pymongo import MongoClient
         except ImportError as error:
             raise ImportError("MongoManager needs pymongo: pip install 'longshore-producer[mongo]'") from error
-        from_web2py = _web2py("db.mongo_uri"), _web2py("db.connection_options")
-        uri = os.environ.get("MONGO_CACHE_URI") or cls._mongo_uri or from_web2py[0]
+        of_web2py = _web2py()
+        uri = os.environ.get("MONGO_CACHE_URI") or cls._mongo_uri or _uri_of(of_web2py)
         if not uri:
             raise BadSettings("there is no URI of MongoDB: set MONGO_CACHE_URI, or db.mongo_uri in appconfig.ini")
-        options = dict(_OPTIONS)
-        if isinstance(from_web2py[1], Mapping):
-            options.update(from_web2py[1])
-        options.update(cls._options)
+        options = {**_OPTIONS, **_options_of(of_web2py), **cls._options}
+        client: Optional["MongoClient[Dict[str, Any]]"] = None
         try:
             # Those in the URI win: pymongo would let the others win.
-            client: "MongoClient[Dict[str, Any]]" = MongoClient(uri, **_without_those_of(uri, options))
+            client = MongoClient(uri, **_without_those_of(uri, options))
             client.get_default_database()
         except Exception as error:  # noqa: BLE001 - pymongo has several kinds for it
+            if client is not None:
+                client.close()
             # `from None`: no trace shows the login that may stand in the first text.
             text = _without_login(str(error), uri)
             raise BadSettings(f"the URI of MongoDB cannot be used (MONGO_CACHE_URI or db.mongo_uri): {text}") from None
@@ -103,27 +108,56 @@ def _without_those_of(uri: str, options: Mapping[str, Any]) -> Dict[str, Any]:
 
 def _without_login(text: str, uri: str) -> str:
     login, at, _ = uri.partition("://")[2].rpartition("@")
-    for part in login.split(":") if at else ():
+    # The longest first: a short one may be part of it.
+    for part in sorted(login.split(":"), key=len, reverse=True) if at else ():
         text = text.replace(part, "***") if part else text
     return text
 
 
-def _web2py(name: str) -> Optional[Any]:
-    """A value of the running web2py application's appconfig.ini. None elsewhere."""
+def _web2py() -> Mapping[str, Any]:
+    """The section `db` of the running web2py application's appconfig.ini (or .json). Empty elsewhere.
+
+    Not by `AppConfig().get("db.mongo_uri")`: that makes pieces of what has a comma, as a URI of several hosts has.
+    """
     if "gluon" not in sys.modules:
-        return None
+        return {}
     try:
         from gluon.contrib.appconfig import AppConfig
 
-        return AppConfig().get(name)
-    except Exception:  # noqa: BLE001 - outside a request there is no application, and web2py says so in many ways
-        return None
+        section = AppConfig()["db"]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001 - outside a request there is no application, and web2py raises BaseException itself
+        return {}
+    return section if isinstance(section, Mapping) else {}
+
+
+def _uri_of(section: Mapping[str, Any]) -> Optional[str]:
+    uri = section.get("mongo_uri")
+    # In an .ini a worker reads %% as one %, as configparser does, and web2py leaves it. No URI has two in a row.
+    return uri.strip().replace("%%", "%") if isinstance(uri, str) else None
+
+
+def _options_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`db.connection_options`: an object in a .json, the same as text in an .ini.
+
+    Raises BadSettings where it is neither.
+    """
+    options = section.get("connection_options", "")
+    if isinstance(options, str):
+        try:
+            options = json.loads(options.replace("%%", "%")) if options.strip() else {}
+        except ValueError as error:
+            raise BadSettings(f"db.connection_options in appconfig.ini is no JSON ({error}): give an object, as {{\"maxPoolSize\": 50}}") from None
+    if not isinstance(options, Mapping):
+        raise BadSettings('db.connection_options in appconfig.ini is no object: give one, as {"maxPoolSize": 50}')
+    return options
 
 
 class _Process:
     """A client that was made before a fork is not for the child."""
 
-    def at_exit(self) -> None:
+    def at_exit(self, elapsed: float) -> None:
         pass
 
     def after_fork(self) -> None:

@@ -18,7 +18,7 @@ _FAILURES_MAX = 64
 
 
 class Delivery(NamedTuple):
-    """How messages are tried. Seconds, but for `waiting_max` (messages) and `waiting_bytes_max`."""
+    """How messages are tried. Seconds, but for `in_flight_max` (calls)."""
 
     retry_initial: float
     retry_max: float
@@ -27,6 +27,7 @@ class Delivery(NamedTuple):
     # How long a batch that is not full waits for more.
     linger: float
     is_fifo: bool
+    in_flight_max: int = 1
 
 
 @dataclass
@@ -108,13 +109,13 @@ class _Picked:
 
 
 class Outbox:
-    """What waits. One call is in flight at a time."""
+    """What waits, and the calls in flight: several while full batches wait and all is well, otherwise one."""
 
     def __init__(self, delivery: Delivery, random: Callable[[], float]) -> None:
         self._delivery = delivery
         self._random = random
         self._waiting: Deque[Message] = deque()
-        self._in_flight: List[Message] = []
+        self._in_flight: List[Batch] = []
         # Until when the queue is not asked, where it took nothing when it was asked last.
         self._trouble_until: Optional[float] = None
         self._troubles = 0
@@ -130,16 +131,20 @@ class Outbox:
     def push(self, message: Message) -> None:
         self._waiting.append(message)
 
+    def has_last(self, message: Message) -> bool:
+        """Whether this message was the last to come."""
+        return bool(self._waiting) and self._waiting[-1] is message
+
     def clear(self) -> List[Message]:
         """Gives up all that waits, what is in flight among it."""
-        given_up = self._in_flight + list(self._waiting)
+        given_up = [message for batch in self._in_flight for message in batch.messages] + list(self._waiting)
         self._waiting.clear()
         self._in_flight = []
         return given_up
 
     def next(self, now: float, is_closed: bool) -> Union[Batch, float, None]:
         """A batch to send, a moment before which there is none, or None where nothing waits."""
-        if self._in_flight or not self._waiting:
+        if not self._waiting or (self._in_flight and not self.may_go_beside()):
             return None
         if self._trouble_until is not None and self._trouble_until > now:
             return self._trouble_until
@@ -149,12 +154,21 @@ class Outbox:
         lingers_until = self._waiting[picked.places[0]].arrived + self._delivery.linger
         if not picked.is_full and not is_closed and lingers_until > now:
             return lingers_until if picked.earliest is None else min(lingers_until, picked.earliest)
-        messages = [self._waiting[place] for place in picked.places]
+        batch = Batch([self._waiting[place] for place in picked.places])
         # From the end, so that the other places stay what they are.
         for place in reversed(picked.places):
             del self._waiting[place]
-        self._in_flight = messages
-        return Batch(messages)
+        self._in_flight.append(batch)
+        return batch
+
+    def may_go_beside(self) -> bool:
+        """Whether another call may be in flight beside those that are.
+
+        Not on a FIFO queue, where the order of a group would be lost; not before a batch is full; and not while the queue is in
+        trouble, when one call asks for all.
+        """
+        is_well = not self._delivery.is_fifo and self._trouble_until is None
+        return is_well and len(self._in_flight) < self._delivery.in_flight_max and len(self._waiting) >= BATCH_MAX
 
     def _pick(self, now: float) -> _Picked:
         """The places of the messages that go next."""
@@ -183,12 +197,16 @@ class Outbox:
                     break
         return picked
 
+    def interrupted(self, batch: Batch) -> None:
+        """Nobody waits for the answer to a batch any more: it waits again."""
+        if self._is_let_go(batch):
+            self._put_back(batch.messages)
+
     def answered(self, batch: Batch, answer: Answer, now: float) -> List[Settled]:
         """Takes the answer to a batch. What is not settled by it waits again."""
-        if self._in_flight is not batch.messages:
+        if not self._is_let_go(batch):
             # It was given up in between, and its end is told.
             return []
-        self._in_flight = []
         if isinstance(answer, Fault):
             return self._failed_as_a_whole(batch.messages, answer, now)
         settled: List[Settled] = []
@@ -209,6 +227,13 @@ class Outbox:
         if is_trouble:
             settled += self._pause(now, Why.LATE, failed[0].text)
         return settled
+
+    def _is_let_go(self, batch: Batch) -> bool:
+        """Takes a batch out of those in flight. False where it was none of them any more."""
+        left = [one for one in self._in_flight if one is not batch]
+        was_there = len(left) < len(self._in_flight)
+        self._in_flight = left
+        return was_there
 
     def _failed_as_a_whole(self, messages: List[Message], fault: Fault, now: float) -> List[Settled]:
         if fault.kind is not FaultKind.UNAVAILABLE:
@@ -235,7 +260,9 @@ class Outbox:
         late: List[Settled] = []
         kept: List[Message] = []
         for one in failed:
-            if one.message.arrived + self._delivery.budget < now + pause:
+            # Never after a first try: a process that was stopped for long (a function of AWS Lambda between two calls) finds
+            # its connection closed, and the queue well.
+            if one.message.failures and one.message.arrived + self._delivery.budget < now + pause:
                 late.append(one)
             else:
                 one.message.not_before = now + pause
@@ -250,12 +277,15 @@ class Outbox:
 
     def _pause(self, now: float, why: Why, text: str) -> List[Settled]:
         """The queue takes nothing: all wait. Those for which the next try would be too late are given up."""
+        if self._trouble_until is not None and self._trouble_until > now:
+            # One of several calls that were in flight together: one trouble.
+            return []
         until = now + self._interval(self._troubles)
-        self._trouble_until = until
+        is_first, self._trouble_until = not self._troubles, until
         self._troubles = min(self._troubles + 1, _FAILURES_MAX)
         budget = self._delivery.budget
-        # Mostly there is none, and then nothing moves.
-        if not any(message.arrived + budget < until for message in self._waiting):
+        # Mostly there is none, and then nothing moves. None at the first trouble, as in `_again`.
+        if is_first or not any(message.arrived + budget < until for message in self._waiting):
             return []
         over = [message for message in self._waiting if message.arrived + budget < until]
         self._waiting = deque(message for message in self._waiting if message.arrived + budget >= until)

@@ -8,12 +8,17 @@ from typing import Any, Callable, Mapping, Optional, Type
 
 from . import lifetime, messages, packing, settings as settings_, trace
 from .core import Clock, Core
-from .errors import BadMessage
-from .identity import Stamp
+from .errors import BadMessage, BadSettings
+from .identity import Stamp, Stamps
 from .messages import Made
 from .outbox import Message
 from .settings import Settings
 from .tally import Counts
+
+
+# Of two calls in one process the later wins, whichever producers they go by.
+_stamps = Stamps()
+lifetime.add(_stamps)
 
 
 class Producer:
@@ -28,12 +33,16 @@ class Producer:
     """
 
     def __init__(self, settings: Optional[Settings] = None, *, clock: Optional[Clock] = None, **given: Any) -> None:
-        """By settings, or by single ones, which are the fields of Settings; what is not given is looked for in the environment.
+        """By settings as they are, or by single ones, which are the fields of Settings; of these, what is not given is looked for
+        in the environment.
 
         Raises BadSettings. Nothing is asked of AWS here.
         """
-        self._settings = settings if settings is not None else settings_.from_environment(**given)
+        if settings is not None and given:
+            raise BadSettings(f"settings and {', '.join(sorted(given))} are given: put them all into Settings, or give none")
+        self._settings = settings_.whole(settings) if settings is not None else settings_.from_environment(**given)
         self._clock = Clock() if clock is None else clock
+        self._stamps = _stamps if clock is None else Stamps()
         self._core = Core(self._settings, self._clock)
         lifetime.watch_forks()
         lifetime.add(self)
@@ -87,7 +96,7 @@ class Producer:
         queue such a message needs a `group`. Give it a version field of your own where the route has one; otherwise the
         order of the calls decides, and between producers their clocks.
         """
-        made = self._make(lambda stamp: messages.own(type, fields, keyed=keyed))
+        made = self._make(lambda stamp: messages.own(type, fields, keyed=keyed, stamp=stamp))
         return self._send(*made, group)
 
     def flush(self, timeout: float = 10.0) -> bool:
@@ -105,6 +114,11 @@ class Producer:
         lifetime.remove(self)
         return self._core.close(timeout)
 
+    @property
+    def settings(self) -> Settings:
+        """As they are in force."""
+        return self._settings
+
     def counts(self) -> Counts:
         """What became of the messages of this process so far."""
         return self._core.tally.counts()
@@ -117,16 +131,16 @@ class Producer:
     ) -> None:
         self.close()
 
-    def at_exit(self) -> None:
-        """Called at the end of the process."""
-        self.close(self._settings.exit_timeout)
+    def at_exit(self, elapsed: float) -> None:
+        """Called at the end of the process. Several producers have their time together, and not one after the other."""
+        self.close(max(0.0, self._settings.exit_timeout - elapsed))
 
     def after_fork(self) -> None:
         """Called in a child. What waited at the fork is sent by the parent, and by the parent alone."""
         self._core = Core(self._settings, self._clock)
 
     def _make(self, make: Callable[[Stamp], Made]) -> "tuple[Made, Stamp]":
-        stamp = self._core.stamps.next()
+        stamp = self._stamps.next(self._clock.time_ns())
         return make(stamp), stamp
 
     def _send(self, made: Made, stamp: Stamp, group: Optional[str]) -> Optional[str]:

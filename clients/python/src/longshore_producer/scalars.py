@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Dict, Optional
 from uuid import UUID
@@ -46,9 +46,9 @@ def time_text(value: datetime, at: At) -> str:
         # What has no value of its own is not equal to itself: the NaT of pandas.
         if value != value:
             raise ValueError
-        if value.tzinfo is not None:
-            value = value.astimezone(timezone.utc)
-        return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        # Not `astimezone`, which takes a time of a zone that has no offset for one of the machine's own zone.
+        offset, value = value.utcoffset(), value.replace(tzinfo=None)
+        return (value if offset is None else value - offset).isoformat(timespec="microseconds") + "Z"
     except (ValueError, OverflowError, TypeError):
         raise BadMessage(shown(at), "is no time of the years 1 to 9999 in UTC: send None, or leave it out") from None
 
@@ -63,7 +63,9 @@ def _decimal(value: Decimal, at: At) -> str:
         or not _DECIMAL_EXPONENT_MIN <= exponent <= _DECIMAL_EXPONENT_MAX
     ):
         raise BadMessage(
-            shown(at), f"is a Decimal of {len(digits)} digits: MongoDB stores {_DECIMAL_DIGITS_MAX}, so round it, or send it as a text"
+            shown(at),
+            f"is a Decimal of {len(digits)} digits and the exponent {exponent}: MongoDB stores {_DECIMAL_DIGITS_MAX} digits and exponents "
+            f"from {_DECIMAL_EXPONENT_MIN} to {_DECIMAL_EXPONENT_MAX}, so round it, or send it as a text",
         )
     return str(value)
 
@@ -95,17 +97,29 @@ def _of_bson(value: Any, at: At) -> Extended:
         return {"$date": time_text(moment, at)}
     if name == "Regex" and isinstance(value.pattern, str) and "\0" not in value.pattern:
         options = "".join(letter for flag, letter in _REGEX_FLAGS if value.flags & flag)
-        return {"$regularExpression": {"pattern": value.pattern, "options": options}}
+        return {"$regularExpression": {"pattern": checked_text(value.pattern, at), "options": options}}
     if name == "Timestamp":
         return {"$timestamp": {"t": value.time, "i": value.inc}}
     if name == "Code" and value.scope is None:
-        return {"$code": str(value)}
+        return {"$code": checked_text(str(value), at)}
     if name == "MinKey":
         return {"$minKey": 1}
     if name == "MaxKey":
         return {"$maxKey": 1}
     # Not as what it is made of: a Code is a str, too.
     raise BadMessage(shown(at), f"is a {type_name(value)}, which cannot be stored: {instead_of(value)}")
+
+
+def checked_text(value: str, at: At) -> str:
+    """Refuses what is no Unicode: half of a surrogate pair, as `surrogateescape` and broken JSON make it."""
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise BadMessage(
+                shown(at), "holds half of a surrogate pair, which is no text: decode it by its own encoding, or send bytes"
+            ) from None
+    return value
 
 
 def type_name(value: object) -> str:

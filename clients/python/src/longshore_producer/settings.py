@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Any, Callable, List, Mapping, Optional
 from urllib.parse import urlsplit
@@ -11,15 +12,29 @@ from .errors import BadSettings
 
 WHEN_FULL = ("drop", "raise", "block")
 
-# Variables of the environment. The first three are those of the worker, so that one file of them serves both.
+# Variables of the environment. Those of the worker come first, so that one file of them serves both.
 ENVIRONMENT = {
     "queue_url": ("LONGSHORE__QUEUE__URL",),
     "endpoint_url": ("LONGSHORE__QUEUE__ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"),
     "region": ("LONGSHORE__QUEUE__REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    "allow_insecure": ("LONGSHORE__QUEUE__ALLOW_INSECURE",),
     "when_full": ("LONGSHORE_PRODUCER_WHEN_FULL",),
 }
 
 _DAY = 86_400.0
+_BOUNDS = {
+    "block_max": (0.0, 600.0),
+    "waiting_max": (1, 100_000_000),
+    "waiting_bytes_max": (1024 * 1024, 2**40),
+    "budget": (1.0, _DAY),
+    "retry_initial": (0.01, 10.0),
+    "retry_max": (0.01, 3600.0),
+    "linger": (0.0, 10.0),
+    "in_flight_max": (1, 10),
+    "connect_timeout": (0.1, 60.0),
+    "read_timeout": (0.1, 60.0),
+    "exit_timeout": (0.0, 3600.0),
+}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -65,6 +80,8 @@ class Settings:
     # Pauses between tries: the first, and the longest. They double in between.
     retry_initial: float = 0.1
     retry_max: float = 5.0
+    # Requests at once, while full batches wait: 1 to 10. On a FIFO queue it is always one, for the order of its groups.
+    in_flight_max: int = 4
     # How long a batch that is not full waits for more: 0 to 10 s. SQS bills by request, and no caller waits for it.
     linger: float = 0.05
     # Bodies above are packed with gzip where that is smaller; None: never. SQS bills each 64 KiB as a request.
@@ -76,7 +93,8 @@ class Settings:
     exit_timeout: float = 10.0
     # Told of each message that is not in the queue, by the thread that finds out. It must be quick. What it raises is logged.
     on_lost: Optional[Callable[[Lost], None]] = None
-    # Makes what calls SQS, once in each process and in the background thread: anything with boto3's send_message_batch.
+    # Makes what calls SQS, once in each process and in a background thread: anything with boto3's send_message_batch, which
+    # several threads may call at once unless in_flight_max is 1.
     make_client: Optional[Callable[[], Any]] = None
 
     @property
@@ -97,14 +115,30 @@ def from_environment(**given: Any) -> Settings:
         if given.get(name) is None:
             found = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
             if found is not None:
-                given[name] = found
+                given[name] = {"true": True, "false": False}.get(found.strip().lower(), found) if name == "allow_insecure" else found
             else:
                 given.pop(name, None)
-    settings = Settings(**given)
-    if settings.region is None:
-        settings = replace(settings, region=_region_of(settings.queue_url))
+    return whole(Settings(**given))
+
+
+def whole(settings: Settings) -> Settings:
+    """Settings with the region that the queue's URL names, if they have none.
+
+    Raises BadSettings with all that is wrong.
+    """
     _check(settings)
-    return settings
+    return settings if settings.region is not None else replace(settings, region=_region_of(settings.queue_url))
+
+
+def differences(one: Settings, other: Settings) -> List[str]:
+    """The names of the settings that differ. Functions are compared by where they are written: a module that runs again makes
+    them anew.
+    """
+    return [each.name for each in fields(Settings) if _told(getattr(one, each.name)) != _told(getattr(other, each.name))]
+
+
+def _told(value: Any) -> Any:
+    return getattr(value, "__code__", value)
 
 
 def endpoint_of(settings: Settings) -> str:
@@ -121,34 +155,61 @@ def _region_of(queue_url: str) -> Optional[str]:
 
 
 def _check(settings: Settings) -> None:
-    problems: List[str] = []
-    url = urlsplit(settings.queue_url)
-    if url.scheme not in ("http", "https") or not url.netloc:
-        shown = f"is {settings.queue_url!r}" if settings.queue_url else "is not set"
-        problems.append(f"queue_url {shown}: give the URL of the queue, by configure() or LONGSHORE__QUEUE__URL")
-    else:
-        endpoint = urlsplit(endpoint_of(settings))
-        if endpoint.scheme == "http" and endpoint.hostname not in _LOOPBACK and not settings.allow_insecure:
-            problems.append(f"the endpoint {endpoint.hostname} is plain http on another machine: use https, or allow_insecure=True")
+    problems = _problems_of_addresses(settings)
     if settings.when_full not in WHEN_FULL:
         problems.append(f"when_full is {settings.when_full!r}: give one of {', '.join(WHEN_FULL)}")
-    bounds = {
-        "block_max": (0.0, 600.0),
-        "waiting_max": (1, 100_000_000),
-        "waiting_bytes_max": (1024 * 1024, 2**40),
-        "budget": (1.0, _DAY),
-        "retry_initial": (0.01, 10.0),
-        "retry_max": (settings.retry_initial, 3600.0),
-        "linger": (0.0, 10.0),
-        "connect_timeout": (0.1, 60.0),
-        "read_timeout": (0.1, 60.0),
-        "exit_timeout": (0.0, 3600.0),
-    }
-    for name, (least, most) in bounds.items():
+    for name, (least, most) in _BOUNDS.items():
         value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        if not _is_number(value) or not least <= value <= most:
             problems.append(f"{name} is {value!r}: give {least} to {most}")
-    if settings.compress_above is not None and not settings.compress_above >= 0:
+    if _is_number(settings.retry_initial) and _is_number(settings.retry_max) and settings.retry_max < settings.retry_initial:
+        problems.append(f"retry_max is {settings.retry_max!r}: give retry_initial ({settings.retry_initial}) or more")
+    if settings.compress_above is not None and (not _is_number(settings.compress_above) or settings.compress_above < 0):
         problems.append(f"compress_above is {settings.compress_above!r}: give a number of bytes, or None for never")
+    if not isinstance(settings.allow_insecure, bool):
+        problems.append(f"allow_insecure is {settings.allow_insecure!r}: give True or False (true or false in the environment)")
+    for name in ("on_lost", "make_client"):
+        value = getattr(settings, name)
+        if value is not None and not callable(value):
+            problems.append(f"{name} is {value!r}: give a function")
     if problems:
         raise BadSettings("; ".join(problems))
+
+
+def _problems_of_addresses(settings: Settings) -> List[str]:
+    if not settings.queue_url:
+        return ["queue_url is not set: give the URL of the queue, by configure() or LONGSHORE__QUEUE__URL"]
+    if not _is_address(settings.queue_url):
+        return [f"queue_url is {_shown(settings.queue_url)}: give the URL of the queue, such as https://sqs.eu-west-1.amazonaws.com/123456789012/portal"]
+    if settings.endpoint_url and not _is_address(settings.endpoint_url):
+        return [f"endpoint_url is {_shown(settings.endpoint_url)}: give a URL, such as http://127.0.0.1:9324"]
+    problems: List[str] = []
+    if settings.region is not None and not isinstance(settings.region, str):
+        problems.append(f"region is {settings.region!r}: give a text, such as eu-west-1")
+    endpoint = urlsplit(endpoint_of(settings))
+    if endpoint.scheme == "http" and endpoint.hostname not in _LOOPBACK and not settings.allow_insecure:
+        problems.append(
+            f"the endpoint {endpoint.hostname} is plain http on another machine: use https, or "
+            "allow_insecure=True (LONGSHORE__QUEUE__ALLOW_INSECURE=true)"
+        )
+    return problems
+
+
+def _is_address(url: object) -> bool:
+    """A URL of http or https, with a host. Blanks and ends of lines come from files of variables that are not read well."""
+    if not isinstance(url, str) or any(character.isspace() for character in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _shown(url: object) -> str:
+    """Without a login: somebody may have given the URI of the database."""
+    return re.sub(r"//[^/]*@", "//***@", repr(url))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -10,19 +10,10 @@ from typing import Callable, Dict, Optional
 
 from .outbox import Message
 from .settings import Lost
-
-_log = logging.getLogger("longshore_producer")
+from .telling import say
 
 # Seconds between two lines of one kind.
 _QUIET = 1.0
-
-
-def say(level: int, text: str, *values: object) -> None:
-    """Logs. A handler or filter of the application that raises ends neither a call nor the thread."""
-    try:
-        _log.log(level, text, *values)
-    except Exception:  # noqa: BLE001, S110 - where could it be told?
-        pass
 
 
 @dataclass
@@ -85,6 +76,16 @@ class Tally:
                 self._on_lost(Lost(why, text, message.id, message.body.decode("utf-8"), dict(message.attributes)))
             except Exception:  # noqa: BLE001 - a caller's function must not end the thread
                 say(logging.ERROR, "on_lost failed:\n%s", traceback.format_exc())
+
+    def warn(self, text: str, value: str) -> None:
+        """Logs what may come with every call, at most once a second."""
+        now = self._monotonic()
+        with self._lock:
+            told_at = self._told_at.get(text)
+            if told_at is not None and now - told_at < _QUIET:
+                return
+            self._told_at[text] = now
+        say(logging.WARNING, text, value)
 
     def tell_rest(self) -> None:
         """Logs what was not logged yet, at the end."""

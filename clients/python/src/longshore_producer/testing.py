@@ -1,11 +1,12 @@
 """`longshore dev` for the tests of a producer: the real worker between a private queue and a private database.
 
-It needs the program `longshore`, by LONGSHORE_BIN or on the PATH. With pytest use the fixtures of `pytest_plugin`.
+It needs the program `longshore`, by LONGSHORE_BIN or on the PATH. With pytest use the fixtures of `pytest_longshore`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import shutil
@@ -71,7 +72,7 @@ class Dev:
 
         Raises DevError after so many seconds (300 at most); its text says how many came, and what was refused.
         """
-        said: Dict[str, int] = self._ask("GET", "/wait", timeout, count=count, timeout=int(timeout))
+        said: Dict[str, int] = self._ask("GET", "/wait", timeout, count=count, timeout=math.ceil(timeout))
         return said
 
     def good(self, collection: str, limit: int = 100) -> List[Dict[str, Any]]:
@@ -87,7 +88,7 @@ class Dev:
 
     def reset(self, timeout: float = 10.0) -> None:
         """Waits until all that was sent has its end, then empties all and counts from 0. Raises DevError in vain."""
-        self._ask("POST", "/reset", timeout, timeout=int(timeout))
+        self._ask("POST", "/reset", timeout, timeout=math.ceil(timeout))
 
     def producer(self, **given: Any) -> Producer:
         """A producer for the private queue, which needs no variables. Further settings as for Producer."""

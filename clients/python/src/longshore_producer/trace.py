@@ -8,7 +8,7 @@ try:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     _propagator: Optional[TraceContextTextMapPropagator] = TraceContextTextMapPropagator()
-except ImportError:
+except Exception:  # noqa: BLE001 - it is not there, or its own parts do not fit together
     _propagator = None
 
 
@@ -19,6 +19,9 @@ def context() -> Dict[str, str]:
     """
     carrier: Dict[str, str] = {}
     if _propagator is not None:
-        _propagator.inject(carrier)
+        try:
+            _propagator.inject(carrier)
+        except Exception:  # noqa: BLE001 - a trace is not worth a message
+            return {}
     # SQS takes no empty value.
     return {name: value for name, value in carrier.items() if value}

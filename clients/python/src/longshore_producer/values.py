@@ -11,6 +11,7 @@ from typing import Any, Mapping
 from . import scalars
 from .errors import BadMessage
 from .places import At, inside, shown
+from .scalars import checked_text
 
 # What json.dumps takes, with text names alone.
 Plain = Any
@@ -27,7 +28,7 @@ def plain(value: object, at: At) -> Plain:
     """
     kind = type(value)
     if kind is str:
-        return text(value, at)  # type: ignore[arg-type]
+        return checked_text(value, at)  # type: ignore[arg-type]
     if value is None or kind is bool:
         return value
     if kind is int:
@@ -48,7 +49,7 @@ def plain(value: object, at: At) -> Plain:
     if isinstance(value, float):
         return _double(float(value), at)
     if isinstance(value, str):
-        return text(str.__str__(value), at)
+        return checked_text(str.__str__(value), at)
     raise BadMessage(shown(at), f"is a {scalars.type_name(value)}, which cannot be stored: {scalars.instead_of(value)}")
 
 
@@ -56,18 +57,6 @@ def integer(number: int, at: At) -> int:
     if not _INT64_MIN <= number <= _INT64_MAX:
         raise BadMessage(shown(at), "is an integer beyond 64 bits: send it as a text, or as a Decimal of at most 34 digits")
     return number
-
-
-def text(value: str, at: At) -> str:
-    """Refuses what is no Unicode: half of a surrogate pair, as `surrogateescape` and broken JSON make it."""
-    if not value.isascii():
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise BadMessage(
-                shown(at), "holds half of a surrogate pair, which is no text: decode it by its own encoding, or send bytes"
-            ) from None
-    return value
 
 
 def _double(number: float, at: At) -> float:
@@ -104,7 +93,7 @@ def field_name(key: object, at: At) -> str:
         )
     if "\0" in name:
         raise BadMessage(shown(here), "has a NUL in its name, which cannot be stored: leave it out")
-    return text(name, here)
+    return checked_text(name, here)
 
 
 def _check_level(at: At) -> None:
