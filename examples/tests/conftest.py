@@ -38,19 +38,23 @@ def wait_for(what, look):
 
 
 @contextlib.contextmanager
-def running(command, log, **env):
-    """A program whose output goes to the file `log`. It ends by SIGTERM at the latest, and must end well."""
+def running(command, log, *, end=signal.SIGTERM, **env):
+    """A program whose output goes to the file `log`. It must end well by the signal `end`; SIGKILL goes to its children too."""
+    env = {**os.environ, **env}
     with open(log, "wb") as out:
-        process = subprocess.Popen(command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
-        yield process
-        process.send_signal(signal.SIGTERM)
-        status = process.wait(PATIENCE)
+        yield
+        if end != signal.SIGKILL:
+            process.send_signal(end)
+            process.wait(PATIENCE)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    assert status in (0, -signal.SIGTERM), log.read_text()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode in (0, -end), log.read_text()
 
 
 def time_of(value):

@@ -113,6 +113,19 @@ def test_one_event_that_comes_by_both_ways_is_stored_once(world):
     assert world.stored("dead_letters") == []
 
 
+def test_delivered_raw_a_message_keeps_the_identity_that_its_producer_gave(world):
+    """As README.md says of RawMessageDelivery. What is published twice is stored once, though SNS gives it another MessageId."""
+    sns, topic = world.example.sns, world.example.sns.create_topic(Name="raw")["TopicArn"]
+    queue_arn = world.example.allow(world.queue_url, [topic])
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"})
+    given = {"longshore-time": "1795341605123", "longshore-id": "0001"}
+    attributes = {name: {"DataType": "String", "StringValue": text} for name, text in given.items()}
+    for _ in range(2):
+        sns.publish(TopicArn=topic, Message=json.dumps({"type": "event", **LOGIN}), MessageAttributes=attributes)
+    (event,) = world.stored("events")
+    assert (event["user_id"], event["timestamp"].microsecond) == (123, 123_000)
+
+
 def test_of_two_carts_within_one_second_the_later_version_stays(world):
     carts = [{"session_id": "s-81", "last_accessed": f"2026-11-22T10:00:00.{n:06d}Z", "data": {"visit": n}} for n in range(25)]
     world.example.put([("portal.cart", cart) for cart in reversed(carts)])
@@ -121,6 +134,7 @@ def test_of_two_carts_within_one_second_the_later_version_stays(world):
 
 
 def test_the_queue_takes_from_this_topic_and_this_rule_alone(world):
+    world.example.set_up(world.queue_url)
     attributes = world.sqs.get_queue_attributes(QueueUrl=world.queue_url, AttributeNames=["Policy", "QueueArn"])["Attributes"]
     allowed = {}
     for statement in json.loads(attributes["Policy"])["Statement"]:
