@@ -14,7 +14,8 @@ const jobs = {
     await send([message("event", { user_id: 123 }, traceparent)]);
   },
   async states() {
-    const states = [0, 1, 2].flatMap((visit) => Array.from({ length: 40 }, (_, key) => [`s-${key}`, visit]));
+    // Three in a row for each key, mostly within one millisecond.
+    const states = Array.from({ length: 40 }, (_, key) => [0, 1, 2].map((visit) => [`s-${key}`, visit])).flat();
     await send(states.map(([key, visit]) => message("session", { session_id: key, data: { visit } })));
     // Where versions are equal, the rising ids decide.
     const last_accessed = "2026-11-22T10:00:00Z";
@@ -23,8 +24,8 @@ const jobs = {
   async still() {
     const now = Date.now();
     Date.now = () => now;
-    // More than fit in the count of one millisecond.
-    const made = Array.from({ length: 5000 }, (_, visit) => message("session", { session_id: "s-1", data: { visit } }));
+    // More than one millisecond has room for.
+    const made = Array.from({ length: 12000 }, (_, visit) => message("session", { session_id: "s-1", data: { visit } }));
     await send([...made.slice(0, 10), ...made.slice(-10)].reverse());
   },
   async twice() {

@@ -59,7 +59,7 @@ def test_of_states_in_a_row_the_last_stays(longshore, node):
 def test_the_last_stays_though_the_clock_stands_still_and_it_arrives_first(longshore, node):
     node("still")
     assert longshore.wait(20) == {"good": 20, "bad": 0}
-    assert longshore.good("sessions")[0]["data"] == {"visit": 4999}
+    assert longshore.good("sessions")[0]["data"] == {"visit": 11999}
 
 
 def test_what_is_sent_again_is_not_doubled(longshore, node):

@@ -1,10 +1,11 @@
 """The controller of the example as web2py runs it: models and controller are code that is executed in one environment, for each
 request anew, in a thread of the server (gluon/compileapp.py, run_models_in and run_controller_in). web2py itself is on no
-package index and is not here: `request`, `response`, `session` and `auth` are stand-ins with the fields that are used.
+package index and is not here: `request`, `response`, `session`, `auth` and `gluon.main` are stand-ins with what is used of them.
 """
 
+import sys
 import threading
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import longshore_producer
 import pytest
@@ -15,8 +16,20 @@ APPLICATION = EXAMPLES / "web2py"
 
 
 @pytest.fixture(autouse=True)
-def _default_producer(longshore):
-    yield
+def server(longshore, monkeypatch):
+    """web2py's own server. What it does at its end instead of dying is in `stopped`."""
+
+    class HttpServer:
+        stopped = []
+
+        def stop(self, stoplogging=False):
+            self.stopped.append(stoplogging)
+
+    gluon = ModuleType("gluon")
+    gluon.main = SimpleNamespace(HttpServer=HttpServer)
+    monkeypatch.setitem(sys.modules, "gluon", gluon)
+    monkeypatch.setitem(sys.modules, "gluon.main", gluon.main)
+    yield HttpServer()
     longshore_producer.close()
     MongoManager.close()
 
@@ -70,3 +83,13 @@ def test_requests_in_many_threads_lose_nothing_and_the_last_state_stays(longshor
     assert longshore.wait(120) == {"good": 120, "bad": 0}
     assert sorted(event["user_id"] for event in longshore.good("events")) == list(range(10))
     assert [len(session["data"]["cart"]) for session in longshore.good("sessions")] == [10] * 10
+
+
+def test_the_end_of_web2pys_own_server_sends_what_waits(longshore, server):
+    # Nothing is sent by itself for ten seconds.
+    longshore_producer.configure(linger=10)
+    for user_id in range(7):
+        run("login", SimpleNamespace(id="s", cart=None), user_id=user_id)
+    server.stop()
+    assert longshore.wait(14) == {"good": 14, "bad": 0}
+    assert server.stopped == [False]
