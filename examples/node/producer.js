@@ -26,7 +26,7 @@ let count = 0;
 
 // Gives a message its identity. Made once and sent as often as it takes, it ends in one document.
 export function message(type, fields, traceparent) {
-  // Date.now() is the same for many calls, and may be set back. Of two calls the later must be the greater: so calls are counted.
+  // Date.now() is the same for many calls, and may be set back. The later of two calls must have the greater time: so they are counted.
   const now = Date.now();
   if (now > ms) [ms, count] = [now, 0];
   else if (++count === 4096) [ms, count] = [ms + 1, 0];
@@ -36,7 +36,7 @@ export function message(type, fields, traceparent) {
   // The worker links its batch to this span.
   if (traceparent) attributes.traceparent = traceparent;
   return {
-    // What JSON.stringify writes of NaN is null, of a BigInt nothing: it throws. Integers beyond 2^53 go as { $numberLong: "..." }.
+    // JSON.stringify makes null of NaN, and throws at a BigInt: send integers beyond 2^53 as { $numberLong: "9007199254740993" }.
     MessageBody: JSON.stringify({ type, [timeOf[type]]: said, ...fields }),
     MessageAttributes: Object.fromEntries(
       Object.entries(attributes).map(([name, text]) => [name, { DataType: "String", StringValue: text }]),
