@@ -44,7 +44,7 @@ def test_what_tasks_log_is_stored_though_their_processes_end(longshore, tmp_path
     def users():
         return sorted(event["user_id"] for event in longshore.good("events"))
 
-    with renews.worker("--concurrency", "1", "--max-tasks-per-child", "4", linger=10):
+    with renews.worker("--concurrency", "1", "--max-tasks-per-child", "4", linger=10, end=signal.SIGKILL):
         with ends.worker("--concurrency", "2", linger=10):
             ends.wait(25)
         wait_for("8 events of processes that ended", lambda: [user for user in users() if user >= 100] == list(range(100, 108)))
