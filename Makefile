@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long python-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test examples-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -23,7 +23,7 @@ about = @echo 'make $@: about $(1)' >&2
 built := once all is fetched and built
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Drain a real queue of 20,000 messages into a real MongoDB, then check what is there
 	$(call about,20 s $(built))
@@ -41,6 +41,11 @@ python-test: ## Check the types of clients/python, run its tests against the rea
 	$(call about,1 min $(built))
 	$(CARGO) build --locked
 	@exec scripts/python-test.sh "$${CARGO_TARGET_DIR:-target}/debug/longshore" $(ARGS)
+
+examples-test: ## Run the examples of producers (web2py's way, FastAPI, Celery, Node, SNS, EventBridge, boto3) against the real worker
+	$(call about,1 min $(built))
+	$(CARGO) build --locked
+	@exec scripts/examples-test.sh "$${CARGO_TARGET_DIR:-target}/debug/longshore" $(ARGS)
 
 simulate: ## Run SEEDS=100000 simulated worlds on all processors; SEED=7 tells one
 	$(if $(SEED),,$(call about,45 s for each 1000 worlds $(built)))
