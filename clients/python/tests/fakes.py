@@ -83,7 +83,7 @@ def fake_producer(queue, clock=None, **given):
 def work(core, clock, until):
     """What the thread would do until that moment: sends, and waits by moving the clock."""
     while clock.now < until:
-        what = core._outbox.next(clock.now, core._is_closed)
+        what = core._outbox.next(clock.now, core._is_closed, core._flushed)
         if isinstance(what, Batch):
             # Given back, for `_step` to take it.
             core._outbox._in_flight = []

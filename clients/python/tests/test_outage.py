@@ -175,6 +175,24 @@ def test_flush_waits_for_what_was_taken_before_it_and_says_when_in_vain():
     assert producer.counts().waiting == 1
 
 
+def test_what_a_flush_waits_for_waits_for_no_others_to_go_along():
+    producer, core, clock = fake_producer(FakeQueue(), linger=10.0)
+    producer.log_user_event(1, "e", None)
+    clock.while_waiting = lambda until: work(core, clock, until)
+    assert producer.flush(5.0) and producer.counts().sent == 1
+    producer.log_user_event(2, "e", None)
+    work(core, clock, clock.now + 5)
+    assert producer.counts().waiting == 1, "only what was taken before"
+
+
+def test_a_flush_that_comes_in_time_and_has_lost_something_says_so():
+    producer, core, clock = fake_producer(FakeQueue(denied), budget=1.0)
+    clock.while_waiting = lambda until: work(core, clock, until)
+    producer.log_user_event(1, "e", None)
+    assert not producer.flush(60.0) and producer.counts().lost == 1 and producer.counts().waiting == 0
+    assert producer.flush(60.0), "that one was told already"
+
+
 class Forwarder:
     """A TCP port that refuses until `open`, and then leads to the real queue."""
 

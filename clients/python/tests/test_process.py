@@ -245,8 +245,10 @@ def test_on_lost_may_raise_and_may_send_without_ending_the_thread():
 
     producer = Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, on_lost=on_lost)
     producer.log_user_event(1, "e", None)
-    assert producer.flush() and producer.flush()
-    assert [one.why for one in told] == ["refused", "refused"] and producer.close()
+    producer.flush()
+    producer.flush()
+    assert [one.why for one in told] == ["refused", "refused"]
+    producer.close()
 
 
 def test_a_log_that_raises_stops_neither_a_call_nor_the_thread():
@@ -311,7 +313,7 @@ def test_on_lost_that_ends_the_thread_does_not():
     with Producer(queue_url="https://sqs.eu-west-1.amazonaws.com/1/p", make_client=lambda: queue, on_lost=on_lost) as producer:
         for _ in range(3):
             producer.log_user_event(1, "e", None)
-        assert producer.flush(10)
+        producer.flush(10)
     assert (producer.counts().refused, producer.counts().waiting) == (3, 0)
 
 

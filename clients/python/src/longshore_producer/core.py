@@ -57,6 +57,8 @@ class Core:
         # Those that were started, and how many of them have nothing to do. The first makes the client.
         self._threads: List[threading.Thread] = []
         self._idle = 0
+        # The serial up to which a flush waits.
+        self._flushed = 0
         self._client: Optional[sending.SqsClient] = None
 
     def put(self, message: Message) -> bool:
@@ -114,14 +116,17 @@ class Core:
             self._clock.wait(self._settled, deadline - now)
 
     def flush(self, timeout: float) -> bool:
-        """Waits until all that was taken before has its end. False where some had none within so many seconds."""
+        """Waits until all that was taken before is sent. False where some was not within so many seconds, or was lost meanwhile."""
         deadline = self._clock.monotonic() + timeout
+        lost_before = self._taken_and_lost()
         with self._lock:
-            last = self._serial
+            last = self._flushed = self._serial
+            # What lingers for others to go along lingers no longer.
+            self._work.notify_all()
         while True:
             with self._lock:
                 if not self._waiting or next(iter(self._waiting)) > last:
-                    return True
+                    return self._taken_and_lost() == lost_before
                 now = self._clock.monotonic()
                 if now >= deadline:
                     return False
@@ -131,6 +136,10 @@ class Core:
                     continue
             # No thread can be started while the interpreter ends: then who waits sends.
             self._step(deadline)
+
+    def _taken_and_lost(self) -> int:
+        counts = self.tally.counts()
+        return counts.lost - counts.dropped
 
     def close(self, timeout: float) -> bool:
         """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
@@ -186,7 +195,7 @@ class Core:
         """Sends one batch, or waits for one. Until the deadline, where there is one."""
         with self._lock:
             now = self._clock.monotonic()
-            what = self._outbox.next(now, self._is_closed)
+            what = self._outbox.next(now, self._is_closed, self._flushed)
             if not isinstance(what, Batch):
                 until = [moment for moment in (what, deadline) if moment is not None]
                 if not self._is_let_go and not (self._is_closed and self._outbox.is_empty):

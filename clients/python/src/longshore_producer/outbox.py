@@ -142,8 +142,11 @@ class Outbox:
         self._in_flight = []
         return given_up
 
-    def next(self, now: float, is_closed: bool) -> Union[Batch, float, None]:
-        """A batch to send, a moment before which there is none, or None where nothing waits."""
+    def next(self, now: float, is_closed: bool, flushed: int = 0) -> Union[Batch, float, None]:
+        """A batch to send, a moment before which there is none, or None where nothing waits.
+
+        Up to the serial `flushed` no message waits for others to go along.
+        """
         if not self._waiting or (self._in_flight and not self.may_go_beside()):
             return None
         if self._trouble_until is not None and self._trouble_until > now:
@@ -151,8 +154,9 @@ class Outbox:
         picked = self._pick(now)
         if not picked.places:
             return picked.earliest
-        lingers_until = self._waiting[picked.places[0]].arrived + self._delivery.linger
-        if not picked.is_full and not is_closed and lingers_until > now:
+        first = self._waiting[picked.places[0]]
+        lingers_until = first.arrived + self._delivery.linger
+        if not picked.is_full and not is_closed and first.serial > flushed and lingers_until > now:
             return lingers_until if picked.earliest is None else min(lingers_until, picked.earliest)
         batch = Batch([self._waiting[place] for place in picked.places])
         # From the end, so that the other places stay what they are.

@@ -100,16 +100,16 @@ class Producer:
         return self._send(*made, group)
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Waits until all messages that were taken before have their end. False where some had none in so many seconds.
+        """Waits until all messages that were taken before are sent, and sends at once what lingers.
 
-        Which end that was is in counts().
+        False where some were not sent in so many seconds, or were lost meanwhile: counts() says how.
         """
         return self._core.flush(timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
-        """Takes nothing more, sends what waits, and ends the thread. False where messages were left after so many seconds.
+        """Takes nothing more, sends what waits, and ends the threads. False where messages were left after so many seconds, or lost meanwhile.
 
-        Those are counted as abandoned, logged, and told to on_lost. Closing twice does nothing.
+        Those that were left are counted as abandoned, logged, and told to on_lost. Closing twice does nothing.
         """
         lifetime.remove(self)
         return self._core.close(timeout)
