@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long python-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test simulate mutations chaos fuzz bounds check advisories locks alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -67,7 +67,16 @@ check: ## Look without running: format, clippy, documentation, mutations, licenc
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 	python3 tests/mutations.py --pieces
 	$(CARGO) fetch --locked
+	$(CARGO) fetch --locked --manifest-path fuzz/Cargo.toml
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+advisories: ## Ask whether an advisory is known for a crate or package that is pinned here; for a job on a schedule (needs a network)
+	$(call about,2 min once all is fetched)
+	@scripts/advisories.sh
+
+locks: ## Pin what is fetched anew, of the lists that say what: NAME=deploy pins one; UPGRADE=1 takes the newest of what others bring
+	$(call about,30 s)
+	@UPGRADE='$(UPGRADE)' scripts/locks.sh $(NAME)
 
 alerts: ## Check the alerts of deploy/prometheus, each with a case that fires and one that must not (needs promtool, or Debian)
 	$(call about,4 s $(built))

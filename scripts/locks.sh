@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes the locks of what is fetched anew: `locks.sh [NAME...]`, all of them where no NAME is given. UPGRADE=1 takes the newest of what only
-# others ask for; without it, a version that still fits stays. Needs a way to PyPI, and to npm's registry where npm is here.
+# others ask for; without it, a version that still fits stays. Needs a way to PyPI and crates.io, and to npm's registry where npm is here.
 #
 #   scripts/python/NAME.in       -> NAME.txt             an environment of Python, for scripts/python.sh
 #   scripts/wheels/NAME.in       -> NAME.txt             one wheel that carries a program, for scripts/wheel.sh
 #   tests/chart, benches/peers   package.json -> package-lock.json
+#   fuzz                         Cargo.toml   -> Cargo.lock, with the crates of the worker in the versions that it has
 #
 # No address of a package index gets into a lock: a hash is as good from a mirror.
 set -euo pipefail
@@ -50,4 +51,10 @@ for folder in "${NODE[@]}"; do
     echo "locks: $folder/package-lock.json"
     made=$((made + 1))
 done
-((made > 0)) || { echo "locks: there is no $*: see scripts/python, scripts/wheels and the folders ${NODE[*]}" >&2; exit 1; }
+if is_chosen fuzz; then
+    cp Cargo.lock fuzz/
+    "${CARGO:-cargo}" metadata --manifest-path fuzz/Cargo.toml --format-version 1 --quiet >/dev/null
+    echo 'locks: fuzz/Cargo.lock'
+    made=$((made + 1))
+fi
+((made > 0)) || { echo "locks: there is no $*: see scripts/python, scripts/wheels and the folders ${NODE[*]} fuzz" >&2; exit 1; }
