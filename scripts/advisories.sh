@@ -20,7 +20,7 @@ found() {
     failed+=("$1: advisories are known, see above")
 }
 not_asked() {
-    failed+=("$1: NOT ASKED, the database could not be reached, see above")
+    failed+=("$1: NOT ASKED, the database gave no answer, see above")
 }
 
 crates() {
