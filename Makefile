@@ -1,5 +1,5 @@
-# What can be done here, by name: `make` alone lists it. Needed: Rust, Python 3 with pip, make, a C compiler.
-# Servers and tools are fetched once into ~/.cache/longshore (or LONGSHORE_CACHE).
+# What can be done here, by name: `make` alone lists it. Needed: Rust, Python 3.11 or newer with pip, make, a C compiler.
+# Servers and tools are fetched once into ~/.cache/longshore (or LONGSHORE_CACHE), pinned by hash.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
