@@ -2,9 +2,13 @@
 #
 #   make image                                        # with docker or buildah, whichever is there
 #   docker build -t longshore --platform linux/arm64 .                                                                       # untested
-#   docker build -t longshore --build-arg BUILDER=...@sha256:... --build-arg RUNTIME=...@sha256:... .
 #
-# Base images are pinned by tag. With digests, as in the last line, the same source makes the same binary again.
+# The base images stand here by tag, which their makers move on to what is mended. By digest they are one image for good, and the same source
+# makes the same binary again. Ask for the digest (the line `Digest:`, which is that of all platforms), and give it:
+#
+#   docker buildx imagetools inspect docker.io/library/rust:1.95-bookworm
+#   docker buildx imagetools inspect gcr.io/distroless/base-nossl-debian12:nonroot
+#   make image BUILDER=docker.io/library/rust@sha256:... RUNTIME=gcr.io/distroless/base-nossl-debian12@sha256:...
 ARG BUILDER=docker.io/library/rust:1.95-bookworm
 ARG RUNTIME=gcr.io/distroless/base-nossl-debian12:nonroot
 

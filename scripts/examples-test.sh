@@ -7,8 +7,7 @@ set -eu
 longshore=$(realpath "$1")
 shift
 cd "$(dirname "$0")/.."
-# jsonpath-ng is what moto needs for the targets of EventBridge.
-python=$(scripts/python.sh 'pytest==9.2.0 fastapi==0.165.0 uvicorn==0.54.0 celery==5.7.0 jsonpath-ng==1.7.0')
+python=$(scripts/python.sh examples)
 MONGOD=$(scripts/mongod.sh)
 NODE_MODULES=$(scripts/node-modules.sh examples/node) || [ $? = 3 ]
 # The package as it is here. Where it is installed, pytest finds its fixtures by itself.

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 version=0.12.8
+sha256=0c460d4fa06223667240720ab69a8045133755ae6dfbe100cf481b95e3a014f1
 cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
 
 if [[ -n ${INFERNO:-} ]]; then
@@ -15,15 +16,12 @@ if there=$(command -v inferno-flamegraph); then
     exit
 fi
 
-home=$cache/inferno-$version
+home=$cache/inferno-$version-${sha256:0:8}
 if [[ ! -x $home/bin/inferno-flamegraph ]]; then
     mkdir -p "$cache"
-    build=$(mktemp -d "$cache/inferno-new.XXXXXX")
-    trap 'rm -rf "$build"' EXIT
-    "${CARGO:-cargo}" install --quiet --locked --root "$build/home" --target-dir "$build/target" "inferno@$version" >&2 || {
-        echo "inferno.sh: cargo could not build inferno $version" >&2
+    "$(dirname "$0")/crate.sh" inferno "$version" "$sha256" "$home" || {
+        echo "inferno.sh: there is no inferno $version: install it, or set INFERNO" >&2
         exit 1
     }
-    mv -T "$build/home" "$home" 2>/dev/null || [[ -x $home/bin/inferno-flamegraph ]]
 fi
 echo "$home/bin"

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Prints the path of promtool, which checks alerts and metrics: $PROMTOOL, else the one on the PATH, else that of Debian's package
 # `prometheus`, unpacked into the cache folder. Needs neither root nor an installation; elsewhere than on Debian, install it.
+# The one thing that is fetched and not pinned by a hash of ours: a release of Debian keeps only the newest version of a package, so a pinned one
+# would be gone after its next update. What stands for it is the signature of Debian, which apt-get checks.
 set -eu
 
 if [ -n "${PROMTOOL:-}" ]; then

@@ -7,7 +7,7 @@ set -eu
 longshore=$(realpath "$1")
 shift
 cd "$(dirname "$0")/.."
-python=$(scripts/python.sh 'pytest==9.2.0 pytest-xdist==3.8.0 mypy==2.4.1 hatchling==1.33.0 vermin==1.9.2')
+python=$(scripts/python.sh client)
 MONGOD=$(scripts/mongod.sh)
 export MONGOD LONGSHORE_BIN="$longshore" PYTHONDONTWRITEBYTECODE=1
 new=$(mktemp -d)

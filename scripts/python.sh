@@ -1,26 +1,32 @@
 #!/bin/sh
-# Prints the path of a Python that has what the tests need: moto (an SQS server that is not Rust), boto3 and pymongo; oteltap and rotel (two
-# collectors that are not ours) and the OpenTelemetry SDK of a producer.
+# Prints the path of a Python that has the packages of an environment: `python.sh [NAME]`, `test` where no NAME is given.
+#
+# scripts/python/NAME.in says what is in it and why. scripts/python/NAME.txt, which `make locks` makes of that, pins each package that is
+# installed, those that others bring too, by version and hash; nothing else is installed, and nothing is built.
 #
 # It is a virtual environment in the cache folder, made at the first call (half a minute) and only looked up afterwards.
-# Several processes may call this at once. Needs python3 >= 3.10 with its venv module, and a way to PyPI for the first call.
+# Several processes may call this at once. Needs python3 >= 3.11 with its venv module, and a way to PyPI for the first call.
 set -eu
 
-# Exact, so that what passed yesterday passes today. flask and flask-cors are what moto's server needs for SQS alone.
-packages='moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 boto3==1.44.5 pymongo==4.20.0 oteltap==1.0.0 rotel==0.0.1a15 opentelemetry-sdk==1.45.2'
-# Further ones, for those who need them: an environment of their own.
-packages="$packages $*"
-
-cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
-# Another list of packages, or another Python, is another folder.
-mark=$( (echo "$packages"; python3 --version) | cksum | cut -d ' ' -f 1)
-venv=$cache/python-$mark
-python=$venv/bin/python
+name=${1:-test}
+here=$(cd "$(dirname "$0")" && pwd)
+lock=$here/python/$name.txt
 
 fail() {
     echo "python.sh: $*" >&2
     exit 1
 }
+
+[ $# -le 1 ] || fail "takes one name of an environment, not '$*'"
+[ -f "$lock" ] || fail "there is no environment '$name': take one of" $(cd "$here/python" && ls ./*.txt | sed 's|^\./\(.*\)\.txt$|\1|') \
+    "or add one (CONTRIBUTING.md, \"What is fetched\")"
+command -v python3 >/dev/null || fail "there is no python3: install Python 3.11 or newer"
+
+cache=${LONGSHORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/longshore}
+# Another lock, or another Python, is another folder.
+mark=$( (cat "$lock"; python3 --version) | cksum | cut -d ' ' -f 1)
+venv=$cache/python-$name-$mark
+python=$venv/bin/python
 
 # The folder gets its name when it is complete, so what is there is whole.
 if [ -x "$python" ]; then
@@ -28,7 +34,7 @@ if [ -x "$python" ]; then
     exit 0
 fi
 
-command -v python3 >/dev/null || fail "there is no python3: install Python 3.10 or newer"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "python3 is $(python3 --version): install Python 3.11 or newer"
 mkdir -p "$cache"
 new=$(mktemp -d "$cache/python-new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
@@ -40,11 +46,13 @@ if command -v flock >/dev/null; then
     flock 9
 fi
 if [ ! -x "$python" ]; then
-    echo "python.sh: making a Python environment in $venv" >&2
+    echo "python.sh: making the Python environment '$name' in $venv" >&2
+    # With the pip that Python brings: another one would have to be fetched by it.
     python3 -m venv "$new/venv" >&2 || fail "python3 has no venv module: install it (Debian: apt-get install python3-venv)"
-    # shellcheck disable=SC2086 # a list of words
-    "$new/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input $packages >&2 ||
-        fail "pip could not install $packages: is there a way to PyPI?"
+    "$new/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps --only-binary :all: \
+        --requirement "$lock" >&2 ||
+        fail "pip could not install the environment '$name' from scripts/python/$name.txt: it says why above. Where there is no way to" \
+            "PyPI, it cannot be made. Where a hash does not match, that package is not the one that was locked: do not install it by hand"
     # Renaming a directory onto one with files in it fails: then another process was first, which is as good.
     python3 -c 'import os, sys; os.rename(sys.argv[1], sys.argv[2])' "$new/venv" "$venv" 2>/dev/null || true
 fi

@@ -43,8 +43,15 @@ def scan(*target):
     return {finding["ID"] for finding in found}
 
 
+def bases():
+    """The base images of the Dockerfile, each by the name of the argument that takes another one, or the same by digest."""
+    return dict(re.findall(r"^ARG (\w+)=(\S+[:@]\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+
+
 def image():
     lint(BIN / "hadolint", "Dockerfile")
+    for base in re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        expect(base in {f"${{{name}}}" for name in bases()}, f"Dockerfile: {base} cannot be given by digest: it is no argument with a tag")
     programs = re.search(r"for program in (.+?); do", (ROOT / "Dockerfile").read_text())[1].split()
     # Where one is not there, cargo does not read Cargo.toml.
     for bench in re.findall(r'^\[\[bench\]\]\nname = "([\w-]+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE):
@@ -158,6 +165,11 @@ def compose():
     document = yaml.safe_load((ROOT / "compose.yaml").read_text())
     lint(sys.executable, BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
     services = document["services"]
+    for name, service in services.items():
+        pinnable = re.fullmatch(r"\$\{[A-Z]+_IMAGE:-\S+:[\w.-]+\}", service["image"])
+        expect("build" in service or pinnable, f"compose.yaml: the image of {name} cannot be given by digest, or has no tag: {service['image']}")
+    args = {name: f"${{{name}:-{base}}}" for name, base in bases().items()}
+    expect(services["worker"]["build"]["args"] == args, f"compose.yaml: the base images are not those of the Dockerfile: {args}")
     for name, service in services.items():
         for other in service.get("depends_on", {}):
             expect(other in services, f"compose.yaml: {name} depends on {other}, which is not there")

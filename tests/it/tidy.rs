@@ -8,6 +8,7 @@ mod leaks;
 mod links;
 mod names;
 mod order;
+mod pins;
 mod sizes;
 mod source;
 
@@ -180,4 +181,33 @@ fn the_documentation_says_which_tests_are_long() {
 fn every_ignored_test_is_run_by_a_target_or_by_another_test() {
     let ignored = texts("rs").flat_map(|(_, text)| names::ignored(&text)).collect::<Vec<_>>();
     assert_none(&names::run_by_nobody(&text(Path::new("Makefile")).expect("UTF-8"), &ignored));
+}
+
+#[test]
+fn what_is_fetched_is_pinned_by_hash() {
+    let is_list =
+        |file: &Path| file.starts_with("scripts/python") || file.starts_with("scripts/wheels");
+    let read = |file: &Path| text(file).expect("UTF-8");
+    let mut complaints = Vec::new();
+    let mut lists = 0;
+    for file in &files() {
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("txt") if is_list(file) => complaints.extend(pins::unpinned(file, &read(file))),
+            Some("in") if is_list(file) => {
+                lists += 1;
+                let lock = fs::read_to_string(root().join(file.with_extension("txt")));
+                complaints.extend(pins::stale(file, &read(file), &lock.unwrap_or_default()));
+            }
+            Some("json") if file.ends_with("package-lock.json") => {
+                complaints.extend(pins::unpinned_node(file, &read(file)));
+            }
+            Some("sh") => complaints.extend(pins::installs(file, &read(file))),
+            _ if file.ends_with("Makefile") || file.ends_with(".ci/run") => {
+                complaints.extend(pins::installs(file, &read(file)));
+            }
+            _ => {}
+        }
+    }
+    assert!(lists > 0, "no list of packages is in scripts/python");
+    assert_none(&complaints);
 }
