@@ -169,6 +169,42 @@ labels:
 {{- $port | default (eq .Values.otel.protocol "grpc" | ternary 4317 4318) -}}
 {{- end -}}
 
+{{/* The port of an address: the one in it, or that of its scheme. */}}
+{{- define "longshore.urlPort" -}}
+{{- $rest := . | trimPrefix "https://" | trimPrefix "http://" -}}
+{{- $port := regexFind ":[0-9]+$" (regexFind "^[^/?]*" $rest) | trimPrefix ":" -}}
+{{- $port | default (hasPrefix "http://" . | ternary 80 443) -}}
+{{- end -}}
+
+{{/* The ports of the queues, and that of STS, which keys of one's own do without. */}}
+{{- define "longshore.awsPorts" -}}
+{{- $urls := list .Values.config.queue.url (dig "queue" "endpoint_url" "" .Values.config) (dig "dead_letters" "queue" "" .Values.config) -}}
+{{- $ports := empty .Values.aws.credentialsSecret | ternary (list "443") list -}}
+{{- range $urls | compact -}}
+{{- $ports = append $ports (include "longshore.urlPort" .) -}}
+{{- end -}}
+{{- $ports | uniq | join "," -}}
+{{- end -}}
+
+{{/* What of a NetworkPolicy would keep out who is wanted, or says nothing. */}}
+{{- define "longshore.refuseNetworkPolicy" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if and $policy.ingressFrom (not $policy.enabled) -}}
+{{- fail "networkPolicy.ingressFrom: networkPolicy.enabled is false, so nobody is kept out: enable it, or leave ingressFrom empty" -}}
+{{- end -}}
+{{- if and $policy.enabled (not $policy.ingressFrom) -}}
+{{- if .Values.serviceMonitor.enabled -}}
+{{- fail "networkPolicy.ingressFrom: it is empty, so Prometheus cannot reach the metrics that serviceMonitor.enabled has it scrape: name its pods, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- end -}}
+{{- if .Values.admin.hosts -}}
+{{- fail "networkPolicy.ingressFrom: it is empty, so nobody can call the admin server by the names of admin.hosts: name the pods of the Ingress or proxy" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $policy.otel.to (not .Values.otel.endpoint) -}}
+{{- fail "networkPolicy.otel.to: otel.endpoint is empty, so nothing goes to a collector: set it, or leave networkPolicy.otel.to empty" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "longshore.pod" -}}
 serviceAccountName: {{ include "longshore.serviceAccount" . }}
 automountServiceAccountToken: false
