@@ -160,7 +160,7 @@ async fn the_role_of_an_operator_is_enough_to_put_back_to_purge_and_to_make_inde
     let id = letters[1].get_str("message_id").expect("an id");
     does(&surroundings, &uri, &["dead-letters", "replay", id, "--yes"], "").await;
     assert_eq!(surroundings.left().await, 1);
-    does(&surroundings, &uri, &["dead-letters", "purge", "--all", "--replayed", "--yes"], "").await;
+    does(&surroundings, &uri, &["dead-letters", "purge", "--replayed", "--yes"], "").await;
 
     let database = surroundings.manager.database();
     database.collection::<Document>("events").drop_indexes().await.expect("dropped");
