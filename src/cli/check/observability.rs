@@ -39,7 +39,7 @@ async fn is_free(key: &str, address: SocketAddr, findings: &mut Findings) {
     match TcpListener::bind(address) {
         Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && live::is_worker(address).await => {
-            findings.ok(CHECK, format!("http://{address}/ is that of the worker that runs here; another one needs an {key} of its own"));
+            findings.ok(CHECK, format!("http://{address}/ is that of a worker that runs here; another one needs an {key} of its own"));
         }
         // One that is stopped, or whose listener is full, does not answer either.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {

@@ -237,7 +237,7 @@ async fn beside_a_running_worker_its_own_addresses_are_no_fault() {
         ran.stdout
     );
     for (_, text) in found(&ran, "admin") {
-        assert!(text.contains("is that of the worker that runs here"), "{text}");
+        assert!(text.contains("is that of a worker that runs here"), "{text}");
     }
 
     // Another server, that says yes to everything.
