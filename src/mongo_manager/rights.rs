@@ -100,7 +100,7 @@ mod tests {
         let shown = |privilege: &bson::Bson| {
             let privilege = privilege.as_document().expect("a privilege");
             let resource = privilege.get_document("resource").expect("a resource");
-            assert_eq!(resource.get_str("db"), Ok("portal"));
+            assert_eq!(resource.get_str("db").ok(), Some("portal"));
             let actions = privilege.get_array("actions").expect("actions").iter();
             let actions: Vec<_> = actions.filter_map(bson::Bson::as_str).collect();
             format!("{}: {}", resource.get_str("collection").expect("a name"), actions.join(" "))

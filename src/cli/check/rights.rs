@@ -54,9 +54,15 @@ pub(super) fn check(
     if granted.are_listed() && lacks.is_empty() && warnings.is_empty() {
         findings.ok(CHECK, "the user may do all that a worker does");
     }
-    lacks.into_iter().for_each(|lack| findings.fail(CHECK, lack));
-    warnings.into_iter().for_each(|warning| findings.warn(CHECK, warning));
-    notes.into_iter().for_each(|note| findings.note(CHECK, note));
+    for lack in lacks {
+        findings.fail(CHECK, lack);
+    }
+    for warning in warnings {
+        findings.warn(CHECK, warning);
+    }
+    for note in notes {
+        findings.note(CHECK, note);
+    }
 }
 
 /// Prints the role, as a script for mongosh or as the command in one line of JSON.
@@ -91,7 +97,7 @@ fn script(duty: Duty, database: &str, command: &Document) -> String {
     let privileges = command.get_array("privileges").map(Vec::as_slice).unwrap_or_default();
     let lines: Vec<String> = privileges
         .iter()
-        .map(|privilege| format!("    {}", Value::from(privilege.clone().into_relaxed_extjson())))
+        .map(|privilege| format!("    {}", privilege.clone().into_relaxed_extjson()))
         .collect();
     let lines = lines.join(",\n");
     format!(
