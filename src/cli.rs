@@ -145,7 +145,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check(args) => {
             let loaded = settings.load()?;
-            with_runtime(&loaded.config, async |_| Ok(check::check(&loaded, args).await))
+            with_runtime(&loaded.config, async |_| check::check(&loaded, args).await)
         }
         Command::Send(args) => {
             with_runtime(&settings.load()?.config, |config| send::send(config, args))

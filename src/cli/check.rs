@@ -9,6 +9,7 @@ mod letter_queue;
 mod live;
 mod observability;
 mod queue;
+mod rights;
 mod settings;
 
 use std::process::ExitCode;
@@ -27,11 +28,13 @@ use finding::Findings;
   longshore check
   longshore --config /etc/longshore.toml check --create-indexes
   longshore check --print
+  longshore check --print-role > role.js
+  longshore check --print-role operator
   longshore check --live
   longshore check --json | jq 'select(.status == \"fail\")'
 
 On a terminal each line begins with ok, note, warn or FAIL; elsewhere it is JSON. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
-are tried by calls without an effect.
+are tried by calls without an effect. It runs beside a worker as well.
 
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -40,11 +43,21 @@ pub struct CheckArgs {
     /// nothing
     #[arg(long, conflicts_with = "create_indexes")]
     print: bool,
+    /// Print the command that makes a role of the database with the least rights, for mongosh, and check
+    /// nothing
+    #[arg(
+        long,
+        value_name = "FOR",
+        num_args = 0..=1,
+        default_missing_value = "worker",
+        conflicts_with_all = ["print", "create_indexes"]
+    )]
+    print_role: Option<rights::Role>,
     /// Make the indexes that are missing, after naming the documents that would make that fail
     #[arg(long)]
     create_indexes: bool,
     /// Ask the worker that runs on this machine whether it is alive, and check nothing else
-    #[arg(long, conflicts_with_all = ["print", "create_indexes"])]
+    #[arg(long, conflicts_with_all = ["print", "print_role", "create_indexes"])]
     live: bool,
     /// JSON lines also on a terminal
     #[arg(long)]
@@ -57,12 +70,19 @@ impl CheckArgs {
     }
 }
 
-/// Runs every check, whatever another found, or prints the settings.
-pub async fn check(loaded: &Loaded, args: CheckArgs) -> ExitCode {
+/// Runs every check, whatever another found, or prints the settings or a role.
+///
+/// # Errors
+/// Where the role of no database is asked for.
+pub async fn check(loaded: &Loaded, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let output = args.output();
     if args.print {
         settings::print(loaded, output);
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(role) = args.print_role {
+        rights::print(&loaded.config, role, args.json)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let found = if args.live {
         live::check(&loaded.config).await
@@ -70,7 +90,7 @@ pub async fn check(loaded: &Loaded, args: CheckArgs) -> ExitCode {
         all(loaded, args.create_indexes).await
     };
     found.print(output);
-    if found.failed() { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS }
+    Ok(if found.failed() { ExitCode::from(EXIT_FOUND) } else { ExitCode::SUCCESS })
 }
 
 async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
@@ -83,6 +103,6 @@ async fn all(loaded: &Loaded, create_indexes: bool) -> Findings {
     );
     all.extend(database);
     all.extend(queue);
-    all.extend(observability::check(&loaded.config));
+    all.extend(observability::check(&loaded.config).await);
     all
 }

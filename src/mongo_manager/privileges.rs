@@ -4,7 +4,8 @@ use bson::{Document, doc};
 
 use super::error::MongoManagerError;
 use super::manager::MongoManager;
-use crate::store::{Collection, WriteKind};
+use super::rights;
+use crate::store::Collection;
 
 /// The privileges of the user who is logged in, from all of its roles.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,35 +43,34 @@ impl Privileges {
         actions.iter().copied().filter(|action| !is_granted(action)).collect()
     }
 
+    /// Whether the server lists what the user may do. Where it does not, nothing is missing.
+    #[must_use]
+    pub fn are_listed(&self) -> bool {
+        self.granted.is_some()
+    }
+
     /// What the user lacks of what the worker does with a collection, and what to do about it.
-    /// Finding is for what a conflict met, and of dead letters for the status page.
     #[must_use]
     pub fn lack(&self, collection: &Collection) -> Option<String> {
-        let actions: &[&str] = match collection.kind {
-            WriteKind::Insert => &["insert", "find"],
-            WriteKind::Keyed(_) | WriteKind::Letter => &["insert", "update", "find"],
-        };
-        self.told(&collection.name, actions)
+        self.told(&collection.name, rights::to_run(&collection.kind))
     }
 
     /// The same of what no message can do without.
     #[must_use]
     pub fn refusal(&self, collection: &Collection) -> Option<String> {
-        let actions: &[&str] = match collection.kind {
-            WriteKind::Insert => &["insert"],
-            WriteKind::Keyed(_) | WriteKind::Letter => &["insert", "update"],
-        };
-        self.told(&collection.name, actions)
+        self.told(&collection.name, rights::to_write(&collection.kind))
+    }
+
+    /// The same of the database itself, which no right on a collection grants.
+    #[must_use]
+    pub fn lack_of_database(&self) -> Option<String> {
+        let missing = self.missing("", &rights::ON_DATABASE);
+        (!missing.is_empty()).then(|| told(&format!("the database {}", self.database), &missing))
     }
 
     fn told(&self, collection: &str, actions: &[&str]) -> Option<String> {
         let missing = self.missing(collection, actions);
-        (!missing.is_empty()).then(|| {
-            format!(
-                "{collection}: the user may not {}; grant it the role readWrite on the database",
-                missing.join(", ")
-            )
-        })
+        (!missing.is_empty()).then(|| told(collection, &missing))
     }
 
     /// An empty name is any, but for system collections.
@@ -83,6 +83,10 @@ impl Privileges {
         resource.get_bool("anyResource").unwrap_or(false)
             || is("db", &self.database) && is("collection", collection)
     }
+}
+
+fn told(on: &str, missing: &[&str]) -> String {
+    format!("{on}: the user may not {}; {}", missing.join(", "), rights::CURE)
 }
 
 fn allows(privilege: &Document, action: &str) -> bool {
@@ -143,6 +147,26 @@ mod tests {
             let privileges = Privileges { database: "portal".to_owned(), granted: read(&status) };
             assert_eq!(privileges.missing("events", &["insert"]), [""; 0], "{status}");
         }
+    }
+
+    #[test]
+    fn a_right_on_the_database_itself_comes_from_no_collection() {
+        let lack = |collection: &str| {
+            let status = doc! { "authInfo": {
+                "authenticatedUsers": [{ "user": "portal", "db": "admin" }],
+                "authenticatedUserPrivileges": [
+                    { "resource": { "db": "portal", "collection": collection }, "actions": ["listCollections"] },
+                ],
+            }};
+            let granted = read(&status);
+            Privileges { database: "portal".to_owned(), granted }.lack_of_database()
+        };
+        assert_eq!(lack(""), None);
+        let lack = lack("events").expect("it is missing");
+        assert!(
+            lack.starts_with("the database portal: the user may not listCollections; "),
+            "{lack}"
+        );
     }
 
     #[test]

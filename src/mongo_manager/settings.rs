@@ -31,13 +31,28 @@ pub(super) struct Settings {
     pub(super) redactor: Redactor,
 }
 
+fn uri_of(config: &DbConfig) -> Result<&str, MongoManagerError> {
+    let uri = config.mongo_uri.as_ref().map(|uri| uri.expose().trim());
+    uri.filter(|uri| !uri.is_empty()).ok_or(MongoManagerError::UriUnset)
+}
+
+/// The database that the connection string names. Nobody is asked, and no name resolved.
+///
+/// # Errors
+/// Where there is no connection string, it cannot be read, or it names none.
+pub fn database_name(config: &DbConfig) -> Result<String, MongoManagerError> {
+    let uri = uri_of(config)?;
+    let parsed = ConnectionString::parse(uri).map_err(|error| {
+        let detail = Redactor::of_text(uri).clean(&error::text(&error));
+        MongoManagerError::UnreadableUri { detail, escapes: Escapes::of(uri) }
+    })?;
+    parsed.default_database.ok_or(MongoManagerError::NoDatabase)
+}
+
 /// Reads the connection string, with `connection_options` under the options in it. Resolves
 /// `mongodb+srv` names, for as long as a server is looked for.
 pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerError> {
-    let uri = config.mongo_uri.as_ref().ok_or(MongoManagerError::UriUnset)?.expose().trim();
-    if uri.is_empty() {
-        return Err(MongoManagerError::UriUnset);
-    }
+    let uri = uri_of(config)?;
     let with_options = |mut redactor: Redactor| {
         config.connection_options.iter().for_each(|(name, value)| redactor.add_option(name, value));
         redactor

@@ -107,11 +107,50 @@ def rejected_queue(stack):
     for name in (found["Properties"]["QueueName"] for found in template.values() if found["Type"] == "AWS::SQS::Queue"):
         length = len(name.removeprefix("Sub:").removeprefix("Ref:").replace("${QueueName}", "").replace("QueueName", "")) + longest
         expect(length <= 80, f"queue.yaml: {name} can be {length} characters long")
-    expect("HasRejected" in json.dumps(template["OnlyByTls"]["Properties"]["Queues"]), "queue.yaml: Rejected can be used without TLS")
     for kind in ("Resources", "Outputs"):
         for name, item in stack[kind].items():
             if name.startswith("Rejected"):
                 expect(item.get("Condition") == "HasRejected", f"queue.yaml: {name} is there without HasRejected")
+
+
+def queue_policies(stack):
+    """Each queue has one policy, as SQS keeps it, that refuses what comes without TLS; and of all services only the named topics and rules
+    send to the queue itself, where any are named."""
+    template = stack["Resources"]
+    found = {name: item["Properties"] for name, item in template.items() if item["Type"] == "AWS::SQS::QueuePolicy"}
+    named = sorted(re.findall(r"Ref:(\w*(?:Queue|Rejected))\b", json.dumps([policy["Queues"] for policy in found.values()])))
+    queues = sorted(name for name, item in template.items() if item["Type"] == "AWS::SQS::Queue")
+    expect(named == queues, f"queue.yaml: queues {queues}, and policies of {named}: SQS keeps one for each")
+    allowed = {}
+    for name, policy in found.items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            condition, statement = (statement["If"][0], statement["If"][1]) if "If" in statement else (None, statement)
+            if statement["Effect"] == "Allow":
+                expect(policy["Queues"] == ["Ref:Queue"], f"queue.yaml: {name} lets others send to {policy['Queues']}")
+                allowed[statement["Sid"]] = (condition, statement)
+        first = policy["PolicyDocument"]["Statement"][0]
+        refuses = (first["Effect"], first["Principal"], first["Action"], first["Condition"])
+        expect(refuses == ("Deny", "*", "sqs:*", {"Bool": {"aws:SecureTransport": "false"}}), f"queue.yaml: {name} takes what comes without TLS")
+    senders = {"Topics": ("HasTopics", "sns", "TopicArns"), "Rules": ("HasRules", "events", "RuleArns")}
+    expect(set(allowed) == set(senders), f"queue.yaml: others may send too: {sorted(allowed)}")
+    for sid, (condition, service, parameter) in senders.items():
+        only = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": ["sqs:SendMessage"],
+            "Resource": "GetAtt:Queue.Arn",
+            "Condition": {"ArnEquals": {"aws:SourceArn": f"Ref:{parameter}"}},
+        }
+        expect(allowed.get(sid) == (condition, only), f"queue.yaml: {sid} lets more send than {parameter}: {allowed.get(sid)}")
+        empty = {"Not": [{"Equals": [{"Join": ["", f"Ref:{parameter}"]}, ""]}]}
+        expect(stack["Conditions"][condition] == empty, f"queue.yaml: {condition} is not that {parameter} names any")
+        declared = stack["Parameters"][parameter]
+        expect((declared["Type"], declared["Default"]) == ("CommaDelimitedList", ""), f"queue.yaml: {parameter} names some unasked")
+        account = "eu-west-1:123456789012"
+        named = {"sns": f"arn:aws:sns:{account}:portal", "events": f"arn:aws-cn:events:{account}:rule/bus/portal"}[service]
+        for arn, is_taken in ((named, True), ("", True), ("*", False), (named + "*", False), (f"arn:aws:{service}:*:*:*", False), (f"arn:aws:s3:{account}:b", False)):
+            expect(bool(re.fullmatch(declared["AllowedPattern"], arn)) == is_taken, f"queue.yaml: {parameter} {'refuses' if is_taken else 'takes'} {arn!r}")
 
 
 def policies():
@@ -138,6 +177,7 @@ def policies():
         for statement in document["Statement"]:
             expect(statement["Effect"] == "Allow" and "*" not in json.dumps(statement), f"{name}: more than one queue or key")
     rejected_queue(stack)
+    queue_policies(stack)
 
     # What the worker calls, by its own list; sending is the producer's, and who uses a dead-letter queue asks an operator.
     code = set(re.findall(r'"(sqs:\w+)"', (ROOT / "src/queue/sqs/calls.rs").read_text()))
@@ -181,6 +221,11 @@ def compose():
 
 def daemon():
     unit = ROOT / "deploy" / "systemd" / "longshore.service"
+    # No score counts it: what a process that died leaves behind has the connection string and the bodies of messages in it.
+    settings = [line.strip() for line in unit.read_text().splitlines()]
+    expect(settings.count("LimitCORE=0") == 1, "longshore.service: a core dump would hold credentials and bodies: LimitCORE=0")
+    page = (ROOT / "docs" / "DAEMON.md").read_text()
+    expect("LimitCORE=0" in page, "docs/DAEMON.md does not say why there are no core dumps")
     if not shutil.which("systemd-analyze"):
         print("NOT RUN: deploy/systemd (no systemd-analyze)")
         return

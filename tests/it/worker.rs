@@ -17,6 +17,7 @@ mod newest;
 mod producers;
 mod redrive;
 mod replay;
+mod rights;
 mod rust_producer;
 mod servers;
 mod walk;

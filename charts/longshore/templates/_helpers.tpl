@@ -97,13 +97,14 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* A worker takes 110 MiB and twice its budget at most, by measurement (`make bounds`). Another 18 MiB for what was not measured. */}}
+{{/* A worker takes 110 MiB and twice its budget at most, by measurement (`make bounds`). `longshore check` by kubectl exec counts here too, and
+     takes 31 MiB. Another 19 MiB for what was not measured. */}}
 {{- define "longshore.resources" -}}
 {{- $resources := deepCopy .Values.resources -}}
 {{- $budget := include "longshore.mebibytes" (dict "key" "config.in_flight.bytes_max" "value" (dig "in_flight" "bytes_max" "256MiB" .Values.config)) | int64 -}}
 {{- $limits := $resources.limits | default dict -}}
 {{- if not (hasKey $limits "memory") -}}
-{{- $limits = set $limits "memory" (printf "%dMi" (add 128 (mul 2 $budget))) -}}
+{{- $limits = set $limits "memory" (printf "%dMi" (add 160 (mul 2 $budget))) -}}
 {{- end -}}
 {{- toYaml (set $resources "limits" $limits) -}}
 {{- end -}}
@@ -167,6 +168,42 @@ labels:
 {{- define "longshore.otelPort" -}}
 {{- $port := regexFind ":[0-9]+" (.Values.otel.endpoint | trimPrefix "https:" | trimPrefix "http:") | trimPrefix ":" -}}
 {{- $port | default (eq .Values.otel.protocol "grpc" | ternary 4317 4318) -}}
+{{- end -}}
+
+{{/* The port of an address: the one in it, or that of its scheme. */}}
+{{- define "longshore.urlPort" -}}
+{{- $rest := . | trimPrefix "https://" | trimPrefix "http://" -}}
+{{- $port := regexFind ":[0-9]+$" (regexFind "^[^/?]*" $rest) | trimPrefix ":" -}}
+{{- $port | default (hasPrefix "http://" . | ternary 80 443) -}}
+{{- end -}}
+
+{{/* The ports of the queues, and that of STS, which keys of one's own do without. */}}
+{{- define "longshore.awsPorts" -}}
+{{- $urls := list .Values.config.queue.url (dig "queue" "endpoint_url" "" .Values.config) (dig "dead_letters" "queue" "" .Values.config) -}}
+{{- $ports := empty .Values.aws.credentialsSecret | ternary (list "443") list -}}
+{{- range $urls | compact -}}
+{{- $ports = append $ports (include "longshore.urlPort" .) -}}
+{{- end -}}
+{{- $ports | uniq | join "," -}}
+{{- end -}}
+
+{{/* What of a NetworkPolicy would keep out who is wanted, or says nothing. */}}
+{{- define "longshore.refuseNetworkPolicy" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if and $policy.ingressFrom (not $policy.enabled) -}}
+{{- fail "networkPolicy.ingressFrom: networkPolicy.enabled is false, so nobody is kept out: enable it, or leave ingressFrom empty" -}}
+{{- end -}}
+{{- if and $policy.enabled (not $policy.ingressFrom) -}}
+{{- if .Values.serviceMonitor.enabled -}}
+{{- fail "networkPolicy.ingressFrom: it is empty, so Prometheus cannot reach the metrics that serviceMonitor.enabled has it scrape: name its pods, for example [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" -}}
+{{- end -}}
+{{- if .Values.admin.hosts -}}
+{{- fail "networkPolicy.ingressFrom: it is empty, so nobody can call the admin server by the names of admin.hosts: name the pods of the Ingress or proxy" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $policy.otel.to (not .Values.otel.endpoint) -}}
+{{- fail "networkPolicy.otel.to: otel.endpoint is empty, so nothing goes to a collector: set it, or leave networkPolicy.otel.to empty" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "longshore.pod" -}}

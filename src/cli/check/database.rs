@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::config::{Config, DbConfig};
 use crate::dead_letter::{self, DeadLettersConfig};
-use crate::mongo_manager::{MongoManager, MongoManagerError, Privileges, ServerFacts, Topology};
+use crate::mongo_manager::{MongoManager, MongoManagerError, ServerFacts, Topology};
 use crate::queue::sqs::Credentials;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
@@ -18,6 +18,7 @@ use crate::store::{StoreFault, StoreFaultKind};
 use super::bound::SERVER_MAX;
 use super::finding::Findings;
 use super::indexes;
+use super::rights;
 
 const CHECK: &str = "database";
 
@@ -93,7 +94,7 @@ async fn ask(
         return None;
     }
     match manager.privileges().await {
-        Ok(granted) => privileges(&granted, collections, config.db.create_indexes, findings),
+        Ok(granted) => rights::check(&granted, collections, config.db.create_indexes, findings),
         Err(error) => findings.fail(CHECK, error.to_string()),
     }
     let store =
@@ -219,31 +220,6 @@ fn server(facts: &ServerFacts, database: &str, findings: &mut Findings) {
         );
     } else {
         findings.ok(CHECK, text);
-    }
-}
-
-fn privileges(
-    granted: &Privileges,
-    collections: &[&Collection],
-    create_indexes: bool,
-    findings: &mut Findings,
-) {
-    for collection in collections {
-        if let Some(lack) = granted.lack(collection) {
-            findings.fail("privileges", lack);
-        }
-        // Nothing that is written needs it.
-        let makes_indexes = create_indexes && !collection.indexes.is_empty();
-        if makes_indexes && !granted.missing(&collection.name, &["createIndex"]).is_empty() {
-            let name = &collection.name;
-            findings.warn(
-                "privileges",
-                format!(
-                    "{name}: the user may not createIndex, so that run cannot make an index that is missing or is dropped; grant it the role \
-                     readWrite on the database, or set db.create_indexes to false"
-                ),
-            );
-        }
     }
 }
 

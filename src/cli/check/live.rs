@@ -51,6 +51,16 @@ pub(super) async fn check(config: &Config) -> Findings {
     findings
 }
 
+/// Whether what listens there is a worker, by the words that its `/livez` has.
+pub(super) async fn is_worker(listen: SocketAddr) -> bool {
+    let answer = timeout(WITHIN, ask(reachable(listen))).await;
+    answer.is_ok_and(|answer| answer.is_ok_and(|(status, text)| is_of_worker(status, &text)))
+}
+
+fn is_of_worker(status: u16, text: &str) -> bool {
+    (status == 200 && text == "alive\n") || (status == 503 && text.starts_with("stuck: "))
+}
+
 /// Where a server that listens everywhere is found from this machine.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
@@ -78,6 +88,19 @@ async fn ask(address: SocketAddr) -> Result<(u16, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_is_told_from_other_servers() {
+        for (status, text, is_worker) in [
+            (200, "alive\n", true),
+            (503, "stuck: poller\n", true),
+            (200, "ok", false),
+            (200, "<html>", false),
+            (404, "alive\n", false),
+        ] {
+            assert_eq!(is_of_worker(status, text), is_worker, "{status} {text}");
+        }
+    }
 
     #[test]
     fn a_server_that_listens_everywhere_is_asked_on_loopback() {

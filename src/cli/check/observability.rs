@@ -8,19 +8,20 @@ use crate::config::Config;
 use crate::telemetry::otlp;
 
 use super::finding::Findings;
+use super::live;
 
 const CHECK: &str = "admin";
 
-pub(super) fn check(config: &Config) -> Findings {
+pub(super) async fn check(config: &Config) -> Findings {
     let mut findings = Findings::default();
-    admin(config, &mut findings);
+    admin(config, &mut findings).await;
     telemetry(&mut findings);
     findings
 }
 
-fn admin(config: &Config, findings: &mut Findings) {
+async fn admin(config: &Config, findings: &mut Findings) {
     match config.admin.listen {
-        Some(address) => is_free("admin.listen", address, findings),
+        Some(address) => is_free("admin.listen", address, findings).await,
         None if config.admin.probes.is_some() => {
             findings.note(CHECK, "admin.listen is \"off\": no status page, no /metrics");
         }
@@ -29,18 +30,22 @@ fn admin(config: &Config, findings: &mut Findings) {
         }
     }
     if let Some(address) = config.admin.probes {
-        is_free("admin.probes", address, findings);
+        is_free("admin.probes", address, findings).await;
     }
 }
 
-fn is_free(key: &str, address: SocketAddr, findings: &mut Findings) {
+/// Whether a worker could listen there, or does: this may run beside it, in its own container.
+async fn is_free(key: &str, address: SocketAddr, findings: &mut Findings) {
     match TcpListener::bind(address) {
         Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),
-        // A running worker of this configuration has it.
+        Err(error) if error.kind() == ErrorKind::AddrInUse && live::is_worker(address).await => {
+            findings.ok(CHECK, format!("http://{address}/ is that of a worker that runs here; another one needs an {key} of its own"));
+        }
+        // One that is stopped, or whose listener is full, does not answer either.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            findings.note(
+            findings.warn(
                 CHECK,
-                format!("http://{address}/ is taken: by a worker that runs here, or another needs an {key} of its own"),
+                format!("http://{address}/ is taken, and what listens there does not answer as a worker: where it is something else, give {key} another address"),
             );
         }
         Err(error) => {

@@ -5,6 +5,8 @@ use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
 
 use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::ports::free_port;
+use crate::support::until;
 
 use super::*;
 
@@ -220,6 +222,45 @@ async fn what_the_start_would_refuse_of_telemetry_and_address_is_found() {
 }
 
 #[tokio::test]
+async fn beside_a_running_worker_its_own_addresses_are_no_fault() {
+    let here = Surroundings::start()
+        .await
+        .set("LONGSHORE__ADMIN__LISTEN", &format!("0.0.0.0:{}", free_port()))
+        .set("LONGSHORE__ADMIN__PROBES", &format!("0.0.0.0:{}", free_port()));
+    let _worker = here.spawn(&["run"], &[]);
+    until("the worker answers", async || here.run(&["check", "--live"]).await.status == 0).await;
+    let ran = here.run(&["check"]).await;
+    assert_eq!(
+        (ran.status, statuses(&ran, "admin")),
+        (0, to_texts(&["ok", "ok"])),
+        "{}",
+        ran.stdout
+    );
+    for (_, text) in found(&ran, "admin") {
+        assert!(text.contains("is that of a worker that runs here"), "{text}");
+    }
+
+    // Another server, that says yes to everything.
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let taken = other.local_addr().expect("an address").to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = other.accept().await.expect("a connection");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            client.write_all(answer).await.expect("sent");
+        }
+    });
+    let ran = here.run(&["check", "--set", &format!("admin.listen={taken}")]).await;
+    assert_eq!(
+        (ran.status, statuses(&ran, "admin")),
+        (0, to_texts(&["warn", "ok"])),
+        "{}",
+        ran.stdout
+    );
+    assert!(found(&ran, "admin")[0].1.contains("does not answer as a worker"), "{}", ran.stdout);
+}
+
+#[tokio::test]
 async fn a_call_that_is_denied_is_told_with_the_permission_that_it_needs() {
     for (operation, permission) in [
         (Operation::GetAttributes, "sqs:GetQueueAttributes"),
@@ -320,14 +361,14 @@ async fn a_user_who_may_not_write_a_collection_is_told_which() {
     assert_eq!(ran.status, 1);
     let (failed, warned): (Vec<_>, Vec<_>) =
         found(&ran, "privileges").into_iter().partition(|(status, _)| status == "fail");
-    let [(_, text)] = &failed[..] else { panic!("{}", ran.stdout) };
-    assert!(
-        warned.len() == 4 && warned.iter().all(|(_, text)| text.contains("may not createIndex")),
-        "{warned:?}"
-    );
+    let [(_, of_database), (_, text)] = &failed[..] else { panic!("{}", ran.stdout) };
+    let expected = format!("the database {name}: the user may not listCollections; grant it");
+    assert!(of_database.starts_with(&expected), "{of_database}");
+    let of = |action: &str| warned.iter().filter(|(_, text)| text.contains(action)).count();
+    assert_eq!((of("may not createIndex"), of("may not collStats")), (4, 4), "{warned:?}");
     assert!(
         text.starts_with(
-            "dead_letters: the user may not insert, update, find; grant it the role readWrite"
+            "dead_letters: the user may not insert, update, find, listIndexes; grant it the role readWrite"
         ),
         "{text}"
     );
