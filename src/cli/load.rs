@@ -2,6 +2,7 @@
 
 mod bad_lines;
 mod dry_run;
+mod hashing;
 mod input;
 mod ledger;
 mod progress;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, nearest, shares};
+use crate::hex::Hex;
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::queue::sqs::Credentials;
 use crate::stop::Stop;
@@ -133,11 +135,12 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
         () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
     };
     let task = Task {
-        sha256: input::hex(&input.hash),
+        sha256: Hex::of(input.hash).to_string(),
         database: format!("{}/{}", manager.hosts(), manager.database().name()),
         route: args.kind.clone(),
         time: args.time.map(Time::rfc3339),
-        routes: input::hex(&Sha256::digest(format!("{:?} {:?}", config.routes, config.message))),
+        routes: Hex::of(Sha256::digest(format!("{:?} {:?}", config.routes, config.message)))
+            .to_string(),
     };
     let progress = args.progress.or_else(|| input.is_file.then(|| input::beside(&args.file)));
     refuse_same(&input, progress.as_deref(), args.bad.as_deref())?;

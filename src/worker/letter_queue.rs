@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::config::Config;
 use crate::dead_letter::LetterQueue;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
-use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig};
+use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig, name};
 
 /// What names its URL.
 pub const SETTING: &str = "dead_letters.queue";
@@ -83,7 +83,7 @@ impl Found {
         let facts = self.facts.as_ref();
         LetterQueue {
             // SQS wants it of the name of a FIFO queue.
-            fifo: facts.map_or_else(|| name.ends_with(".fifo"), |facts| facts.fifo),
+            fifo: facts.map_or_else(|| name::is_fifo(&name), |facts| facts.fifo),
             // What is too large for it, it refuses.
             message_bytes_max: facts.map_or(MESSAGE_BYTES_MAX, |facts| facts.message_bytes_max),
             queue: Arc::new(self.queue.beside(main, Arc::clone(&name))),

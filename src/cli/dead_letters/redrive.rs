@@ -26,6 +26,7 @@ use crate::pipeline::trial::{Outcome, Trial, Tried};
 use crate::producer::batches::{Batches, Numbered};
 use crate::producer::delivery::deliver;
 use crate::queue::Outgoing;
+use crate::queue::name::of_url;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
 use crate::queue::{BATCH_MAX, MESSAGE_BYTES_MAX, QueueConfig};
 use crate::stop::Stop;
@@ -154,10 +155,8 @@ async fn of_this_queue_alone(
     let sources = from.dead_letter_sources().await.map_err(|fault| {
         anyhow!("whether other queues move messages there too cannot be told, and --any-queue takes all: {fault}")
     })?;
-    let name =
-        |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     let others: Vec<_> =
-        sources.iter().map(|url| name(url)).filter(|name| name != facts.name()).collect();
+        sources.iter().map(|url| of_url(url)).filter(|name| *name != facts.name()).collect();
     if !others.is_empty() {
         bail!(
             "{} has messages of other queues too ({}), and they would come to {}: --any-queue takes all",
