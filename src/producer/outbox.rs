@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::queue::{Outgoing, QueueFaultKind, SendOutcome, Sent};
 use crate::retry::{Backoff, RetryConfig};
 
-use super::batches::Fill;
+use super::fill::Fill;
 
 /// How messages are sent.
 #[derive(Debug, Clone)]
