@@ -28,7 +28,7 @@ use crate::queue::sqs::Credentials;
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
 use crate::time::{self, Time};
-use crate::worker::database::connect_to_write;
+use crate::worker::database::{Database, connect_to_write};
 use crate::worker::stop_on_signals;
 
 use self::bad_lines::BadLines;
@@ -129,9 +129,11 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
     }
     let opened = tokio::task::spawn_blocking(move || Input::open(&path));
     let credentials = Credentials::chain(&config.queue);
+    // Dead letters are not written.
+    let collections: Vec<_> = config.collections.values().cloned().collect();
     // A signal during the start ends it: nothing is loaded yet.
-    let (input, (manager, store)) = tokio::select! {
-        started = async { anyhow::Ok((opened.await??, connect_to_write(&config, &credentials).await?)) } => started?,
+    let (input, Database { manager, store, .. }) = tokio::select! {
+        started = async { anyhow::Ok((opened.await??, connect_to_write(&config, &credentials, &collections).await?)) } => started?,
         () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
     };
     let task = Task {
