@@ -233,7 +233,7 @@ impl Moving<'_> {
 
     fn outgoing(&self, message: &QueueMessage) -> Result<Outgoing, String> {
         let Tried { route, origin, outcome, .. } = self.trial.of(message);
-        if let Some(route) = route.filter(|route| self.has_senders(route)) {
+        if let Some(route) = route.filter(|route| self.config.has_senders(route)) {
             return Err(format!(
                 "the route {route} lists its senders, and the queue would name you: take {route}.senders out for so long, or let it be sent again"
             ));
@@ -246,10 +246,6 @@ impl Moving<'_> {
         let mut again = message.clone();
         identify(&mut again, &origin);
         within_limits(again, self.fifo, &message.message_id, 0)
-    }
-
-    fn has_senders(&self, route: &str) -> bool {
-        self.config.routes.get(route).is_some_and(|route| !route.senders.is_empty())
     }
 
     /// It comes back there after its visibility timeout.
