@@ -78,6 +78,7 @@ mod task;
 mod tests;
 mod trace;
 mod typed;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
