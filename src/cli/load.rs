@@ -1,5 +1,6 @@
 //! `longshore load`: the lines of a file into the database, by the way of a worker and without a queue.
 
+mod alike;
 mod bad_lines;
 mod dry_run;
 mod hashing;
@@ -58,8 +59,9 @@ A line without an id of its own gets one from the content of the whole file and 
 nothing, whatever its name. An edited file is another file: give events ids of their own. Of two lines with one key and version \
 the later wins; a message that came through a queue wins over both.
 
-A bad line is named by its number and the rest is loaded; it becomes no dead letter. How far it is stands in FILE.load until all \
-is loaded: the same command goes on there, after a kill too.
+A bad line is named by its number and the rest is loaded; it becomes no dead letter. Of many that are alike the first few are \
+named and the others counted. How far it is stands in FILE.load until all is loaded: the same command goes on there, after a \
+kill too.
 
 Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start.")]
 pub struct LoadArgs {

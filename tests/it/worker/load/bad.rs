@@ -79,6 +79,27 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
 }
 
 #[tokio::test]
+async fn bad_lines_that_are_alike_are_told_a_few_times_and_all_are_kept() {
+    let here = surroundings().await;
+    let without_type = |user: u64| json!({ "user_id": user, "event_type": "login" });
+    let lines: Vec<Value> = (0..300).map(without_type).chain([event(1), json!({})]).collect();
+    let file = Loaded::of(&lines);
+    let kept = file.folder.path().join("bad.ndjson");
+    let kept_name = kept.to_str().expect("UTF-8");
+    for more in [&["--dry-run"][..], &["--bad", kept_name]] {
+        let ran = load(&here, &[&[file.name()], more].concat()).await;
+        assert_eq!((ran.status, &ran.sum["bad"]), (Some(1), &json!(301)), "{}", ran.told);
+        let (rest, told) = ran.lines.split_last().expect("some lines");
+        assert_eq!(told.len(), 5, "{told:?}");
+        assert!(told.iter().all(|line| line["line"].is_u64() && line["reason"] == "missing_type"));
+        let expected =
+            json!({ "more": 296, "outcome": "bad", "reason": "missing_type", "place": "type" });
+        assert_eq!(*rest, expected);
+    }
+    assert_eq!(std::fs::read_to_string(&kept).expect("read").lines().count(), 301);
+}
+
+#[tokio::test]
 async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
     let here = surroundings().await;
     let array = Loaded::new(b"[\n{\"type\":\"event\"}\n]");
