@@ -63,7 +63,7 @@ A bad line is named by its number and the rest is loaded; it becomes no dead let
 named and the others counted. How far it is stands in FILE.load until all is loaded: the same command goes on there, after a \
 kill too.
 
-Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start.")]
+Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start, or standard output cannot be written.")]
 pub struct LoadArgs {
     /// NDJSON, or what mongoexport writes; - is standard input
     #[arg(value_name = "FILE")]

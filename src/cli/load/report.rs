@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::alike::Alike;
 use super::ledger::{Mark, Place as LinePlace};
-use crate::cli::output::{Output, harmless};
+use crate::cli::output::{Output, failed, harmless};
 use crate::message::{Place, Reason};
 use crate::telemetry::counters::Counts;
 
@@ -142,6 +142,10 @@ impl Report {
             people,
             || json!({"loaded": loaded, "bad": bad, "already_there": already_there, "stale": stale, "stopped_after_line": stopped_after}),
         );
+        // Or what could not be told would look like what was not loaded.
+        if failed().is_some() {
+            eprintln!("longshore: {}", people());
+        }
         bad == 0 && !self.has_bad && stopped_after.is_none()
     }
 }

@@ -100,6 +100,29 @@ async fn bad_lines_that_are_alike_are_told_a_few_times_and_all_are_kept() {
 }
 
 #[tokio::test]
+async fn a_sum_that_cannot_be_printed_loses_nothing_that_was_loaded() {
+    let here = surroundings().await;
+    let file = Loaded::of(&[event(1), event(2)]);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let (reader, closed) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    for (output, status, told) in [
+        (Stdio::from(full), 2, "2 loaded, 0 bad"),
+        // As of every command: a reader that has gone has seen enough.
+        (Stdio::from(closed), 0, ""),
+    ] {
+        let mut command = here.longshore(&["load", file.name()]);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        let ran = command.spawn().expect("it runs").wait_with_output().await.expect("it ends");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code() == Some(status) && said.contains(told), "{said}");
+        assert_eq!(said.contains("cannot write to standard output"), status == 2, "{said}");
+        assert!(!exists(&file.progress()), "all lines have their end");
+        assert_eq!(here.documents("events").await.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
     let here = surroundings().await;
     let array = Loaded::new(b"[\n{\"type\":\"event\"}\n]");
