@@ -158,9 +158,10 @@ impl Draft {
             ));
         }
         // SQS refuses both, and in a text of JSON an escape means the same.
-        let body = match body.contains(['\u{fffe}', '\u{ffff}']) {
-            true => body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"),
-            false => body,
+        let body = if body.contains(['\u{fffe}', '\u{ffff}']) {
+            body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+        } else {
+            body
         };
         let tried = match self.packed(&body, making.compression) {
             Some((encoding, packed)) => {

@@ -274,7 +274,9 @@ impl<T> Outbox<T> {
     }
 
     fn put_back(&mut self, entries: Vec<Entry<T>>) {
-        entries.into_iter().for_each(|entry| self.waiting.put_back(entry));
+        for entry in entries {
+            self.waiting.put_back(entry);
+        }
     }
 
     /// The queue takes nothing: all wait. Those for which the next try would be too late are given up.

@@ -104,7 +104,9 @@ impl<T> Waiting<T> {
             if let Some((message, ticket)) = entries.next() {
                 self.put_back((message, Ticket { not_before: None, ..ticket }));
             }
-            entries.for_each(|entry| self.put_back(entry));
+            for entry in entries {
+                self.put_back(entry);
+            }
         }
     }
 
@@ -132,7 +134,9 @@ impl<T> Waiting<T> {
         }
         let (taken, kept): (Vec<_>, Vec<_>) =
             self.take_all().into_iter().partition(|(_, ticket)| is_it(ticket));
-        kept.into_iter().for_each(|entry| self.put_back(entry));
+        for entry in kept {
+            self.put_back(entry);
+        }
         taken
     }
 
