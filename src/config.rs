@@ -40,6 +40,7 @@ mod toml_file;
 pub(crate) mod units;
 
 pub use load::defaults;
+pub use rules::ANOTHER_QUEUE;
 pub use secret::Secret;
 pub use settings::{AdminConfig, Config, DbConfig, WorkerConfig};
 pub(crate) use text_file::read_uri;

@@ -36,6 +36,7 @@
 //! `ARCHITECTURE.md` has the reasons, and what is absent on purpose.
 
 pub mod admin;
+mod atomic_file;
 pub mod bson;
 pub mod budget;
 pub mod cli;
@@ -52,6 +53,7 @@ pub mod gate;
 pub mod gauges;
 pub mod harmless;
 pub mod held;
+mod hex;
 pub mod lane;
 pub mod message;
 pub mod mongo_manager;

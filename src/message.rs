@@ -25,7 +25,7 @@ use crate::version::Change;
 
 pub use key::Key;
 pub use kind::{Asked, AskedIn, Kind, Named};
-pub use line::Line;
+pub use line::{Holds, Line};
 pub use name::{Name, shown_name};
 pub use origin::{Identity, Origin};
 pub use place::{Layer, Layers, Place};
@@ -139,12 +139,29 @@ pub struct Insert {
     pub id: Key,
     /// The whole document as BSON, `_id` first.
     pub document: Vec<u8>,
-    /// Where the identity is not the queue's own: a hash of the message as sent, stored as
-    /// `_ingest.h`. Another message under the same id is told from a redelivery by it.
-    pub hash: Option<[u8; 16]>,
-    /// A document as it was exported, and not made of a message: whether it is there already is told by its
-    /// fields.
-    pub is_exported: bool,
+    pub known_by: KnownBy,
+}
+
+/// By what a document that is there already under the same id is known to be this one: follows from who gave
+/// the [`Identity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The queue gave it, and gives none twice: by the id alone.
+    Id,
+    /// Whoever gave it may give it twice: by a hash of the message as sent, stored as `_ingest.h`.
+    Hash([u8; 16]),
+    /// It is a document as it was exported, and not made of a message that could be hashed: by its fields.
+    Fields,
+}
+
+impl KnownBy {
+    #[must_use]
+    pub const fn hash(self) -> Option<[u8; 16]> {
+        match self {
+            Self::Hash(hash) => Some(hash),
+            Self::Id | Self::Fields => None,
+        }
+    }
 }
 
 /// An order-free change of the document with this key.

@@ -61,9 +61,9 @@
 //! is a text unless it is a `bson::Binary`.
 
 mod at;
-pub(crate) mod batches;
 mod checked;
 pub(crate) mod delivery;
+mod fill;
 mod identity;
 mod json;
 pub(crate) mod limits;
@@ -78,6 +78,7 @@ mod task;
 mod tests;
 mod trace;
 mod typed;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;

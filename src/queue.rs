@@ -1,6 +1,7 @@
 //! The queue, by its delivery contract. [`sqs`] is the one real implementation; the simulation has
 //! another.
 
+pub mod name;
 mod outgoing;
 pub mod pollers;
 pub mod sqs;

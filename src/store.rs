@@ -172,7 +172,7 @@ impl From<StoreFaultKind> for WriteTrouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Key;
+    use crate::message::{Key, KnownBy};
     use crate::version::Change;
 
     #[test]
@@ -180,8 +180,7 @@ mod tests {
         let id = Key::Integer(1);
         let change = Change::Partial { fields: Vec::new() };
         let update = Write::Update(Update { key: id.clone(), change });
-        let insert =
-            Write::Insert(Insert { id, document: Vec::new(), hash: None, is_exported: false });
+        let insert = Write::Insert(Insert { id, document: Vec::new(), known_by: KnownBy::Id });
         let two = Writes::of(&WriteKind::Insert, [&insert, &insert]);
         assert_eq!(two.map(|writes| writes.len()), Some(2));
         let mixed = Writes::of(&WriteKind::Insert, [&insert, &update]);

@@ -2,6 +2,7 @@
 
 mod beside;
 pub mod database;
+pub mod drain;
 pub mod index_watch;
 pub mod letter_queue;
 mod letters;
@@ -15,8 +16,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use self::database::{Database, connect_to_write};
 use self::index_watch::IndexWatch;
 use self::letters::DatabaseLetters;
 use self::new_groups::Telling;
@@ -29,7 +31,6 @@ use crate::dead_letter::LetterQueue;
 use crate::dead_letter::new_groups::NewGroups;
 use crate::flow::Flow;
 use crate::held::Held;
-use crate::mongo_manager::MongoManager;
 use crate::pipeline::Pipeline;
 use crate::queue::QueueTraits;
 use crate::queue::sqs::{Credentials, Operation, QueueFacts, SqsQueue};
@@ -42,9 +43,6 @@ use crate::telemetry::otlp::Otlp;
 use crate::telemetry::signals::{QueueCalls, Signals, WorkerEnded};
 use crate::telemetry::spans::Spans;
 use crate::telemetry::watchdog::STEP_MAX;
-
-/// What is kept of `worker.drain_timeout` for giving messages back.
-const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
 /// How long the last spans and metrics may take to be sent; less where the drain deadline is near.
 const TELEMETRY_MAX: Duration = Duration::from_secs(2);
@@ -105,18 +103,16 @@ impl Worker {
             Box::pin(SqsQueue::connect(&config.queue, credentials.clone())).await?;
         let queue_traits = queue_traits(&config, &facts)?;
         let letter_queue = letter_queue::connect(&config, &facts, &credentials).await?;
-        let manager = MongoManager::connect_with(&config.db, credentials.provider()).await?;
         let collections = requirements::collections(&config);
-        requirements::refuse_without_rights(&config, &collections, &manager).await?;
-        let (database, selection_timeout) =
-            (manager.database().clone(), config.db.server_selection_timeout);
+        let Database { manager, store, indexes } =
+            connect_to_write(&config, &credentials, &collections).await?;
         let held = Held::default();
         let Observability { mut otlp, settings } = observability;
         let metrics = Arc::new(Metrics::new(otlp.resource(), otlp.take_metrics())?);
         let destination = facts.name();
         let spans = Spans {
             destination: destination.into(),
-            namespace: database.name().into(),
+            namespace: manager.database().name().into(),
             sampler: otlp.sampler(),
         };
         let signals = Signals::new(metrics.instruments(destination), spans);
@@ -127,14 +123,9 @@ impl Worker {
         signals.counters().dead_lettered_total.show(config.routes.keys().map(String::as_str));
         metrics.observe(signals.counters(), signals.gauges(), &sources);
         manager.tell(signals.clone());
-        let view_facts = beside::view_facts(&config, &queue_traits, database.name(), settings);
+        let view_facts =
+            beside::view_facts(&config, &queue_traits, manager.database().name(), settings);
         let letters = DatabaseLetters::new(&manager, &view_facts.dead_letters);
-        let store = MongoStore::new(
-            database,
-            selection_timeout,
-            Box::new(move || manager.database_anew().ok()),
-        );
-        let indexes = requirements::prepare_indexes(&config, &collections, &store).await?;
         // Last: a worker that cannot start has nothing to show.
         let view = Box::new((
             admin::bind(&config.admin)?,
@@ -281,12 +272,10 @@ impl Worker {
         beside::say_what_a_stop_waits_for(&signals, wait);
         tokio::select! {
             () = &mut running => return (Ended::Drained, asked),
-            () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}
-            () = stop.letting_go() => {}
+            () = drain::is_late(&stop, drain_timeout) => {}
         }
         tracing::error!(held = held.len(), "giving back what is not settled");
-        stop.let_go();
-        if timeout(LET_GO_BEFORE, running).await.is_err() {
+        if !drain::let_go(&stop, running).await {
             tracing::error!(
                 held = held.len(),
                 "not all could be given back: the rest comes back after its visibility timeout"

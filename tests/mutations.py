@@ -289,14 +289,14 @@ MUTATIONS = [
     (
         "take another event under a given identity for one that is there",
         "src/route/insert.rs",
-        "Identity::Queue => record.fields.get(ID).is_some(),",
-        "Identity::Queue | Identity::Given => record.fields.get(ID).is_some(),",
+        "Identity::Queue if record.fields.get(ID).is_none() => KnownBy::Id,",
+        "Identity::Queue | Identity::Given if record.fields.get(ID).is_none() => KnownBy::Id,",
     ),
     (
         "name an event without a time by its sending too",
         "src/route/id.rs",
         "let has_time = matches!(origin.identity, Identity::Queue | Identity::Given);",
-        "let has_time = origin.identity != Identity::Line;",
+        "let has_time = !matches!(origin.identity, Identity::Line(_));",
     ),
     (
         "extend what is being given back",

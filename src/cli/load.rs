@@ -1,7 +1,9 @@
 //! `longshore load`: the lines of a file into the database, by the way of a worker and without a queue.
 
+mod alike;
 mod bad_lines;
 mod dry_run;
+mod hashing;
 mod input;
 mod ledger;
 mod progress;
@@ -21,12 +23,13 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, nearest, shares};
+use crate::hex::Hex;
 use crate::queue::MESSAGE_BYTES_MAX;
 use crate::queue::sqs::Credentials;
 use crate::stop::Stop;
 use crate::telemetry::signals::Signals;
 use crate::time::{self, Time};
-use crate::worker::database::connect_to_write;
+use crate::worker::database::{Database, connect_to_write};
 use crate::worker::stop_on_signals;
 
 use self::bad_lines::BadLines;
@@ -56,10 +59,11 @@ A line without an id of its own gets one from the content of the whole file and 
 nothing, whatever its name. An edited file is another file: give events ids of their own. Of two lines with one key and version \
 the later wins; a message that came through a queue wins over both.
 
-A bad line is named by its number and the rest is loaded; it becomes no dead letter. How far it is stands in FILE.load until all \
-is loaded: the same command goes on there, after a kill too.
+A bad line is named by its number and the rest is loaded; it becomes no dead letter. Of many that are alike the first few are \
+named and the others counted. How far it is stands in FILE.load until all is loaded: the same command goes on there, after a \
+kill too.
 
-Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start.")]
+Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start, or standard output cannot be written.")]
 pub struct LoadArgs {
     /// NDJSON, or what mongoexport writes; - is standard input
     #[arg(value_name = "FILE")]
@@ -127,17 +131,20 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
     }
     let opened = tokio::task::spawn_blocking(move || Input::open(&path));
     let credentials = Credentials::chain(&config.queue);
+    // Dead letters are not written.
+    let collections: Vec<_> = config.collections.values().cloned().collect();
     // A signal during the start ends it: nothing is loaded yet.
-    let (input, (manager, store)) = tokio::select! {
-        started = async { anyhow::Ok((opened.await??, connect_to_write(&config, &credentials).await?)) } => started?,
+    let (input, Database { manager, store, .. }) = tokio::select! {
+        started = async { anyhow::Ok((opened.await??, connect_to_write(&config, &credentials, &collections).await?)) } => started?,
         () = stop.draining() => return Ok(ExitCode::from(EXIT_FOUND)),
     };
     let task = Task {
-        sha256: input::hex(&input.hash),
+        sha256: Hex::of(input.hash).to_string(),
         database: format!("{}/{}", manager.hosts(), manager.database().name()),
         route: args.kind.clone(),
         time: args.time.map(Time::rfc3339),
-        routes: input::hex(&Sha256::digest(format!("{:?} {:?}", config.routes, config.message))),
+        routes: Hex::of(Sha256::digest(format!("{:?} {:?}", config.routes, config.message)))
+            .to_string(),
     };
     let progress = args.progress.or_else(|| input.is_file.then(|| input::beside(&args.file)));
     refuse_same(&input, progress.as_deref(), args.bad.as_deref())?;

@@ -4,6 +4,7 @@
 use super::key_path::KeyPath;
 use super::layers::Layers;
 use super::provenance::Source;
+use crate::queue::name;
 
 /// The longest name of a queue (AWS: `CreateQueue`).
 const QUEUE_NAME_MAX: usize = 80;
@@ -66,8 +67,8 @@ fn instead(path: &KeyPath) -> Option<&'static str> {
 
 /// The last part of a queue's URL.
 fn queue_name(url: &str) -> Option<String> {
-    let name = url.trim().trim_end_matches('/').rsplit('/').next()?;
-    let bare = name.strip_suffix(".fifo").unwrap_or(name);
+    let name = name::of_url(url.trim());
+    let bare = name::bare(name).unwrap_or(name);
     let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let is_name = !bare.is_empty() && name.len() <= QUEUE_NAME_MAX && bare.bytes().all(is_char);
     is_name.then(|| name.to_owned())

@@ -19,7 +19,7 @@ impl Kind for Members {
 
     fn expected(&self) -> String {
         format!(
-            "\"majority\", a number from 1 to {} or the name of a tag set; 0 asks for no acknowledgement, and a message is deleted only after one",
+            "\"majority\", a number from 1 to {} or the name of a tag set (inf and nan are numbers); 0 asks for no acknowledgement, and a message is deleted only after one",
             Self::MAX
         )
     }
@@ -41,7 +41,10 @@ impl Kind for Members {
                 .map(Acknowledgement::Members);
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        (text.len() <= 128 && text.bytes().all(plain)).then_some(Acknowledgement::Tag(text))
+        // What TOML cannot hand over as a number comes as its text: `inf`, `nan`.
+        let is_number = text.parse::<f64>().is_ok();
+        let is_name = text.len() <= 128 && text.bytes().all(plain) && !is_number;
+        is_name.then_some(Acknowledgement::Tag(text))
     }
 
     fn show(&self, value: &Acknowledgement) -> String {
@@ -54,5 +57,23 @@ impl Kind for Members {
 
     fn schema(&self) -> Value {
         schema_values::members(Self::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_spells_a_number_is_no_tag_set() {
+        for text in ["inf", "nan", " NaN ", "Infinity", "+inf", "-nan", "1e1", "0x1"] {
+            assert_eq!(Members.read(&json!(text)), None, "{text}");
+        }
+        for text in ["info", "nantes", "e1"] {
+            let tag = Acknowledgement::Tag(text.to_owned());
+            assert_eq!(Members.read(&json!(text)), Some(tag), "{text}");
+        }
     }
 }

@@ -13,6 +13,9 @@ use crate::queue::MESSAGE_BYTES_MAX;
 /// the rest.
 const DRAIN_AFTER_WAIT: Duration = Duration::from_secs(5);
 
+/// What is wrong with a queue for dead letters that is the queue itself: by its URL, or as it says of itself.
+pub const ANOTHER_QUEUE: &str = "must be another queue than queue.url: a dead letter would be received, refused and sent again without end";
+
 /// Reports what does not fit together.
 pub(crate) fn check(reader: &mut Reader, config: &Config) {
     let wait_max = config.worker.drain_timeout.saturating_sub(DRAIN_AFTER_WAIT);
@@ -86,7 +89,6 @@ fn check_names(reader: &mut Reader, config: &Config) {
         reader.error_at("dead_letters.collection", problem);
     }
     if config.dead_letters.queue.is_some() && config.dead_letters.queue == config.queue.url {
-        let problem = "must be another queue than queue.url: a dead letter would be received, refused and sent again without end";
-        reader.error_at("dead_letters.queue", problem.to_owned());
+        reader.error_at("dead_letters.queue", ANOTHER_QUEUE.to_owned());
     }
 }

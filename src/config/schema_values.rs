@@ -86,7 +86,9 @@ pub(super) fn members(max: u8) -> Value {
         r"^\s*([+]?0*{}|[A-Za-z][A-Za-z0-9_.-]{{0,127}})\s*$",
         decimals::between(1, max.into())
     );
-    json!({ "anyOf": [{ "const": "majority" }, number, { "type": "string", "pattern": words }] })
+    let not_finite = r"^\s*([Ii][Nn][Ff]([Ii][Nn][Ii][Tt][Yy])?|[Nn][Aa][Nn])\s*$";
+    let words = json!({ "type": "string", "pattern": words, "not": { "pattern": not_finite } });
+    json!({ "anyOf": [{ "const": "majority" }, number, words] })
 }
 
 pub(super) fn times(units: &[&str], max: usize) -> Value {

@@ -50,6 +50,12 @@ impl Config {
         dead_letter::collection(&self.dead_letters, self.db.write_concern.clone())
     }
 
+    /// Whether this route lists who may use it: nobody else then, and not a command that sends.
+    #[must_use]
+    pub fn has_senders(&self, route: &str) -> bool {
+        self.routes.get(route).is_some_and(|route| !route.senders.is_empty())
+    }
+
     /// How many connections to one server may be in use at once: those of all lanes, the one of the dead
     /// letters too, and of what watches them.
     pub(super) fn connections(&self) -> usize {

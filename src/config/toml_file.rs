@@ -55,8 +55,8 @@ fn collect(
     }
 }
 
-/// What JSON cannot hold (an integer beyond 64 bits, `nan`, a date) comes as its text: no key takes
-/// it, and the error shows it.
+/// What JSON cannot hold (an integer beyond 64 bits, `nan`, a date) comes as its text: no key that wants a
+/// number takes it, and the error shows it.
 fn to_json(value: &Spanned<DeValue<'_>>) -> Value {
     match value.get_ref() {
         DeValue::String(text) => Value::from(text.as_ref()),

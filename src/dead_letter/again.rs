@@ -34,7 +34,7 @@ pub(super) fn origin_of(record: &Document, message: &QueueMessage) -> Option<Ori
 pub fn identify(message: &mut QueueMessage, origin: &Origin) {
     match origin.identity {
         // A line is put back by loading its file again.
-        Identity::Given | Identity::Line | Identity::Document => {}
+        Identity::Given | Identity::Line(_) => {}
         // The rest is in its envelope.
         Identity::GivenWithoutTime => give(message, TIME_ATTRIBUTE, origin.time.rfc3339()),
         Identity::Queue => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bson::{Doc, document};
-use crate::message::{Attribute, Insert, Key, Origin, Place, QueueMessage, Reason};
+use crate::message::{Attribute, Insert, Key, KnownBy, Origin, Place, QueueMessage, Reason};
 use crate::telemetry::trace_id;
 
 use super::glimpse::Glimpse;
@@ -46,7 +46,7 @@ impl Record {
     pub fn insert(&self, message: &QueueMessage) -> Insert {
         let id = self.id(message);
         let document = self.document(&id, message);
-        Insert { id: Key::Text(id), document, hash: None, is_exported: false }
+        Insert { id: Key::Text(id), document, known_by: KnownBy::Id }
     }
 
     /// The `_id` of the record of this message.

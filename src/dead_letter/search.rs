@@ -107,10 +107,18 @@ pub fn of_id(id: &str) -> Document {
     doc! { "$or": [{ "_id": id }, { "message_ids": id }] }
 }
 
-/// The same of records of an earlier schema version, which have one message alone and no index by it.
+/// The stages that find the same among records of an earlier schema version, which have one message alone and
+/// no index by it: `most` at most, the newest, without the fields of `without`.
 #[must_use]
-pub fn of_earlier_id(id: &str) -> Document {
-    doc! { "message_id": id }
+pub fn of_earlier_id(id: &str, most: u32, without: &[&str]) -> Vec<Document> {
+    let (found, most) = (doc! { "message_id": id }, i64::from(most));
+    let mut stages =
+        vec![doc! { "$match": found }, doc! { "$sort": newest_first() }, doc! { "$limit": most }];
+    // The server refuses one that leaves out nothing.
+    if !without.is_empty() {
+        stages.push(doc! { "$unset": without });
+    }
+    stages
 }
 
 /// The order in which they are looked at, as keys of an index: the newest first.

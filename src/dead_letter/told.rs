@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::message::{Ending, QueueMessage, Reason, Receipt};
+use crate::message::{Ending, QueueMessage, Receipt};
 use crate::settle::Settle;
 
 use super::home::Home;
@@ -11,7 +11,7 @@ use super::record::Record;
 /// Who is told of refused messages in place of a home that keeps them.
 pub trait Told: Send + Sync {
     /// The message was refused, and will be at every delivery. Its delete follows.
-    fn refused(&self, message: &QueueMessage, reason: Reason, text: &str);
+    fn refused(&self, message: &QueueMessage, record: &Record);
 }
 
 /// A home that keeps nothing: it says what was refused, and the message has its end.
@@ -29,7 +29,7 @@ impl SourceHome {
 
 impl Home for SourceHome {
     fn keep(&self, receipt: Receipt, record: Record) {
-        self.told.refused(&receipt.message, record.reason, &record.text);
+        self.told.refused(&receipt.message, &record);
         self.settle.delete(receipt, Ending::DeadLettered(record.reason));
     }
 }

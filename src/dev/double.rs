@@ -34,6 +34,7 @@ use crate::admin;
 use crate::config::Config;
 use crate::harmless::harmless;
 use crate::mongo_manager::MongoManager;
+use crate::queue::name::is_fifo;
 use crate::stop::Stop;
 
 /// From the connection to the end of its answer: the longest wait, and what is asked beside it.
@@ -197,7 +198,7 @@ async fn late(double: &Double, count: u64, within: Duration, counts: Counts) -> 
     if in_queue == 0 {
         // Mostly it is another queue that they were sent to.
         text.extend(["; no more are in the queue ", &double.addresses.queue_url]);
-        if double.addresses.queue_url.rsplit('.').next() == Some("fifo") {
+        if is_fifo(&double.addresses.queue_url) {
             text += ", which drops what has a deduplication id that it knows";
         }
     }

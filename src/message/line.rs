@@ -14,6 +14,14 @@ pub struct Line {
     pub sequence: u128,
     /// What stands in for a time that the line lacks, where the user gave one.
     pub time: Option<Time>,
-    /// Whether it is a document as it was exported, and not the message that made one.
-    pub is_document: bool,
+    pub holds: Holds,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    Message,
+    /// A document as it was exported: what it says may be there already, made of a message that said it
+    /// otherwise.
+    Document,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::line::Holds;
 use super::queue_message::QueueMessage;
 use super::reason::Reason;
 use super::rejection::Rejection;
@@ -47,10 +48,7 @@ pub enum Identity {
     /// Given, the id alone; the time is that of the sending. A `CloudEvents` event may lack a time.
     GivenWithoutTime,
     /// The file that the message is a line of: the id alone.
-    Line,
-    /// The same of a line that is a document as it was exported: what it says may be there already, made
-    /// of a message that said it otherwise.
-    Document,
+    Line(Holds),
 }
 
 impl Identity {
@@ -61,8 +59,8 @@ impl Identity {
             Self::Queue => "queue",
             Self::Given => "given",
             Self::GivenWithoutTime => "given_without_time",
-            Self::Line => "line",
-            Self::Document => "document",
+            Self::Line(Holds::Message) => "line",
+            Self::Line(Holds::Document) => "document",
         }
     }
 }
@@ -72,8 +70,7 @@ impl Origin {
     #[must_use]
     pub fn of_queue(message: &QueueMessage) -> Self {
         if let Some(line) = &message.line {
-            let identity = if line.is_document { Identity::Document } else { Identity::Line };
-            let time = line.time.unwrap_or(NO_TIME);
+            let (identity, time) = (Identity::Line(line.holds), line.time.unwrap_or(NO_TIME));
             return Self { identity, time, sequence: line.sequence, id: Arc::clone(&line.id) };
         }
         Self {
@@ -88,7 +85,7 @@ impl Origin {
     /// that says anything of when it was true: what was sent to a queue wins over it.
     #[must_use]
     pub fn rank(&self) -> Time {
-        let is_of_file = matches!(self.identity, Identity::Line | Identity::Document);
+        let is_of_file = matches!(self.identity, Identity::Line(_));
         if is_of_file || self.time == NO_TIME { RANK_MIN } else { self.time }
     }
 

@@ -1,7 +1,10 @@
-//! What failed alike, asked of the collection of dead letters: by commands and for the status page.
+//! What failed alike, and one letter by its id, asked of the collection of dead letters: by commands and for
+//! the status page.
+
+use bson::Document;
 
 use crate::dead_letter::group::{self, Alike, Group};
-use crate::dead_letter::search::Search;
+use crate::dead_letter::search::{self, Search};
 
 use super::documents::Documents;
 use super::error::MongoManagerError;
@@ -19,6 +22,24 @@ pub enum NoGroup {
 }
 
 impl Documents {
+    /// The records with this `_id`, or of a message with this id, without the fields of `without`: two at most,
+    /// the newest.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, or does not allow it.
+    pub async fn letters_of(
+        &self,
+        id: &str,
+        without: &[&str],
+    ) -> Result<Vec<Document>, MongoManagerError> {
+        let found = self.find(search::of_id(id), search::newest_first(), 2, without).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // No index begins with it, but that of the groups has it.
+        self.aggregate(search::of_earlier_id(id, 2, without), Some(group::index())).await
+    }
+
     /// The groups of what `search` finds: `most` of them at most, the one that was added to last first; or
     /// all, in no order.
     ///

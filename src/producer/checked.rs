@@ -1,5 +1,6 @@
 //! What a worker would say of a message, by the worker's own code.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ static DEFAULTS: LazyLock<Config> = LazyLock::new(|| {
 static TRIAL: LazyLock<Trial<'static>> = LazyLock::new(|| {
     Trial::new(&DEFAULTS, shares::growth(&DEFAULTS, MESSAGE_BYTES_MAX), check_write)
 });
+
+/// A clone of it allocates nothing.
+static WITHOUT_ROUTES: LazyLock<MessageConfig> =
+    LazyLock::new(|| MessageConfig { routes: BTreeSet::new(), ..DEFAULTS.message.clone() });
 
 /// Bytes of a body that is not packed, or not any more.
 pub fn unpacked_bytes_max(checks: Checks) -> usize {
@@ -49,7 +54,7 @@ pub fn by_any_routes(
     checks: Checks,
 ) -> Result<(), Rejection> {
     let routes = route.map(Arc::from).into_iter().collect();
-    let mut settings = MessageConfig { routes, ..DEFAULTS.message.clone() };
+    let mut settings = MessageConfig { routes, ..WITHOUT_ROUTES.clone() };
     if let Checks::AnyRoutes { body_bytes_max } = checks {
         settings.decompressed_bytes_max = body_bytes_max;
         // Numbers and names take more as BSON than as text, and what a worker has for them is not said.

@@ -1,4 +1,4 @@
-//! One batch to the queue: what fails for now is tried again, what SQS refuses is not.
+//! A few messages to the queue: what fails for now is tried again, what SQS refuses is not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use crate::clock::Clock;
 use crate::queue::{BATCH_MAX, Outgoing, QueueFault, SendOutcome};
 use crate::retry::RetryConfig;
 
-use super::batches::Numbered;
 use super::outbox::{Delivery, Next, Outbox, Unsent};
 
-/// What became of a batch.
+/// What became of messages, each by the number that it came with.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Line of each message that was sent, and the id that the queue gave it.
-    pub sent: Vec<(u64, String)>,
-    /// Line and reason of each message that could not be sent.
-    pub failed: Vec<(u64, String)>,
-    /// No further batch would fare better: the queue is gone, or does not let us send.
+    /// Those that were sent, and the id that the queue gave each.
+    pub sent: Vec<(usize, String)>,
+    /// Those that could not be sent, and why.
+    pub failed: Vec<(usize, String)>,
+    /// No further message would fare better: the queue is gone, or does not let us send.
     pub is_hopeless: bool,
 }
 
-/// Sends a batch, and what is left of it again, until `retry.budget` is spent.
+/// Sends messages, each within [`SEND_BYTES_MAX`](crate::queue::SEND_BYTES_MAX), by as few calls as they
+/// need, and what is left of them again, until `retry.budget` is spent.
 ///
 /// A message whose answer was lost may be sent twice; its `longshore-id` then tells that it is one.
 pub async fn deliver(
-    batch: Vec<Numbered>,
+    messages: impl IntoIterator<Item = (usize, Outgoing)>,
     retry: &RetryConfig,
     clock: Arc<dyn Clock>,
     send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
@@ -41,8 +41,8 @@ pub async fn deliver(
         ends_when_denied: true,
     };
     let mut outbox = Outbox::new(delivery, clock);
-    for Numbered { line, outgoing, .. } in batch {
-        outbox.push(outgoing, line, Instant::now());
+    for (number, outgoing) in messages {
+        outbox.push(outgoing, number, Instant::now());
     }
     let mut delivered = Delivered::default();
     loop {
@@ -56,11 +56,11 @@ pub async fn deliver(
             Next::Idle | Next::Over => break,
         };
         let answer = send(&batch.messages).await;
-        for (line, outcome) in outbox.answered(batch, answer, Instant::now()) {
+        for (number, outcome) in outbox.answered(batch, answer, Instant::now()) {
             match outcome {
-                Ok(message_id) => delivered.sent.push((line, message_id)),
+                Ok(message_id) => delivered.sent.push((number, message_id)),
                 Err(Unsent::Refused(text) | Unsent::Late(text) | Unsent::Denied(text)) => {
-                    delivered.failed.push((line, text));
+                    delivered.failed.push((number, text));
                 }
             }
         }
@@ -75,19 +75,15 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::config;
-    use crate::queue::QueueFaultKind;
+    use crate::queue::{QueueFaultKind, SEND_BYTES_MAX};
 
-    fn batch(count: u64) -> Vec<Numbered> {
-        (1..=count)
-            .map(|line| Numbered {
-                line,
-                line_bytes: 1,
-                outgoing: Outgoing { body: line.to_string(), ..Outgoing::default() },
-            })
-            .collect()
+    fn message(body: impl Into<String>) -> Outgoing {
+        Outgoing { body: body.into(), ..Outgoing::default() }
     }
 
     fn sent() -> SendOutcome {
@@ -95,11 +91,11 @@ mod tests {
     }
 
     async fn deliver_by(
-        count: u64,
+        count: usize,
         send: impl AsyncFn(&[Outgoing]) -> Result<Vec<SendOutcome>, QueueFault>,
     ) -> Delivered {
-        deliver(batch(count), &config::defaults().retry, Arc::new(SystemClock::default()), send)
-            .await
+        let messages = (1..=count).map(|number| (number, message(number.to_string())));
+        deliver(messages, &config::defaults().retry, Arc::new(SystemClock::default()), send).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -125,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_for_the_whole_budget_is_named_by_its_line() {
+    async fn what_fails_for_the_whole_budget_is_named_by_its_number() {
         let begun = Instant::now();
         let fault = |kind| QueueFault { kind, text: "no answer".to_owned() };
         let delivered =
@@ -146,6 +142,38 @@ mod tests {
             .await;
             assert!(delivered.is_hopeless && delivered.failed.len() == 2);
             assert_eq!(begun.elapsed(), Duration::ZERO);
+        }
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn calls_are_within_both_bounds_in_order_and_never_smaller_than_need_be(
+            sizes in proptest::collection::vec(prop_oneof![4 => 1_usize..2_000, 1 => 100_000..=SEND_BYTES_MAX], 0..60),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let calls = RefCell::new(Vec::<Vec<usize>>::new());
+            let messages = sizes.iter().map(|size| message("x".repeat(*size))).enumerate();
+            let delivered = runtime.expect("a runtime").block_on(deliver(
+                messages,
+                &config::defaults().retry,
+                Arc::new(SystemClock::default()),
+                async |messages: &[Outgoing]| {
+                    calls.borrow_mut().push(messages.iter().map(Outgoing::bytes).collect());
+                    Ok(messages.iter().map(|_| sent()).collect())
+                },
+            ));
+            let calls = calls.into_inner();
+            let bytes = |call: &[usize]| call.iter().sum::<usize>();
+            for call in &calls {
+                prop_assert!((1..=BATCH_MAX).contains(&call.len()) && bytes(call) <= SEND_BYTES_MAX);
+            }
+            for pair in calls.windows(2) {
+                prop_assert!(pair[0].len() == BATCH_MAX || bytes(&pair[0]) + pair[1][0] > SEND_BYTES_MAX);
+            }
+            prop_assert_eq!(calls.concat(), &sizes[..]);
+            let numbers: Vec<_> = delivered.sent.iter().map(|(number, _)| *number).collect();
+            prop_assert_eq!(numbers, (0..sizes.len()).collect::<Vec<_>>());
         }
     }
 }

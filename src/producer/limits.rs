@@ -1,9 +1,9 @@
 //! What SQS takes of a message's attributes and group.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
+
+use crate::hex::Hex;
 
 /// Attributes of one message.
 pub const ATTRIBUTES_MAX: usize = 10;
@@ -57,12 +57,7 @@ pub fn group_of(key: &str) -> String {
     if is_group(key) {
         return key.to_owned();
     }
-    let hash = Sha256::digest(key);
-    hash.iter().fold(String::with_capacity(2 * hash.len()), |mut text, byte| {
-        // Writing to a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Hex::of(Sha256::digest(key)).to_string()
 }
 
 /// Whether SQS takes the text as it is: a message or the value of an attribute.

@@ -146,7 +146,8 @@ impl Message {
 
 impl Draft {
     fn make_ready(&mut self, making: Making, now_ms: i64) -> Result<(), String> {
-        let body = self.body.clone()?;
+        // What is refused is dropped.
+        let body = std::mem::replace(&mut self.body, Ok(String::new()))?;
         self.check_attributes()?;
         self.choose_group(making.fifo)?;
         let most = checked::unpacked_bytes_max(making.checks);
@@ -157,24 +158,25 @@ impl Draft {
             ));
         }
         // SQS refuses both, and in a text of JSON an escape means the same.
-        let body = body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
-        let packed = self.packed(&body, making.compression);
-        let is_packed = packed.is_some();
-        let tried = match packed {
-            Some((encoding, packed)) => {
-                self.try_body(packed, Some(encoding), now_ms, making.checks)
-            }
-            None => self.try_body(body.clone(), None, now_ms, making.checks),
+        let body = if body.contains(['\u{fffe}', '\u{ffff}']) {
+            body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+        } else {
+            body
         };
-        match tried {
-            // What packs very well is refused packed: a worker pays for what comes out of it.
-            Err(rejection) if is_packed && rejection.reason == Reason::TooLarge => {
-                self.attributes.retain(|(name, _)| name != encoding::ATTRIBUTE);
-                self.try_body(body, None, now_ms, making.checks)
+        let tried = match self.packed(&body, making.compression) {
+            Some((encoding, packed)) => {
+                match self.try_body(packed, Some(encoding), now_ms, making.checks) {
+                    // What packs very well is refused packed: a worker pays for what comes out of it.
+                    Err(rejection) if rejection.reason == Reason::TooLarge => {
+                        self.attributes.retain(|(name, _)| name != encoding::ATTRIBUTE);
+                        self.try_body(body, None, now_ms, making.checks)
+                    }
+                    tried => tried,
+                }
             }
-            tried => tried,
-        }
-        .map_err(|rejection| rejection.text)?;
+            None => self.try_body(body, None, now_ms, making.checks),
+        };
+        tried.map_err(|rejection| rejection.text)?;
         self.add_trace();
         Ok(())
     }
@@ -258,14 +260,14 @@ impl Draft {
             );
             return Err(Rejection::new(Reason::TooLarge, text));
         }
-        let attributes = self.attributes.clone();
+        let attributes = std::mem::take(&mut self.attributes);
         let message = QueueMessage { body, attributes, sent_ms: now_ms, ..QueueMessage::default() };
         let said = match (&self.route, checks) {
             (Route::BuiltIn, Checks::Defaults) => checked::by_built_in_routes(&message),
             (Route::BuiltIn, _) => checked::by_any_routes(&message, None, checks),
             (Route::Own(name), _) => checked::by_any_routes(&message, name.as_deref(), checks),
         };
-        self.body = Ok(message.body);
+        (self.body, self.attributes) = (Ok(message.body), message.attributes);
         said
     }
 

@@ -1,7 +1,7 @@
 //! What waits to be sent, and when it is tried: batches in the order of arrival, pauses that grow
 //! while the queue is away, and an end for what was tried for too long. It sends nothing itself.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::queue::{Outgoing, QueueFaultKind, SendOutcome, Sent};
 use crate::retry::{Backoff, RetryConfig};
 
-use super::batches::Fill;
+use super::fill::Fill;
+use super::waiting::{Entry, Ticket, Waiting};
 
 /// How messages are sent.
 #[derive(Debug, Clone)]
@@ -53,18 +54,6 @@ pub struct Batch<T> {
     begun: Instant,
 }
 
-#[derive(Debug)]
-struct Ticket<T> {
-    tag: T,
-    arrived: Instant,
-    /// Of a message that failed while others of its call did not: when it is tried again.
-    not_before: Option<Instant>,
-    /// How often that happened.
-    failures: u32,
-    /// A call with it failed as a whole, which may be its own fault: it is sent in a call of its own.
-    is_suspect: bool,
-}
-
 /// What to do next.
 #[derive(Debug)]
 pub enum Next<T> {
@@ -88,7 +77,7 @@ struct Trouble {
 pub struct Outbox<T> {
     delivery: Delivery,
     clock: Arc<dyn Clock>,
-    waiting: VecDeque<(Outgoing, Ticket<T>)>,
+    waiting: Waiting<T>,
     in_flight: usize,
     trouble: Option<Trouble>,
     backoff: Backoff,
@@ -99,9 +88,9 @@ impl<T> Outbox<T> {
     pub fn new(delivery: Delivery, clock: Arc<dyn Clock>) -> Self {
         let backoff = Backoff::new(&delivery.retry, Arc::clone(&clock));
         Self {
+            waiting: Waiting::new(delivery.fifo),
             delivery,
             clock,
-            waiting: VecDeque::new(),
             in_flight: 0,
             trouble: None,
             backoff,
@@ -111,8 +100,7 @@ impl<T> Outbox<T> {
 
     /// Adds a message that is within [`SEND_BYTES_MAX`](crate::queue::SEND_BYTES_MAX).
     pub fn push(&mut self, message: Outgoing, tag: T, now: Instant) {
-        let ticket = Ticket { tag, arrived: now, not_before: None, failures: 0, is_suspect: false };
-        self.waiting.push_back((message, ticket));
+        self.waiting.push(message, tag, now);
     }
 
     /// Whether a queue that is gone, or does not let us send, has ended all.
@@ -127,7 +115,7 @@ impl<T> Outbox<T> {
 
     /// Gives up all that waits.
     pub fn clear(&mut self) -> Vec<T> {
-        std::mem::take(&mut self.waiting).into_iter().map(|(_, ticket)| ticket.tag).collect()
+        self.waiting.take_all().into_iter().map(|(_, ticket)| ticket.tag).collect()
     }
 
     /// What to do now. Where nothing more will be pushed, no batch waits for more.
@@ -143,51 +131,46 @@ impl<T> Outbox<T> {
         if let Some(Trouble { until, .. }) = self.trouble.filter(|trouble| trouble.until > now) {
             return Next::Wait(until);
         }
-        let Picked { places, is_full, earliest } = self.pick(now);
-        let Some(first) = places.first().and_then(|place| self.waiting.get(*place)) else {
+        self.waiting.bring_back(now);
+        let earliest = self.waiting.earliest();
+        let Picked { numbers, arrived: Some(first), is_full } = self.pick() else {
             return earliest.map_or(Next::Idle, Next::Wait);
         };
-        let lingers_until = first.1.arrived + self.delivery.linger;
+        let lingers_until = first + self.delivery.linger;
         if !is_full && !is_closed && lingers_until > now {
             return Next::Wait(earliest.map_or(lingers_until, |at| at.min(lingers_until)));
         }
-        // From the end, so that the other places stay what they are.
-        let mut entries: Vec<_> =
-            places.into_iter().rev().filter_map(|place| self.waiting.remove(place)).collect();
-        entries.reverse();
-        let (messages, tickets) = entries.into_iter().unzip();
+        let entries = numbers.into_iter().filter_map(|number| self.waiting.take(number));
+        let (messages, tickets) = entries.unzip();
         self.in_flight += 1;
         Next::Send(Batch { messages, tickets, begun: now })
     }
 
-    /// The places of the messages that go next.
-    fn pick(&self, now: Instant) -> Picked {
+    /// The messages that go next.
+    fn pick(&self) -> Picked {
         let mut fill = Fill::new(self.delivery.entries_max);
-        let mut picked = Picked { places: Vec::new(), is_full: false, earliest: None };
-        // Nothing overtakes a message of its group that failed and is tried again.
+        let mut picked = Picked { numbers: Vec::new(), arrived: None, is_full: false };
+        // Nothing overtakes a suspect of its group.
         let mut behind: BTreeSet<&str> = BTreeSet::new();
-        for (place, (message, ticket)) in self.waiting.iter().enumerate() {
+        for (message, ticket) in self.waiting.ready() {
             let group = message.group.as_deref().filter(|_| self.delivery.fifo);
-            if let Some(at) = ticket.not_before.filter(|at| *at > now) {
-                picked.earliest = Some(picked.earliest.map_or(at, |earliest| earliest.min(at)));
-                behind.extend(group);
-                continue;
-            }
             if group.is_some_and(|group| behind.contains(group)) {
                 continue;
             }
-            if ticket.is_suspect {
-                if picked.places.is_empty() {
-                    return Picked { places: vec![place], is_full: true, ..picked };
-                }
+            if ticket.is_suspect && !picked.numbers.is_empty() {
                 behind.extend(group);
                 continue;
             }
-            if !fill.takes(message.bytes()) {
+            if !ticket.is_suspect && !fill.takes(message.bytes()) {
                 picked.is_full = true;
                 break;
             }
-            picked.places.push(place);
+            picked.arrived.get_or_insert(ticket.arrived);
+            picked.numbers.push(ticket.number);
+            if ticket.is_suspect {
+                picked.is_full = true;
+                break;
+            }
         }
         picked.is_full |= fill.is_complete();
         picked
@@ -276,12 +259,7 @@ impl<T> Outbox<T> {
 
     /// A call failed as a whole: the queue is away, or one of its messages is one that it cannot take.
     /// Each is tried alone from now on, and what fails alone lets others go first.
-    fn suspect(
-        &mut self,
-        mut entries: Vec<(Outgoing, Ticket<T>)>,
-        now: Instant,
-        text: &str,
-    ) -> Vec<Settled<T>> {
+    fn suspect(&mut self, mut entries: Vec<Entry<T>>, now: Instant, text: &str) -> Vec<Settled<T>> {
         let was_alone = entries.len() == 1;
         for (_, ticket) in &mut entries {
             ticket.is_suspect = true;
@@ -295,10 +273,9 @@ impl<T> Outbox<T> {
         Vec::new()
     }
 
-    /// Before all others, for they came earlier.
-    fn put_back(&mut self, entries: Vec<(Outgoing, Ticket<T>)>) {
-        for entry in entries.into_iter().rev() {
-            self.waiting.push_front(entry);
+    fn put_back(&mut self, entries: Vec<Entry<T>>) {
+        for entry in entries {
+            self.waiting.put_back(entry);
         }
     }
 
@@ -324,14 +301,7 @@ impl<T> Outbox<T> {
         is_over: impl Fn(&Ticket<T>) -> bool,
         why: impl Fn() -> Unsent,
     ) -> Vec<Settled<T>> {
-        // Mostly there is none, and then nothing moves.
-        if !self.waiting.iter().any(|(_, ticket)| is_over(ticket)) {
-            return Vec::new();
-        }
-        let (over, kept) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition::<VecDeque<_>, _>(|(_, ticket)| is_over(ticket));
-        self.waiting = kept;
+        let over = self.waiting.take_where(is_over);
         over.into_iter().map(|(_, ticket)| (ticket.tag, Err(why()))).collect()
     }
 }
@@ -341,9 +311,9 @@ const FAILURES_MAX: u32 = 64;
 
 /// What [`Outbox::pick`] found.
 struct Picked {
-    places: Vec<usize>,
+    numbers: Vec<u64>,
+    /// When the first of them arrived.
+    arrived: Option<Instant>,
     /// There is no room for more, or for what comes next.
     is_full: bool,
-    /// When the first that has to wait may go.
-    earliest: Option<Instant>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::defaults;
 use crate::queue::sqs::Credentials;
-use crate::queue::{BATCH_MAX, QueueConfig, SEND_BYTES_MAX};
+use crate::queue::{BATCH_MAX, QueueConfig, SEND_BYTES_MAX, name};
 use crate::retry::RetryConfig;
 
 use super::outbox::Delivery;
@@ -98,8 +98,7 @@ impl ProducerConfig {
     }
 
     pub(super) fn is_fifo(&self) -> bool {
-        let url = self.queue.url.as_deref().unwrap_or_default();
-        url.trim_end_matches('/').rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
+        self.queue.url.as_deref().is_some_and(name::is_fifo)
     }
 
     pub(super) fn delivery(&self) -> Delivery {

@@ -94,6 +94,7 @@ mod tests {
 
     use super::super::sample::record;
     use super::*;
+    use crate::message::Holds;
     use crate::time::Time;
 
     fn origin(time_ms: i64, id: &[u8]) -> Origin {
@@ -158,9 +159,9 @@ mod tests {
             let sequence = u128::from(time_ms.unsigned_abs());
             Origin { identity, sequence, ..origin(time_ms, b"hash and place") }
         };
-        let uuid = from_origin(&line(1_795_341_605_123, Identity::Line));
-        assert_eq!(uuid, from_origin(&line(i64::MIN, Identity::Line)));
-        assert_eq!(uuid, from_origin(&line(0, Identity::Document)));
+        let uuid = from_origin(&line(1_795_341_605_123, Identity::Line(Holds::Message)));
+        assert_eq!(uuid, from_origin(&line(i64::MIN, Identity::Line(Holds::Message))));
+        assert_eq!(uuid, from_origin(&line(0, Identity::Line(Holds::Document))));
         // Held as a constant: another id after an upgrade would double what is loaded again.
         assert_eq!(
             bson::Uuid::from_bytes(uuid).to_string(),

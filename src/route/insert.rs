@@ -1,7 +1,7 @@
 //! Insert: a document of all fields of the message, made once.
 
 use crate::bson::{Doc, document};
-use crate::message::{Identity, Insert, Key, Record, Rejection};
+use crate::message::{Holds, Identity, Insert, Key, KnownBy, Record, Rejection};
 
 use super::definition::Route;
 use super::rules::{
@@ -22,17 +22,16 @@ const ADDED_BYTES: usize = 128;
 /// Where a field breaks a rule of the route; the text names it.
 pub(super) fn insert(route: &Route, record: &Record) -> Result<Insert, Rejection> {
     let mut bytes = Vec::with_capacity(record.fields.bytes() + ADDED_BYTES);
-    let (id, hash) = document(&mut bytes, |document| write(document, route, record))?;
-    let is_exported = record.origin.identity == Identity::Document;
-    Ok(Insert { id, document: bytes, hash, is_exported })
+    let (id, known_by) = document(&mut bytes, |document| write(document, route, record))?;
+    Ok(Insert { id, document: bytes, known_by })
 }
 
-/// Writes all elements. Returns the id, and the hash if there is one.
+/// Writes all elements. Returns the id, and by what it is known.
 fn write(
     document: &mut Doc<'_>,
     route: &Route,
     record: &Record,
-) -> Result<(Key, Option<[u8; 16]>), Rejection> {
+) -> Result<(Key, KnownBy), Rejection> {
     let id = if let Some(field) = record.fields.get(ID) {
         let id = key::from_field(field)?;
         document.field_as(DOCUMENT_ID, field);
@@ -43,21 +42,19 @@ fn write(
         id
     };
     // Whoever gives an identity may give it twice, or one that another gave.
-    let is_given = match record.origin.identity {
-        Identity::Queue => record.fields.get(ID).is_some(),
-        // Documents are compared themselves: it is no message that could have been hashed.
-        Identity::Document => false,
-        Identity::Given | Identity::GivenWithoutTime | Identity::Line => true,
+    let known_by = match record.origin.identity {
+        Identity::Queue if record.fields.get(ID).is_none() => KnownBy::Id,
+        Identity::Line(Holds::Document) => KnownBy::Fields,
+        _ => KnownBy::Hash(id::message_hash(record, &route.volatile)),
     };
-    let hash = is_given.then(|| id::message_hash(record, &route.volatile));
     check_required(route, record, None)?;
     check_indexed(route, record, None)?;
     write_fields(document, route, record)?;
-    if let Some(hash) = &hash {
+    if let KnownBy::Hash(hash) = &known_by {
         document.doc(INGEST, |own| own.binary("h", hash));
     }
     check_size(document.bytes())?;
-    Ok((id, hash))
+    Ok((id, known_by))
 }
 
 fn write_fields(document: &mut Doc<'_>, route: &Route, record: &Record) -> Result<(), Rejection> {
@@ -131,7 +128,7 @@ mod tests {
         };
         let (made, document) = insert(&fields).unwrap();
         assert_eq!(made.id, Key::Text("7f0c".into()));
-        let hash = made.hash.unwrap();
+        let hash = made.known_by.hash().unwrap();
         assert_eq!(
             document,
             doc! {
@@ -156,10 +153,11 @@ mod tests {
             super::insert(&sample::routes()["event"], &record)
         };
         let given = || doc! { "timestamp": DateTime::from_millis(1_795_341_605_123) };
-        assert!(of(Identity::Line, given()).expect("whole").hash.is_some());
-        let document = of(Identity::Document, given()).expect("whole");
-        assert!(document.hash.is_none() && document.is_exported);
-        let rejected = of(Identity::Line, doc! {}).expect_err("it has no time");
+        let line = of(Identity::Line(Holds::Message), given()).expect("whole");
+        assert!(line.known_by.hash().is_some());
+        let document = of(Identity::Line(Holds::Document), given()).expect("whole");
+        assert_eq!(document.known_by, KnownBy::Fields);
+        let rejected = of(Identity::Line(Holds::Message), doc! {}).expect_err("it has no time");
         assert_eq!(rejected.reason, Reason::BadTime);
         assert!(rejected.text.contains("--time"), "{}", rejected.text);
     }
@@ -192,7 +190,7 @@ mod tests {
         let fields = event(doc! {});
         let (made, document) = insert(&fields).unwrap();
         let uuid = id::from_origin(&sample::record("event", &fields).origin);
-        assert_eq!((made.id, made.hash), (Key::Uuid(uuid), None));
+        assert_eq!((made.id, made.known_by), (Key::Uuid(uuid), KnownBy::Id));
         assert_eq!(document.get("_id"), Some(&Uuid::from_bytes(uuid).into()));
         assert_eq!(names(&document), ["_id", "user_id", "event_type", "timestamp"]);
     }
@@ -203,8 +201,8 @@ mod tests {
         let (absent, document) = insert(&event(doc! { "id": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));
         assert_eq!(
-            absent.hash,
-            Some(id::message_hash(&sample::record("event", &event(doc! {})), &[]))
+            absent.known_by,
+            KnownBy::Hash(id::message_hash(&sample::record("event", &event(doc! {})), &[]))
         );
         let (_, document) = insert(&event(doc! { "timestamp": null, "metadata": 1 })).unwrap();
         assert_eq!(document.get("timestamp"), Some(&origin));

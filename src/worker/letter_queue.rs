@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use crate::config::Config;
+use crate::config::{ANOTHER_QUEUE, Config};
 use crate::dead_letter::LetterQueue;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
-use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig};
+use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig, name};
 
 /// What names its URL.
 pub const SETTING: &str = "dead_letters.queue";
@@ -55,12 +55,10 @@ pub fn settings(config: &Config) -> Option<QueueConfig> {
 /// Why records must not go there, if so.
 #[must_use]
 pub fn mixed_up(main: &QueueFacts, letters: &QueueFacts) -> Option<String> {
-    let name = letters.name();
     if letters.arn == main.arn {
-        return Some(format!(
-            "must be another queue than queue.url: a dead letter sent to {name} would be received, refused and sent again without end"
-        ));
+        return Some(ANOTHER_QUEUE.to_owned());
     }
+    let name = letters.name();
     let goes_to =
         |facts: &QueueFacts| facts.redrive.as_ref().map(|policy| policy.dead_letter_arn.clone());
     if goes_to(main).as_deref() == Some(&letters.arn) {
@@ -83,7 +81,7 @@ impl Found {
         let facts = self.facts.as_ref();
         LetterQueue {
             // SQS wants it of the name of a FIFO queue.
-            fifo: facts.map_or_else(|| name.ends_with(".fifo"), |facts| facts.fifo),
+            fifo: facts.map_or_else(|| name::is_fifo(&name), |facts| facts.fifo),
             // What is too large for it, it refuses.
             message_bytes_max: facts.map_or(MESSAGE_BYTES_MAX, |facts| facts.message_bytes_max),
             queue: Arc::new(self.queue.beside(main, Arc::clone(&name))),

@@ -7,14 +7,14 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::Document;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::admin::letters::{ANSWER_WITHIN, Answer, GROUPS_KNOWN_MAX, Groups, Letters, Trouble};
-use crate::dead_letter::group::{self, Alike};
+use crate::dead_letter::group::Alike;
 use crate::dead_letter::search::{self, Search};
 use crate::mongo_manager::{Documents, MongoManager, NoGroup};
 
@@ -134,26 +134,6 @@ impl Letters for DatabaseLetters {
     }
 
     fn with_id(&self, id: String, without: &'static [&'static str]) -> Answer<Vec<Document>> {
-        self.ask(async move |documents| {
-            let newest_first = search::newest_first();
-            let found = documents.find(search::of_id(&id), newest_first, 2, without).await?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-            // No index begins with it, but that of the groups has it.
-            let earlier = earlier(&id, without);
-            Ok(documents.aggregate(earlier, Some(group::index())).await?)
-        })
+        self.ask(async move |documents| Ok(documents.letters_of(&id, without).await?))
     }
-}
-
-/// The stages that find the records of an earlier schema version, two at most.
-fn earlier(id: &str, without: &[&str]) -> Vec<Document> {
-    let (found, sort) = (search::of_earlier_id(id), search::newest_first());
-    let mut stages = vec![doc! { "$match": found }, doc! { "$sort": sort }, doc! { "$limit": 2 }];
-    // The server refuses one that leaves out nothing.
-    if !without.is_empty() {
-        stages.push(doc! { "$unset": without });
-    }
-    stages
 }

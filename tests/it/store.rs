@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore::bson::Fields;
-use longshore::message::{Insert, Key, Reason, Update, Write};
+use longshore::message::{Insert, Key, KnownBy, Reason, Update, Write};
 use longshore::store::mongo::MongoStore;
 use longshore::store::{
     Acknowledgement, Collection, Extent, ItemOutcome, Keyed, Store, StoreFault, StoreFaultKind,
@@ -141,7 +141,8 @@ fn insert(id: i64, rest: &Document, hash: Option<[u8; 16]>) -> Write {
         document.insert("_ingest", doc! { "h": hash });
     }
     let document = bson::serialize_to_vec(&document).expect("BSON");
-    Write::Insert(Insert { id: Key::Integer(id), document, hash, is_exported: false })
+    let known_by = hash.map_or(KnownBy::Id, KnownBy::Hash);
+    Write::Insert(Insert { id: Key::Integer(id), document, known_by })
 }
 
 /// What the store answers to writes, which are of the collection's kind.
@@ -412,12 +413,8 @@ async fn a_single_write_that_the_server_cannot_read_is_doubtful_and_a_batch_is_t
     // A document whose length says more than there is: the server cannot read the command.
     let mut broken = bson::serialize_to_vec(&doc! { "_id": 1, "a": "text" }).expect("BSON");
     broken[4] = 0x63;
-    let broken = Write::Insert(Insert {
-        id: Key::Integer(1),
-        document: broken,
-        hash: None,
-        is_exported: false,
-    });
+    let broken =
+        Write::Insert(Insert { id: Key::Integer(1), document: broken, known_by: KnownBy::Id });
     let sound = insert(2, &doc! {}, None);
     match ask(&store, &events, [&broken, &sound]).await {
         WriteOutcome::Unconfirmed(fault) => {

@@ -14,7 +14,7 @@ use crate::cli::output::{Output, harmless};
 use crate::cli::send::pace::Pace;
 use crate::config::Config;
 use crate::dead_letter;
-use crate::message::{Insert, Key, QueueMessage, Write};
+use crate::message::{Insert, Key, KnownBy, QueueMessage, Write};
 use crate::mongo_manager::MongoManager;
 use crate::queue::BATCH_MAX;
 use crate::queue::sqs::{Credentials, SqsQueue};
@@ -159,12 +159,8 @@ impl Collecting<'_> {
         let id = record.get_str("_id").map_err(|error| refused(error.to_string()))?;
         let document =
             bson::serialize_to_vec(&record).map_err(|error| refused(error.to_string()))?;
-        let letter = Write::Letter(Insert {
-            id: Key::Text(id.to_owned()),
-            document,
-            hash: None,
-            is_exported: false,
-        });
+        let letter =
+            Write::Letter(Insert { id: Key::Text(id.to_owned()), document, known_by: KnownBy::Id });
         written(&self.store, &self.collection, &letter, self.retry, self.stop).await
     }
 }

@@ -1,6 +1,5 @@
 //! `longshore dead-letters export`: whole records, as NDJSON.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use bson::Document;
 use clap::Args;
-use tempfile::{Builder, NamedTempFile};
 
+use crate::atomic_file::AtomicFile;
 use crate::dead_letter::search::Standing;
 use crate::extended_json;
 use crate::mongo_manager::{Documents, MongoManagerError};
@@ -47,7 +46,7 @@ pub async fn export(letters: &Documents, args: ExportArgs) -> Result<ExitCode> {
             written => written?,
         };
         let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(to)?;
-        keep(file, path).with_context(to)?;
+        file.put_anew().with_context(to)?;
         written
     } else {
         match write(letters, filter, &mut BufWriter::new(io::stdout().lock())).await {
@@ -70,23 +69,12 @@ enum Failure {
     Written(#[from] io::Error),
 }
 
-/// A file in the same folder, readable for its owner alone, that is gone unless it is kept.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+/// A file in the same folder, where there is none of that name.
+fn beside(path: &Path) -> io::Result<AtomicFile> {
     if path.try_exists()? {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    Builder::new().prefix(".longshore-").tempfile_in(folder(path))
-}
-
-/// Gives it its name, once all of it is on the disk: letters may be deleted on the strength of it.
-fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
-    File::open(folder(path))?.sync_all()
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+    AtomicFile::beside(path)
 }
 
 /// Writes all that `filter` finds, and says how many that were.
@@ -105,24 +93,12 @@ async fn write(letters: &Documents, filter: Document, to: &mut impl Write) -> Re
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
-    fn a_file_is_there_whole_or_not_at_all_and_is_never_written_over() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("letters.ndjson");
-        let files = || std::fs::read_dir(folder.path()).expect("it is there").count();
-        let file = beside(&path).expect("made");
-        let mode = file.as_file().metadata().expect("it is there").permissions().mode();
-        assert_eq!((mode & 0o777, path.exists()), (0o600, false));
-        drop(file);
-        assert_eq!(files(), 0, "what is not kept is gone");
-        let (one, other) = (beside(&path).expect("made"), beside(&path).expect("made"));
-        keep(one, &path).expect("kept");
-        let kept = keep(other, &path).expect_err("it is there");
-        assert_eq!((kept.kind(), files()), (io::ErrorKind::AlreadyExists, 1));
-        assert_eq!(beside(&path).expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);
+    fn a_file_that_is_there_is_refused_before_anything_is_read() {
+        let there = tempfile::NamedTempFile::new().expect("a file");
+        let refused = beside(there.path()).expect_err("it is there");
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
     }
 }

@@ -23,11 +23,11 @@ use crate::dead_letter::identify;
 use crate::message::{Identity, Origin, QueueMessage, Update, Write};
 use crate::pipeline::dry_run::{self, Looking};
 use crate::pipeline::trial::{Outcome, Trial, Tried};
-use crate::producer::batches::{Batches, Numbered};
 use crate::producer::delivery::deliver;
 use crate::queue::Outgoing;
+use crate::queue::name::of_url;
 use crate::queue::sqs::{Credentials, QueueFacts, SqsQueue};
-use crate::queue::{BATCH_MAX, MESSAGE_BYTES_MAX, QueueConfig};
+use crate::queue::{MESSAGE_BYTES_MAX, QueueConfig};
 use crate::stop::Stop;
 use crate::store::mongo::check_write;
 use crate::version::{Change, Version};
@@ -154,10 +154,8 @@ async fn of_this_queue_alone(
     let sources = from.dead_letter_sources().await.map_err(|fault| {
         anyhow!("whether other queues move messages there too cannot be told, and --any-queue takes all: {fault}")
     })?;
-    let name =
-        |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     let others: Vec<_> =
-        sources.iter().map(|url| name(url)).filter(|name| name != facts.name()).collect();
+        sources.iter().map(|url| of_url(url)).filter(|name| *name != facts.name()).collect();
     if !others.is_empty() {
         bail!(
             "{} has messages of other queues too ({}), and they would come to {}: --any-queue takes all",
@@ -212,38 +210,30 @@ impl Moving<'_> {
 
     /// Sends them.
     async fn some(&self, messages: &[QueueMessage], emptied: &mut Emptied) {
-        let (mut batches, mut complete) = (Batches::new(BATCH_MAX), Vec::new());
-        for (line, message) in (0..).zip(messages) {
+        let mut going = Vec::with_capacity(messages.len());
+        for (number, message) in messages.iter().enumerate() {
             match self.outgoing(message) {
-                Ok(outgoing) => {
-                    complete.extend(batches.push(Numbered { line, line_bytes: 0, outgoing }));
-                }
+                Ok(outgoing) => going.push((number, outgoing)),
                 Err(text) => self.stays(message, &text, emptied),
             }
         }
-        complete.extend(batches.take());
-        let message = |line: u64| messages.get(usize::try_from(line).ok()?);
         let send = async |messages: &[Outgoing]| self.queue.send_batch(messages).await;
-        for batch in complete {
-            let clock = Arc::new(SystemClock::default());
-            let delivered = deliver(batch, &self.config.retry, clock, send).await;
-            for (line, text) in delivered.failed {
-                if let Some(message) = message(line) {
-                    self.stays(message, &text, emptied);
-                }
-            }
-            for message in delivered.sent.iter().filter_map(|(line, _)| message(*line)) {
-                emptied.moved(message);
-            }
-            if delivered.is_hopeless {
-                self.stop.drain();
-            }
+        let clock = Arc::new(SystemClock::default());
+        let delivered = deliver(going, &self.config.retry, clock, send).await;
+        for (number, text) in delivered.failed {
+            self.stays(&messages[number], &text, emptied);
+        }
+        for (number, _) in delivered.sent {
+            emptied.moved(&messages[number]);
+        }
+        if delivered.is_hopeless {
+            self.stop.drain();
         }
     }
 
     fn outgoing(&self, message: &QueueMessage) -> Result<Outgoing, String> {
         let Tried { route, origin, outcome, .. } = self.trial.of(message);
-        if let Some(route) = route.filter(|route| self.has_senders(route)) {
+        if let Some(route) = route.filter(|route| self.config.has_senders(route)) {
             return Err(format!(
                 "the route {route} lists its senders, and the queue would name you: take {route}.senders out for so long, or let it be sent again"
             ));
@@ -256,10 +246,6 @@ impl Moving<'_> {
         let mut again = message.clone();
         identify(&mut again, &origin);
         within_limits(again, self.fifo, &message.message_id, 0)
-    }
-
-    fn has_senders(&self, route: &str) -> bool {
-        self.config.routes.get(route).is_some_and(|route| !route.senders.is_empty())
     }
 
     /// It comes back there after its visibility timeout.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::config::units;
 use crate::dead_letter::group::Alike;
-use crate::dead_letter::search::{self, Search, Standing};
+use crate::dead_letter::search::{Search, Standing};
 use crate::message::Reason;
 use crate::mongo_manager::{Documents, NoGroup};
 
@@ -83,12 +83,7 @@ impl Which {
 /// # Errors
 /// Where there is none, or are several; where the database cannot be asked.
 pub async fn record(letters: &Documents, id: &str, without: &[&str]) -> Result<Document> {
-    let find = async |filter| letters.find(filter, shown::newest(), 2, without).await;
-    let mut found = find(search::of_id(id)).await?;
-    if found.is_empty() {
-        found = find(search::of_earlier_id(id)).await?;
-    }
-    match &mut found[..] {
+    match &mut letters.letters_of(id, without).await?[..] {
         [] => bail!("there is no dead letter {id:?}: `longshore dead-letters list` lists them"),
         [record] => Ok(std::mem::take(record)),
         [one, other, ..] => bail!(

@@ -1,6 +1,7 @@
 //! Lines to copy and paste.
 
 use crate::dev::double::addresses::Addresses;
+use crate::queue::name::is_fifo;
 
 /// What one can do with a running `longshore dev`.
 pub fn instructions(addresses: &Addresses) -> String {
@@ -10,9 +11,8 @@ pub fn instructions(addresses: &Addresses) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "longshore".to_owned());
     let page = addresses.status_page.as_ref();
     let page = page.map(|page| format!("# Watch\n# {page}\n\n")).unwrap_or_default();
-    let is_fifo = queue.strip_suffix(".fifo").is_some();
     // A FIFO queue takes nothing without a group, and forgets what it has already for five minutes.
-    let [send, python, cli] = if is_fifo {
+    let [send, python, cli] = if is_fifo(queue) {
         [
             " --group-id example",
             ", MessageGroupId=\"example\", MessageDeduplicationId=str(uuid.uuid4())",

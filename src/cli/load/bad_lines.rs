@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::input::{Input, hex};
+use super::hashing::hashed;
+use super::input::Input;
 use super::ledger::Place;
+use crate::hex::Hex;
 
 pub(super) struct BadLines {
     file: File,
@@ -48,15 +50,14 @@ impl BadLines {
                 "it is not empty, and not of a load that goes on: move it away, or give another file",
             ));
         }
-        let (read, hash) = hashed((&mut file).take(bytes))?;
-        if read < bytes || earlier.is_some_and(|kept| kept.sha256 != hex(&hash.clone().finalize()))
-        {
+        let (read, hash) = hashed((&mut file).take(bytes), |_| Ok(()))?;
+        if read < bytes || earlier.is_some_and(|kept| kept.sha256 != digits(&hash)) {
             return Err(io::Error::other(
                 "it was changed since this load wrote it: give another file, and --restart to have all bad lines in it",
             ));
         }
         let (bytes, hash) = if restart { (0, Sha256::new()) } else { (bytes, hash) };
-        let kept = Kept { path, bytes, sha256: hex(&hash.clone().finalize()) };
+        let kept = Kept { path, bytes, sha256: digits(&hash) };
         Ok(Self { file, kept, hash })
     }
 
@@ -85,7 +86,7 @@ impl BadLines {
         }
         self.file.sync_all()?;
         self.kept.bytes = self.file.stream_position()?;
-        self.kept.sha256 = hex(&hash.clone().finalize());
+        self.kept.sha256 = digits(&hash);
         self.hash = hash;
         Ok(())
     }
@@ -99,14 +100,7 @@ impl BadLines {
     }
 }
 
-fn hashed(mut input: impl Read) -> io::Result<(u64, Sha256)> {
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
-    loop {
-        let read = input.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((bytes, hash));
-        }
-        hash.update(&buffer[..read]);
-        bytes += read as u64;
-    }
+/// Of all that went into it so far.
+fn digits(hash: &Sha256) -> String {
+    Hex::of(hash.clone().finalize()).to_string()
 }

@@ -52,12 +52,14 @@ pub(super) async fn dry_run(
             Ok(Outcome::Rejected(rejection)) => {
                 mark.bad += 1;
                 bad.push(place);
-                report.bad(place.number, rejection.reason, &rejection.text);
+                let kind = (rejection.reason, rejection.place.as_deref());
+                report.bad(place.number, kind, &rejection.text);
             }
             Err(why) => {
                 mark.bad += 1;
                 bad.push(place);
-                report.bad(place.number, reason_of(place, bytes_max), &format!("the line {why}"));
+                let kind = (reason_of(place, bytes_max), None);
+                report.bad(place.number, kind, &format!("the line {why}"));
             }
         }
         mark.offset = place.offset + place.bytes;
@@ -71,7 +73,7 @@ pub(super) async fn dry_run(
         }
     }
     keep(&mut bad_lines, &mut bad, input)?;
-    report.clear();
+    report.end();
     let is_stopped = stop.is_draining();
     output.line(
         || {

@@ -1,7 +1,6 @@
 //! The file that is loaded: spooled where it is none, hashed as a whole, and read line after line from
 //! any place.
 
-use std::fmt::Write as _;
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +9,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
+use super::hashing::hashed;
 use super::ledger::{Mark, Place};
 use crate::cli::send::lines::{Line, Lines};
 
@@ -61,7 +61,7 @@ impl Input {
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             bail!("{} is being loaded already, by another process", path.display());
         }
-        let (bytes, hash, start) = hashed(&file, &mut io::sink(), &bar).with_context(failed)?;
+        let (bytes, hash, start) = read_all(&file, &mut io::sink(), &bar).with_context(failed)?;
         bar.finish_and_clear();
         start.refuse()?;
         let modified = metadata.modified().ok();
@@ -87,14 +87,14 @@ impl Input {
             return Ok(());
         }
         let part = Part { file: self.file.try_clone()?, next: 0, end: self.bytes };
-        let (_, hash, _) = hashed(part, &mut io::sink(), &ProgressBar::hidden())?;
-        if hash == self.hash { Ok(()) } else { Err(changed()) }
+        let (_, hash) = hashed(part, |_| Ok(()))?;
+        if *hash.finalize() == self.hash { Ok(()) } else { Err(changed()) }
     }
 
     fn spooled(input: impl Read) -> Result<Self> {
         let bar = bar(None, "keeping the input in a temporary file");
         let mut file = tempfile::tempfile().context("cannot make a temporary file")?;
-        let (bytes, hash, start) = hashed(input, &mut file, &bar)?;
+        let (bytes, hash, start) = read_all(input, &mut file, &bar)?;
         bar.finish_and_clear();
         start.refuse()?;
         Ok(Self { file, bytes, hash, modified: None, is_file: false })
@@ -213,6 +213,16 @@ const PACKED: [(&[u8], &str); 4] = [
 ];
 
 impl Start {
+    /// Looks at the next part.
+    fn see(&mut self, read: &[u8]) {
+        let is_first = self.bytes.is_empty();
+        let text = if is_first { read.strip_prefix(BYTE_ORDER_MARK).unwrap_or(read) } else { read };
+        self.first =
+            self.first.or_else(|| text.iter().copied().find(|byte| !byte.is_ascii_whitespace()));
+        let more = START_BYTES.saturating_sub(self.bytes.len()).min(read.len());
+        self.bytes.extend(&read[..more]);
+    }
+
     /// What has no lines that could be told apart and gone on from.
     fn refuse(&self) -> Result<()> {
         if let Some((_, what)) = PACKED.iter().find(|(start, _)| self.bytes.starts_with(start)) {
@@ -228,31 +238,18 @@ impl Start {
 }
 
 /// Reads all, and writes it elsewhere. Gives how much it was, its hash, and how it begins.
-fn hashed(
-    mut input: impl Read,
+fn read_all(
+    input: impl Read,
     to: &mut impl Write,
     bar: &ProgressBar,
 ) -> io::Result<(u64, [u8; 32], Start)> {
-    let (mut hash, mut bytes, mut start) = (Sha256::new(), 0, Start::default());
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let read = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => &buffer[..read],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let text =
-            if bytes == 0 { read.strip_prefix(BYTE_ORDER_MARK).unwrap_or(read) } else { read };
-        start.first =
-            start.first.or_else(|| text.iter().copied().find(|byte| !byte.is_ascii_whitespace()));
-        let more = START_BYTES.saturating_sub(start.bytes.len()).min(read.len());
-        start.bytes.extend(&read[..more]);
-        hash.update(read);
+    let mut start = Start::default();
+    let (bytes, hash) = hashed(input, |read| {
+        start.see(read);
         to.write_all(read)?;
-        bytes += read.len() as u64;
         bar.inc(read.len() as u64);
-    }
+        Ok(())
+    })?;
     to.flush()?;
     Ok((bytes, hash.finalize().into(), start))
 }
@@ -265,16 +262,6 @@ fn bar(bytes: Option<u64>, message: &'static str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style).with_message(message)
-}
-
-/// Hex digits.
-pub(super) fn hex(hash: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * hash.len());
-    for byte in hash {
-        // A text takes all that is written to it.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 /// The file beside `path` that ends in `.load`.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use tempfile::Builder;
 
 use super::bad_lines::{BadLines, Kept};
 use super::input::Input;
 use super::ledger::{Mark, Place};
+use crate::atomic_file::AtomicFile;
 
 /// Of the file's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -134,14 +134,10 @@ impl Keeper {
         let (schema_version, task) = (SCHEMA_VERSION, self.task.clone());
         let progress = Progress { schema_version, task, mark, bad_file };
         let written = || -> Result<()> {
-            let folder = path.parent().filter(|folder| *folder != Path::new(""));
-            let folder = folder.unwrap_or(Path::new("."));
-            let mut file = Builder::new().prefix(".longshore-").tempfile_in(folder)?;
+            let mut file = AtomicFile::beside(path)?;
             serde_json::to_writer_pretty(&mut file, &progress)?;
             file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            Ok(())
+            Ok(file.put_over()?)
         };
         written().with_context(|| {
             let path = path.display();

@@ -13,8 +13,8 @@ use super::ledger::{Ledger, Mark};
 use super::recipe::{Recipe, delivery};
 use super::report::{Report, reason_of};
 use crate::cli::send::pace::Pace;
-use crate::dead_letter::Told;
-use crate::message::{QueueMessage, Reason};
+use crate::dead_letter::{Record, Told};
+use crate::message::QueueMessage;
 use crate::queue::{
     Brought, EntryOutcome, Queue, QueueFault, QueueFaultKind, Room, SEND_BYTES_MAX,
 };
@@ -99,8 +99,8 @@ impl FileLines {
                         self.recipe.message(place, text, delivery)
                     }
                     Some((place, Err(why))) => {
-                        let reason = reason_of(place, self.bytes_max);
-                        lock(&self.report).bad(place.number, reason, &format!("the line {why}"));
+                        let kind = (reason_of(place, self.bytes_max), None);
+                        lock(&self.report).bad(place.number, kind, &format!("the line {why}"));
                         lock(&self.ledger).refuse(place);
                         continue;
                     }
@@ -128,10 +128,11 @@ impl FileLines {
 }
 
 impl Told for FileLines {
-    fn refused(&self, message: &QueueMessage, reason: Reason, text: &str) {
+    fn refused(&self, message: &QueueMessage, record: &Record) {
         let Some(delivery) = delivery(&message.receipt_handle) else { return };
         if let Some(number) = lock(&self.ledger).mark_refused(delivery.offset) {
-            lock(&self.report).bad(number, reason, text);
+            let (place, text) = (record.place.as_deref(), &record.text);
+            lock(&self.report).bad(number, (record.reason, place), text);
         }
     }
 }

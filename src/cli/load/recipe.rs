@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::ledger::{Delivery, Place};
 use crate::config::Config;
-use crate::message::{Attribute, Line, QueueMessage};
+use crate::message::{Attribute, Holds, Line, QueueMessage};
 use crate::store::WriteKind;
 use crate::time::Time;
 
@@ -75,16 +75,13 @@ impl Recipe {
     /// The message of a line.
     pub(super) fn message(&self, place: Place, text: String, delivery: Delivery) -> QueueMessage {
         let stripped = self.stripped(&text);
-        let (body, is_document) = match stripped {
-            Some((body, is_document)) => (body, is_document),
-            None => (text, false),
-        };
+        let (body, holds) = stripped.unwrap_or((text, Holds::Message));
         let kind = self.kind.iter().map(|kind| ("type".to_owned(), Attribute::Text(kind.clone())));
         let line = Line {
             id: [&self.hash[..], &place.offset.to_be_bytes()].concat().into(),
             sequence: u128::from(place.offset) + 1,
             time: self.time,
-            is_document,
+            holds,
         };
         QueueMessage {
             message_id: format!("line {}", place.number),
@@ -98,9 +95,9 @@ impl Recipe {
         }
     }
 
-    /// The same object without what an export adds, and whether it has an id of its own then; none where
+    /// The same object without what an export adds, and what it is then; none where
     /// there is nothing to take off, or it is nothing that could be read.
-    fn stripped(&self, text: &str) -> Option<(String, bool)> {
+    fn stripped(&self, text: &str) -> Option<(String, Holds)> {
         if ![r#""_id""#, r#""_ingest""#].iter().any(|name| text.contains(name)) {
             return None;
         }
@@ -132,7 +129,8 @@ impl Recipe {
             body.push('{');
         }
         body.push('}');
-        Some((body, is_renamed))
+        let holds = if is_renamed { Holds::Document } else { Holds::Message };
+        Some((body, holds))
     }
 }
 
@@ -192,7 +190,7 @@ mod tests {
     /// The body, and whether it was told to be a document.
     fn body(kind: Option<&str>, text: &str) -> (String, bool) {
         let message = message(&recipe(kind), text);
-        (message.body, message.line.is_some_and(|line| line.is_document))
+        (message.body, message.line.is_some_and(|line| line.holds == Holds::Document))
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::ledger::{Mark, Place};
-use crate::cli::output::{Output, harmless};
-use crate::message::Reason;
+use super::alike::Alike;
+use super::ledger::{Mark, Place as LinePlace};
+use crate::cli::output::{Output, failed, harmless};
+use crate::message::{Place, Reason};
 use crate::telemetry::counters::Counts;
 
 /// Between two looks of the bar at itself.
@@ -19,10 +20,11 @@ pub(super) struct Report {
     /// On standard error, and only where that is a terminal.
     bar: ProgressBar,
     has_bad: bool,
+    alike: Alike,
 }
 
 /// Of a line that can be no message: it is too long, or no text.
-pub(super) fn reason_of(place: Place, bytes_max: usize) -> Reason {
+pub(super) fn reason_of(place: LinePlace, bytes_max: usize) -> Reason {
     if place.bytes > bytes_max as u64 { Reason::TooLarge } else { Reason::BadJson }
 }
 
@@ -46,7 +48,7 @@ impl Report {
         if !bar.is_hidden() {
             bar.enable_steady_tick(TICK);
         }
-        Self { output, bar, has_bad: from.bad > 0 }
+        Self { output, bar, has_bad: from.bad > 0, alike: Alike::default() }
     }
 
     pub(super) fn update(&self, mark: Mark, is_away: bool) {
@@ -59,9 +61,13 @@ impl Report {
         self.bar.set_message(format!("{} loaded{bad}{away}", HumanCount(mark.loaded)));
     }
 
-    /// A line that was refused.
-    pub(super) fn bad(&mut self, line: u64, reason: Reason, text: &str) {
+    /// A line that was refused, for this reason at this place. It is told, or counted where others like it were
+    /// told.
+    pub(super) fn bad(&mut self, line: u64, (reason, place): (Reason, Option<&Place>), text: &str) {
         self.has_bad = true;
+        if !self.alike.is_told(reason, place) {
+            return;
+        }
         // The body is one line: which one is said.
         let mut text = text.replace(" (line 1 column ", " (column ");
         if reason == Reason::MissingType {
@@ -85,41 +91,61 @@ impl Report {
         self.bar.suspend(|| self.output.line(people, json));
     }
 
-    /// Takes the bar away.
-    pub(super) fn clear(&self) {
+    /// Takes the bar away, and says how many lines were bad and not told.
+    pub(super) fn end(&self) {
         self.bar.finish_and_clear();
+        for (reason, place, lines) in self.alike.rest() {
+            self.output.line(
+                || {
+                    let at = if place.is_empty() { String::new() } else { format!(" at {}", harmless(place)) };
+                    format!("{lines} more lines are bad in the same way ({reason}{at}); not loaded")
+                },
+                || json!({"more": lines, "outcome": "bad", "reason": reason.code(), "place": place}),
+            );
+        }
     }
 
     /// The sum. `counts` are those of this run alone. Returns whether every line was loaded.
     pub(super) fn finish(&self, mark: Mark, counts: &Counts, ended: &Ended) -> bool {
-        self.clear();
+        self.end();
         let Mark { loaded, bad, line, .. } = mark;
         let (already_there, stale) = (counts.already_there_total, counts.stale_total);
         let stopped_after = match ended {
             Ended::Complete => None,
             Ended::Stopped(_) => Some(line),
         };
+        let people = || {
+            let known = match (already_there, stale) {
+                (0, 0) => String::new(),
+                (there, 0) => format!("; {there} were there already"),
+                (0, stale) => format!("; {stale} were not newer than what is there"),
+                (there, stale) => format!(
+                    "; {there} were there already, {stale} were not newer than what is there"
+                ),
+            };
+            let rest = match ended {
+                Ended::Complete => String::new(),
+                Ended::Stopped(what) => {
+                    format!("; stopped, all lines up to {line} have their end: {what}")
+                }
+            };
+            // Who mends the file itself makes another one of it.
+            let mend = match bad {
+                0 => "",
+                _ => {
+                    "; mend the bad lines alone (--bad FILE copies them) and load those: events without an id would be new ones in a file that was edited"
+                }
+            };
+            format!("{loaded} loaded, {bad} bad{known}{rest}{mend}")
+        };
         self.output.line(
-            || {
-                let known = match (already_there, stale) {
-                    (0, 0) => String::new(),
-                    (there, 0) => format!("; {there} were there already"),
-                    (0, stale) => format!("; {stale} were not newer than what is there"),
-                    (there, stale) => format!("; {there} were there already, {stale} were not newer than what is there"),
-                };
-                let rest = match ended {
-                    Ended::Complete => String::new(),
-                    Ended::Stopped(what) => format!("; stopped, all lines up to {line} have their end: {what}"),
-                };
-                // Who mends the file itself makes another one of it.
-                let mend = match bad {
-                    0 => "",
-                    _ => "; mend the bad lines alone (--bad FILE copies them) and load those: events without an id would be new ones in a file that was edited",
-                };
-                format!("{loaded} loaded, {bad} bad{known}{rest}{mend}")
-            },
+            people,
             || json!({"loaded": loaded, "bad": bad, "already_there": already_there, "stale": stale, "stopped_after_line": stopped_after}),
         );
+        // Or what could not be told would look like what was not loaded.
+        if failed().is_some() {
+            eprintln!("longshore: {}", people());
+        }
         bad == 0 && !self.has_bad && stopped_after.is_none()
     }
 }

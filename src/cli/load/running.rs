@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::progress::Keeper;
 use super::queue::{FileLines, FileQueue, VISIBILITY_TIMEOUT, lock};
@@ -20,15 +20,13 @@ use crate::queue::QueueTraits;
 use crate::stop::Stop;
 use crate::store::mongo::MongoStore;
 use crate::telemetry::signals::Signals;
+use crate::worker::drain;
 
 /// Between looks at how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Between two times that the progress is kept.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-
-/// What is kept of `worker.drain_timeout` for giving lines back.
-const LET_GO_BEFORE: Duration = Duration::from_secs(2);
 
 /// A load that is about to run.
 pub(super) struct Loading {
@@ -74,24 +72,14 @@ impl Loading {
         let mut pipeline = std::pin::pin!(pipeline.run());
         tokio::select! {
             () = &mut pipeline => {}
-            () = late(&stop, drain_timeout) => {
-                stop.let_go();
-                if timeout(LET_GO_BEFORE, pipeline).await.is_err() {
+            () = drain::is_late(&stop, drain_timeout) => {
+                if !drain::let_go(&stop, pipeline).await {
                     tracing::error!("not all lines could be given back: going on loads them again, which changes nothing");
                 }
             }
             () = watch(&lines, &keeper, &signals, &stop) => {}
         }
         save(&lines, &keeper).await
-    }
-}
-
-/// When what is left is to be given back, written or not.
-async fn late(stop: &Stop, drain_timeout: Duration) {
-    stop.draining().await;
-    tokio::select! {
-        () = sleep(drain_timeout.saturating_sub(LET_GO_BEFORE)) => {}
-        () = stop.letting_go() => {}
     }
 }
 

@@ -101,6 +101,12 @@ impl Recipe {
 /// A line must be one JSON object in characters that SQS takes.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn check_body(body: &str) -> Result<(), String> {
+    if body.starts_with('[') {
+        return Err(
+            "begins a JSON array, and a line is one JSON object: `jq -c '.[]'` turns an array into lines"
+                .to_owned(),
+        );
+    }
     // What is JSON may still be no message: routes and settings are the worker's.
     if !body.starts_with('{') || serde_json::from_str::<IgnoredAny>(body).is_err() {
         json::fields(body).map_err(|rejection| of_a_line(&rejection.text))?;
@@ -180,7 +186,8 @@ mod tests {
                 "is not JSON: a comma stands before a closing bracket at field user: leave it out (column",
             ),
             ("{\"user\":True}", "is not JSON: field user is Python's True: encode with json.dumps"),
-            ("[1]", "is a JSON array: send one JSON object, each item in a message of its own"),
+            ("[1]", "begins a JSON array, and a line is one JSON object: `jq -c '.[]'`"),
+            ("[", "begins a JSON array"),
             ("7", "is a single JSON value: send one JSON object"),
             ("user=1", "is not JSON"),
             ("{\"user\":\"\u{ffff}\"}", "holds U+FFFE or U+FFFF"),

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use crate::atomic_file::{AtomicFile, folder};
 use crate::dev::sqs::REGION;
 
 /// What a request may ask for.
@@ -89,8 +90,7 @@ impl Addresses {
     /// # Errors
     /// Where its folder is not there, or it is one itself.
     pub fn check(path: &Path) -> Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+        if path.is_dir() || !folder(path).is_dir() {
             bail!("cannot write --env {}: name a file in a folder that is there", path.display());
         }
         Ok(())
@@ -106,14 +106,9 @@ impl Addresses {
         if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
             return std::fs::write(path, self.exports()).with_context(what);
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
+        let mut file = AtomicFile::beside(path).with_context(what)?;
         file.write_all(self.exports().as_bytes()).with_context(what)?;
-        file.persist(path).with_context(what)?;
-        Ok(())
+        file.put_over().with_context(what)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a queue is: what its URL tells, and how to name it to people.
 
 use super::endpoint::{Endpoint, SaidBy};
+use crate::queue::name;
 
 /// A queue's address, for requests and for texts.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub(super) struct QueueAddress {
 impl QueueAddress {
     /// The queue's own name: what stands behind the last slash.
     pub fn name(&self) -> &str {
-        self.url.trim_end_matches('/').rsplit('/').next().unwrap_or(&self.url)
+        name::of_url(&self.url)
     }
 
     /// Whom requests go to.
@@ -75,27 +76,5 @@ impl QueueAddress {
         let comma = if self.proxy.is_some() { "," } else { "" };
         let (name, region, by_proxy) = (self.name_of(*said_by), &self.region, self.by_proxy());
         format!("{url} (by {name}), region {region}, {secrecy}{comma}{by_proxy}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::url::ServerUrl;
-    use super::*;
-
-    #[test]
-    fn a_queue_is_named_by_what_stands_behind_the_last_slash() {
-        let address = |url: &str| QueueAddress {
-            url: url.to_owned(),
-            setting: "queue.url",
-            region: "eu-west-1".to_owned(),
-            endpoint: Endpoint {
-                url: ServerUrl::parse("http://h").expect("a URL"),
-                said_by: SaidBy::QueueUrl,
-            },
-            proxy: None,
-        };
-        assert_eq!(address("http://h/0/portal.fifo").name(), "portal.fifo");
-        assert_eq!(address("http://h/0/portal/").name(), "portal");
     }
 }

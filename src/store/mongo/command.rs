@@ -188,7 +188,7 @@ mod tests {
     use bson::{Bson, Document, doc};
 
     use super::*;
-    use crate::message::Key;
+    use crate::message::{Key, KnownBy};
 
     fn majority() -> WriteConcern {
         WriteConcern {
@@ -204,7 +204,7 @@ mod tests {
             doc.value("_id", &Key::Integer(id));
             doc.binary("data", &vec![7; bytes]);
         });
-        Insert { id: Key::Integer(id), document, hash: None, is_exported: false }
+        Insert { id: Key::Integer(id), document, known_by: KnownBy::Id }
     }
 
     fn read(bytes: &[u8]) -> Document {

@@ -9,7 +9,7 @@ use bson::{Bson, Document, doc};
 use super::collation;
 use super::command::Command;
 use crate::bson::Doc;
-use crate::message::{Insert, Key};
+use crate::message::{Insert, Key, KnownBy};
 
 /// What is stored under an id, compared with the message that was to be written there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +144,11 @@ impl<'a> Hashes<'a> {
 /// Whether two hashes are of one message. The queue itself gives no identity twice, so what was named
 /// by it on both sides is one message and has no hash. An exported document is no message.
 pub fn compare_hashes(stored: Option<&[u8]>, insert: &Insert) -> Stored {
-    match (stored, &insert.hash) {
-        (None, None) if !insert.is_exported => Stored::SameMessage,
-        (Some(stored), Some(hash)) if stored == hash => Stored::SameMessage,
-        (Some(_), Some(_)) => Stored::OtherMessage,
-        (None, _) | (Some(_), None) => Stored::OneHash,
+    match (stored, &insert.known_by) {
+        (None, KnownBy::Id) => Stored::SameMessage,
+        (Some(stored), KnownBy::Hash(hash)) if stored == hash => Stored::SameMessage,
+        (Some(_), KnownBy::Hash(_)) => Stored::OtherMessage,
+        (None, _) | (Some(_), KnownBy::Id | KnownBy::Fields) => Stored::OneHash,
     }
 }
 
@@ -237,8 +237,8 @@ mod tests {
         let foreign = doc! { "_id": "a" };
         let hashes = Hashes::of(&[&ours, &foreign]);
         let insert = |id, hash: Option<u8>| {
-            let hash = hash.map(|byte| [byte; 16]);
-            Insert { id, document: Vec::new(), hash, is_exported: false }
+            let known_by = hash.map_or(KnownBy::Id, |byte| KnownBy::Hash([byte; 16]));
+            Insert { id, document: Vec::new(), known_by }
         };
         let stored = |id: Key, hash: Option<u8>| hashes.stored(&insert(id, hash));
         assert_eq!(stored(Key::Integer(1), Some(1)), Stored::SameMessage);
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(stored(Key::Integer(1), None), Stored::OneHash);
         assert_eq!(stored(Key::Text("a".into()), Some(1)), Stored::OneHash);
         assert_eq!(stored(Key::Text("a".into()), None), Stored::SameMessage);
-        let exported = Insert { is_exported: true, ..insert(Key::Text("a".into()), None) };
+        let exported = Insert { known_by: KnownBy::Fields, ..insert(Key::Text("a".into()), None) };
         assert_eq!(hashes.stored(&exported), Stored::OneHash);
         assert_eq!(stored(Key::Integer(2), Some(1)), Stored::Absent);
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use longshore::dead_letter::{self, LetterQueue};
-use longshore::message::{Insert, Key, Write};
+use longshore::message::{Insert, Key, KnownBy, Write};
 use longshore::queue::{
     BATCH_MAX, Outgoing, QueueFault, QueueFaultKind, SEND_BYTES_MAX, SendOutcome, Sends, Sent,
 };
@@ -140,12 +140,8 @@ impl Letters {
             };
             let id = record.get_str("_id").expect("it is a record").to_owned();
             let document = mongodb::bson::serialize_to_vec(&record).expect("it was one");
-            let letter = Write::Letter(Insert {
-                id: Key::Text(id),
-                document,
-                hash: None,
-                is_exported: false,
-            });
+            let letter =
+                Write::Letter(Insert { id: Key::Text(id), document, known_by: KnownBy::Id });
             // It takes them where it takes any, and otherwise they stay.
             let applied = store.apply(DEAD_LETTERS, &[letter], || true);
             let is_written = |items: &[ItemOutcome]| items == [ItemOutcome::Written];

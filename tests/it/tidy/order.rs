@@ -59,6 +59,7 @@ const LAYERS: &[Layer] = &[
         siblings: Siblings::Free,
         modules: &[
             "message",
+            "queue/name",
             "queue/outgoing",
             "store",
             "store/collection",
@@ -79,7 +80,11 @@ const LAYERS: &[Layer] = &[
             "telemetry",
         ],
     },
-    Layer { name: "ground", siblings: Siblings::Strangers, modules: &["clock"] },
+    Layer {
+        name: "ground",
+        siblings: Siblings::Strangers,
+        modules: &["clock", "atomic_file", "hex"],
+    },
 ];
 
 /// Foreign crates that belong to one place. A name that ends with `_` stands for all that begin

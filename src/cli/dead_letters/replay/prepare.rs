@@ -64,7 +64,9 @@ impl<'a> Prepare<'a> {
         let goes = if self.direct {
             Goes::Direct
         } else {
-            if let Some(route) = tried.route.as_deref().filter(|route| self.has_senders(route)) {
+            if let Some(route) =
+                tried.route.as_deref().filter(|route| self.config.has_senders(route))
+            {
                 let text = format!(
                     "the route {route} lists its senders, and the queue would name you: --direct writes it"
                 );
@@ -113,10 +115,6 @@ impl<'a> Prepare<'a> {
             Outcome::Write { write: Write::Insert(insert), .. } => Some(insert.id.to_string()),
             _ => None,
         }
-    }
-
-    fn has_senders(&self, route: &str) -> bool {
-        self.config.routes.get(route).is_some_and(|route| !route.senders.is_empty())
     }
 }
 

@@ -17,7 +17,7 @@ fn all_errors_are_reported_at_once() {
         [
             "queue.wait = \"90s\": must be a time from 0s to 20s, in whole seconds, written as 250ms, 30s, 5m, 11h or 30d (a.toml:2)",
             "db.create_indexes = \"maybe\": must be true or false (--set)",
-            "db.write_concern.w = 0: must be \"majority\", a number from 1 to 50 or the name of a tag set; 0 asks for no acknowledgement, \
+            "db.write_concern.w = 0: must be \"majority\", a number from 1 to 50 or the name of a tag set (inf and nan are numbers); 0 asks for no acknowledgement, \
              and a message is deleted only after one (a.toml:5)",
             "batch.docs_max = 20000: must be a whole number from 1 to 10000 (a.toml:7)",
             "batch.bytes_max = \"15MB\": must be a size from 64KiB to 15MiB, written as 64KiB, 15MiB or 1GiB (a.toml:8)",
@@ -26,6 +26,19 @@ fn all_errors_are_reported_at_once() {
             "queue.wiat: unknown key, did you mean queue.wait? (a.toml:3)",
         ]
     );
+}
+
+#[test]
+fn a_number_that_is_none_is_no_tag_set_of_a_write_concern() {
+    let errors = errors_in("[db]\nwrite_concern.w = inf\n[routes.event]\nwrite_concern.w = nan\n");
+    let said = [
+        "db.write_concern.w = \"inf\": must be",
+        "routes.event.write_concern.w = \"nan\": must be",
+    ];
+    assert_eq!(errors.len(), said.len(), "{errors:?}");
+    for (error, said) in errors.iter().zip(said) {
+        assert!(error.starts_with(said) && error.contains("(inf and nan are numbers)"), "{error}");
+    }
 }
 
 #[test]

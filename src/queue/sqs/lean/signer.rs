@@ -16,6 +16,7 @@ use jiff::tz::Offset;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use crate::hex::Hex;
 use crate::queue::sqs::wire::CONTENT_TYPE;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -97,8 +98,8 @@ impl Signer {
             mac.update(part.as_bytes());
         }
         mac.update(b"/aws4_request\n");
-        mac.update(&hex(&request));
-        let signature = hex(&mac.finalize().into_bytes());
+        mac.update(Hex::of(request).as_bytes());
+        let signature = Hex::of(mac.finalize().into_bytes());
         let signed = if token.is_some() { SIGNED_HEADERS_WITH_TOKEN } else { SIGNED_HEADERS };
         let mut authorization = String::with_capacity(320);
         // Writing into a text never fails.
@@ -107,7 +108,7 @@ impl Signer {
             "{ALGORITHM} Credential={}/{day}/{}/{SERVICE}/aws4_request, SignedHeaders={signed}, Signature={}",
             credentials.access_key_id(),
             self.region,
-            str::from_utf8(&signature).unwrap_or_default(),
+            signature.as_str(),
         );
         Some(Signature { date, authorization })
     }
@@ -129,7 +130,7 @@ impl Signer {
         }
         add(&["\nx-amz-target:", target, "\nx-amzn-query-mode:true\n\n"]);
         add(&[if token.is_some() { SIGNED_HEADERS_WITH_TOKEN } else { SIGNED_HEADERS }, "\n"]);
-        hash.update(hex(&Sha256::digest(body)));
+        hash.update(Hex::of(Sha256::digest(body)).as_bytes());
         hash.finalize().into()
     }
 
@@ -182,16 +183,6 @@ fn date(second: i64) -> Option<String> {
         utc.minute(),
         utc.second()
     ))
-}
-
-fn hex(bytes: &[u8]) -> [u8; 64] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [b'0'; 64];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    text
 }
 
 #[cfg(test)]

@@ -17,18 +17,18 @@ pub fn applied(before: Option<&Document>, write: &Write) -> (Option<Document>, I
             (joined(stored, &letter.document), ItemOutcome::Written)
         }
         (
-            Write::Letter(Insert { document, hash, .. })
-            | Write::Insert(Insert { document, hash, .. }),
+            Write::Letter(Insert { document, known_by, .. })
+            | Write::Insert(Insert { document, known_by, .. }),
             None,
         ) => (
-            Some(Document::Inserted { document: document.clone(), hash: *hash }),
+            Some(Document::Inserted { document: document.clone(), hash: known_by.hash() }),
             ItemOutcome::Written,
         ),
         (
-            Write::Insert(Insert { hash, document, .. }),
+            Write::Insert(Insert { known_by, document, .. }),
             Some(Document::Inserted { hash: stored_hash, document: stored }),
-        ) if match (hash, stored_hash) {
-            (Some(hash), Some(stored)) => hash == stored,
+        ) if match (known_by.hash(), stored_hash) {
+            (Some(hash), Some(stored)) => hash == *stored,
             (None, None) => true,
             // The queue named one of the two: what they say decides.
             _ => says(document) == says(stored),

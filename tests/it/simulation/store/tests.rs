@@ -2,7 +2,7 @@
 //! this.
 
 use longshore::bson::element;
-use longshore::message::{Insert, Reason};
+use longshore::message::{Insert, KnownBy, Reason};
 use longshore::time::Time;
 
 use super::*;
@@ -20,8 +20,7 @@ fn insert(id: &str, content: &[u8]) -> Write {
     Write::Insert(Insert {
         id: Key::Text(id.to_owned()),
         document: content.to_vec(),
-        hash: content.first().map(|byte| [*byte; 16]),
-        is_exported: false,
+        known_by: content.first().map_or(KnownBy::Id, |byte| KnownBy::Hash([*byte; 16])),
     })
 }
 

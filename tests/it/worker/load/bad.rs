@@ -79,6 +79,50 @@ async fn bad_lines_of_each_kind_are_named_by_number_and_the_rest_is_loaded() {
 }
 
 #[tokio::test]
+async fn bad_lines_that_are_alike_are_told_a_few_times_and_all_are_kept() {
+    let here = surroundings().await;
+    let without_type = |user: u64| json!({ "user_id": user, "event_type": "login" });
+    let lines: Vec<Value> = (0..300).map(without_type).chain([event(1), json!({})]).collect();
+    let file = Loaded::of(&lines);
+    let kept = file.folder.path().join("bad.ndjson");
+    let kept_name = kept.to_str().expect("UTF-8");
+    for more in [&["--dry-run"][..], &["--bad", kept_name]] {
+        let ran = load(&here, &[&[file.name()], more].concat()).await;
+        assert_eq!((ran.status, &ran.sum["bad"]), (Some(1), &json!(301)), "{}", ran.told);
+        let (rest, told) = ran.lines.split_last().expect("some lines");
+        assert_eq!(told.len(), 5, "{told:?}");
+        assert!(told.iter().all(|line| line["line"].is_u64() && line["reason"] == "missing_type"));
+        let expected =
+            json!({ "more": 296, "outcome": "bad", "reason": "missing_type", "place": "type" });
+        assert_eq!(*rest, expected);
+    }
+    assert_eq!(std::fs::read_to_string(&kept).expect("read").lines().count(), 301);
+}
+
+#[tokio::test]
+async fn a_sum_that_cannot_be_printed_loses_nothing_that_was_loaded() {
+    let here = surroundings().await;
+    let file = Loaded::of(&[event(1), event(2)]);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let (reader, closed) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    for (output, status, told) in [
+        (Stdio::from(full), 2, "2 loaded, 0 bad"),
+        // As of every command: a reader that has gone has seen enough.
+        (Stdio::from(closed), 0, ""),
+    ] {
+        let mut command = here.longshore(&["load", file.name()]);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        let ran = command.spawn().expect("it runs").wait_with_output().await.expect("it ends");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code() == Some(status) && said.contains(told), "{said}");
+        assert_eq!(said.contains("cannot write to standard output"), status == 2, "{said}");
+        assert!(!exists(&file.progress()), "all lines have their end");
+        assert_eq!(here.documents("events").await.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_loaded_is_refused_with_what_to_do() {
     let here = surroundings().await;
     let array = Loaded::new(b"[\n{\"type\":\"event\"}\n]");
