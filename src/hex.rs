@@ -9,8 +9,8 @@ pub struct Hex([u8; 64]);
 impl Hex {
     pub fn of(sha256: impl Into<[u8; 32]>) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut digits = [b'0'; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(sha256.into()) {
+        let (sha256, mut digits) = (sha256.into(), [b'0'; 64]);
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(&sha256) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
