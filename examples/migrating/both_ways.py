@@ -42,4 +42,4 @@ def enqueue(call, *args, **named):
         call(*args, **named)
     except Exception:
         # Such as BadMessage: what Longshore will refuse from now on. Its text names the field. Mend these before cutting over.
-        log.exception("not enqueued")
+        log.exception("%s of %s not enqueued", call.__name__, named.get("id", args[0]))

@@ -4,7 +4,8 @@
     compare.py sessions sessions_shadow   session_id last_accessed
 
 It reads the database of MONGO_CACHE_URI. What is older than the start of writing both ways (--since) and what was written
-in the last minute (--settle, seconds) does not count. Exit status: 0 where nothing is missing, older or different.
+in the last minute (--settle, seconds) does not count. Exit status: 0 where nothing is missing, older or different; 1 where
+something is; 2 where there was nothing to compare.
 """
 
 import argparse
@@ -19,7 +20,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("direct", "shadow", "key", "version"):
         parser.add_argument(name)
-    parser.add_argument("--since", type=datetime.fromisoformat, default=datetime(1970, 1, 1), help="such as 2026-11-28T12:00:00, UTC")
+    parser.add_argument("--since", type=datetime.fromisoformat, default=datetime(1970, 1, 1), help="such as 2026-11-28T12:00:00, in UTC")
     parser.add_argument("--settle", type=float, default=60, help="seconds")
     given = parser.parse_args()
     until = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=given.settle)
@@ -34,6 +35,11 @@ def main():
             page = []
     look(database[given.shadow], page, given.key, given.version, found)
 
+    compared = sum(map(len, found.values()))
+    print(f"{compared} documents of {given.direct} with {given.version} from {given.since} to {until} (UTC), in {database.name}")
+    if not compared:
+        print("nothing was compared: check the names of the collection and of the version field, and that --since is UTC")
+        return 2
     for verdict, keys in found.items():
         print(f"{verdict:>10} {len(keys):>8}", *([] if verdict == "same" else keys[:5]))
     return 1 if found["missing"] or found["older"] or found["different"] else 0

@@ -48,7 +48,7 @@ def compare(capsys, monkeypatch, *way):
     """Its exit status, and what it counted."""
     monkeypatch.setattr(sys, "argv", ["compare.py", *way, "--settle", "0"])
     status = load("migrating/compare.py").main()
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:] if not line.startswith("nothing")]
     return status, {line[0]: int(line[1]) for line in lines}
 
 
@@ -79,6 +79,19 @@ def test_what_differs_is_found(both_ways, shadow, capsys, monkeypatch):
     sessions.update_one({"session_id": "s-4"}, [{"$set": {"last_accessed": {"$add": ["$last_accessed", 1]}}}])
     status, counts = compare(capsys, monkeypatch, *WAYS[1])
     assert (status, counts) == (1, {"same": 16, "missing": 1, "older": 1, "different": 1, "newer": 1})
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("evnts", "events_shadow", "_id", "timestamp"),
+        ("events", "events_shadow", "_id", "timestmp"),
+        ("events", "events_shadow", "_id", "timestamp", "--since", "2100-01-01T00:00:00"),
+    ],
+)
+def test_nothing_to_compare_is_no_success(both_ways, capsys, monkeypatch, way):
+    traffic(both_ways)
+    assert compare(capsys, monkeypatch, *way) == (2, {})
 
 
 def test_what_cannot_be_enqueued_disturbs_no_request(both_ways, shadow, capsys, monkeypatch, caplog):
