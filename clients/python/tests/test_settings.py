@@ -69,10 +69,16 @@ def test_whatever_is_given_is_told_as_a_bad_setting(given, says):
     assert says in str(error.value)
 
 
-def test_a_login_in_a_url_is_not_told():
+@pytest.mark.parametrize("given", [
+    {"queue_url": "mongodb://portal:secret@h/portal"},
+    {"queue_url": "https://portal:secret@h/portal"},
+    {"queue_url": "https://portal:sec/ret@h/portal"},
+    {"queue_url": URL, "endpoint_url": "https://portal:secret@h/portal"},
+])
+def test_a_login_in_a_url_is_refused_and_not_told(given):
     with pytest.raises(BadSettings) as error:
-        Producer(queue_url="mongodb://portal:secret@h/portal")
-    assert "secret" not in str(error.value) and "//***@h/portal" in str(error.value)
+        Producer(**given)
+    assert "sec" not in str(error.value) and "//***@h/portal" in str(error.value)
 
 
 def test_settings_as_a_whole_are_checked_too_and_are_not_mixed_with_single_ones():

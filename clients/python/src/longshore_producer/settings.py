@@ -196,19 +196,19 @@ def _problems_of_addresses(settings: Settings) -> List[str]:
 
 
 def _is_address(url: object) -> bool:
-    """A URL of http or https, with a host. Blanks and ends of lines come from files of variables that are not read well."""
+    """A URL of http or https, with a host and without a login, for it is logged. Blanks and ends of lines come from files of variables that are not read well."""
     if not isinstance(url, str) or any(character.isspace() for character in url):
         return False
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 
 
 def _shown(url: object) -> str:
     """Without a login: somebody may have given the URI of the database."""
-    return re.sub(r"//[^/]*@", "//***@", repr(url))
+    return re.sub(r"//.*@", "//***@", repr(url))
 
 
 def _is_number(value: object) -> bool:
