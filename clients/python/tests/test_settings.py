@@ -81,6 +81,26 @@ def test_a_login_in_a_url_is_refused_and_not_told(given):
     assert "sec" not in str(error.value) and "//***@h/portal" in str(error.value)
 
 
+@pytest.mark.parametrize("variable", ["LONGSHORE__QUEUE__ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"])
+def test_an_endpoint_of_the_environment_that_sends_a_given_queue_elsewhere_is_warned_of_once(monkeypatch, caplog, variable):
+    queue, endpoint = f"{URL}-{variable}", "http://127.0.0.1:9324"
+    monkeypatch.setenv(variable, endpoint)
+    for _ in range(2):
+        from_environment(queue_url=queue)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert queue in said and endpoint in said and variable in said
+
+
+def test_an_endpoint_that_is_meant_is_not_warned_of(monkeypatch, caplog):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9324")
+    from_environment(queue_url="http://localhost:9324/1/q")
+    from_environment(queue_url=URL, endpoint_url="http://127.0.0.1:9325")
+    # Both of the environment, as for the worker.
+    monkeypatch.setenv("LONGSHORE__QUEUE__URL", URL)
+    from_environment()
+    assert not caplog.records
+
+
 def test_settings_as_a_whole_are_checked_too_and_are_not_mixed_with_single_ones():
     settings = Settings(queue_url=URL, make_client=lambda: None, exit_timeout=0)
     assert Producer(settings).settings.region == "eu-west-1"
