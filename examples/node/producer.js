@@ -19,6 +19,7 @@ const sqs = new SQSClient({
   // Milliseconds. Without throwOnRequestTimeout a request that takes longer is only logged.
   requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
 });
+// Another route gets no time but that of `longshore-time`, unless its name is added here.
 const timeOf = { event: "timestamp", session: "last_accessed", cache: "updated" };
 
 let ms = 0;
@@ -37,7 +38,7 @@ export function message(type, fields, traceparent) {
   if (traceparent) attributes.traceparent = traceparent;
   return {
     // JSON.stringify makes null of NaN, and throws at a BigInt: send integers beyond 2^53 as { $numberLong: "9007199254740993" }.
-    MessageBody: JSON.stringify({ type, [timeOf[type]]: said, ...fields }),
+    MessageBody: JSON.stringify({ type, ...(timeOf[type] && { [timeOf[type]]: said }), ...fields }),
     MessageAttributes: Object.fromEntries(
       Object.entries(attributes).map(([name, text]) => [name, { DataType: "String", StringValue: text }]),
     ),

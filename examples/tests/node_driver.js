@@ -13,6 +13,9 @@ const jobs = {
   async refused(traceparent) {
     await send([message("event", { user_id: 123 }, traceparent)]);
   },
+  async other() {
+    await send([message("order", { order_id: 7 })]);
+  },
   async states() {
     // Three in a row for each key, mostly within one millisecond.
     const states = Array.from({ length: 40 }, (_, key) => [0, 1, 2].map((visit) => [`s-${key}`, visit])).flat();

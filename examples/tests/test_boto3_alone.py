@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from conftest import load, time_of
 
@@ -69,6 +71,11 @@ def test_what_fails_for_ever_raises_and_the_neighbours_are_stored(longshore, fau
     with pytest.raises(RuntimeError, match="failed 2 messages 2 times"):
         producer.send([producer.message("event", user_id=n, event_type="login") for n in range(6)], tries=2)
     assert longshore.wait(4) == {"good": 4, "bad": 0}
+
+
+def test_a_route_of_ones_own_gets_no_field_that_nobody_gave(producer):
+    body = producer.message("order", order_id=7)["MessageBody"]
+    assert json.loads(body) == {"type": "order", "order_id": 7}
 
 
 def test_nan_is_refused_at_the_call(producer):

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,13 @@ def test_identity_and_trace_go_along(longshore, node):
     # A UUID of version 7 (RFC 9562) that begins with the milliseconds of longshore-time.
     id = uuid.UUID(said["longshore-id"])
     assert (id.version, id.variant, id.int >> 80) == (7, uuid.RFC_4122, int(said["longshore-time"]))
+
+
+def test_a_route_of_ones_own_gets_no_field_that_nobody_gave(longshore, node):
+    node("other")
+    # The worker of this test has no such route, and shows what it was sent.
+    assert longshore.wait(1) == {"good": 0, "bad": 1}
+    assert json.loads(longshore.bad()[0]["body"]) == {"type": "order", "order_id": 7}
 
 
 def test_of_states_in_a_row_the_last_stays(longshore, node):

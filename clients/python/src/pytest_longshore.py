@@ -36,7 +36,8 @@ def longshore_dev(pytestconfig: pytest.Config) -> "Iterator[Dev]":
     try:
         dev = Dev(config=pytestconfig.getoption("--longshore-config"))
     except DevError as error:
-        pytest.fail(str(error), pytrace=False)
+        # pytest keeps it for all tests of the run. Without the DevError beside it, which has the same text.
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     with dev:
         yield dev
 

@@ -147,7 +147,7 @@ def test_without_pymongo_the_calls_are_there_and_reading_says_what_to_install():
         "l.configure(queue_url='https://sqs.eu-west-1.amazonaws.com/1/p', make_client=lambda: None, exit_timeout=0)\n"
         "assert l.log_user_event(1, 'e', {})\n"
         "try: l.MongoManager.get()\n"
-        "except ImportError as error: assert 'longshore-producer[mongo]' in str(error)\n"
+        "except ImportError as error: assert 'longshore-producer[mongo]' in str(error) and 'clients/python[mongo]' in str(error)\n"
         "else: raise SystemExit(1)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": SOURCES, "MONGO_CACHE_URI": "mongodb://h/d"}, timeout=60)

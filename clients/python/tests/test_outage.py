@@ -42,6 +42,16 @@ def test_a_minute_without_sqs_under_two_hundred_calls_a_second_loses_nothing(cap
     assert len(said) == 2 and "takes no messages" in said[0] and "takes messages again" in said[1]
 
 
+def test_a_queue_that_is_not_there_is_told_by_its_url_and_its_setting(longshore, caplog):
+    url = longshore.env["LONGSHORE__QUEUE__URL"] + "-of-nobody"
+    producer = longshore.producer(queue_url=url, exit_timeout=0)
+    producer.log_user_event(1, "e", None)
+    producer.flush(1)
+    producer.close(0)
+    (said,) = [record.getMessage() for record in caplog.records if "takes no messages" in record.getMessage()]
+    assert url in said and "queue_url" in said and "LONGSHORE__QUEUE__URL" in said, said
+
+
 def test_what_there_is_no_room_for_is_counted_logged_and_told(caplog):
     producer, core, queue, lost, most, _ = minute_away(FakeClock(), waiting_max=10_000)
     counts = producer.counts()

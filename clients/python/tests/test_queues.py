@@ -54,9 +54,13 @@ def test_groups_are_keys_and_ids_rise_with_the_calls():
     queue = Entries()
     producer, core, clock = fake_producer(queue, queue_url=FIFO)
     ids = [producer.store_session_data("s-81", {}), producer.cache_user_data(5, {}), producer.log_user_event("a b", "e", None)]
+    ids.append(producer.send("order", {"n": 1, "order_id": 7}, key="order_id"))
+    ids.append(producer.send("order", {"order_id": "a b"}, key="order_id"))
+    ids.append(producer.send("order", {"order_id": 7}, key="order_id", group="g"))
     work(core, clock, clock.now + 1)
     (entries,) = queue.entries
-    assert [entry["MessageGroupId"] for entry in entries][:2] == ["s-81", "5"] and len(entries[2]["MessageGroupId"]) == 64
+    groups = [entry["MessageGroupId"] for entry in entries]
+    assert groups[:2] + groups[3:4] + groups[5:] == ["s-81", "5", "7", "g"] and len(groups[2]) == 64 and groups[4] == groups[2]
     assert [entry["MessageDeduplicationId"] for entry in entries] == ids == sorted(ids)
     assert [attributes(entry)["longshore-id"] for entry in entries] == ids
 

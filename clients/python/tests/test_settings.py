@@ -69,10 +69,36 @@ def test_whatever_is_given_is_told_as_a_bad_setting(given, says):
     assert says in str(error.value)
 
 
-def test_a_login_in_a_url_is_not_told():
+@pytest.mark.parametrize("given", [
+    {"queue_url": "mongodb://portal:secret@h/portal"},
+    {"queue_url": "https://portal:secret@h/portal"},
+    {"queue_url": "https://portal:sec/ret@h/portal"},
+    {"queue_url": URL, "endpoint_url": "https://portal:secret@h/portal"},
+])
+def test_a_login_in_a_url_is_refused_and_not_told(given):
     with pytest.raises(BadSettings) as error:
-        Producer(queue_url="mongodb://portal:secret@h/portal")
-    assert "secret" not in str(error.value) and "//***@h/portal" in str(error.value)
+        Producer(**given)
+    assert "sec" not in str(error.value) and "//***@h/portal" in str(error.value)
+
+
+@pytest.mark.parametrize("variable", ["LONGSHORE__QUEUE__ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"])
+def test_an_endpoint_of_the_environment_that_sends_a_given_queue_elsewhere_is_warned_of_once(monkeypatch, caplog, variable):
+    queue, endpoint = f"{URL}-{variable}", "http://127.0.0.1:9324"
+    monkeypatch.setenv(variable, endpoint)
+    for _ in range(2):
+        from_environment(queue_url=queue)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert queue in said and endpoint in said and variable in said
+
+
+def test_an_endpoint_that_is_meant_is_not_warned_of(monkeypatch, caplog):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9324")
+    from_environment(queue_url="http://localhost:9324/1/q")
+    from_environment(queue_url=URL, endpoint_url="http://127.0.0.1:9325")
+    # Both of the environment, as for the worker.
+    monkeypatch.setenv("LONGSHORE__QUEUE__URL", URL)
+    from_environment()
+    assert not caplog.records
 
 
 def test_settings_as_a_whole_are_checked_too_and_are_not_mixed_with_single_ones():

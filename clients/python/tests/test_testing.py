@@ -42,6 +42,23 @@ def test_without_the_program_a_test_fails_and_says_what_to_do(tmp_path):
     assert done.returncode == 1 and "/nowhere/longshore, which is no program" in done.stdout
 
 
+def test_a_start_that_fails_is_tried_once_and_told_once_for_each_test(tmp_path):
+    program, starts = tmp_path / "longshore", tmp_path / "starts"
+    program.write_text(f"#!/bin/sh\necho start >> '{starts}'\necho it is broken\nexit 3\n")
+    program.chmod(0o755)
+    done = run_pytest(tmp_path, "def test_a(longshore): pass\ndef test_b(longshore): pass\n", LONGSHORE_BIN=str(program))
+    assert done.returncode == 1 and done.stdout.count("it is broken") == 2 and "During handling" not in done.stdout, done.stdout
+    assert starts.read_text() == "start\n"
+
+
+def test_of_a_wait_in_vain_pytest_shows_the_line_of_the_test(tmp_path):
+    test = "def test_it(longshore):\n    longshore.wait(5, timeout=0)\ndef test_two(longshore):\n    longshore.good('nothing')\n"
+    done = run_pytest(tmp_path, test)
+    assert done.returncode == 1 and ">       longshore.wait(5, timeout=0)" in done.stdout and "0 of 5 messages" in done.stdout
+    assert ">       longshore.good('nothing')" in done.stdout
+    assert "urllib" not in done.stdout and "in _ask" not in done.stdout and "testing.py" not in done.stdout, done.stdout
+
+
 def test_what_longshore_dev_says_when_it_does_not_start_is_told(tmp_path):
     with pytest.raises(DevError, match="status 2"):
         Dev(config=str(tmp_path / "none.toml"))

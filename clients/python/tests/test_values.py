@@ -17,6 +17,7 @@ from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Rege
 from bson.codec_options import CodecOptions
 from bson.datetime_ms import DatetimeMS
 from longshore_producer import BadMessage, Producer
+from longshore_producer.testing import Dev
 from pymongo import MongoClient
 
 OID = ObjectId("65f0c0ffee65f0c0ffee65f0")
@@ -235,10 +236,69 @@ def test_what_names_no_document_is_no_key(unsent, key):
         lambda: unsent.store_session_data(key, {}),
         lambda: unsent.cache_user_data(key, {}),
         lambda: unsent.send("cache", {"user_id": key, "data": {}}),
+        lambda: unsent.send("order", {"order_id": key}, key="order_id"),
     ):
         with pytest.raises(BadMessage) as refused:
             call()
-        assert refused.value.field in ("session_id", "user_id")
+        assert refused.value.field in ("session_id", "user_id", "order_id")
+
+
+def test_a_key_that_is_not_there_is_told_by_its_name(unsent):
+    with pytest.raises(BadMessage, match="field order_id is missing"):
+        unsent.send("order", {"orderid": 7}, key="order_id")
+
+
+OWN_ROUTES = """
+[routes.order]
+collection = "orders"
+write = "set"
+key = "order_id"
+version_field = "changed_at"
+fields = ["n"]
+
+[routes.stock]
+collection = "stock"
+write = "replace"
+key = "_id"
+version_field = "changed_at"
+"""
+
+
+@pytest.fixture(scope="module")
+def own_routes(tmp_path_factory):
+    config = tmp_path_factory.mktemp("own") / "longshore.toml"
+    config.write_text(OWN_ROUTES)
+    with Dev(config=str(config)) as dev:
+        yield dev
+
+
+def test_the_key_of_an_own_route_is_held_to_what_its_worker_takes(own_routes):
+    keys = [5, -(2**63), "s-81", "x" * 1024, "é" * 512, OID, SOME_UUID, Int64(7), Plan.PRO, Reference(8)]
+    # As they would arrive if they were sent: none is the body without a key.
+    no_keys = {"5.0": 5.0, "null": None, "true": True, '""': "", '"%s"' % ("x" * 1025): "x" * 1025, "[1]": [1], "{}": {}}
+    no_keys['{"$numberDecimal":"1"}'], no_keys['{"$date":"2024-01-01T00:00:00Z"}'] = Decimal(1), datetime(2024, 1, 1)
+    no_keys['{"$binary":{"base64":"eA==","subType":"00"}}'] = b"x"
+    own_routes.reset()
+    with own_routes.producer() as producer:
+        for number in (1, 2):
+            for key in keys:
+                assert producer.send("order", {"order_id": key, "n": number}, key="order_id")
+                assert producer.send("stock", {"_id": key, "n": number}, key="_id")
+        for key in no_keys.values():
+            for route, name in (("order", "order_id"), ("stock", "_id")):
+                with pytest.raises(BadMessage) as refused:
+                    producer.send(route, {name: key, "n": 1}, key=name)
+                assert refused.value.field == name
+    good = 4 * len(keys)
+    assert own_routes.wait(good) == {"good": good, "bad": 0}, own_routes.bad()
+    for collection in ("orders", "stock"):
+        assert [document["n"] for document in own_routes.good(collection)] == [2] * len(keys)
+    bodies = ['{"type":"order","order_id":%s,"n":1}' % written for written in no_keys] + ['{"type":"order","n":1}']
+    sqs = own_routes.client()
+    for body in bodies:
+        sqs.send_message(QueueUrl=own_routes.env["LONGSHORE__QUEUE__URL"], MessageBody=body)
+    assert own_routes.wait(good + len(bodies)) == {"good": good, "bad": len(bodies)}
+    assert {one["reason"] for one in own_routes.bad()} == {"bad_key"}
 
 
 def test_a_whole_float_is_told_what_to_be(unsent):
@@ -265,8 +325,14 @@ def test_what_would_weigh_on_an_index_is_no_user(unsent, user_id):
     lambda producer: producer.send("order", {"_ingest": 1}),
     lambda producer: producer.send("order", {"_ingest.v": 1}),
     lambda producer: producer.send("order", {"_id": 1}),
-    lambda producer: producer.send("order", {"a.b": 1}, keyed=True),
-    lambda producer: producer.send("order", {"": 1}, keyed=True),
+    lambda producer: producer.send("order", {"n": 1, "a.b": 1}, key="n"),
+    lambda producer: producer.send("order", {"n": 1, "": 1}, key="n"),
+    lambda producer: producer.send("order", {"a.b": 1}, key="a.b"),
+    lambda producer: producer.send("order", {"type": 1}, key="type"),
+    lambda producer: producer.send("order", {"n": 1, "_id": 1}, key="n"),
+    lambda producer: producer.send("order", {"": 1}, key=""),
+    lambda producer: producer.send("order", {"n": 1}, key=True),
+    lambda producer: producer.send("cache", {"n": 1, "user_id": 1, "data": 1}, key="n"),
     lambda producer: producer.send("cache", {"user_id": 1, "data": 1, "a.b": 1}),
     lambda producer: producer.send("session", {"session_id": 1}),
     lambda producer: producer.send("event", {"user_id": 1}),

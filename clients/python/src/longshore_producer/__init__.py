@@ -70,9 +70,9 @@ def cache_user_data(
     return producer().cache_user_data(user_id, data, updated=updated, group=group)
 
 
-def send(type: str, fields: Mapping[str, object], *, keyed: bool = False, group: Optional[str] = None) -> Optional[str]:
+def send(type: str, fields: Mapping[str, object], *, key: Optional[str] = None, group: Optional[str] = None) -> Optional[str]:
     """See Producer.send."""
-    return producer().send(type, fields, keyed=keyed, group=group)
+    return producer().send(type, fields, key=key, group=group)
 
 
 def flush(timeout: float = 10.0) -> bool:

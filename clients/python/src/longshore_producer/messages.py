@@ -61,24 +61,24 @@ def cache(user_id: object, data: object, *, updated: Optional[datetime], stamp: 
     return Made(fields, _named(key))
 
 
-def own(type_name_: object, given: Mapping[str, object], *, keyed: bool, stamp: Stamp) -> Made:
-    """A message of any route. Of one that is built in, its rules hold; of others `keyed` says which do."""
+def own(type_name_: object, given: Mapping[str, object], *, key: Optional[str], stamp: Stamp) -> Made:
+    """A message of any route. Of one that is built in, its rules hold; of others `key` names the field that names the document."""
     if not isinstance(type_name_, str) or not type_name_:
         raise BadMessage("type", "names the route: give a text that is not empty")
     if not isinstance(given, Mapping):
         raise BadMessage("", f"is a {type_name(given)}: give its fields as a dict")
-    key_name = _KEYED.get(type_name_)
+    key_name = _key_name(type_name_, key)
     fields: Dict[str, Any] = {"type": checked_text(str.__str__(type_name_), At("type", 2))}
     for name, value in given.items():
         place = At(values.field_name(name, At("message", 1)), 2)
-        _check_top_name(place, is_keyed=keyed or key_name is not None)
-        fields[str(place.step)] = values.plain(value, place)
+        _check_top_name(place, key_name)
+        fields[str(place.step)] = _key(shown(place), value) if place.step == key_name else values.plain(value, place)
+    if key_name is not None and key_name not in fields:
+        raise BadMessage(shown(At(key_name, 2)), "is missing: it is the key of the route, and names the document")
     for name in _REQUIRED.get(type_name_, ()):
         if fields.get(name) is None:
             raise BadMessage(name, f"is missing or None: the route {type_name_} requires a value")
-    if key_name is not None:
-        _key(key_name, given[key_name])
-    elif type_name_ == "event":
+    if type_name_ == "event":
         _indexed("user_id", given["user_id"])
         _event_type(given["event_type"])
         if "id" in given:
@@ -86,20 +86,31 @@ def own(type_name_: object, given: Mapping[str, object], *, keyed: bool, stamp: 
     time = _TIMES.get(type_name_)
     if time is not None and given.get(time) is not None:
         _written_time(time, given[time], stamp, is_version=type_name_ != "event")
-    return Made(fields, _named(fields[key_name]) if key_name else None)
+    return Made(fields, None if key_name is None else _named(fields[key_name]))
 
 
-def _check_top_name(place: At, *, is_keyed: bool) -> None:
+def _key_name(route: str, given: object) -> Optional[str]:
+    """The name of the field that names the document, where the route has one as far as is known here."""
+    if given is not None and (not isinstance(given, str) or not given):
+        raise BadMessage("", f"has key={given!r}: give the name of the route's key field, such as key=\"order_id\"")
+    built_in, name = _KEYED.get(route), None if given is None else str.__str__(given)
+    if built_in is not None and name not in (None, built_in):
+        raise BadMessage("", f"has key={name!r}, and the key of the route {route} is {built_in}: leave it out")
+    return built_in or name
+
+
+def _check_top_name(place: At, key_name: Optional[str]) -> None:
     name, field = str(place.step), shown(place)
     if name == "type":
         raise BadMessage(field, "names the route, which is given beside the fields: leave it out")
     if name == "_ingest" or name.startswith("_ingest."):
         raise BadMessage(field, "is where Longshore keeps its own data: give it another name")
-    if name == "_id":
+    # A route may have it as its key.
+    if name == "_id" and name != key_name:
         raise BadMessage(field, "is made by the worker: leave it out, or give an event an `id`")
-    if is_keyed and not name:
+    if key_name is not None and not name:
         raise BadMessage(field, "is an empty name, which a document with a key does not take: give it a name")
-    if is_keyed and "." in name:
+    if key_name is not None and "." in name:
         raise BadMessage(field, "has a dot in its name, which the server would take for a path: give it another name")
 
 

@@ -80,7 +80,9 @@ class MongoManager:
         try:
             from pymongo import MongoClient
         except ImportError as error:
-            raise ImportError("MongoManager needs pymongo: pip install 'longshore-producer[mongo]'") from error
+            raise ImportError(
+                "MongoManager needs pymongo: pip install 'longshore-producer[mongo]' (from a checkout: pip install 'clients/python[mongo]')"
+            ) from error
         of_web2py = _web2py()
         uri = os.environ.get("MONGO_CACHE_URI") or cls._mongo_uri or _uri_of(of_web2py)
         if not uri:

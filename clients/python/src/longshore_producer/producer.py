@@ -88,15 +88,17 @@ class Producer:
         return self._send(*made, group)
 
     def send(
-        self, type: str, fields: Mapping[str, object], *, keyed: bool = False, group: Optional[str] = None
+        self, type: str, fields: Mapping[str, object], *, key: Optional[str] = None, group: Optional[str] = None
     ) -> Optional[str]:
         """A message for a route of your own: `type` names it, `fields` is the rest of the body.
 
-        `keyed`: the route writes documents by their key, so names with a dot are refused as its worker would. On a FIFO
-        queue such a message needs a `group`. Give it a version field of your own where the route has one; otherwise the
-        order of the calls decides, and between producers their clocks.
+        `key` is the name of the route's key, where it writes documents by one: `send("order", {"order_id": 7}, key="order_id")`.
+        Then that field must be there and name a document, and names that are empty or have a dot are refused, all as its
+        worker would. What else the route asks for is not known here. On a FIFO queue the group is that of the key; without
+        `key` give a `group`. Give a version field of your own where the route has one; otherwise the order of the calls
+        decides, and between producers their clocks.
         """
-        made = self._make(lambda stamp: messages.own(type, fields, keyed=keyed, stamp=stamp))
+        made = self._make(lambda stamp: messages.own(type, fields, key=key, stamp=stamp))
         return self._send(*made, group)
 
     def flush(self, timeout: float = 10.0) -> bool:
@@ -149,7 +151,7 @@ class Producer:
             packing.check_group(group)
         elif settings.is_fifo:
             if made.key is None:
-                raise BadMessage("", "has no group, and a FIFO queue takes none without: give group=...")
+                raise BadMessage("", "has no group, and a FIFO queue takes none without: give group=..., or the name of the route's key as key=...")
             group = packing.group_of(made.key)
         body = packing.body_of(made.fields, settings.compress_above)
         attributes = {"longshore-id": stamp.id, "longshore-time": str(stamp.time_ms), **trace.context()}

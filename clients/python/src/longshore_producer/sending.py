@@ -11,6 +11,8 @@ from botocore.config import Config
 from .outbox import Answer, Fault, FaultKind, Message, Outcome
 from .settings import Settings, endpoint_of
 
+# A part of the codes of both protocols of SQS.
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 _DENIED = (
     "AccessDenied",
     "InvalidClientTokenId",
@@ -20,8 +22,7 @@ _DENIED = (
     "MissingAuthenticationToken",
     "InvalidSecurity",
     "OptInRequired",
-    "NonExistentQueue",
-    "QueueDoesNotExist",
+    *_NO_QUEUE,
     "QueueDeletedRecently",
     "KmsAccessDenied",
     "KmsDisabled",
@@ -65,7 +66,18 @@ def send(client: SqsClient, queue_url: str, messages: List[Message], *, is_fifo:
     try:
         return _outcomes(client.send_message_batch(QueueUrl=queue_url, Entries=entries), len(messages))
     except Exception as error:  # noqa: BLE001 - whatever a client or its credentials raise: the thread must live on
-        return fault_of(error)
+        return _with_queue(fault_of(error), error, queue_url)
+
+
+def _with_queue(fault: Fault, error: Exception, queue_url: str) -> Fault:
+    """AWS says of a queue that is not there that "the specified queue" is not: which one, and where it is set, is what to look at.
+
+    A URL with a login is not taken as a setting, so there is none to be told.
+    """
+    code = str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, botocore.exceptions.ClientError) else ""
+    if not any(part in code for part in _NO_QUEUE):
+        return fault
+    return fault._replace(text=f"there is no queue {queue_url}, or it is another account's or region's: set queue_url or LONGSHORE__QUEUE__URL; {fault.text}")
 
 
 def _outcomes(said: Dict[str, Any], count: int) -> List[Outcome]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass, fields, replace
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 from .errors import BadSettings
+from .telling import say
 
 WHEN_FULL = ("drop", "raise", "block")
 
@@ -35,6 +37,8 @@ _BOUNDS = {
     "read_timeout": (0.1, 60.0),
     "exit_timeout": (0.0, 3600.0),
 }
+# Of a queue and an endpoint from the environment, those that were warned of.
+_told_pairs: Set[Tuple[str, Optional[str]]] = set()
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -107,18 +111,44 @@ def from_environment(**given: Any) -> Settings:
 
     Raises BadSettings with all that is wrong.
     """
+    is_url_given = given.get("queue_url") is not None
     known = {one.name for one in fields(Settings)}
     unknown = sorted(set(given) - known)
     if unknown:
         raise BadSettings(f"there is no setting {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+    endpoint_from = None
     for name, variables in ENVIRONMENT.items():
         if given.get(name) is None:
-            found = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
+            variable = next((variable for variable in variables if os.environ.get(variable)), None)
+            found = None if variable is None else os.environ[variable]
+            if name == "endpoint_url":
+                endpoint_from = variable
             if found is not None:
                 given[name] = {"true": True, "false": False}.get(found.strip().lower(), found) if name == "allow_insecure" else found
             else:
                 given.pop(name, None)
-    return whole(Settings(**given))
+    settings = whole(Settings(**given))
+    if is_url_given and endpoint_from is not None:
+        _warn_of_another_host(settings, endpoint_from)
+    return settings
+
+
+def _warn_of_another_host(settings: Settings, variable: str) -> None:
+    """The environment of a test, or of another queue, sends elsewhere what the code sends to its own queue.
+
+    A warning and no error: a proxy or a VPC endpoint has another host too. Once, for a model of web2py runs with each request.
+    """
+    queue, endpoint = urlsplit(settings.queue_url).hostname, urlsplit(settings.endpoint_url or "").hostname
+    pair = (settings.queue_url, settings.endpoint_url)
+    if queue == endpoint or {queue, endpoint} <= set(_LOOPBACK) or pair in _told_pairs:
+        return
+    _told_pairs.add(pair)
+    say(
+        logging.WARNING,
+        "messages for queue_url %s go to %s, which %s names: unset it, or give endpoint_url, where that is not meant",
+        *pair,
+        variable,
+    )
 
 
 def whole(settings: Settings) -> Settings:
@@ -196,19 +226,19 @@ def _problems_of_addresses(settings: Settings) -> List[str]:
 
 
 def _is_address(url: object) -> bool:
-    """A URL of http or https, with a host. Blanks and ends of lines come from files of variables that are not read well."""
+    """A URL of http or https, with a host and without a login, for it is logged. Blanks and ends of lines come from files of variables that are not read well."""
     if not isinstance(url, str) or any(character.isspace() for character in url):
         return False
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 
 
 def _shown(url: object) -> str:
     """Without a login: somebody may have given the URI of the database."""
-    return re.sub(r"//[^/]*@", "//***@", repr(url))
+    return re.sub(r"//.*@", "//***@", repr(url))
 
 
 def _is_number(value: object) -> bool:

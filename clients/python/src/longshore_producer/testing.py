@@ -36,6 +36,7 @@ class DevError(ProducerError, AssertionError):
 
 def program() -> str:
     """The path of `longshore`. Raises DevError where there is none."""
+    __tracebackhide__ = True
     named = os.environ.get("LONGSHORE_BIN")
     found = shutil.which(named or "longshore")
     if found is None:
@@ -52,6 +53,7 @@ class Dev:
 
         Raises DevError where it does not start within so many seconds; the text has what it said.
         """
+        __tracebackhide__ = True
         self._folder = tempfile.TemporaryDirectory(prefix="longshore-dev-")
         env_file, self._log = Path(self._folder.name, "env"), Path(self._folder.name, "log")
         command = [program(), "--config", config] if config is not None else [program()]
@@ -72,22 +74,26 @@ class Dev:
 
         Raises DevError after so many seconds (300 at most); its text says how many came, and what was refused.
         """
+        __tracebackhide__ = True
         said: Dict[str, int] = self._ask("GET", "/wait", timeout, count=count, timeout=math.ceil(timeout))
         return said
 
     def good(self, collection: str, limit: int = 100) -> List[Dict[str, Any]]:
         """The documents of a collection that routes write to, as relaxed Extended JSON, in the order of `_id`."""
+        __tracebackhide__ = True
         found: Dict[str, Any] = self._ask("GET", "/good", 30, collection=collection, limit=limit)
         documents: List[Dict[str, Any]] = found["collections"][collection]["documents"]
         return documents
 
     def bad(self, limit: int = 100) -> List[Dict[str, Any]]:
         """What was refused, the oldest first: `reason`, `text`, `place`, `body` and more."""
+        __tracebackhide__ = True
         messages: List[Dict[str, Any]] = self._ask("GET", "/bad", 30, limit=limit)["messages"]
         return messages
 
     def reset(self, timeout: float = 10.0) -> None:
         """Waits until all that was sent has its end, then empties all and counts from 0. Raises DevError in vain."""
+        __tracebackhide__ = True
         self._ask("POST", "/reset", timeout, timeout=math.ceil(timeout))
 
     def producer(self, **given: Any) -> Producer:
@@ -132,6 +138,7 @@ class Dev:
         self.close()
 
     def _ready(self, env_file: Path, start_max: float) -> Dict[str, str]:
+        __tracebackhide__ = True
         deadline = time.monotonic() + start_max
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -147,6 +154,8 @@ class Dev:
         return self._log.read_text(errors="replace")[-4000:]
 
     def _ask(self, method: str, path: str, patience: float, **parameters: object) -> Any:
+        # pytest then shows the line of the test that asked, and not these; so in all that calls it.
+        __tracebackhide__ = True
         url = f"{self.env['LONGSHORE_DEV_URL']}{path}?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(url, method=method)
         # No proxy of the environment stands between this machine and itself.
