@@ -53,6 +53,8 @@ if [ ! -x "$python" ]; then
         --requirement "$lock" >&2 ||
         fail "pip could not install the environment '$name' from scripts/python/$name.txt: it says why above. Where there is no way to" \
             "PyPI, it cannot be made. Where a hash does not match, that package is not the one that was locked: do not install it by hand"
+    # One whose own Python is gone, as after an upgrade of the system, is in the way.
+    [ -x "$python" ] || rm -rf "$venv"
     # Renaming a directory onto one with files in it fails: then another process was first, which is as good.
     python3 -c 'import os, sys; os.rename(sys.argv[1], sys.argv[2])' "$new/venv" "$venv" 2>/dev/null || true
 fi

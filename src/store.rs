@@ -10,6 +10,10 @@ use crate::message::{Insert, Rejection, Update, Write};
 
 pub use collection::{Acknowledgement, Collection, Extent, Index, Keyed, WriteConcern, WriteKind};
 
+/// What helps a user who lacks a right, to stand behind the word "user". It is told from several places, which
+/// know nothing of each other.
+pub const CURE: &str = "grant it the role readWrite on the database, or the one that `longshore check --print-role` prints";
+
 /// A store that applies writes one by one and says of each what became of it.
 pub trait Store: Send + Sync + 'static {
     /// Applies all `writes` to `collection`, in any order, each on its own. No two have one key.

@@ -83,7 +83,7 @@ pub struct LoadArgs {
     /// Load all from the start, whatever progress there is
     #[arg(long)]
     restart: bool,
-    /// Say what would become of the lines, and write nothing: no database is needed
+    /// Say what would become of the lines, and write nothing to the database: none is needed
     #[arg(long, conflicts_with_all = ["progress", "restart", "rate"])]
     dry_run: bool,
     /// Lines per second at most
@@ -119,14 +119,15 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
         let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
         let growth = shares::growth(&config, bytes_max);
         let limits = (&config, growth, bytes_max);
-        refuse_same(&input, None, args.bad.as_deref())?;
-        let failed = |path: &Path| format!("cannot keep bad lines in {}", path.display());
-        let bad =
-            args.bad.map(|path| BadLines::open(&path, None, false).with_context(|| failed(&path)));
-        let bad = bad.transpose()?;
+        // It keeps no progress, but the load that comes next would find bad lines where it keeps its own.
+        let progress = input.is_file.then(|| input::beside(&args.file));
+        refuse_same(&input, progress.as_deref(), args.bad.as_deref())?;
+        let open = |path: PathBuf| {
+            BadLines::open(&path, None, false).with_context(|| bad_lines::failed(&path))
+        };
+        let bad = args.bad.map(open).transpose()?;
         let is_good =
-            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), bad, &stop)
-                .await?;
+            dry_run::dry_run(&input, &recipe, limits, Output::json_if(args.json), bad, &stop).await;
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FOUND) });
     }
     let opened = tokio::task::spawn_blocking(move || Input::open(&path));

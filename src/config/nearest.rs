@@ -16,7 +16,15 @@ pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Opt
     }
     let given = given.to_lowercase();
     let names: Vec<_> = names.collect();
-    // What was begun and not ended is meant by nothing else.
+    let near = names.iter().filter_map(|name| {
+        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
+        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, *name))
+    });
+    let nearest = near.min();
+    if let Some((0 | 1, name)) = nearest {
+        return Some(name);
+    }
+    // What was begun and not ended is meant by nothing else that is further away.
     let mut begun = names.iter().filter(|name| {
         given.len() >= BEGUN_MIN
             && name.to_lowercase().strip_prefix(&given).is_some_and(|rest| rest.starts_with('_'))
@@ -24,11 +32,7 @@ pub(crate) fn name<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Opt
     if let (Some(name), None) = (begun.next(), begun.next()) {
         return Some(name);
     }
-    let near = names.into_iter().filter_map(|name| {
-        let changes = strsim::damerau_levenshtein(&given, &name.to_lowercase());
-        (changes <= CHANGES_MAX.min(name.len() / 2)).then_some((changes, name))
-    });
-    near.min().map(|(_, name)| name)
+    nearest.map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -49,6 +53,17 @@ mod tests {
             (&*long, None),
         ] {
             assert_eq!(name(given, names.into_iter()), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_one_letter_is_nearer_than_a_word_that_was_begun_and_that_nearer_than_two() {
+        for (names, expected) in [
+            (["users", "user_cache"], "users"),
+            (["user_cache", "users"], "users"),
+            (["ulcer", "user_cache"], "user_cache"),
+        ] {
+            assert_eq!(name("user", names.into_iter()), Some(expected), "{names:?}");
         }
     }
 }

@@ -89,8 +89,8 @@ pub enum MongoManagerError {
     )]
     BadCredentials { hosts: String, detail: String },
     #[error(
-        "MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database, or the one of its commands that \
-         `longshore check --print-role` prints"
+        "MongoDB at {hosts} does not allow this: {detail}; grant the user the role readWrite on the database, or the one that \
+         `longshore check --print-role` prints (`--print-role operator` for dead-letters and check --create-indexes)"
     )]
     NotAuthorised { hosts: String, detail: String },
     #[error(

@@ -8,7 +8,7 @@ use bson::{Document, doc};
 use crate::store::{Collection, WriteKind};
 
 /// Where a user gets them.
-pub const CURE: &str = "grant it the role readWrite on the database, or the one that `longshore check --print-role` prints";
+pub use crate::store::CURE;
 
 /// On the database itself: which of its collections is a view, or capped.
 pub const ON_DATABASE: [&str; 1] = ["listCollections"];
@@ -16,7 +16,8 @@ pub const ON_DATABASE: [&str; 1] = ["listCollections"];
 /// Not needed to write: `run` makes indexes by it.
 pub const TO_MAKE_INDEXES: &str = "createIndex";
 
-/// Not needed to write: `stats` reads sizes by it, and `check` tries a validator.
+/// Not needed to write: `stats` reads sizes by it, and `check` tries a validator. Where the server refuses
+/// `includeBuildUUIDs` of `listIndexes`, each look at indexes asks by it which are being built.
 pub const TO_MEASURE: &str = "collStats";
 
 /// Only `dead-letters purge` deletes documents.

@@ -23,7 +23,8 @@ pub struct Delivered {
 }
 
 /// Sends messages, each within [`SEND_BYTES_MAX`](crate::queue::SEND_BYTES_MAX), by as few calls as they
-/// need, and what is left of them again, until `retry.budget` is spent.
+/// need, and what is left of them again, until `retry.budget` is spent. Messages of one group keep their
+/// order, in whichever of these calls they go.
 ///
 /// A message whose answer was lost may be sent twice; its `longshore-id` then tells that it is one.
 pub async fn deliver(
@@ -37,7 +38,9 @@ pub async fn deliver(
         entries_max: BATCH_MAX,
         calls_max: 1,
         linger: Duration::ZERO,
-        fifo: false,
+        // What has no group waits for nobody. The fair queues of SQS have groups without order: there it
+        // costs the rest of a group the pause of one that failed, and a call is in flight alone anyway.
+        fifo: true,
         ends_when_denied: true,
     };
     let mut outbox = Outbox::new(delivery, clock);
@@ -144,6 +147,38 @@ mod tests {
             assert_eq!(begun.elapsed(), Duration::ZERO);
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_of_a_group_go_in_order_whatever_call_fails() {
+        let large = |group: &str| Outgoing {
+            group: Some(group.to_owned()),
+            ..message("x".repeat(600 << 10))
+        };
+        for fails_as_a_whole in [true, false] {
+            let calls = RefCell::new(0);
+            // No two of them have room in one call.
+            let messages = [(1, large("a")), (2, large("a")), (3, large("b"))];
+            let delivered = deliver(
+                messages,
+                &config::defaults().retry,
+                Arc::new(SystemClock::default()),
+                async |messages: &[Outgoing]| {
+                    *calls.borrow_mut() += 1;
+                    let text = "InternalError".to_owned();
+                    match (*calls.borrow(), fails_as_a_whole) {
+                        (1, true) => Err(QueueFault { kind: QueueFaultKind::Unavailable, text }),
+                        (1, false) => Ok(vec![SendOutcome::Failed(text)]),
+                        _ => Ok(messages.iter().map(|_| sent()).collect()),
+                    }
+                },
+            )
+            .await;
+            let sent: Vec<_> = delivered.sent.iter().map(|(number, _)| *number).collect();
+            let place = |number| sent.iter().position(|sent| *sent == number);
+            assert!(sent.len() == 3 && place(1) < place(2), "{sent:?}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 

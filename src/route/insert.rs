@@ -45,7 +45,12 @@ fn write(
     let known_by = match record.origin.identity {
         Identity::Queue if record.fields.get(ID).is_none() => KnownBy::Id,
         Identity::Line(Holds::Document) => KnownBy::Fields,
-        _ => KnownBy::Hash(id::message_hash(record, &route.volatile)),
+        Identity::Queue
+        | Identity::Given
+        | Identity::GivenWithoutTime
+        | Identity::Line(Holds::Message) => {
+            KnownBy::Hash(id::message_hash(record, &route.volatile))
+        }
     };
     check_required(route, record, None)?;
     check_indexed(route, record, None)?;

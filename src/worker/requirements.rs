@@ -6,9 +6,9 @@ use anyhow::{Context, bail};
 use crate::config::Config;
 use crate::mongo_manager::{MongoManager, MongoManagerError};
 use crate::queue::sqs::URL_UNSET;
-use crate::store::Collection;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::{Contents, IndexReport};
+use crate::store::{CURE, Collection};
 
 /// Refuses to run where nobody named a queue or a database, and says both at once.
 pub(super) fn refuse_unset(config: &Config) -> anyhow::Result<()> {
@@ -63,7 +63,7 @@ pub(super) async fn prepare_indexes(
         {
             store.create_indexes(&report).await.with_context(|| {
                 format!(
-                    "cannot make the indexes of {}: grant the user the role readWrite on the database, or set db.create_indexes to false and \
+                    "cannot make the indexes of {}: where the user may not, {CURE}, or set db.create_indexes to false and \
                      make them by `longshore check --create-indexes`",
                     collection.name
                 )

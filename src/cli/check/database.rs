@@ -12,7 +12,7 @@ use crate::mongo_manager::{MongoManager, MongoManagerError, ServerFacts, Topolog
 use crate::queue::sqs::Credentials;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::indexes::IndexReport;
-use crate::store::{Acknowledgement, Collection, WriteConcern, WriteKind};
+use crate::store::{Acknowledgement, CURE, Collection, WriteConcern, WriteKind};
 use crate::store::{StoreFault, StoreFaultKind};
 
 use super::bound::SERVER_MAX;
@@ -243,7 +243,7 @@ fn write_concern(collection: &Collection, answer: Result<(), StoreFault>, findin
     match answer {
         Ok(()) => findings.ok(CHECK, format!("{asked}: acknowledged by a write to {name} that changed nothing")),
         Err(fault) if matches!(fault.kind, StoreFaultKind::Denied | StoreFaultKind::Collection) => {
-            findings.fail(CHECK, format!("{asked}: {fault}; grant the user the role readWrite on the database"));
+            findings.fail(CHECK, format!("{asked}: {fault}; where the user may not, {CURE}"));
         }
         Err(fault) => findings.fail(
             CHECK,

@@ -51,14 +51,26 @@ pub(super) async fn check(config: &Config) -> Findings {
     findings
 }
 
-/// Whether what listens there is a worker, by the words that its `/livez` has.
-pub(super) async fn is_worker(listen: SocketAddr) -> bool {
-    let answer = timeout(WITHIN, ask(reachable(listen))).await;
-    answer.is_ok_and(|answer| answer.is_ok_and(|(status, text)| is_of_worker(status, &text)))
+/// How a worker is that was asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Worker {
+    Alive,
+    /// In its own words.
+    Stuck(String),
 }
 
-fn is_of_worker(status: u16, text: &str) -> bool {
-    (status == 200 && text == "alive\n") || (status == 503 && text.starts_with("stuck: "))
+/// The worker that listens there, told from anything else by the words that its `/livez` has.
+pub(super) async fn worker(listen: SocketAddr) -> Option<Worker> {
+    let (status, text) = timeout(WITHIN, ask(reachable(listen))).await.ok()?.ok()?;
+    told(status, &text)
+}
+
+fn told(status: u16, text: &str) -> Option<Worker> {
+    match status {
+        200 if text == "alive\n" => Some(Worker::Alive),
+        503 if text.starts_with("stuck: ") => Some(Worker::Stuck(text.trim().to_owned())),
+        _ => None,
+    }
 }
 
 /// Where a server that listens everywhere is found from this machine.
@@ -91,14 +103,15 @@ mod tests {
 
     #[test]
     fn a_worker_is_told_from_other_servers() {
-        for (status, text, is_worker) in [
-            (200, "alive\n", true),
-            (503, "stuck: poller\n", true),
-            (200, "ok", false),
-            (200, "<html>", false),
-            (404, "alive\n", false),
+        for (status, text, expected) in [
+            (200, "alive\n", Some(Worker::Alive)),
+            (503, "stuck: poller\n", Some(Worker::Stuck("stuck: poller".to_owned()))),
+            (200, "ok", None),
+            (200, "<html>", None),
+            (404, "alive\n", None),
+            (200, "stuck: poller\n", None),
         ] {
-            assert_eq!(is_of_worker(status, text), is_worker, "{status} {text}");
+            assert_eq!(told(status, text), expected, "{status} {text}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::telemetry::otlp;
 
 use super::finding::Findings;
-use super::live;
+use super::live::{self, Worker};
 
 const CHECK: &str = "admin";
 
@@ -38,19 +38,29 @@ async fn admin(config: &Config, findings: &mut Findings) {
 async fn is_free(key: &str, address: SocketAddr, findings: &mut Findings) {
     match TcpListener::bind(address) {
         Ok(_) => findings.ok(CHECK, format!("http://{address}/ is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && live::is_worker(address).await => {
-            findings.ok(CHECK, format!("http://{address}/ is that of a worker that runs here; another one needs an {key} of its own"));
-        }
-        // One that is stopped, or whose listener is full, does not answer either.
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            findings.warn(
-                CHECK,
-                format!("http://{address}/ is taken, and what listens there does not answer as a worker: where it is something else, give {key} another address"),
-            );
+            taken(key, address, live::worker(address).await, findings);
         }
         Err(error) => {
             findings.fail(CHECK, format!("cannot listen on {key} = \"{address}\": {error}; give another address, or \"off\""));
         }
+    }
+}
+
+fn taken(key: &str, address: SocketAddr, by: Option<Worker>, findings: &mut Findings) {
+    let own = format!("http://{address}/ is that of a worker that runs here");
+    match by {
+        Some(Worker::Alive) => {
+            findings.ok(CHECK, format!("{own}; another one needs an {key} of its own"));
+        }
+        Some(Worker::Stuck(text)) => {
+            findings.warn(CHECK, format!("{own}, but it does not move ({text}): restart it, and see its log for why"));
+        }
+        // One that is stopped, or whose listener is full, does not answer either.
+        None => findings.warn(
+            CHECK,
+            format!("http://{address}/ is taken, and what listens there does not answer as a worker: where it is something else, give {key} another address"),
+        ),
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) fn check(
         }
         if !may(collection, TO_MEASURE) {
             notes.push(format!(
-                "{name}: the user may not {TO_MEASURE}, which `longshore stats` needs, and this check where the collection has a validator"
+                "{name}: the user may not {TO_MEASURE}, which `longshore stats` needs, and this check where the collection has a validator; where the \
+                 server refuses includeBuildUUIDs of listIndexes, run and load need it too"
             ));
         }
     }

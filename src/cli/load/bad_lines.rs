@@ -91,13 +91,19 @@ impl BadLines {
         Ok(())
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.kept.path
+    /// What stands before an error of it.
+    pub(super) fn failed(&self) -> String {
+        failed(&self.kept.path)
     }
 
     pub(super) fn kept(&self) -> &Kept {
         &self.kept
     }
+}
+
+/// What stands before an error of the file at this path.
+pub(super) fn failed(path: &Path) -> String {
+    format!("cannot keep bad lines in {}", path.display())
 }
 
 /// Of all that went into it so far.

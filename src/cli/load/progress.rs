@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::bad_lines::{BadLines, Kept};
+use super::bad_lines::{self, BadLines, Kept};
 use super::input::Input;
 use super::ledger::{Mark, Place};
 use crate::atomic_file::AtomicFile;
@@ -77,11 +77,10 @@ impl Keeper {
         let (mark, earlier) =
             found.map_or((Mark::default(), None), |progress| (progress.mark, progress.bad_file));
         let mark = if restart { Mark::default() } else { mark };
-        let failed = |path: &Path| format!("cannot keep bad lines in {}", path.display());
         let bad_lines = match bad {
             Some(path) => {
                 let lines = BadLines::open(&path, earlier.as_ref(), restart);
-                Some(lines.with_context(|| failed(&path))?)
+                Some(lines.with_context(|| bad_lines::failed(&path))?)
             }
             None => None,
         };
@@ -89,7 +88,7 @@ impl Keeper {
         // A progress that cannot be kept is told before anything is loaded, and before a file is changed.
         keeper.write(mark)?;
         if let Some(lines) = &mut keeper.bad_lines {
-            lines.begin().with_context(|| failed(lines.path()))?;
+            lines.begin().with_context(|| lines.failed())?;
         }
         Ok((keeper, mark))
     }
@@ -101,9 +100,7 @@ impl Keeper {
     pub(super) fn save(&mut self, mark: Mark, passed: Vec<Place>, input: &Input) -> Result<()> {
         self.passed.extend(passed);
         if let Some(bad_lines) = &mut self.bad_lines {
-            let failed = || format!("cannot keep bad lines in {}", bad_lines.path().display());
-            let failed = failed();
-            bad_lines.append(&self.passed, input).context(failed)?;
+            bad_lines.append(&self.passed, input).with_context(|| bad_lines.failed())?;
         }
         self.passed.clear();
         self.write(mark)

@@ -29,7 +29,7 @@ use self::listing::{Found, There};
 pub use self::report::{Conflict, Guard, IndexReport, Unguarded, Why};
 use super::MongoStore;
 use super::fault::{DUPLICATE_KEY, Refusal, UNAUTHORIZED, refusal};
-use crate::store::{Collection, Index};
+use crate::store::{CURE, Collection, Index};
 use crate::store::{StoreFault, StoreFaultKind};
 
 /// Why an index was not made.
@@ -176,7 +176,7 @@ fn unseen(collection: &str, error: &mongodb::error::Error) -> StoreFault {
         return fault;
     }
     let text = format!(
-        "the user may not look at {collection} and its indexes (listCollections, find, listIndexes): grant it the role readWrite on the database"
+        "the user may not look at {collection} and its indexes (listCollections, find, listIndexes): {CURE}"
     );
     StoreFault { text, ..fault }
 }

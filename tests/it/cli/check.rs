@@ -3,6 +3,7 @@
 use longshore::queue::sqs::Operation;
 use mongodb::IndexModel;
 use mongodb::options::IndexOptions;
+use tokio::io::AsyncReadExt;
 
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::ports::free_port;
@@ -240,24 +241,40 @@ async fn beside_a_running_worker_its_own_addresses_are_no_fault() {
         assert!(text.contains("is that of a worker that runs here"), "{text}");
     }
 
-    // Another server, that says yes to everything.
-    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let taken = other.local_addr().expect("an address").to_string();
+    // Another server, that says yes to everything, and a worker that hangs.
+    for (answer, told) in [
+        ("200 OK\r\ncontent-length: 2\r\n\r\nok", "does not answer as a worker"),
+        (
+            "503 Service Unavailable\r\ncontent-length: 14\r\n\r\nstuck: poller\n",
+            "is that of a worker that runs here, but it does not move (stuck: poller): restart it",
+        ),
+    ] {
+        let taken = answering(answer).await;
+        let ran = here.run(&["check", "--set", &format!("admin.listen={taken}")]).await;
+        assert_eq!(
+            (ran.status, statuses(&ran, "admin")),
+            (0, to_texts(&["warn", "ok"])),
+            "{}",
+            ran.stdout
+        );
+        assert!(found(&ran, "admin")[0].1.contains(told), "{}", ran.stdout);
+    }
+}
+
+/// The address of a server that answers each request so.
+async fn answering(answer: &'static str) -> String {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = server.local_addr().expect("an address").to_string();
     tokio::spawn(async move {
         loop {
-            let (mut client, _) = other.accept().await.expect("a connection");
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-            client.write_all(answer).await.expect("sent");
+            let (mut client, _) = server.accept().await.expect("a connection");
+            // What is closed with something unread is reset, and the answer may be lost with it.
+            _ = client.read(&mut [0; 4096]).await.expect("a request");
+            let answer = format!("HTTP/1.1 {answer}");
+            client.write_all(answer.as_bytes()).await.expect("sent");
         }
     });
-    let ran = here.run(&["check", "--set", &format!("admin.listen={taken}")]).await;
-    assert_eq!(
-        (ran.status, statuses(&ran, "admin")),
-        (0, to_texts(&["warn", "ok"])),
-        "{}",
-        ran.stdout
-    );
-    assert!(found(&ran, "admin")[0].1.contains("does not answer as a worker"), "{}", ran.stdout);
+    address
 }
 
 #[tokio::test]

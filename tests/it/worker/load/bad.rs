@@ -161,8 +161,11 @@ async fn a_load_writes_over_no_file_but_its_own() {
         (["--progress", "/dev/null"], "no plain file"),
         (["--bad", progress.to_str().expect("UTF-8")], "is where the progress is kept"),
     ] {
-        for restart in [&[][..], &["--restart"]] {
-            let ran = load(&here, &[&[file.name()], &arguments[..], restart].concat()).await;
+        let dry_run = &["--dry-run"][..];
+        let more = [&[], &["--restart"][..], dry_run];
+        // A dry run has no progress.
+        for more in more.iter().filter(|more| **more != dry_run || arguments[0] == "--bad") {
+            let ran = load(&here, &[&[file.name()], &arguments[..], more].concat()).await;
             assert!(
                 ran.status == Some(2) && ran.told.contains(told),
                 "{arguments:?}: {}",
@@ -172,6 +175,39 @@ async fn a_load_writes_over_no_file_but_its_own() {
     }
     assert_eq!(std::fs::read(&file.path).expect("read"), text);
     assert!(all(&here).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_that_cannot_keep_a_bad_line_says_where_and_what_it_saw_until_then() {
+    let here = surroundings().await;
+    let file = Loaded::of(&vec![json!({ "user_id": 1 }); 10]);
+    let kept = file.folder.path().join("bad.ndjson");
+    let kept = kept.to_str().expect("UTF-8");
+    let command = here.longshore(&["load", file.name(), "--dry-run", "--bad", kept]);
+    let command = command.as_std();
+    // As on a disk that is full: no file may have a byte.
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let ran = limited.stdin(Stdio::null()).output().expect("it runs");
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    let said = String::from_utf8(ran.stdout).expect("UTF-8");
+    let said: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [.., broken, rest, sum] = &said[..] else { panic!("{said:?}") };
+    let reason = broken["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with(&format!("cannot keep bad lines in {kept}: ")), "{broken}");
+    assert_eq!(
+        (&rest["more"], &sum["bad"], &sum["stopped"]),
+        (&json!(5), &json!(10), &json!(true))
+    );
 }
 
 #[tokio::test]
