@@ -25,13 +25,13 @@ COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src benches/instructions benches/unload \
     && touch src/lib.rs \
     && for program in src/main.rs benches/stages.rs benches/instructions/main.rs benches/unload/main.rs; do echo 'fn main() {}' > "$program"; done \
-    && cargo build --locked --profile dist --no-default-features \
+    && cargo build --locked --profile dist --no-default-features --features edit,grpc,srv \
     && rm -r src
 
 COPY src src
 # Cargo goes by the time of a file, and those of the checkout may be older than the empty program.
 RUN touch src/main.rs src/lib.rs \
-    && cargo build --locked --profile dist --no-default-features \
+    && cargo build --locked --profile dist --no-default-features --features edit,grpc,srv \
     && strip target/dist/longshore \
     && cp "$(gcc -print-file-name=libgcc_s.so.1)" target/
 

@@ -17,7 +17,7 @@ export SOURCE_DATE_EPOCH
 build="$(realpath -m "${CARGO_TARGET_DIR:-target}/shipped")"
 # AWS_LC_SYS_USE_SYSTEM=0: of TLS what Cargo.lock names, whatever is installed here.
 AWS_LC_SYS_USE_SYSTEM=0 RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$build=target --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-    "$cargo" build --locked --profile "$profile" --no-default-features --target-dir "$build"
+    "$cargo" build --locked --profile "$profile" --no-default-features --features edit,grpc,srv,sso --target-dir "$build"
 folder="$profile"
 [ "$profile" != dev ] || folder=debug
 program="$build/$folder/longshore"
@@ -38,7 +38,7 @@ rm -r "dist/${name:?}"
 
 # Of the crate graph as it was built: no parts for development, none for other systems.
 cyclonedx="$(scripts/cargo-cyclonedx.sh)"
-PATH="$(dirname "$cyclonedx"):$PATH" "$cargo" cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target "$target" \
+PATH="$(dirname "$cyclonedx"):$PATH" "$cargo" cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --features edit,grpc,srv,sso --target "$target" \
     --override-filename "$name.cdx"
 # The crate itself is named by its place on this machine.
 sed "s#path+file://$PWD#path+file:///longshore#g" "$name.cdx.json" >"dist/$name.cdx.json"

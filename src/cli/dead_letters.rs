@@ -2,6 +2,10 @@
 
 mod asked;
 mod collect;
+#[cfg(feature = "edit")]
+mod edit;
+#[cfg(not(feature = "edit"))]
+#[path = "dead_letters/no_edit.rs"]
 mod edit;
 mod emptying;
 mod export;

@@ -39,6 +39,11 @@ pub enum MongoManagerError {
         "authMechanism {mechanism} is not in this build: log in with a user and a password (SCRAM), or with a certificate (MONGODB-X509)"
     )]
     MechanismNotBuilt { mechanism: &'static str },
+    #[error(
+        "the MongoDB URI begins with mongodb+srv://, and this build resolves no SRV names: name the hosts, as in mongodb://HOST1,HOST2/DATABASE?tls=true, \
+         or build with the feature `srv`"
+    )]
+    SrvNotBuilt,
     #[error(transparent)]
     AwsLogin(#[from] AwsLoginError),
     #[error(

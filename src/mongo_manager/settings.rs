@@ -61,6 +61,9 @@ pub(super) async fn read(config: &DbConfig) -> Result<Settings, MongoManagerErro
     if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
         return Err(MongoManagerError::WrongScheme { found: scheme(uri, &redactor) });
     }
+    if cfg!(not(feature = "srv")) && uri.starts_with("mongodb+srv://") {
+        return Err(MongoManagerError::SrvNotBuilt);
+    }
     let merged = merge(uri, &config.connection_options);
     refuse_mechanism(&merged)?;
     aws_login::refuse_unusable(&merged)?;

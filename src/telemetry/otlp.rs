@@ -15,8 +15,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
+#[cfg(feature = "grpc")]
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig, WithTonicConfig};
+#[cfg(feature = "grpc")]
+use opentelemetry_otlp::WithTonicConfig;
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
@@ -186,6 +189,7 @@ fn traces(
     lost: &Arc<Lost>,
 ) -> Result<SdkTracerProvider> {
     let exporter = match target.protocol {
+        #[cfg(feature = "grpc")]
         Protocol::Grpc => trusting(SpanExporter::builder().with_tonic(), target).build(),
         Protocol::Http => SpanExporter::builder()
             .with_http()
@@ -204,6 +208,7 @@ fn traces(
 
 fn metrics(target: &Target, sender: &Sender, lost: &Arc<Lost>) -> Result<MetricsSent> {
     let exporter = match target.protocol {
+        #[cfg(feature = "grpc")]
         Protocol::Grpc => trusting(MetricExporter::builder().with_tonic(), target).build(),
         Protocol::Http => MetricExporter::builder()
             .with_http()
@@ -216,6 +221,7 @@ fn metrics(target: &Target, sender: &Sender, lost: &Arc<Lost>) -> Result<Metrics
 
 /// With the roots of this machine, where `target` is encrypted: without them no certificate would
 /// be trusted.
+#[cfg(feature = "grpc")]
 fn trusting<B: WithTonicConfig>(builder: B, target: &Target) -> B {
     if target.is_tls {
         builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots())

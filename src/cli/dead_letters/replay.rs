@@ -118,7 +118,7 @@ pub async fn replay(
     let edit = args.edit.as_deref().map(Edit::new).transpose()?;
     let chosen = Chosen::of(letters, args.ids, args.which, args.all).await?;
     let pace = (Pace::new(args.rate), Pace::entries_max(args.rate));
-    let mut prepare = Prepare::new(config, edit, args.new_id, args.direct);
+    let mut prepare = Prepare::new(config, edit, args.new_id, args.direct)?;
     if args.dry_run {
         // What the queue would not take is told too, where it can be asked.
         if !args.direct && config.queue.url.is_some() {

@@ -60,6 +60,7 @@ pub(super) struct Target {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
+    #[cfg(feature = "grpc")]
     Grpc,
     Http,
 }
@@ -67,8 +68,18 @@ pub(super) enum Protocol {
 impl Protocol {
     pub const fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "grpc")]
             Self::Grpc => "grpc",
             Self::Http => "http/protobuf",
+        }
+    }
+
+    /// The collector's, by the specification of OTLP.
+    const fn port(self) -> u16 {
+        match self {
+            #[cfg(feature = "grpc")]
+            Self::Grpc => 4317,
+            Self::Http => 4318,
         }
     }
 }
@@ -139,10 +150,7 @@ impl Target {
         };
         let default = || {
             (
-                format!(
-                    "http://localhost:{}",
-                    if protocol == Protocol::Grpc { 4317 } else { 4318 }
-                ),
+                format!("http://localhost:{}", protocol.port()),
                 false,
             )
         };
@@ -176,7 +184,10 @@ fn protocol(variable: Variables, signal: &str) -> Result<Protocol> {
     match either(variable, signal, "PROTOCOL") {
         None => Ok(Protocol::Http),
         Some((name, text)) => match text.as_str() {
+            #[cfg(feature = "grpc")]
             "grpc" => Ok(Protocol::Grpc),
+            #[cfg(not(feature = "grpc"))]
+            "grpc" => bail!("{name}=\"grpc\": this build speaks http/protobuf alone: set that, with the collector's port for it (4318), or build with the feature `grpc`"),
             "http/protobuf" => Ok(Protocol::Http),
             _ => bail!("{name}={:?}: longshore speaks grpc and http/protobuf", redact::text(&text)),
         },

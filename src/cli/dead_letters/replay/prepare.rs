@@ -26,10 +26,17 @@ pub(super) struct Prepare<'a> {
 }
 
 impl<'a> Prepare<'a> {
-    pub(super) fn new(config: &'a Config, edit: Option<Edit>, new_id: bool, direct: bool) -> Self {
+    /// # Errors
+    /// Where this build cannot edit.
+    pub(super) fn new(
+        config: &'a Config,
+        edit: Option<Edit>,
+        new_id: bool,
+        direct: bool,
+    ) -> anyhow::Result<Self> {
         let trial = Trial::new(config, shares::growth(config, MESSAGE_BYTES_MAX), check_write);
-        let without_id = new_id.then(|| Edit::new("del(.id)").expect("a program of jq"));
-        Self { config, trial, edit, without_id, direct, target: Target::default() }
+        let without_id = new_id.then(|| Edit::new("del(.id)")).transpose()?;
+        Ok(Self { config, trial, edit, without_id, direct, target: Target::default() })
     }
 
     /// What is known of the queue that they go to.
