@@ -116,7 +116,7 @@ class Watch:
         copied = self.page.evaluate("navigator.clipboard.readText()")
         assert re.fullmatch(r"longshore dead-letters replay --group [0-9a-f]{16} --dry-run", copied), copied
         self.page.select_option("[name=reason]", "bad_json")
-        self.until("nothing fits", "None that fit.")
+        self.until("nothing fits", "None that match.")
         group = re.search(r"[0-9a-f]{16}", copied)[0]
         self.page.select_option("[name=reason]", "")
         self.page.wait_for_selector("#groups tr.group")

@@ -49,8 +49,8 @@ fn an_unknown_key_names_the_nearest_known_one() {
     assert_eq!(
         errors,
         [
-            "routes.order.collection: is missing: the route needs it (a.toml:5)",
-            "routes.order.write: is missing: the route needs it (a.toml:5)",
+            "routes.order.collection: is missing: give the collection to write to (a.toml:5)",
+            "routes.order.write: is missing: give one of \"insert\", \"set\", \"replace\"; set and replace need key and version_field as well (a.toml:5)",
             "colour: unknown key, config/longshore.toml has all of them (a.toml:2)",
             "db.connection_options.maxPoolSzie: maxPoolSzie is not an option here, did you mean maxPoolSize? (a.toml:7)",
             "indexs: unknown key, config/longshore.toml has all of them (a.toml:3)",

@@ -50,9 +50,9 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         route("write = \"set\"\nkey = \"type\"\nfields = [\"a.b\"]\n"),
         [
             format!("routes.order.key = \"type\": must be {key} (a.toml:4)"),
-            "routes.order.version_field: is missing: the route needs it (a.toml:2)".to_owned(),
+            "routes.order.version_field: is missing: give the time field by which one message is newer than another (a.toml:2)".to_owned(),
             format!(
-                "routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"
+                "routes.order.fields = [\"a.b\"]: must be a list of at most 256 different items, each {field} (a.toml:5)"
             ),
         ]
     );
