@@ -283,7 +283,7 @@ mod tests {
         );
         let (status, text) = look(None);
         assert!(
-            status == Status::Warn && text.contains("comes again until its retention ends"),
+            status == Status::Warn && text.contains("is received again until its retention ends"),
             "{text}"
         );
     }

@@ -121,7 +121,7 @@ fn fields_that_name_a_user_are_fields_that_a_message_can_have() {
     for fields in ["\"type\"", "\"_ingest\"", "\"a.b\"", "\"a\", \"a\"", &many.join(",")] {
         let errors = errors_in(&format!("[dead_letters]\nuser_fields = [{fields}]\n"));
         let [error] = &errors[..] else { panic!("{fields}: {errors:?}") };
-        assert!(error.contains("must be a list of at most 16, each another"), "{error}");
+        assert!(error.contains("must be a list of at most 16 different items"), "{error}");
     }
     let flags = vec![("dead_letters.user_fields".to_owned(), "[]".to_owned())];
     let loaded = load(Sources { flags, ..Sources::default() }).expect("valid");
