@@ -121,7 +121,7 @@ class Watch:
         self.page.select_option("[name=reason]", "")
         self.page.wait_for_selector("#groups tr.group")
         self.page.evaluate("location.hash = 'group=0123456789abcdef'")
-        self.until("an unknown group", "No group has this id")
+        self.until("an unknown group", "groups with the newest letters has this id")
         self.page.evaluate(f"location.hash = 'group={group}'")
         self.page.wait_for_selector("#groups tr.group.open")
         self.page.wait_for_selector(".letters .toggle")
