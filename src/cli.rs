@@ -50,8 +50,8 @@ macro_rules! examples_of_run {
   longshore check
   longshore run
 
-Every setting can stand in a file, in the environment or in a flag: `longshore check --print` shows all of them. AWS \
-credentials and region come the standard way."
+Every setting can come from a file, the environment or a flag: `longshore check --print` shows all of them. AWS \
+credentials and the region are found as by other AWS tools (environment, profile, role)."
     };
 }
 
@@ -78,7 +78,7 @@ pub struct Settings {
     /// Configuration file: TOML, or a web2py `appconfig.ini`
     #[arg(long, short, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// One setting, over file and environment; may be repeated
+    /// Set one setting, over file and environment; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,
 }
@@ -87,30 +87,30 @@ pub struct Settings {
 pub enum Command {
     /// Receive from the queue and write to the database until SIGTERM
     Run(run::RunArgs),
-    /// Look at configuration, database, queue and indexes, and say what to do about each
+    /// Check configuration, database, queue and indexes, and say what to do about each
     Check(check::CheckArgs),
     /// Send NDJSON to the queue
     Send(send::SendArgs),
-    /// Load NDJSON or what mongoexport wrote into the database, without a queue
+    /// Load NDJSON, or what mongoexport wrote, into the database without a queue
     Load(load::LoadArgs),
-    /// What was refused, and why: find it, keep it elsewhere, delete it
+    /// Find, export, replay and delete the messages that were rejected (dead letters)
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// What the collections hold and take
+    /// Show how many documents the collections hold, and their size
     Stats(stats::StatsArgs),
-    /// What would become of one message, without any server
+    /// Show what would become of one message, without any server
     Try(try_one::TryArgs),
-    /// What messages may be, or the configuration file, as JSON Schema
+    /// Print the JSON Schema of messages, or of the configuration file
     Schema(schema::SchemaArgs),
-    /// The worker with a queue and a database on this machine, to try it out and to test producers
+    /// Run a worker with a private queue and database on this machine, to try it out or to test producers
     #[cfg(feature = "dev")]
     Dev(dev::DevArgs),
-    /// A portal's load through `dev`, and a look at what the database then holds
+    /// Send the load of a web portal through a private worker, and check what the database then holds
     #[cfg(feature = "dev")]
     #[command(hide = true)]
     Demo(demo::DemoArgs),
     /// Print the completion script of a shell
     Completions(pages::CompletionsArgs),
-    /// Print a man page, or write all of them
+    /// Print a man page, or write all of them to a folder to a folder
     Man(pages::ManArgs),
 }
 
@@ -127,7 +127,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // The chain of causes without a stack trace; of a configuration a line for each error.
             for line in format!("{error:#}").lines() {
-                eprintln!("longshore: {}", output::harmless(line));
+                output::say(&format!("longshore: {}", output::harmless(line)));
             }
             ExitCode::from(EXIT_START)
         }

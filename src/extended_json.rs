@@ -184,6 +184,9 @@ impl Line {
             Bson::String(text) => return self.text(out, text),
             // Written as base64, which is longer. What else a message holds is short.
             Bson::Binary(binary) if binary.bytes.len() > room => return false,
+            Bson::DateTime(date) if self.form != Form::Canonical => {
+                push_escaped(out, &relaxed_date(*date).to_string());
+            }
             other if self.form != Form::Canonical => {
                 push_escaped(out, &other.clone().into_relaxed_extjson().to_string());
             }
@@ -191,6 +194,18 @@ impl Line {
         }
         true
     }
+}
+
+/// The relaxed form has three digits of a second's fraction or none (Extended JSON, v2); the crate leaves out zeros
+/// at their end.
+fn relaxed_date(date: bson::DateTime) -> serde_json::Value {
+    let mut json = Bson::DateTime(date).into_relaxed_extjson();
+    if let Some(serde_json::Value::String(text)) = json.get_mut("$date")
+        && let Some(digits) = text.split_once('.').map(|(_, fraction)| fraction.len() - 1)
+    {
+        text.insert_str(text.len() - 1, &"0".repeat(3_usize.saturating_sub(digits)));
+    }
+    json
 }
 
 fn push_text(out: &mut String, text: &str) {
@@ -232,6 +247,17 @@ mod tests {
             relaxed_line(&typed),
             r#"{"z":1,"a":[1,{"d":{"$date":"1970-01-01T00:00:00Z"}}]}"#
         );
+        let dates = |millis: &[i64]| {
+            let dates: Vec<_> =
+                millis.iter().map(|millis| bson::DateTime::from_millis(*millis)).collect();
+            relaxed_line(&doc! { "d": dates })
+        };
+        assert_eq!(
+            dates(&[7, 530, 500, 1_000]),
+            r#"{"d":[{"$date":"1970-01-01T00:00:00.007Z"},{"$date":"1970-01-01T00:00:00.530Z"},{"$date":"1970-01-01T00:00:00.500Z"},{"$date":"1970-01-01T00:00:01Z"}]}"#
+        );
+        // Of other years it is milliseconds.
+        assert_eq!(dates(&[-530]), r#"{"d":[{"$date":{"$numberLong":"-530"}}]}"#);
         let long = doc! { "z": "x".repeat(90), "a": [1, { "b": {} }] };
         let wanted =
             format!("{{\n  \"z\": \"{}\",\n  \"a\": [1, {{\"b\": {{}}}}]\n}}", "x".repeat(90));

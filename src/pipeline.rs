@@ -120,7 +120,7 @@ impl<Q: Queue, S: Store> Pipeline<Q, S> {
             tracing::error!(
                 forgotten,
                 held = held.len(),
-                "messages left unsettled, which is a bug: they come back after their visibility timeout"
+                "messages were neither deleted nor given back, which is a bug in longshore: they are received again after their visibility timeout"
             );
         }
     }

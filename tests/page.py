@@ -116,12 +116,12 @@ class Watch:
         copied = self.page.evaluate("navigator.clipboard.readText()")
         assert re.fullmatch(r"longshore dead-letters replay --group [0-9a-f]{16} --dry-run", copied), copied
         self.page.select_option("[name=reason]", "bad_json")
-        self.until("nothing fits", "None that fit.")
+        self.until("nothing fits", "None that match.")
         group = re.search(r"[0-9a-f]{16}", copied)[0]
         self.page.select_option("[name=reason]", "")
         self.page.wait_for_selector("#groups tr.group")
         self.page.evaluate("location.hash = 'group=0123456789abcdef'")
-        self.until("an unknown group", "No group has this id")
+        self.until("an unknown group", "groups with the newest letters has this id")
         self.page.evaluate(f"location.hash = 'group={group}'")
         self.page.wait_for_selector("#groups tr.group.open")
         self.page.wait_for_selector(".letters .toggle")

@@ -49,7 +49,7 @@ const TURN_WITHIN: Duration = Duration::from_secs(10);
 const GROUPS_MAX: u32 = 100;
 const LETTERS_MAX: u32 = 20;
 
-const BUSY: &str = "it is being asked by others who look at this worker: try again in a while";
+const BUSY: &str = "too many pages of this worker ask it at once: try again in a few seconds";
 
 /// Where the page's questions go.
 pub(super) struct Desk {

@@ -103,7 +103,7 @@ fn gate(gate: &GateStory, started: Timestamp) -> Gate {
 const fn advice(trouble: WriteTrouble) -> &'static str {
     match trouble {
         WriteTrouble::ConnectionLost => {
-            "Look at the database server and at what stands between: its connections break while it answers. Nothing is lost; Longshore tries again."
+            "Look at the database server and at the network to it: its connections break while it answers. Nothing is lost; Longshore tries again by itself."
         }
         WriteTrouble::Unavailable => {
             "Bring the database back: a primary, enough members for the write concern, free disk. Nothing is lost; Longshore tries again by itself."
@@ -115,10 +115,10 @@ const fn advice(trouble: WriteTrouble) -> &'static str {
             "Give the database user its password or certificate back: `longshore check` names what is missing. Nothing is lost."
         }
         WriteTrouble::Collection => {
-            "Mend the collection, give the user its rights on it back, or let its route write to another one, as the cause says: the database itself is well. Nothing is lost; Longshore looks at the collection again by itself."
+            "Repair the collection, give the user its rights on it back, or let its route write to another one, as the cause says. The database itself is well. Nothing is lost; Longshore tries the collection again by itself."
         }
         WriteTrouble::Refused | WriteTrouble::Item => {
-            "The database refuses single items without telling why: look at its log. They are set aside after ten minutes if it takes others."
+            "The database refuses single documents and gives no reason: look at its log. If it takes others, those documents are set aside after ten minutes, and their messages stay in the queue."
         }
     }
 }

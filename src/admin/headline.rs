@@ -65,10 +65,13 @@ fn stuck(status: &Status) -> Option<Headline> {
 }
 
 fn draining(status: &Status) -> Option<Headline> {
-    let held = messages(status.in_flight.messages);
-    let text = format!(": nothing more is received; {held} in flight are being finished.");
+    let held = match status.in_flight.messages {
+        1 => "1 message in flight is".to_owned(),
+        held => format!("{} messages in flight are", messages(held)),
+    };
+    let text = format!(": nothing more is received; {held} being finished.");
     let more = if status.gate.open {
-        "A receive that is open at the queue is waited for, up to queue.wait: to cancel it could hide messages.".to_owned()
+        "The worker waits for a receive that is still open at the queue, for queue.wait at most: cancelling it could hide messages from everyone.".to_owned()
     } else {
         format!("The gate is closed: {}", cause(status))
     };
@@ -79,7 +82,12 @@ fn closed(status: &Status) -> Option<Headline> {
     let gate = &status.gate;
     let text = format!(" for {}: {}", since(status, gate.since), cause(status));
     let advice = gate.advice.map(|advice| format!("What to do: {advice}"));
-    let more = [advice, oldest(&status.queue)].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let why = "The gate is closed while the database takes no writes: nothing is received, and messages wait in the queue.";
+    let more = [advice, Some(why.to_owned()), oldest(&status.queue)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
     (!gate.open).then(|| Headline::new(Kind::Closed, "Gate closed", text, more))
 }
 
@@ -89,15 +97,14 @@ fn receives_fail(status: &Status) -> Option<Headline> {
         Kind::Failing,
         "Receives fail",
         text,
-        "They are tried again, at longer intervals. Messages wait in the queue until then.",
+        "The worker tries again, at longer intervals. Messages wait in the queue until then.",
     ))
 }
 
 fn writes_fail(status: &Status) -> Option<Headline> {
     let WritesFail { collection, trouble } = status.writes_fail.as_ref()?;
     let word = format!("Writes to {collection} are not confirmed");
-    let more = "They are tried again. When that has not helped for retry.budget, receiving pauses until the database takes them. Where it takes \
-                nothing of this collection alone, receiving goes on, and its messages stay in the queue.";
+    let more = "The worker tries again. If that does not help within retry.budget, it pauses receiving until the database takes writes. If only this collection takes none, receiving goes on, and the messages for it stay in the queue.";
     Some(Headline::new(Kind::Failing, &word, goes_on(status, trouble), more))
 }
 
@@ -105,8 +112,7 @@ fn flood(status: &Status) -> Option<Headline> {
     let share = status.rates.rejected_share.map(percent);
     let share = share.map(|share| format!("; {share} of all messages are rejected now"));
     let text = goes_on(status, status.flood.as_ref()?) + &share.unwrap_or_default();
-    let more = "What to do: look at the producer, or at what was changed of the route. What is rejected is kept as dead letters, and good \
-                messages go on.";
+    let more = "What to do: look at the producer, or at the last change of the route. Rejected messages are kept as dead letters, and other messages go on.";
     Some(Headline::new(Kind::Failing, "Flood of rejected messages", text, more))
 }
 
@@ -118,7 +124,7 @@ fn jam(status: &Status) -> Option<Headline> {
     let [in_it, in_flight] = [stage.messages.unwrap_or_default(), held.messages].map(messages);
     let durable = number(status.rates.durable_per_s);
     let text = format!(
-        ": it holds {in_it} of the {in_flight} in flight; {durable} a second become durable."
+        ": this stage holds {in_it} of the {in_flight} messages in flight; {durable} a second become durable."
     );
     let more = status.last_errors.first().map_or_else(String::new, |error| {
         format!("Last error, {}: {}: {}", at(error.at), error.what, error.text)
@@ -197,7 +203,7 @@ fn rejected(rates: &Figures, share: f64) -> String {
 /// is long.
 fn depth(depth: Option<&Depth>) -> String {
     let Some(Depth { visible, in_flight, delayed, age_s, .. }) = depth else {
-        return "The queue does not tell its depth.".to_owned();
+        return "The depth of the queue is not known.".to_owned();
     };
     let (count, ago) = (|messages: &u64| number(figure(*messages)), elapsed(figure(*age_s)));
     let others = match (in_flight, delayed) {
@@ -224,17 +230,21 @@ fn indexes(status: &Status) -> Option<String> {
         1 => String::new(),
         len => format!(" Other indexes that are not there: {}.", len - 1),
     };
-    Some(format!("Mind: {}.{others}", first.text))
+    Some(format!("Warning: {}.{others}", first.text))
 }
 
 fn oldest(queue: &QueueNow) -> Option<String> {
     let age = (queue.oldest_age_s > 0.0).then(|| duration(queue.oldest_age_s))?;
     Some(match queue.oldest {
         Oldest::NothingReceived => {
-            format!("The oldest message that is known to wait is {age} old; nothing is received.")
+            format!(
+                "The oldest message that is known to wait is {age} old, and nothing is received."
+            )
         }
-        Oldest::Held => format!("The oldest message here is held for {age}."),
-        Oldest::LastReceive => format!("The oldest of the last receive was {age} old."),
+        Oldest::Held => {
+            format!("The oldest message that this worker holds has been here for {age}.")
+        }
+        Oldest::LastReceive => format!("The oldest message of the last receive was {age} old."),
     })
 }
 
@@ -302,7 +312,7 @@ mod tests {
         );
         let mut silent = quiet();
         silent.queue.depth = None;
-        assert_eq!(said(&silent).1, "The queue does not tell its depth.");
+        assert_eq!(said(&silent).1, "The depth of the queue is not known.");
         let mut flowing = flows(Figures {
             durable_per_s: 20.0,
             latency_p50_s: Some(0.012),
@@ -369,13 +379,16 @@ mod tests {
             said(&Status { queue, gate, ..quiet() }).1
         };
         assert!(
-            told(Oldest::LastReceive).ends_with("The oldest of the last receive was 34 s old.")
+            told(Oldest::LastReceive)
+                .ends_with("The oldest message of the last receive was 34 s old.")
         );
-        assert!(told(Oldest::Held).ends_with("The oldest message here is held for 34 s."));
-        assert_eq!(
-            told(Oldest::NothingReceived),
-            "The oldest message that is known to wait is 34 s old; nothing is received."
+        assert!(
+            told(Oldest::Held)
+                .ends_with("The oldest message that this worker holds has been here for 34 s.")
         );
+        assert!(told(Oldest::NothingReceived).ends_with(
+            "The oldest message that is known to wait is 34 s old, and nothing is received."
+        ));
     }
 
     #[test]
@@ -395,7 +408,7 @@ mod tests {
         let (text, more) = said(&lacking);
         assert!(text.starts_with("Idle"), "{text}");
         assert!(
-            more.starts_with("Mind: sessions has no unique index on session_id. Other indexes that are not there: 1. The queue"),
+            more.starts_with("Warning: sessions has no unique index on session_id. Other indexes that are not there: 1. The queue"),
             "{more}"
         );
         let gate = Gate { open: false, ..quiet().gate };
@@ -439,7 +452,7 @@ mod tests {
             said(&Status { gate, receives_fail, writes_fail, flood, ..quiet() }),
             (
                 "Gate closed for 5 min: no primary".to_owned(),
-                "What to do: Bring it back.".to_owned()
+                "What to do: Bring it back. The gate is closed while the database takes no writes: nothing is received, and messages wait in the queue.".to_owned()
             )
         );
         let gate = Gate { open: false, ..quiet().gate };
@@ -464,7 +477,7 @@ mod tests {
             Status { in_flight, ..status }
         };
         let writing = Some(FlowStage::Held(Stage::Writing));
-        let jam = "Jam at writing: it holds 90 of the 95 in flight; 0 a second become durable.";
+        let jam = "Jam at writing: this stage holds 90 of the 95 messages in flight; 0 a second become durable.";
         let jammed = held(true, writing);
         assert_eq!(said(&jammed), (jam.to_owned(), String::new()));
         let last_errors = vec![LastError {

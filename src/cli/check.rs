@@ -33,8 +33,7 @@ use finding::Findings;
   longshore check --live
   longshore check --json | jq 'select(.status == \"fail\")'
 
-On a terminal each line begins with ok, note, warn or FAIL; elsewhere it is JSON. Nothing is changed, unless --create-indexes asks for it. The queue's permissions \
-are tried by calls without an effect. It runs beside a worker as well.
+On a terminal each line begins with ok, note, warn or FAIL; elsewhere it is JSON. The command changes nothing, unless --create-indexes asks for it. It tries the queue's permissions by calls that have no effect. It may run beside a worker.
 
 Exit status: 0 if nothing failed, 1 if something did, 2 if the configuration cannot be read.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -59,7 +58,7 @@ pub struct CheckArgs {
     /// Ask the worker that runs on this machine whether it is alive, and check nothing else
     #[arg(long, conflicts_with_all = ["print", "print_role", "create_indexes"])]
     live: bool,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }

@@ -40,7 +40,7 @@ use crate::queue::sqs::Credentials;
   longshore dead-letters export --group 5f2c91d07a3be846 --out letters.ndjson
   longshore dead-letters purge --user 123
 
-A group is what failed alike: for the same reason, at the same place, in messages of the same type from the same sender. What was replayed is left out of groups and list, unless it was refused again: --replayed shows it. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
+A dead letter (or letter) is the record of a message that can never be written: its reason, body and attributes. A group is the letters that failed alike: for the same reason, at the same place, in messages of the same type from the same sender. `groups` and `list` leave out letters that were replayed, unless the message was rejected again: --replayed shows them. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
 pub struct DeadLettersArgs {
     #[command(subcommand)]
     command: Command,
@@ -48,21 +48,21 @@ pub struct DeadLettersArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What failed alike, the newest first
+    /// Show groups of dead letters that failed alike, the newest first
     Groups(groups::GroupsArgs),
-    /// One line for each, the newest first
+    /// Show one line for each dead letter, the newest first
     List(list::ListArgs),
-    /// One of them, and what would become of it today
+    /// Show one dead letter, and what would become of its message today
     Show(show::ShowArgs),
-    /// Write them whole, as NDJSON
+    /// Write whole dead letters as NDJSON
     Export(export::ExportArgs),
-    /// Put them back, as the messages that they were
+    /// Send the messages of dead letters again, to the queue or directly to the database
     Replay(replay::ReplayArgs),
-    /// Move them from the queue of `dead_letters.queue` to the collection, where the other commands find them
+    /// Move dead letters from the queue of `dead_letters.queue` to the collection, where the other commands find them
     Collect(collect::CollectArgs),
-    /// Put back what SQS itself moved to the queue's dead-letter queue
+    /// Put back messages that SQS itself moved to the dead-letter queue of the queue
     Redrive(redrive::RedriveArgs),
-    /// Delete them for good
+    /// Delete dead letters for good
     Purge(purge::PurgeArgs),
 }
 

@@ -27,6 +27,7 @@ use crate::worker::{Ended, Observability, stop_on_signals};
 
 use super::dev::ignored;
 use super::exit::EXIT_FOUND;
+use super::output::{print, say};
 
 /// Send calls in flight.
 const SENDS_MAX: usize = 8;
@@ -52,7 +53,7 @@ pub struct DemoArgs {
 pub async fn demo(config: Config, left_out: LeftOut, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = Stop::default();
     stop_on_signals(stop.clone())?;
-    eprintln!("Starting a private MongoDB and an SQS endpoint.");
+    say("Starting a private MongoDB and an SQS endpoint.");
     ignored::tell(&left_out);
     let Some(local) = Local::start(&stop).await? else { return Ok(interrupted()) };
     let shown = tokio::select! {
@@ -65,7 +66,7 @@ pub async fn demo(config: Config, left_out: LeftOut, args: DemoArgs) -> anyhow::
 
 /// As a shell reports a process that SIGINT ended.
 fn interrupted() -> ExitCode {
-    eprintln!("Interrupted: nothing is left behind.");
+    say("Interrupted: nothing is left behind.");
     ExitCode::from(130)
 }
 
@@ -85,7 +86,9 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     if was_interrupted {
         return Ok(interrupted());
     }
-    println!("{}", table(load.messages.len() as u64, &run, &signals.counters().counts(), calls));
+    print(
+        &table(load.messages.len() as u64, &run, &signals.counters().counts(), calls).to_string(),
+    );
     let facts = queue.facts().await?;
     let left = facts.messages_in_all();
     let mut verification =
@@ -96,7 +99,7 @@ async fn show(config: Config, args: &DemoArgs, stop: &Stop) -> anyhow::Result<Ex
     if ended != Ended::Drained {
         verification.problems.push("the worker did not drain within its deadline".to_owned());
     }
-    println!("{}", judgement(&verification));
+    print(&judgement(&verification));
     Ok(if verification.problems.is_empty() {
         ExitCode::SUCCESS
     } else {

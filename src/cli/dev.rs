@@ -20,6 +20,7 @@ use crate::stop::Stop;
 use crate::worker::{Ended, Observability, stop_on_signals};
 
 use super::exit::EXIT_FOUND;
+use super::output::{print, say};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -27,12 +28,9 @@ use super::exit::EXIT_FOUND;
   longshore --set log.level=debug dev
   longshore --config /etc/longshore.toml dev --port 8787 --env /tmp/longshore.env
 
-Queue and database are private and forget everything at the end. What the configuration or the environment says of real ones is ignored, and \
-named: nothing real is touched. A queue.url that ends in .fifo makes the private queue a FIFO queue.
+The queue and the database are private, and nothing in them is kept at the end. Settings of the configuration or the environment that name real ones are ignored, and listed at the start: nothing real is touched. A queue.url that ends in .fifo makes the private queue a FIFO queue.
 
-It is a test double for producers: once it is ready, it answers over HTTP on 127.0.0.1. GET / has the addresses, GET /good what was stored, \
-GET /bad what was refused and why. GET /wait?count=N waits until N messages have their end (&timeout=SECONDS, 10 if not given, 300 at most), and \
-POST /reset empties all. What cannot be is an HTTP error, so curl --fail-with-body ends a script and shows why:
+It serves as a test double for producers: once it is ready, it answers over HTTP on 127.0.0.1. GET / has the addresses, GET /good the stored documents, GET /bad the rejected messages and why. GET /wait?count=N waits until N messages are stored or rejected (&timeout=SECONDS, 10 by default, 300 at most). POST /reset empties all. A request that fails is an HTTP error, so curl --fail-with-body ends a script and shows why:
 
   curl -fsS --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:8787/
   curl --fail-with-body -sS 'http://127.0.0.1:8787/wait?count=3'
@@ -61,7 +59,7 @@ pub async fn dev(
     if let Some(file) = &args.env {
         Addresses::check(file)?;
     }
-    eprintln!("Starting a private MongoDB and an SQS endpoint.");
+    say("Starting a private MongoDB and an SQS endpoint.");
     ignored::tell(&left_out);
     let ports = args.port.map_or_else(Ports::default, Ports::from);
     if args.port.is_some() {
@@ -84,7 +82,7 @@ pub async fn dev(
             if let Ok(answering) = &answering {
                 stop.draining().await;
                 answering.abort();
-                eprintln!("Draining. Ctrl-C once more does not wait.");
+                say("Draining. Press Ctrl-C once more to stop without waiting.");
             }
             stop.drain();
             worker.ended().await.and_then(|ended| answering.map(|_| ended))
@@ -112,7 +110,7 @@ async fn answer(
         addresses.write(file)?;
     }
     let answering = tokio::spawn(double.serve(silent.listen()?, config.admin.hosts.clone()));
-    println!("{}", instructions::instructions(&addresses));
+    print(&instructions::instructions(&addresses));
     Ok(answering)
 }
 

@@ -41,7 +41,7 @@ use self::recipe::Recipe;
 use self::report::{Ended, Report};
 use self::running::Loading;
 use super::exit::EXIT_FOUND;
-use super::output::{Output, harmless};
+use super::output::{Output, harmless, say};
 use super::send::pace::Pace;
 
 #[derive(Debug, Args)]
@@ -52,18 +52,13 @@ use super::send::pace::Pace;
   zcat old.ndjson.gz | longshore load --type session --time 2026-11-22T10:00:00Z -
   mongoexport --uri $URI -c events --jsonFormat canonical | longshore load --type event -
 
-One message or one document of mongoexport a line, as a worker takes them from the queue, beside live traffic: what is newer in \
-the database stays. No queue is needed; routes with `senders` take lines too, for who has the database's credentials decides.
+Each line is one message as a worker takes it from the queue, or one document of mongoexport. The command may run beside live traffic: what is newer in the database stays. No queue is needed. Routes with `senders` take lines too, because whoever has the credentials of the database may write.
 
-A line without an id of its own gets one from the content of the whole file and its place in it, so loading a file again changes \
-nothing, whatever its name. An edited file is another file: give events ids of their own. Of two lines with one key and version \
-the later wins; a message that came through a queue wins over both.
+A line without an id of its own gets one from the content of the whole file and its place in it. So loading a file again changes nothing, whatever its name. An edited file is another file: give events ids of their own before you edit it. Of two lines with one key and version (the value of the version field) the later one wins. A message that came through a queue wins over both.
 
-A bad line is named by its number and the rest is loaded; it becomes no dead letter. Of many that are alike the first few are \
-named and the others counted. How far it is stands in FILE.load until all is loaded: the same command goes on there, after a \
-kill too.
+A bad line is named by its number, and the rest is loaded. It does not become a dead letter. Of many bad lines with the same fault the first few are named and the others counted. The progress is kept in FILE.load until all is loaded: after a stop or a kill the same command continues there.
 
-Exit status: 0 if all was loaded, 1 if some lines were bad or it was stopped, 2 if it could not start, or standard output cannot be written.")]
+Exit status: 0 if all was loaded, 1 if some lines were bad or the load was stopped, 2 if it could not start or standard output cannot be written.")]
 pub struct LoadArgs {
     /// NDJSON, or what mongoexport writes; - is standard input
     #[arg(value_name = "FILE")]
@@ -77,19 +72,19 @@ pub struct LoadArgs {
     /// Also write bad lines to this file, as they stand
     #[arg(long, value_name = "FILE")]
     bad: Option<PathBuf>,
-    /// Keep the progress here instead of in FILE.load; of standard input none is kept otherwise
+    /// Keep the progress here instead of in FILE.load. Without it no progress is kept for standard input
     #[arg(long, value_name = "FILE")]
     progress: Option<PathBuf>,
-    /// Load all from the start, whatever progress there is
+    /// Load all lines from the start, and forget earlier progress
     #[arg(long)]
     restart: bool,
-    /// Say what would become of the lines, and write nothing to the database: none is needed
+    /// Say what would become of the lines, and write nothing. No database is needed
     #[arg(long, conflicts_with_all = ["progress", "restart", "rate"])]
     dry_run: bool,
     /// Lines per second at most
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }
@@ -152,7 +147,9 @@ pub async fn load(mut config: Config, args: LoadArgs) -> Result<ExitCode> {
     let (keeper, from) = Keeper::start(task, progress, args.bad, args.restart)?;
     if from != Mark::default() {
         let Mark { line, loaded, bad, .. } = from;
-        eprintln!("longshore: going on after line {line}: {loaded} loaded and {bad} bad so far");
+        say(&format!(
+            "longshore: going on after line {line}: {loaded} loaded and {bad} bad so far"
+        ));
     }
     let recipe = Recipe::new(input.hash, args.kind, args.time, now_ms, &config);
     let report = Report::new(Output::json_if(args.json), input.bytes, from);
@@ -181,11 +178,14 @@ fn end(lines: &FileLines, keeper: &Keeper, signals: &Signals, kept: Result<()>) 
         (ledger.is_complete(), ledger.mark())
     };
     let report = lock(&lines.report);
-    let broken = lock(&lines.broken).take().map(|error| anyhow::anyhow!("cannot read on: {error}"));
+    let broken =
+        lock(&lines.broken).take().map(|error| anyhow::anyhow!("cannot read further: {error}"));
     let changed = if is_complete { lines.input.unchanged().err() } else { None };
     let is_complete = is_complete && changed.is_none();
     let broken = broken.or_else(|| {
-        changed.map(|error| anyhow::anyhow!("{error}: lines may have ids of what it held before"))
+        changed.map(|error| {
+            anyhow::anyhow!("{error}: lines without an id may have ids made of its earlier content")
+        })
     });
     // Progress of a load that is over would only be in the way of the next one.
     let kept = if is_complete { kept.and_then(|()| keeper.forget()) } else { kept };

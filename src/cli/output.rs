@@ -48,6 +48,12 @@ pub fn print(text: &str) {
     }
 }
 
+/// Says a line on standard error, beside what goes to standard output. Where it cannot be written nobody can be
+/// told about it, and the exit status still says how the command went. `eprintln!` would panic.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Why something of the output is missing, for the end of the program.
 #[must_use]
 pub fn failed() -> Option<&'static io::Error> {

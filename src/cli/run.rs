@@ -22,10 +22,10 @@ use super::output::Output;
   longshore --config /etc/longshore.toml run
   longshore --config /etc/longshore.toml run --dry-run")]
 pub struct RunArgs {
-    /// Decode and route what is in the queue, write and delete nothing, and give every message back
+    /// Decode and route the messages in the queue, write and delete nothing, and give every message back
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: look at so many messages at most
+    /// With --dry-run: look at this many messages at most
     #[arg(long, value_name = "N", default_value_t = 1_000, requires = "dry_run")]
     messages_max: usize,
 }
@@ -73,13 +73,15 @@ pub(super) fn print(output: Output, forecast: &Forecast) {
     let (routes, also) = match (&tried.route, &tried.other_route) {
         (Some(route), Some(other)) => (
             serde_json::json!([&**route, &**other]),
-            format!("; its types name two routes, {route} and {other}: the first is taken"),
+            format!(
+                "; its type is named twice, for the routes {route} and {other}: the first is taken"
+            ),
         ),
         _ => (serde_json::Value::Null, String::new()),
     };
     match &tried.outcome {
         Outcome::Expired { collection, key } => output.line(
-            || format!("{id}  would be deleted unwritten: it was sent later than the ttl of {collection} after its version, key {key}{also}"),
+            || format!("{id}  would be deleted and not written: when it was sent, its version was older than the ttl of {collection}; key {key}{also}"),
             || serde_json::json!({"message_id": id, "outcome": "expired", "collection": collection, "key": key.to_string(), "types_disagree": routes}),
         ),
         Outcome::Write { collection, write } => output.line(
@@ -100,15 +102,15 @@ pub(super) fn print_report(output: Output, report: &Report) {
             let counts: Vec<_> = counts.chain([format!("{} for the dead letters", report.rejected)]).collect();
             let left = match report.not_given_back {
                 0 => String::new(),
-                left => format!("; {left} could not be given back and come back after their visibility timeout"),
+                left => format!("; {left} could not be given back, and are visible again after their visibility timeout"),
             };
             let disagreed = match report.types_disagreed {
                 0 => String::new(),
-                count => format!("; of {count} the types name two routes"),
+                count => format!("; {count} name their type twice, for two routes"),
             };
             let expired = match report.expired {
                 0 => String::new(),
-                count => format!("; {count} older than the ttl of their collection"),
+                count => format!("; {count} are older than the ttl of their collection"),
             };
             format!("{} messages looked at and given back, nothing written or deleted: {}{expired}{disagreed}{left}", report.messages, counts.join(", "))
         },

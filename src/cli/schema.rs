@@ -26,12 +26,10 @@ const NO_FILE: &str = "\0";
   longshore --config /etc/longshore.toml schema order
   longshore schema --config > longshore.schema.json
 
-Prints JSON Schema, draft 2020-12. Without ROUTE one document holds all routes of the configuration in force, each in `$defs`. It is of the message itself: not of the \
-envelope around it, and of a message that says its type in its body. What the worker takes is valid. What is valid and refused all the same \
-(sizes, a version ahead of its time, a name that is there twice) is listed in docs/SCHEMA.md; `longshore try` decides.
+Prints JSON Schema, draft 2020-12. Without ROUTE one document holds all routes of the configuration in force, each in `$defs`. The schema describes the message itself, with its type in the body, not the envelope around it. Every message that the worker takes is valid. Some valid messages are rejected all the same, for example for their size, a time too far ahead, or a name that is there twice. docs/SCHEMA.md lists these cases, and `longshore try` decides.
 
-With --config and no file it is that of the configuration file. An editor with taplo (VS Code: Even Better TOML) completes and \
-checks a file that begins with the line `#:schema ./longshore.schema.json`. No configuration is read for it.
+With --config and no file, prints the schema of the configuration file, and reads no configuration. An editor with taplo (VS Code: Even Better TOML) completes and \
+checks a file that begins with the line `#:schema ./longshore.schema.json`.
 
 Exit status: 0, or 2 if there is no such route or the configuration is wrong.")]
 pub struct SchemaArgs {

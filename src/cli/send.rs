@@ -49,11 +49,9 @@ const WAITING_MAX: usize = 2 * CALLS_MAX * BATCH_MAX;
   longshore send --attribute type=event --attribute source=import events.ndjson
   longshore send --group-by user_id events.ndjson
 
-One JSON object a line. A bad line is named by its number and the rest is sent; so is a message that the queue did not take \
-within retry.budget. Each message gets the attributes longshore-id and longshore-time, so that one that is sent again after a \
-lost answer stays one message; sending the file again makes new ones, unless events bring ids of their own.
+One JSON object a line. A bad line is named by its number, and the rest is sent. A message that the queue does not take within retry.budget is named in the same way. Each message gets the attributes longshore-id and longshore-time: if an answer is lost and the message is sent again, it still counts as one message. Sending the file again makes new messages, unless events have ids of their own.
 
-Exit status: 0 if all was sent, 1 if some or all lines were not, 2 if it could not start.")]
+Exit status: 0 if all was sent, 1 if some or all lines were not sent, 2 if the command could not start.")]
 pub struct SendArgs {
     /// NDJSON; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -74,7 +72,7 @@ pub struct SendArgs {
     /// queue
     #[arg(long)]
     no_identity: bool,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }

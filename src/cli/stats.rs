@@ -22,12 +22,12 @@ use super::output::{self, Output};
   longshore stats events
   longshore stats --json | jq .documents
 
-Without a collection: those that routes write to, and the dead letters. Numbers are the server's collStats.")]
+Without COLLECTION it shows the collections that routes write to, and that of the dead letters. The numbers come from the server's collStats.")]
 pub struct StatsArgs {
     /// Only this collection, whether a route writes to it or not
     #[arg(value_name = "COLLECTION")]
     collection: Option<String>,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }

@@ -30,16 +30,14 @@ use super::output::{self, Output};
   tail -1 events.ndjson | longshore --config /etc/longshore.toml try --attribute type=event
   longshore try --json message.json | jq .command
 
-Shows the route, the document as Extended JSON, and the command that would be sent; or the reason of the dead letter, what usually mends it, and the place in the body. \
-Neither queue nor database is asked, so what only the database finds (id_conflict, store_rejected) is not told. Not even MONGO_CACHE_URI is needed. \
-The `_id` of an event without an id is made of the id and the time of its message: `try` makes up both, the time unless --sent gives it, so the worker's `_id` is another one.
+Shows the route, the document as Extended JSON, and the command that would be sent. Or, if the message would be rejected: the reason, what usually mends it, and the place of the fault in the body. Neither the queue nor the database is asked, and MONGO_CACHE_URI is not needed. So faults that only the database finds (id_conflict, store_rejected) are not shown. An event without an id gets an `_id` made of the id and the time of its SQS message. `try` makes up that id, and the time unless --sent gives it, so the worker's `_id` will differ.
 
 Exit status: 0 if the message would be written, or deleted unwritten because it is older than the ttl of its collection; 1 if it would become a dead letter; 2 if it could \
 not be read or the configuration is wrong.")]
 pub struct TryArgs {
     #[command(flatten)]
     message: input::Given,
-    /// A JSON line also on a terminal; its documents are canonical Extended JSON
+    /// Print a JSON line, also on a terminal; its documents are canonical Extended JSON
     #[arg(long)]
     json: bool,
 }

@@ -256,7 +256,7 @@ impl Kind for Texts {
     type Value = Vec<String>;
 
     fn expected(&self) -> String {
-        format!("a list of at most {}, each another and each {}", self.max, self.expected)
+        format!("a list of at most {} different items, each {}", self.max, self.expected)
     }
 
     fn read(&self, raw: &Value) -> Option<Vec<String>> {

@@ -53,8 +53,7 @@ pub(crate) fn is_host(name: &str) -> bool {
 /// (`AROA...`, and a colon and the session behind it, which is not compared) and of accounts; others
 /// have what they like, `ElasticMQ` an address. An `@` would be a connection string's or a mistake.
 pub(crate) const SENDERS: Texts = Texts {
-    expected: "a SenderId: 1 to 128 visible ASCII characters such as AROAEXAMPLE, of a role's without the colon and the session behind it, and \
-               without @",
+    expected: "a SenderId: 1 to 128 visible ASCII characters such as AROAEXAMPLE, without @, and of a role only the part before the colon",
     accepts: |name| {
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b':' | b'@');
         (1..=128).contains(&name.len()) && name.bytes().all(plain)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::indexes::Indexes;
 use super::key_path::KeyPath;
-use super::kinds::{Choice, Switch};
+use super::kinds::{Choice, Kind, Switch};
 use super::provenance::Source;
 use super::reader::Reader;
 use super::times::{self, Times};
@@ -76,11 +76,20 @@ impl<'a> RouteReader<'a> {
             return None;
         }
         let collection = self.reader.given(&self.key("collection"), &names::COLLECTION);
-        let write = self.reader.given(&self.key("write"), &Choice(&["insert", "set", "replace"]));
-        for (name, value) in [("collection", collection.is_some()), ("write", write.is_some())] {
-            self.miss(name, value, &source);
-        }
+        let kinds = Choice(&["insert", "set", "replace"]);
+        let write = self.reader.given(&self.key("write"), &kinds);
+        self.miss("collection", collection.is_some(), "the collection to write to", &source);
         let Some(write) = write else {
+            // Told at once, not when the file is read again.
+            let lacked: Vec<_> = ["key", "version_field"]
+                .into_iter()
+                .filter(|name| !self.reader.has(&self.key(name)))
+                .collect();
+            let also = match &lacked[..] {
+                [] => String::new(),
+                names => format!("; set and replace need {} as well", names.join(" and ")),
+            };
+            self.miss("write", false, &format!("{}{also}", kinds.expected()), &source);
             self.read_for_errors(default);
             self.forget_all();
             return None;
@@ -103,8 +112,9 @@ impl<'a> RouteReader<'a> {
         let key = self.reader.given(&self.key("key"), &names::KEY_FIELD);
         let version_field = self.reader.given(&self.key("version_field"), &names::FIELD);
         (self.key_field, self.version_field) = (key.clone(), version_field.clone());
-        self.miss("key", key.is_some(), source);
-        self.miss("version_field", version_field.is_some(), source);
+        self.miss("key", key.is_some(), "the field that names the document", source);
+        let newer = "the time field by which one message is newer than another";
+        self.miss("version_field", version_field.is_some(), newer, source);
         let partial = write == "set" && self.reader.or(self.key("partial"), &Switch, false);
         let (key, version_field) = (key?, version_field?);
         let extent = match (write, partial) {
@@ -253,7 +263,10 @@ impl<'a> RouteReader<'a> {
                 "needs ttl_field or default_time: the time that it is counted from",
             ),
             (None, _) if ttl_field.is_some() => {
-                self.reader.error_at(self.key("ttl_field"), "says nothing without ttl");
+                self.reader.error_at(
+                    self.key("ttl_field"),
+                    "has no effect without ttl: set ttl, or remove this",
+                );
             }
             (None, _) => {}
         }
@@ -264,10 +277,11 @@ impl<'a> RouteReader<'a> {
         name.split('.').fold(self.section.clone(), |path, part| path.child(part))
     }
 
-    fn miss(&mut self, name: &str, there: bool, source: &Source) {
+    /// Says what to give where the route cannot be without it.
+    fn miss(&mut self, name: &str, there: bool, give: &str, source: &Source) {
         let key = self.key(name);
         if !there && self.reader.all_sound(&[&key.to_string()]) {
-            self.reader.error(&key, None, "is missing: the route needs it", source.clone());
+            self.reader.error(&key, None, format!("is missing: give {give}"), source.clone());
         }
     }
 }

@@ -160,7 +160,7 @@ fn mongo_uri(reader: &mut Reader) -> Option<(Secret, Option<PathBuf>)> {
         reader.error(
             &key,
             None,
-            "must be a connection string such as mongodb://host/database, or not be there",
+            "must be a connection string such as mongodb://host/database, or be left out",
             entry.source,
         );
         return None;

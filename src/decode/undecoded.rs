@@ -59,7 +59,7 @@ impl From<Undecoded> for Rejection {
             Undecoded::Rejected(rejection) => rejection,
             Undecoded::Outgrown => Self::new(
                 Reason::TooLarge,
-                "the message takes more memory than one may: send less, or fewer fields, in one",
+                "the message takes more memory than one message may: send less, or fewer fields, in one",
             )
             .at(Place::whole()),
         }

@@ -194,12 +194,13 @@ async fn late(double: &Double, count: u64, within: Duration, counts: Counts) -> 
     };
     let came = good + bad;
     let mut text =
-        format!("{came} of {count} messages have their end after {} s", within.as_secs());
+        format!("{came} of {count} messages were stored or rejected after {} s", within.as_secs());
     if in_queue == 0 {
         // Mostly it is another queue that they were sent to.
-        text.extend(["; no more are in the queue ", &double.addresses.queue_url]);
+        text.extend(["; no more messages are in the queue ", &double.addresses.queue_url]);
         if is_fifo(&double.addresses.queue_url) {
-            text += ", which drops what has a deduplication id that it knows";
+            text +=
+                ", which drops a message whose deduplication id it saw in the last five minutes";
         }
     }
     let body = json!({
@@ -216,8 +217,10 @@ async fn reset(State(double): State<Arc<Double>>, RawQuery(query): RawQuery) -> 
     let until = Instant::now() + within;
     let turn = Arc::clone(&double.resetting).lock_owned();
     let Ok(alone) = timeout_at(until, turn).await else {
-        let text =
-            format!("nothing was emptied: another reset took {} s and more", within.as_secs());
+        let text = format!(
+            "nothing was emptied: another reset has been running for {} s or more",
+            within.as_secs()
+        );
         return problem(StatusCode::GATEWAY_TIMEOUT, text);
     };
     // Ends with the request: who has given up waits for no reset, and sends what it would empty.

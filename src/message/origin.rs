@@ -106,10 +106,15 @@ impl Origin {
                 }))
             }
             // Taken for nothing, the one given would silently not do what it is there for.
-            _ => {
+            (time, id) => {
+                let (there, lacks) = match (time, id) {
+                    (Some(_), _) => (TIME_ATTRIBUTE, ID_ATTRIBUTE),
+                    (None, Some(_)) => (ID_ATTRIBUTE, TIME_ATTRIBUTE),
+                    (None, None) => (SEQUENCE_ATTRIBUTE, ID_ATTRIBUTE),
+                };
                 let text = format!(
-                    "of the attributes {TIME_ATTRIBUTE} and {ID_ATTRIBUTE} only one is there as text, or {SEQUENCE_ATTRIBUTE} without them: \
-                     send both, or none"
+                    "the message has the attribute {there} and no text attribute {lacks}: send {ID_ATTRIBUTE} and {TIME_ATTRIBUTE} \
+                     together, or none of these attributes"
                 );
                 Err(Rejection::new(Reason::BadKey, text))
             }

@@ -73,8 +73,8 @@ reasons! {
         mended_by: "Leave the field out, or add it to `fields` of the route."
     }
     BadKey = "bad_key" {
-        means: "The key or id is missing, null or empty, too long, or of a type that cannot name a document. It may also be the id of an envelope or an attribute.",
-        mended_by: "Send the key as a text of 1 to 1024 bytes, an integer, an ObjectId or a UUID. A key such as 123.0 comes from a column of floats: convert it to an integer first."
+        means: "The key or id is missing, null, empty, too long, or of a type that cannot name a document. Or what gives the message its identity cannot be read: the id of an envelope, or the attributes `longshore-id`, `longshore-time` and `longshore-sequence`.",
+        mended_by: "Where the text names a key or an id: send a text of 1 to 1024 bytes, an integer, an ObjectId or a UUID. A key such as 123.0 comes from a column of floats: convert it to an integer first. Where the text names an attribute or an envelope: do what it says there, such as sending `longshore-id` and `longshore-time` together."
     }
     BadTime = "bad_time" {
         means: "A time cannot be read, is out of range, or is too far ahead of the time of sending.",

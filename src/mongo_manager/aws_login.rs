@@ -204,7 +204,7 @@ pub(super) fn has_no_credentials(said: &str) -> bool {
 }
 
 /// Where credentials are asked for and nobody answers.
-pub(super) const SILENT: &str = "whoever has the AWS credentials of this process does not answer";
+pub(super) const SILENT: &str = "the source of this process's AWS credentials (profile, role or metadata service) does not answer";
 
 /// What to do then.
 pub(super) const WHERE_FROM: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile in AWS_PROFILE, or run where a role is \

@@ -143,7 +143,7 @@ impl MongoManager {
             Err(problem) => {
                 tracing::warn!(
                     problem,
-                    "the login in db.mongo_uri_file cannot be taken: it stays what it was"
+                    "cannot use the login in db.mongo_uri_file: the worker keeps the login that it has"
                 );
             }
         }

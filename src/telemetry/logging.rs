@@ -29,6 +29,10 @@ const QUIET: &str = "aws_config=error,aws_runtime=error,aws_smithy_runtime=error
 /// passwords in it.
 const OF_OTHERS: Level = Level::INFO;
 
+/// Whether the layer that writes lines says on standard error that it cannot write there, which would panic. A line
+/// that cannot be written is lost.
+const TELLS_OF_ITSELF: bool = false;
+
 /// The crate's own targets begin with it.
 const OWN: &str = env!("CARGO_CRATE_NAME");
 
@@ -67,9 +71,12 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
         chosen => chosen,
     };
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        LogFormat::Journal => {
-            Box::new(layer().with_writer(stderr).event_format(Journal::default()))
-        }
+        LogFormat::Journal => Box::new(
+            layer()
+                .with_writer(stderr)
+                .log_internal_errors(TELLS_OF_ITSELF)
+                .event_format(Journal::default()),
+        ),
         LogFormat::Text => text(),
         LogFormat::Auto | LogFormat::Json => {
             let format = Format::default()
@@ -81,6 +88,7 @@ pub fn init(config: &LogConfig, tracer: Option<SdkTracer>) -> anyhow::Result<()>
             Box::new(
                 layer()
                     .with_writer(stderr)
+                    .log_internal_errors(TELLS_OF_ITSELF)
                     .fmt_fields(JsonFields::new())
                     .event_format(WithTrace(format)),
             )
@@ -121,7 +129,12 @@ fn is_own(target: &str) -> bool {
 
 fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
     Box::new(
-        layer().with_writer(stderr).with_target(false).with_ansi(stderr().is_terminal()).compact(),
+        layer()
+            .with_writer(stderr)
+            .log_internal_errors(TELLS_OF_ITSELF)
+            .with_target(false)
+            .with_ansi(stderr().is_terminal())
+            .compact(),
     )
 }
 

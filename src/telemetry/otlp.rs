@@ -16,9 +16,9 @@ use anyhow::{Result, ensure};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 #[cfg(feature = "grpc")]
-use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-#[cfg(feature = "grpc")]
 use opentelemetry_otlp::WithTonicConfig;
+#[cfg(feature = "grpc")]
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};

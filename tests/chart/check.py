@@ -161,7 +161,7 @@ def says_what_to_do_next():
     words = notes(minimal)
     # `exec` takes the first container unless it is told, and there is no shell: the program is named.
     expect("kubectl -n events exec -it deploy/portal-longshore -- longshore check" in words, f"the notes do not say how to check: {words}")
-    closed = "Nobody reaches"
+    closed = "lets nobody reach"
     expect(closed in words and closed not in notes(keda), "the notes are wrong of who comes in")
     expect(closed not in notes(minimal, "--set", "networkPolicy.enabled=false"), "the notes tell of a policy that is not there")
     deployment = kind(render(minimal)[0], "Deployment")[0]["spec"]["template"]

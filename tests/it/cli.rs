@@ -9,6 +9,7 @@ mod sockets;
 mod start;
 mod try_one;
 
+use std::fs::File;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -132,9 +133,14 @@ impl Surroundings {
         self.sqs.connect(&self.queue_url).await.1.messages
     }
 
-    /// Starts the program with nothing of this process's environment.
     fn spawn(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_longshore"))
+        self.command(arguments, variables).spawn().expect("the program")
+    }
+
+    /// The program with nothing of this process's environment.
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command
             .args(arguments)
             .env_clear()
             .env("HOME", self.home.path())
@@ -145,9 +151,8 @@ impl Surroundings {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program")
+            .kill_on_drop(true);
+        command
     }
 
     async fn run(&self, arguments: &[&str]) -> Ran {
@@ -198,6 +203,40 @@ async fn stats_count_what_is_there_and_name_what_is_missing() {
     let none = here.run(&["stats", "no_such_collection"]).await;
     assert_eq!(none.status, 1);
     assert_eq!(none.lines(), [json!({"collection": "no_such_collection", "missing": true})]);
+}
+
+#[tokio::test]
+async fn where_standard_error_cannot_be_written_a_command_ends_as_it_would() {
+    for is_full in [true, false] {
+        let here = Surroundings::start().await;
+        here.insert("events", &[doc! { "user_id": 1 }]).await;
+        let stderr = || {
+            if is_full {
+                return File::options().write(true).open("/dev/full").expect("a device").into();
+            }
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            Stdio::from(writer)
+        };
+        for (arguments, wanted) in [
+            // A line of the log, one of the command, and one of `main`.
+            (&["check", "--create-indexes"][..], 0),
+            (&["dead-letters", "export"], 0),
+            (&["stats", "--set", "queue.wait=soon"], 2),
+        ] {
+            let child = here.command(arguments, &[]).stderr(stderr()).spawn().expect("the program");
+            let ran = Surroundings::ended(child, "").await;
+            assert_eq!(ran.status, wanted, "{arguments:?}: {}", ran.stdout);
+            if arguments.contains(&"--create-indexes") {
+                // It was made, which the log tells.
+                assert!(
+                    ran.stdout.contains("events: {user_id: 1, timestamp: -1}"),
+                    "{}",
+                    ran.stdout
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -51,8 +51,7 @@ const WITHHELD: [&str; 9] = [
 /// Replays that are told, the newest.
 const REPLAYS_MAX: usize = 20;
 
-const AMBIGUOUS: &str = "two groups have this id, which somebody has seen to: on a terminal, say which by --reason, --place, --type \
-    and --sender";
+const AMBIGUOUS: &str = "two groups have this id: use `longshore dead-letters`, and choose one by --reason, --place, --type and --sender";
 
 /// The fields that the database need not send.
 pub fn withheld(shows_bodies: bool) -> &'static [&'static str] {

@@ -47,14 +47,14 @@ pub(super) async fn check(
         let to = &policy.dead_letter_arn;
         findings.warn(
             CHECK,
-            format!("its redrive policy moves dead letters that are received {} times to {to}, where nobody collects them: take it off", policy.max_receive_count),
+            format!("its redrive policy moves dead letters that are received {} times to {to}, where nobody collects them: remove the redrive policy", policy.max_receive_count),
         );
     }
     if facts.message_bytes_max < main.message_bytes_max {
         let (takes, comes) = (facts.message_bytes_max, main.message_bytes_max);
         findings.note(
             CHECK,
-            format!("it takes messages of {takes} bytes, and {comes} come: larger dead letters go to the collection"),
+            format!("it takes messages of up to {takes} bytes, and the queue has messages of up to {comes} bytes: larger dead letters go to the collection"),
         );
     }
 }

@@ -121,8 +121,7 @@ fn redrive_policy(facts: &QueueFacts, findings: &mut Findings) {
     match &facts.redrive {
         None => findings.warn(
             CHECK,
-            "none: Longshore dead-letters what it cannot write, but a message that no worker ever settles comes again until its \
-             retention ends; set a redrive policy with a maxReceiveCount of at least 10, and one more for each worker",
+            "none: Longshore dead-letters what it cannot write, but a message that no worker ever finishes is received again until its retention ends; set a redrive policy with a maxReceiveCount of at least 10, and one more for each worker",
         ),
         Some(policy) if policy.max_receive_count < MAX_RECEIVE_COUNT_MIN => findings.warn(
             CHECK,
@@ -284,7 +283,7 @@ mod tests {
         );
         let (status, text) = look(None);
         assert!(
-            status == Status::Warn && text.contains("comes again until its retention ends"),
+            status == Status::Warn && text.contains("is received again until its retention ends"),
             "{text}"
         );
     }

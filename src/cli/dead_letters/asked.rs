@@ -8,7 +8,9 @@ use anyhow::{Result, bail};
 /// Where nobody is there to be asked.
 pub fn check() -> Result<()> {
     if !io::stdin().is_terminal() {
-        bail!("nobody can be asked here: --yes says that it is meant");
+        bail!(
+            "standard input is not a terminal, so nobody can answer: give --yes to go on without asking"
+        );
     }
     Ok(())
 }
@@ -19,7 +21,7 @@ pub fn check() -> Result<()> {
 /// Where the terminal is gone.
 pub fn is_meant(question: &str) -> io::Result<bool> {
     let mut answer = String::new();
-    eprint!("{question} [y/N] ");
+    write!(io::stderr(), "{question} [y/N] ")?;
     io::stderr().flush()?;
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

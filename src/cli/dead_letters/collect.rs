@@ -36,18 +36,17 @@ const TEXT_CHARS_MAX: usize = 300;
   longshore dead-letters collect
   longshore dead-letters collect --limit 1000 --yes
 
-With dead_letters.queue set, dead letters are sent to that queue. This moves them to the collection, where groups, list, show, replay, export and purge find them. One whose message is there already \
-joins it. Each is deleted from the queue after it is durable in the collection, so the command may be stopped and started again at any moment. What is no dead letter of Longshore's stays, and is named. What was received and not moved comes back after the visibility timeout of that queue.
+With dead_letters.queue set, dead letters are sent to that queue. This moves them to the collection, where groups, list, show, replay, export and purge find them. If the collection has a letter of the same message already, the two become one record. A letter is deleted from the queue only after it is durable in the collection, so the command may be stopped and started again at any moment. Messages that are not dead letters of Longshore stay in the queue, and are named. Letters that were received and not moved are visible again after the visibility timeout of that queue.
 
-Exit status: 0 if all were moved; 1 if some were not, or you said no; 2 if it could not start, or the queue or the database takes nothing.")]
+Exit status: 0 if all were moved; 1 if some were not, or you answered no; 2 if the command could not start, or the queue or the database stopped answering.")]
 pub struct CollectArgs {
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }
@@ -116,7 +115,7 @@ impl Collecting<'_> {
             || {
                 let rest = emptied.rest();
                 let (moved, stay) = (HumanCount(moved as u64), HumanCount(stay as u64));
-                format!("{moved} dead letters collected, {stay} stay{rest}")
+                format!("{moved} dead letters collected, {stay} stay in the queue{rest}")
             },
             || json!({ "collected": moved, "stay": stay, "not_deleted": not_deleted, "stopped": stopped }),
         );

@@ -67,15 +67,17 @@ impl Emptied {
         let Counts { stay, not_deleted, .. } = self.counts();
         let mut rest = String::new();
         if not_deleted > 0 {
-            rest =
-                format!("; {} of them are not deleted there yet", HumanCount(not_deleted as u64));
+            rest = format!(
+                "; {} of them are not deleted from the queue yet",
+                HumanCount(not_deleted as u64)
+            );
             if let Some(why) = &self.why_not_deleted {
                 rest.extend([" (", &harmless(why), ")"]);
             }
         }
         if stay > 0 {
             // A FIFO queue gives no more of their groups, and any queue may bring them first.
-            rest += "; there may be more behind those that stay, which come back after their visibility timeout";
+            rest += "; there may be more behind those that stay; these are visible again after their visibility timeout";
         }
         rest
     }

@@ -9,6 +9,7 @@ use bson::Document;
 use clap::Args;
 
 use crate::atomic_file::AtomicFile;
+use crate::cli::output::say;
 use crate::dead_letter::search::Standing;
 use crate::extended_json;
 use crate::mongo_manager::{Documents, MongoManagerError};
@@ -22,8 +23,7 @@ use super::which::Which;
   longshore dead-letters export --group 5f2c91d07a3be846 | jq -r .body
   longshore dead-letters export --reason bad_json --since 7d --out bad.ndjson
 
-Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first, those that were replayed too. What is dead-lettered after the command began is left out, and it \
-says until when it looked. `purge --exported` deletes the letters of such a file, and no other. A file is made as a whole or not at all, and readable for its owner alone; one that is there is left as it is, and the command fails.")]
+Each line is a record in Extended JSON, as mongoexport writes it and mongoimport reads it, the newest first. Letters that were replayed are included. Messages that are rejected after the command has started are left out; the command says up to which time it looked. `purge --exported` deletes exactly the letters of such a file. --out writes the whole file or nothing, and only its owner may read it. If the file exists already, the command fails and leaves it as it is.")]
 pub struct ExportArgs {
     #[command(flatten)]
     which: Which,
@@ -57,7 +57,7 @@ pub async fn export(letters: &Documents, args: ExportArgs) -> Result<ExitCode> {
             written => written?,
         }
     };
-    eprintln!("longshore: {written} dead letters, until {until}");
+    say(&format!("longshore: exported {written} dead letters, of those until {until}"));
     Ok(ExitCode::SUCCESS)
 }
 

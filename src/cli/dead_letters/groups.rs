@@ -22,14 +22,14 @@ use super::which::Which;
   longshore dead-letters groups --since 1d
   longshore dead-letters groups --json | jq 'select(.letters > 100)'
 
-The group that was added to last comes first. `first` is when it was new, `sample` the message id of its newest letter. What was replayed and was not refused again is left out: --replayed shows it. In a place, [] stands for any item of a list.")]
+The group with the newest letter comes first. `first` is the time of its first letter, `sample` the message id of its newest one. Letters that were replayed, and were not rejected again, are left out: --replayed shows them. In a place, [] stands for any item of a list.")]
 pub struct GroupsArgs {
     #[command(flatten)]
     which: Which,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }

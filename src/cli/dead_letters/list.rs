@@ -20,14 +20,14 @@ use super::which::Which;
   longshore dead-letters list --type event --since 2026-11-28T10:00:00Z --limit 100
   longshore dead-letters list --user 123 --json | jq -r .message_id
 
-What was replayed and was not refused again is left out: --replayed shows it. Bodies and attributes are not shown: `export` has them.")]
+Letters that were replayed, and were not rejected again, are left out: --replayed shows them. Bodies and attributes are not shown: `export` has them.")]
 pub struct ListArgs {
     #[command(flatten)]
     which: Which,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }

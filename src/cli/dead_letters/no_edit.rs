@@ -14,7 +14,9 @@ impl Edit {
     /// # Errors
     /// Always.
     pub fn new(_program: &str) -> Result<Self> {
-        bail!("this build cannot edit messages, as --edit and --new-id do: build longshore with the feature `edit`")
+        bail!(
+            "this build cannot edit messages, as --edit and --new-id do: build longshore with the feature `edit`"
+        )
     }
 
     /// # Errors

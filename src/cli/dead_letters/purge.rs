@@ -26,23 +26,22 @@ use super::which::Which;
   longshore dead-letters purge --replayed --until 7d
   longshore dead-letters purge --all
 
-They are gone for good, those that were replayed too. --exported deletes the letters of a file that `export` has written, and no other. What is dead-lettered after the command began stays. On a terminal you are asked, elsewhere --yes says that it is meant. \
-With --user it also says how many letters name no user at all, because they could not be decoded, or what stands in the fields of `dead_letters.user_fields` is no key: theirs may be among them. What a worker is about to write is not there yet.
+Deleted letters are gone for good. Letters that were replayed are deleted too. --exported deletes exactly the letters of a file that `export` has written. Messages that are rejected after the command has started stay. On a terminal the command asks first; elsewhere give --yes. With --user it also says how many letters name no user at all, because their message could not be decoded or the fields of `dead_letters.user_fields` hold no key: letters of this user may be among them. Letters that a worker is about to write are not found yet.
 
-Exit status: 0 if all were deleted, 1 if you said no, 2 if they could not be.")]
+Exit status: 0 if all were deleted, 1 if you answered no, 2 if they could not be deleted.")]
 pub struct PurgeArgs {
     #[command(flatten)]
     which: Which,
-    /// Exactly those in this file of `export`
+    /// Exactly the letters in this file of `export`
     #[arg(long, value_name = "FILE", conflicts_with = "all")]
     exported: Option<PathBuf>,
-    /// All of them, where nothing else says which
+    /// All letters, where nothing else says which
     #[arg(long)]
     all: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// JSON also on a terminal
+    /// Print JSON, also on a terminal
     #[arg(long)]
     json: bool,
 }
@@ -107,7 +106,7 @@ fn say(output: Output, purged: u64, without_user: Option<u64>) {
         || match without_user {
             None | Some(0) => format!("{purged} dead letters deleted"),
             Some(others) => format!(
-                "{purged} dead letters deleted; {others} others name no user, and could be of this one: `longshore dead-letters export` has their bodies"
+                "{purged} dead letters deleted; {others} other letters name no user, and could be about this one: `longshore dead-letters export` has their bodies"
             ),
         },
         || json!({ "purged": purged, "without_user": without_user }),

@@ -44,26 +44,23 @@ use super::replay::outgoing::within_limits;
   longshore dead-letters redrive
   longshore dead-letters redrive --rate 50 --yes
 
-SQS moves a message to the dead-letter queue of the redrive policy when it was received too often: workers died over it, or the database took nothing for long. It keeps no reason. \
---dry-run decodes and routes each with the configuration in force, says what would become of it, and gives it back. Else each is sent to the queue with the identity and time that it has, and deleted from the \
-dead-letter queue after that: sent twice it is one message, so the command may be stopped and started again at any moment. What Longshore itself would refuse goes back too, and becomes a dead letter with its reason.
+SQS moves a message to the dead-letter queue of the redrive policy when it was received too often, for example because workers crashed on it or the database took no writes for a long time. SQS keeps no reason. --dry-run decodes and routes each message with the configuration in force, says what would become of it, and gives it back. Otherwise each message is sent to the queue with the identity and time that it has, and then deleted from the dead-letter queue. Sent twice it counts once, so the command may be stopped and started again at any moment. A message that Longshore would reject goes back too, and becomes a dead letter with its reason.
 
-Exit status: 0 if all went back, or with --dry-run would be written; 1 if some would not, or you said no; 2 if it could not start, or a queue does not answer any more.")]
+Exit status: 0 if all went back, or with --dry-run would be written; 1 if some would not, or you answered no; 2 if the command could not start, or a queue stopped answering.")]
 pub struct RedriveArgs {
     /// The URL of the dead-letter queue, where the redrive policy of the queue does not name it
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// Also where other queues move messages there too: all of them come to this queue
+    /// Also if other queues use the same dead-letter queue: their messages come to this queue too
     #[arg(long)]
     any_queue: bool,
-    /// From a FIFO queue: also updates that say neither when they are of nor when they were sent. SQS gave them another time when it moved them,
-    /// so that an old one may win over a newer one
+    /// From a FIFO queue: also updates that have neither a version field nor the time of sending. SQS gave them a new time when it moved them, so an old update may win over a newer one
     #[arg(long)]
     as_new: bool,
     /// Send nothing: say what would become of them
     #[arg(long)]
     dry_run: bool,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Messages per second at most
@@ -72,7 +69,7 @@ pub struct RedriveArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }
@@ -152,7 +149,7 @@ async fn of_this_queue_alone(
     facts: &QueueFacts,
 ) -> Result<()> {
     let sources = from.dead_letter_sources().await.map_err(|fault| {
-        anyhow!("whether other queues move messages there too cannot be told, and --any-queue takes all: {fault}")
+        anyhow!("cannot tell whether other queues move messages there too: {fault}; --any-queue takes all messages")
     })?;
     let others: Vec<_> =
         sources.iter().map(|url| of_url(url)).filter(|name| *name != facts.name()).collect();
@@ -235,7 +232,7 @@ impl Moving<'_> {
         let Tried { route, origin, outcome, .. } = self.trial.of(message);
         if let Some(route) = route.filter(|route| self.config.has_senders(route)) {
             return Err(format!(
-                "the route {route} lists its senders, and the queue would name you: take {route}.senders out for so long, or let it be sent again"
+                "the route {route} lists its senders, and the queue would name you as the sender: remove {route}.senders for the time of the redrive, or let the producer send the message again"
             ));
         }
         let origin = origin.or_else(|| Origin::of_attributes(message).ok().flatten());

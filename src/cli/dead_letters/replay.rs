@@ -18,7 +18,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 
 use crate::cli::exit::EXIT_FOUND;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, say};
 use crate::cli::send::pace::Pace;
 use crate::config::Config;
 use crate::mongo_manager::{Documents, MongoManager};
@@ -54,42 +54,39 @@ const CHUNKS_MAX: usize = 8;
   longshore dead-letters replay 883ac385-1b21-4acb-8761-2b7f54c75a77 --direct
   longshore dead-letters replay --reason id_conflict --new-id --rate 100 --yes
 
-Each letter is decoded and routed with the configuration in force. What would be refused again is not sent, and said. The rest goes to the queue of the configuration, or with \
---direct through the same stages into the database, and its record is marked: when, by whom, as which message. It keeps its identity and its time: sent twice it is one message, and what was \
-written meanwhile stays as it is. So the command may be stopped and started again at any moment. What is refused again joins its record, and stands again in `list`.
+Each letter is decoded and routed with the configuration in force. A message that would be rejected again is not sent, and the command says why. The others go to the queue of the configuration, or with --direct into the database. Each record is marked with when, by whom and as which message it was replayed. A message keeps its identity and its time: sent twice it counts once, and newer data in the database stays. So the command may be stopped and started again at any moment. If a message is rejected again, that is added to its record, and `list` shows it again.
 
---edit changes the message inside of its envelopes, by a program of jq, and wraps it as it came. What is not JSON comes to the program as a text. A place in `groups` is a path there: .items[].at for items[].at. Try it with --dry-run first.
+--edit runs a jq program on the message inside its envelopes, and wraps the result as it came. A message that is not JSON comes to the program as a text. A place in `groups` is a path in jq: .items[].at for items[].at. Try it with --dry-run first.
 
-Exit status: 0 if all were put back, or with --dry-run could be; 1 if some were not, or you said no; 2 if it could not start.")]
+Exit status: 0 if all were put back, or with --dry-run could be; 1 if some were not, or you answered no; 2 if the command could not start.")]
 pub struct ReplayArgs {
-    /// Only these, by the ids of their messages or records
+    /// Only these letters, by the ids of their messages or records
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// All that stand, where nothing else says which
+    /// All letters that were not replayed, where nothing else says which
     #[arg(long)]
     all: bool,
     /// Send nothing: say what would become of them
     #[arg(long)]
     dry_run: bool,
-    /// Change each by this program of jq
+    /// Change each message by this jq program
     #[arg(long, value_name = "JQ")]
     edit: Option<String>,
-    /// Give what was refused as `id_conflict` another id, so that it becomes an event of its own
+    /// Give messages that were rejected as `id_conflict` another id, so that each becomes an event of its own
     #[arg(long)]
     new_id: bool,
-    /// Write them to the database from here. Routes with `senders` are written so alone: the queue would say
-    /// that you sent it
+    /// Write to the database from here, without the queue. Routes with `senders` need this: through the queue you would be the sender
     #[arg(long)]
     direct: bool,
-    /// Also letters of other queues than the configured one
+    /// Also letters from other queues than the configured one
     #[arg(long)]
     any_queue: bool,
     /// Letters per second at most
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
-    /// Who replays them, for their records
+    /// Who replays, for the records
     #[arg(
         long,
         value_name = "NAME",
@@ -101,7 +98,7 @@ pub struct ReplayArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// JSON lines also on a terminal
+    /// Print JSON lines, also on a terminal
     #[arg(long)]
     json: bool,
 }
@@ -124,7 +121,9 @@ pub async fn replay(
         if !args.direct && config.queue.url.is_some() {
             match SqsQueue::connect(&config.queue, Credentials::chain(&config.queue)).await {
                 Ok((_, facts)) => prepare.goes_to(&facts, args.any_queue),
-                Err(fault) => eprintln!("longshore: of the queue nothing is known: {fault}"),
+                Err(fault) => say(&format!(
+                    "longshore: cannot ask the queue what it would take, so only the letters themselves are judged: {fault}"
+                )),
             }
         }
         return dry_run(letters, &chosen, &prepare, output).await;

@@ -20,14 +20,14 @@ use super::{shown, which};
   longshore dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
   longshore --config /etc/longshore.toml dead-letters show 883ac385-1b21-4acb-8761-2b7f54c75a77
 
-`today` is what the configuration in force would do with the message: the same as `longshore try` says, with the place of the fault marked. What only the database finds (id_conflict, store_rejected) is not tried.
+`today` is what the configuration in force would do with the message: the same as `longshore try` says, with the place of the fault marked. Faults that only the database finds (id_conflict, store_rejected) are not looked for.
 
 Exit status: 0, or 2 if there is no such dead letter.")]
 pub struct ShowArgs {
     /// The id of the message, as the log, `list` and `groups` give it, or the _id of the record
     #[arg(value_name = "ID")]
     id: String,
-    /// A JSON line also on a terminal
+    /// Print a JSON line, also on a terminal
     #[arg(long)]
     json: bool,
 }

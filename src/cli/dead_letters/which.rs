@@ -15,13 +15,13 @@ use super::shown;
 /// All of which everything that is given is true.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Which {
-    /// Only this group, by its id in `groups`
+    /// Only the letters of this group, by its id in `groups`
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// Only this reason
+    /// Only letters with this reason
     #[arg(long, value_name = "CODE", value_parser = Reason::named)]
     reason: Option<Reason>,
-    /// Only this place of the fault, as `groups` or `list` show it
+    /// Only letters with the fault at this place, as `groups` or `list` show it
     #[arg(long, value_name = "PLACE")]
     place: Option<String>,
     /// Only messages of this route
@@ -36,13 +36,13 @@ pub struct Which {
     /// Only messages about this user: see `dead_letters.user_fields`
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// Dead-lettered then or later: 2026-11-28T10:00:00Z (UTC without an offset), or how long ago: 2h
+    /// Only messages rejected at this time or later: 2026-11-28T10:00:00Z (UTC without an offset), or how long ago, such as 2h
     #[arg(long, value_name = "TIME", value_parser = units::parse_moment)]
     since: Option<i64>,
-    /// Dead-lettered before then
+    /// Only messages rejected before this time
     #[arg(long, value_name = "TIME", value_parser = units::parse_moment)]
     until: Option<i64>,
-    /// Only those that were replayed, and were not refused again since
+    /// Only letters that were replayed, and were not rejected again since
     #[arg(long)]
     replayed: bool,
 }
@@ -87,7 +87,7 @@ pub async fn record(letters: &Documents, id: &str, without: &[&str]) -> Result<D
         [] => bail!("there is no dead letter {id:?}: `longshore dead-letters list` lists them"),
         [record] => Ok(std::mem::take(record)),
         [one, other, ..] => bail!(
-            "several records are of a message {id:?}: give the _id of the record, such as {:?} or {:?}",
+            "message {id:?} has several dead letters: give the _id of one record, such as {:?} or {:?}",
             shown::field(one, "_id"),
             shown::field(other, "_id")
         ),
@@ -100,7 +100,7 @@ async fn group_of(letters: &Documents, id: &str) -> Result<Alike> {
             anyhow!("there is no group {id:?}: `longshore dead-letters groups` lists them")
         }
         NoGroup::Ambiguous => anyhow!(
-            "two groups have the id {id}, which somebody has seen to: say which by --reason, --place, --type and --sender"
+            "two groups have the id {id}: choose one by --reason, --place, --type and --sender"
         ),
         NoGroup::Unasked(error) => error.into(),
     })

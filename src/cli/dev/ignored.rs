@@ -1,5 +1,6 @@
 //! Says what a command with a queue and a database of its own ignores.
 
+use crate::cli::output::say;
 use crate::config::left_out::LeftOut;
 use crate::harmless::harmless;
 
@@ -7,6 +8,6 @@ use crate::harmless::harmless;
 pub fn tell(left_out: &LeftOut) {
     for ignored in &left_out.settings {
         let (key, source) = (harmless(&ignored.key), harmless(&ignored.source.to_string()));
-        eprintln!("longshore: ignored: {key} ({source}): {}", ignored.instead);
+        say(&format!("longshore: ignored: {key} ({source}): {}", ignored.instead));
     }
 }

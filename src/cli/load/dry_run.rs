@@ -64,7 +64,7 @@ impl Seen {
         mut bad_lines: Option<BadLines>,
         stop: &Stop,
     ) -> Result<()> {
-        let unread = "cannot read on";
+        let unread = "cannot read further";
         let mut reader = input.lines(Mark::default(), bytes_max).context(unread)?;
         let trial = Trial::new(config, growth, check_write);
         while let Some((place, text)) = reader.next().context(unread)? {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::alike::Alike;
 use super::ledger::{Mark, Place as LinePlace};
-use crate::cli::output::{Output, failed, harmless};
+use crate::cli::output::{Output, failed, harmless, say};
 use crate::message::{Place, Reason};
 use crate::telemetry::counters::Counts;
 
@@ -126,14 +126,14 @@ impl Report {
             let rest = match ended {
                 Ended::Complete => String::new(),
                 Ended::Stopped(what) => {
-                    format!("; stopped, all lines up to {line} have their end: {what}")
+                    format!("; stopped, all lines up to {line} are done: {what}")
                 }
             };
             // Who mends the file itself makes another one of it.
             let mend = match bad {
                 0 => "",
                 _ => {
-                    "; mend the bad lines alone (--bad FILE copies them) and load those: events without an id would be new ones in a file that was edited"
+                    "; correct the bad lines in a file of their own (--bad FILE copies them) and load that: in an edited copy of this file, events without an id would be new events"
                 }
             };
             format!("{loaded} loaded, {bad} bad{known}{rest}{mend}")
@@ -144,7 +144,7 @@ impl Report {
         );
         // Or what could not be told would look like what was not loaded.
         if failed().is_some() {
-            eprintln!("longshore: {}", people());
+            say(&format!("longshore: {}", people()));
         }
         bad == 0 && !self.has_bad && stopped_after.is_none()
     }

@@ -64,7 +64,7 @@ impl Report {
     pub(super) fn broken(&self, error: &io::Error) {
         self.bar.suspend(|| {
             self.output.line(
-                || format!("cannot read on: {error}"),
+                || format!("cannot read further: {error}"),
                 || json!({"outcome": "broken", "reason": error.to_string()}),
             );
         });

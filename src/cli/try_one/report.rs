@@ -67,13 +67,13 @@ impl Report {
         }
         if let Some([one, other]) = &self.types_disagree {
             lines.push(format!(
-                "note        its types name two routes, {one} and {other}: the first is taken"
+                "note        its type is named twice, for the routes {one} and {other}: the first is taken"
             ));
         }
         match &self.became {
             Became::Write(written) => lines.push(written.people()),
             Became::Expired { collection, key } => lines.push(format!(
-                "expired     it would be deleted unwritten: it was sent later than the ttl of {collection} after its version, key {key}"
+                "expired     it would be deleted and not written: when it was sent, its version was older than the ttl of {collection}; key {key}"
             )),
             Became::DeadLetter(rejected) => lines.push(rejected.people()),
         }

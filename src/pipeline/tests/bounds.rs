@@ -321,7 +321,7 @@ async fn many_tiny_fields_take_more_memory_than_one_message_may_and_a_dry_run_sa
     let world = World::start_as(queue, traits, change);
     world.until(|world| world.queue.remaining().is_empty()).await;
     let last = &world.signals.recent().story().dead_letters[0];
-    assert!(last.text.contains("takes more memory than one may"), "{}", last.text);
+    assert!(last.text.contains("takes more memory than one message may"), "{}", last.text);
     assert_eq!(told["tiny"].as_ref(), Some(&last.text));
     world.end().await;
 }

@@ -130,7 +130,7 @@ async fn one_doubted_message_on_a_quiet_queue_does_not_close_the_gate() {
     });
     world.until(|world| world.counts().released_total == 1).await;
     assert_eq!(world.counts().gate_closed_total, 0);
-    assert_left(&world, "events", "document failed validation; tried one by one");
+    assert_left(&world, "events", "document failed validation; they were written one by one");
     world.store.heal();
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;

@@ -274,7 +274,7 @@ async fn an_item_on_which_the_server_never_returns_is_found_by_halves_and_left()
     world.until(|world| world.store.documents("events").contains_key(&key(100))).await;
     assert!(gates <= 1, "closed {gates} times");
     assert!(tries < 64, "by halves: {tries} writes");
-    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer their writes");
     world.store.break_on([]);
     world.until(|world| world.queue.remaining().is_empty()).await;
     world.end().await;
@@ -291,7 +291,7 @@ async fn what_has_no_answer_when_it_is_tried_alone_is_told() {
     });
     world.store.then(|_| no_answer());
     world.until(|world| world.counts().released_total == 1).await;
-    assert_left(&world, "events", "no reply within 25 s; the server does not answer for them");
+    assert_left(&world, "events", "no reply within 25 s; the server does not answer their writes");
     let failed = world.counts().writes_failed_total;
     assert_eq!(failed, 2, "what left it in doubt, and what had no answer");
     world.until(|world| world.queue.remaining().is_empty()).await;

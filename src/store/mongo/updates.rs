@@ -213,7 +213,7 @@ impl MongoStore {
                 db.name = self.database().name(),
                 db.collection = %collection.name,
                 documents,
-                "version field {} holds something else than a date of the years 2000 to 2100; read as in messages, and as oldest where that fails",
+                "version field {} holds something else than a date of the years 2000 to 2100: the worker reads it as in a message, and where that fails it counts as the oldest",
                 collection.kind.version_field().unwrap_or_default(),
             );
         }

@@ -131,7 +131,7 @@ impl Target {
         if let Some((name, text)) = either(variable, signal, "COMPRESSION") {
             ensure!(
                 ["gzip", "none"].contains(&text.as_str()),
-                "{name}={:?}: longshore knows gzip and none",
+                "{name}={:?}: give gzip or none",
                 redact::text(&text)
             );
         }
@@ -145,15 +145,10 @@ impl Target {
             Some("none") => false,
             // `/metrics` is there in any case.
             Some("prometheus") if signal == "METRICS" => false,
-            Some(other) => bail!("{name}={:?}: longshore knows otlp and none", redact::text(other)),
+            Some(other) => bail!("{name}={:?}: give otlp or none", redact::text(other)),
             None => endpoint.is_some(),
         };
-        let default = || {
-            (
-                format!("http://localhost:{}", protocol.port()),
-                false,
-            )
-        };
+        let default = || (format!("http://localhost:{}", protocol.port()), false);
         let (shown, is_tls) = address.unwrap_or_else(default);
         Ok(is_wanted.then_some(Self {
             protocol,
@@ -187,9 +182,11 @@ fn protocol(variable: Variables, signal: &str) -> Result<Protocol> {
             #[cfg(feature = "grpc")]
             "grpc" => Ok(Protocol::Grpc),
             #[cfg(not(feature = "grpc"))]
-            "grpc" => bail!("{name}=\"grpc\": this build speaks http/protobuf alone: set that, with the collector's port for it (4318), or build with the feature `grpc`"),
+            "grpc" => bail!(
+                "{name}=\"grpc\": this build speaks http/protobuf alone: set that, with the collector's port for it (4318), or build with the feature `grpc`"
+            ),
             "http/protobuf" => Ok(Protocol::Http),
-            _ => bail!("{name}={:?}: longshore speaks grpc and http/protobuf", redact::text(&text)),
+            _ => bail!("{name}={:?}: give grpc or http/protobuf", redact::text(&text)),
         },
     }
 }

@@ -53,7 +53,7 @@ impl Signal for GroupUnasked {
             tracing::warn!(
                 reason = kind.code,
                 more,
-                "letters of groups that may be new and are not asked about"
+                "dead letters of groups that may be new and were not looked up"
             );
         };
         Some(Kind { what: "group unasked", code: self.reason.code(), place: None, tell })
@@ -62,8 +62,8 @@ impl Signal for GroupUnasked {
     fn log(&self) {
         tracing::warn!(
             reason = self.reason.code(),
-            "a group of dead letters may be new and is not asked about: too many others wait; \
-             `longshore dead-letters groups` shows all"
+            "a group of dead letters may be new and was not looked up, because too many others wait: `longshore dead-letters groups` \
+             shows all"
         );
     }
 }

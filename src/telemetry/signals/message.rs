@@ -99,7 +99,11 @@ impl Signal for TypesDisagreed<'_> {
 
     fn kind(&self) -> Option<Kind<'_>> {
         let tell: fn(Kind<'_>, u64) = |kind, more| {
-            tracing::debug!(route = kind.place, more, "names of types name two routes");
+            tracing::debug!(
+                route = kind.place,
+                more,
+                "types of messages are named twice, for two routes"
+            );
         };
         Some(Kind { what: "types disagree", code: "", place: Some(self.route), tell })
     }
@@ -109,7 +113,7 @@ impl Signal for TypesDisagreed<'_> {
             message.id = self.message_id,
             route = self.route,
             other = self.other,
-            "two names of the message's type name two routes"
+            "the message's type is named twice, for two routes: the first is taken"
         );
     }
 }
@@ -147,7 +151,7 @@ impl Signal for RejectedLeft<'_> {
     fn remember(&self, recent: &Recent) {
         recent.error(
             "rejected messages left in the queue",
-            "those that wait for their dead letters hold half of the in-flight limits",
+            "rejected messages whose dead letters are not written yet hold half of the in-flight limits",
         );
     }
 
@@ -162,8 +166,8 @@ impl Signal for RejectedLeft<'_> {
         tracing::warn!(
             message.id = self.message_id,
             reason = self.reason.code(),
-            "rejected message left in the queue, hidden: those that wait for their dead letters hold \
-             half of the in-flight limits"
+            "rejected message left in the queue for now: rejected messages whose dead letters are not written yet \
+             hold half of the in-flight limits"
         );
     }
 }
@@ -187,8 +191,7 @@ impl Signal for FloodBegan<'_> {
         tracing::error!(
             reason = self.reason.code(),
             route = self.flood.route.as_deref(),
-            "over half of the last messages were rejected for one reason: they are kept as dead letters, \
-             and others go on; look at the producer"
+            "over half of the last messages were rejected for one reason: they are kept as dead letters, and other messages go on; look at the producer"
         );
     }
 }

@@ -55,7 +55,7 @@ impl Signal for Overdrawn {
             messages = self.messages,
             bytes = self.bytes,
             reserved = self.reserved,
-            "received more than the queue's MaximumMessageSize tells: in_flight.bytes_max may be passed"
+            "a receive brought more bytes than the queue's MaximumMessageSize allows: the worker may hold more than in_flight.bytes_max for a moment"
         );
     }
 }
@@ -73,7 +73,7 @@ impl Signal for Unread {
     fn log(&self) {
         tracing::warn!(
             messages = self.messages,
-            "received more than in_flight.bytes_max has room for: given back unread"
+            "a receive brought more bytes than in_flight.bytes_max has room for: its messages were given back to the queue unread"
         );
     }
 }
@@ -147,7 +147,7 @@ impl Signal for SettleFailed<'_> {
                 operation = self.operation,
                 messages = self.messages,
                 cause = self.cause,
-                "given up: the messages come back"
+                "given up: the messages are received again after their visibility timeout"
             );
         } else {
             tracing::warn!(

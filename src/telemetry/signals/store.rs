@@ -88,17 +88,17 @@ impl WriteFailed<'_> {
     const fn why_left(&self) -> &'static str {
         match self.trouble {
             WriteTrouble::Denied | WriteTrouble::Collection => {
-                "their collection takes no writes, `longshore check` names what is wrong"
+                "their collection takes no writes; `longshore check` names what is wrong"
             }
             WriteTrouble::NoAnswer => {
-                "the server does not answer for them, `db.currentOp()` shows what it is busy with"
+                "the server does not answer their writes; `db.currentOp()` shows what it is busy with"
             }
             WriteTrouble::ConnectionLost
             | WriteTrouble::Unavailable
             | WriteTrouble::TimedOut
             | WriteTrouble::Refused
             | WriteTrouble::Item => {
-                "tried one by one they were not confirmed within `retry.budget`"
+                "they were written one by one, and the server did not confirm them within `retry.budget`"
             }
         }
     }
@@ -163,15 +163,14 @@ impl Signal for WriteFailed<'_> {
                 documents,
                 trouble,
                 cause,
-                "messages stay in the queue, hidden for longer at each receive, and others go on: {}",
+                "messages stay in the queue, hidden for longer after each receive, and other messages go on: {}",
                 self.why_left()
             ),
             Then::LeaveDeadLetter(message_id) => tracing::error!(
                 collection,
                 message_id,
                 cause,
-                "dead letter refused by its own collection: the message stays in the queue until \
-                 its retention ends; take away the validator or unique index that refuses it"
+                "dead letter refused by its own collection: the message stays in the queue until its retention ends; remove the validator or unique index that refuses it"
             ),
         }
     }
@@ -217,7 +216,7 @@ impl Signal for GateOpened {
             tracing::info!("gate opened: the database takes writes, receiving again");
         } else {
             tracing::info!(
-                "gate opened: its batch was given back, and the next one received finds out"
+                "gate opened: the batch that was tried was given back to the queue, and the next one shows whether the database takes writes"
             );
         }
     }

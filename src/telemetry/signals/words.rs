@@ -18,9 +18,9 @@ pub struct QueueCalls {
 /// One thing a line.
 pub(super) fn of(drained: bool, ran: Duration, counts: &Counts, calls: QueueCalls) -> Vec<String> {
     let how = if drained {
-        "all that was received is settled"
+        "every message that was received was deleted or given back"
     } else {
-        "what was not settled in time was given back, or comes back by itself"
+        "messages that were not finished in time were given back, or are received again after their visibility timeout"
     };
     // A fraction of a second is of no use here.
     let ran = Duration::from_secs(ran.as_secs());
@@ -37,10 +37,10 @@ pub(super) fn of(drained: bool, ran: Duration, counts: &Counts, calls: QueueCall
 fn messages(counts: &Counts) -> String {
     let dead_letters = format!("dead letters ({})", listed(&counts.dead_lettered));
     let others = [
-        (counts.redelivered_total, "of them again"),
+        (counts.redelivered_total, "of them received before"),
         (counts.joined_total, "joined with another of the same key"),
         (counts.already_there_total, "already there"),
-        (counts.stale_total, "stale"),
+        (counts.stale_total, "older than what is stored"),
         (counts.dead_lettered_total, &dead_letters),
         (counts.released_total, "given back"),
     ];
@@ -52,7 +52,7 @@ fn trouble(counts: &Counts) -> Option<String> {
     some(&[
         (counts.receives_failed_total, "receives failed"),
         (counts.writes_failed_total, "write attempts not confirmed"),
-        (counts.gate_closed_total, "times the gate closed"),
+        (counts.gate_closed_total, "pauses while the database took no writes"),
         (counts.floods_total, "floods of rejected messages"),
         (counts.rejected_left_total, "rejected messages left in the queue"),
         (counts.dead_letters_not_sent_total, "dead letters not sent to their queue"),
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(
             told(true, Counts::default()),
             [
-                "ended after 90s: all that was received is settled",
+                "ended after 90s: every message that was received was deleted or given back",
                 "messages: 0 received, 0 deleted",
                 calls
             ]
@@ -106,9 +106,9 @@ mod tests {
         assert_eq!(
             told(false, counts),
             [
-                "ended after 90s: what was not settled in time was given back, or comes back by itself",
+                "ended after 90s: messages that were not finished in time were given back, or are received again after their visibility timeout",
                 "messages: 12 received, 11 deleted; 3 dead letters (bad_json: 2, bad_key: 1), 1 given back",
-                "trouble: 1 times the gate closed",
+                "trouble: 1 pauses while the database took no writes",
                 calls
             ]
         );

@@ -445,13 +445,9 @@ async fn metrics_are_sent_from_the_registry_that_is_scraped() {
 async fn what_is_wrong_in_the_variables_is_named() {
     let surroundings = Surroundings::new(&json!({})).await;
     for (variable, value, said) in [
-        (
-            "OTEL_TRACES_EXPORTER",
-            "jaeger",
-            "OTEL_TRACES_EXPORTER=\"jaeger\": longshore knows otlp and none",
-        ),
+        ("OTEL_TRACES_EXPORTER", "jaeger", "OTEL_TRACES_EXPORTER=\"jaeger\": give otlp or none"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "OTEL_TRACES_SAMPLER=\"sometimes\""),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "longshore speaks grpc and http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "give grpc or http/protobuf"),
     ] {
         let mut worker = surroundings.longshore(&["run"]);
         worker.envs([("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), (variable, value)]);

@@ -105,10 +105,7 @@ async fn messages_are_counted_and_told_with_what_became_of_them() {
     let (status, late) = served.get("/wait?count=13&timeout=1").await;
     assert_eq!((status, &late["good"], &late["bad"]), (504, &json!(8), &json!(4)));
     let error = late["error"].as_str().expect("a text");
-    assert!(
-        error.starts_with("12 of 13 messages have their end after 1 s; no more are in"),
-        "{late}"
-    );
+    assert!(error.starts_with("12 of 13 messages were stored or rejected after 1 s; no"), "{late}");
     let why = late["refused"].as_array().expect("why");
     assert!(why.len() == 3 && why.iter().all(|why| why["text"].is_string()), "{late}");
     assert_eq!(late["in_queue"], 0);

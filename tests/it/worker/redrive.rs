@@ -72,7 +72,7 @@ async fn what_sqs_moved_aside_is_explained_and_goes_back_with_the_identity_that_
     assert_eq!((status, surroundings.left().await), (Some(1), 0));
     let itself = ["--yes", "--from", surroundings.queue_url.as_str()];
     for (arguments, expected) in
-        [(&[][..], "nobody can be asked"), (&itself, "--from names the queue itself")]
+        [(&[][..], "standard input is not a terminal"), (&itself, "--from names the queue itself")]
     {
         let (status, _, told) = run(arguments).await;
         assert!(status == Some(2) && told.contains(expected), "{told}");

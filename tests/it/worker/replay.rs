@@ -253,7 +253,7 @@ async fn what_cannot_be_done_is_said_and_nothing_is_lost() {
     let surroundings = refused(&[event(1)], &standard()).await;
     for (arguments, expected) in [
         (&["--yes"][..], "say which dead letters"),
-        (&["--all"], "nobody can be asked"),
+        (&["--all"], "standard input is not a terminal"),
         (&["m-1", "--yes"], "there is no dead letter"),
         (&["m-1", "--all", "--yes"], "do not go together"),
         (&["--all", "--yes", "--edit", ".a |"], "jq program cannot be used"),

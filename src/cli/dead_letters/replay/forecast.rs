@@ -77,7 +77,7 @@ impl Forecast {
         output.line(
             || {
                 let others = if *others > 0 {
-                    format!("\n{} letters of other ends are not shown", HumanCount(*others))
+                    format!("\n{} letters with other outcomes are not shown", HumanCount(*others))
                 } else {
                     String::new()
                 };

@@ -61,7 +61,7 @@ pub fn within_limits(
         ));
     }
     if message.body.contains(['\u{fffe}', '\u{ffff}']) || message.body.is_empty() {
-        return Err("its body is one that SQS takes no longer".to_owned());
+        return Err("its body is empty or has U+FFFE or U+FFFF, which SQS does not take".to_owned());
     }
     let (mut group, mut deduplication) = (None, None);
     if fifo {

@@ -75,7 +75,7 @@ impl<'a> Prepare<'a> {
                 tried.route.as_deref().filter(|route| self.config.has_senders(route))
             {
                 let text = format!(
-                    "the route {route} lists its senders, and the queue would name you: --direct writes it"
+                    "the route {route} lists its senders, and the queue would name you as the sender: --direct writes it"
                 );
                 return Err(left(Why::Direct, text));
             }
@@ -88,7 +88,12 @@ impl<'a> Prepare<'a> {
 
     /// The message as it goes back.
     fn message(&self, record: &Document) -> Result<QueueMessage, (Why, String)> {
-        let no_message = || (Why::NoMessage, "its record has no body or no origin".to_owned());
+        let no_message = || {
+            (
+                Why::NoMessage,
+                "its record lacks the body, or the id and time of the message".to_owned(),
+            )
+        };
         let mut message = again(record).ok_or_else(no_message)?;
         // It is sent now: by this an update is past the TTL of its collection, or ahead of its time.
         (message.sent_ms, message.receive_count) = (Timestamp::now().as_millisecond(), 1);

@@ -49,8 +49,8 @@ fn an_unknown_key_names_the_nearest_known_one() {
     assert_eq!(
         errors,
         [
-            "routes.order.collection: is missing: the route needs it (a.toml:5)",
-            "routes.order.write: is missing: the route needs it (a.toml:5)",
+            "routes.order.collection: is missing: give the collection to write to (a.toml:5)",
+            "routes.order.write: is missing: give one of \"insert\", \"set\", \"replace\"; set and replace need key and version_field as well (a.toml:5)",
             "colour: unknown key, config/longshore.toml has all of them (a.toml:2)",
             "db.connection_options.maxPoolSzie: maxPoolSzie is not an option here, did you mean maxPoolSize? (a.toml:7)",
             "indexs: unknown key, config/longshore.toml has all of them (a.toml:3)",
@@ -121,7 +121,7 @@ fn fields_that_name_a_user_are_fields_that_a_message_can_have() {
     for fields in ["\"type\"", "\"_ingest\"", "\"a.b\"", "\"a\", \"a\"", &many.join(",")] {
         let errors = errors_in(&format!("[dead_letters]\nuser_fields = [{fields}]\n"));
         let [error] = &errors[..] else { panic!("{fields}: {errors:?}") };
-        assert!(error.contains("must be a list of at most 16, each another"), "{error}");
+        assert!(error.contains("must be a list of at most 16 different items"), "{error}");
     }
     let flags = vec![("dead_letters.user_fields".to_owned(), "[]".to_owned())];
     let loaded = load(Sources { flags, ..Sources::default() }).expect("valid");

@@ -223,6 +223,6 @@ fn two_variables_for_one_key_are_refused() {
         "must be section.key=value, with a part that holds dots in double quotes (--set)"
     );
     let error = with_variables(&[("MONGO_CACHE_URI", "")]).expect_err("empty").to_string();
-    let expected = "db.mongo_uri: must be a connection string such as mongodb://host/database, or not be there (MONGO_CACHE_URI)";
+    let expected = "db.mongo_uri: must be a connection string such as mongodb://host/database, or be left out (MONGO_CACHE_URI)";
     assert_eq!(error, expected);
 }

@@ -50,9 +50,9 @@ fn a_route_that_cannot_be_is_refused_with_its_reason() {
         route("write = \"set\"\nkey = \"type\"\nfields = [\"a.b\"]\n"),
         [
             format!("routes.order.key = \"type\": must be {key} (a.toml:4)"),
-            "routes.order.version_field: is missing: the route needs it (a.toml:2)".to_owned(),
+            "routes.order.version_field: is missing: give the time field by which one message is newer than another (a.toml:2)".to_owned(),
             format!(
-                "routes.order.fields = [\"a.b\"]: must be a list of at most 256, each another and each {field} (a.toml:5)"
+                "routes.order.fields = [\"a.b\"]: must be a list of at most 256 different items, each {field} (a.toml:5)"
             ),
         ]
     );
@@ -142,7 +142,7 @@ fn a_route_may_declare_the_unit_of_a_time_in_every_layer() {
         ("times = { born = \"us\" }\n", "must be one of \"s\", \"ms\""),
         ("times = { \"a.b\" = \"ms\" }\n", "must be a top-level field's name"),
         ("times = [{ id = \"ms\" }]\n", "must not hold type or id"),
-        ("times = [\"a\", { a = \"ms\" }]\n", "each another"),
+        ("times = [\"a\", { a = \"ms\" }]\n", "different items"),
         ("required = [\"type\"]\n", "must not hold type"),
     ] {
         let errors = errors_in(&format!("[routes.event]\n{text}"));
@@ -194,7 +194,7 @@ fn the_senders_of_a_route_are_ids_without_a_session() {
         "[\"two words\"]",
         "[\"u@h\"]",
     ] {
-        assert!(senders(bad).is_err_and(|text| text.contains("without the colon")), "{bad}");
+        assert!(senders(bad).is_err_and(|text| text.contains("before the colon")), "{bad}");
     }
 }
 
