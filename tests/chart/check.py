@@ -28,6 +28,8 @@ ROOT = HERE.parent.parent
 CHART = ROOT / "charts" / "longshore"
 KUBERNETES = "1.34"
 # Held against types of their own, by tests/chart/types.mjs. There are none of the External Secrets Operator to be had.
+# What node-modules.sh ends with where there is no Node, or an old one.
+NO_NODE = 3
 NOT_CORE = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
 UPDATE = os.environ.get("UPDATE") == "1"
 LONGSHORE, HELM = sys.argv[1:3]
@@ -312,10 +314,10 @@ def selector_is_kept():
 
 def types(objects_by_set):
     """KEDA's and the Prometheus Operator's objects, against their types, where there is a Node."""
-    if not shutil.which("npm"):
-        print("NOT RUN: types of KEDA and the Prometheus Operator: there is no npm")
+    models = run(str(ROOT / "scripts" / "node-modules.sh"), str(HERE))
+    if models.returncode == NO_NODE:
+        print(f"NOT RUN: types of KEDA and the Prometheus Operator: {models.stderr.strip()}")
         return
-    models = run(str(ROOT / "scripts" / "kubernetes-models.sh"))
     # Also where a package is not the one that its lock pins.
     expect(models.returncode == 0, f"types: {models.stderr.strip()}")
     if models.returncode:

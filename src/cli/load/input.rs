@@ -61,9 +61,8 @@ impl Input {
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             bail!("{} is being loaded already, by another process", path.display());
         }
-        let (bytes, hash, start) = read_all(&file, &mut io::sink(), &bar).with_context(failed)?;
+        let (bytes, hash) = read_all(&file, &mut io::sink(), &bar).with_context(failed)?;
         bar.finish_and_clear();
-        start.refuse()?;
         let modified = metadata.modified().ok();
         Ok(Self { file, bytes, hash, modified, is_file: true })
     }
@@ -94,9 +93,8 @@ impl Input {
     fn spooled(input: impl Read) -> Result<Self> {
         let bar = bar(None, "keeping the input in a temporary file");
         let mut file = tempfile::tempfile().context("cannot make a temporary file")?;
-        let (bytes, hash, start) = read_all(input, &mut file, &bar)?;
+        let (bytes, hash) = read_all(input, &mut file, &bar)?;
         bar.finish_and_clear();
-        start.refuse()?;
         Ok(Self { file, bytes, hash, modified: None, is_file: false })
     }
 
@@ -198,17 +196,19 @@ struct Start {
     first: Option<u8>,
 }
 
+const ONE_ARRAY: &str = "one JSON array, and a load takes one document a line: export without --jsonArray, or give it to `jq -c '.[]'` first";
+
 /// What is told by how it begins, and what to do with it.
 const PACKED: [(&[u8], &str); 4] = [
-    (b"\x1f\x8b", "is packed by gzip: `zcat FILE | longshore load ... -` loads it"),
-    (b"\x28\xb5\x2f\xfd", "is packed by zstd: `zstdcat FILE | longshore load ... -` loads it"),
+    (b"\x1f\x8b", "packed by gzip: `zcat FILE | longshore load ... -` loads it"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd: `zstdcat FILE | longshore load ... -` loads it"),
     (
         b"\xff\xfe",
-        "is UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
+        "UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
     ),
     (
         b"\xfe\xff",
-        "is UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
+        "UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
     ),
 ];
 
@@ -224,34 +224,32 @@ impl Start {
     }
 
     /// What has no lines that could be told apart and gone on from.
-    fn refuse(&self) -> Result<()> {
-        if let Some((_, what)) = PACKED.iter().find(|(start, _)| self.bytes.starts_with(start)) {
-            bail!("the input {what}");
+    fn refuse(&self) -> io::Result<()> {
+        let packed = PACKED.iter().find(|(start, _)| self.bytes.starts_with(start));
+        match packed.map(|(_, what)| *what).or((self.first == Some(b'[')).then_some(ONE_ARRAY)) {
+            Some(what) => Err(io::Error::other(format!("it is {what}"))),
+            None => Ok(()),
         }
-        if self.first == Some(b'[') {
-            bail!(
-                "the input is one JSON array, and a load takes one document a line: export without --jsonArray, or give it to `jq -c '.[]'` first"
-            );
-        }
-        Ok(())
     }
 }
 
-/// Reads all, and writes it elsewhere. Gives how much it was, its hash, and how it begins.
+/// Reads all, and writes it elsewhere. Gives how much it was, and its hash. What cannot be loaded is
+/// refused at its beginning, however long it is.
 fn read_all(
     input: impl Read,
     to: &mut impl Write,
     bar: &ProgressBar,
-) -> io::Result<(u64, [u8; 32], Start)> {
+) -> io::Result<(u64, [u8; 32])> {
     let mut start = Start::default();
     let (bytes, hash) = hashed(input, |read| {
         start.see(read);
+        start.refuse()?;
         to.write_all(read)?;
         bar.inc(read.len() as u64);
         Ok(())
     })?;
     to.flush()?;
-    Ok((bytes, hash.finalize().into(), start))
+    Ok((bytes, hash.finalize().into()))
 }
 
 fn bar(bytes: Option<u64>, message: &'static str) -> ProgressBar {
@@ -319,6 +317,26 @@ mod tests {
             assert!(refused.contains("without --jsonArray"), "{refused}");
         }
         assert!(Input::spooled(&b""[..]).is_ok());
+    }
+
+    /// Of many gigabytes nobody waits for the end.
+    #[test]
+    fn what_cannot_be_loaded_is_refused_before_the_rest_is_read() {
+        struct Unread;
+        impl Read for Unread {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("read on"))
+            }
+        }
+        for (text, what) in [
+            (&b"\x1f\x8b\x08"[..], "packed by gzip"),
+            (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+            (b"\xff\xfe{\0", "UTF-16"),
+            (b"  [{}", "one JSON array"),
+        ] {
+            let refused = Input::spooled(text.chain(Unread)).expect_err("refused").to_string();
+            assert!(refused.starts_with(&format!("it is {what}")), "{refused}");
+        }
     }
 
     #[test]

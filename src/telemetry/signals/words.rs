@@ -44,12 +44,13 @@ fn messages(counts: &Counts) -> String {
         (counts.dead_lettered_total, &dead_letters),
         (counts.released_total, "given back"),
     ];
-    let others = some(&others).map_or_else(String::new, |others| format!("; {others}"));
+    let each = |count, what: &str| format!("{count} {what}");
+    let others = some(&others, each).map_or_else(String::new, |others| format!("; {others}"));
     format!("{} received, {} deleted{others}", counts.received_total, counts.deleted_total)
 }
 
 fn trouble(counts: &Counts) -> Option<String> {
-    some(&[
+    let counts = [
         (counts.receives_failed_total, "receives failed"),
         (counts.writes_failed_total, "write attempts not confirmed"),
         (counts.gate_closed_total, "pauses while the database took no writes"),
@@ -60,7 +61,9 @@ fn trouble(counts: &Counts) -> Option<String> {
         (counts.deletes_failed_total, "deletes failed"),
         (counts.deletes_abandoned_total, "deletes given up"),
         (counts.stale_handles_total, "stale receipt handles"),
-    ])
+    ];
+    // So that it reads well of one and of many.
+    some(&counts, |count, what| format!("{what}: {count}"))
 }
 
 /// `bad_json: 2, bad_key: 1`
@@ -70,9 +73,9 @@ pub(super) fn listed(counts: &BTreeMap<impl Display, u64>) -> String {
 }
 
 /// Those that are not 0.
-fn some(counts: &[(u64, &str)]) -> Option<String> {
+fn some(counts: &[(u64, &str)], each: impl Fn(u64, &str) -> String) -> Option<String> {
     let some = counts.iter().filter(|(count, _)| *count > 0);
-    let some: Vec<_> = some.map(|(count, what)| format!("{count} {what}")).collect();
+    let some: Vec<_> = some.map(|(count, what)| each(*count, what)).collect();
     (!some.is_empty()).then(|| some.join(", "))
 }
 
@@ -108,7 +111,7 @@ mod tests {
             [
                 "ended after 90s: messages that were not finished in time were given back, or are received again after their visibility timeout",
                 "messages: 12 received, 11 deleted; 3 dead letters (bad_json: 2, bad_key: 1), 1 given back",
-                "trouble: 1 pauses while the database took no writes",
+                "trouble: pauses while the database took no writes: 1",
                 calls
             ]
         );

@@ -5,7 +5,9 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::process::{ExitStatus, Stdio};
 
+use serde_json::Value;
 use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::DEADLINE;
@@ -47,6 +49,29 @@ pub fn command(program: &str) -> Command {
     ]);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// How a command ended that prints a line of JSON for each thing that it says.
+pub struct Ended {
+    pub status: Option<i32>,
+    pub lines: Vec<Value>,
+    /// What it told on standard error.
+    pub told: String,
+}
+
+/// Runs it with this as its standard input.
+pub async fn fed(mut command: Command, input: &str) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // It may end without reading.
+    _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let ended = child.wait_with_output().await.expect("it ends");
+    let told = String::from_utf8(ended.stderr).expect("UTF-8");
+    let said = String::from_utf8(ended.stdout).expect("UTF-8");
+    let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    Ended { status: ended.status.code(), lines: said.lines().map(line).collect(), told }
 }
 
 /// A child that runs beside the test. What it prints goes to a file, so that it never waits for a

@@ -5,13 +5,12 @@ mod exports;
 mod stops;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use bson::{Document, doc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 
+use crate::support::child::{Ended, fed};
 use crate::support::surroundings::{Surroundings, plain};
 
 /// A file in a folder of its own.
@@ -64,19 +63,9 @@ async fn load(surroundings: &Surroundings, arguments: &[&str]) -> Ran {
 async fn load_from(surroundings: &Surroundings, arguments: &[&str], input: &str) -> Ran {
     let mut command = surroundings.longshore(&[&["load"], arguments].concat());
     command.env_remove("LONGSHORE__QUEUE__URL").env_remove("LONGSHORE__QUEUE__ENDPOINT_URL");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it runs");
-    let mut stdin = child.stdin.take().expect("piped");
-    // It may end without reading.
-    _ = stdin.write_all(input.as_bytes()).await;
-    drop(stdin);
-    let ended = child.wait_with_output().await.expect("it ends");
-    let told = String::from_utf8(ended.stderr).expect("UTF-8");
-    let said = String::from_utf8(ended.stdout).expect("UTF-8");
-    let mut lines: Vec<Value> =
-        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let Ended { status, mut lines, told } = fed(command, input).await;
     let sum = lines.pop().unwrap_or_default();
-    Ran { status: ended.status.code(), lines, sum, told }
+    Ran { status, lines, sum, told }
 }
 
 async fn surroundings() -> Surroundings {

@@ -1,15 +1,13 @@
 //! The roles that `longshore check --print-role` prints: with them every command does its work, and
 //! `check` names each right that is missing.
 
-use std::process::Stdio;
-
 use bson::{Bson, Document, doc};
 use longshore::config::{DbConfig, Secret};
 use longshore::dev::portal;
 use mongodb::Database;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 
+use crate::support::child::{Ended, fed};
 use crate::support::mongod;
 use crate::support::sqs::Kind;
 use crate::support::surroundings::{Surroundings, of_portal, plain};
@@ -58,26 +56,10 @@ async fn user(surroundings: &Surroundings, name: &str, role: &Document) -> Strin
     format!("mongodb://{user}:{PASSWORD}@{rest}")
 }
 
-struct Ran {
-    status: Option<i32>,
-    lines: Vec<Value>,
-    told: String,
-}
-
-async fn ran(surroundings: &Surroundings, uri: &str, arguments: &[&str], input: &str) -> Ran {
+async fn ran(surroundings: &Surroundings, uri: &str, arguments: &[&str], input: &str) -> Ended {
     let mut command = surroundings.longshore(arguments);
     command.env("MONGO_CACHE_URI", uri);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it runs");
-    let mut stdin = child.stdin.take().expect("piped");
-    // It may end without reading.
-    _ = stdin.write_all(input.as_bytes()).await;
-    drop(stdin);
-    let ended = child.wait_with_output().await.expect("it ends");
-    let said = String::from_utf8(ended.stdout).expect("UTF-8");
-    let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-    Ran { status: ended.status.code(), lines, told }
+    fed(command, input).await
 }
 
 /// Of a command that must do its work.

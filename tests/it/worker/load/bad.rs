@@ -1,5 +1,7 @@
 //! Lines that cannot be loaded, and loads that cannot start.
 
+use std::process::Stdio;
+
 use super::*;
 use crate::support::child::Child;
 use crate::support::until;

@@ -1,6 +1,7 @@
 //! Loads that are stopped and killed, and a database that goes away.
 
 use std::os::unix::fs::MetadataExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use longshore::dev::mongod::{Mongod, Options};
