@@ -40,6 +40,6 @@ def cart(session_id: str, items: List[Dict[str, Any]]) -> Dict[str, Any]:
     try:
         store_session_data(session_id, {"cart": items})
     except BadMessage as error:
-        # What the worker would refuse, such as a name that begins with `$`, is the caller's to mend.
+        # What the worker would reject, such as a name that begins with `$`, the caller has to fix.
         raise HTTPException(422, str(error)) from None
     return {"items": len(items)}

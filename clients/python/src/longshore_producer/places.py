@@ -1,4 +1,4 @@
-"""Where in a message a value stands, for those who have to mend it."""
+"""Where in a message a value stands, for those who have to fix it."""
 
 from __future__ import annotations
 
