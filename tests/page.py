@@ -109,7 +109,7 @@ class Watch:
         self.page.keyboard.press("Enter")
         self.page.wait_for_selector(".record")
         record = self.page.locator(".record").inner_text()
-        assert "What usually mends it" in record and "admin.show_bodies is off" in record, record
+        assert "What usually fixes it" in record and "admin.show_bodies is off" in record, record
         assert "</script>" in record and "<b>bold</b>" in record, record
         self.page.get_by_role("button", name="Copy replay").click()
         self.page.wait_for_function("() => document.body.innerText.includes('Copied')")

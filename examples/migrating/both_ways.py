@@ -41,5 +41,5 @@ def enqueue(call, *args, **named):
     try:
         call(*args, **named)
     except Exception:
-        # Such as BadMessage: what Longshore will refuse from now on. Its text names the field. Mend these before cutting over.
+        # Such as BadMessage: what Longshore will refuse from now on. Its text names the field. Fix these before cutting over.
         log.exception("%s of %s not enqueued", call.__name__, named.get("id", args[0]))

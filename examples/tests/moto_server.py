@@ -1,4 +1,4 @@
-"""moto's server, mended in two points."""
+"""moto's server, corrected in two points."""
 
 import functools
 import sys

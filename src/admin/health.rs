@@ -6,7 +6,7 @@ use crate::held::Held;
 use crate::queue::HIDDEN_MAX;
 use crate::telemetry::signals::Signals;
 
-/// Looks at what a restart would mend. A sick database or queue is none of it.
+/// Looks at what a restart would fix. A sick database or queue is none of it.
 #[derive(Clone)]
 pub struct Health {
     pub signals: Signals,

@@ -40,7 +40,7 @@ use crate::queue::sqs::Credentials;
   longshore dead-letters export --group 5f2c91d07a3be846 --out letters.ndjson
   longshore dead-letters purge --user 123
 
-A dead letter (or letter) is the record of a message that can never be written: its reason, body and attributes. A group is the letters that failed alike: for the same reason, at the same place, in messages of the same type from the same sender. `groups` and `list` leave out letters that were replayed, unless the message was rejected again: --replayed shows them. docs/DEAD_LETTERS.md has every reason, with what usually mends it.")]
+A dead letter (or letter) is the record of a message that can never be written: its reason, body and attributes. A group is the letters that failed alike: for the same reason, at the same place, in messages of the same type from the same sender. `groups` and `list` leave out letters that were replayed, unless the message was rejected again: --replayed shows them. docs/DEAD_LETTERS.md has every reason, with what usually fixes it.")]
 pub struct DeadLettersArgs {
     #[command(subcommand)]
     command: Command,

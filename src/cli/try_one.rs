@@ -30,7 +30,7 @@ use super::output::{self, Output};
   tail -1 events.ndjson | longshore --config /etc/longshore.toml try --attribute type=event
   longshore try --json message.json | jq .command
 
-Shows the route, the document as Extended JSON, and the command that would be sent. Or, if the message would be rejected: the reason, what usually mends it, and the place of the fault in the body. Neither the queue nor the database is asked, and MONGO_CACHE_URI is not needed. So faults that only the database finds (id_conflict, store_rejected) are not shown. An event without an id gets an `_id` made of the id and the time of its SQS message. `try` makes up that id, and the time unless --sent gives it, so the worker's `_id` will differ.
+Shows the route, the document as Extended JSON, and the command that would be sent. Or, if the message would be rejected: the reason, what usually fixes it, and the place of the fault in the body. Neither the queue nor the database is asked, and MONGO_CACHE_URI is not needed. So faults that only the database finds (id_conflict, store_rejected) are not shown. An event without an id gets an `_id` made of the id and the time of its SQS message. `try` makes up that id, and the time unless --sent gives it, so the worker's `_id` will differ.
 
 Exit status: 0 if the message would be written, or deleted unwritten because it is older than the ttl of its collection; 1 if it would become a dead letter; 2 if it could \
 not be read or the configuration is wrong.")]

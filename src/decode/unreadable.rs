@@ -1,4 +1,4 @@
-//! Why a text is not one JSON object, told so that its sender can mend it: the thing, the place, and
+//! Why a text is not one JSON object, told so that its sender can fix it: the thing, the place, and
 //! what to send. Looked at only once the parser has failed, so good bodies pay nothing for it.
 
 mod fault;

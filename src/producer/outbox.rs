@@ -28,7 +28,7 @@ pub struct Delivery {
     /// Whether messages of one group keep their order.
     pub fifo: bool,
     /// Whether a queue that is gone, or does not let us send, ends all. A command ends then, for
-    /// nobody mends that while it runs; a program that runs for weeks goes on within the budget.
+    /// nobody fixes that while it runs; a program that runs for weeks goes on within the budget.
     pub ends_when_denied: bool,
 }
 

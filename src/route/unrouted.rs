@@ -1,4 +1,4 @@
-//! Why a message has no route, told so that its sender can mend it.
+//! Why a message has no route, told so that its sender can fix it.
 
 use crate::bson::Fields;
 use crate::message::{Asked, AskedIn, Layer, Layers, Name, Place, Reason, Rejection};

@@ -65,7 +65,7 @@ fn a_code_is_one_word_and_no_two_are_alike() {
     for reason in Reason::ALL {
         let is_code = |char: char| char.is_ascii_lowercase() || char == '_';
         assert!(reason.code().chars().all(is_code), "{reason}");
-        for text in [reason.meaning(), reason.mended_by()] {
+        for text in [reason.meaning(), reason.fix()] {
             assert!(text.ends_with('.') && !text.contains('\n'), "{reason}: {text}");
         }
     }

@@ -197,7 +197,7 @@ fn of_alike(alike: &Alike, narrowed: &Narrowed) -> Value {
         "last": null,
         "sample": null,
         "meaning": reason(&alike.reason).map(Reason::meaning),
-        "mended_by": reason(&alike.reason).map(Reason::mended_by),
+        "fix": reason(&alike.reason).map(Reason::fix),
         "show": null,
         "replay": replay,
         "replay_is_whole": narrowed.is_whole,
@@ -234,7 +234,7 @@ fn whole(letter: &Document, shows_bodies: bool) -> Value {
     let mut told = fields(letter, &[&LISTED[..], &BESIDES[..]].concat());
     let reason = letter.get_str("reason").ok().and_then(reason);
     told["meaning"] = reason.map(Reason::meaning).into();
-    told["mended_by"] = reason.map(Reason::mended_by).into();
+    told["fix"] = reason.map(Reason::fix).into();
     told["show"] = letter.get_str("message_id").ok().and_then(show).into();
     // A record of an earlier version stands.
     told["stands"] = (letter.get("stands") != Some(&Bson::Boolean(false))).into();

@@ -129,7 +129,7 @@ pub(super) async fn create(
     if !obstacles.is_empty() {
         findings.fail(
             CHECK,
-            format!("none of {name} made: mend the documents named next, and run this again"),
+            format!("none of {name} made: fix the documents named next, and run this again"),
         );
         for obstacle in obstacles {
             findings.fail(CHECK, obstacle);

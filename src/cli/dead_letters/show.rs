@@ -83,7 +83,7 @@ fn people(record: &Document, today: Option<&str>) -> String {
     tell("reason", &format!("{code}: {}", shown::field(record, "text")));
     if let Some(reason) = Reason::ALL.iter().find(|reason| reason.code() == code) {
         tell("meaning", reason.meaning());
-        tell("mended by", reason.mended_by());
+        tell("fix", reason.fix());
     }
     let is_once = record.get_i32("times").unwrap_or(1) == 1;
     for name in SHOWN.iter().filter(|name| !is_once || !OF_MANY.contains(name)) {

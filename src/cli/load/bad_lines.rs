@@ -1,4 +1,4 @@
-//! The file of `--bad`: bad lines as they stand, in their order, to be mended and loaded.
+//! The file of `--bad`: bad lines as they stand, in their order, to be fixed and loaded.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

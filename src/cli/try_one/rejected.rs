@@ -1,4 +1,4 @@
-//! A message that would become a dead letter: why, what usually mends it, and where in the body.
+//! A message that would become a dead letter: why, what usually fixes it, and where in the body.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use crate::message::{Place, QueueMessage, Reason, Rejection};
 pub(super) struct Rejected {
     reason: &'static str,
     text: String,
-    mended_by: &'static str,
+    fix: &'static str,
     place: Option<Found>,
 }
 
@@ -45,17 +45,12 @@ impl Rejected {
     pub(super) fn new(message: &QueueMessage, rejection: &Rejection, config: &Config) -> Self {
         let Rejection { reason, text, place, .. } = rejection;
         let found = place.as_ref().and_then(|place| found(message, place, *reason, config));
-        Self {
-            reason: reason.code(),
-            text: text.clone(),
-            mended_by: reason.mended_by(),
-            place: found,
-        }
+        Self { reason: reason.code(), text: text.clone(), fix: reason.fix(), place: found }
     }
 
     pub(super) fn people(&self) -> String {
-        let Self { reason, text, mended_by, place } = self;
-        let mut told = format!("rejected    {reason}: {text}\nmended by   {mended_by}");
+        let Self { reason, text, fix, place } = self;
+        let mut told = format!("rejected    {reason}: {text}\nfix         {fix}");
         if let Some(Found { of, marked, inside, line, column, .. }) = place {
             let of = if *of == "body" {
                 "of the body".to_owned()

@@ -79,7 +79,7 @@ pub(super) fn no_credentials(cause: &str, chosen: &Chosen) -> QueueFault {
              AWS_CONFIG_FILE to the file that has it"
         ),
         Chosen::Empty(profile) => format!(
-            "no AWS credentials: the profile {profile} of AWS_PROFILE gives none; mend it, set AWS_ACCESS_KEY_ID and \
+            "no AWS credentials: the profile {profile} of AWS_PROFILE gives none; fix it, set AWS_ACCESS_KEY_ID and \
              AWS_SECRET_ACCESS_KEY, or run where a role is attached ({cause})"
         ),
     };

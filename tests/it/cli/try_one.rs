@@ -138,7 +138,7 @@ async fn a_rejected_message_is_told_with_its_place() {
     let (told, status) = line(&["--body", body]).await;
     assert_eq!((status, &told["outcome"]), (1, &json!("dead_letter")));
     assert_eq!((&told["reason"], &told["route"]), (&json!("bad_key"), &json!("cache")));
-    assert_eq!(told["mended_by"], Reason::BadKey.mended_by());
+    assert_eq!(told["fix"], Reason::BadKey.fix());
     let place = json!({"path": ["user_id"], "inside": [], "of": "body", "line": 2, "column": 13, "bytes": [29, 32]});
     assert_eq!(told["place"], place, "{told}");
     let large = format!(

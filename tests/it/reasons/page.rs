@@ -39,7 +39,7 @@ pub fn section(reason: Reason, example: &Example, rejection: &Rejection) -> Stri
     if let Some(code) = rejection.code {
         writeln!(section, "Its `server_code` is {code}.\n").expect("a text");
     }
-    writeln!(section, "**What usually mends it.** {}", reason.mended_by()).expect("a text");
+    writeln!(section, "**What usually fixes it.** {}", reason.fix()).expect("a text");
     section
 }
 

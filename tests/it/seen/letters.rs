@@ -76,7 +76,7 @@ async fn each_worker_shows_the_letters_of_all_also_those_from_before_it_began() 
 
     let late = group(&told, "bad_time");
     assert_eq!((&late["letters"], &late["place"]), (&json!(2), &json!("timestamp")));
-    assert!(text(late, "mended_by").contains("RFC 3339"), "{late}");
+    assert!(text(late, "fix").contains("RFC 3339"), "{late}");
     let id = text(late, "group");
     let replay = format!("longshore dead-letters replay --group {id} --dry-run");
     assert_eq!(text(late, "replay"), replay);

@@ -289,7 +289,7 @@ async fn at_a_terminal_people_are_asked_and_nothing_that_a_producer_wrote_is_obe
     for letter in &letters {
         let id = letter["message_id"].as_str().expect("an id");
         let (status, shown) = at_a_terminal(&surroundings, &["show", id], "").await;
-        assert!(status == Some(0) && shown.contains("mended by"), "{shown}");
+        assert!(status == Some(0) && shown.contains("\nfix  "), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
     }
     let (status, shown) = at_a_terminal(&surroundings, &["purge", "--all"], "n\n").await;

@@ -170,7 +170,7 @@ async fn the_walk_of_the_page_is_what_stands_at_a_terminal() {
     walk.say("Two causes. One message of the first:");
     walk.run(&["show", &sample_of(&groups, "missing_field")], "", 0).await;
 
-    walk.say("A deploy of the producer has renamed the field. It is mended there; these 280 are mended here. What would become of them, once edited?");
+    walk.say("A deploy of the producer has renamed the field. It is fixed there; these 280 are fixed here. What would become of them, once edited?");
     let edit = ".event_type = .eventType | del(.eventType)";
     let forecast =
         walk.run(&["replay", "--group", &misnamed, "--edit", edit, "--dry-run"], "", 0).await;
