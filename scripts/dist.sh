@@ -31,7 +31,7 @@ if grep -aqF -e "$PWD/" -e "$build/" -e "${CARGO_HOME:-$HOME/.cargo}/" "dist/$na
 fi
 for shell in bash zsh fish; do "$program" completions "$shell" >"dist/$name/completions/longshore.$shell"; done
 "$program" man --out "dist/$name/man/man1"
-cp -r README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE config docs "dist/$name/"
+cp -r README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE config docs "dist/$name/"
 cp deploy/systemd/longshore.service "dist/$name/"
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C dist -c "$name" | gzip -9n >"dist/$name.tar.gz"
 rm -r "dist/${name:?}"

@@ -110,7 +110,7 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Print the completion script of a shell
     Completions(pages::CompletionsArgs),
-    /// Print a man page, or write all of them to a folder to a folder
+    /// Print a man page, or write all of them to a folder
     Man(pages::ManArgs),
 }
 

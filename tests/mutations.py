@@ -515,6 +515,8 @@ def main():
             adrift.append(f"mutations.py: {name}: its piece stands {found} times in {file}: adapt the mutation")
     if adrift:
         sys.exit("\n".join(adrift))
+    if sys.argv[1:] not in ([], ["--pieces"]):
+        sys.exit(f"{__doc__}\nmutations.py: it takes --pieces or nothing, not {' '.join(sys.argv[1:])}")
     if sys.argv[1:] == ["--pieces"]:
         return
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:

@@ -196,7 +196,7 @@ async fn what_is_purged_is_said_to_be_meant_and_is_what_was_asked_for() {
         (&["purge", "--exported", "x", "--user", "7", "--yes"], "do not go together"),
         (&["purge", "--exported", "/nowhere/x", "--yes"], "cannot read /nowhere/x"),
         (&["purge", "--exported", "x", "--all", "--yes"], "cannot be used with"),
-        (&["purge", "--all"], "--yes says that it is meant"),
+        (&["purge", "--all"], "give --yes to go on without asking"),
     ] {
         let mut command = surroundings.longshore(&[&["dead-letters"], arguments].concat());
         let ran = command.stdin(Stdio::null()).output().await.expect("it runs");
