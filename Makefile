@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long python-test examples-test simulate mutations chaos fuzz bounds check advisories locks alerts page chart-test deploy-test scaling image image-test dist bench performance profile instructions
+.PHONY: help demo test test-long python-test examples-test simulate mutations chaos fuzz bounds check advisories locks alerts page pictures chart-test deploy-test scaling image image-test dist bench performance profile instructions
 
 CARGO ?= cargo
 # For `make test` and `make test-long`: what to pass on to `cargo test`, as in `make test ARGS='--lib decode'`.
@@ -92,6 +92,12 @@ page: ## Look at the status page of a running worker in headless Chromium (needs
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh page)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
+
+pictures: ## Draw docs/status-page*.png and docs/terminal.png anew, to be looked at (needs Chromium)
+	$(call about,13 min $(built))
+	$(CARGO) build --locked
+	@python="$$(scripts/python.sh page)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
+	exec "$$python" -B scripts/pictures.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 chart-test: ## Lint and render the chart, and hold what comes out against schemas, golden files and the worker; UPDATE=1 writes those files anew
 	$(call about,30 s $(built))

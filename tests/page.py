@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import boto3
 from playwright.sync_api import sync_playwright
@@ -182,16 +183,22 @@ def look(worker, browser, address):
     # From here on the browser itself complains that nobody answers.
 
 
+def chromium():
+    """Where it is."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        sys.exit(f"{Path(sys.argv[0]).name}: there is no Chromium: install it (Debian: apt-get install chromium), or set CHROMIUM")
+    return found
+
+
 def main():
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        sys.exit("page.py: there is no Chromium: install it (Debian: apt-get install chromium), or set CHROMIUM")
+    browser_program = chromium()
     port = free_port()
     worker = Worker(sys.argv[1], port)
     try:
         with sync_playwright() as playwright:
             arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+            browser = playwright.chromium.launch(executable_path=browser_program, args=arguments)
             look(worker, browser, f"http://127.0.0.1:{port}/")
             browser.close()
     finally:
