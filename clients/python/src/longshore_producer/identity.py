@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from . import lifetime
 from .errors import WrongClock
 from .telling import say
 
@@ -38,10 +38,13 @@ class Stamp(NamedTuple):
 
 
 class Stamps:
-    """Gives stamps that rise, from any thread. One for all producers of a process: two of them may write one document."""
+    """Gives stamps that rise, from any thread. One for all producers of a process: two of them may write one document.
+
+    In the child of a fork they go on from those of the parent.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = lifetime.ForkSafeLock()
         self._latest_ns = 0
 
     def next(self, now_ns: int) -> Stamp:
@@ -49,7 +52,7 @@ class Stamps:
 
         `now_ns` is what the clock says. Raises WrongClock outside the years 2000 to 2100: every message would be refused.
         """
-        with self._lock:
+        with self._lock.current:
             behind_ns = self._latest_ns - now_ns
             if behind_ns > _BEHIND_MAX_NS:
                 self._latest_ns = 0
@@ -60,13 +63,6 @@ class Stamps:
         if behind_ns > _BEHIND_MAX_NS:
             say(logging.WARNING, "the clock was set back by %d s: times of messages follow it", behind_ns // 1_000_000_000)
         return Stamp(ns, uuid7(ns))
-
-    def at_exit(self, elapsed: float) -> None:
-        pass
-
-    def after_fork(self) -> None:
-        """In a child: its stamps go on from those of its parent, by a lock that nobody holds."""
-        self._lock = threading.RLock()
 
 
 def uuid7(ns: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from . import lifetime
@@ -26,7 +25,7 @@ class MongoManager:
     The URI is MONGO_CACHE_URI, otherwise `mongo_uri` of `configure`, otherwise `db.mongo_uri` of web2py's appconfig.ini.
     """
 
-    _lock = threading.RLock()
+    _lock = lifetime.ForkSafeLock()
     _client: Optional["MongoClient[Dict[str, Any]]"] = None
     _mongo_uri: Optional[str] = None
     _options: Mapping[str, Any] = {}
@@ -38,7 +37,7 @@ class MongoManager:
         Again with the same it does nothing: a model of web2py runs with each request. Raises ProducerError where the client is
         there already with others.
         """
-        with cls._lock:
+        with cls._lock.current:
             if cls._client is not None:
                 if (mongo_uri, dict(connection_options or {})) == (cls._mongo_uri, cls._options):
                     return
@@ -52,7 +51,7 @@ class MongoManager:
         Raises BadSettings where there is no URI, or one without a database, and ImportError without pymongo.
         """
         lifetime.watch_forks()
-        with cls._lock:
+        with cls._lock.current:
             if cls._client is None:
                 cls._client = cls._connected()
             return cls._client.get_default_database()
@@ -70,7 +69,7 @@ class MongoManager:
     @classmethod
     def close(cls) -> None:
         """Closes the client. The next use makes a new one."""
-        with cls._lock:
+        with cls._lock.current:
             client, cls._client = cls._client, None
         if client is not None:
             client.close()
@@ -163,7 +162,6 @@ class _Process:
         pass
 
     def after_fork(self) -> None:
-        MongoManager._lock = threading.RLock()
         MongoManager._client = None
 
 

@@ -18,7 +18,6 @@ from .tally import Counts
 
 # Of two calls in one process the later wins, whichever producers they go by.
 _stamps = Stamps()
-lifetime.add(_stamps)
 
 
 class Producer:
