@@ -118,7 +118,7 @@ class Core:
     def flush(self, timeout: float) -> bool:
         """Waits until all that was taken before is sent. False where some was not within so many seconds, or was lost meanwhile."""
         deadline = self._clock.monotonic() + timeout
-        lost_before = self._taken_and_lost()
+        undelivered_before = self.tally.counts().undelivered
         with self._lock:
             last = self._flushed = self._serial
             # What lingers for others to go along lingers no longer.
@@ -126,7 +126,7 @@ class Core:
         while True:
             with self._lock:
                 if not self._waiting or next(iter(self._waiting)) > last:
-                    return self._taken_and_lost() == lost_before
+                    return self.tally.counts().undelivered == undelivered_before
                 now = self._clock.monotonic()
                 if now >= deadline:
                     return False
@@ -136,10 +136,6 @@ class Core:
                     continue
             # No thread can be started while the interpreter ends: then who waits sends.
             self._step(deadline)
-
-    def _taken_and_lost(self) -> int:
-        counts = self.tally.counts()
-        return counts.lost - counts.dropped
 
     def close(self, timeout: float) -> bool:
         """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
