@@ -1,4 +1,4 @@
-"""Fixtures for a producer's own tests: what becomes of the messages that it sends?
+"""Fixtures for the tests of a producer: what becomes of the messages that it sends?
 
     def test_a_login_is_stored(longshore):
         my_application.login(user_id=123)
@@ -6,8 +6,8 @@
         assert longshore.wait(1) == {"good": 1, "bad": 0}
         assert longshore.good("events")[0]["user_id"] == 123
 
-Every pytest run loads this where the package is installed, so it stands beside the package: that brings boto3, and comes
-only with the first test that wants a fixture.
+Where the package is installed, every pytest run loads this file. So it stands beside the package, which imports boto3 and is
+loaded only with the first test that uses a fixture.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def _config_file(config: pytest.Config) -> Optional[str]:
 
 @pytest.fixture(scope="session")
 def longshore_dev(pytestconfig: pytest.Config) -> "Iterator[Dev]":
-    """One `longshore dev` for the whole run, with pytest-xdist one for each of its workers.
+    """One `longshore dev` for the whole run; with pytest-xdist, one for each of its workers.
 
-    The test fails, and is not skipped, where the program is not there.
+    If the program is not there, the test fails and is not skipped.
     """
     from longshore_producer.testing import Dev, DevError
 
@@ -72,7 +72,7 @@ def longshore_dev(pytestconfig: pytest.Config) -> "Iterator[Dev]":
 def longshore(longshore_dev: "Dev", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Dev]":
     """The same, emptied before each test, with its addresses in the environment of the test.
 
-    After the test it waits for what the default producer still has: otherwise the next test would count it.
+    After the test it waits until the default producer has sent its messages: otherwise the next test would count them.
     """
     from longshore_producer import default
 

@@ -39,7 +39,7 @@ def test_without_the_program_a_test_fails_and_says_what_to_do(tmp_path):
     done = run_pytest(tmp_path, "def test_it(longshore): pass", PATH="/nowhere", LONGSHORE_BIN="")
     assert done.returncode == 1 and "LONGSHORE_BIN is not set" in done.stdout and "cargo install" in done.stdout
     done = run_pytest(tmp_path, "def test_it(longshore): pass", LONGSHORE_BIN="/nowhere/longshore")
-    assert done.returncode == 1 and "/nowhere/longshore, which is no program" in done.stdout
+    assert done.returncode == 1 and "/nowhere/longshore, which is not a program" in done.stdout
 
 
 def test_a_start_that_fails_is_tried_once_and_told_once_for_each_test(tmp_path):

@@ -16,8 +16,8 @@ _given: Dict[str, Any] = {}
 def configure(**given: Any) -> None:
     """Settings of the default producer, beside the environment. Before the first message.
 
-    Again with the same settings it does nothing: a model of web2py runs with each request. Raises BadSettings at once, and
-    ProducerError where the producer is there already with others.
+    Called again with the same settings, it does nothing: a model of web2py runs with each request. Raises BadSettings at once, and
+    ProducerError if the producer already exists with other settings.
     """
     global _producer, _given
     with _lock.current:
@@ -28,12 +28,12 @@ def configure(**given: Any) -> None:
         others = settings.differences(_producer.settings, settings.from_environment(**given))
     if others:
         raise ProducerError(
-            f"the default producer is there already with another {', '.join(others)}: configure it before the first message, or close it"
+            f"the default producer already exists, with another {', '.join(others)}: configure it before the first message, or close it first"
         )
 
 
 def producer() -> Producer:
-    """The default producer. Raises BadSettings where there is no queue in the environment and configure() was not called."""
+    """The default producer. Raises BadSettings if the environment names no queue and configure() was not called."""
     global _producer
     there = _producer
     if there is not None:

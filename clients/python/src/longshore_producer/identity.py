@@ -61,7 +61,7 @@ class Stamps:
                 raise WrongClock(f"the clock of this machine says {ns // 1_000_000_000} s since 1970: set it right")
             self._latest_ns = ns
         if behind_ns > _BEHIND_MAX_NS:
-            say(logging.WARNING, "the clock was set back by %d s: times of messages follow it", behind_ns // 1_000_000_000)
+            say(logging.WARNING, "the clock was set back by %d s: the times of new messages follow it", behind_ns // 1_000_000_000)
         return Stamp(ns, uuid7(ns))
 
 
