@@ -8,7 +8,7 @@ class ProducerError(Exception):
 
 
 class BadMessage(ProducerError, ValueError):
-    """A worker or SQS would refuse the message. The text names the field and what to do."""
+    """A worker would reject the message, or SQS refuse it. The text names the field and what to do."""
 
     def __init__(self, field: str, problem: str) -> None:
         """`field` is the path, such as `data.cart[0].price`, and empty if it is the whole message."""
@@ -25,7 +25,7 @@ class ProducerClosed(ProducerError):
 
 
 class WrongClock(ProducerError, RuntimeError):
-    """The clock of this machine is outside the years 2000 to 2100. A worker would refuse every message."""
+    """The clock of this machine is outside the years 2000 to 2100. A worker would reject every message."""
 
 
 class BadSettings(ProducerError, ValueError):

@@ -12,7 +12,7 @@ from .errors import WrongClock
 from .telling import say
 
 # How far behind the latest stamp the clock may be: beyond that it was wrong before. Stamps ahead of their time would be
-# refused (`message.version_skew_max` of a worker), or win over everybody else's until that time comes.
+# rejected (`message.version_skew_max` of a worker), or win over everybody else's until that time comes.
 _BEHIND_MAX_NS = 10 * 60 * 1_000_000_000
 
 # The years in which a worker takes a version.
@@ -50,7 +50,7 @@ class Stamps:
     def next(self, now_ns: int) -> Stamp:
         """A stamp that is greater than those before it, unless the clock was set back by more than ten minutes: then it follows.
 
-        `now_ns` is what the clock says. Raises WrongClock outside the years 2000 to 2100: every message would be refused.
+        `now_ns` is what the clock says. Raises WrongClock outside the years 2000 to 2100: a worker would reject every message.
         """
         with self._lock.current:
             behind_ns = self._latest_ns - now_ns

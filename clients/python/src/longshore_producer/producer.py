@@ -28,7 +28,7 @@ class Producer:
     "drop".
 
     Each call returns the message's `longshore-id`, or None if the message was dropped because there was no room (that is
-    counted and logged). It raises BadMessage if a worker would refuse the message, QueueFull (see `when_full`) and
+    counted and logged). It raises BadMessage if a worker would reject the message, QueueFull (see `when_full`) and
     ProducerClosed.
     """
 
@@ -94,7 +94,7 @@ class Producer:
 
         `key` is the name of the route's key field, if it has one: `send("order", {"order_id": 7}, key="order_id")`. Then that
         field must be there and be a valid key, and field names that are empty or contain a dot are refused, as the worker would
-        refuse them. The other rules of the route are not known here. On a FIFO queue the value of the key is the message
+        reject them. The other rules of the route are not known here. On a FIFO queue the value of the key is the message
         group; without `key` give a `group`. If the route has a version field, give it. Otherwise the order of the calls
         decides, and between producers their clocks.
         """
