@@ -94,5 +94,5 @@ def test_of_two_producers_of_one_process_the_later_call_wins_too(monkeypatch):
 def test_a_child_goes_on_where_its_parent_was():
     stamps = Stamps()
     parent = stamps.next(NOW)
-    stamps.after_fork()
+    stamps._lock.renew()
     assert rises([parent, stamps.next(NOW - MINUTE)])

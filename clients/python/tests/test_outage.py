@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fakes import FakeClock, FakeQueue, away, denied, failed, fake_producer, taken, work
-from longshore_producer import Producer, ProducerClosed, QueueFull
+from longshore_producer import Counts, Producer, ProducerClosed, QueueFull
 from longshore_producer.outbox import Fault, FaultKind
 from pymongo import MongoClient
 
@@ -201,6 +201,27 @@ def test_a_flush_that_comes_in_time_and_has_lost_something_says_so():
     producer.log_user_event(1, "e", None)
     assert not producer.flush(60.0) and producer.counts().lost == 1 and producer.counts().waiting == 0
     assert producer.flush(60.0), "that one was told already"
+
+
+def test_a_flush_does_not_answer_for_what_was_never_accepted():
+    producer, core, clock = fake_producer(FakeQueue(), waiting_max=1)
+
+    def another(until):
+        assert producer.log_user_event(2, "e", None) is None
+        work(core, clock, until)
+
+    clock.while_waiting = another
+    producer.log_user_event(1, "e", None)
+    assert producer.flush(5.0)
+    counts = producer.counts()
+    assert (counts.sent, counts.dropped, counts.undelivered, counts.lost) == (1, 1, 0, 1)
+
+
+def test_the_counts_add_up():
+    counts = Counts(accepted=1023, waiting=1, sent=1022 - 2 - 4 - 8 - 16, dropped=32, refused=2, late=4, denied=8, abandoned=16)
+    assert counts.undelivered == 2 + 4 + 8 + 16 and counts.lost == counts.undelivered + 32
+    assert counts.accepted == counts.waiting + counts.sent + counts.undelivered
+    assert counts.as_dict()["lost"] == counts.lost
 
 
 class Forwarder:

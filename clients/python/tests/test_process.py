@@ -175,7 +175,8 @@ def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
         "l.log_user_event(0, 'parent', None)\n"
         "core, held, ends = l.producer()._core, threading.Event(), threading.Event()\n"
         "def hold():\n"
-        "    with default._lock, core._lock, l.producer()._stamps._lock, core.tally._lock, l.MongoManager._lock:\n"
+        "    forked = default._lock.current, l.producer()._stamps._lock.current, l.MongoManager._lock.current\n"
+        "    with forked[0], forked[1], forked[2], core._lock, core.tally._lock:\n"
         "        held.set(); ends.wait()\n"
         "threading.Thread(target=hold, daemon=True).start(); held.wait()\n"
         "pid = os.fork()\n"
@@ -190,6 +191,25 @@ def test_no_lock_that_a_thread_holds_at_a_fork_stops_the_child(longshore):
     )
     assert longshore.wait(3) == {"good": 3, "bad": 0}
     assert users(longshore) == [0, 1, 2]
+
+
+def test_who_forks_while_they_hold_a_lock_release_it_in_both_processes():
+    # A signal's handler may fork amid a call.
+    run(
+        "import os, threading, longshore_producer as l\n"
+        "from longshore_producer import default, lifetime\n"
+        "lifetime.watch_forks()\n"
+        "locks = default._lock, l.MongoManager._lock, l.producer()._stamps._lock\n"
+        "with locks[0].current, locks[1].current, locks[2].current:\n"
+        "    pid = os.fork()\n"
+        "def take():\n"
+        "    took.extend(lock.current.acquire(timeout=10) for lock in locks)\n"
+        "took = []\n"
+        "thread = threading.Thread(target=take); thread.start(); thread.join()\n"
+        "assert took == [True, True, True], (pid, took)\n"
+        "assert pid == 0 or os.waitpid(pid, 0)[1] == 0\n",
+        LONGSHORE__QUEUE__URL="https://sqs.eu-west-1.amazonaws.com/1/p",
+    )
 
 
 def _child(number):

@@ -28,18 +28,18 @@ def test_a_wait_in_vain_says_how_many_came(longshore):
         longshore.wait(1, timeout=0)
 
 
-def run_pytest(folder, test, **env):
+def run_pytest(folder, test, *arguments, cwd=None, **env):
     Path(folder, "test_it.py").write_text(test)
     env = {**os.environ, "PYTHONPATH": SOURCES, **env}
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "pytest_longshore", "-p", "no:cacheprovider", str(folder)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=folder)
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "pytest_longshore", "-p", "no:cacheprovider", *arguments, str(folder)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=cwd or folder)
 
 
 def test_without_the_program_a_test_fails_and_says_what_to_do(tmp_path):
     done = run_pytest(tmp_path, "def test_it(longshore): pass", PATH="/nowhere", LONGSHORE_BIN="")
     assert done.returncode == 1 and "LONGSHORE_BIN is not set" in done.stdout and "cargo install" in done.stdout
     done = run_pytest(tmp_path, "def test_it(longshore): pass", LONGSHORE_BIN="/nowhere/longshore")
-    assert done.returncode == 1 and "/nowhere/longshore, which is no program" in done.stdout
+    assert done.returncode == 1 and "/nowhere/longshore, which is not a program" in done.stdout
 
 
 def test_a_start_that_fails_is_tried_once_and_told_once_for_each_test(tmp_path):
@@ -100,3 +100,54 @@ def test_what_a_test_leaves_unsent_is_not_counted_by_the_next(tmp_path):
         "    assert [event['user_id'] for event in longshore.good('events')] == [2]\n",
     )
     assert done.returncode == 0, done.stdout
+
+
+def route(type):
+    return f'[routes.{type}]\nwrite = "replace"\ncollection = "{type}s"\nkey = "{type}_id"\nversion_field = "updated_at"\n'
+
+
+def stored(type):
+    """A test that sends a message of this type, which has no built-in route."""
+    return (
+        "def test_it(longshore):\n"
+        "    with longshore.producer() as producer:\n"
+        f"        producer.send('{type}', {{'{type}_id': 7, 'updated_at': '2026-11-29T00:00:00Z'}}, key='{type}_id')\n"
+        "    assert longshore.wait(1) == {'good': 1, 'bad': 0}, longshore.bad()\n"
+    )
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_configuration_in_addopts_is_found_from_a_folder_below(tmp_path, processes):
+    Path(tmp_path, "pytest.ini").write_text("[pytest]\naddopts = --longshore-config=routes/mine.toml\n")
+    Path(tmp_path, "routes").mkdir()
+    Path(tmp_path, "routes", "mine.toml").write_text(route("order"))
+    below = Path(tmp_path, "tests")
+    below.mkdir()
+    done = run_pytest(below, stored("order"), "-n", processes)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
+def test_a_configuration_on_the_command_line_is_that_of_the_folder_where_pytest_was_started(tmp_path):
+    Path(tmp_path, "pytest.ini").write_text("[pytest]\n")
+    Path(tmp_path, "mine.toml").write_text(route("order"))
+    below = Path(tmp_path, "below")
+    below.mkdir()
+    Path(below, "mine.toml").write_text(route("parcel"))
+    # Also where a test has changed the working directory since.
+    test = "import os\ndef test_first(): os.chdir('..')\n" + stored("parcel")
+    done = run_pytest(below, test, "--longshore-config", "mine.toml")
+    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
+
+
+def test_a_configuration_that_is_nowhere_fails_with_the_places_that_were_tried(tmp_path):
+    Path(tmp_path, "pytest.ini").write_text("[pytest]\naddopts = --longshore-config=mine.toml\n")
+    below = Path(tmp_path, "below")
+    below.mkdir()
+    done = run_pytest(below, "def test_it(longshore): pass")
+    told = done.stdout.split("short test summary info")[0]
+    assert done.returncode == 1 and "--longshore-config mine.toml: there is no such file" in told, done.stdout
+    assert f"looked for {below / 'mine.toml'} and {tmp_path / 'mine.toml'}" in told, done.stdout
+    # A path that is absolute is one place. A test that needs no worker needs no file.
+    done = run_pytest(below, "def test_it(longshore): pass", "--longshore-config", "/nowhere/mine.toml")
+    assert "looked for /nowhere/mine.toml. " in done.stdout and done.returncode == 1, done.stdout
+    assert run_pytest(below, "def test_it(): pass").returncode == 0

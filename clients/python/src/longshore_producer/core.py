@@ -62,13 +62,13 @@ class Core:
         self._client: Optional[sending.SqsClient] = None
 
     def put(self, message: Message) -> bool:
-        """Takes a message; False where it was dropped.
+        """Accepts a message. False if it was dropped.
 
-        Waits only where `when_full` is "block", block_max at most. Raises QueueFull and ProducerClosed.
+        Waits only if `when_full` is "block", block_max at most. Raises QueueFull and ProducerClosed.
         """
         with self._lock:
             if not self._wait_for_room(message.bytes):
-                full = f"{len(self._waiting)} messages of {self._waiting_bytes} bytes wait already, as many as may"
+                full = f"{len(self._waiting)} messages of {self._waiting_bytes} bytes wait already, and there is no room for more (waiting_max, waiting_bytes_max)"
                 if self._settings.when_full != "drop":
                     raise QueueFull(full)
             else:
@@ -81,7 +81,7 @@ class Core:
             if unstarted is not None:
                 self.tally.warn("the background thread did not start: %s", unstarted)
             return True
-        self.tally.lost(message, "dropped", full + ': the queue is away or slow; a script may set when_full="block"')
+        self.tally.lost(message, "dropped", full + ': the queue is not reachable or slow; a script may set when_full="block"')
         return False
 
     def _take(self, message: Message) -> None:
@@ -102,7 +102,7 @@ class Core:
         deadline: Optional[float] = None
         while True:
             if self._is_closed:
-                raise ProducerClosed("the producer is closed: nothing more is taken")
+                raise ProducerClosed("the producer is closed and accepts no more messages: make a new one")
             has_room = (
                 len(self._waiting) < self._settings.waiting_max
                 and self._waiting_bytes + size <= self._settings.waiting_bytes_max
@@ -116,9 +116,12 @@ class Core:
             self._clock.wait(self._settled, deadline - now)
 
     def flush(self, timeout: float) -> bool:
-        """Waits until all that was taken before is sent. False where some was not within so many seconds, or was lost meanwhile."""
+        """Waits until all messages that were accepted before are sent. `timeout` is seconds.
+
+        False if some were not sent in that time, or were lost meanwhile.
+        """
         deadline = self._clock.monotonic() + timeout
-        lost_before = self._taken_and_lost()
+        undelivered_before = self.tally.counts().undelivered
         with self._lock:
             last = self._flushed = self._serial
             # What lingers for others to go along lingers no longer.
@@ -126,7 +129,7 @@ class Core:
         while True:
             with self._lock:
                 if not self._waiting or next(iter(self._waiting)) > last:
-                    return self._taken_and_lost() == lost_before
+                    return self.tally.counts().undelivered == undelivered_before
                 now = self._clock.monotonic()
                 if now >= deadline:
                     return False
@@ -137,12 +140,8 @@ class Core:
             # No thread can be started while the interpreter ends: then who waits sends.
             self._step(deadline)
 
-    def _taken_and_lost(self) -> int:
-        counts = self.tally.counts()
-        return counts.lost - counts.dropped
-
     def close(self, timeout: float) -> bool:
-        """Takes nothing more, sends what waits, and gives up what is left after so many seconds. False where that was something."""
+        """Accepts no more messages, sends those that wait, and gives up what is left after `timeout` seconds. False if any were left or lost."""
         with self._lock:
             self._is_closed = True
             self._work.notify_all()
@@ -250,9 +249,9 @@ class Core:
         """Says once that the queue takes nothing, and once that it does again."""
         if is_now and not was:
             text = "every message failed" if isinstance(answer, list) else answer.text
-            say(logging.WARNING, "the queue takes no messages: %d wait, and are tried again (%s)", waiting, text)
+            say(logging.WARNING, "the queue takes no messages: %d wait and will be tried again (%s)", waiting, text)
         elif was and not is_now:
-            say(logging.WARNING, "the queue takes messages again, and %d wait", waiting)
+            say(logging.WARNING, "the queue takes messages again: %d still wait", waiting)
 
     def _forget(self, messages: List[Message]) -> None:
         """Gives back the room of messages that have their end. The lock is held."""

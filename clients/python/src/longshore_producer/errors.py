@@ -8,25 +8,25 @@ class ProducerError(Exception):
 
 
 class BadMessage(ProducerError, ValueError):
-    """A worker, or SQS, would refuse the message: the text names the field and what to do."""
+    """A worker would reject the message, or SQS refuse it. The text names the field and what to do."""
 
     def __init__(self, field: str, problem: str) -> None:
-        """`field` is the path, such as `data.cart[0].price`, and empty where it is the whole message."""
+        """`field` is the path, such as `data.cart[0].price`, and empty if it is the whole message."""
         super().__init__(f"field {field} {problem}" if field else f"the message {problem}")
         self.field = field
 
 
 class QueueFull(ProducerError):
-    """As much waits as may wait: the message was not taken."""
+    """As many messages wait in memory as may wait there. The message was not accepted."""
 
 
 class ProducerClosed(ProducerError):
-    """The producer was closed, or its process is ending: the message was not taken."""
+    """The producer was closed, or its process is ending. The message was not accepted."""
 
 
 class WrongClock(ProducerError, RuntimeError):
-    """The clock of this machine is outside the years 2000 to 2100: every message would be refused."""
+    """The clock of this machine is outside the years 2000 to 2100. A worker would reject every message."""
 
 
 class BadSettings(ProducerError, ValueError):
-    """Settings that cannot be, all of them in one text."""
+    """Settings that are not valid. The text names all of them."""

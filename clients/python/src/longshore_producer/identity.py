@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from . import lifetime
 from .errors import WrongClock
 from .telling import say
 
 # How far behind the latest stamp the clock may be: beyond that it was wrong before. Stamps ahead of their time would be
-# refused (`message.version_skew_max` of a worker), or win over everybody else's until that time comes.
+# rejected (`message.version_skew_max` of a worker), or win over everybody else's until that time comes.
 _BEHIND_MAX_NS = 10 * 60 * 1_000_000_000
 
 # The years in which a worker takes a version.
@@ -38,18 +38,21 @@ class Stamp(NamedTuple):
 
 
 class Stamps:
-    """Gives stamps that rise, from any thread. One for all producers of a process: two of them may write one document."""
+    """Gives stamps that rise, from any thread. One for all producers of a process: two of them may write one document.
+
+    In the child of a fork they go on from those of the parent.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = lifetime.ForkSafeLock()
         self._latest_ns = 0
 
     def next(self, now_ns: int) -> Stamp:
         """A stamp that is greater than those before it, unless the clock was set back by more than ten minutes: then it follows.
 
-        `now_ns` is what the clock says. Raises WrongClock outside the years 2000 to 2100: every message would be refused.
+        `now_ns` is what the clock says. Raises WrongClock outside the years 2000 to 2100: a worker would reject every message.
         """
-        with self._lock:
+        with self._lock.current:
             behind_ns = self._latest_ns - now_ns
             if behind_ns > _BEHIND_MAX_NS:
                 self._latest_ns = 0
@@ -58,15 +61,8 @@ class Stamps:
                 raise WrongClock(f"the clock of this machine says {ns // 1_000_000_000} s since 1970: set it right")
             self._latest_ns = ns
         if behind_ns > _BEHIND_MAX_NS:
-            say(logging.WARNING, "the clock was set back by %d s: times of messages follow it", behind_ns // 1_000_000_000)
+            say(logging.WARNING, "the clock was set back by %d s: the times of new messages follow it", behind_ns // 1_000_000_000)
         return Stamp(ns, uuid7(ns))
-
-    def at_exit(self, elapsed: float) -> None:
-        pass
-
-    def after_fork(self) -> None:
-        """In a child: its stamps go on from those of its parent, by a lock that nobody holds."""
-        self._lock = threading.RLock()
 
 
 def uuid7(ns: int) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import Iterator, List, Optional, Protocol
+from weakref import WeakSet
 
 
 class Lives(Protocol):
@@ -25,8 +26,29 @@ class Lives(Protocol):
 _FORK_WAIT_MAX = 3.0
 
 _all: List[Lives] = []
+_locks: "WeakSet[ForkSafeLock]" = WeakSet()
 _is_watching = False
 _is_finalizer_set = False
+
+
+class ForkSafeLock:
+    """A reentrant lock that nobody holds in the child of a fork: `with lock.current:`. For objects that live through forks.
+
+    Another thread may hold a lock at the moment of a fork. The child does not have that thread, so there nobody would ever
+    release the lock. Therefore the child gets a new one.
+
+    The lock is an attribute, and this class has no `with` of its own, for two reasons. Python takes its own lock in one step,
+    which a signal handler cannot interrupt. And a thread that forks while it holds the lock then releases the one that it
+    took, and not the new one.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        _locks.add(self)
+
+    def renew(self) -> None:
+        """To be called in a child, before it has a second thread."""
+        self.current = threading.RLock()
 
 
 class _Calls:
@@ -124,6 +146,8 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     global _is_finalizer_set, _calls
     _is_finalizer_set, _calls = False, _Calls()
+    for lock in list(_locks):
+        lock.renew()
     for one in list(_all):
         one.after_fork()
 

@@ -1,11 +1,10 @@
-"""The reads that stay: the portal's MongoManager, with one client for each process."""
+"""Reading: the portal's MongoManager, with one client for each process."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from . import lifetime
@@ -26,40 +25,40 @@ class MongoManager:
     The URI is MONGO_CACHE_URI, otherwise `mongo_uri` of `configure`, otherwise `db.mongo_uri` of web2py's appconfig.ini.
     """
 
-    _lock = threading.RLock()
+    _lock = lifetime.ForkSafeLock()
     _client: Optional["MongoClient[Dict[str, Any]]"] = None
     _mongo_uri: Optional[str] = None
     _options: Mapping[str, Any] = {}
 
     @classmethod
     def configure(cls, mongo_uri: Optional[str] = None, connection_options: Optional[Mapping[str, Any]] = None) -> None:
-        """For where no MONGO_CACHE_URI is set, and options of pymongo's client, which those in the URI beat.
+        """Sets a URI that is used if MONGO_CACHE_URI is not set, and options of pymongo's client. Options in the URI win over these.
 
-        Again with the same it does nothing: a model of web2py runs with each request. Raises ProducerError where the client is
-        there already with others.
+        Called again with the same values, it does nothing: a model of web2py runs with each request. Raises ProducerError if
+        the client already exists with others.
         """
-        with cls._lock:
+        with cls._lock.current:
             if cls._client is not None:
                 if (mongo_uri, dict(connection_options or {})) == (cls._mongo_uri, cls._options):
                     return
-                raise ProducerError("the client is there already: configure MongoManager before its first use, or close it")
+                raise ProducerError("the client already exists, with other settings: configure MongoManager before its first use, or close it first")
             cls._mongo_uri, cls._options = mongo_uri, dict(connection_options or {})
 
     @classmethod
     def get(cls) -> "Database[Dict[str, Any]]":
-        """The default database. It connects with the first question; one that fails is not remembered.
+        """The default database. The client connects with the first query. A failure is not remembered: the next query tries again.
 
-        Raises BadSettings where there is no URI, or one without a database, and ImportError without pymongo.
+        Raises BadSettings if there is no URI, or if it names no database, and ImportError without pymongo.
         """
         lifetime.watch_forks()
-        with cls._lock:
+        with cls._lock.current:
             if cls._client is None:
                 cls._client = cls._connected()
             return cls._client.get_default_database()
 
     @classmethod
     def ping(cls) -> Dict[str, Any]:
-        """Asks the server for a sign of life. Raises pymongo's errors, after serverSelectionTimeoutMS (5 s if not set)."""
+        """Asks whether the server answers. If not, raises pymongo's errors after serverSelectionTimeoutMS (5 s if not set)."""
         return cls.get().command("ping")
 
     @classmethod
@@ -70,7 +69,7 @@ class MongoManager:
     @classmethod
     def close(cls) -> None:
         """Closes the client. The next use makes a new one."""
-        with cls._lock:
+        with cls._lock.current:
             client, cls._client = cls._client, None
         if client is not None:
             client.close()
@@ -86,7 +85,7 @@ class MongoManager:
         of_web2py = _web2py()
         uri = os.environ.get("MONGO_CACHE_URI") or cls._mongo_uri or _uri_of(of_web2py)
         if not uri:
-            raise BadSettings("there is no URI of MongoDB: set MONGO_CACHE_URI, or db.mongo_uri in appconfig.ini")
+            raise BadSettings("MongoManager has no URI: set MONGO_CACHE_URI, or db.mongo_uri in appconfig.ini")
         options = {**_OPTIONS, **_options_of(of_web2py), **cls._options}
         client: Optional["MongoClient[Dict[str, Any]]"] = None
         try:
@@ -150,9 +149,9 @@ def _options_of(section: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             options = json.loads(options.replace("%%", "%")) if options.strip() else {}
         except ValueError as error:
-            raise BadSettings(f"db.connection_options in appconfig.ini is no JSON ({error}): give an object, as {{\"maxPoolSize\": 50}}") from None
+            raise BadSettings(f"db.connection_options in appconfig.ini is not JSON ({error}): give an object, such as {{\"maxPoolSize\": 50}}") from None
     if not isinstance(options, Mapping):
-        raise BadSettings('db.connection_options in appconfig.ini is no object: give one, as {"maxPoolSize": 50}')
+        raise BadSettings('db.connection_options in appconfig.ini is not an object: give one, such as {"maxPoolSize": 50}')
     return options
 
 
@@ -163,7 +162,6 @@ class _Process:
         pass
 
     def after_fork(self) -> None:
-        MongoManager._lock = threading.RLock()
         MongoManager._client = None
 
 

@@ -215,7 +215,7 @@ class Outbox:
             return self._failed_as_a_whole(batch.messages, answer, now)
         settled: List[Settled] = []
         failed: List[Settled] = []
-        outcomes = answer + [Outcome(False, text="the queue says nothing of it")] * (len(batch.messages) - len(answer))
+        outcomes = answer + [Outcome(False, text="the queue's answer does not mention the message")] * (len(batch.messages) - len(answer))
         for message, outcome in zip(batch.messages, outcomes):
             if outcome.is_sent:
                 settled.append(Settled(message))

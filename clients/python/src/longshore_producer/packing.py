@@ -31,7 +31,7 @@ class Body(NamedTuple):
 def body_of(fields: Dict[str, Any], compress_above: Optional[int]) -> Body:
     """Writes the fields. Above so many bytes it is packed with gzip where that is smaller; never where that is None.
 
-    Raises BadMessage where a worker would refuse it for its size.
+    Raises BadMessage if a worker would reject it for its size.
     """
     text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # SQS takes neither, and in a text of JSON an escape means the same.
@@ -47,7 +47,7 @@ def body_of(fields: Dict[str, Any], compress_above: Optional[int]) -> Body:
             )
     if compress_above is not None and len(raw) > compress_above:
         packed = base64.b64encode(gzip.compress(raw, 6, mtime=0))
-        # What packs very well is refused packed: a worker pays for what comes out of it.
+        # A worker rejects a body that unpacks to far more than it was: unpacking costs it memory.
         if len(packed) < len(raw) <= len(packed) * _UNPACK_RATIO_MAX:
             return Body(packed, True)
     return Body(raw, False)

@@ -18,25 +18,25 @@ from .tally import Counts
 
 # Of two calls in one process the later wins, whichever producers they go by.
 _stamps = Stamps()
-lifetime.add(_stamps)
 
 
 class Producer:
     """Sends messages to the queue of a Longshore worker. For many threads, and through forks; one for each queue is enough.
 
-    A call checks the message, puts it where it waits in memory, and returns: a background thread sends. So a call takes
-    well under a millisecond for usual messages, and it fails only for what is wrong with the message itself, or where no
-    room is left and `when_full` is not "drop".
+    A call checks the message, puts it into memory, and returns. A background thread sends it. So a call takes well under a
+    millisecond for usual messages. It fails only if the message itself is wrong, or if there is no room and `when_full` is not
+    "drop".
 
-    Each call returns the message's `longshore-id`, or None where it was dropped for want of room (which is counted and
-    logged). It raises BadMessage where a worker would refuse the message, QueueFull (see `when_full`) and ProducerClosed.
+    Each call returns the message's `longshore-id`, or None if the message was dropped because there was no room (that is
+    counted and logged). It raises BadMessage if a worker would reject the message, QueueFull (see `when_full`) and
+    ProducerClosed.
     """
 
     def __init__(self, settings: Optional[Settings] = None, *, clock: Optional[Clock] = None, **given: Any) -> None:
-        """By settings as they are, or by single ones, which are the fields of Settings; of these, what is not given is looked for
-        in the environment.
+        """Give whole Settings, or single settings, which are the fields of Settings. Single ones that are not given are taken from
+        the environment, otherwise they have their defaults.
 
-        Raises BadSettings. Nothing is asked of AWS here.
+        Raises BadSettings. No request to AWS is made here.
         """
         if settings is not None and given:
             raise BadSettings(f"settings and {', '.join(sorted(given))} are given: put them all into Settings, or give none")
@@ -57,10 +57,10 @@ class Producer:
         timestamp: Optional[datetime] = None,
         group: Optional[str] = None,
     ) -> Optional[str]:
-        """Something that happened: written once, to the collection `events`.
+        """An event: something that happened. It is written once, to the collection `events`.
 
-        `id` becomes its `_id`: sent again, it is the same event. Otherwise its `_id` is made of the longshore-id.
-        `timestamp` is when it happened, and the time of the call if it is not given.
+        `id` becomes its `_id`: an event that is sent again with it is the same event. Without `id`, the `_id` is made of the
+        longshore-id. `timestamp` is when it happened, by default the time of the call.
         """
         made = self._make(lambda stamp: messages.event(user_id, event_type, metadata, id=id, timestamp=timestamp, stamp=stamp))
         return self._send(*made, group)
@@ -73,9 +73,9 @@ class Producer:
         last_accessed: Optional[datetime] = None,
         group: Optional[str] = None,
     ) -> Optional[str]:
-        """The state of a session, whole: the newest `last_accessed` wins, in the collection `sessions`.
+        """The whole state of a session, in the collection `sessions`: the one with the newest `last_accessed` wins.
 
-        It is the time of the call if it is not given, to the nanosecond, and rises: of two calls the later wins.
+        By default `last_accessed` is the time of the call, to the nanosecond, and always rises: of two calls the later wins.
         """
         made = self._make(lambda stamp: messages.session(session_id, session_data, last_accessed=last_accessed, stamp=stamp))
         return self._send(*made, group)
@@ -83,46 +83,47 @@ class Producer:
     def cache_user_data(
         self, user_id: object, data: object, *, updated: Optional[datetime] = None, group: Optional[str] = None
     ) -> Optional[str]:
-        """What is kept of a user: the newest `updated` replaces it, in the collection `user_cache`. As store_session_data."""
+        """The cached data of a user, in the collection `user_cache`: the newest `updated` wins, as in store_session_data."""
         made = self._make(lambda stamp: messages.cache(user_id, data, updated=updated, stamp=stamp))
         return self._send(*made, group)
 
     def send(
         self, type: str, fields: Mapping[str, object], *, key: Optional[str] = None, group: Optional[str] = None
     ) -> Optional[str]:
-        """A message for a route of your own: `type` names it, `fields` is the rest of the body.
+        """A message for a route of your own: `type` names the route, `fields` is the rest of the body.
 
-        `key` is the name of the route's key, where it writes documents by one: `send("order", {"order_id": 7}, key="order_id")`.
-        Then that field must be there and name a document, and names that are empty or have a dot are refused, all as its
-        worker would. What else the route asks for is not known here. On a FIFO queue the group is that of the key; without
-        `key` give a `group`. Give a version field of your own where the route has one; otherwise the order of the calls
+        `key` is the name of the route's key field, if it has one: `send("order", {"order_id": 7}, key="order_id")`. Then that
+        field must be there and be a valid key, and field names that are empty or contain a dot are refused, as the worker would
+        reject them. The other rules of the route are not known here. On a FIFO queue the value of the key is the message
+        group; without `key` give a `group`. If the route has a version field, give it. Otherwise the order of the calls
         decides, and between producers their clocks.
         """
         made = self._make(lambda stamp: messages.own(type, fields, key=key, stamp=stamp))
         return self._send(*made, group)
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Waits until all messages that were taken before are sent, and sends at once what lingers.
+        """Waits until all messages that were accepted before are sent. They no longer wait for others to fill a batch.
 
-        False where some were not sent in so many seconds, or were lost meanwhile: counts() says how.
+        False if some were not sent within `timeout` seconds, or were lost meanwhile: counts() tells why.
         """
         return self._core.flush(timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
-        """Takes nothing more, sends what waits, and ends the threads. False where messages were left after so many seconds, or lost meanwhile.
+        """Accepts no more messages, sends those that wait, and ends the threads.
 
-        Those that were left are counted as abandoned, logged, and told to on_lost. Closing twice does nothing.
+        False if messages were left after `timeout` seconds, or were lost meanwhile. Those that were left are counted as
+        abandoned, logged, and passed to on_lost. Closing twice does nothing.
         """
         lifetime.remove(self)
         return self._core.close(timeout)
 
     @property
     def settings(self) -> Settings:
-        """As they are in force."""
+        """The settings in force, with those from the environment and the defaults."""
         return self._settings
 
     def counts(self) -> Counts:
-        """What became of the messages of this process so far."""
+        """How many messages this process has given to the producer so far, and what became of them."""
         return self._core.tally.counts()
 
     def __enter__(self) -> "Producer":
@@ -138,7 +139,7 @@ class Producer:
         self.close(max(0.0, self._settings.exit_timeout - elapsed))
 
     def after_fork(self) -> None:
-        """Called in a child. What waited at the fork is sent by the parent, and by the parent alone."""
+        """Called in a child. Only the parent sends the messages that waited at the fork."""
         self._core = Core(self._settings, self._clock)
 
     def _make(self, make: Callable[[Stamp], Made]) -> "tuple[Made, Stamp]":

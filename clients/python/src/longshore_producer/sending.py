@@ -61,7 +61,7 @@ def boto3_client(settings: Settings) -> SqsClient:
 
 
 def send(client: SqsClient, queue_url: str, messages: List[Message], *, is_fifo: bool) -> Answer:
-    """Sends one batch. Whatever goes wrong is in the answer."""
+    """Sends one batch. Whatever goes wrong is in the answer that is returned."""
     entries = [_entry(str(place), message, is_fifo) for place, message in enumerate(messages)]
     try:
         return _outcomes(client.send_message_batch(QueueUrl=queue_url, Entries=entries), len(messages))
@@ -81,7 +81,7 @@ def _with_queue(fault: Fault, error: Exception, queue_url: str) -> Fault:
 
 
 def _outcomes(said: Dict[str, Any], count: int) -> List[Outcome]:
-    outcomes = [Outcome(False, text="the queue says nothing of it") for _ in range(count)]
+    outcomes = [Outcome(False, text="the queue's answer does not mention the message") for _ in range(count)]
     for one in said.get("Successful", ()):
         outcomes[int(one["Id"])] = Outcome(True)
     for one in said.get("Failed", ()):

@@ -1,4 +1,4 @@
-"""How a producer is set, by whom, and what it may be set to."""
+"""The settings of a producer: where they come from, and their bounds."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Lost:
-    """A message that was accepted, or dropped, and is not in the queue as far as is known.
+    """A message that was dropped, or accepted and not sent. As far as is known it is not in the queue.
 
     `why` is "dropped" (there was no room), "refused" (SQS refuses the message itself), "late" (the queue did not take it
-    within the budget), "denied" (the queue is gone or does not let us send) or "abandoned" (the producer ended first). A
-    call whose answer was lost may have brought it to the queue all the same; its `id` then tells that it is the same.
+    within the budget), "denied" (the queue is gone or does not let us send) or "abandoned" (the producer ended first). If
+    the answer to a request was lost, the message may be in the queue all the same. If it is sent again, its `id` tells a worker
+    that it is the same one.
     """
 
     why: str
@@ -71,13 +72,13 @@ class Settings:
     region: Optional[str] = None
     # An endpoint on another machine may be plain http.
     allow_insecure: bool = False
-    # What a call does where as much waits as may: "drop" counts and logs it, "raise" raises QueueFull, both at once;
-    # "block" waits for room, block_max at most, then raises QueueFull.
+    # What a call does when as many messages wait as may. "drop" counts and logs the message, "raise" raises QueueFull, both at
+    # once. "block" waits for room, block_max at most, then raises QueueFull.
     when_full: str = "drop"
     block_max: float = 5.0
     # Messages that may wait, those in flight included: 1 or more. 20,000 are 100 s of 200 calls a second.
     waiting_max: int = 20_000
-    # Bytes that they may have, as SQS counts them: 1 MiB, which one message may have, or more.
+    # Bytes of all messages that may wait, as SQS counts them: 1 MiB or more, for one message may have that.
     waiting_bytes_max: int = 16 * 1024 * 1024
     # How long a message is tried, from its call on: 1 s to a day.
     budget: float = 300.0
@@ -88,14 +89,14 @@ class Settings:
     in_flight_max: int = 4
     # How long a batch that is not full waits for more: 0 to 10 s. SQS bills by request, and no caller waits for it.
     linger: float = 0.05
-    # Bodies above are packed with gzip where that is smaller; None: never. SQS bills each 64 KiB as a request.
+    # Bodies of more bytes are packed with gzip if that makes them smaller. None: never. SQS bills each 64 KiB as a request.
     compress_above: Optional[int] = 64 * 1024
-    # Of boto3's client, whose own are 60 s each, four times over. They hold the background thread, never a caller.
+    # Time-outs of boto3's client, whose own are 60 s each, four times over. Only a background thread waits, never a caller.
     connect_timeout: float = 2.0
     read_timeout: float = 5.0
-    # How long the end of the process waits for what was not sent by then: 0 to an hour.
+    # How long the end of the process waits for messages that are not sent by then: 0 to an hour.
     exit_timeout: float = 10.0
-    # Told of each message that is not in the queue, by the thread that finds out. It must be quick. What it raises is logged.
+    # Called with each lost message, by the thread that notices the loss. It must be quick. What it raises is logged.
     on_lost: Optional[Callable[[Lost], None]] = None
     # Makes what calls SQS, once in each process and in a background thread: anything with boto3's send_message_batch, which
     # several threads may call at once unless in_flight_max is 1.
@@ -145,7 +146,7 @@ def _warn_of_another_host(settings: Settings, variable: str) -> None:
     _told_pairs.add(pair)
     say(
         logging.WARNING,
-        "messages for queue_url %s go to %s, which %s names: unset it, or give endpoint_url, where that is not meant",
+        "messages for queue_url %s go to %s, because %s is set: if that is not intended, unset it, or give endpoint_url",
         *pair,
         variable,
     )

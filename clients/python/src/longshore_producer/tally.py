@@ -18,7 +18,7 @@ _QUIET = 1.0
 
 @dataclass
 class Counts:
-    """Messages of one producer in one process. `accepted` is `waiting + sent + refused + late + denied + abandoned`."""
+    """Messages of one producer in one process. `accepted` is `waiting + sent + undelivered`, and `lost` is `dropped + undelivered`."""
 
     accepted: int = 0
     # Not settled yet, those in flight among them.
@@ -26,15 +26,24 @@ class Counts:
     sent: int = 0
     # Never accepted, for there was no room.
     dropped: int = 0
-    # Why not sent: see `Lost`.
+    # Accepted, but not delivered: see `Lost` for each.
     refused: int = 0
     late: int = 0
     denied: int = 0
     abandoned: int = 0
 
     @property
+    def undelivered(self) -> int:
+        """Messages that were accepted and then given up: the queue did not confirm them, and they are not tried again.
+
+        Messages that still wait do not count here. Neither do dropped ones: those were never accepted.
+        """
+        return self.refused + self.late + self.denied + self.abandoned
+
+    @property
     def lost(self) -> int:
-        return self.dropped + self.refused + self.late + self.denied + self.abandoned
+        """All that will not be sent: messages that were dropped, and undelivered ones."""
+        return self.dropped + self.undelivered
 
     def as_dict(self) -> Dict[str, int]:
         return {**asdict(self), "lost": self.lost}

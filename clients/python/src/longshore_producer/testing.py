@@ -31,7 +31,7 @@ _STOP_MAX = 20.0
 
 
 class DevError(ProducerError, AssertionError):
-    """What was waited for did not come, or `longshore dev` is not there. The text is the worker's own."""
+    """The messages did not come in time, or `longshore dev` did not start or answer. The text is its own where it has one."""
 
 
 def program() -> str:
@@ -40,8 +40,8 @@ def program() -> str:
     named = os.environ.get("LONGSHORE_BIN")
     found = shutil.which(named or "longshore")
     if found is None:
-        what = f"LONGSHORE_BIN is {named}, which is no program" if named else "there is no longshore on the PATH, and LONGSHORE_BIN is not set"
-        raise DevError(f"{what}: build it with `cargo install --locked --path .` (its `dev` is not in the image), and say where it is")
+        what = f"LONGSHORE_BIN is {named}, which is not a program" if named else "there is no longshore on the PATH, and LONGSHORE_BIN is not set"
+        raise DevError(f"{what}: build it with `cargo install --locked --path .` (the image has no `dev`), and set LONGSHORE_BIN to its path")
     return found
 
 
@@ -51,7 +51,7 @@ class Dev:
     def __init__(self, *, config: Optional[str] = None, settings: Sequence[str] = (), start_max: float = _START_MAX) -> None:
         """`config` is a configuration file with your own routes, `settings` are KEY=VALUE as for `--set`.
 
-        Raises DevError where it does not start within so many seconds; the text has what it said.
+        Raises DevError if it does not start within `start_max` seconds. The text has what it printed.
         """
         __tracebackhide__ = True
         self._folder = tempfile.TemporaryDirectory(prefix="longshore-dev-")
@@ -70,9 +70,9 @@ class Dev:
             raise
 
     def wait(self, count: int, timeout: float = 10.0) -> Dict[str, int]:
-        """Waits until so many messages, or more, have their end since the last reset: `{"good": 2, "bad": 1}`.
+        """Waits until at least `count` messages since the last reset are stored or rejected: `{"good": 2, "bad": 1}`.
 
-        Raises DevError after so many seconds (300 at most); its text says how many came, and what was refused.
+        Raises DevError after `timeout` seconds (300 at most). Its text says how many came, and which were rejected.
         """
         __tracebackhide__ = True
         said: Dict[str, int] = self._ask("GET", "/wait", timeout, count=count, timeout=math.ceil(timeout))
@@ -86,18 +86,21 @@ class Dev:
         return documents
 
     def bad(self, limit: int = 100) -> List[Dict[str, Any]]:
-        """What was refused, the oldest first: `reason`, `text`, `place`, `body` and more."""
+        """The rejected messages, the oldest first: `reason`, `text`, `place`, `body` and more."""
         __tracebackhide__ = True
         messages: List[Dict[str, Any]] = self._ask("GET", "/bad", 30, limit=limit)["messages"]
         return messages
 
     def reset(self, timeout: float = 10.0) -> None:
-        """Waits until all that was sent has its end, then empties all and counts from 0. Raises DevError in vain."""
+        """Waits until all messages that were sent are stored or rejected, then deletes all and counts from 0.
+
+        Raises DevError if that takes more than `timeout` seconds.
+        """
         __tracebackhide__ = True
         self._ask("POST", "/reset", timeout, timeout=math.ceil(timeout))
 
     def producer(self, **given: Any) -> Producer:
-        """A producer for the private queue, which needs no variables. Further settings as for Producer."""
+        """A producer for the private queue. It needs no variables of the environment. Other settings are those of Producer."""
         return Producer(
             **{
                 "queue_url": self.env["LONGSHORE__QUEUE__URL"],

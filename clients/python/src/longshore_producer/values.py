@@ -1,6 +1,6 @@
 """Values of Python as what JSON has, with Extended JSON for the types that JSON lacks.
 
-What a worker would refuse is refused here, with its place: here the stack trace still says who made it.
+What a worker would reject is refused here, with its place. Here the stack trace still shows who made it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 def plain(value: object, at: At) -> Plain:
     """Converts what stands at a place of the message.
 
-    Raises BadMessage where a worker would refuse it.
+    Raises BadMessage if a worker would reject it.
     """
     kind = type(value)
     if kind is str:
@@ -89,7 +89,7 @@ def field_name(key: object, at: At) -> str:
     here = inside(at, name)
     if name.startswith("$"):
         raise BadMessage(
-            shown(here), "has a name that begins with $, which a worker refuses: give it another name, and values their types of Python"
+            shown(here), "has a name that begins with $, which a worker rejects: give it another name, and values their types of Python"
         )
     if "\0" in name:
         raise BadMessage(shown(here), "has a NUL in its name, which cannot be stored: leave it out")
