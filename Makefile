@@ -94,7 +94,7 @@ page: ## Look at the status page of a running worker in headless Chromium (needs
 	exec "$$python" -B tests/page.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 pictures: ## Draw docs/status-page*.png and docs/terminal.png anew, to be looked at (needs Chromium)
-	$(call about,13 min $(built))
+	$(call about,17 min $(built))
 	$(CARGO) build --locked
 	@python="$$(scripts/python.sh page)"; MONGOD="$$(scripts/mongod.sh)"; export MONGOD; \
 	exec "$$python" -B scripts/pictures.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"

@@ -1,7 +1,7 @@
 """Draws the pictures of README, docs/seeing.md and docs/PROMISES.md anew: docs/status-page.png, what a window shows of the status page
 while messages flow; docs/status-page-whole.png, all of it; docs/terminal.png, the end of `make demo`. Look at them afterwards.
 
-Argument: the program. SECONDS is how long messages flow before the page is taken; the charts show ten minutes."""
+Argument: the program. SECONDS is how long messages flow before the page is taken; the charts show fifteen minutes."""
 
 import contextlib
 import datetime
@@ -23,7 +23,7 @@ DOCS = ROOT / "docs"
 sys.path.append(str(ROOT / "tests"))
 from page import Worker, chromium, free_port
 
-SECONDS = int(os.environ.get("SECONDS") or 620)
+SECONDS = int(os.environ.get("SECONDS") or 920)
 BATCH = 10
 # Batches a second, and by how much that goes up and down within minutes.
 PACE, SWING, PERIOD_S = 18, 8, 190
@@ -62,7 +62,7 @@ def status_page(program, browser):
     try:
         sender.start()
         time.sleep(SECONDS)
-        page = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light").new_page()
+        page = browser.new_context(viewport={"width": 1280, "height": 890}, color_scheme="light").new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         page.wait_for_selector("#groups tr.group")
         page.screenshot(path=DOCS / "status-page.png")
