@@ -18,7 +18,7 @@ export CARGO
 
 # Said before a target begins: about how long it takes, as measured on two busy processors. A comma would end the text.
 about = @echo 'make $@: about $(1)' >&2
-built := once all is fetched and built
+built := once all is fetched and built, which takes 10 to 20 min the first time
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

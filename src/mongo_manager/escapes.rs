@@ -17,11 +17,13 @@ impl Escapes {
         let Some((first, rest)) = after_scheme.split_once('@') else { return Self::Fine };
         // An @ in an option is none of the password.
         let before_path = rest.split(['/', '?']).next().unwrap_or(rest);
+        let before_value = rest.split('=').next().unwrap_or(rest);
         let Some((user, password)) = first.split_once(':') else { return Self::Fine };
         let is_reserved = |text: &str| text.contains(['/', '?', '#', '[', ']', ':', '@']);
         let is_missing = is_reserved(user)
             || is_reserved(password)
             || before_path.contains('@')
+            || before_value.contains('@')
             || [user, password].into_iter().any(has_broken_escape);
         if is_missing { Self::Missing } else { Self::Fine }
     }

@@ -228,6 +228,9 @@ fn canonical(name: &str) -> String {
 /// What stands before `://`, if it looks like a scheme and not like a password.
 fn scheme(uri: &str, redactor: &Redactor) -> String {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte);
+    if uri.starts_with(['\'', '"']) {
+        return "quotes around it".to_owned();
+    }
     match uri.split_once("://") {
         Some((scheme, _))
             if !scheme.is_empty() && scheme.len() <= 20 && scheme.bytes().all(allowed) =>
@@ -333,6 +336,10 @@ mod tests {
             ("mongodb://u:hun/hunter2@host/db", vec![], "percent-encoded"),
             ("mongodb://u:a?Hunter2=b@host/db", vec![], "percent-encoded"),
             ("mongodb://u:12?hunter2@host/db", vec![], "percent-encoded"),
+            ("mongodb://u:h@un/hunter2@host/db", vec![], "percent-encoded"),
+            ("mongodb://u:h@un?hunter2@host/db", vec![], "percent-encoded"),
+            ("'mongodb://u:hunter2@host/db'", vec![], "has quotes around it"),
+            ("\"mongodb://host/db", vec![], "has quotes around it"),
             ("mongodb://%2Fjust%2Fnope.sock/db", vec![], "/just/nope.sock, the socket"),
             (
                 "mongodb://host/db?maxPolSize=3",

@@ -1,6 +1,6 @@
 //! What a check found, a line each.
 
-use crate::cli::output::Output;
+use crate::cli::output::{Output, print};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
@@ -77,6 +77,21 @@ impl Findings {
                 || serde_json::json!({"status": status.title().to_lowercase(), "check": check, "text": text}),
             );
         }
+        if output == Output::People {
+            print(&self.sum());
+        }
+    }
+
+    /// The last line, which people see without scrolling back.
+    fn sum(&self) -> String {
+        let count = |status| self.0.iter().filter(|finding| finding.status == status).count();
+        match (count(Status::Fail), count(Status::Warn)) {
+            (0, 0) => "All is well.".to_owned(),
+            (0, warn) => format!("Nothing failed; see to what begins with warn ({warn})."),
+            (fail, warn) => {
+                format!("See to what begins with FAIL ({fail}) and with warn ({warn}).")
+            }
+        }
     }
 
     /// Status and text of each finding of a check.
@@ -99,12 +114,15 @@ mod tests {
         let mut findings = Findings::default();
         findings.ok("a", "fine");
         findings.note("a", "by the way");
+        assert_eq!(findings.sum(), "All is well.");
         findings.warn("a", "mind this");
         assert!(!findings.failed());
+        assert_eq!(findings.sum(), "Nothing failed; see to what begins with warn (1).");
         let mut other = Findings::default();
         other.fail("b", "do this");
         findings.extend(other);
         assert!(findings.failed());
+        assert_eq!(findings.sum(), "See to what begins with FAIL (1) and with warn (1).");
     }
 
     #[test]

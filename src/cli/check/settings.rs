@@ -26,8 +26,9 @@ pub(super) fn check(loaded: &Loaded) -> Findings {
     let from = match places.len() {
         0 => "all defaults".to_owned(),
         _ => format!(
-            "{} settings from {}, the rest defaults",
+            "{} setting{} from {}, the rest defaults",
             set.len(),
+            if set.len() == 1 { "" } else { "s" },
             places.into_iter().collect::<Vec<_>>().join(" and ")
         ),
     };

@@ -72,7 +72,8 @@ enum Failure {
 /// A file in the same folder, where there is none of that name.
 fn beside(path: &Path) -> io::Result<AtomicFile> {
     if path.try_exists()? {
-        return Err(io::ErrorKind::AlreadyExists.into());
+        let what = "it is there already: give --out another name, or remove it";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
     }
     AtomicFile::beside(path)
 }

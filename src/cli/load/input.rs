@@ -13,6 +13,7 @@ use sha2::Digest;
 
 use super::hashing::hashed;
 use super::ledger::{Mark, Place};
+use crate::cli::packed::packed;
 use crate::cli::send::lines::{Line, Lines};
 
 /// As many as tell how it is packed.
@@ -198,20 +199,6 @@ struct Start {
 
 const ONE_ARRAY: &str = "one JSON array, and a load takes one document a line: export without --jsonArray, or give it to `jq -c '.[]'` first";
 
-/// What is told by how it begins, and what to do with it.
-const PACKED: [(&[u8], &str); 4] = [
-    (b"\x1f\x8b", "packed by gzip: `zcat FILE | longshore load ... -` loads it"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd: `zstdcat FILE | longshore load ... -` loads it"),
-    (
-        b"\xff\xfe",
-        "UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
-    ),
-    (
-        b"\xfe\xff",
-        "UTF-16, and lines are UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | longshore load ... -` loads it",
-    ),
-];
-
 impl Start {
     /// Looks at the next part.
     fn see(&mut self, read: &[u8]) {
@@ -225,8 +212,7 @@ impl Start {
 
     /// What has no lines that could be told apart and gone on from.
     fn refuse(&self) -> io::Result<()> {
-        let packed = PACKED.iter().find(|(start, _)| self.bytes.starts_with(start));
-        match packed.map(|(_, what)| *what).or((self.first == Some(b'[')).then_some(ONE_ARRAY)) {
+        match packed(&self.bytes).or((self.first == Some(b'[')).then_some(ONE_ARRAY)) {
             Some(what) => Err(io::Error::other(format!("it is {what}"))),
             None => Ok(()),
         }

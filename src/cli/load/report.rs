@@ -129,14 +129,17 @@ impl Report {
                     format!("; stopped, all lines up to {line} are done: {what}")
                 }
             };
-            // Who mends the file itself makes another one of it.
-            let mend = match bad {
-                0 => "",
+            // Who corrects the file itself makes another one of it.
+            let fix = match (loaded, bad) {
+                (_, 0) => "",
+                (0, _) => {
+                    "; one line is one JSON object: `jq -c . FILE` makes such lines of objects that stand over several, and CSV has to be turned into JSON first"
+                }
                 _ => {
                     "; correct the bad lines in a file of their own (--bad FILE copies them) and load that: in an edited copy of this file, events without an id would be new events"
                 }
             };
-            format!("{loaded} loaded, {bad} bad{known}{rest}{mend}")
+            format!("{loaded} loaded, {bad} bad{known}{rest}{fix}")
         };
         self.output.line(
             people,

@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 
 use tokio::sync::mpsc;
 
+use crate::cli::packed::packed;
 use crate::producer::Message;
 use crate::queue::SEND_BYTES_MAX;
 use crate::stop::Stop;
@@ -46,7 +47,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(
-        input: impl BufRead + Send + 'static,
+        mut input: impl BufRead + Send + 'static,
         recipe: Recipe,
         (pace, entries_max): (Pace, usize),
         stop: Stop,
@@ -55,6 +56,11 @@ impl Source {
         // A thread of its own: a read of standard input can take for ever, and nothing waits for it
         // at the end.
         tokio::task::spawn_blocking(move || {
+            // What cannot be read is told by the first line.
+            if let Some(what) = input.fill_buf().ok().and_then(packed) {
+                _ = sender.blocking_send(Err(io::Error::other(format!("it is {what}"))));
+                return;
+            }
             let mut lines = Lines::new(input, SEND_BYTES_MAX);
             while let Some(line) = lines.next().transpose() {
                 let is_last = line.is_err();
@@ -169,6 +175,17 @@ mod tests {
         assert!(
             matches!(&broken, Some(Piece::Broken(error)) if error.to_string() == "the disk is gone"),
             "{broken:?}"
+        );
+        assert!(source.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_packed_input_is_refused_as_a_whole_with_what_to_do() {
+        let mut source = source(Cursor::new(&b"\x1f\x8b\x08\n\n\n"[..]), 0, &Stop::default());
+        let refused = source.next().await;
+        assert!(
+            matches!(&refused, Some(Piece::Broken(error)) if error.to_string().contains("zcat FILE")),
+            "{refused:?}"
         );
         assert!(source.next().await.is_none());
     }
