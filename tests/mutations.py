@@ -319,8 +319,8 @@ MUTATIONS = [
     (
         "tell a backlog by the wall clock of this machine",
         "src/queue/pollers.rs",
-        "self.waits.longest_ms(messages) > WAITED_MS",
-        "messages.iter().any(|message| self.context.flow.clock.now_ms().saturating_sub(message.sent_ms) > WAITED_MS)",
+        "let waited_ms = self.waits.longest_ms(messages);",
+        "let waited_ms = messages.iter().map(|message| self.context.flow.clock.now_ms().saturating_sub(message.sent_ms)).max().unwrap_or(0);",
     ),
     (
         "forget a message that is given back",

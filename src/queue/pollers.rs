@@ -2,9 +2,10 @@
 //!
 //! A receive that came back at once and well filled, or with messages that had waited, starts
 //! another, up to `queue.pollers_max` (the queue often returns fewer than ten although there are
-//! more); an empty one ends, down to one. Nothing else counts, this machine's wall clock least of
-//! all: see `waits`. So idling costs one request per `queue.wait`, and load a
-//! tenth of a request per message.
+//! more). An empty one ends, down to one. So does one of those that bring a few fresh messages each:
+//! fewer receives would bring the same in fuller answers, and each is paid for. Nothing else counts,
+//! this machine's wall clock least of all: see `waits`. So idling costs one request per `queue.wait`,
+//! load a tenth of a request per message, and a trickle no more than one receive at a time can ask.
 //!
 //! Before it asks, a receive reserves what receives lately brought, with room for what is made of it,
 //! and makes room for more once the answer tells its size (`room`). Where the queue does not tell it, it
@@ -29,7 +30,6 @@ use crate::message::{QueueMessage, Receipt};
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
-use context::AT_ONCE;
 use outcome::{ReceiveOutcome, Retries};
 use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
@@ -37,12 +37,6 @@ use waits::Waits;
 pub use context::PollersContext;
 
 use super::{Brought, Queue, visibility};
-
-/// A receive with at least this many messages, returned at once, tells of a backlog.
-const WELL_FILLED: usize = 5;
-
-/// A message that waited longer than this tells of a backlog.
-const WAITED_MS: i64 = 1_000;
 
 /// Between two receives of an empty queue at least.
 const IDLE_MIN: Duration = Duration::from_secs(1);
@@ -78,6 +72,8 @@ pub async fn run<Q: Queue>(
     let mut retries = Retries::default();
     // Fewer than there may be, once an answer had to wait for room.
     let (mut allowed, mut crowded_at) = (usize::MAX, Instant::now());
+    // Receives in a row that brought a few fresh messages.
+    let mut few = 0;
     loop {
         if stop.is_draining() && receives.is_empty() {
             poller.context.flow.signals.gauges().pollers.set(0);
@@ -96,6 +92,10 @@ pub async fn run<Q: Queue>(
         let Some(joined) = receives.join_next().await else { continue };
         let others = receives.len();
         let joined = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        few = match joined {
+            ReceiveOutcome::Few => few + 1,
+            _ => 0,
+        };
         let (more, pause) = match joined {
             ReceiveOutcome::Backlog => {
                 allowed = allowed.saturating_add(1);
@@ -106,7 +106,14 @@ pub async fn run<Q: Queue>(
                 (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
                 (1, None)
             }
-            ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => (1, None),
+            // As many as there are: one is too many. Not each at once, or chance would end them all.
+            ReceiveOutcome::Few if few > others => {
+                few = 0;
+                (0, None)
+            }
+            ReceiveOutcome::Few | ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => {
+                (1, None)
+            }
             ReceiveOutcome::Nothing => {
                 // Without a long poll an empty queue would be asked as fast as it answers.
                 let pause = IDLE_MIN.saturating_sub(poller.context.config.wait);
@@ -312,14 +319,10 @@ impl<Q: Queue, I: Fn(Arrival) + Send + Sync> Poller<Q, I> {
     }
 
     fn outcome(&self, messages: &[QueueMessage], asked: Instant) -> ReceiveOutcome {
-        if messages.is_empty() {
-            return ReceiveOutcome::Nothing;
-        }
-        let at_once = asked.elapsed() < AT_ONCE
-            && messages.len() >= self.reservation().messages.min(WELL_FILLED);
         // Always asked: it learns from each receive.
-        let waited = self.waits.longest_ms(messages) > WAITED_MS;
-        if at_once || waited { ReceiveOutcome::Backlog } else { ReceiveOutcome::Some }
+        let waited_ms = self.waits.longest_ms(messages);
+        let asked_for = self.reservation().messages;
+        ReceiveOutcome::of(messages.len(), asked_for, asked.elapsed(), waited_ms)
     }
 
     /// How long the oldest of them had waited.

@@ -33,6 +33,44 @@ async fn a_trickle_costs_one_long_poll_whatever_the_wall_clock_says() {
     }
 }
 
+/// What a worker receives costs money by the request.
+#[tokio::test(start_paused = true)]
+async fn after_a_backlog_a_trickle_goes_back_to_one_receive_that_brings_several() {
+    let queue = queue();
+    (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let (world, started) = (start(0, queue), Instant::now());
+    world.until(|world| world.signals.gauges().pollers.get() > 3).await;
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    // None of them is ever empty.
+    for id in 400..1_000 {
+        send(&world, started, id);
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.signals.gauges().pollers.get(), 1, "receives in progress");
+    world.end().await;
+}
+
+/// A queue that gives a few although it has more is asked by many.
+#[tokio::test(start_paused = true)]
+async fn where_few_messages_come_that_have_waited_no_receive_ends() {
+    let queue = queue();
+    (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let (world, started) = (start(0, queue), Instant::now());
+    world.until(|world| world.signals.gauges().pollers.get() > 3).await;
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    let before = world.signals.gauges().pollers.get();
+    for id in 400..500 {
+        let sent_ms = fakes::EPOCH_MS + crate::time::millis(started.elapsed()) - 500;
+        world.queue.send_message(QueueMessage {
+            sent_ms,
+            ..fakes::message(&format!("m{id}"), &event(id))
+        });
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.signals.gauges().pollers.get(), before, "receives in progress");
+    world.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backlog_starts_more_receives_whatever_the_wall_clock_says() {
     for ahead_ms in AHEAD_MS {

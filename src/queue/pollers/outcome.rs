@@ -7,6 +7,19 @@ use tokio::time::Instant;
 
 use crate::queue::QueueFault;
 
+use super::context::AT_ONCE;
+
+/// A receive with at least this many messages, returned at once, tells of a backlog.
+const WELL_FILLED: usize = 5;
+
+/// A message that waited longer than this tells of a backlog.
+const WAITED_MS: i64 = 1_000;
+
+/// A message that waited no longer than this was received as soon as can be, give or take two
+/// receives. Where such messages come a few at a time, some receives are too many; where messages wait
+/// for longer, none is, for the queue may give few although it has more.
+const FRESH_MS: i64 = 100;
+
 /// What is to be tried again once no receive is in progress.
 #[derive(Default)]
 pub(super) struct Retries {
@@ -19,6 +32,8 @@ pub(super) struct Retries {
 pub(super) enum ReceiveOutcome {
     /// There is more.
     Backlog,
+    /// A few messages that had hardly waited.
+    Few,
     Some,
     /// There was no room at once for what it brought.
     Crowded {
@@ -31,4 +46,21 @@ pub(super) enum ReceiveOutcome {
     },
     /// Nothing was asked: the worker stops.
     Stopped,
+}
+
+impl ReceiveOutcome {
+    /// Of a receive that asked for so many messages and brought `brought` after `took`, of which one had
+    /// waited for `waited_ms`, and none longer.
+    pub fn of(brought: usize, asked_for: usize, took: Duration, waited_ms: i64) -> Self {
+        let is_well_filled = brought >= asked_for.min(WELL_FILLED);
+        if brought == 0 {
+            Self::Nothing
+        } else if is_well_filled && took < AT_ONCE || waited_ms > WAITED_MS {
+            Self::Backlog
+        } else if !is_well_filled && waited_ms <= FRESH_MS {
+            Self::Few
+        } else {
+            Self::Some
+        }
+    }
 }
