@@ -97,9 +97,11 @@ def table(results):
     yield ""
     if latency := results["latency"]:
         ours, bare = latency["longshore"], latency["bare"]
+        receives = latency.get("receives_per_message")
         yield (
             f"- From sent to durable at a hundred a second: p50 {ours['p50_ms']:.1f} ms, {ours['p50_ms'] / bare['p50_ms']:.2f} times that of one receive and one write; "
-            f"p99 {ours['p99_ms']:.1f} ms, {ours['p99_ms'] / bare['p99_ms']:.2f} times."
+            f"p99 {ours['p99_ms']:.1f} ms, {ours['p99_ms'] / bare['p99_ms']:.2f} times"
+            + (f"; {receives:.2f} receives a message, after a backlog." if receives else ".")
         )
     if ramp := results["ramp"]:
         yield (

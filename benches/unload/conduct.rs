@@ -270,8 +270,10 @@ impl Stage {
         let subject = Subject::start(command).await?;
         let database = client("latency-worker").await?;
         let worker = latency::until_durable(&queue, &database, "latency-worker").await?;
-        subject.end().await?;
-        Ok(Latency { worker, bare })
+        let ended = subject.end().await?;
+        let receives = ended["calls.receive"].as_f64().context("it does not count its receives")?;
+        let receives = receives / f64::from(latency::MESSAGES);
+        Ok(Latency { worker, bare, receives })
     }
 }
 

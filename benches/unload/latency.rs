@@ -24,9 +24,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 /// Between two messages.
 const PACE: Duration = Duration::from_millis(10);
 
-const MESSAGES: u32 = 2_000;
+pub const MESSAGES: u32 = 2_000;
 
-/// The first ones, which meet connections that are not made yet.
+/// The first ones, which meet connections that are not made yet. They come at once, so that the others
+/// meet as many receives as a backlog leaves behind.
 const WARM_UP: u32 = 200;
 
 /// For the last of them.
@@ -38,6 +39,8 @@ const LONG_POLL: Duration = Duration::from_secs(1);
 pub struct Latency {
     pub worker: Quantiles,
     pub bare: Quantiles,
+    /// Receives of the worker for each message.
+    pub receives: f64,
 }
 
 /// Milliseconds.
@@ -50,16 +53,16 @@ pub struct Quantiles {
 impl Latency {
     pub fn json(self) -> Value {
         let json = |of: Quantiles| json!({"p50_ms": of.half, "p99_ms": of.of_hundred_99});
-        json!({"longshore": json(self.worker), "bare": json(self.bare)})
+        json!({"longshore": json(self.worker), "bare": json(self.bare), "receives_per_message": self.receives})
     }
 }
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { worker, bare } = self;
+        let Self { worker, bare, receives } = self;
         write!(
             f,
-            "from sent to durable at 100 a second: p50 {:.1} ms, {:.2} times that of one receive and one write ({:.1} ms); p99 {:.1} ms, {:.2} times ({:.1} ms)",
+            "from sent to durable at 100 a second: p50 {:.1} ms, {:.2} times that of one receive and one write ({:.1} ms); p99 {:.1} ms, {:.2} times ({:.1} ms); {receives:.2} receives a message",
             worker.half,
             worker.half / bare.half,
             bare.half,
@@ -89,7 +92,9 @@ async fn send(queue: &SqsQueue) -> Result<HashMap<u32, Instant>> {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in 0..MESSAGES {
-        pace.tick().await;
+        if id >= WARM_UP {
+            pace.tick().await;
+        }
         let body = json!({"type": "event", "id": format!("latency-{id}"), "event_type": "login", "user_id": 7});
         let entry = Outgoing { body: body.to_string(), ..Outgoing::default() };
         sent.insert(id, Instant::now());
