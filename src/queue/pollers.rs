@@ -30,7 +30,7 @@ use crate::message::{QueueMessage, Receipt};
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
-use outcome::{ReceiveOutcome, Retries};
+use outcome::{ReceiveOutcome, Retries, Surplus};
 use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
 
@@ -72,8 +72,7 @@ pub async fn run<Q: Queue>(
     let mut retries = Retries::default();
     // Fewer than there may be, once an answer had to wait for room.
     let (mut allowed, mut crowded_at) = (usize::MAX, Instant::now());
-    // Receives in a row that brought a few fresh messages.
-    let mut few = 0;
+    let mut surplus = Surplus::default();
     loop {
         if stop.is_draining() && receives.is_empty() {
             poller.context.flow.signals.gauges().pollers.set(0);
@@ -92,10 +91,7 @@ pub async fn run<Q: Queue>(
         let Some(joined) = receives.join_next().await else { continue };
         let others = receives.len();
         let joined = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        few = match joined {
-            ReceiveOutcome::Few => few + 1,
-            _ => 0,
-        };
+        let is_surplus = surplus.after(&joined, others);
         let (more, pause) = match joined {
             ReceiveOutcome::Backlog => {
                 allowed = allowed.saturating_add(1);
@@ -106,11 +102,7 @@ pub async fn run<Q: Queue>(
                 (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
                 (1, None)
             }
-            // As many as there are: one is too many. Not each at once, or chance would end them all.
-            ReceiveOutcome::Few if few > others => {
-                few = 0;
-                (0, None)
-            }
+            ReceiveOutcome::Few if is_surplus => (0, None),
             ReceiveOutcome::Few | ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => {
                 (1, None)
             }

@@ -64,3 +64,20 @@ impl ReceiveOutcome {
         }
     }
 }
+
+/// Receives in a row that brought a few fresh messages.
+#[derive(Default)]
+pub(super) struct Surplus(usize);
+
+impl Surplus {
+    /// Whether the receive that came back is one too many, with `others` in progress: where as many in a
+    /// row as there are brought few. If each ended at once, chance would end them all.
+    pub fn after(&mut self, outcome: &ReceiveOutcome, others: usize) -> bool {
+        self.0 = if matches!(outcome, ReceiveOutcome::Few) { self.0 + 1 } else { 0 };
+        let is_one = self.0 > others;
+        if is_one {
+            self.0 = 0;
+        }
+        is_one
+    }
+}
