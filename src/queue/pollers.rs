@@ -1,11 +1,12 @@
 //! Adaptive receive: one long poll while idle, more while there is a backlog.
 //!
-//! A receive that came back at once and well filled, or with messages that had waited, starts
-//! another, up to `queue.pollers_max` (the queue often returns fewer than ten although there are
-//! more). An empty one ends, down to one. So does one of those that bring a few fresh messages each:
-//! fewer receives would bring the same in fuller answers, and each is paid for. Nothing else counts,
-//! this machine's wall clock least of all: see `waits`. So idling costs one request per `queue.wait`,
-//! load a tenth of a request per message, and a trickle no more than one receive at a time can ask.
+//! A receive with messages that had waited starts another, up to `queue.pollers_max`, and so does one
+//! that came back at once and well filled after another such one (the queue often returns fewer than
+//! ten although there are more). An empty one ends, down to one. So does one of those that bring a few
+//! fresh messages each: fewer receives would bring the same in fuller answers, and each is paid for.
+//! Nothing else counts, this machine's wall clock least of all: see `waits`. So idling costs one request
+//! per `queue.wait`, load a tenth of a request per message, and a trickle no more than one receive at a
+//! time can ask.
 //!
 //! Before it asks, a receive reserves what receives lately brought, with room for what is made of it,
 //! and makes room for more once the answer tells its size (`room`). Where the queue does not tell it, it
@@ -30,7 +31,7 @@ use crate::message::{QueueMessage, Receipt};
 use crate::telemetry::signals::{Overdrawn, ReceiveFailed, Received, Unread};
 use crate::telemetry::spans;
 
-use outcome::{ReceiveOutcome, Retries, Surplus};
+use outcome::{ReceiveOutcome, Retries, Trend};
 use room::{AnswerRoom, Lately, Reservation};
 use waits::Waits;
 
@@ -72,7 +73,7 @@ pub async fn run<Q: Queue>(
     let mut retries = Retries::default();
     // Fewer than there may be, once an answer had to wait for room.
     let (mut allowed, mut crowded_at) = (usize::MAX, Instant::now());
-    let mut surplus = Surplus::default();
+    let mut trend = Trend::default();
     loop {
         if stop.is_draining() && receives.is_empty() {
             poller.context.flow.signals.gauges().pollers.set(0);
@@ -91,25 +92,17 @@ pub async fn run<Q: Queue>(
         let Some(joined) = receives.join_next().await else { continue };
         let others = receives.len();
         let joined = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        let is_surplus = surplus.after(&joined, others);
-        let (more, pause) = match joined {
-            ReceiveOutcome::Backlog => {
-                allowed = allowed.saturating_add(1);
-                (2, None)
-            }
+        let successors = trend.successors(&joined, others);
+        let pause = match joined {
             // Many that waited beside each other are one crowd.
             ReceiveOutcome::Crowded { asked } if asked >= crowded_at => {
                 (allowed, crowded_at) = (others.div_ceil(2), Instant::now());
-                (1, None)
-            }
-            ReceiveOutcome::Few if is_surplus => (0, None),
-            ReceiveOutcome::Few | ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => {
-                (1, None)
+                None
             }
             ReceiveOutcome::Nothing => {
                 // Without a long poll an empty queue would be asked as fast as it answers.
                 let pause = IDLE_MIN.saturating_sub(poller.context.config.wait);
-                (0, Some(pause).filter(|pause| !pause.is_zero()))
+                Some(pause).filter(|pause| !pause.is_zero())
             }
             ReceiveOutcome::Fault { fault, attempt } => {
                 // Many that fail together are one fault.
@@ -121,11 +114,15 @@ pub async fn run<Q: Queue>(
                 continue;
             }
             ReceiveOutcome::Stopped => continue,
+            _ => None,
         };
         backoff.reset();
         retries.pause = pause;
+        if successors > 1 {
+            allowed = allowed.saturating_add(1);
+        }
         let most = poller.pollers_max().min(allowed).max(1);
-        for _ in others..(others + more).min(most) {
+        for _ in others..(others + successors).min(most) {
             receives.spawn(watchdog.watch(
                 "poller",
                 Arc::clone(&poller).receive(Duration::ZERO, retries.attempts.pop_front()),

@@ -50,6 +50,24 @@ async fn after_a_backlog_a_trickle_goes_back_to_one_receive_that_brings_several(
     world.end().await;
 }
 
+/// A queue gives the first message of a batch to a receive that waits for it, and the rest to the next one.
+#[tokio::test(start_paused = true)]
+async fn batches_with_pauses_between_them_are_no_backlog() {
+    let queue = queue();
+    (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
+    let (world, started) = (start(0, queue), Instant::now());
+    world.until(|world| world.signals.gauges().pollers.get() > 3).await;
+    world.until(|world| world.queue.remaining().is_empty()).await;
+    for batch in 40..200 {
+        send(&world, started, 10 * batch);
+        sleep(Duration::from_millis(1)).await;
+        (1..10).for_each(|index| send(&world, started, 10 * batch + index));
+        sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!(world.signals.gauges().pollers.get(), 1, "receives in progress");
+    world.end().await;
+}
+
 /// A queue that gives a few although it has more is asked by many.
 #[tokio::test(start_paused = true)]
 async fn where_few_messages_come_that_have_waited_no_receive_ends() {

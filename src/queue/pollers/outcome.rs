@@ -1,6 +1,7 @@
 //! What a receive tells, and what is to be tried again.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,8 +31,10 @@ pub(super) struct Retries {
 
 /// What one receive tells about the queue.
 pub(super) enum ReceiveOutcome {
-    /// There is more.
+    /// There is more: messages had waited.
     Backlog,
+    /// Well filled at once, by messages that had hardly waited.
+    Full,
     /// A few messages that had hardly waited.
     Few,
     Some,
@@ -53,31 +56,46 @@ impl ReceiveOutcome {
     /// waited for `waited_ms`, and none longer.
     pub fn of(brought: usize, asked_for: usize, took: Duration, waited_ms: i64) -> Self {
         let is_well_filled = brought >= asked_for.min(WELL_FILLED);
-        if brought == 0 {
-            Self::Nothing
-        } else if is_well_filled && took < AT_ONCE || waited_ms > WAITED_MS {
-            Self::Backlog
-        } else if !is_well_filled && waited_ms <= FRESH_MS {
-            Self::Few
-        } else {
-            Self::Some
+        let is_full = is_well_filled && took < AT_ONCE;
+        let is_fresh = waited_ms <= FRESH_MS;
+        match () {
+            () if brought == 0 => Self::Nothing,
+            () if waited_ms > WAITED_MS || is_full && !is_fresh => Self::Backlog,
+            () if is_full => Self::Full,
+            () if is_fresh && !is_well_filled => Self::Few,
+            () => Self::Some,
         }
     }
 }
 
-/// Receives in a row that brought a few fresh messages.
+/// What receives tell together, in the order in which they came back.
 #[derive(Default)]
-pub(super) struct Surplus(usize);
+pub(super) struct Trend {
+    was_full: bool,
+    /// That brought a few fresh messages, since a message had waited or the number of receives changed.
+    few: usize,
+}
 
-impl Surplus {
-    /// Whether the receive that came back is one too many, with `others` in progress: where as many in a
-    /// row as there are brought few. If each ended at once, chance would end them all.
-    pub fn after(&mut self, outcome: &ReceiveOutcome, others: usize) -> bool {
-        self.0 = if matches!(outcome, ReceiveOutcome::Few) { self.0 + 1 } else { 0 };
-        let is_one = self.0 > others;
-        if is_one {
-            self.0 = 0;
+impl Trend {
+    /// How many receives are to take the place of the one that came back, with `others` in progress.
+    pub fn successors(&mut self, outcome: &ReceiveOutcome, others: usize) -> usize {
+        let was_full = mem::replace(&mut self.was_full, matches!(outcome, ReceiveOutcome::Full));
+        let successors = match outcome {
+            ReceiveOutcome::Backlog => 2,
+            // One alone brings the rest of a batch that was sent as a whole. The least wait that was seen
+            // cannot tell the two apart: a backlog that grows younger always looks fresh.
+            ReceiveOutcome::Full if was_full => 2,
+            ReceiveOutcome::Few => {
+                self.few += 1;
+                // If each ended at once, chance would end them all.
+                usize::from(self.few <= others)
+            }
+            ReceiveOutcome::Full | ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => 1,
+            ReceiveOutcome::Nothing | ReceiveOutcome::Fault { .. } | ReceiveOutcome::Stopped => 0,
+        };
+        if successors != 1 || matches!(outcome, ReceiveOutcome::Some) {
+            self.few = 0;
         }
-        is_one
+        successors
     }
 }
