@@ -24,6 +24,7 @@ sys.path.append(str(ROOT / "tests"))
 from page import Worker, chromium, free_port
 
 SECONDS = int(os.environ.get("SECONDS") or 920)
+SETTLES_MS = 20_000
 BATCH = 10
 # Batches a second, and by how much that goes up and down within minutes.
 PACE, SWING, PERIOD_S = 18, 8, 190
@@ -65,6 +66,8 @@ def status_page(program, browser):
         page = browser.new_context(viewport={"width": 1280, "height": 890}, color_scheme="light").new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         page.wait_for_selector("#groups tr.group")
+        # What it costs to start a browser is over.
+        page.wait_for_timeout(SETTLES_MS)
         page.screenshot(path=DOCS / "status-page.png")
         page.screenshot(path=DOCS / "status-page-whole.png", full_page=True)
     finally:
