@@ -74,7 +74,9 @@ def table(results):
     machine = results["machine"]
     runs = max((len(row["runs"]) for row in results["rows"]), default=0)
     of_runs = {1: "one run", 2: "means of two runs"}.get(runs, f"medians of {runs} runs")
-    yield f"{results['messages']:,} messages a row (of 64 KiB a twenty-fifth), {of_runs}, and from which to which the CPU went; {machine['processors']} processors ({machine['processor']}) shared with the servers."
+    if runs > 1:
+        of_runs += ", and from which to which the CPU went"
+    yield f"{results['messages']:,} messages a row (of 64 KiB a twenty-fifth), {of_runs}; {machine['processors']} processors ({machine['processor']}) shared with the servers."
     yield ""
     yield "| | times its loop | " + " | ".join(title for title, *_ in COLUMNS) + " | lost, doubled, stale |"
     yield "|---" * (len(COLUMNS) + 3) + "|"
@@ -97,11 +99,9 @@ def table(results):
     yield ""
     if latency := results["latency"]:
         ours, bare = latency["longshore"], latency["bare"]
-        receives = latency.get("receives_per_message")
         yield (
             f"- From sent to durable at a hundred a second: p50 {ours['p50_ms']:.1f} ms, {ours['p50_ms'] / bare['p50_ms']:.2f} times that of one receive and one write; "
-            f"p99 {ours['p99_ms']:.1f} ms, {ours['p99_ms'] / bare['p99_ms']:.2f} times"
-            + (f"; {receives:.2f} receives a message, after a backlog." if receives else ".")
+            f"p99 {ours['p99_ms']:.1f} ms, {ours['p99_ms'] / bare['p99_ms']:.2f} times; {latency['receives_per_message']:.2f} receives a message, after a backlog."
         )
     if ramp := results["ramp"]:
         yield (
