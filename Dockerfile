@@ -28,6 +28,8 @@ RUN mkdir -p src benches/instructions benches/unload \
     && cargo build --locked --profile dist --no-default-features --features edit,grpc,srv \
     && rm -r src
 
+# The schema of the configuration says what the documented file says.
+COPY config/longshore.toml config/
 COPY src src
 # Cargo goes by the time of a file, and those of the checkout may be older than the empty program.
 RUN touch src/main.rs src/lib.rs \

@@ -107,7 +107,8 @@ chart-test: ## Lint and render the chart, and hold what comes out against schema
 
 deploy-test: ## Lint what else is deployed (Dockerfile, compose.yaml, deploy/aws, deploy/systemd) and hold it against the worker and each other
 	$(call about,1 min $(built))
-	@python="$$(scripts/python.sh deploy)"; exec "$$python" -B tests/deploy/check.py
+	$(CARGO) build --locked
+	@python="$$(scripts/python.sh deploy)"; exec "$$python" -B tests/deploy/check.py "$${CARGO_TARGET_DIR:-target}/debug/longshore"
 
 scaling: ## Simulate a day of the chart's autoscaling, print the table of docs/SCALING.md and draw its picture
 	$(call about,6 s)

@@ -61,7 +61,30 @@ def image():
     made = {"benches"} | set(folders)
     for path in programs:
         expect(str(Path(path).parent) in made, f"Dockerfile: the layer of the dependencies makes no folder for {path}")
+    sources = copied()
+    for path in compiled():
+        expect(any(path.is_relative_to(source) for source in sources), f"Dockerfile: {path} is compiled in, and not copied to the build")
     return scan("Dockerfile")
+
+
+def copied():
+    """What the Dockerfile copies of this repository, of which .dockerignore leaves nothing out."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    expect(ignored[0] == "*", ".dockerignore: does not begin with all")
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    sources = [source for copy in copies for source in copy.split()]
+    for source in sources:
+        expect(f"!{source}" in ignored, f".dockerignore: leaves out {source}, which the Dockerfile copies")
+    return sources
+
+
+def compiled():
+    """The files that the program is made of, from its root on, as cargo tells."""
+    told = Path(f"{sys.argv[1]}.d").read_text().replace("\\ ", "\0").split()[1:]
+    files = [Path(path.replace("\0", " ")) for path in told]
+    here = [path.relative_to(ROOT) for path in files if path.is_relative_to(ROOT)]
+    expect(Path("src/main.rs") in here, f"{sys.argv[1]}.d: tells of another checkout")
+    return here
 
 
 def chart():
