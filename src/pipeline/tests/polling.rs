@@ -33,14 +33,20 @@ async fn a_trickle_costs_one_long_poll_whatever_the_wall_clock_says() {
     }
 }
 
-/// What a worker receives costs money by the request.
-#[tokio::test(start_paused = true)]
-async fn after_a_backlog_a_trickle_goes_back_to_one_receive_that_brings_several() {
+/// A world and its start, with an empty queue and as many receives as 400 messages made.
+async fn after_a_backlog() -> (World, Instant) {
     let queue = queue();
     (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
     let (world, started) = (start(0, queue), Instant::now());
     world.until(|world| world.signals.gauges().pollers.get() > 3).await;
     world.until(|world| world.queue.remaining().is_empty()).await;
+    (world, started)
+}
+
+/// What a worker receives costs money by the request.
+#[tokio::test(start_paused = true)]
+async fn after_a_backlog_a_trickle_goes_back_to_one_receive_that_brings_several() {
+    let (world, started) = after_a_backlog().await;
     // None of them is ever empty.
     for id in 400..1_000 {
         send(&world, started, id);
@@ -53,11 +59,7 @@ async fn after_a_backlog_a_trickle_goes_back_to_one_receive_that_brings_several(
 /// A queue gives the first message of a batch to a receive that waits for it, and the rest to the next one.
 #[tokio::test(start_paused = true)]
 async fn batches_with_pauses_between_them_are_no_backlog() {
-    let queue = queue();
-    (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let (world, started) = (start(0, queue), Instant::now());
-    world.until(|world| world.signals.gauges().pollers.get() > 3).await;
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    let (world, started) = after_a_backlog().await;
     for batch in 40..200 {
         send(&world, started, 10 * batch);
         sleep(Duration::from_millis(1)).await;
@@ -71,11 +73,7 @@ async fn batches_with_pauses_between_them_are_no_backlog() {
 /// A queue that gives a few although it has more is asked by many.
 #[tokio::test(start_paused = true)]
 async fn where_few_messages_come_that_have_waited_no_receive_ends() {
-    let queue = queue();
-    (0..400).for_each(|id| queue.send(&format!("m{id}"), &event(id)));
-    let (world, started) = (start(0, queue), Instant::now());
-    world.until(|world| world.signals.gauges().pollers.get() > 3).await;
-    world.until(|world| world.queue.remaining().is_empty()).await;
+    let (world, started) = after_a_backlog().await;
     let before = world.signals.gauges().pollers.get();
     for id in 400..500 {
         let sent_ms = fakes::EPOCH_MS + crate::time::millis(started.elapsed()) - 500;
