@@ -58,12 +58,16 @@ impl ReceiveOutcome {
         let is_well_filled = brought >= asked_for.min(WELL_FILLED);
         let is_full = is_well_filled && took < AT_ONCE;
         let is_fresh = waited_ms <= FRESH_MS;
-        match () {
-            () if brought == 0 => Self::Nothing,
-            () if waited_ms > WAITED_MS || is_full && !is_fresh => Self::Backlog,
-            () if is_full => Self::Full,
-            () if is_fresh && !is_well_filled => Self::Few,
-            () => Self::Some,
+        if brought == 0 {
+            Self::Nothing
+        } else if waited_ms > WAITED_MS || is_full && !is_fresh {
+            Self::Backlog
+        } else if is_full {
+            Self::Full
+        } else if is_fresh && !is_well_filled {
+            Self::Few
+        } else {
+            Self::Some
         }
     }
 }
