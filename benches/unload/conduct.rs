@@ -135,8 +135,7 @@ impl Stage {
             report.idle = Some(self.idle().await.context("idle")?);
         }
         if is_wanted("latency") {
-            eprintln!("latency");
-            report.latency = Some(self.latency().await.context("latency")?);
+            report.latency = self.latencies(plan.runs).await.context("latency")?;
         }
         if is_wanted("ramp") {
             eprintln!("ramp, for three minutes");
@@ -250,26 +249,37 @@ impl Stage {
         Ramp::of(command, &queue, load.messages.len() as u64, fill).await
     }
 
-    async fn latency(&self) -> Result<Latency> {
+    async fn latencies(&self, runs: u32) -> Result<Option<Latency>> {
+        let mut each = Vec::new();
+        for run in 1..=runs {
+            eprintln!("run {run} of {runs}: latency");
+            each.push(self.latency(&format!("latency-{run}")).await?);
+        }
+        Ok(Latency::median(&each))
+    }
+
+    async fn latency(&self, name: &str) -> Result<Latency> {
         let client = |database: &str| {
             Client::with_uri_str(self.servers.mongod.uri(database).expose().to_owned())
         };
-        let queue = self.servers.sqs.queue("latency-bare", &self.config).await?;
-        let asking = self.servers.sqs.queue("latency-bare", &self.config).await?;
-        let database = client("latency-bare").await?;
+        let bare = format!("{name}-bare");
+        let queue = self.servers.sqs.queue(&bare, &self.config).await?;
+        let asking = self.servers.sqs.queue(&bare, &self.config).await?;
+        let database = client(&bare).await?;
         let bare = tokio::select! {
-            quantiles = latency::until_durable(&queue, &database, "latency-bare") => quantiles?,
-            ended = latency::bare(asking, &database, "latency-bare") => {
+            quantiles = latency::until_durable(&queue, &database, &bare) => quantiles?,
+            ended = latency::bare(asking, &database, &bare) => {
                 ended?;
                 bail!("the bare calls ended");
             }
         };
-        let queue = self.servers.sqs.queue("latency-worker", &self.config).await?;
-        let mut command = Ways::default().worker(&self.servers, &queue, "latency-worker");
+        let worker = format!("{name}-worker");
+        let queue = self.servers.sqs.queue(&worker, &self.config).await?;
+        let mut command = Ways::default().worker(&self.servers, &queue, &worker);
         command.envs([("LONGSHORE__QUEUE__WAIT", "1s"), ("LONGSHORE__ADMIN__LISTEN", "off")]);
         let subject = Subject::start(command).await?;
-        let database = client("latency-worker").await?;
-        let worker = latency::until_durable(&queue, &database, "latency-worker").await?;
+        let database = client(&worker).await?;
+        let worker = latency::until_durable(&queue, &database, &worker).await?;
         let ended = subject.end().await?;
         let receives = ended["calls.receive"].as_f64().context("it does not count its receives")?;
         let receives = receives / f64::from(latency::MESSAGES);

@@ -21,6 +21,8 @@ use mongodb::options::WriteConcern;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use crate::report;
+
 /// Between two messages.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -51,6 +53,22 @@ pub struct Quantiles {
 }
 
 impl Latency {
+    /// Of each figure the median of the runs: one pause of the machine is beyond a p99.
+    pub fn median(runs: &[Self]) -> Option<Self> {
+        let of = |value: fn(&Self) -> f64| report::median(runs, |run| Some(value(run)));
+        Some(Self {
+            worker: Quantiles {
+                half: of(|run| run.worker.half)?,
+                of_hundred_99: of(|run| run.worker.of_hundred_99)?,
+            },
+            bare: Quantiles {
+                half: of(|run| run.bare.half)?,
+                of_hundred_99: of(|run| run.bare.of_hundred_99)?,
+            },
+            receives: of(|run| run.receives)?,
+        })
+    }
+
     pub fn json(self) -> Value {
         let json = |of: Quantiles| json!({"p50_ms": of.half, "p99_ms": of.of_hundred_99});
         json!({"longshore": json(self.worker), "bare": json(self.bare), "receives_per_message": self.receives})
