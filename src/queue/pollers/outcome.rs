@@ -97,9 +97,51 @@ impl Trend {
             ReceiveOutcome::Full | ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. } => 1,
             ReceiveOutcome::Nothing | ReceiveOutcome::Fault { .. } | ReceiveOutcome::Stopped => 0,
         };
-        if successors != 1 || matches!(outcome, ReceiveOutcome::Some) {
+        // A crowd ends receives, too.
+        if successors != 1
+            || matches!(outcome, ReceiveOutcome::Some | ReceiveOutcome::Crowded { .. })
+        {
             self.few = 0;
         }
         successors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::{ReceiveOutcome, Trend};
+
+    const OTHERS: usize = 3;
+
+    /// Of a trend that has seen as many few answers as there are other receives.
+    fn about_to_end_one() -> Trend {
+        let mut trend = Trend::default();
+        for _ in 0..OTHERS {
+            assert_eq!(trend.successors(&ReceiveOutcome::Few, OTHERS), 1);
+        }
+        trend
+    }
+
+    #[test]
+    fn one_receive_ends_after_a_few_answers_for_each() {
+        let mut trend = about_to_end_one();
+        assert_eq!(trend.successors(&ReceiveOutcome::Full, OTHERS), 1);
+        assert_eq!(trend.successors(&ReceiveOutcome::Few, OTHERS), 0);
+        assert_eq!(
+            trend.successors(&ReceiveOutcome::Few, OTHERS),
+            1,
+            "the count did not begin anew"
+        );
+    }
+
+    #[test]
+    fn messages_that_waited_and_a_crowd_begin_the_count_anew() {
+        for outcome in [ReceiveOutcome::Some, ReceiveOutcome::Crowded { asked: Instant::now() }] {
+            let mut trend = about_to_end_one();
+            assert_eq!(trend.successors(&outcome, OTHERS), 1);
+            assert_eq!(trend.successors(&ReceiveOutcome::Few, OTHERS), 1);
+        }
     }
 }
