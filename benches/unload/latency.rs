@@ -21,7 +21,7 @@ use mongodb::options::WriteConcern;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::report;
+use crate::median::median;
 
 /// Between two messages.
 const PACE: Duration = Duration::from_millis(10);
@@ -55,7 +55,7 @@ pub struct Quantiles {
 impl Latency {
     /// Of each figure the median of the runs: one pause of the machine is beyond a p99.
     pub fn median(runs: &[Self]) -> Option<Self> {
-        let of = |value: fn(&Self) -> f64| report::median(runs, |run| Some(value(run)));
+        let of = |value: fn(&Self) -> f64| median(runs, |run| Some(value(run)));
         Some(Self {
             worker: Quantiles {
                 half: of(|run| run.worker.half)?,

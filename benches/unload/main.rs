@@ -12,6 +12,7 @@ mod front;
 mod idle;
 mod latency;
 mod measure;
+mod median;
 mod part;
 mod peers;
 mod ramp;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::idle::Idle;
 use crate::latency::Latency;
 use crate::measure;
+use crate::median::median;
 use crate::ramp::Ramp;
 use crate::rows::{
     BARE_LOOP, BY_SDK, LARGE, LARGE_SIGNED_LOOP, LONGSHORE, SIGNED_LOOP, WITH_TELEMETRY,
@@ -177,12 +178,4 @@ impl Report {
 /// The most of each in any run.
 fn wrong(runs: &[Figures]) -> Option<Wrong> {
     runs.iter().filter_map(|figures| figures.wrong).reduce(Wrong::or_more)
-}
-
-/// Of an even number of values the mean of the two in the middle.
-pub fn median<R>(runs: &[R], value: impl Fn(&R) -> Option<f64>) -> Option<f64> {
-    let mut values: Vec<_> = runs.iter().filter_map(value).collect();
-    values.sort_by(f64::total_cmp);
-    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values[values.len() / 2]);
-    Some(f64::midpoint(*low, high))
 }
